@@ -1,0 +1,66 @@
+# Thin verbs over the tools in .venv; `make` alone lists them.
+ENV ?= dev
+VENV := .venv
+BIN := $(VENV)/bin
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+CDK := node_modules/.bin/cdk
+CONTEXT := -c environment=$(ENV)
+
+help:  ## This list
+	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
+
+synth: setup  ## Synthesize and check ENV=dev|prod|reference, then show what it is and costs
+	@$(CDK) synth --quiet $(CONTEXT)
+	@$(BIN)/python -m operations.summary $(ENV)
+
+diff: setup  ## Show what a deploy of ENV would change
+	$(CDK) diff $(CONTEXT)
+
+deploy: setup  ## Deploy ENV into the account of your credentials
+	$(CDK) deploy --all $(CONTEXT)
+
+bootstrap: setup  ## Prepare the account and Region of ENV for deploys, once
+	$(CDK) bootstrap $(CONTEXT)
+
+test: setup-dev  ## Run linters, types and every test
+	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+	$(BIN)/pytest
+
+snapshots: setup-dev  ## Rewrite the snapshots of the templates
+	$(BIN)/pytest tests/snapshot --snapshot-update
+
+docs: setup-dev  ## Rewrite the JSON schema and the table of settings
+	$(BIN)/python -m settings.document
+
+bench: setup-dev  ## Measure synthesis: CPU time, memory, and where the time goes
+	$(BIN)/python tests/bench.py
+
+lock: setup-dev  ## Compile the locks anew from requirements*.in
+	$(BIN)/python -m tests.lock
+
+setup: $(VENV)/.synth
+setup-dev: $(VENV)/.dev
+
+# A stamp says that what a lock names is installed: set-up runs again only when a lock changes. The development
+# lock holds the other whole, so that it serves both.
+LOCKS := package-lock.json pyproject.toml constructs/aws_genai/functions/requirements.txt
+$(VENV)/.synth: requirements.txt $(LOCKS)
+	@$(MAKE) --no-print-directory install FILE=requirements.txt
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.txt $(LOCKS)
+	@$(MAKE) --no-print-directory install FILE=requirements-dev.txt
+	@touch $@ $(VENV)/.synth
+
+install:
+	@echo "Setting up .venv from $(FILE) (about a minute, once)"
+	@test -x $(BIN)/python || python3 -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement $(FILE)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@$(BIN)/npm ci --silent
+	@$(BIN)/python -m aws_genai.functions.dependencies
+
+clean:  ## Remove everything that was made here
+	rm -rf $(VENV) node_modules cdk.out build dist
+
+.PHONY: help synth diff deploy bootstrap test snapshots docs bench lock setup setup-dev install clean

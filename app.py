@@ -1,0 +1,54 @@
+"""Entry of the CDK app: settings -> stacks -> validations -> synth."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+
+from settings import SettingsError, load
+
+ROOT = Path(__file__).resolve().parent
+
+
+def context() -> dict[str, object]:
+    """Context from cdk.json, and over it what the CDK CLI hands on; ``python app.py`` alone works too."""
+    from_file = json.loads((ROOT / "cdk.json").read_text(encoding="utf-8"))["context"]
+    from_cli = json.loads(os.environ.get("CDK_CONTEXT_JSON") or "{}")
+    return {**from_file, **from_cli}
+
+
+def main() -> int:
+    """Synthesize the environment that the context names; return the exit code."""
+    values = context()
+    try:
+        settings = load(str(values["environment"]))
+    except SettingsError as error:
+        print(error, file=sys.stderr)
+        return 2
+
+    # Imported late: a mistake in the settings is told before the CDK has started.
+    import aws_cdk as cdk
+
+    from aws_genai.functions.dependencies import DependenciesError
+    from aws_genai.security import CompliancePack, GateError, attach_gate, synth
+    from aws_genai.security.gate import REPORT_ONLY
+    from stacks import assemble
+
+    app = cdk.App(context={**values, REPORT_ONLY: False}, outdir=os.environ.get("CDK_OUTDIR") or str(ROOT / "cdk.out"))
+    attach_gate(app, packs=[CompliancePack(pack) for pack in settings.security.packs])
+    try:
+        assemble(app, settings)
+        synth(app)
+    except DependenciesError as error:
+        print(error, file=sys.stderr)
+        return 2
+    except GateError as error:
+        print(f"{len(error.findings)} findings; nothing may be deployed.\n\n{error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

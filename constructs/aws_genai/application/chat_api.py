@@ -1,0 +1,377 @@
+"""A chat endpoint in front of the guarded models."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from aws_cdk import Aws, CfnOutput, RemovalPolicy, Stack
+from aws_cdk import aws_apigateway as apigateway
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
+from constructs import Construct
+
+from ..data.bedrock import BedrockCatalogue, check_chat
+from ..functions import PythonFunction
+from ..models.model_access import ModelAccess
+from ..security.acknowledgements import acknowledge_each
+from ..security.alarms import AlarmTopic, alarm
+from ..security.key import DataKey
+from ..security.network import PrivateNetwork
+from .firewall import Firewall
+from .identity import Identity
+
+STAGE = "v1"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inference:
+    """Bounds of what a caller may ask of a model.
+
+    :param max_tokens: most tokens of an answer. Default: 1,024.
+    :param temperature: highest temperature, 0 to 1; it is also the default. Default: 0.5.
+    :param system_prompt: instructions that come before every conversation.
+    """
+
+    max_tokens: int = 1024
+    temperature: float = 0.5
+    system_prompt: str = "You are a helpful assistant. Say so when you do not know."
+
+
+class ChatApi(Construct):
+    """A REST API that answers questions of signed-in users through the guardrail.
+
+    Requests are validated, throttled and authorized before any code runs; the function behind it may call the
+    models of the access and nothing else. ``POST /v1/chat`` takes what ``request.schema.json`` describes.
+    https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-integrate-with-cognito.html
+
+    Example::
+
+        import aws_cdk as cdk
+        from aws_genai.application import ChatApi, Firewall, Identity
+        from aws_genai.models import Guardrail, ModelAccess
+        from aws_genai.security import AlarmTopic, DataKey, attach_gate
+
+        app = cdk.App()
+        attach_gate(app)
+        stack = cdk.Stack(app, "Chat", env=cdk.Environment(region="us-east-1"))
+        cdk.Tags.of(stack).add("project", "demo")
+        key = DataKey(stack, "Key", description="Chat")
+        key.allow_logs()
+        guardrail = Guardrail(stack, "Guardrail", name="assistant", key=key)
+        ChatApi(
+            stack,
+            "Chat",
+            name="assistant",
+            access=ModelAccess(stack, "Access", models=["amazon.nova-lite-v1:0"], guardrail=guardrail),
+            identity=Identity(stack, "Users", pool_name="assistant"),
+            firewall=Firewall(stack, "Firewall", name="assistant", key=key),
+            key=key,
+            topic=AlarmTopic(stack, "Alarms", key=key),
+        )
+        app.synth()
+
+    :param name: name of the API, 1 to 128 characters.
+    :param access: the models and the guardrail.
+    :param identity: whose users may call.
+    :param firewall: what requests pass first.
+    :param key: encrypts the logs; it must let CloudWatch Logs use it.
+    :param topic: told of every alarm.
+    :param models: the models offered, the first by default. Default: all of the access.
+    :param inference: bounds of what a caller may ask. Default: :class:`Inference` without arguments.
+    :param requests_per_second: sustained rate of all callers together. Default: 10.
+    :param burst: requests at once above that rate. Default: 20.
+    :param network: a VPC for the function. Default: none.
+    :param reserved_concurrency: most answers at a time. Default: 20.
+    :param log_days: days that logs are kept. Default: 365.
+    :param removal_policy: what happens to the logs on deletion of the stack. Default: retain.
+    :raises InvalidValueError: if a model cannot chat, or cannot give so many tokens.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        name: str,
+        access: ModelAccess,
+        identity: Identity,
+        firewall: Firewall,
+        key: DataKey,
+        topic: AlarmTopic,
+        models: Sequence[str] = (),
+        inference: Inference | None = None,
+        requests_per_second: float = 10,
+        burst: int = 20,
+        network: PrivateNetwork | None = None,
+        reserved_concurrency: int = 20,
+        log_days: int = 365,
+        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
+    ) -> None:
+        super().__init__(scope, id)
+        bounds = inference or Inference()
+        offered = list(models) or [model for model in access.models if BedrockCatalogue.get(model).mode == "chat"]
+        check_chat(offered, bounds.max_tokens)
+        self.name = name
+        self.function = PythonFunction(
+            self,
+            "Function",
+            folder="chat",
+            key=key,
+            topic=topic,
+            network=network,
+            reserved_concurrency=reserved_concurrency,
+            log_days=log_days,
+            removal_policy=removal_policy,
+            environment={
+                "MODELS": json.dumps(offered),
+                "NO_TEMPERATURE": json.dumps(
+                    [model for model in offered if "temperature" in BedrockCatalogue.get(model).supports_not]
+                ),
+                "MAX_TOKENS": str(bounds.max_tokens),
+                "TEMPERATURE": str(bounds.temperature),
+                "SYSTEM_PROMPT": bounds.system_prompt,
+                "GUARDRAIL_ID": access.guardrail.guardrail_id,
+                "GUARDRAIL_VERSION": access.guardrail.version,
+            },
+        )
+        access.grant_invoke(self.function.role, models=offered)
+        api = apigateway.CfnRestApi(
+            self,
+            "Resource",
+            name=name,
+            endpoint_configuration={"types": ["REGIONAL"]},
+            # A client that sends its own copy of a header cannot pass as another one.
+            api_key_source_type="HEADER",
+            minimum_compression_size=1024,
+        )
+        method = self._method(api, identity)
+        self._gateway_errors(api)
+        self.stage = self._stage(api, method, key, requests_per_second, burst, log_days, removal_policy)
+        lambda_.CfnPermission(
+            self,
+            "Invoke",
+            action="lambda:InvokeFunction",
+            function_name=self.function.function_arn,
+            principal="apigateway.amazonaws.com",
+            source_account=Aws.ACCOUNT_ID,
+            source_arn=f"arn:{Aws.PARTITION}:execute-api:{Aws.REGION}:{Aws.ACCOUNT_ID}:{api.ref}/{STAGE}/POST/chat",
+        )
+        stage_arn = f"arn:{Aws.PARTITION}:apigateway:{Aws.REGION}::/restapis/{api.ref}/stages/{STAGE}"
+        association = firewall.protect(self, "Protection", stage_arn)
+        association.add_resource_dependency(self.stage)
+        self.url = f"https://{api.ref}.execute-api.{Aws.REGION}.{Aws.URL_SUFFIX}/{STAGE}/chat"
+        self._alarms(topic)
+        CfnOutput(self, "Url", value=self.url, description="POST questions here with a token of the user pool")
+
+    def _method(self, api: apigateway.CfnRestApi, identity: Identity) -> apigateway.CfnMethod:
+        authorizer = apigateway.CfnAuthorizer(
+            self,
+            "Authorizer",
+            rest_api_id=api.ref,
+            name="users",
+            type="COGNITO_USER_POOLS",
+            identity_source="method.request.header.Authorization",
+            provider_arns=[identity.pool_arn],
+        )
+        validator = apigateway.CfnRequestValidator(
+            self,
+            "Validator",
+            rest_api_id=api.ref,
+            validate_request_body=True,
+            validate_request_parameters=True,
+        )
+        model = apigateway.CfnModel(
+            self,
+            "Request",
+            rest_api_id=api.ref,
+            name="ChatRequest",
+            content_type="application/json",
+            schema=_request_schema(),
+        )
+        resource = apigateway.CfnResource(
+            self, "Chat", rest_api_id=api.ref, parent_id=api.attr_root_resource_id, path_part="chat"
+        )
+        return apigateway.CfnMethod(
+            self,
+            "Post",
+            rest_api_id=api.ref,
+            resource_id=resource.ref,
+            http_method="POST",
+            authorization_type="COGNITO_USER_POOLS",
+            authorizer_id=authorizer.ref,
+            request_validator_id=validator.ref,
+            request_models={"application/json": model.ref},
+            integration={
+                "type": "AWS_PROXY",
+                "integrationHttpMethod": "POST",
+                "uri": self.function.invoke_uri(),
+                "passthroughBehavior": "NEVER",
+                "timeoutInMillis": 29_000,
+            },
+        )
+
+    def _gateway_errors(self, api: apigateway.CfnRestApi) -> None:
+        """Errors before the function, in the same form as its own."""
+        for kind, status, code, message in (
+            ("BAD_REQUEST_BODY", 400, "malformed_request", "$context.error.validationErrorString"),
+            ("UNAUTHORIZED", 401, "unauthorized", "Sign in first."),
+            ("THROTTLED", 429, "throttled", "Too many requests; try again in a moment."),
+            ("INTEGRATION_TIMEOUT", 504, "model_timeout", "The answer took too long; ask for less."),
+        ):
+            text = message if message.startswith("$") else json.dumps(message)
+            quoted = f'"{text}"' if message.startswith("$") else text
+            apigateway.CfnGatewayResponse(
+                self,
+                "".join(part.title() for part in kind.split("_")),
+                rest_api_id=api.ref,
+                response_type=kind,
+                status_code=str(status),
+                response_templates={"application/json": f'{{"error": {{"code": "{code}", "message": {quoted}}}}}'},
+            )
+
+    def _stage(
+        self,
+        api: apigateway.CfnRestApi,
+        method: apigateway.CfnMethod,
+        key: DataKey,
+        rate: float,
+        burst: int,
+        log_days: int,
+        removal_policy: RemovalPolicy,
+    ) -> apigateway.CfnStage:
+        access_log = logs.CfnLogGroup(self, "AccessLog", kms_key_id=key.key_arn, retention_in_days=log_days)
+        access_log.apply_removal_policy(removal_policy)
+        # A deployment is a snapshot: a new logical id makes CloudFormation take a new one.
+        digest = hashlib.sha256(
+            json.dumps([_request_schema(), STAGE, "POST /chat cognito proxy"], sort_keys=True).encode()
+        ).hexdigest()[:8]
+        deployment = apigateway.CfnDeployment(self, f"Deployment{digest}", rest_api_id=api.ref)
+        deployment.add_resource_dependency(method)
+        stage = apigateway.CfnStage(
+            self,
+            "Stage",
+            rest_api_id=api.ref,
+            stage_name=STAGE,
+            deployment_id=deployment.ref,
+            tracing_enabled=True,
+            access_log_setting={
+                "destinationArn": f"arn:{Aws.PARTITION}:logs:{Aws.REGION}:{Aws.ACCOUNT_ID}:log-group:{access_log.ref}",
+                "format": json.dumps(
+                    {
+                        "requestId": "$context.requestId",
+                        "ip": "$context.identity.sourceIp",
+                        "user": "$context.authorizer.claims.sub",
+                        "time": "$context.requestTime",
+                        "method": "$context.httpMethod",
+                        "path": "$context.resourcePath",
+                        "status": "$context.status",
+                        "latency": "$context.responseLatency",
+                    }
+                ),
+            },
+            method_settings=[
+                {
+                    "resourcePath": "/*",
+                    "httpMethod": "*",
+                    "loggingLevel": "ERROR",
+                    "dataTraceEnabled": False,
+                    "metricsEnabled": True,
+                    "throttlingRateLimit": rate,
+                    "throttlingBurstLimit": burst,
+                }
+            ],
+        )
+        stage.node.add_dependency(_api_gateway_logging(Stack.of(self)))
+        acknowledge_each(
+            stage,
+            (
+                "NIST.800.53.R5-APIGWCacheEnabledAndEncrypted",
+                "HIPAA.Security-APIGWCacheEnabledAndEncrypted",
+                "PCI.DSS.321-APIGWCacheEnabledAndEncrypted",
+            ),
+            reason="A cache of answers could serve one person's conversation to another, so there is none to encrypt.",
+            met_by="the response header Cache-Control: no-store",
+        )
+        acknowledge_each(
+            stage,
+            (
+                "NIST.800.53.R5-APIGWSSLEnabled",
+                "HIPAA.Security-APIGWSSLEnabled",
+                "PCI.DSS.321-APIGWSSLEnabled",
+            ),
+            reason="A client certificate identifies API Gateway to an HTTP backend; this backend is a Lambda function.",
+            met_by="the function's resource policy, which admits this method of this stage only",
+        )
+        return stage
+
+    def _alarms(self, topic: AlarmTopic) -> None:
+        for metric, threshold, description in (
+            ("5XXError", 5, "answers with server errors: read the function's log group"),
+            ("4XXError", 100, "refuses many requests: look for probing in the access log"),
+        ):
+            alarm(
+                self,
+                f"Alarm{metric}",
+                topic=topic,
+                description=f"Chat API {self.name} {description}.",
+                namespace="AWS/ApiGateway",
+                metric=metric,
+                dimensions={"ApiName": self.name, "Stage": STAGE},
+                threshold=threshold,
+            )
+        alarm(
+            self,
+            "AlarmThrottles",
+            topic=topic,
+            description=f"Chat API {self.name} has more requests than its concurrency: raise it or find the caller.",
+            namespace="AWS/Lambda",
+            metric="Throttles",
+            dimensions={"FunctionName": self.function.function_name},
+            threshold=1,
+        )
+
+
+@cache
+def _request_schema() -> dict[str, Any]:
+    path = files("aws_genai") / "functions" / "chat" / "request.schema.json"
+    schema: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return schema
+
+
+def _api_gateway_logging(stack: Stack) -> apigateway.CfnAccount:
+    """The role under which API Gateway writes logs, set once for the account and Region.
+
+    https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-logging.html
+    """
+    existing = stack.node.try_find_child("ApiGatewayAccount")
+    if isinstance(existing, apigateway.CfnAccount):
+        return existing
+    role = iam.Role(
+        stack,
+        "ApiGatewayLogging",
+        assumed_by=iam.ServicePrincipal(
+            "apigateway.amazonaws.com", conditions={"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}}
+        ),
+        managed_policies=[
+            iam.ManagedPolicy.from_aws_managed_policy_name("service-role/AmazonAPIGatewayPushToCloudWatchLogs")
+        ],
+    )
+    account = apigateway.CfnAccount(stack, "ApiGatewayAccount", cloud_watch_role_arn=role.role_arn)
+    # The setting outlives the stack: other APIs of the account log through it too.
+    account.apply_removal_policy(RemovalPolicy.RETAIN)
+    role.apply_removal_policy(RemovalPolicy.RETAIN)
+    acknowledge_each(
+        role,
+        ("AwsSolutions-IAM4",),
+        finding="Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs",
+        reason="API Gateway checks this account-wide role for this very policy, which AWS maintains for the purpose.",
+        met_by="the trust policy, which admits API Gateway of this account only",
+    )
+    return account

@@ -1,0 +1,124 @@
+"""One page that shows the three layers at work."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from aws_cdk import Aws
+from aws_cdk import aws_cloudwatch as cloudwatch
+from constructs import Construct
+
+from ..compute.fleet import AcceleratorFleet
+from ..models.jumpstart_endpoint import JumpStartEndpoint
+from .chat_api import STAGE, ChatApi
+
+
+class Dashboard(Construct):
+    """A CloudWatch dashboard with a row for each layer: capacity, models, application.
+
+    https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/CloudWatch-Dashboard-Body-Structure.html
+
+    Example::
+
+        import aws_cdk as cdk
+        from aws_genai.application import Dashboard
+        from aws_genai.security import attach_gate
+
+        app = cdk.App()
+        attach_gate(app)
+        Dashboard(cdk.Stack(app, "Overview"), "Dashboard", name="assistant", models=["amazon.nova-lite-v1:0"])
+        app.synth()
+
+    :param name: name of the dashboard, 1 to 255 letters, digits, hyphens and underscores.
+    :param fleets: fleets whose instances are counted. Default: none.
+    :param endpoints: endpoints whose calls, errors and latency are shown. Default: none.
+    :param models: Bedrock models whose calls and tokens are shown. Default: none.
+    :param chats: chat APIs whose requests and errors are shown. Default: none.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        name: str,
+        fleets: Sequence[AcceleratorFleet] = (),
+        endpoints: Sequence[JumpStartEndpoint] = (),
+        models: Sequence[str] = (),
+        chats: Sequence[ChatApi] = (),
+    ) -> None:
+        super().__init__(scope, id)
+        rows = [
+            [_graph("Instances in service", _instances(fleets))] if fleets else [],
+            [
+                _graph("Endpoint invocations", _endpoint(endpoints, "Invocations", "Sum")),
+                _graph("Endpoint errors", _endpoint(endpoints, "Invocation5XXErrors", "Sum")),
+                _graph("Model latency (microseconds)", _endpoint(endpoints, "ModelLatency", "p50")),
+            ]
+            if endpoints
+            else [],
+            [
+                _graph("Model calls", _bedrock(models, "Invocations")),
+                _graph("Input tokens", _bedrock(models, "InputTokenCount")),
+                _graph("Output tokens", _bedrock(models, "OutputTokenCount")),
+            ]
+            if models
+            else [],
+            [
+                _graph("Chat requests", _chat(chats, "Count", "Sum")),
+                _graph("Chat errors", [*_chat(chats, "4XXError", "Sum"), *_chat(chats, "5XXError", "Sum")]),
+                _graph("Chat latency (milliseconds)", _chat(chats, "Latency", "p90")),
+            ]
+            if chats
+            else [],
+        ]
+        widgets: list[dict[str, Any]] = []
+        for y, row in enumerate(row for row in rows if row):
+            for x, widget in enumerate(row):
+                width = 24 // len(row)
+                widgets.append({"type": "metric", "x": x * width, "y": y * 6, "width": width, "height": 6, **widget})
+        cloudwatch.CfnDashboard(self, "Resource", dashboard_name=name, dashboard_body=json.dumps({"widgets": widgets}))
+
+
+def _graph(title: str, metrics: list[list[Any]]) -> dict[str, Any]:
+    return {
+        "properties": {
+            "title": title,
+            "view": "timeSeries",
+            "region": Aws.REGION,
+            "period": 300,
+            "metrics": metrics,
+        }
+    }
+
+
+def _instances(fleets: Sequence[AcceleratorFleet]) -> list[list[Any]]:
+    return [
+        ["AWS/EC2", "CPUUtilization", "AutoScalingGroupName", fleet.group_name, {"stat": "SampleCount"}]
+        for fleet in fleets
+    ]
+
+
+def _endpoint(endpoints: Sequence[JumpStartEndpoint], metric: str, stat: str) -> list[list[Any]]:
+    return [
+        [
+            "AWS/SageMaker",
+            metric,
+            "EndpointName",
+            item.endpoint_name,
+            "VariantName",
+            "AllTraffic",
+            {"stat": stat},
+        ]
+        for item in endpoints
+    ]
+
+
+def _bedrock(models: Sequence[str], metric: str) -> list[list[Any]]:
+    return [["AWS/Bedrock", metric, "ModelId", model, {"stat": "Sum"}] for model in models]
+
+
+def _chat(chats: Sequence[ChatApi], metric: str, stat: str) -> list[list[Any]]:
+    return [["AWS/ApiGateway", metric, "ApiName", chat.name, "Stage", STAGE, {"stat": stat}] for chat in chats]

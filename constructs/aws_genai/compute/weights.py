@@ -1,0 +1,159 @@
+"""Where model weights lie, and who may read them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from aws_cdk import RemovalPolicy
+from aws_cdk import aws_events as events
+from aws_cdk import aws_iam as iam
+from constructs import Construct
+
+from ..security.alarms import AlarmTopic
+from ..security.bucket import AccessLogBucket, SecureBucket
+from ..security.dead_letters import DeadLetterQueue
+from ..security.key import DataKey
+
+_READ = (
+    "s3:GetObject",
+    "s3:GetObjectAttributes",
+    "s3:GetObjectTorrent",
+    "s3:GetObjectVersion",
+    "s3:GetObjectVersionAttributes",
+)
+_WRITE = (
+    "s3:DeleteObject",
+    "s3:DeleteObjectVersion",
+    "s3:PutObject",
+    "s3:PutObjectAcl",
+    "s3:ReplicateObject",
+    "s3:RestoreObject",
+)
+
+
+class WeightsBucket(Construct):
+    """A bucket of model weights that only the workloads reading them can read, administrators included.
+
+    The bucket policy denies reading to every principal but the roles given to :meth:`grant_read`, and writing to
+    every principal but the publisher; the key's policy lets the same roles decrypt and nobody else. An explicit
+    deny outweighs any permission an administrator has. Administrators still change policies and delete the
+    stack, and CloudTrail records it.
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
+
+    Example::
+
+        import aws_cdk as cdk
+        from aws_genai.compute import WeightsBucket
+        from aws_genai.security import AccessLogBucket, AlarmTopic, DataKey, attach_gate
+
+        app = cdk.App()
+        attach_gate(app)
+        stack = cdk.Stack(app, "Weights")
+        key = DataKey(stack, "Key", description="Weights")
+        topic = AlarmTopic(stack, "Alarms", key=key)
+        publisher = f"arn:aws:iam::{cdk.Aws.ACCOUNT_ID}:role/model-publisher"
+        WeightsBucket(
+            stack,
+            "Weights",
+            key=key,
+            topic=topic,
+            access_logs=AccessLogBucket(stack, "Logs"),
+            publisher_role_arn=publisher,
+        )
+        app.synth()
+
+    :param key: encrypts the weights; the readers are added to its policy.
+    :param access_logs: where server access logs go.
+    :param topic: told of every use of the break-glass role.
+    :param publisher_role_arn: the one role that may write. Default: nobody may.
+    :param break_glass_role_arn: a role that may read in an emergency; every read is reported. Default: none.
+    :param replica: keep a second copy under the same policy. Default: no.
+    :param removal_policy: what happens to the weights on deletion of the stack. Default: retain.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        key: DataKey,
+        access_logs: AccessLogBucket,
+        topic: AlarmTopic,
+        publisher_role_arn: str | None = None,
+        break_glass_role_arn: str | None = None,
+        replica: bool = False,
+        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
+    ) -> None:
+        super().__init__(scope, id)
+        self.key = key
+        self.bucket = SecureBucket(
+            self, "Bucket", key=key, access_logs=access_logs, replica=replica, removal_policy=removal_policy
+        )
+        self._readers: list[str] = [break_glass_role_arn] if break_glass_role_arn else []
+        writers = [publisher_role_arn] if publisher_role_arn else []
+        self._denials: list[iam.PolicyStatement] = []
+        self._guard(self.bucket, writers)
+        if self.bucket.replica:
+            replication = self.bucket.replication_role.role_arn
+            self._readers.append(replication)
+            self._guard(self.bucket.replica, [replication])
+        self._admit()
+        if publisher_role_arn:
+            key.allow_role_arn("Publisher", publisher_role_arn, ("kms:Decrypt", "kms:GenerateDataKey"))
+        if break_glass_role_arn:
+            key.allow_role_arn("BreakGlass", break_glass_role_arn, ("kms:Decrypt",))
+            self._report(break_glass_role_arn, topic)
+
+    def grant_read(self, role: iam.IRole, prefix: str) -> None:
+        """Let ``role`` read the weights under ``prefix``, which ends in ``/``, and nothing else."""
+        self.bucket.grant_read(role, prefix)
+        self._readers.append(role.role_arn)
+        self._admit()
+
+    def _guard(self, bucket: SecureBucket, writers: Sequence[str]) -> None:
+        objects = [f"{bucket.bucket_arn}/*"]
+        read = iam.PolicyStatement(
+            sid="ReadersOnly",
+            effect=iam.Effect.DENY,
+            principals=[iam.AnyPrincipal()],
+            actions=list(_READ),
+            resources=objects,
+        )
+        write = iam.PolicyStatement(
+            sid="PublisherOnly",
+            effect=iam.Effect.DENY,
+            principals=[iam.AnyPrincipal()],
+            actions=list(_WRITE),
+            resources=objects,
+            conditions={"ArnNotEquals": {"aws:PrincipalArn": list(writers)}} if writers else None,
+        )
+        bucket.policy.add_statements(read, write)
+        self._denials.append(read)
+
+    def _admit(self) -> None:
+        if self._readers:
+            for denial in self._denials:
+                denial.add_condition("ArnNotEquals", {"aws:PrincipalArn": list(self._readers)})
+
+    def _report(self, role_arn: str, topic: AlarmTopic) -> None:
+        events.CfnRule(
+            self,
+            "BreakGlassUsed",
+            description="The break-glass role called S3 or KMS: find out who used it and why.",
+            event_pattern={
+                "detail-type": ["AWS API Call via CloudTrail"],
+                "detail": {
+                    "eventSource": ["s3.amazonaws.com", "kms.amazonaws.com"],
+                    "userIdentity": {"sessionContext": {"sessionIssuer": {"arn": [role_arn]}}},
+                },
+            },
+            targets=[
+                events.CfnRule.TargetProperty(
+                    arn=topic.topic_arn,
+                    id="alarms",
+                    dead_letter_config=events.CfnRule.DeadLetterConfigProperty(
+                        arn=DeadLetterQueue(self, "Undelivered", key=self.key).queue_arn
+                    ),
+                )
+            ],
+        )

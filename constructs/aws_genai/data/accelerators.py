@@ -1,0 +1,131 @@
+"""Which accelerated EC2 instance types there are, and what is in them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cache
+
+from ..errors import InvalidValueError, nearest
+from . import load
+
+
+class Platform(StrEnum):
+    """The software that drives an accelerator."""
+
+    NEURON = "neuron"
+    CUDA = "cuda"
+
+
+@dataclass(frozen=True)
+class Accelerator:
+    """One accelerated instance type.
+
+    Memory is in MiB, local storage in GB, the price in US dollars an hour (``None`` where the source has none).
+    """
+
+    instance_type: str
+    accelerator: str
+    platform: Platform
+    count: int
+    memory_mib: int
+    vcpus: int
+    system_memory_mib: int
+    local_storage_gb: int
+    architecture: str
+    network_cards: int
+    efa_interfaces: int
+    nitro_tpm: bool
+    encryption_in_transit: bool
+    usd_per_hour: float | None
+
+    @property
+    def family(self) -> str:
+        """The part of the type before the dot, such as ``inf2``."""
+        return self.instance_type.partition(".")[0]
+
+    @property
+    def has_local_storage(self) -> bool:
+        """Whether the type has NVMe disks of its own, which the Nitro card encrypts under a key of its own."""
+        return self.local_storage_gb > 0
+
+
+class AcceleratorCatalogue:
+    """Accelerated, Nitro-based EC2 instance types with their hardware and on-demand price.
+
+    Figures come from EC2's ``DescribeInstanceTypes`` and price list; the data file names sources and date.
+    https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeInstanceTypes.html
+    """
+
+    def __init__(self, types: Mapping[str, Accelerator], not_nitro_families: frozenset[str]) -> None:
+        self._types = dict(types)
+        self._not_nitro = not_nitro_families
+
+    @classmethod
+    @cache
+    def default(cls) -> AcceleratorCatalogue:
+        """The catalogue that ships with this library."""
+        data = load("accelerators")
+        types = {
+            name: Accelerator(instance_type=name, **{**facts, "platform": Platform(facts["platform"])})
+            for name, facts in data["types"].items()
+        }
+        return cls(types, frozenset(data["not_nitro_families"]))
+
+    def __contains__(self, instance_type: object) -> bool:
+        return instance_type in self._types
+
+    def names(self) -> list[str]:
+        """Every instance type of the catalogue, sorted."""
+        return sorted(self._types)
+
+    def get(self, instance_type: str) -> Accelerator:
+        """The facts about ``instance_type``.
+
+        :raises InvalidValueError: if the type does not exist, has no accelerator, or is not Nitro-based.
+        """
+        if found := self._types.get(instance_type):
+            return found
+        if instance_type.partition(".")[0] in self._not_nitro:
+            reason = (
+                f"{instance_type} runs on the Xen hypervisor, not on the Nitro System, "
+                "so nothing keeps operators out of its memory"
+            )
+        elif instance_type in _every_instance_type():
+            reason = f"{instance_type} is not a Nitro-based type with an accelerator that this catalogue covers"
+        else:
+            reason = f"{instance_type} is not an EC2 instance type"
+        raise InvalidValueError(reason, field="instance_type", hint=nearest(instance_type, self._types))
+
+
+def image_parameter(accelerator: Accelerator) -> str:
+    """The public SSM parameter of the current deep learning image for a type.
+
+    https://awsdocs-neuron.readthedocs-hosted.com/en/latest/deploy/environments/dlami.html
+    https://docs.aws.amazon.com/dlami/latest/devguide/find-dlami-id.html
+
+    :raises InvalidValueError: for Inf1, which current Neuron images no longer support.
+    """
+    if accelerator.platform is Platform.NEURON:
+        if accelerator.family == "inf1":
+            raise InvalidValueError(
+                f"{accelerator.instance_type}: Neuron images since 2.26.1 no longer support Inf1",
+                field="instance_type",
+                hint="Did you mean inf2.xlarge?",
+            )
+        return "/aws/service/neuron/dlami/multi-framework/ubuntu-24.04/latest/image_id"
+    return (
+        f"/aws/service/deeplearning/ami/{accelerator.architecture}/"
+        "base-oss-nvidia-driver-gpu-ubuntu-24.04/latest/ami-id"
+    )
+
+
+@cache
+def _every_instance_type() -> frozenset[str]:
+    # Only an error message needs this, and only if botocore is there.
+    try:
+        from botocore.session import get_session
+    except ImportError:
+        return frozenset()
+    return frozenset(get_session().get_service_model("ec2").shape_for("InstanceType").enum)

@@ -1,0 +1,105 @@
+"""Which foundation models Amazon Bedrock offers by the token."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+
+from ..errors import InvalidValueError, nearest
+from . import load
+
+
+@dataclass(frozen=True)
+class BedrockModel:
+    """One foundation model of Amazon Bedrock; prices in US dollars a million tokens."""
+
+    model_id: str
+    mode: str
+    in_region: bool = False
+    max_input_tokens: int | None = None
+    max_output_tokens: int | None = None
+    end_of_life: str | None = None
+    inference_profiles: tuple[str, ...] = ()
+    supports_not: tuple[str, ...] = ()
+    embedding_dimension: int | None = None
+    usd_per_million_input_tokens: float | None = None
+    usd_per_million_output_tokens: float | None = None
+
+
+class BedrockCatalogue:
+    """The Bedrock foundation models whose facts are known.
+
+    https://docs.aws.amazon.com/bedrock/latest/userguide/models-supported.html
+    """
+
+    @staticmethod
+    def names() -> list[str]:
+        """Every foundation model id and inference profile id, sorted."""
+        models = load("bedrock_models")["models"]
+        profiles = {profile for facts in models.values() for profile in facts.get("inference_profiles", ())}
+        return sorted({*models, *profiles})
+
+    @staticmethod
+    @cache
+    def get(model_id: str) -> BedrockModel:
+        """The facts about a foundation model, named by its own id or by that of an inference profile.
+
+        :raises InvalidValueError: if no such model is known.
+        """
+        models = load("bedrock_models")["models"]
+        for name in (model_id, model_id.partition(".")[2]):
+            facts = models.get(name)
+            if facts is not None and (name == model_id or model_id in facts.get("inference_profiles", ())):
+                return BedrockModel(
+                    model_id=name,
+                    **{
+                        **facts,
+                        "inference_profiles": tuple(facts.get("inference_profiles", ())),
+                        "supports_not": tuple(facts.get("supports_not", ())),
+                    },
+                )
+        raise InvalidValueError(
+            f"{model_id} is not a Bedrock model or inference profile that this catalogue knows",
+            field="model_id",
+            hint=nearest(model_id, BedrockCatalogue.names()),
+        )
+
+
+def check_model(model: str) -> None:
+    """Refuse a model id that no call could succeed with.
+
+    :raises InvalidValueError: if the id is not known, or the model has no endpoint of its own.
+    """
+    facts = BedrockCatalogue.get(model)
+    if model == facts.model_id and not facts.in_region and facts.inference_profiles:
+        raise InvalidValueError(
+            f"{model} can be called through an inference profile only",
+            field="models",
+            hint="Did you mean " + " or ".join(facts.inference_profiles[:3]) + "?",
+        )
+
+
+def check_chat(models: Sequence[str], max_tokens: int) -> None:
+    """Refuse models that cannot chat, or answers longer than they can give.
+
+    :raises InvalidValueError: if there is no model, one is of another kind, or ``max_tokens`` is above its limit.
+    """
+    if not models:
+        raise InvalidValueError(
+            "A chat needs at least one chat model", field="models", hint="Try amazon.nova-lite-v1:0"
+        )
+    for model in models:
+        facts = BedrockCatalogue.get(model)
+        if facts.mode != "chat":
+            raise InvalidValueError(
+                f"{model} is a model for {facts.mode}, not for chat",
+                field="models",
+                hint="Try amazon.nova-lite-v1:0",
+            )
+        if facts.max_output_tokens and max_tokens > facts.max_output_tokens:
+            raise InvalidValueError(
+                f"{model} gives at most {facts.max_output_tokens} tokens, not {max_tokens}",
+                field="max_tokens",
+                hint=f"Set it to {facts.max_output_tokens} or less",
+            )

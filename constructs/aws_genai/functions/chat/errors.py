@@ -1,0 +1,44 @@
+"""What can go wrong with a question, as HTTP knows it."""
+
+from __future__ import annotations
+
+
+class ChatError(Exception):
+    """An answer that is an error: a status, a code for programs and a sentence for people."""
+
+    def __init__(self, status: int, code: str, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.message = message
+
+
+def malformed(message: str) -> ChatError:
+    return ChatError(400, "malformed_request", message)
+
+
+def unknown_model(model: str, known: list[str]) -> ChatError:
+    return ChatError(404, "unknown_model", f"No model {model!r} here; choose one of {', '.join(known)}.")
+
+
+def blocked(part: str, message: str) -> ChatError:
+    return ChatError(403, f"{part}_blocked", message)
+
+
+#: Errors of the Converse API: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.html
+AWS_ERRORS: dict[str, ChatError] = {
+    "ThrottlingException": ChatError(429, "throttled", "The model is busy; try again in a moment."),
+    "ServiceQuotaExceededException": ChatError(429, "quota_exceeded", "The model's quota is spent; try later."),
+    "ModelNotReadyException": ChatError(503, "model_not_ready", "The model is starting; try again in a moment."),
+    "ServiceUnavailableException": ChatError(503, "model_unavailable", "The model is unavailable; try later."),
+    "InternalServerException": ChatError(502, "model_failed", "The model failed; try again."),
+    "ModelErrorException": ChatError(502, "model_failed", "The model failed; try again."),
+    "ModelTimeoutException": ChatError(504, "model_timeout", "The model took too long; ask for less."),
+    "ResourceNotFoundException": ChatError(404, "unknown_model", "The model does not exist in this Region."),
+    "ValidationException": ChatError(400, "malformed_request", "The model cannot take this request."),
+    "AccessDeniedException": ChatError(502, "model_denied", "This service may not call the model."),
+}
+
+TIMEOUT = ChatError(504, "model_timeout", "The model took too long; ask for less.")
+UNREACHABLE = ChatError(503, "model_unavailable", "The model cannot be reached; try later.")
+GARBLED = ChatError(502, "model_failed", "The model gave no usable answer; try again.")

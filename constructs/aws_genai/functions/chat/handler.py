@@ -1,0 +1,92 @@
+"""The chat endpoint's entry point in AWS Lambda."""
+
+from __future__ import annotations
+
+import json
+import os
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import boto3
+from aws_lambda_powertools import Logger, Metrics, Tracer
+from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.utilities.validation import SchemaValidationError, validate
+from botocore.config import Config
+
+from .errors import ChatError, malformed
+from .service import Limits, ask
+
+logger = Logger()
+metrics = Metrics(namespace="AwsGenAi")
+tracer = Tracer()
+
+SCHEMA: dict[str, Any] = json.loads((Path(__file__).parent / "request.schema.json").read_text(encoding="utf-8"))
+
+
+@cache
+def limits() -> Limits:
+    """What the settings allow, from the environment."""
+    return Limits(
+        models=tuple(json.loads(os.environ["MODELS"])),
+        max_tokens=int(os.environ["MAX_TOKENS"]),
+        temperature=float(os.environ["TEMPERATURE"]),
+        no_temperature=frozenset(json.loads(os.environ["NO_TEMPERATURE"])),
+        guardrail_id=os.environ["GUARDRAIL_ID"],
+        guardrail_version=os.environ["GUARDRAIL_VERSION"],
+        system_prompt=os.environ["SYSTEM_PROMPT"],
+    )
+
+
+@cache
+def client() -> Any:  # noqa: ANN401 - boto3 has no types
+    """A client that gives up before API Gateway does, after 29 seconds."""
+    return boto3.client(
+        "bedrock-runtime",
+        config=Config(connect_timeout=3, read_timeout=22, retries={"total_max_attempts": 1}),
+    )
+
+
+@metrics.log_metrics
+@tracer.capture_lambda_handler(capture_response=False)
+@logger.inject_lambda_context(log_event=False, clear_state=True)
+def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:  # noqa: ANN401 - Lambda's own type
+    """Answer one request of API Gateway; every failure becomes an HTTP error with a code."""
+    try:
+        answer = ask(client(), limits(), body(event))
+    except ChatError as error:
+        logger.warning("refused", extra={"code": error.code, "status": error.status}, exc_info=error.status >= 500)
+        metrics.add_metric(name="Blocked" if error.status == 403 else "Refused", unit=MetricUnit.Count, value=1)
+        return response(error.status, {"error": {"code": error.code, "message": error.message}})
+    except Exception:
+        # The last resort: a client gets an answer whatever happens, and the log the reason.
+        logger.exception("failed")
+        metrics.add_metric(name="Failed", unit=MetricUnit.Count, value=1)
+        return response(500, {"error": {"code": "internal_error", "message": "Something went wrong on our side."}})
+    metrics.add_metric(name="InputTokens", unit=MetricUnit.Count, value=answer.input_tokens)
+    metrics.add_metric(name="OutputTokens", unit=MetricUnit.Count, value=answer.output_tokens)
+    return response(200, answer.as_dict())
+
+
+def body(event: dict[str, Any]) -> dict[str, Any]:
+    """The validated body of the request.
+
+    :raises ChatError: if it is not JSON, or not a chat request.
+    """
+    try:
+        content: dict[str, Any] = json.loads(event.get("body") or "")
+        validate(event=content, schema=SCHEMA)
+    except json.JSONDecodeError as error:
+        raise malformed(f"The body is not JSON: {error.msg}.") from error
+    except (SchemaValidationError, RecursionError) as error:
+        raise malformed(f"The body is not a chat request: {getattr(error, 'validation_message', error)}.") from error
+    return content
+
+
+def response(status: int, content: dict[str, Any]) -> dict[str, Any]:
+    """A response in the form of API Gateway's Lambda proxy integration."""
+    return {
+        "statusCode": status,
+        "headers": {"Content-Type": "application/json", "Cache-Control": "no-store"},
+        "body": json.dumps(content),
+    }

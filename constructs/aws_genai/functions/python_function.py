@@ -1,0 +1,179 @@
+"""A Lambda function of this library, locked down."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib.resources import as_file, files
+
+from aws_cdk import Aws, RemovalPolicy, Stack
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
+from constructs import Construct
+
+from ..security.acknowledgements import acknowledge, acknowledge_each
+from ..security.alarms import AlarmTopic
+from ..security.key import DataKey
+from ..security.network import PrivateNetwork
+from ..security.role import WorkloadRole
+from .dependencies import PYTHON_VERSION, bundle, lock_digest
+
+_VPC_RULES = (
+    "NIST.800.53.R5-LambdaInsideVPC",
+    "HIPAA.Security-LambdaInsideVPC",
+    "PCI.DSS.321-LambdaInsideVPC",
+)
+
+
+class PythonFunction(Construct):
+    """A Python function on Graviton with its own role, encrypted logs, tracing and a bounded concurrency.
+
+    The code is a folder of :mod:`aws_genai.functions`; the libraries come as one layer a stack, from wheels that
+    are locked by hash. https://docs.aws.amazon.com/lambda/latest/dg/python-layers.html
+
+    Example::
+
+        import aws_cdk as cdk
+        from aws_genai.functions import PythonFunction
+        from aws_genai.security import AlarmTopic, CostTags, DataKey, attach_gate
+
+        app = cdk.App()
+        attach_gate(app)
+        stack = cdk.Stack(app, "Functions")
+        CostTags(project="demo", environment="dev", layer="application", owner="me", cost_center="1").apply(stack)
+        key = DataKey(stack, "Key", description="Logs")
+        key.allow_logs()
+        PythonFunction(stack, "Chat", folder="chat", key=key, topic=AlarmTopic(stack, "Alarms", key=key))
+        app.synth()
+
+    :param folder: the folder of the function's code; its ``handler.py`` holds ``handler``.
+    :param key: encrypts the logs; it must let CloudWatch Logs use it.
+    :param topic: receives events that an asynchronous call failed to process.
+    :param environment: environment variables; never a secret. Default: none.
+    :param memory_mib: memory in MiB, which also sets the share of CPU. Default: 512.
+    :param timeout_seconds: longest run. Default: 29, the limit of API Gateway.
+    :param reserved_concurrency: most runs at a time. Default: 20.
+    :param network: a VPC to run in. Default: none, the service's own network.
+    :param log_days: days that logs are kept. Default: 365.
+    :param removal_policy: what happens to the logs on deletion of the stack. Default: retain.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        folder: str,
+        key: DataKey,
+        topic: AlarmTopic,
+        environment: Mapping[str, str] | None = None,
+        memory_mib: int = 512,
+        timeout_seconds: int = 29,
+        reserved_concurrency: int = 20,
+        network: PrivateNetwork | None = None,
+        log_days: int = 365,
+        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
+    ) -> None:
+        super().__init__(scope, id)
+        self.role = WorkloadRole(
+            self,
+            "Role",
+            assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"),
+            description=f"Function {folder}",
+        )
+        self.log_group = logs.CfnLogGroup(self, "Logs", kms_key_id=key.key_arn, retention_in_days=log_days)
+        self.log_group.apply_removal_policy(removal_policy)
+        self.role.allow(("logs:CreateLogStream", "logs:PutLogEvents"), [self.log_group.attr_arn])
+        topic.grant_publish(self.role)
+        # Neither X-Ray action takes a resource:
+        # https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsx-ray.html
+        self.role.allow(("xray:PutTelemetryRecords", "xray:PutTraceSegments"), ["*"])
+        wildcards = "The X-Ray actions take no resource, so AWS accepts only a wildcard."
+        met_by = "the two write-only tracing actions named in the statement"
+        vpc_config = None
+        if network is not None:
+            group = network.security_group(self, "Group", description=f"Function {folder}: no inbound rule")
+            # https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html#configuration-vpc-permissions
+            self.role.allow(
+                (
+                    "ec2:AssignPrivateIpAddresses",
+                    "ec2:CreateNetworkInterface",
+                    "ec2:DeleteNetworkInterface",
+                    "ec2:DescribeNetworkInterfaces",
+                    "ec2:DescribeSubnets",
+                    "ec2:UnassignPrivateIpAddresses",
+                ),
+                ["*"],
+            )
+            wildcards += " Lambda refuses a VPC function whose role names single network interfaces."
+            met_by += " and the interface actions of Lambda's own VPC policy"
+            vpc_config = lambda_.CfnFunction.VpcConfigProperty(
+                subnet_ids=network.subnet_ids, security_group_ids=[group.attr_group_id]
+            )
+        acknowledge(self.role.permissions, "AwsSolutions-IAM5", finding="Resource::*", reason=wildcards, met_by=met_by)
+        # The folder keeps its name in the package, so that its modules import each other as they do here.
+        with as_file(files("aws_genai") / "functions") as path:
+            code = lambda_.Code.from_asset(
+                str(path), exclude=["**", f"!{folder}", f"!{folder}/**", "**/__pycache__"]
+            ).bind(self)
+        assert code.s3_location is not None  # noqa: S101 - an asset lies in S3
+        self.resource = lambda_.CfnFunction(
+            self,
+            "Resource",
+            code=lambda_.CfnFunction.CodeProperty(
+                s3_bucket=code.s3_location.bucket_name, s3_key=code.s3_location.object_key
+            ),
+            handler=f"{folder}.handler.handler",
+            runtime=f"python{PYTHON_VERSION}",
+            architectures=["arm64"],
+            role=self.role.role_arn,
+            layers=[_layer(Stack.of(self))],
+            memory_size=memory_mib,
+            timeout=timeout_seconds,
+            reserved_concurrent_executions=reserved_concurrency,
+            dead_letter_config=lambda_.CfnFunction.DeadLetterConfigProperty(target_arn=topic.topic_arn),
+            tracing_config=lambda_.CfnFunction.TracingConfigProperty(mode="Active"),
+            logging_config=lambda_.CfnFunction.LoggingConfigProperty(
+                log_group=self.log_group.ref,
+                log_format="JSON",
+                application_log_level="INFO",
+                system_log_level="WARN",
+            ),
+            environment=lambda_.CfnFunction.EnvironmentProperty(
+                variables={"POWERTOOLS_SERVICE_NAME": folder, **(environment or {})}
+            ),
+            vpc_config=vpc_config,
+        )
+        # Without its permissions, a function that is called at once would fail, and a VPC function not be created.
+        self.resource.node.add_dependency(self.role.permissions)
+        self.function_arn: str = self.resource.attr_arn
+        self.function_name: str = self.resource.ref
+        if network is None:
+            acknowledge_each(
+                self.resource,
+                _VPC_RULES,
+                reason="The settings ask for no private network; the function reaches public AWS endpoints over TLS.",
+                met_by="IAM authorization of every call that the function makes",
+            )
+
+    def invoke_uri(self) -> str:
+        """The address under which API Gateway calls the function."""
+        return (
+            f"arn:{Aws.PARTITION}:apigateway:{Aws.REGION}:lambda:path/2015-03-31/functions/"
+            f"{self.function_arn}/invocations"
+        )
+
+
+def _layer(stack: Stack) -> str:
+    """The layer of libraries, made once for each stack."""
+    existing = stack.node.try_find_child("FunctionLibraries")
+    if isinstance(existing, lambda_.LayerVersion):
+        return existing.layer_version_arn
+    return lambda_.LayerVersion(
+        stack,
+        "FunctionLibraries",
+        code=lambda_.Code.from_asset(str(bundle()), asset_hash=lock_digest()),
+        compatible_architectures=[lambda_.Architecture.ARM_64],
+        description="Powertools for AWS Lambda and what it needs",
+        removal_policy=RemovalPolicy.DESTROY,
+    ).layer_version_arn

@@ -1,0 +1,20 @@
+"""Layer 2: models, hosted and by the token, that are called through a guardrail only."""
+
+from ..data.bedrock import BedrockCatalogue, BedrockModel
+from ..data.jumpstart import JumpStartCatalogue, JumpStartModel
+from .guardrail import DeniedTopic, Guardrail, GuardrailPolicy
+from .jumpstart_endpoint import DataCapture, JumpStartEndpoint
+from .model_access import ModelAccess
+
+__all__ = [
+    "BedrockCatalogue",
+    "BedrockModel",
+    "DataCapture",
+    "DeniedTopic",
+    "Guardrail",
+    "GuardrailPolicy",
+    "JumpStartCatalogue",
+    "JumpStartEndpoint",
+    "JumpStartModel",
+    "ModelAccess",
+]

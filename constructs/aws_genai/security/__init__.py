@@ -1,0 +1,37 @@
+"""What every layer shares: keys, networks, buckets, roles, alarms, and the policy gate."""
+
+from .acknowledgements import Acknowledgement, acknowledge, acknowledge_each, acknowledgements
+from .alarms import AlarmTopic, MonthlyBudget, alarm
+from .audit import AuditTrail
+from .bucket import AccessLogBucket, SecureBucket
+from .dead_letters import DeadLetterQueue
+from .gate import CompliancePack, Finding, GateError, attach_gate, findings, synth
+from .key import DataKey
+from .network import PrivateNetwork
+from .role import WorkloadRole
+from .tags import COST_TAGS, CostTags
+
+__all__ = [
+    "COST_TAGS",
+    "AccessLogBucket",
+    "Acknowledgement",
+    "AlarmTopic",
+    "AuditTrail",
+    "CompliancePack",
+    "CostTags",
+    "DataKey",
+    "DeadLetterQueue",
+    "Finding",
+    "GateError",
+    "MonthlyBudget",
+    "PrivateNetwork",
+    "SecureBucket",
+    "WorkloadRole",
+    "acknowledge",
+    "acknowledge_each",
+    "acknowledgements",
+    "alarm",
+    "attach_gate",
+    "findings",
+    "synth",
+]

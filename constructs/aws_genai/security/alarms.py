@@ -1,0 +1,187 @@
+"""Where alarms go, and how much may be spent."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from aws_cdk import Aws
+from aws_cdk import aws_budgets as budgets
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_sns as sns
+from constructs import Construct
+
+from .key import DataKey
+from .role import WorkloadRole
+
+
+class AlarmTopic(Construct):
+    """An encrypted SNS topic that AWS services of this account publish alarms to, over TLS only.
+
+    Example::
+
+        import aws_cdk as cdk
+        from aws_genai.security import AlarmTopic, DataKey, attach_gate
+
+        app = cdk.App()
+        attach_gate(app)
+        stack = cdk.Stack(app, "Alarms")
+        AlarmTopic(stack, "Alarms", key=DataKey(stack, "Key", description="Alarms"))
+        app.synth()
+
+    :param key: encrypts the messages; the publishing services are added to its policy.
+    :param emails: addresses that receive the alarms once they confirm. Default: none.
+    """
+
+    def __init__(self, scope: Construct, id: str, *, key: DataKey, emails: Sequence[str] = ()) -> None:
+        super().__init__(scope, id)
+        self.resource = sns.CfnTopic(
+            self,
+            "Resource",
+            kms_master_key_id=key.key_id,
+            subscription=[sns.CfnTopic.SubscriptionProperty(endpoint=address, protocol="email") for address in emails]
+            or None,
+        )
+        self.topic_arn: str = self.resource.ref
+        policy = iam.PolicyDocument(minimize=False)
+        policy.add_statements(
+            iam.PolicyStatement(
+                sid="TlsOnly",
+                effect=iam.Effect.DENY,
+                principals=[iam.AnyPrincipal()],
+                actions=["sns:Publish"],
+                resources=[self.topic_arn],
+                conditions={"Bool": {"aws:SecureTransport": "false"}},
+            ),
+            *(
+                iam.PolicyStatement(
+                    sid=service.split(".")[0].title(),
+                    principals=[iam.ServicePrincipal(service)],
+                    actions=["sns:Publish"],
+                    resources=[self.topic_arn],
+                    conditions={"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}},
+                )
+                for service in _PUBLISHERS
+            ),
+        )
+        sns.CfnTopicPolicy(self, "Policy", topics=[self.topic_arn], policy_document=policy)
+        for service in _PUBLISHERS:
+            key.allow_service(service)
+        key.allow_auto_scaling_notifications()
+        key.allow_in_sns()
+        self.key = key
+
+    def grant_publish(self, role: WorkloadRole) -> None:
+        """Let ``role`` publish to this topic.
+
+        https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html#sns-what-permissions-for-sse
+        """
+        role.allow(("sns:Publish",), [self.topic_arn])
+        role.allow(
+            ("kms:Decrypt", "kms:GenerateDataKey"),
+            [self.key.key_arn],
+            conditions={"StringEquals": {"kms:ViaService": f"sns.{Aws.REGION}.amazonaws.com"}},
+        )
+
+
+#: https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html#compatibility-with-aws-services
+#: Auto Scaling publishes through its service-linked role and needs no entry.
+_PUBLISHERS = ("cloudwatch.amazonaws.com", "budgets.amazonaws.com", "events.amazonaws.com")
+
+
+def alarm(
+    scope: Construct,
+    id: str,
+    *,
+    topic: AlarmTopic,
+    description: str,
+    namespace: str,
+    metric: str,
+    dimensions: dict[str, str],
+    threshold: float,
+    statistic: str = "Sum",
+    period_seconds: int = 300,
+    periods: int = 1,
+    comparison: str = "GreaterThanOrEqualToThreshold",
+    missing: str = "notBreaching",
+) -> cloudwatch.CfnAlarm:
+    """An alarm on one metric that notifies ``topic``.
+
+    https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/AlarmThatSendsEmail.html
+
+    :param description: what happened and what to do, shown in the notification.
+    :param threshold: in the metric's own unit.
+    :param statistic: a statistic or a percentile such as ``p90``. Default: Sum.
+    :param period_seconds: length of one data point. Default: 300.
+    :param periods: data points in a row that must breach. Default: 1.
+    :param missing: how missing data counts. Default: as not breaching.
+    """
+    percentile = statistic.startswith("p")
+    return cloudwatch.CfnAlarm(
+        scope,
+        id,
+        alarm_description=description,
+        namespace=namespace,
+        metric_name=metric,
+        dimensions=[
+            cloudwatch.CfnAlarm.DimensionProperty(name=name, value=value) for name, value in dimensions.items()
+        ],
+        statistic=None if percentile else statistic,
+        extended_statistic=statistic if percentile else None,
+        period=period_seconds,
+        evaluation_periods=periods,
+        threshold=threshold,
+        comparison_operator=comparison,
+        treat_missing_data=missing,
+        alarm_actions=[topic.topic_arn],
+    )
+
+
+class MonthlyBudget(Construct):
+    """A monthly cost budget over one project's tagged resources that warns at 80 % and 100 %, and on forecast.
+
+    The tag must be activated for cost allocation once per organization:
+    https://docs.aws.amazon.com/awsaccountbilling/latest/aboutv2/activating-tags.html
+
+    Example::
+
+        import aws_cdk as cdk
+        from aws_genai.security import AlarmTopic, DataKey, MonthlyBudget, attach_gate
+
+        app = cdk.App()
+        attach_gate(app)
+        stack = cdk.Stack(app, "Budget")
+        topic = AlarmTopic(stack, "Alarms", key=DataKey(stack, "Key", description="Alarms"))
+        MonthlyBudget(stack, "Budget", limit_usd=100, topic=topic, tag=("project", "assistant"))
+        app.synth()
+
+    :param limit_usd: limit in US dollars a month.
+    :param topic: where warnings go.
+    :param tag: name and value of the cost allocation tag that selects the resources.
+    """
+
+    def __init__(self, scope: Construct, id: str, *, limit_usd: float, topic: AlarmTopic, tag: tuple[str, str]) -> None:
+        super().__init__(scope, id)
+        subscriber = budgets.CfnBudget.SubscriberProperty(address=topic.topic_arn, subscription_type="SNS")
+        budgets.CfnBudget(
+            self,
+            "Resource",
+            budget=budgets.CfnBudget.BudgetDataProperty(
+                budget_type="COST",
+                time_unit="MONTHLY",
+                budget_limit=budgets.CfnBudget.SpendProperty(amount=limit_usd, unit="USD"),
+                cost_filters={"TagKeyValue": [f"user:{tag[0]}${tag[1]}"]},
+            ),
+            notifications_with_subscribers=[
+                budgets.CfnBudget.NotificationWithSubscribersProperty(
+                    notification=budgets.CfnBudget.NotificationProperty(
+                        comparison_operator="GREATER_THAN",
+                        notification_type=kind,
+                        threshold=percent,
+                        threshold_type="PERCENTAGE",
+                    ),
+                    subscribers=[subscriber],
+                )
+                for kind, percent in (("ACTUAL", 80), ("ACTUAL", 100), ("FORECASTED", 100))
+            ],
+        )

@@ -1,0 +1,143 @@
+"""The record of who did what, kept where nobody can change it unseen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from aws_cdk import Aws, RemovalPolicy
+from aws_cdk import aws_cloudtrail as cloudtrail
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_logs as logs
+from constructs import Construct
+
+from .bucket import AccessLogBucket, SecureBucket
+from .key import DataKey
+from .role import WorkloadRole
+
+
+class AuditTrail(Construct):
+    """A CloudTrail trail with Bedrock and S3 data events, log file validation and encryption.
+
+    Management events of every Region, and the data events that show who read weights and called models:
+    https://docs.aws.amazon.com/bedrock/latest/userguide/logging-using-cloudtrail.html
+
+    Example::
+
+        import aws_cdk as cdk
+        from aws_genai.security import AccessLogBucket, AuditTrail, DataKey, attach_gate
+
+        app = cdk.App()
+        attach_gate(app)
+        stack = cdk.Stack(app, "Audit")
+        key = DataKey(stack, "Key", description="Audit")
+        key.allow_logs()
+        key.allow_trail()
+        AuditTrail(stack, "Trail", trail_name="audit", key=key, access_logs=AccessLogBucket(stack, "AccessLogs"))
+        app.synth()
+
+    :param trail_name: name of the trail, 3 to 128 characters.
+    :param key: encrypts log files and log group; it must let CloudTrail and CloudWatch Logs use it.
+    :param access_logs: where the access logs of the trail's own bucket go.
+    :param retention_days: days that events are kept in S3. Default: 365.
+    :param log_days: days that events are kept in CloudWatch Logs. Default: 365.
+    :param replica: keep a second copy of the log files. Default: no.
+    :param removal_policy: what happens to the record on deletion of the stack. Default: retain.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        trail_name: str,
+        key: DataKey,
+        access_logs: AccessLogBucket,
+        retention_days: int = 365,
+        log_days: int = 365,
+        replica: bool = False,
+        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
+    ) -> None:
+        super().__init__(scope, id)
+        self.bucket = SecureBucket(
+            self,
+            "Bucket",
+            key=key,
+            access_logs=access_logs,
+            retention_days=retention_days,
+            replica=replica,
+            removal_policy=removal_policy,
+        )
+        trail_arn = f"arn:{Aws.PARTITION}:cloudtrail:{Aws.REGION}:{Aws.ACCOUNT_ID}:trail/{trail_name}"
+        from_this_trail = {"StringEquals": {"aws:SourceArn": trail_arn}}
+        service = iam.ServicePrincipal("cloudtrail.amazonaws.com")
+        self.bucket.policy.add_statements(
+            iam.PolicyStatement(
+                sid="TrailReadsAcl",
+                principals=[service],
+                actions=["s3:GetBucketAcl"],
+                resources=[self.bucket.bucket_arn],
+                conditions=from_this_trail,
+            ),
+            iam.PolicyStatement(
+                sid="TrailWrites",
+                principals=[service],
+                actions=["s3:PutObject"],
+                resources=[f"{self.bucket.bucket_arn}/AWSLogs/{Aws.ACCOUNT_ID}/*"],
+                conditions=from_this_trail,
+            ),
+        )
+        self.log_group = logs.CfnLogGroup(self, "Events", kms_key_id=key.key_arn, retention_in_days=log_days)
+        self.log_group.apply_removal_policy(removal_policy)
+        role = WorkloadRole(
+            self,
+            "Delivery",
+            assumed_by=iam.ServicePrincipal("cloudtrail.amazonaws.com", conditions=from_this_trail),
+        )
+        role.allow(("logs:CreateLogStream", "logs:PutLogEvents"), [self.log_group.attr_arn])
+        trail = cloudtrail.CfnTrail(
+            self,
+            "Resource",
+            trail_name=trail_name,
+            is_logging=True,
+            is_multi_region_trail=True,
+            include_global_service_events=True,
+            enable_log_file_validation=True,
+            kms_key_id=key.key_arn,
+            s3_bucket_name=self.bucket.bucket_name,
+            cloud_watch_logs_log_group_arn=self.log_group.attr_arn,
+            cloud_watch_logs_role_arn=role.role_arn,
+            advanced_event_selectors=[
+                _selector("Management events", [("eventCategory", ["Management"])]),
+                # The trail's own deliveries would log themselves without end.
+                _selector(
+                    "S3 objects",
+                    [("eventCategory", ["Data"]), ("resources.type", ["AWS::S3::Object"])],
+                    not_starts_with=[f"{self.bucket.bucket_arn}/", f"{access_logs.bucket_arn}/"],
+                ),
+                *(
+                    _selector(name, [("eventCategory", ["Data"]), ("resources.type", [resource_type])])
+                    for name, resource_type in (
+                        ("Bedrock models", "AWS::Bedrock::Model"),
+                        ("Bedrock guardrails", "AWS::Bedrock::Guardrail"),
+                        ("Bedrock knowledge bases", "AWS::Bedrock::KnowledgeBase"),
+                        ("Bedrock agents", "AWS::Bedrock::AgentAlias"),
+                    )
+                ),
+            ],
+        )
+        trail.add_resource_dependency(self.bucket.policy_resource)
+        grants = role.permissions.node.default_child
+        assert grants is not None  # noqa: S101 - a managed policy always has its resource
+        trail.node.add_dependency(grants)
+        self.trail_arn = trail_arn
+
+
+def _selector(
+    name: str, equals: Sequence[tuple[str, list[str]]], *, not_starts_with: list[str] | None = None
+) -> cloudtrail.CfnTrail.AdvancedEventSelectorProperty:
+    fields = [cloudtrail.CfnTrail.AdvancedFieldSelectorProperty(field=field, equal_to=value) for field, value in equals]
+    if not_starts_with:
+        fields.append(
+            cloudtrail.CfnTrail.AdvancedFieldSelectorProperty(field="resources.ARN", not_starts_with=not_starts_with)
+        )
+    return cloudtrail.CfnTrail.AdvancedEventSelectorProperty(name=name, field_selectors=fields)

@@ -1,0 +1,327 @@
+"""Buckets that are private, encrypted, versioned and logged."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from aws_cdk import Aws, RemovalPolicy
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_s3 as s3
+from constructs import Construct
+
+from .acknowledgements import acknowledge, acknowledge_each
+from .key import DataKey
+from .role import WorkloadRole
+
+_REPLICATION = (
+    "NIST.800.53.R5-S3BucketReplicationEnabled",
+    "HIPAA.Security-S3BucketReplicationEnabled",
+    "PCI.DSS.321-S3BucketReplicationEnabled",
+)
+
+
+class AccessLogBucket(Construct):
+    """The bucket that receives the S3 server access logs of a stack's other buckets.
+
+    Each stack has its own: rule packs recognize a bucket as the destination of logs within its stack only. S3
+    delivers access logs only into buckets encrypted with S3 managed keys.
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/enable-server-access-logging.html
+
+    Example::
+
+        import aws_cdk as cdk
+        from aws_genai.security import AccessLogBucket, DataKey, SecureBucket, attach_gate
+
+        app = cdk.App()
+        attach_gate(app)
+        stack = cdk.Stack(app, "Logs")
+        cdk.Tags.of(stack).add("project", "demo")
+        logs = AccessLogBucket(stack, "AccessLogs", retention_days=365)
+        SecureBucket(stack, "Data", key=DataKey(stack, "Key", description="Data"), access_logs=logs)
+        app.synth()
+
+    :param retention_days: days until a log is deleted. Default: 365.
+    :param removal_policy: what happens on deletion of the stack. Default: retain.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        retention_days: int = 365,
+        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
+    ) -> None:
+        super().__init__(scope, id)
+        self.resource = s3.CfnBucket(
+            self,
+            "Resource",
+            bucket_encryption=_encryption(None),
+            public_access_block_configuration=_PRIVATE,
+            ownership_controls=_OWNER_ENFORCED,
+            versioning_configuration=s3.CfnBucket.VersioningConfigurationProperty(status="Enabled"),
+            lifecycle_configuration=_lifecycle(retention_days),
+        )
+        self.resource.apply_removal_policy(removal_policy)
+        self.bucket_name: str = self.resource.ref
+        self.bucket_arn: str = self.resource.attr_arn
+        policy = iam.PolicyDocument()
+        policy.add_statements(
+            deny_plain_http(self.bucket_arn),
+            iam.PolicyStatement(
+                sid="ServerAccessLogs",
+                principals=[iam.ServicePrincipal("logging.s3.amazonaws.com")],
+                actions=["s3:PutObject"],
+                resources=[f"{self.bucket_arn}/*"],
+                conditions={"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}},
+            ),
+        )
+        s3.CfnBucketPolicy(self, "Policy", bucket=self.bucket_name, policy_document=policy)
+        acknowledge_each(
+            self.resource,
+            (
+                "NIST.800.53.R5-S3DefaultEncryptionKMS",
+                "HIPAA.Security-S3DefaultEncryptionKMS",
+                "PCI.DSS.321-S3DefaultEncryptionKMS",
+            ),
+            reason="S3 cannot deliver server access logs into a bucket whose default encryption is SSE-KMS.",
+            met_by="SSE-S3 with 256-bit AES on every object",
+        )
+        acknowledge_each(
+            self.resource,
+            _REPLICATION,
+            reason="Access logs are a secondary record that expires; losing it loses no data of the workload.",
+            met_by="the CloudTrail trail, which records the same requests and is replicated",
+        )
+
+
+class SecureBucket(Construct):
+    """A bucket encrypted with a customer key, versioned, private, TLS only, and logged.
+
+    Example::
+
+        import aws_cdk as cdk
+        from aws_genai.security import AccessLogBucket, DataKey, SecureBucket, attach_gate
+
+        app = cdk.App()
+        attach_gate(app)
+        stack = cdk.Stack(app, "Documents")
+        SecureBucket(
+            stack,
+            "Documents",
+            key=DataKey(stack, "Key", description="Documents"),
+            access_logs=AccessLogBucket(stack, "AccessLogs"),
+        )
+        app.synth()
+
+    :param key: the key that encrypts every object.
+    :param access_logs: where server access logs go.
+    :param retention_days: days until an object expires. Default: never.
+    :param noncurrent_days: days that a replaced version is kept. Default: 90.
+    :param replica: keep a second copy in a bucket of its own. Default: no.
+    :param removal_policy: what happens on deletion of the stack. Default: retain.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        key: DataKey,
+        access_logs: AccessLogBucket,
+        retention_days: int | None = None,
+        noncurrent_days: int = 90,
+        replica: bool = False,
+        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
+    ) -> None:
+        super().__init__(scope, id)
+        self.key = key
+        self.policy = iam.PolicyDocument(minimize=False)
+        self.replica: SecureBucket | None = None
+        self.resource: s3.CfnBucket
+        replication: s3.CfnBucket.ReplicationConfigurationProperty | None = None
+        if replica:
+            self.replica = SecureBucket(
+                self,
+                "Replica",
+                key=key,
+                access_logs=access_logs,
+                retention_days=retention_days,
+                noncurrent_days=noncurrent_days,
+                removal_policy=removal_policy,
+            )
+            acknowledge_each(
+                self.replica.resource,
+                _REPLICATION,
+                reason="This bucket is itself the replica; a replica of the replica would have no end.",
+                met_by=f"replication of {scope.node.id}/{id} into this bucket",
+            )
+            replication = self._replication(self.replica)
+        self.resource = s3.CfnBucket(
+            self,
+            "Resource",
+            bucket_encryption=_encryption(key),
+            public_access_block_configuration=_PRIVATE,
+            ownership_controls=_OWNER_ENFORCED,
+            versioning_configuration=s3.CfnBucket.VersioningConfigurationProperty(status="Enabled"),
+            lifecycle_configuration=_lifecycle(retention_days, noncurrent_days),
+            logging_configuration=s3.CfnBucket.LoggingConfigurationProperty(
+                destination_bucket_name=access_logs.bucket_name, log_file_prefix=f"{self.node.path}/"
+            ),
+            replication_configuration=replication,
+        )
+        self.resource.apply_removal_policy(removal_policy)
+        self.bucket_name: str = self.resource.ref
+        self.bucket_arn: str = self.resource.attr_arn
+        self.policy.add_statements(deny_plain_http(self.bucket_arn))
+        self.policy_resource = s3.CfnBucketPolicy(self, "Policy", bucket=self.bucket_name, policy_document=self.policy)
+        if self.replica:
+            self._grant_replication(self.replica)
+
+    @property
+    def logical_id(self) -> str:
+        """The bucket's name in the template, as findings of cdk-nag give it."""
+        return self.resource.stack.get_logical_id(self.resource)
+
+    def _replication(self, replica: SecureBucket) -> s3.CfnBucket.ReplicationConfigurationProperty:
+        """Same-Region replication, encrypted under the same key.
+
+        https://docs.aws.amazon.com/AmazonS3/latest/userguide/replication-config-for-kms-objects.html
+        """
+        self.replication_role = WorkloadRole(
+            self,
+            "Replication",
+            assumed_by=iam.ServicePrincipal(
+                "s3.amazonaws.com", conditions={"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}}
+            ),
+        )
+        return s3.CfnBucket.ReplicationConfigurationProperty(
+            role=self.replication_role.role_arn,
+            rules=[
+                s3.CfnBucket.ReplicationRuleProperty(
+                    id="replica",
+                    status="Enabled",
+                    priority=0,
+                    filter=s3.CfnBucket.ReplicationRuleFilterProperty(prefix=""),
+                    delete_marker_replication=s3.CfnBucket.DeleteMarkerReplicationProperty(status="Disabled"),
+                    source_selection_criteria=s3.CfnBucket.SourceSelectionCriteriaProperty(
+                        sse_kms_encrypted_objects=s3.CfnBucket.SseKmsEncryptedObjectsProperty(status="Enabled")
+                    ),
+                    destination=s3.CfnBucket.ReplicationDestinationProperty(
+                        bucket=replica.bucket_arn,
+                        encryption_configuration=s3.CfnBucket.EncryptionConfigurationProperty(
+                            replica_kms_key_id=self.key.key_arn
+                        ),
+                    ),
+                )
+            ],
+        )
+
+    def _grant_replication(self, replica: SecureBucket) -> None:
+        # The source bucket is named by its logical id in the role's policy; the bucket names the role, so the
+        # statement uses the attribute of a policy that CloudFormation creates after both.
+        role = self.replication_role
+        role.allow(("s3:GetReplicationConfiguration", "s3:ListBucket"), [self.bucket_arn])
+        objects, copies = f"{self.bucket_arn}/*", f"{replica.bucket_arn}/*"
+        role.allow(
+            ("s3:GetObjectVersionAcl", "s3:GetObjectVersionForReplication", "s3:GetObjectVersionTagging"),
+            [objects],
+        )
+        role.allow(("s3:ReplicateDelete", "s3:ReplicateObject", "s3:ReplicateTags"), [copies])
+        self.key.grant_encrypt_decrypt(role)
+        for bucket in (self, replica):
+            acknowledge(
+                role.permissions,
+                "AwsSolutions-IAM5",
+                finding=f"Resource::<{bucket.logical_id}.Arn>/*",
+                reason="Replication copies every object of the bucket, so its role names all objects of it.",
+                met_by="the bucket's own ARN in the statement and replication actions only",
+            )
+
+    def grant_read(self, role: iam.IRole, *prefixes: str) -> None:
+        """Let ``role`` list and read the objects under ``prefixes`` only; each ends in ``/``."""
+        self._grant_objects(role, prefixes, ("s3:GetObject", "s3:GetObjectVersion"))
+        role.add_to_principal_policy(
+            iam.PolicyStatement(
+                actions=["s3:ListBucket"],
+                resources=[self.bucket_arn],
+                conditions={"StringLike": {"s3:prefix": [f"{prefix}*" for prefix in prefixes]}},
+            )
+        )
+        self.key.grant_decrypt(role)
+
+    def grant_write(self, role: iam.IRole, *prefixes: str) -> None:
+        """Let ``role`` write objects under ``prefixes`` only; each ends in ``/``."""
+        self._grant_objects(role, prefixes, ("s3:PutObject", "s3:AbortMultipartUpload"))
+        self.key.grant_encrypt_decrypt(role)
+
+    def _grant_objects(self, role: iam.IRole, prefixes: Sequence[str], actions: Sequence[str]) -> None:
+        role.add_to_principal_policy(
+            iam.PolicyStatement(
+                actions=list(actions), resources=[f"{self.bucket_arn}/{prefix}*" for prefix in prefixes]
+            )
+        )
+        grants = getattr(role, "permissions", None)
+        if grants is not None:
+            for prefix in prefixes:
+                acknowledge(
+                    grants,
+                    "AwsSolutions-IAM5",
+                    finding=f"Resource::<{self.logical_id}.Arn>/{prefix}*",
+                    reason="Object keys under the prefix are chosen at run time, so the statement ends at the prefix.",
+                    met_by=f"the prefix {prefix} of this bucket in the statement",
+                )
+
+
+def deny_plain_http(bucket_arn: str) -> iam.PolicyStatement:
+    """Deny every request to the bucket that does not use TLS.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/security-best-practices.html
+    """
+    return iam.PolicyStatement(
+        sid="TlsOnly",
+        effect=iam.Effect.DENY,
+        principals=[iam.AnyPrincipal()],
+        actions=["s3:*"],
+        resources=[bucket_arn, f"{bucket_arn}/*"],
+        conditions={"Bool": {"aws:SecureTransport": "false"}},
+    )
+
+
+_PRIVATE = s3.CfnBucket.PublicAccessBlockConfigurationProperty(
+    block_public_acls=True, block_public_policy=True, ignore_public_acls=True, restrict_public_buckets=True
+)
+_OWNER_ENFORCED = s3.CfnBucket.OwnershipControlsProperty(
+    rules=[s3.CfnBucket.OwnershipControlsRuleProperty(object_ownership="BucketOwnerEnforced")]
+)
+
+
+def _encryption(key: DataKey | None) -> s3.CfnBucket.BucketEncryptionProperty:
+    default = s3.CfnBucket.ServerSideEncryptionByDefaultProperty(
+        sse_algorithm="aws:kms" if key else "AES256", kms_master_key_id=key.key_arn if key else None
+    )
+    return s3.CfnBucket.BucketEncryptionProperty(
+        server_side_encryption_configuration=[
+            s3.CfnBucket.ServerSideEncryptionRuleProperty(
+                server_side_encryption_by_default=default, bucket_key_enabled=True if key else None
+            )
+        ]
+    )
+
+
+def _lifecycle(retention_days: int | None, noncurrent_days: int = 30) -> s3.CfnBucket.LifecycleConfigurationProperty:
+    return s3.CfnBucket.LifecycleConfigurationProperty(
+        rules=[
+            s3.CfnBucket.RuleProperty(
+                id="expire",
+                status="Enabled",
+                expiration_in_days=retention_days,
+                noncurrent_version_expiration=s3.CfnBucket.NoncurrentVersionExpirationProperty(
+                    noncurrent_days=noncurrent_days
+                ),
+                abort_incomplete_multipart_upload=s3.CfnBucket.AbortIncompleteMultipartUploadProperty(
+                    days_after_initiation=7
+                ),
+            )
+        ]
+    )

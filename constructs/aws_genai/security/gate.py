@@ -1,0 +1,146 @@
+"""The policy gate: every engine that checks a synthesis, attached in one call."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import aws_cdk as cdk
+import cdk_nag
+from aws_cdk.cx_api import CloudAssembly
+from constructs import IConstruct
+
+
+class CompliancePack(StrEnum):
+    """Rule packs that run on top of AwsSolutions and Serverless, which always do."""
+
+    NIST_800_53_R5 = "nist-800-53-r5"
+    HIPAA = "hipaa"
+    PCI_DSS = "pci-dss"
+
+
+#: Feature flag that makes findings of CloudFormation Validate errors.
+_ERRORS = "@aws-cdk/core:validateAgainstDefaultRules"
+
+#: Context key that leaves reporting to :func:`synth`; without it the CDK prints its own report too.
+REPORT_ONLY = "@aws-cdk/core:failSynthOnValidationErrors"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One rule that one resource breaks."""
+
+    engine: str
+    rule: str
+    path: str
+    message: str
+    severity: str
+
+
+class GateError(Exception):
+    """Synthesis broke at least one rule; the message lists every finding."""
+
+    def __init__(self, findings: Sequence[Finding], root: IConstruct) -> None:
+        self.findings = list(findings)
+        super().__init__("\n\n".join(_describe(finding, root) for finding in findings))
+
+
+def attach_gate(app: cdk.App, *, packs: Sequence[CompliancePack] = ()) -> None:
+    """Make every synthesis of ``app`` pass all rules or fail.
+
+    AwsSolutions and Serverless of cdk-nag, AWS CloudFormation Validate with its findings as errors, and this
+    library's own Guard rules always run.
+    https://docs.aws.amazon.com/cdk/v2/guide/policy-validation-synthesis.html
+
+    :param app: the app, before its first stack.
+    :param packs: compliance packs on top. Default: none.
+    """
+    if not app.node.try_get_context(_ERRORS):
+        app.node.set_context(_ERRORS, True)
+    makers: list[Any] = [cdk_nag.AwsSolutionsChecks, cdk_nag.ServerlessChecks]
+    compliance = {
+        CompliancePack.NIST_800_53_R5: cdk_nag.NIST80053R5Checks,
+        CompliancePack.HIPAA: cdk_nag.HIPAASecurityChecks,
+        CompliancePack.PCI_DSS: cdk_nag.PCIDSS321Checks,
+    }
+    makers += [compliance[pack] for pack in packs]
+    plugins = [maker(app, verbose=True) for maker in makers]
+    cdk.Validations.of(app).add_plugins(*plugins, _cloudformation_validate())
+
+
+@cache
+def _cloudformation_validate() -> cdk.CloudFormationValidatePlugin:
+    # One engine a process: starting it takes a second.
+    rules = (files("aws_genai") / "security" / "genai.guard").read_text(encoding="utf-8")
+    return cdk.CloudFormationValidatePlugin(
+        guard_rules=[cdk.ValidationRuleSource(name="genai.guard", content=rules)], include_default_rules=True
+    )
+
+
+def synth(app: cdk.App) -> CloudAssembly:
+    """Synthesize ``app``; raise :class:`GateError` with every finding if a rule is broken.
+
+    :returns: the cloud assembly.
+    :raises GateError: if there is a finding.
+    """
+    outdir = Path(app.outdir)
+    (outdir / REPORT).unlink(missing_ok=True)
+    try:
+        assembly = app.synth()
+    except RuntimeError:
+        if not findings(outdir):
+            raise
+    if found := findings(outdir):
+        raise GateError(found, app)
+    return assembly
+
+
+REPORT = "validation-report.json"
+
+
+def findings(assembly: Path) -> list[Finding]:
+    """Read the findings of the last synthesis from the folder of its cloud assembly."""
+    report = assembly / REPORT
+    if not report.exists():
+        return []
+    content = json.loads(report.read_text(encoding="utf-8"))
+    return [
+        Finding(
+            engine=plugin["pluginName"],
+            rule=violation["ruleName"],
+            path=resource.get("constructPath", ""),
+            message=" ".join(violation["description"].split()),
+            severity=violation.get("severity", "error"),
+        )
+        for plugin in content["pluginReports"]
+        for violation in plugin.get("violations", [])
+        for resource in violation.get("violatingConstructs", [])
+    ]
+
+
+def _describe(finding: Finding, root: IConstruct) -> str:
+    return (
+        f"{finding.rule}\n"
+        f"  at      {finding.path}\n"
+        f"  from    {_source(finding.path, root)}\n"
+        f"  because {finding.message}"
+    )
+
+
+def _source(path: str, root: IConstruct) -> str:
+    """The construct a reader wrote: the innermost one that is not part of the CDK."""
+    source, node = "the app", root
+    for part in path.split("/"):
+        child = node.node.try_find_child(part) if part else None
+        if child is None:
+            break
+        node = child
+        if not type(child).__module__.startswith(("aws_cdk", "constructs.", "jsii")):
+            source = f"{type(child).__module__}.{type(child).__qualname__} ({child.node.path})"
+    return source

@@ -1,0 +1,263 @@
+"""Customer managed keys whose policy names who may use them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from aws_cdk import Aws, RemovalPolicy
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from constructs import Construct
+
+#: What an administrator may do with a key: everything but using it.
+ADMINISTER = (
+    "kms:CancelKeyDeletion",
+    "kms:CreateAlias",
+    "kms:DeleteAlias",
+    "kms:DescribeKey",
+    "kms:DisableKey",
+    "kms:DisableKeyRotation",
+    "kms:EnableKey",
+    "kms:EnableKeyRotation",
+    "kms:GetKeyPolicy",
+    "kms:GetKeyRotationStatus",
+    "kms:ListAliases",
+    "kms:ListGrants",
+    "kms:ListKeyPolicies",
+    "kms:ListKeyRotations",
+    "kms:ListResourceTags",
+    "kms:PutKeyPolicy",
+    "kms:RevokeGrant",
+    "kms:ScheduleKeyDeletion",
+    "kms:TagResource",
+    "kms:UntagResource",
+    "kms:UpdateAlias",
+    "kms:UpdateKeyDescription",
+)
+
+USE = ("kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncrypt*")
+
+
+_AUTO_SCALING = (
+    f"arn:{Aws.PARTITION}:iam::{Aws.ACCOUNT_ID}:role/aws-service-role/"
+    "autoscaling.amazonaws.com/AWSServiceRoleForAutoScaling"
+)
+
+
+class DataKey(Construct):
+    """A KMS key with yearly rotation that only the principals named in its policy can use.
+
+    The account's administrators can manage, disable and delete the key, but an IAM policy alone, even
+    ``AdministratorAccess``, lets nobody encrypt or decrypt with it: the key policy delegates administration to
+    IAM, and use to nobody.
+    https://docs.aws.amazon.com/kms/latest/developerguide/key-policy-default.html
+
+    Example::
+
+        import aws_cdk as cdk
+        from aws_cdk import aws_iam as iam
+        from aws_genai.security import DataKey, WorkloadRole, attach_gate
+
+        app = cdk.App()
+        attach_gate(app)
+        stack = cdk.Stack(app, "Keys")
+        key = DataKey(stack, "Key", description="Documents")
+        role = WorkloadRole(stack, "Reader", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
+        key.grant_decrypt(role)
+        app.synth()
+
+    :param description: what the key protects; shown in the console.
+    :param alias: alias without the ``alias/`` prefix. Default: none.
+    :param removal_policy: what happens on deletion of the stack. Default: retain.
+    :param pending_window_days: days before a deleted key is gone, 7 to 30. Default: 30.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        description: str,
+        alias: str | None = None,
+        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
+        pending_window_days: int = 30,
+    ) -> None:
+        super().__init__(scope, id)
+        self.policy = iam.PolicyDocument(minimize=False)
+        self._auto_scaling = False
+        self._through: set[str] = set()
+        self._services: set[str] = set()
+        self.policy.add_statements(
+            iam.PolicyStatement(
+                sid="AdministerButNotUse",
+                principals=[iam.AccountRootPrincipal()],
+                actions=list(ADMINISTER),
+                resources=["*"],
+            )
+        )
+        self.resource = kms.CfnKey(
+            self,
+            "Resource",
+            description=description,
+            enable_key_rotation=True,
+            key_policy=self.policy,
+            pending_window_in_days=pending_window_days,
+        )
+        self.resource.apply_removal_policy(removal_policy)
+        self.key_arn: str = self.resource.attr_arn
+        self.key_id: str = self.resource.ref
+        #: The same key as CDK's interface, for L2 constructs that take one; grants made on it reach IAM only.
+        self.key: kms.IKey = kms.Key.from_key_arn(self, "Imported", self.key_arn)
+        if alias:
+            kms.CfnAlias(self, "Alias", alias_name=f"alias/{alias}", target_key_id=self.key_id)
+
+    def _statement(
+        self,
+        sid: str,
+        principal: iam.IPrincipal,
+        actions: Sequence[str],
+        conditions: Mapping[str, Mapping[str, object]] | None = None,
+    ) -> None:
+        self.policy.add_statements(
+            iam.PolicyStatement(
+                sid=sid, principals=[principal], actions=list(actions), resources=["*"], conditions=conditions
+            )
+        )
+
+    def grant_decrypt(self, role: iam.IRole) -> None:
+        """Let ``role`` decrypt: named in the key policy, and allowed by its own policy."""
+        self._grant(role, "Decrypt", ("kms:Decrypt",))
+
+    def grant_encrypt_decrypt(self, role: iam.IRole) -> None:
+        """Let ``role`` encrypt and decrypt, for writers of encrypted buckets, queues and logs."""
+        self._grant(role, "Use", ("kms:Decrypt", "kms:GenerateDataKey"))
+
+    def allow_role(self, sid: str, role_arn: str, actions: Sequence[str]) -> None:
+        """Let a role of the same stack, named by its ARN, use the key."""
+        self._statement(sid, iam.ArnPrincipal(role_arn), actions)
+
+    def allow_role_arn(
+        self,
+        sid: str,
+        role_arn: str,
+        actions: Sequence[str],
+        conditions: Mapping[str, Mapping[str, object]] | None = None,
+    ) -> None:
+        """Let the role of that ARN use the key, whether it exists yet or not.
+
+        KMS refuses a policy whose principal does not exist, so the role is named by condition.
+        """
+        self._statement(
+            sid,
+            iam.AnyPrincipal(),
+            actions,
+            {
+                "StringEquals": {"kms:CallerAccount": Aws.ACCOUNT_ID},
+                "ArnEquals": {"aws:PrincipalArn": role_arn},
+                **(conditions or {}),
+            },
+        )
+
+    def allow_auto_scaling_volumes(self) -> None:
+        """Let Auto Scaling start instances with volumes under the key.
+
+        https://docs.aws.amazon.com/autoscaling/ec2/userguide/key-policy-requirements-EBS-encryption.html
+        """
+        if self._auto_scaling:
+            return
+        self._auto_scaling = True
+        self.allow_role_arn("AutoScalingVolumes", _AUTO_SCALING, USE)
+        self.allow_role_arn(
+            "AutoScalingGrants",
+            _AUTO_SCALING,
+            ("kms:CreateGrant",),
+            {"Bool": {"kms:GrantIsForAWSResource": True}},
+        )
+
+    def allow_auto_scaling_notifications(self) -> None:
+        """Let Auto Scaling publish to topics encrypted under the key, through its service-linked role."""
+        self.allow_role_arn("AutoScalingNotifications", _AUTO_SCALING, ("kms:Decrypt", "kms:GenerateDataKey*"))
+
+    def _grant(self, role: iam.IRole, verb: str, actions: Sequence[str]) -> None:
+        self._statement(f"{verb}{role.node.id}", role, actions)
+        role.add_to_principal_policy(iam.PolicyStatement(actions=list(actions), resources=[self.key_arn]))
+
+    def allow_logs(self) -> None:
+        """Let CloudWatch Logs encrypt the log groups of this account and Region.
+
+        https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/encrypt-log-data-kms.html
+        """
+        self._statement(
+            "CloudWatchLogs",
+            iam.ServicePrincipal(f"logs.{Aws.REGION}.amazonaws.com"),
+            USE,
+            {
+                "ArnLike": {
+                    "kms:EncryptionContext:aws:logs:arn": (
+                        f"arn:{Aws.PARTITION}:logs:{Aws.REGION}:{Aws.ACCOUNT_ID}:log-group:*"
+                    )
+                }
+            },
+        )
+
+    def allow_trail(self) -> None:
+        """Let CloudTrail encrypt the log files of this account's trails.
+
+        https://docs.aws.amazon.com/awscloudtrail/latest/userguide/create-kms-key-policy-for-cloudtrail.html
+        """
+        trails = f"arn:{Aws.PARTITION}:cloudtrail:{Aws.REGION}:{Aws.ACCOUNT_ID}:trail/*"
+        self._statement(
+            "CloudTrail",
+            iam.ServicePrincipal("cloudtrail.amazonaws.com"),
+            ("kms:DescribeKey", "kms:GenerateDataKey*"),
+            {
+                "StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID},
+                "ArnLike": {"aws:SourceArn": trails},
+            },
+        )
+
+    def allow_in_bedrock(self) -> None:
+        """Let callers whom IAM allows to use the key do so through Bedrock, which holds no role of its own.
+
+        https://docs.aws.amazon.com/bedrock/latest/userguide/guardrails-permissions.html
+        """
+        self._allow_through("bedrock", ("kms:CreateGrant", "kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey"))
+
+    def allow_in_sagemaker(self) -> None:
+        """Let callers whom IAM allows to use the key give SageMaker the grants that endpoint volumes need.
+
+        https://docs.aws.amazon.com/sagemaker/latest/dg/api-permissions-reference.html
+        """
+        self._allow_through("sagemaker", ("kms:CreateGrant", "kms:DescribeKey"))
+
+    def allow_in_sns(self) -> None:
+        """Let principals whom IAM allows to use the key publish to topics encrypted under it."""
+        self._allow_through("sns", ("kms:Decrypt", "kms:GenerateDataKey"))
+
+    def _allow_through(self, service: str, actions: Sequence[str]) -> None:
+        if service in self._through:
+            return
+        self._through.add(service)
+        self._statement(
+            f"Through{service.title()}",
+            iam.AccountRootPrincipal(),
+            actions,
+            {"StringEquals": {"kms:ViaService": f"{service}.{Aws.REGION}.amazonaws.com"}},
+        )
+
+    def allow_service(self, service: str, *, actions: Sequence[str] = ("kms:Decrypt", "kms:GenerateDataKey*")) -> None:
+        """Let an AWS service use the key on behalf of this account's resources, such as alarms that publish.
+
+        https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html
+
+        :param service: the service principal, such as ``cloudwatch.amazonaws.com``.
+        """
+        if service in self._services:
+            return
+        self._services.add(service)
+        self._statement(
+            "Service" + service.split(".")[0].title().replace("-", ""),
+            iam.ServicePrincipal(service),
+            actions,
+            {"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}},
+        )

@@ -1,0 +1,69 @@
+"""Roles whose grants land in one managed policy."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import jsii
+from aws_cdk import aws_iam as iam
+from constructs import Construct
+
+
+class WorkloadRole(iam.Role):
+    """An IAM role that keeps every grant in one customer managed policy.
+
+    NIST 800-53, HIPAA and PCI DSS packs refuse inline policies (``IAMNoInlinePolicy``), and every CDK grant
+    makes one; here ``grant_*`` methods of any construct fill the managed policy instead.
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_managed-vs-inline.html
+
+    :param assumed_by: who may assume the role.
+    :param description: what the role is for. Default: none.
+    :param permissions_boundary: a managed policy that caps the role. Default: none.
+    :param role_name: a fixed name, for principals named before the role exists. Default: generated.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        assumed_by: iam.IPrincipal,
+        description: str | None = None,
+        permissions_boundary: iam.IManagedPolicy | None = None,
+        role_name: str | None = None,
+    ) -> None:
+        super().__init__(
+            scope,
+            id,
+            assumed_by=assumed_by,
+            description=description,
+            permissions_boundary=permissions_boundary,
+            role_name=role_name,
+        )
+        self._permissions: iam.ManagedPolicy | None = None
+
+    @property
+    def permissions(self) -> iam.ManagedPolicy:
+        """The managed policy that holds this role's permissions; made on first use."""
+        if self._permissions is None:
+            self._permissions = iam.ManagedPolicy(self, "Permissions", roles=[self])
+        return self._permissions
+
+    @jsii.member(jsii_name="addToPrincipalPolicy")
+    def add_to_principal_policy(self, statement: iam.PolicyStatement) -> iam.AddToPrincipalPolicyResult:
+        """Add a statement to the managed policy; called by every ``grant_*`` method."""
+        self.permissions.add_statements(statement)
+        return iam.AddToPrincipalPolicyResult(statement_added=True, policy_dependable=self.permissions)
+
+    def allow(
+        self,
+        actions: Sequence[str],
+        resources: Sequence[str],
+        *,
+        conditions: dict[str, dict[str, object]] | None = None,
+        sid: str | None = None,
+    ) -> None:
+        """Allow exactly ``actions`` on exactly ``resources``."""
+        self.permissions.add_statements(
+            iam.PolicyStatement(sid=sid, actions=list(actions), resources=list(resources), conditions=conditions)
+        )

@@ -1,0 +1,30 @@
+"""Cost allocation tags that every resource carries."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+from aws_cdk import Tags
+from constructs import IConstruct
+
+#: The tags that the gate asks for on every resource that takes tags.
+COST_TAGS = ("project", "environment", "layer", "owner", "cost-center")
+
+
+@dataclass(frozen=True, kw_only=True)
+class CostTags:
+    """Who pays for a resource and what it is part of.
+
+    https://docs.aws.amazon.com/awsaccountbilling/latest/aboutv2/cost-alloc-tags.html
+    """
+
+    project: str
+    environment: str
+    layer: str
+    owner: str
+    cost_center: str
+
+    def apply(self, scope: IConstruct) -> None:
+        """Tag every resource under ``scope``."""
+        for name, value in asdict(self).items():
+            Tags.of(scope).add(name.replace("_", "-"), value)

@@ -1,0 +1,420 @@
+"""Whether a request is allowed, as IAM decides, from synthesized templates.
+
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from aws_cdk.assertions import Template
+
+from .conditions import Context, arn_matches, as_list, glob, holds, plain, substitute, text
+from .principal import Principal
+from .resolve import Environment, Resolver
+from .undecidable import UndecidableError
+
+Templates = Template | Mapping[str, Any] | Sequence[Template | Mapping[str, Any]]
+Statement = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Decision:
+    """Whether the request is allowed, and what decided."""
+
+    allowed: bool
+    reason: str
+
+
+def assert_allows(
+    template: Templates,
+    role: str | Principal,
+    action: str,
+    resource: str,
+    context: Mapping[str, Any] | None = None,
+    *,
+    environment: Environment | None = None,
+) -> None:
+    """Fail unless ``role`` may do ``action`` on ``resource``.
+
+    :param template: the template, or those of all stacks that are deployed together (mappings by stack name too).
+    :param role: logical id of a role in the template, or a :class:`Principal` outside it.
+    :param action: such as ``s3:GetObject``.
+    :param resource: an ARN, in which resources without a fixed name go by their logical id; or a logical id. With
+        several templates, a logical id stands behind the name of its stack and a dot.
+    :param context: condition keys of the request; the obvious ones are filled in.
+    :raises AssertionError: with what denied it.
+    :raises UndecidableError: if the template does not say.
+    """
+    decision = decide(template, role, action, resource, context, environment=environment)
+    if not decision.allowed:
+        raise AssertionError(f"{_who(role)} may not {action} on {resource}: {decision.reason}")
+
+
+def assert_denies(
+    template: Templates,
+    role: str | Principal,
+    action: str,
+    resource: str,
+    context: Mapping[str, Any] | None = None,
+    *,
+    environment: Environment | None = None,
+) -> None:
+    """Fail if ``role`` may do ``action`` on ``resource``; see :func:`assert_allows`."""
+    decision = decide(template, role, action, resource, context, environment=environment)
+    if decision.allowed:
+        raise AssertionError(f"{_who(role)} may {action} on {resource}: {decision.reason}")
+
+
+def decide(
+    template: Templates,
+    role: str | Principal,
+    action: str,
+    resource: str,
+    context: Mapping[str, Any] | None = None,
+    *,
+    environment: Environment | None = None,
+) -> Decision:
+    """Whether ``role`` may do ``action`` on ``resource``, and why; see :func:`assert_allows`."""
+    model = _Model(_named(template), environment or Environment())
+    return model.decide(model.principal(role), action, model.target(resource), context or {})
+
+
+def _who(role: str | Principal) -> str:
+    return role if isinstance(role, str) else role.arn
+
+
+def _named(template: Templates) -> dict[str, dict[str, Any]]:
+    if isinstance(template, Template):
+        return {"stack": dict(template.to_json())}
+    if isinstance(template, Mapping):
+        if "Resources" in template:
+            return {"stack": dict(template)}
+        return {name: dict(item) for name, item in template.items()}
+    items = [item.to_json() if isinstance(item, Template) else item for item in template]
+    return {f"stack{index}": dict(item) for index, item in enumerate(items)}
+
+
+@dataclass(frozen=True)
+class _Identity:
+    """A principal with its policies resolved."""
+
+    arn: str
+    is_service: bool
+    policies: tuple[Statement, ...]
+    boundary: tuple[Statement, ...] | None
+
+
+class _Model:
+    """The policies of templates that are deployed together."""
+
+    def __init__(self, templates: dict[str, dict[str, Any]], environment: Environment) -> None:
+        self._resolver = Resolver(templates, environment)
+        self._environment = environment
+
+    def principal(self, role: str | Principal) -> _Identity:
+        if isinstance(role, Principal):
+            policies = tuple(statement for policy in role.policies for statement in as_list(policy["Statement"]))
+            boundary = tuple(as_list(role.boundary["Statement"])) if role.boundary else None
+            return _Identity(role.arn, role.is_service, policies, boundary)
+        stack, resource = self._find(role, "AWS::IAM::Role")
+        role = role.removeprefix(f"{stack}.")
+        arn = self._resolver.arn(stack, role) or role
+        boundary = resource.get("Properties", {}).get("PermissionsBoundary")
+        return _Identity(
+            arn,
+            False,
+            tuple(self._attached(stack, role, resource)),
+            self._boundary(stack, boundary) if boundary else None,
+        )
+
+    def target(self, resource: str) -> str:
+        """The ARN of what is asked for."""
+        if resource == "*" or resource.startswith("arn:"):
+            return resource
+        stack, _ = self._find(resource)
+        arn = self._resolver.arn(stack, resource.removeprefix(f"{stack}."))
+        if arn is None:
+            raise UndecidableError(f"{resource} has no ARN that policies name; pass the ARN itself")
+        return arn
+
+    def decide(self, who: _Identity, action: str, resource: str, given: Mapping[str, Any]) -> Decision:
+        context = self._context(who, action, resource, given)
+        request = (action, resource, context)
+        guards = list(self._resource_policies(resource)) + list(self._endpoint_policies(context))
+        sources: list[tuple[str, Sequence[Statement]]] = [("identity policy", who.policies)]
+        if who.boundary is not None:
+            sources.append(("permissions boundary", who.boundary))
+        for kind, statements in sources:
+            if statement := _first(statements, "Deny", request):
+                return Decision(False, f"explicit deny in the {kind}: {_name(statement)}")
+        for kind, statements in guards:
+            for statement in statements:
+                if (
+                    statement["Effect"] == "Deny"
+                    and _matches(statement, request)
+                    and _names(statement, who) is not None
+                ):
+                    return Decision(False, f"explicit deny in the {kind}: {_name(statement)}")
+        for kind, statements in guards:
+            if kind == "VPC endpoint policy" and not _allowing(statements, who, request):
+                return Decision(False, "the VPC endpoint policy does not allow it")
+        return self._allowed(who, request, [item for item in guards if item[0] != "VPC endpoint policy"])
+
+    def _allowed(
+        self,
+        who: _Identity,
+        request: tuple[str, str, Context],
+        guards: Sequence[tuple[str, Sequence[Statement]]],
+    ) -> Decision:
+        by_identity = _first(who.policies, "Allow", request)
+        in_boundary = who.boundary is None or _first(who.boundary, "Allow", request) is not None
+        direct = delegated = None
+        for kind, statements in guards:
+            for how, statement in _allowing(statements, who, request):
+                if how == "direct":
+                    direct = direct or (kind, statement)
+                else:
+                    delegated = delegated or (kind, statement)
+        if direct is not None:
+            if not in_boundary:
+                raise UndecidableError("A resource policy allows it, and the permissions boundary does not")
+            return Decision(True, f"{direct[0]}: {_name(direct[1])}")
+        if who.is_service:
+            return Decision(False, "no resource policy allows the service")
+        # A key's policy is the root of all access to it: IAM counts only where the key delegates to the account.
+        # https://docs.aws.amazon.com/kms/latest/developerguide/key-policies.html
+        if request[0].lower().startswith("kms:") and ":key/" in request[1]:
+            if not guards:
+                raise UndecidableError(f"No template holds the key {request[1]}, whose policy decides")
+            if delegated is None:
+                return Decision(False, "the key policy lets the principal do nothing of the kind")
+        if request[0].lower() == "sts:assumerole" and guards and delegated is None:
+            return Decision(False, "the trust policy does not admit the principal")
+        if by_identity is None:
+            return Decision(False, "no policy allows it")
+        if not in_boundary:
+            return Decision(False, "the permissions boundary does not allow it")
+        return Decision(True, f"identity policy: {_name(by_identity)}")
+
+    def _context(self, who: _Identity, action: str, resource: str, given: Mapping[str, Any]) -> Context:
+        account = who.arn.split(":")[4] if who.arn.startswith("arn:") else None
+        context: dict[str, list[str]] = {
+            "aws:securetransport": ["true"],
+            "aws:requestedregion": [self._environment.region],
+        }
+        if account:
+            context["aws:principalarn"] = [who.arn]
+            context["aws:principalaccount"] = [account]
+            if action.lower().startswith("kms:"):
+                context["kms:calleraccount"] = [account]
+        owner = self._owner(resource)
+        if owner:
+            context["aws:resourceaccount"] = [owner]
+        for key, value in given.items():
+            if value is None:
+                context.pop(key.lower(), None)
+            else:
+                context[key.lower()] = [text(item) for item in as_list(value)]
+        return context
+
+    def _owner(self, resource: str) -> str | None:
+        parts = resource.split(":", 5)
+        if len(parts) == 6 and parts[4]:
+            return parts[4]
+        bucket = f"{':'.join(parts[:5])}:{parts[5].split('/')[0]}" if len(parts) == 6 else resource
+        if any(
+            self._resolver.arn(stack, id) == bucket
+            for stack, id, item in self._resolver.resources()
+            if item["Type"] == "AWS::S3::Bucket"
+        ):
+            return self._environment.account
+        return None
+
+    def _find(self, logical_id: str, kind: str | None = None) -> tuple[str, dict[str, Any]]:
+        found = [
+            (stack, resource)
+            for stack, name, resource in self._resolver.resources()
+            if logical_id in (name, f"{stack}.{name}") and kind in (None, resource["Type"])
+        ]
+        if len(found) != 1:
+            what = kind or "resource"
+            raise UndecidableError(f"{len(found) or 'No'} {what} has the logical id {logical_id}")
+        return found[0]
+
+    def _attached(self, stack: str, role: str, resource: Mapping[str, Any]) -> Iterator[Statement]:
+        """The statements of a role: inline, and of policies in the templates that name it."""
+        properties = resource.get("Properties", {})
+        for policy in properties.get("Policies", ()):
+            yield from self._statements(stack, policy["PolicyDocument"])
+        for attached in properties.get("ManagedPolicyArns", ()):
+            yield from self._managed(stack, attached)
+        name = self._resolver.resolve(stack, {"Ref": role})
+        for other, _, item in self._resolver.resources():
+            if item["Type"] in ("AWS::IAM::Policy", "AWS::IAM::ManagedPolicy"):
+                roles = self._resolver.resolve(other, item["Properties"].get("Roles", []))
+                if name in roles:
+                    yield from self._statements(other, item["Properties"]["PolicyDocument"])
+
+    def _managed(self, stack: str, attached: Any) -> Iterator[Statement]:  # noqa: ANN401 - JSON
+        arn = self._resolver.resolve(stack, attached)
+        for other, logical_id, item in self._resolver.resources():
+            if item["Type"] == "AWS::IAM::ManagedPolicy" and self._resolver.arn(other, logical_id) == arn:
+                yield from self._statements(other, item["Properties"]["PolicyDocument"])
+                return
+        raise UndecidableError(f"The managed policy {arn} is not in the template, so what it allows is not known")
+
+    def _boundary(self, stack: str, boundary: Any) -> tuple[Statement, ...]:  # noqa: ANN401 - JSON
+        return tuple(self._managed(stack, boundary))
+
+    def _statements(self, stack: str, document: Mapping[str, Any]) -> list[Statement]:
+        return [self._resolver.resolve(stack, statement) for statement in as_list(document["Statement"])]
+
+    def _resource_policies(self, resource: str) -> Iterator[tuple[str, list[Statement]]]:
+        """The policies on what is asked for."""
+        for stack, logical_id, item in self._resolver.resources():
+            properties = item.get("Properties", {})
+            match item["Type"]:
+                case "AWS::KMS::Key" if self._resolver.arn(stack, logical_id) == resource:
+                    # In a key policy, the resource * is the key itself.
+                    yield "key policy", self._statements(stack, properties["KeyPolicy"])
+                case "AWS::IAM::Role" if self._resolver.arn(stack, logical_id) == resource:
+                    trust = self._statements(stack, properties["AssumeRolePolicyDocument"])
+                    yield "trust policy", [{**statement, "Resource": resource} for statement in trust]
+                case "AWS::S3::BucketPolicy":
+                    bucket = f"arn:{self._environment.partition}:s3:::" + str(
+                        self._resolver.resolve(stack, properties["Bucket"])
+                    )
+                    if resource == bucket or resource.startswith(f"{bucket}/"):
+                        yield "bucket policy", self._statements(stack, properties["PolicyDocument"])
+                case "AWS::SNS::TopicPolicy" if resource in self._resolver.resolve(stack, properties["Topics"]):
+                    yield "topic policy", self._statements(stack, properties["PolicyDocument"])
+                case "AWS::SQS::QueuePolicy":
+                    queues = self._resolver.resolve(stack, properties["Queues"])
+                    if resource.rpartition(":")[2] in [str(queue).rpartition("/")[2] for queue in queues]:
+                        yield "queue policy", self._statements(stack, properties["PolicyDocument"])
+                case "AWS::Lambda::Permission":
+                    if self._resolver.resolve(stack, properties["FunctionName"]) in (
+                        resource,
+                        resource.rpartition(":")[2],
+                    ):
+                        yield "function policy", [self._permission(stack, properties, resource)]
+                case _:
+                    pass
+
+    def _permission(self, stack: str, properties: Mapping[str, Any], resource: str) -> Statement:
+        values = self._resolver.resolve(stack, properties)
+        conditions: dict[str, dict[str, Any]] = {}
+        if "SourceAccount" in values:
+            conditions["StringEquals"] = {"aws:SourceAccount": values["SourceAccount"]}
+        if "SourceArn" in values:
+            conditions["ArnLike"] = {"aws:SourceArn": values["SourceArn"]}
+        principal = str(values["Principal"])
+        return {
+            "Effect": "Allow",
+            "Principal": {"Service": principal} if principal.endswith(".amazonaws.com") else {"AWS": principal},
+            "Action": values["Action"],
+            "Resource": resource,
+            "Condition": conditions,
+        }
+
+    def _endpoint_policies(self, context: Context) -> Iterator[tuple[str, list[Statement]]]:
+        """The policy of the VPC endpoint that the request comes through, named in ``aws:SourceVpce``."""
+        through = context.get("aws:sourcevpce", [])
+        for stack, logical_id, item in self._resolver.resources():
+            if item["Type"] == "AWS::EC2::VPCEndpoint" and logical_id in through:
+                document = item["Properties"].get("PolicyDocument")
+                if document:
+                    yield "VPC endpoint policy", self._statements(stack, document)
+
+
+def _allowing(
+    statements: Sequence[Statement], who: _Identity, request: tuple[str, str, Context]
+) -> list[tuple[str, Statement]]:
+    """The statements of a resource policy that allow the request, and whether directly or by way of the account."""
+    found = []
+    for statement in statements:
+        how = _names(statement, who) if statement["Effect"] == "Allow" else None
+        if how is not None and _matches(statement, request):
+            found.append((how, statement))
+    return found
+
+
+def _names(statement: Statement, who: _Identity) -> str | None:
+    """How a resource policy's statement names the principal: ``direct``, by its ``account``, or not at all."""
+    if "NotPrincipal" in statement:
+        raise UndecidableError("NotPrincipal depends on the session; AWS advises against it")
+    principal = statement.get("Principal")
+    if principal == "*":
+        return "direct"
+    if not isinstance(principal, Mapping):
+        raise UndecidableError("A resource policy has a statement without a principal")
+    if who.is_service:
+        if who.arn in as_list(principal.get("Service", [])):
+            return "direct"
+        return "direct" if "*" in as_list(principal.get("AWS", [])) else None
+    for name in as_list(principal.get("AWS", [])):
+        if name in ("*", who.arn):
+            return "direct"
+        account = who.arn.split(":")[4]
+        if name == account or (name.startswith("arn:") and name.endswith(f"::{account}:root")):
+            return "account" if statement["Effect"] == "Allow" else "direct"
+    return None
+
+
+def _first(statements: Sequence[Statement], effect: str, request: tuple[str, str, Context]) -> Statement | None:
+    return next((item for item in statements if item["Effect"] == effect and _matches(item, request)), None)
+
+
+def _matches(statement: Statement, request: tuple[str, str, Context]) -> bool:
+    """Whether action, resource and conditions of a statement match the request."""
+    action, resource, context = request
+    unknown = set(statement) - _ELEMENTS
+    if unknown:
+        raise UndecidableError(f"A statement has the unknown elements {', '.join(sorted(unknown))}")
+    return (
+        _action(statement, action)
+        and _resource(statement, resource, context)
+        and holds(statement.get("Condition") or {}, context)
+    )
+
+
+_ELEMENTS = {
+    "Sid",
+    "Effect",
+    "Principal",
+    "Action",
+    "NotAction",
+    "Resource",
+    "NotResource",
+    "Condition",
+    "NotPrincipal",
+}
+
+
+def _action(statement: Statement, action: str) -> bool:
+    named = any(
+        glob(str(pattern), ignore_case=True).fullmatch(action)
+        for pattern in as_list(statement.get("Action", statement.get("NotAction")))
+    )
+    return named != ("NotAction" in statement)
+
+
+def _resource(statement: Statement, resource: str, context: Context) -> bool:
+    patterns = as_list(statement.get("Resource", statement.get("NotResource", [])))
+    negative = "NotResource" in statement
+    named = False
+    for pattern in patterns:
+        value = substitute(str(pattern), context)
+        if value is None:
+            if negative:
+                raise UndecidableError("A policy variable of NotResource is not in the request")
+            continue
+        named = named or (plain(value) == "*" if resource == "*" else arn_matches(value, resource))
+    return named != negative
+
+
+def _name(statement: Statement) -> str:
+    return str(statement.get("Sid") or statement.get("Action") or statement.get("NotAction"))

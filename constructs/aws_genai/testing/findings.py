@@ -1,0 +1,80 @@
+"""Proving that a synthesis has no findings, and that nothing is accepted in vain."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from aws_cdk import App
+from constructs import IConstruct
+
+from ..security.acknowledgements import Acknowledgement, acknowledgements
+from ..security.gate import CompliancePack, GateError, attach_gate, synth
+
+
+def assert_no_findings(scope: IConstruct) -> None:
+    """Synthesize the app that holds ``scope`` and fail if anything in ``scope`` breaks a rule.
+
+    The app needs the gate: :func:`aws_genai.security.attach_gate` before its first stack.
+
+    :param scope: a stack or an app.
+    :raises AssertionError: with every finding, its resource, its source and how to fix it.
+    """
+    app = scope.node.root
+    if not isinstance(app, App):
+        raise AssertionError(f"{scope.node.path} is not in an app")
+    try:
+        synth(app)
+    except GateError as error:
+        path = scope.node.path
+        mine = [
+            finding
+            for finding in error.findings
+            if not path or finding.path == path or finding.path.startswith(f"{path}/")
+        ]
+        if mine:
+            raise AssertionError(str(GateError(mine, app))) from None
+
+
+def every_finding(make: Callable[[App], object], outdir: Path, packs: Sequence[CompliancePack]) -> set[tuple[str, str]]:
+    """Rule and path of every finding, acknowledged ones too.
+
+    :param make: adds the stacks to an app, acknowledging as ever.
+    """
+    from ..security.acknowledgements import IGNORE_CONTEXT
+
+    app = App(context={IGNORE_CONTEXT: True, "@aws-cdk/core:failSynthOnValidationErrors": False}, outdir=str(outdir))
+    attach_gate(app, packs=packs)
+    make(app)
+    try:
+        synth(app)
+    except GateError as error:
+        return {(finding.rule, finding.path) for finding in error.findings}
+    return set()
+
+
+def assert_no_unused_acknowledgements(
+    make: Callable[[App], object], outdir: Path, packs: Sequence[CompliancePack]
+) -> list[Acknowledgement]:
+    """Fail if an acknowledgement matches no finding; return all of them.
+
+    :param make: adds the stacks to an app.
+    :param outdir: an empty folder for the cloud assembly.
+    :param packs: the compliance packs that the app is checked by.
+    :raises AssertionError: naming each acknowledgement that no rule asks for.
+    """
+    found = every_finding(make, outdir, packs)
+    made: list[Acknowledgement] = []
+
+    def keep(app: App) -> None:
+        make(app)
+        made.extend(acknowledgements(app))
+
+    app = App(context={"@aws-cdk/core:failSynthOnValidationErrors": False}, outdir=str(outdir / "kept"))
+    attach_gate(app, packs=packs)
+    keep(app)
+    unused = [item for item in made if (item.rule.removeprefix("CloudFormation-Validate::"), item.path) not in found]
+    if unused:
+        lines = "\n".join(f"{item.path}: {item.rule} ({item.reason})" for item in unused)
+        raise AssertionError(f"No rule asks for these acknowledgements; remove them:\n{lines}")
+    return made

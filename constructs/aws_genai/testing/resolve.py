@@ -1,0 +1,189 @@
+"""Giving the intrinsic functions of a template values, as a deployment would."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from .undecidable import UndecidableError
+
+
+@dataclass(frozen=True)
+class Environment:
+    """Where the template is thought to be deployed."""
+
+    account: str = "111122223333"
+    region: str = "us-east-1"
+    partition: str = "aws"
+    url_suffix: str = "amazonaws.com"
+
+
+#: What an attribute of a resource is once deployed; {name} is its name, or its logical id where AWS makes one up.
+_ARNS: Mapping[str, str] = {
+    "AWS::S3::Bucket.Arn": "arn:{partition}:s3:::{name}",
+    "AWS::KMS::Key.Arn": "arn:{partition}:kms:{region}:{account}:key/{name}",
+    "AWS::IAM::Role.Arn": "arn:{partition}:iam::{account}:role/{name}",
+    "AWS::IAM::InstanceProfile.Arn": "arn:{partition}:iam::{account}:instance-profile/{name}",
+    "AWS::Lambda::Function.Arn": "arn:{partition}:lambda:{region}:{account}:function:{name}",
+    "AWS::Logs::LogGroup.Arn": "arn:{partition}:logs:{region}:{account}:log-group:{name}:*",
+    "AWS::SQS::Queue.Arn": "arn:{partition}:sqs:{region}:{account}:{name}",
+    "AWS::Bedrock::Guardrail.GuardrailArn": "arn:{partition}:bedrock:{region}:{account}:guardrail/{name}",
+    "AWS::Bedrock::Guardrail.GuardrailId": "{name}",
+    "AWS::Bedrock::GuardrailVersion.Version": "1",
+    "AWS::Cognito::UserPool.Arn": "arn:{partition}:cognito-idp:{region}:{account}:userpool/{name}",
+    "AWS::SageMaker::Endpoint.EndpointName": "{name}",
+    "AWS::SNS::Topic.TopicArn": "arn:{partition}:sns:{region}:{account}:{name}",
+    "AWS::WAFv2::WebACL.Arn": "arn:{partition}:wafv2:{region}:{account}:regional/webacl/{name}",
+}
+_REFS: Mapping[str, str] = {
+    "AWS::SNS::Topic": "arn:{partition}:sns:{region}:{account}:{name}",
+    "AWS::SageMaker::Endpoint": "arn:{partition}:sagemaker:{region}:{account}:endpoint/{name}",
+    "AWS::SageMaker::Model": "arn:{partition}:sagemaker:{region}:{account}:model/{name}",
+    "AWS::IAM::ManagedPolicy": "arn:{partition}:iam::{account}:policy/{name}",
+}
+_NAMES: Mapping[str, str] = {
+    "AWS::S3::Bucket": "BucketName",
+    "AWS::IAM::Role": "RoleName",
+    "AWS::SageMaker::Endpoint": "EndpointName",
+    "AWS::Logs::LogGroup": "LogGroupName",
+    "AWS::SNS::Topic": "TopicName",
+    "AWS::Lambda::Function": "FunctionName",
+    "AWS::SQS::Queue": "QueueName",
+}
+
+
+class Resolver:
+    """Values for the intrinsic functions of one or more templates that are deployed together.
+
+    A resource without a name of its own goes by its logical id, behind its stack and a dot where there are several.
+    """
+
+    def __init__(self, templates: Mapping[str, dict[str, Any]], environment: Environment) -> None:
+        self._templates = templates
+        self.environment = environment
+
+    def resources(self) -> list[tuple[str, str, dict[str, Any]]]:
+        """Stack, logical id and resource of everything in the templates."""
+        return [
+            (stack, logical_id, resource)
+            for stack, template in self._templates.items()
+            for logical_id, resource in template.get("Resources", {}).items()
+        ]
+
+    def resolve(self, stack: str, value: Any) -> Any:  # noqa: ANN401 - JSON in, JSON out
+        """``value`` with every intrinsic function replaced.
+
+        :raises UndecidableError: for one whose value only a deployment knows.
+        """
+        if isinstance(value, Mapping):
+            if len(value) == 1:
+                key, argument = next(iter(value.items()))
+                if key == "Ref" or key.startswith("Fn::"):
+                    return self._intrinsic(stack, key, argument)
+            return {key: self.resolve(stack, item) for key, item in value.items()}
+        if isinstance(value, Sequence) and not isinstance(value, str):
+            return [self.resolve(stack, item) for item in value]
+        return value
+
+    def arn(self, stack: str, logical_id: str) -> str | None:
+        """The ARN that other resources name this one by, if it is of a kind whose ARN is known."""
+        kind = self._resource(stack, logical_id)["Type"]
+        if kind in _REFS:
+            return self._format(stack, logical_id, _REFS[kind])
+        for attribute in ("Arn", "GuardrailArn"):
+            if f"{kind}.{attribute}" in _ARNS:
+                return self._format(stack, logical_id, _ARNS[f"{kind}.{attribute}"])
+        return None
+
+    def _intrinsic(self, stack: str, key: str, argument: Any) -> Any:  # noqa: ANN401
+        match key:
+            case "Ref":
+                return self._ref(stack, argument)
+            case "Fn::GetAtt":
+                logical_id, attribute = argument if isinstance(argument, list) else argument.split(".", 1)
+                return self._attribute(stack, logical_id, attribute)
+            case "Fn::Join":
+                separator, parts = argument
+                return separator.join(str(self.resolve(stack, part)) for part in parts)
+            case "Fn::Sub":
+                text, values = (argument, {}) if isinstance(argument, str) else argument
+                return self._substitute(stack, text, values)
+            case "Fn::Select":
+                index, items = argument
+                return self.resolve(stack, items)[int(index)]
+            case "Fn::Split":
+                separator, text = argument
+                return str(self.resolve(stack, text)).split(separator)
+            case "Fn::ImportValue":
+                return self._import(self.resolve(stack, argument))
+            case "Fn::GetStackOutput":
+                return self._output(argument)
+            case _:
+                raise UndecidableError(f"{stack}: {key} has a value that only a deployment knows")
+
+    def _ref(self, stack: str, name: str) -> str:
+        pseudo = {
+            "AWS::AccountId": self.environment.account,
+            "AWS::Region": self.environment.region,
+            "AWS::Partition": self.environment.partition,
+            "AWS::URLSuffix": self.environment.url_suffix,
+            "AWS::StackName": stack,
+        }
+        if name in pseudo:
+            return pseudo[name]
+        kind = self._resource(stack, name)["Type"]
+        return self._format(stack, name, _REFS.get(kind, "{name}"))
+
+    def _attribute(self, stack: str, logical_id: str, attribute: str) -> str:
+        kind = self._resource(stack, logical_id)["Type"]
+        form = _ARNS.get(f"{kind}.{attribute}")
+        if form is None:
+            raise UndecidableError(f"{stack}: {kind} {logical_id} has no known {attribute}")
+        return self._format(stack, logical_id, form)
+
+    def _format(self, stack: str, logical_id: str, form: str) -> str:
+        resource = self._resource(stack, logical_id)
+        made_up = logical_id if len(self._templates) == 1 else f"{stack}.{logical_id}"
+        name = resource.get("Properties", {}).get(_NAMES.get(resource["Type"], ""), made_up)
+        environment = self.environment
+        return form.format(
+            name=self.resolve(stack, name),
+            account=environment.account,
+            region=environment.region,
+            partition=environment.partition,
+        )
+
+    def _substitute(self, stack: str, text: str, values: Mapping[str, Any]) -> str:
+        def value(match: re.Match[str]) -> str:
+            name = match.group(1)
+            if name.startswith("!"):
+                return "${" + name[1:] + "}"
+            if name in values:
+                return str(self.resolve(stack, values[name]))
+            logical_id, _, attribute = name.partition(".")
+            return self._attribute(stack, logical_id, attribute) if attribute else self._ref(stack, name)
+
+        return re.sub(r"\$\{([^}]+)\}", value, text)
+
+    def _import(self, export: str) -> Any:  # noqa: ANN401
+        for stack, template in self._templates.items():
+            for output in template.get("Outputs", {}).values():
+                if "Export" in output and self.resolve(stack, output["Export"]["Name"]) == export:
+                    return self.resolve(stack, output["Value"])
+        raise UndecidableError(f"No template exports {export}; pass the template of the stack that does")
+
+    def _output(self, argument: Mapping[str, Any]) -> Any:  # noqa: ANN401
+        name, output = argument["StackName"], argument["OutputName"]
+        for stack, template in self._templates.items():
+            if stack == name and output in template.get("Outputs", {}):
+                return self.resolve(stack, template["Outputs"][output]["Value"])
+        raise UndecidableError(f"No template of stack {name} has the output {output}; pass it too")
+
+    def _resource(self, stack: str, logical_id: str) -> dict[str, Any]:
+        template = self._templates[stack]
+        found: dict[str, Any] | None = template.get("Resources", {}).get(logical_id)
+        if found is None:
+            raise UndecidableError(f"{stack}: {logical_id} is a parameter, whose value only a deployment knows")
+        return found

@@ -1,0 +1,1 @@
+"""Tools for before and after a deploy."""

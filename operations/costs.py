@@ -1,0 +1,68 @@
+"""What a template costs in a month in which nobody uses it.
+
+List prices of us-east-1, without free tiers; what is paid by use (tokens, requests, gigabytes) is not in it. Each
+price stands with its source in the library's ``data/prices.json``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from aws_genai.data import load
+from aws_genai.data.accelerators import AcceleratorCatalogue
+
+
+@dataclass(frozen=True)
+class Cost:
+    """One line of the bill; ``estimated`` where AWS's own price is not known offline."""
+
+    what: str
+    count: int
+    usd_per_month: float
+    estimated: bool = False
+
+
+def idle(template: dict[str, Any]) -> list[Cost]:
+    """What the template's resources cost a month while idle, the dearest first."""
+    lines: dict[str, Cost] = {}
+    for resource in template.get("Resources", {}).values():
+        for cost in _resource(resource["Type"], resource.get("Properties", {})):
+            before = lines.get(cost.what, Cost(cost.what, 0, 0))
+            lines[cost.what] = Cost(
+                cost.what, before.count + cost.count, before.usd_per_month + cost.usd_per_month, cost.estimated
+            )
+    return sorted(lines.values(), key=lambda cost: -cost.usd_per_month)
+
+
+def _resource(kind: str, properties: dict[str, Any]) -> Iterator[Cost]:
+    data = load("prices")
+    prices, hours = data["prices"].get(kind), data["hours_per_month"]
+    match kind:
+        case "AWS::KMS::Key":
+            yield Cost("KMS key", 1, prices["usd_per_month"])
+        case "AWS::EC2::VPCEndpoint" if properties.get("VpcEndpointType") == "Interface":
+            zones = len(properties["SubnetIds"])
+            yield Cost("interface endpoint, per zone", zones, zones * hours * prices["usd_per_hour_per_zone"])
+        case "AWS::WAFv2::WebACL":
+            rules = len(properties["Rules"])
+            yield Cost("web ACL", 1, prices["usd_per_month"])
+            yield Cost("web ACL rule", rules, rules * prices["usd_per_month_per_rule"])
+        case "AWS::CloudWatch::Alarm":
+            yield Cost("alarm", 1, prices["usd_per_month"])
+        case "AWS::CloudWatch::Dashboard":
+            yield Cost("dashboard", 1, prices["usd_per_month"])
+        case "AWS::SageMaker::EndpointConfig":
+            yield from _hosting(properties, hours)
+        case _:
+            return
+
+
+def _hosting(properties: dict[str, Any], hours: int) -> Iterator[Cost]:
+    # SageMaker's hosting price is not published offline; EC2's price of the same hardware is a lower bound.
+    for variant in properties["ProductionVariants"]:
+        kind, count = variant["InstanceType"], variant["InitialInstanceCount"]
+        hourly = AcceleratorCatalogue.default().get(kind.removeprefix("ml.")).usd_per_hour
+        if hourly is not None:
+            yield Cost(f"{kind}, at EC2's price", count, count * hours * hourly, estimated=True)

@@ -1,0 +1,7 @@
+"""What a user can choose: the models of config/*.yaml, one module for each layer, and their loader."""
+
+from .errors import SettingsError
+from .loader import available, load
+from .model import Settings
+
+__all__ = ["Settings", "SettingsError", "available", "load"]

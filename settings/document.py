@@ -1,0 +1,121 @@
+"""The JSON schema and the table of settings, written from the models."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from .loader import CONFIG
+from .model import Settings
+
+SCHEMA = CONFIG / "settings.schema.json"
+TABLE = CONFIG.parent / "docs" / "configuration.md"
+
+_INTRODUCTION = """# Configuration
+
+One file for each environment in `config/`; `make docs` writes this page and `config/settings.schema.json` from the
+models in `settings/`. Editors with a YAML language server complete and check the files as you type. A key that is
+left out has its default; a layer or feature that is left out is not made.
+
+| setting | meaning | type | default | bounds |
+| --- | --- | --- | --- | --- |
+"""
+
+
+def schema() -> str:
+    """The JSON schema of a settings file."""
+    content = Settings.model_json_schema()
+    # The file's name gives the environment; the key may be left out.
+    content["required"] = [key for key in content["required"] if key != "environment"]
+    content["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+    return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+
+
+def table() -> str:
+    """The page with every setting."""
+    content = Settings.model_json_schema()
+    return _INTRODUCTION + "".join(_rows(content, content, "")) + _NOTES
+
+
+_NOTES = """
+`NAME` stands for a name of your choice, of lower-case letters, digits and hyphens, at most 24 characters.
+"""
+
+
+def _rows(node: dict[str, Any], root: dict[str, Any], prefix: str) -> Iterator[str]:
+    required = set(node.get("required", ())) - ({"environment"} if not prefix else set())
+    for key, field in node["properties"].items():
+        path = f"{prefix}{key}"
+        inner = _resolve(field, root)
+        meaning = " ".join(field.get("description", inner.get("description", "")).split())
+        default = "required" if key in required else f"`{json.dumps(field['default'])}`" if "default" in field else ""
+        if "properties" in inner:
+            absent = "left out" if field.get("default", ...) is None else ""
+            yield f"| `{path}` | {meaning} | section | {default if default == 'required' else absent} | |\n"
+            yield from _rows(inner, root, f"{path}.")
+            continue
+        yield f"| `{path}` | {meaning} | {_type(inner, root)} | {default} | {_bounds(inner, root)} |\n"
+        values = inner.get("additionalProperties")
+        values = _resolve(
+            values if isinstance(values, dict) else next(iter(inner.get("patternProperties", {}).values()), {}), root
+        )
+        if "properties" in values:
+            yield from _rows(values, root, f"{path}.NAME.")
+
+
+def _resolve(field: dict[str, Any], root: dict[str, Any]) -> dict[str, Any]:
+    if "$ref" in field:
+        resolved: dict[str, Any] = root["$defs"][field["$ref"].rpartition("/")[2]]
+        return resolved
+    for option in field.get("anyOf", ()):
+        if option.get("type") != "null":
+            return _resolve(option, root)
+    return field
+
+
+def _type(field: dict[str, Any], root: dict[str, Any]) -> str:
+    if field.get("type") == "array":
+        return f"list of {_type(_resolve(field['items'], root), root)}"
+    if field.get("type") == "object":
+        return "mapping"
+    return {"string": "text", "integer": "whole number", "number": "number", "boolean": "true or false"}.get(
+        str(field.get("type")), "text"
+    )
+
+
+def _bounds(field: dict[str, Any], root: dict[str, Any]) -> str:
+    item = _resolve(field["items"], root) if field.get("type") == "array" else field
+    if "enum" in item:
+        return ", ".join(f"`{choice}`" for choice in item["enum"])
+    words = {
+        "minimum": "at least {}",
+        "exclusiveMinimum": "above {}",
+        "maximum": "at most {}",
+        "minLength": "at least {} characters",
+        "maxLength": "at most {} characters",
+        "minItems": "at least {}",
+        "maxItems": "at most {}",
+        "minProperties": "at least {}",
+        "maxProperties": "at most {}",
+    }
+    bounds = [
+        text.format(f"{part[key]:g}")
+        for part in ([field] if item is field else [field, item])
+        for key, text in words.items()
+        if key in part
+    ]
+    if pattern := item.get("pattern"):
+        bounds.append("`" + pattern.replace("|", "\\|") + "`")
+    return ", ".join(bounds)
+
+
+def write(schema_path: Path = SCHEMA, table_path: Path = TABLE) -> None:
+    """Write both files."""
+    schema_path.write_text(schema(), encoding="utf-8")
+    table_path.write_text(table(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    write()

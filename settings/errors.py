@@ -1,0 +1,77 @@
+"""Turning what is wrong with a settings file into a message that says what to do."""
+
+from __future__ import annotations
+
+import json
+import types
+import typing
+from collections.abc import Sequence
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from aws_genai.errors import InvalidValueError, nearest
+
+
+class SettingsError(Exception):
+    """A settings file cannot be used; the message is for the person who wrote it."""
+
+
+def explain(error: ValidationError, file: str, model: type[BaseModel]) -> str:
+    """One line for each problem: file, key path, value, what is wrong, and the nearest valid choice."""
+    return "\n".join(_line(problem, file, model) for problem in error.errors(include_url=False))
+
+
+def _line(problem: Any, file: str, model: type[BaseModel]) -> str:  # noqa: ANN401 - pydantic's ErrorDetails
+    location = [part for part in problem["loc"] if part != "[key]"]
+    cause = problem.get("ctx", {}).get("error")
+    message, value = str(problem["msg"]), _short(problem["input"])
+    if isinstance(cause, InvalidValueError):
+        if cause.field:
+            parts = cause.field.split(".")
+            location = parts if len(parts) > 1 or not location else _append(location, parts[0])
+        message, value = str(cause), ""
+    elif problem["type"] == "extra_forbidden":
+        message = "unknown key. " + nearest(str(location[-1]), _keys(model, location[:-1]))
+        value = ""
+    elif problem["type"] == "missing":
+        message, value = "missing; give it a value", ""
+    elif problem["type"] in ("literal_error", "enum"):
+        choices = [choice.strip("' ") for choice in problem["ctx"]["expected"].replace(" or ", ", ").split(",")]
+        message = nearest(str(problem["input"]), choices)
+    path = ".".join(str(part) for part in location)
+    return f"{file}: {path or '(whole file)'}{f' = {value}' if value else ''}: {message}"
+
+
+def _append(location: list[Any], part: str) -> list[Any]:
+    return location if str(location[-1]) == part else [*location, part]
+
+
+def _short(value: Any) -> str:  # noqa: ANN401 - whatever the file holds
+    text = json.dumps(value, default=str)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _keys(model: type[BaseModel], location: Sequence[Any]) -> list[str]:
+    """The keys that are allowed at a location."""
+    current: Any = model
+    for part in location:
+        current = _section(current)
+        if isinstance(current, type) and issubclass(current, BaseModel) and part in current.model_fields:
+            current = current.model_fields[str(part)].annotation
+        else:
+            arguments = typing.get_args(current)
+            current = arguments[-1] if arguments else current
+    current = _section(current)
+    return list(current.model_fields) if isinstance(current, type) and issubclass(current, BaseModel) else []
+
+
+def _section(annotation: Any) -> Any:  # noqa: ANN401 - a type annotation
+    """What is left of an annotation without ``None`` and ``Annotated``."""
+    while True:
+        if typing.get_origin(annotation) is typing.Annotated:
+            annotation = typing.get_args(annotation)[0]
+        elif typing.get_origin(annotation) in (typing.Union, types.UnionType):
+            annotation = next(item for item in typing.get_args(annotation) if item is not type(None))
+        else:
+            return annotation

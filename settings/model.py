@@ -1,0 +1,172 @@
+"""The whole of one environment's settings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cache
+from typing import Annotated
+
+from pydantic import Field, field_validator, model_validator
+
+from aws_genai.data.bedrock import BedrockCatalogue, check_chat
+from aws_genai.data.jumpstart import JumpStartCatalogue
+from aws_genai.errors import InvalidValueError, nearest
+
+from .application import Application
+from .base import Name, Section
+from .compute import Compute
+from .models import Models
+from .security import Budget, Network, Security
+
+
+class Settings(Section):
+    """One environment: where it is, who pays for it, and which layers it has."""
+
+    project: Name
+    """Name of the project; resource names begin with it."""
+
+    environment: Name
+    """Name of the environment; the name of the file."""
+
+    account: Annotated[str, Field(pattern=r"^\d{12}$")] | None = None
+    """AWS account, 12 digits in quotes; without it, the account of the credentials that deploy."""
+
+    region: str
+    """AWS Region, such as us-east-1."""
+
+    owner: Annotated[str, Field(min_length=1, max_length=128)]
+    """Team that answers for the resources; a cost allocation tag."""
+
+    cost_center: Annotated[str, Field(min_length=1, max_length=128)]
+    """Who pays; a cost allocation tag."""
+
+    budget: Budget = Budget()
+    """How much may be spent."""
+
+    security: Security = Security()
+    """How strictly everything is guarded."""
+
+    network: Network | None = None
+    """The VPC; needed by fleets, endpoints and private functions."""
+
+    compute: Compute | None = None
+    """Layer 1: accelerated compute."""
+
+    models: Models | None = None
+    """Layer 2: models."""
+
+    application: Application | None = None
+    """Layer 3: applications."""
+
+    @property
+    def prefix(self) -> str:
+        """What names of resources begin with."""
+        return f"{self.project}-{self.environment}"
+
+    @property
+    def needs_network(self) -> bool:
+        """Whether any layer runs in the VPC."""
+        return bool(
+            self.compute
+            or (self.models and self.models.endpoints)
+            or (self.security.private_functions and self.application and self.application.chat)
+        )
+
+    @field_validator("region")
+    @classmethod
+    def _region(cls, value: str) -> str:
+        return check_region(value)
+
+    @model_validator(mode="after")
+    def _whole(self) -> Settings:
+        self._check_layers()
+        self._check_regions()
+        for path, kind, name, limit in self._names():
+            if len(name) > limit:
+                raise InvalidValueError(
+                    f"{kind} {name} would have {len(name)} characters; AWS allows {limit}",
+                    field=path,
+                    hint=f"Shorten the project, the environment or this name by {len(name) - limit}",
+                )
+        return self
+
+    def _check_layers(self) -> None:
+        if self.needs_network and self.network is None:
+            raise InvalidValueError(
+                "Fleets, endpoints and private functions run in a VPC, and the settings have none",
+                field="network",
+                hint=f"Add network: {{zones: [{self.region}a, {self.region}b]}}",
+            )
+        chat = self.application.chat if self.application else None
+        if chat is None:
+            return
+        bedrock = self.models.bedrock if self.models else None
+        if bedrock is None:
+            raise InvalidValueError(
+                "application.chat needs models.bedrock, which these settings leave out",
+                field="application.chat",
+                hint="Add models: {bedrock: {models: [amazon.nova-lite-v1:0]}} or leave out application.chat",
+            )
+        for model in chat.models:
+            if model not in bedrock.models:
+                raise InvalidValueError(
+                    f"{model} is not among models.bedrock.models",
+                    field="application.chat.models",
+                    hint=nearest(model, bedrock.models),
+                )
+        offered = chat.models or [model for model in bedrock.models if BedrockCatalogue.get(model).mode == "chat"]
+        try:
+            check_chat(offered, chat.max_tokens)
+        except InvalidValueError as error:
+            raise InvalidValueError(
+                error.args[0].removesuffix(f". {error.hint}"), field=f"application.chat.{error.field}", hint=error.hint
+            ) from error
+
+    def _check_regions(self) -> None:
+        for zone in self.network.zones if self.network else ():
+            if not zone.startswith(self.region) or not zone[len(self.region) :].isalpha():
+                raise InvalidValueError(
+                    f"{zone} is not a zone of {self.region}",
+                    field="network.zones",
+                    hint=f"Did you mean {self.region}a?",
+                )
+        for region in self.models.bedrock.regions if self.models and self.models.bedrock else ():
+            check_region(region, "models.bedrock.regions")
+        for name, endpoint in self.models.endpoints.items() if self.models else ():
+            model = JumpStartCatalogue.get(endpoint.model)
+            if self.region not in model.regions:
+                raise InvalidValueError(
+                    f"{model.model_id} is not available in {self.region}",
+                    field=f"models.endpoints.{name}.model",
+                    hint=nearest(self.region, model.regions),
+                )
+            model.image(endpoint.instance_type or model.default_instance_type, self.region)
+
+    def _names(self) -> Iterator[tuple[str, str, str, int]]:
+        """Every name that a resource is given: key path, kind, name and the limit of AWS."""
+        if self.models:
+            yield "project", "Guardrail", self.prefix, 50
+            for name in self.models.endpoints:
+                yield f"models.endpoints.{name}", "Endpoint", f"{self.prefix}-{name}", 63
+
+
+def check_region(value: str, field: str | None = None) -> str:
+    """Refuse a Region that does not exist.
+
+    :raises InvalidValueError: if botocore knows no such Region.
+    """
+    if value not in _regions():
+        raise InvalidValueError(f"{value} is not an AWS Region", field=field, hint=nearest(value, _regions()))
+    return value
+
+
+@cache
+def _regions() -> frozenset[str]:
+    from botocore.session import get_session
+
+    session = get_session()
+    return frozenset(
+        region
+        for partition in session.get_available_partitions()
+        for region in session.get_available_regions("ec2", partition)
+    )

@@ -1,0 +1,180 @@
+"""Settings of layer 2: models."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from aws_genai.data.bedrock import check_model
+from aws_genai.data.jumpstart import JumpStartCatalogue, check_eula, check_instances
+from aws_genai.errors import InvalidValueError, nearest
+
+from .base import Name, Section
+
+Strength = Literal["LOW", "MEDIUM", "HIGH"]
+Threshold = Annotated[float, Field(ge=0, le=0.99, strict=False)]
+
+
+class Topic(Section):
+    """A subject that is refused."""
+
+    definition: Annotated[str, Field(min_length=1, max_length=200)]
+    """What belongs to the subject, in one or two sentences."""
+
+    examples: Annotated[list[Annotated[str, Field(min_length=1, max_length=100)]], Field(max_length=5)] = []
+    """Questions that belong to it."""
+
+
+class GuardrailSettings(Section):
+    """What models may be asked and may answer."""
+
+    filter_strength: Strength = "HIGH"
+    """Strength of the content filters, on questions and answers."""
+
+    prompt_attack_strength: Strength = "HIGH"
+    """Strength of the prompt-attack filter, on questions."""
+
+    denied_topics: Annotated[
+        dict[Annotated[str, Field(pattern=r"^[0-9a-zA-Z][0-9a-zA-Z _!?.-]{0,99}$")], Topic], Field(max_length=30)
+    ] = {}
+    """Subjects that are refused, by name."""
+
+    denied_words: Annotated[list[Annotated[str, Field(min_length=1, max_length=100)]], Field(max_length=10000)] = []
+    """Words and phrases that are refused."""
+
+    profanity: bool = True
+    """Refuse profanity."""
+
+    pii: dict[Annotated[str, Field(pattern=r"^[A-Z_]+$")], Literal["BLOCK", "ANONYMIZE"]] | None = None
+    """What happens to each kind of personal data; without it, secrets are blocked and contact data is masked."""
+
+    grounding_threshold: Threshold = 0.7
+    """Least grounding of an answer in its sources."""
+
+    relevance_threshold: Threshold = 0.7
+    """Least relevance of an answer to its question."""
+
+    @field_validator("pii")
+    @classmethod
+    def _known(cls, value: dict[str, str] | None) -> dict[str, str] | None:
+        for kind in value or {}:
+            if kind not in PII_KINDS:
+                raise InvalidValueError(
+                    f"{kind} is not a kind of personal data", field=kind, hint=nearest(kind, PII_KINDS)
+                )
+        return value
+
+
+#: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_GuardrailPiiEntityConfig.html
+PII_KINDS = frozenset(
+    {
+        "ADDRESS",
+        "AGE",
+        "AWS_ACCESS_KEY",
+        "AWS_SECRET_KEY",
+        "CA_HEALTH_NUMBER",
+        "CA_SOCIAL_INSURANCE_NUMBER",
+        "CREDIT_DEBIT_CARD_CVV",
+        "CREDIT_DEBIT_CARD_EXPIRY",
+        "CREDIT_DEBIT_CARD_NUMBER",
+        "DRIVER_ID",
+        "EMAIL",
+        "INTERNATIONAL_BANK_ACCOUNT_NUMBER",
+        "IP_ADDRESS",
+        "LICENSE_PLATE",
+        "MAC_ADDRESS",
+        "NAME",
+        "PASSWORD",
+        "PHONE",
+        "PIN",
+        "SWIFT_CODE",
+        "UK_NATIONAL_HEALTH_SERVICE_NUMBER",
+        "UK_NATIONAL_INSURANCE_NUMBER",
+        "UK_UNIQUE_TAXPAYER_REFERENCE_NUMBER",
+        "URL",
+        "USERNAME",
+        "US_BANK_ACCOUNT_NUMBER",
+        "US_BANK_ROUTING_NUMBER",
+        "US_INDIVIDUAL_TAX_IDENTIFICATION_NUMBER",
+        "US_PASSPORT_NUMBER",
+        "US_SOCIAL_SECURITY_NUMBER",
+        "VEHICLE_IDENTIFICATION_NUMBER",
+    }
+)
+
+
+class Bedrock(Section):
+    """Models that are paid by the token."""
+
+    models: Annotated[list[str], Field(min_length=1)]
+    """Ids of the foundation models or inference profiles that may be called."""
+
+    regions: list[str] = []
+    """Regions in which they may be called; without any, the Region of the stacks only."""
+
+    guardrail: GuardrailSettings = GuardrailSettings()
+    """What every call goes through."""
+
+    @field_validator("models")
+    @classmethod
+    def _callable(cls, value: list[str]) -> list[str]:
+        if len(set(value)) != len(value):
+            raise InvalidValueError("A model is named twice", hint="Name each once")
+        for model in value:
+            check_model(model)
+        return value
+
+
+class Endpoint(Section):
+    """An open-weight model on a SageMaker endpoint."""
+
+    model: str
+    """Id of a model of the JumpStart catalogue."""
+
+    instance_type: str | None = None
+    """SageMaker instance type that the model supports, such as ml.g6.xlarge; without it, the model's own."""
+
+    accept_eula: bool = False
+    """Accept the model's end-user licence agreement."""
+
+    min_instances: Annotated[int, Field(ge=1, le=100)] = 1
+    """Least instances."""
+
+    max_instances: Annotated[int, Field(ge=1, le=100)] = 2
+    """Most instances."""
+
+    invocations_per_instance: Annotated[float, Field(gt=0, strict=False)] = 60
+    """Invocations a minute on each instance that scaling aims for."""
+
+    latency_ms: Annotated[int, Field(ge=1)] = 30_000
+    """Median model latency in milliseconds that raises an alarm."""
+
+    idle_hours: Annotated[int, Field(ge=1, le=24)] = 6
+    """Hours without a call that raise an alarm."""
+
+    data_capture_percent: Annotated[int, Field(ge=0, le=100)] = 0
+    """Share of requests that is recorded with its answers, in percent; 0 records none."""
+
+    @model_validator(mode="after")
+    def _deployable(self) -> Endpoint:
+        model = JumpStartCatalogue.get(self.model)
+        if self.instance_type and self.instance_type not in model.supported_instance_types:
+            raise InvalidValueError(
+                f"{self.model} does not run on {self.instance_type}",
+                field="instance_type",
+                hint=nearest(self.instance_type, model.supported_instance_types),
+            )
+        check_eula(model, self.accept_eula)
+        check_instances(self.min_instances, self.max_instances)
+        return self
+
+
+class Models(Section):
+    """Layer 2."""
+
+    bedrock: Bedrock | None = None
+    """Models that are paid by the token."""
+
+    endpoints: dict[Name, Endpoint] = {}
+    """Models that are hosted, by name."""

@@ -1,0 +1,80 @@
+"""Settings of the foundation: network, audit, budget."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from aws_genai.errors import InvalidValueError
+from aws_genai.subnets import split
+
+from .base import Days, Section
+
+#: Retention that CloudWatch Logs accepts, in days.
+#: https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html
+LogDays = Literal[
+    1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653
+]
+
+
+Pack = Literal["nist-800-53-r5", "hipaa", "pci-dss"]
+
+
+class Security(Section):
+    """How strictly everything is guarded and how long records are kept."""
+
+    packs: list[Pack] = []
+    """Compliance rule packs on top of AwsSolutions and Serverless, which always run."""
+
+    audit_trail: bool = True
+    """Record who did what in a CloudTrail trail with Bedrock and S3 data events."""
+
+    retain: bool = True
+    """Keep data, keys and logs when a stack is deleted, and protect stacks from deletion."""
+
+    replicas: bool = False
+    """Keep a second copy of every bucket's objects."""
+
+    private_functions: bool = False
+    """Run functions inside the VPC."""
+
+    log_days: LogDays = 365
+    """Days that logs are kept, one of the values that CloudWatch Logs accepts."""
+
+    record_days: Days = 365
+    """Days that audit records and captured data are kept in S3."""
+
+    @field_validator("packs")
+    @classmethod
+    def _once(cls, packs: list[Pack]) -> list[Pack]:
+        if len(set(packs)) != len(packs):
+            raise InvalidValueError("A pack is named twice", hint="Name each once")
+        return packs
+
+
+class Network(Section):
+    """The VPC, which is made only when a layer needs one."""
+
+    cidr: str = "10.0.0.0/16"
+    """IPv4 range of the VPC, /16 or smaller, with a /28 or more for each zone."""
+
+    zones: Annotated[list[str], Field(min_length=1, max_length=6)]
+    """Availability Zones by name, one subnet in each."""
+
+    @model_validator(mode="after")
+    def _fits(self) -> Network:
+        if len(set(self.zones)) != len(self.zones):
+            raise InvalidValueError("A zone is named twice", field="zones", hint="Name each once")
+        split(self.cidr, len(self.zones))
+        return self
+
+
+class Budget(Section):
+    """How much may be spent, and who hears of it."""
+
+    monthly_usd: Annotated[float, Field(gt=0, strict=False)] = 100
+    """Monthly limit in US dollars; warnings at 80 % and 100 %, and when the forecast passes it."""
+
+    emails: list[Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$")]] = []
+    """Addresses that receive alarms and budget warnings."""

@@ -1,0 +1,78 @@
+"""Layer 3: applications."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from constructs import Construct
+
+from aws_genai.application import ChatApi, Dashboard, Firewall, Identity, Inference
+from aws_genai.compute import AcceleratorFleet
+from aws_genai.models import ModelAccess
+from settings import Settings
+from settings.application import Application, Chat
+
+from .base import LayerStack
+from .foundation import FoundationStack
+from .models import ModelsStack
+
+
+class ApplicationStack(LayerStack):
+    """The chat API with its users and firewall, and a dashboard over the three layers."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        settings: Settings,
+        application: Application,
+        foundation: FoundationStack,
+        models: ModelsStack | None = None,
+        fleets: Sequence[AcceleratorFleet] = (),
+    ) -> None:
+        super().__init__(scope, "application", settings, description="Layer 3: applications")
+        access = models.access if models else None
+        chats = [self._chat(application.chat, foundation, access)] if application.chat and access else []
+        if application.dashboard:
+            Dashboard(
+                self,
+                "Dashboard",
+                name=settings.prefix,
+                fleets=fleets,
+                chats=chats,
+                endpoints=models.endpoints if models else (),
+                models=access.models if access else (),
+            )
+
+    def _chat(self, chat: Chat, foundation: FoundationStack, access: ModelAccess) -> ChatApi:
+        settings, security = self.settings, self.settings.security
+        identity = Identity(self, "Users", pool_name=settings.prefix, mfa=chat.mfa, removal_policy=self.removal_policy)
+        firewall = Firewall(
+            self,
+            "Firewall",
+            name=settings.prefix,
+            key=foundation.key,
+            requests_per_five_minutes=chat.requests_per_address,
+            managed_rules=chat.firewall_rules,
+            log_days=security.log_days,
+            removal_policy=self.removal_policy,
+        )
+        return ChatApi(
+            self,
+            "Chat",
+            name=settings.prefix,
+            access=access,
+            identity=identity,
+            firewall=firewall,
+            key=foundation.key,
+            topic=foundation.topic,
+            models=chat.models,
+            inference=Inference(
+                max_tokens=chat.max_tokens, temperature=chat.temperature, system_prompt=chat.system_prompt
+            ),
+            requests_per_second=chat.requests_per_second,
+            burst=chat.burst,
+            reserved_concurrency=chat.concurrency,
+            network=foundation.network if security.private_functions else None,
+            log_days=security.log_days,
+            removal_policy=self.removal_policy,
+        )

@@ -1,0 +1,43 @@
+"""What every stack of an environment shares."""
+
+from __future__ import annotations
+
+from aws_cdk import Environment, RemovalPolicy, Stack
+from constructs import Construct
+
+from aws_genai.security import AccessLogBucket, CostTags
+from settings import Settings
+
+
+class LayerStack(Stack):
+    """A stack of one layer: named, placed, tagged and protected as the settings say."""
+
+    def __init__(self, scope: Construct, layer: str, settings: Settings, *, description: str) -> None:
+        super().__init__(
+            scope,
+            layer,
+            stack_name=f"{settings.prefix}-{layer}",
+            description=description,
+            env=Environment(account=settings.account, region=settings.region),
+            termination_protection=settings.security.retain,
+        )
+        self.settings = settings
+        self._access_logs: AccessLogBucket | None = None
+        self.removal_policy = RemovalPolicy.RETAIN if settings.security.retain else RemovalPolicy.DESTROY
+        CostTags(
+            project=settings.project,
+            environment=settings.environment,
+            layer=layer,
+            owner=settings.owner,
+            cost_center=settings.cost_center,
+        ).apply(self)
+
+    @property
+    def access_logs(self) -> AccessLogBucket:
+        """Where this stack's buckets log who read and wrote them; made for the first of them."""
+        if self._access_logs is None:
+            days = self.settings.security.record_days
+            self._access_logs = AccessLogBucket(
+                self, "AccessLogs", retention_days=days, removal_policy=self.removal_policy
+            )
+        return self._access_logs

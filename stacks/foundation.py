@@ -1,0 +1,70 @@
+"""What the three layers stand on: key, network, audit, alarms, budget."""
+
+from __future__ import annotations
+
+from constructs import Construct
+
+from aws_genai.security import AlarmTopic, AuditTrail, DataKey, MonthlyBudget, PrivateNetwork
+from settings import Settings
+
+from .base import LayerStack
+
+
+class FoundationStack(LayerStack):
+    """A key, a VPC if any layer needs one, the audit trail, the alarm topic and the budget."""
+
+    def __init__(self, scope: Construct, settings: Settings) -> None:
+        super().__init__(scope, "foundation", settings, description="Key, network, audit, alarms and budget")
+        security = settings.security
+        self.key = DataKey(
+            self,
+            "Key",
+            description=f"{settings.prefix}: logs, alarms, audit records",
+            alias=f"{settings.prefix}/foundation",
+            removal_policy=self.removal_policy,
+        )
+        self.key.allow_logs()
+        self.topic = AlarmTopic(self, "Alarms", key=self.key, emails=settings.budget.emails)
+        MonthlyBudget(
+            self, "Budget", limit_usd=settings.budget.monthly_usd, topic=self.topic, tag=("project", settings.project)
+        )
+        if security.audit_trail:
+            self.key.allow_trail()
+            AuditTrail(
+                self,
+                "Trail",
+                trail_name=f"{settings.prefix}-audit",
+                key=self.key,
+                access_logs=self.access_logs,
+                log_days=security.log_days,
+                retention_days=security.record_days,
+                replica=security.replicas,
+                removal_policy=self.removal_policy,
+            )
+        self.network: PrivateNetwork | None = None
+        if settings.needs_network and settings.network:
+            self.network = PrivateNetwork(
+                self,
+                "Network",
+                zones=settings.network.zones,
+                cidr=settings.network.cidr,
+                key=self.key,
+                services=services(settings),
+                flow_log_days=security.log_days,
+                removal_policy=self.removal_policy,
+            )
+
+
+def services(settings: Settings) -> list[str]:
+    """The AWS services that the enabled layers call from inside the VPC.
+
+    S3 has a gateway endpoint of its own, free of charge. An endpoint of SageMaker needs none: the service
+    itself fetches images and ships logs.
+    https://docs.aws.amazon.com/sagemaker/latest/dg/host-vpc.html
+    """
+    needed: set[str] = set()
+    if settings.compute:
+        needed |= {"kms", "logs", "monitoring"}
+    if settings.security.private_functions and settings.application and settings.application.chat:
+        needed |= {"bedrock-runtime", "logs", "sns", "xray"}
+    return sorted(needed)

@@ -1,0 +1,94 @@
+"""Layer 2: models."""
+
+from __future__ import annotations
+
+from constructs import Construct
+
+from aws_genai.models import DataCapture, DeniedTopic, Guardrail, GuardrailPolicy, JumpStartEndpoint, ModelAccess
+from aws_genai.models.guardrail import STRICT_PII
+from aws_genai.security import DataKey, SecureBucket
+from settings import Settings
+from settings.models import Bedrock, GuardrailSettings, Models
+
+from .base import LayerStack
+from .foundation import FoundationStack
+
+
+class ModelsStack(LayerStack):
+    """The guardrail, the models that may be called through it, and the endpoints of open-weight models."""
+
+    def __init__(self, scope: Construct, settings: Settings, models: Models, foundation: FoundationStack) -> None:
+        super().__init__(scope, "models", settings, description="Layer 2: governed and hosted models")
+        self._foundation = foundation
+        self._key = DataKey(
+            self,
+            "Key",
+            description=f"{settings.prefix}: guardrail, endpoints, captured data",
+            alias=f"{settings.prefix}/models",
+            removal_policy=self.removal_policy,
+        )
+        self.access = self._bedrock(models.bedrock) if models.bedrock else None
+        self.endpoints = self._endpoints(models)
+
+    def _bedrock(self, bedrock: Bedrock) -> ModelAccess:
+        guardrail = Guardrail(
+            self, "Guardrail", name=self.settings.prefix, key=self._key, policy=policy(bedrock.guardrail)
+        )
+        return ModelAccess(self, "Access", models=bedrock.models, guardrail=guardrail, regions=bedrock.regions)
+
+    def _endpoints(self, models: Models) -> list[JumpStartEndpoint]:
+        if not models.endpoints:
+            return []
+        if self._foundation.network is None:
+            raise ValueError("endpoints run in a network, and the foundation has none")
+        security = self.settings.security
+        captured: SecureBucket | None = None
+        if any(endpoint.data_capture_percent for endpoint in models.endpoints.values()):
+            captured = SecureBucket(
+                self,
+                "Captured",
+                key=self._key,
+                access_logs=self.access_logs,
+                retention_days=security.record_days,
+                replica=security.replicas,
+                removal_policy=self.removal_policy,
+            )
+        return [
+            JumpStartEndpoint(
+                self,
+                name,
+                model_id=endpoint.model,
+                endpoint_name=f"{self.settings.prefix}-{name}",
+                instance_type=endpoint.instance_type,
+                accept_eula=endpoint.accept_eula,
+                min_instances=endpoint.min_instances,
+                max_instances=endpoint.max_instances,
+                invocations_per_instance=endpoint.invocations_per_instance,
+                latency_ms=endpoint.latency_ms,
+                idle_hours=endpoint.idle_hours,
+                network=self._foundation.network,
+                key=self._key,
+                topic=self._foundation.topic,
+                data_capture=DataCapture(bucket=captured, sampling_percent=endpoint.data_capture_percent)
+                if captured and endpoint.data_capture_percent
+                else None,
+            )
+            for name, endpoint in models.endpoints.items()
+        ]
+
+
+def policy(guardrail: GuardrailSettings) -> GuardrailPolicy:
+    """The guardrail's policy as the settings describe it."""
+    return GuardrailPolicy(
+        filter_strength=guardrail.filter_strength,
+        prompt_attack_strength=guardrail.prompt_attack_strength,
+        denied_topics=[
+            DeniedTopic(name, topic.definition, tuple(topic.examples))
+            for name, topic in guardrail.denied_topics.items()
+        ],
+        denied_words=guardrail.denied_words,
+        profanity=guardrail.profanity,
+        pii=STRICT_PII if guardrail.pii is None else guardrail.pii,
+        grounding_threshold=guardrail.grounding_threshold,
+        relevance_threshold=guardrail.relevance_threshold,
+    )

@@ -1,0 +1,71 @@
+"""What all tests share: one jsii process, and one synthesis of each environment."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+# Node.js of the virtual environment, whether it is activated or not.
+os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+
+
+@cache
+def flags() -> dict[str, Any]:
+    """The feature flags of the project."""
+    context: dict[str, Any] = json.loads((ROOT / "cdk.json").read_text(encoding="utf-8"))["context"]
+    return {key: value for key, value in context.items() if key.startswith("@")}
+
+
+class Synthesized:
+    """One environment, synthesized through the gate."""
+
+    def __init__(self, environment: str, folder: Path) -> None:
+        import aws_cdk as cdk
+
+        from aws_genai.security import CompliancePack, acknowledgements, attach_gate, synth
+        from settings import load
+        from stacks import assemble
+
+        self.settings = load(environment)
+        self.packs = [CompliancePack(pack) for pack in self.settings.security.packs]
+        self.folder = folder
+        app = cdk.App(context={**flags(), "@aws-cdk/core:failSynthOnValidationErrors": False}, outdir=str(folder))
+        attach_gate(app, packs=self.packs)
+        assemble(app, self.settings)
+        synth(app)
+        self.acknowledgements = acknowledgements(app)
+        #: Templates by stack name: what references between stacks go by.
+        self.templates: dict[str, dict[str, Any]] = {
+            f"{self.settings.prefix}-{path.name.partition('.')[0]}": json.loads(path.read_text(encoding="utf-8"))
+            for path in sorted(folder.glob("*.template.json"))
+        }
+
+    def template(self, layer: str) -> dict[str, Any]:
+        """The template of one layer."""
+        return self.templates[f"{self.settings.prefix}-{layer}"]
+
+
+@pytest.fixture(scope="session")
+def environment(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Synthesized]:
+    """Environments by name, each synthesized once."""
+
+    @cache
+    def make(name: str) -> Synthesized:
+        return Synthesized(name, tmp_path_factory.mktemp(name))
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def reference(environment: Callable[[str], Synthesized]) -> Synthesized:
+    """The environment with everything on."""
+    return environment("reference")

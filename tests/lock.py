@@ -1,0 +1,29 @@
+"""Compile the locks anew: `make lock`."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+from aws_genai.functions.dependencies import PYTHON_VERSION
+
+ROOT = Path(__file__).resolve().parent.parent
+#: AWS Lambda's Python brings these.
+IN_LAMBDA = ("boto3", "botocore", "python-dateutil", "six", "urllib3")
+
+
+def compile_lock(source: Path, *options: str) -> None:
+    """Lock ``source`` with the hashes of every file that may be installed."""
+    command = ["uv", "pip", "compile", "--quiet", "--generate-hashes", "--no-header", "--no-annotate", *options]
+    subprocess.run([*command, str(source), "--output-file", str(source.with_suffix(".txt"))], check=True)
+
+
+if __name__ == "__main__":
+    for name in ("requirements.in", "requirements-dev.in"):
+        compile_lock(ROOT / name, "--universal", "--python-version", "3.11")
+    compile_lock(
+        ROOT / "constructs" / "aws_genai" / "functions" / "requirements.in",
+        f"--python-version={PYTHON_VERSION}",
+        "--python-platform=aarch64-manylinux2014",
+        *(f"--no-emit-package={name}" for name in IN_LAMBDA),
+    )

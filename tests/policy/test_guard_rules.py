@@ -1,0 +1,288 @@
+"""Each of the project's own rules finds the mistake that it is for, and passes what is right."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from importlib.resources import files
+from typing import Any
+
+import aws_cdk as cdk
+import pytest
+
+from tests.support import rules_broken
+
+RULES = (files("aws_genai") / "security" / "genai.guard").read_text(encoding="utf-8")
+
+MODEL = "arn:aws:bedrock:us-east-1::foundation-model/amazon.nova-lite-v1:0"
+
+
+def policy(**statement: Any) -> dict[str, Any]:
+    document = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", **statement}]}
+    return {"PolicyDocument": document, "Roles": ["somebody"]}
+
+
+def inline(**statement: Any) -> dict[str, Any]:
+    document = policy(**statement)["PolicyDocument"]
+    trust = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": "lambda.amazonaws.com"}}
+    return {
+        "AssumeRolePolicyDocument": {"Version": "2012-10-17", "Statement": [trust]},
+        "Policies": [{"PolicyName": "p", "PolicyDocument": document}],
+    }
+
+
+def template_data(**data: Any) -> dict[str, Any]:
+    safe: dict[str, Any] = {
+        "InstanceType": "g6.xlarge",
+        "MetadataOptions": {"HttpTokens": "required", "HttpPutResponseHopLimit": 1},
+        "BlockDeviceMappings": [{"DeviceName": "/dev/sda1", "Ebs": {"Encrypted": True, "KmsKeyId": "alias/x"}}],
+        "NetworkInterfaces": [{"DeviceIndex": 0, "AssociatePublicIpAddress": False}],
+    }
+    return {"LaunchTemplateData": {key: value for key, value in {**safe, **data}.items() if value is not None}}
+
+
+def bucket(**properties: Any) -> dict[str, Any]:
+    private = dict.fromkeys(("BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets"), True)
+    return {
+        "PublicAccessBlockConfiguration": private,
+        "VersioningConfiguration": {"Status": "Enabled"},
+        **properties,
+    }
+
+
+def guardrail(filters: list[dict[str, str]] | None) -> dict[str, Any]:
+    content = {"ContentPolicyConfig": {"FiltersConfig": filters}} if filters is not None else {}
+    return {"Name": "g", "BlockedInputMessaging": "no", "BlockedOutputsMessaging": "no", **content}
+
+
+def attack(strength: str) -> list[dict[str, str]]:
+    return [
+        {"Type": "HATE", "InputStrength": "HIGH", "OutputStrength": "HIGH"},
+        {"Type": "PROMPT_ATTACK", "InputStrength": strength, "OutputStrength": "NONE"},
+    ]
+
+
+def sagemaker_model(**properties: Any) -> dict[str, Any]:
+    safe = {
+        "ExecutionRoleArn": "arn:aws:iam::111122223333:role/x",
+        "EnableNetworkIsolation": True,
+        "VpcConfig": {"Subnets": ["subnet-1"], "SecurityGroupIds": ["sg-1"]},
+        "PrimaryContainer": {"Image": "111122223333.dkr.ecr.us-east-1.amazonaws.com/x:1"},
+    }
+    return {key: value for key, value in {**safe, **properties}.items() if value is not None}
+
+
+def endpoint_config(instance_type: str, **properties: Any) -> dict[str, Any]:
+    variant = {
+        "VariantName": "a",
+        "ModelName": "m",
+        "InstanceType": instance_type,
+        "InitialInstanceCount": 1,
+        "InitialVariantWeight": 1,
+    }
+    return {"ProductionVariants": [variant], **properties}
+
+
+def capture(**properties: Any) -> dict[str, Any]:
+    return {
+        "DataCaptureConfig": {
+            "InitialSamplingPercentage": 10,
+            "DestinationS3Uri": "s3://x/y",
+            "CaptureOptions": [{"CaptureMode": "Input"}],
+            **properties,
+        }
+    }
+
+
+IAM = "AWS::IAM::ManagedPolicy"
+TEMPLATE = "AWS::EC2::LaunchTemplate"
+GUARDED = {"Condition": {"StringEquals": {"bedrock:GuardrailIdentifier": "arn:aws:bedrock:us-east-1:1:guardrail/g:1"}}}
+KEY = "arn:aws:kms:us-east-1:111122223333:key/k"
+
+#: Rule, type, properties that break it, properties that do not.
+CASES: list[tuple[str, str, dict[str, Any], dict[str, Any] | None]] = [
+    (
+        "GENAI_MODEL_GRANT_NEEDS_GUARDRAIL",
+        IAM,
+        policy(Action="bedrock:InvokeModel", Resource=MODEL),
+        policy(Action="bedrock:InvokeModel", Resource=MODEL, **GUARDED),
+    ),
+    (
+        "GENAI_MODEL_GRANT_NEEDS_GUARDRAIL",
+        IAM,
+        policy(Action=["s3:GetObject", "bedrock:InvokeModelWithResponseStream"], Resource=MODEL),
+        policy(Action=["bedrock:ApplyGuardrail"], Resource="arn:aws:bedrock:us-east-1:1:guardrail/g"),
+    ),
+    (
+        "GENAI_MODEL_GRANT_NEEDS_GUARDRAIL",
+        IAM,
+        policy(Action="bedrock:*", Resource=MODEL),
+        None,
+    ),
+    (
+        "GENAI_MODEL_GRANT_NEEDS_GUARDRAIL",
+        IAM,
+        policy(Action="bedrock:Invoke*", Resource=MODEL),
+        None,
+    ),
+    (
+        "GENAI_MODEL_GRANT_NEEDS_GUARDRAIL",
+        IAM,
+        policy(Action="*", Resource="*"),
+        policy(Action="s3:*", Resource="*"),
+    ),
+    (
+        "GENAI_MODEL_GRANT_NAMES_MODELS",
+        IAM,
+        policy(Action="bedrock:InvokeModel", Resource="arn:aws:bedrock:us-east-1::foundation-model/*", **GUARDED),
+        policy(Action="bedrock:InvokeModel", Resource=MODEL, **GUARDED),
+    ),
+    (
+        "GENAI_MODEL_GRANT_NAMES_MODELS",
+        IAM,
+        policy(
+            Action=["bedrock:InvokeModel"],
+            Resource=[MODEL, "arn:aws:bedrock:us-east-1::foundation-model/anthropic.*"],
+            **GUARDED,
+        ),
+        policy(Action=["bedrock:InvokeModel"], Resource=[MODEL, MODEL + "1"], **GUARDED),
+    ),
+    (
+        "GENAI_INLINE_MODEL_GRANT",
+        "AWS::IAM::Role",
+        inline(Action="bedrock:InvokeModel", Resource=MODEL),
+        inline(Action="s3:GetObject", Resource="arn:aws:s3:::x/y"),
+    ),
+    (
+        "GENAI_GUARDRAIL_PROMPT_ATTACK",
+        "AWS::Bedrock::Guardrail",
+        guardrail(attack("HIGH")[:1]),
+        guardrail(attack("LOW")),
+    ),
+    ("GENAI_GUARDRAIL_PROMPT_ATTACK", "AWS::Bedrock::Guardrail", guardrail(attack("NONE")), guardrail(attack("HIGH"))),
+    ("GENAI_GUARDRAIL_PROMPT_ATTACK", "AWS::Bedrock::Guardrail", guardrail(None), None),
+    ("GENAI_NITRO_INSTANCES_ONLY", TEMPLATE, template_data(InstanceType="p3.2xlarge"), template_data()),
+    ("GENAI_INSTANCES_UNREACHABLE", TEMPLATE, template_data(KeyName="mine"), template_data()),
+    ("GENAI_INSTANCES_UNREACHABLE", TEMPLATE, template_data(MetadataOptions={"HttpTokens": "optional"}), None),
+    ("GENAI_INSTANCES_UNREACHABLE", TEMPLATE, template_data(MetadataOptions=None), None),
+    (
+        "GENAI_INSTANCES_UNREACHABLE",
+        TEMPLATE,
+        template_data(MetadataOptions={"HttpTokens": "required", "HttpPutResponseHopLimit": 2}),
+        None,
+    ),
+    (
+        "GENAI_INSTANCES_UNREACHABLE",
+        TEMPLATE,
+        template_data(NetworkInterfaces=[{"DeviceIndex": 0, "AssociatePublicIpAddress": True}]),
+        template_data(NetworkInterfaces=None),
+    ),
+    (
+        "GENAI_VOLUMES_USE_CUSTOMER_KEY",
+        TEMPLATE,
+        template_data(BlockDeviceMappings=[{"DeviceName": "/dev/sda1", "Ebs": {"Encrypted": True}}]),
+        template_data(),
+    ),
+    (
+        "GENAI_VOLUMES_USE_CUSTOMER_KEY",
+        TEMPLATE,
+        template_data(BlockDeviceMappings=[{"DeviceName": "/dev/sda1", "Ebs": {"Encrypted": False, "KmsKeyId": "k"}}]),
+        None,
+    ),
+    (
+        "GENAI_SECURITY_GROUP_CLOSED",
+        "AWS::EC2::SecurityGroup",
+        {
+            "GroupDescription": "x",
+            "SecurityGroupIngress": [{"IpProtocol": "tcp", "CidrIp": "0.0.0.0/0", "FromPort": 1, "ToPort": 1}],
+        },
+        {
+            "GroupDescription": "x",
+            "SecurityGroupIngress": [{"IpProtocol": "tcp", "CidrIp": "10.0.0.0/16", "FromPort": 1, "ToPort": 1}],
+        },
+    ),
+    (
+        "GENAI_SAGEMAKER_ISOLATED",
+        "AWS::SageMaker::Model",
+        sagemaker_model(EnableNetworkIsolation=False),
+        sagemaker_model(),
+    ),
+    ("GENAI_SAGEMAKER_ISOLATED", "AWS::SageMaker::Model", sagemaker_model(EnableNetworkIsolation=None), None),
+    ("GENAI_SAGEMAKER_ISOLATED", "AWS::SageMaker::Model", sagemaker_model(VpcConfig=None), None),
+    (
+        "GENAI_SAGEMAKER_ENCRYPTED",
+        "AWS::SageMaker::EndpointConfig",
+        endpoint_config("ml.inf2.xlarge"),
+        endpoint_config("ml.inf2.xlarge", KmsKeyId=KEY),
+    ),
+    (
+        "GENAI_SAGEMAKER_ENCRYPTED",
+        "AWS::SageMaker::EndpointConfig",
+        endpoint_config("ml.g5.xlarge", **capture()),
+        endpoint_config("ml.g5.xlarge", **capture(KmsKeyId=KEY)),
+    ),
+    ("GENAI_ENDPOINT_SCALES", "AWS::SageMaker::Endpoint", {"EndpointConfigName": "c"}, None),
+    ("GENAI_ENDPOINT_IDLE_ALARM", "AWS::SageMaker::Endpoint", {"EndpointConfigName": "c"}, None),
+    (
+        "GENAI_NO_PUBLIC_WEIGHTS",
+        "AWS::S3::Bucket",
+        bucket(PublicAccessBlockConfiguration={"BlockPublicAcls": True}),
+        bucket(),
+    ),
+    ("GENAI_DATA_VERSIONED", "AWS::S3::Bucket", bucket(VersioningConfiguration={"Status": "Suspended"}), bucket()),
+]
+
+
+def planted(kind: str, properties: dict[str, Any]) -> Callable[[cdk.Stack], object]:
+    return lambda stack: cdk.CfnResource(stack, "Planted", type=kind, properties=properties)
+
+
+@pytest.mark.parametrize(("rule", "kind", "wrong", "right"), CASES)
+def test_rule_finds_its_mistake(rule: str, kind: str, wrong: dict[str, Any], right: dict[str, Any] | None) -> None:
+    assert rule in rules_broken(planted(kind, wrong))
+    if right is not None:
+        assert rule not in rules_broken(planted(kind, right))
+
+
+def test_each_endpoint_needs_its_own_scaling_and_alarm() -> None:
+    def build(stack: cdk.Stack) -> None:
+        for name in ("One", "Two"):
+            cdk.CfnResource(stack, name, type="AWS::SageMaker::Endpoint", properties={"EndpointConfigName": name})
+        target = {
+            "ServiceNamespace": "sagemaker",
+            "ScalableDimension": "sagemaker:variant:DesiredInstanceCount",
+            "ResourceId": "endpoint/one/variant/a",
+            "MinCapacity": 1,
+            "MaxCapacity": 2,
+        }
+        cdk.CfnResource(stack, "Target", type="AWS::ApplicationAutoScaling::ScalableTarget", properties=target)
+
+    assert {"GENAI_ENDPOINT_SCALES", "GENAI_ENDPOINT_IDLE_ALARM"} <= rules_broken(build)
+
+
+def test_one_encrypted_endpoint_does_not_cover_another() -> None:
+    def build(stack: cdk.Stack) -> None:
+        for name, key in (("One", {"KmsKeyId": KEY}), ("Two", {})):
+            properties = endpoint_config("ml.inf2.xlarge", **key)
+            cdk.CfnResource(stack, name, type="AWS::SageMaker::EndpointConfig", properties=properties)
+
+    assert "GENAI_SAGEMAKER_ENCRYPTED" in rules_broken(build)
+
+
+def test_cost_tags_are_asked_for() -> None:
+    build = planted("AWS::SNS::Topic", {})
+    assert "GENAI_COST_TAGS" in rules_broken(build, tagged=False)
+    tagged = {"Tags": [{"Key": "project", "Value": "x"}]}
+    assert "GENAI_COST_TAGS" not in rules_broken(planted("AWS::SNS::Topic", tagged), tagged=False)
+
+
+def test_every_rule_has_a_case() -> None:
+    rules = set(re.findall(r"^rule (\w+)", RULES, re.MULTILINE))
+    assert len(rules) >= 10
+    assert rules == {case[0] for case in CASES} | {"GENAI_COST_TAGS"}
+
+
+def test_every_message_says_why_and_how_to_fix() -> None:
+    messages = re.findall(r"<<(.*?)>>", RULES, re.DOTALL)
+    assert messages
+    assert all(" Fix: " in message for message in messages)

@@ -1,0 +1,54 @@
+"""Building small apps for tests."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import aws_cdk as cdk
+from aws_cdk.assertions import Template
+
+from aws_genai.security import CompliancePack, CostTags, GateError, attach_gate, synth
+
+from .conftest import flags
+
+ALL_PACKS = tuple(CompliancePack)
+
+
+def new_app(*, packs: Sequence[CompliancePack] = (), **context: Any) -> cdk.App:
+    """An app with the gate on, in a folder of its own."""
+    app = cdk.App(
+        context={**flags(), "@aws-cdk/core:failSynthOnValidationErrors": False, **context},
+        outdir=tempfile.mkdtemp(prefix="aws-genai-"),
+    )
+    attach_gate(app, packs=packs)
+    return app
+
+
+def new_stack(app: cdk.App | None = None, *, tagged: bool = True) -> cdk.Stack:
+    """A stack in us-east-1, tagged as the project's are."""
+    stack = cdk.Stack(app or new_app(), "Test", env=cdk.Environment(region="us-east-1"))
+    if tagged:
+        CostTags(project="p", environment="e", layer="l", owner="o", cost_center="c").apply(stack)
+    return stack
+
+
+def template_of(build: Callable[[cdk.Stack], object]) -> Template:
+    """The template of a stack that ``build`` fills."""
+    stack = new_stack()
+    build(stack)
+    return Template.from_stack(stack)
+
+
+def rules_broken(
+    build: Callable[[cdk.Stack], object], *, tagged: bool = True, packs: Sequence[CompliancePack] = ()
+) -> set[str]:
+    """The rules that a synthesis of what ``build`` makes breaks."""
+    app = new_app(packs=packs)
+    build(new_stack(app, tagged=tagged))
+    try:
+        synth(app)
+    except GateError as error:
+        return {finding.rule for finding in error.findings}
+    return set()
