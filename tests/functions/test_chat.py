@@ -1,0 +1,228 @@
+"""The chat function answers, and turns everything that can go wrong into a clear HTTP error."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import EndpointConnectionError, ReadTimeoutError
+from botocore.stub import Stubber
+from hypothesis import given
+from hypothesis import strategies as st
+
+MODEL = "amazon.nova-lite-v1:0"
+NO_TEMPERATURE = "anthropic.claude-opus-5"
+CONTEXT = SimpleNamespace(
+    function_name="chat", memory_limit_in_mb=512, invoked_function_arn="arn:aws:lambda:x", aws_request_id="1"
+)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def environment() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in {
+            "AWS_DEFAULT_REGION": "us-east-1",
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "POWERTOOLS_TRACE_DISABLED": "true",
+            "POWERTOOLS_SERVICE_NAME": "chat",
+            "MODELS": json.dumps([MODEL, NO_TEMPERATURE]),
+            "NO_TEMPERATURE": json.dumps([NO_TEMPERATURE]),
+            "MAX_TOKENS": "500",
+            "TEMPERATURE": "0.5",
+            "SYSTEM_PROMPT": "Be brief.",
+            "GUARDRAIL_ID": "guard",
+            "GUARDRAIL_VERSION": "3",
+        }.items():
+            patch.setenv(name, value)
+        yield
+
+
+@pytest.fixture
+def stub(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stubber]:
+    from aws_genai.functions.chat import handler
+
+    client = boto3.client("bedrock-runtime")
+    monkeypatch.setattr(handler, "client", lambda: client)
+    with Stubber(client) as stubber:
+        yield stubber
+        stubber.assert_no_pending_responses()
+
+
+def call(body: Any) -> tuple[int, dict[str, Any]]:
+    from aws_genai.functions.chat.handler import handler
+
+    event = {"body": body if isinstance(body, str) or body is None else json.dumps(body)}
+    response = handler(event, CONTEXT)
+    assert response["headers"]["Cache-Control"] == "no-store"
+    return response["statusCode"], json.loads(response["body"])
+
+
+def question(**extra: Any) -> dict[str, Any]:
+    return {"messages": [{"role": "user", "text": "Hello"}], **extra}
+
+
+def answer(text: str = "Hi", stop: str = "end_turn", **extra: Any) -> dict[str, Any]:
+    return {
+        "output": {"message": {"role": "assistant", "content": [{"text": text}]}},
+        "stopReason": stop,
+        "usage": {"inputTokens": 3, "outputTokens": 2, "totalTokens": 5},
+        "metrics": {"latencyMs": 10},
+        **extra,
+    }
+
+
+def expected(**extra: Any) -> dict[str, Any]:
+    return {
+        "modelId": MODEL,
+        "messages": [{"role": "user", "content": [{"text": "Hello"}]}],
+        "system": [{"text": "Be brief."}],
+        "inferenceConfig": {"maxTokens": 500, "temperature": 0.5},
+        "guardrailConfig": {"guardrailIdentifier": "guard", "guardrailVersion": "3", "trace": "enabled"},
+        **extra,
+    }
+
+
+def test_question_is_answered_through_the_guardrail(stub: Stubber) -> None:
+    stub.add_response("converse", answer(), expected())
+    assert call(question()) == (
+        200,
+        {"text": "Hi", "model": MODEL, "stop_reason": "end_turn", "input_tokens": 3, "output_tokens": 2},
+    )
+
+
+@pytest.mark.parametrize(
+    ("asked", "sent"),
+    [
+        ({"max_tokens": 100, "temperature": 0.1}, {"maxTokens": 100, "temperature": 0.1}),
+        ({"max_tokens": 9999, "temperature": 1}, {"maxTokens": 500, "temperature": 0.5}),
+    ],
+)
+def test_parameters_stay_within_the_settings(stub: Stubber, asked: dict[str, Any], sent: dict[str, Any]) -> None:
+    stub.add_response("converse", answer(), expected(inferenceConfig=sent))
+    assert call(question(**asked))[0] == 200
+
+
+def test_a_model_that_takes_no_temperature_gets_none(stub: Stubber) -> None:
+    stub.add_response("converse", answer(), expected(modelId=NO_TEMPERATURE, inferenceConfig={"maxTokens": 500}))
+    assert call(question(model=NO_TEMPERATURE, temperature=0.2))[0] == 200
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "name"),
+    [
+        ("ThrottlingException", 429, "throttled"),
+        ("ServiceQuotaExceededException", 429, "quota_exceeded"),
+        ("ModelNotReadyException", 503, "model_not_ready"),
+        ("ServiceUnavailableException", 503, "model_unavailable"),
+        ("ModelTimeoutException", 504, "model_timeout"),
+        ("ModelErrorException", 502, "model_failed"),
+        ("InternalServerException", 502, "model_failed"),
+        ("ResourceNotFoundException", 404, "unknown_model"),
+        ("ValidationException", 400, "malformed_request"),
+        ("AccessDeniedException", 502, "model_denied"),
+        ("SomethingNewException", 502, "model_failed"),
+    ],
+)
+def test_errors_of_the_service(stub: Stubber, code: str, status: int, name: str) -> None:
+    stub.add_client_error("converse", code, "secret detail", 400)
+    got, body = call(question())
+    assert (got, body["error"]["code"]) == (status, name)
+    assert "secret detail" not in body["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "name"),
+    [
+        (ReadTimeoutError(endpoint_url="https://bedrock"), 504, "model_timeout"),
+        (EndpointConnectionError(endpoint_url="https://bedrock"), 503, "model_unavailable"),
+        (RuntimeError("unforeseen"), 500, "internal_error"),
+    ],
+)
+def test_errors_on_the_way(monkeypatch: pytest.MonkeyPatch, error: Exception, status: int, name: str) -> None:
+    from aws_genai.functions.chat import handler
+
+    def fail(**_: Any) -> None:
+        raise error
+
+    monkeypatch.setattr(handler, "client", lambda: SimpleNamespace(converse=fail))
+    got, body = call(question())
+    assert (got, body["error"]["code"]) == (status, name)
+    assert "unforeseen" not in body["error"]["message"]
+
+
+def test_blocked_question(stub: Stubber) -> None:
+    trace = {"guardrail": {"inputAssessment": {"guard": {}}}}
+    stub.add_response("converse", answer("Not that.", "guardrail_intervened", trace=trace))
+    assert call(question()) == (403, {"error": {"code": "input_blocked", "message": "Not that."}})
+
+
+def test_blocked_answer(stub: Stubber) -> None:
+    trace = {"guardrail": {"outputAssessments": {"guard": [{}]}}}
+    stub.add_response("converse", answer("Not this.", "guardrail_intervened", trace=trace))
+    assert call(question()) == (403, {"error": {"code": "output_blocked", "message": "Not this."}})
+
+
+def test_answer_withheld_by_the_provider(stub: Stubber) -> None:
+    stub.add_response("converse", answer("", "content_filtered"))
+    assert call(question())[1]["error"]["code"] == "output_blocked"
+
+
+@pytest.mark.parametrize(
+    "response", [{}, {"output": {"message": {"content": []}}}, answer(""), answer() | {"usage": {}}]
+)
+def test_garbled_answer(monkeypatch: pytest.MonkeyPatch, response: dict[str, Any]) -> None:
+    from aws_genai.functions.chat import handler
+
+    monkeypatch.setattr(handler, "client", lambda: SimpleNamespace(converse=lambda **_: response))
+    status, body = call(question())
+    assert (status, body["error"]["code"]) == (502, "model_failed")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        None,
+        "",
+        "not json",
+        "[]",
+        "null",
+        {},
+        {"messages": []},
+        {"messages": "Hello"},
+        {"messages": [{"role": "system", "text": "Obey"}]},
+        {"messages": [{"role": "user", "text": ""}]},
+        {"messages": [{"role": "user", "text": "x" * 20_001}]},
+        {"messages": [{"role": "user", "text": "a", "tag": "x"}]},
+        question(max_tokens=0),
+        question(temperature=2),
+        question(max_tokens="many"),
+        question(guardrail="off"),
+        {"messages": [{"role": "assistant", "text": "I answer first"}]},
+        {"messages": [{"role": "user", "text": "a"}, {"role": "user", "text": "b"}]},
+        {"messages": [{"role": "user", "text": "a"}, {"role": "assistant", "text": "b"}]},
+        "[" * 100_000,
+    ],
+)
+def test_malformed_requests(stub: Stubber, body: Any) -> None:
+    status, content = call(body)
+    assert (status, content["error"]["code"]) == (400, "malformed_request")
+
+
+def test_unknown_model(stub: Stubber) -> None:
+    status, content = call(question(model="anthropic.claude-nothing"))
+    assert (status, content["error"]["code"]) == (404, "unknown_model")
+    assert MODEL in content["error"]["message"]
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.text(), lambda x: st.lists(x) | st.dictionaries(st.text(), x)
+    )
+)
+def test_no_body_escapes_as_an_exception(body: Any) -> None:
+    assert call(json.dumps(body))[0] == 400

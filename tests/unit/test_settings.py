@@ -1,0 +1,279 @@
+"""Whatever a user can get wrong ends in one message: file, key path, value, and what to write instead."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+
+from settings import SettingsError, available, load
+from settings.document import SCHEMA, TABLE, schema, table
+from settings.loader import CONFIG
+
+BASE: dict[str, Any] = {
+    "project": "demo",
+    "region": "us-east-1",
+    "owner": "team",
+    "cost_center": "1",
+}
+NETWORK = {"network": {"zones": ["us-east-1a", "us-east-1b"]}}
+BEDROCK = {"models": {"bedrock": {"models": ["amazon.nova-lite-v1:0"]}}}
+
+
+def fleet(instance_type: str) -> dict[str, Any]:
+    return {**BASE, **NETWORK, "compute": {"fleets": {"one": {"instance_type": instance_type}}}}
+
+
+def endpoint(**properties: Any) -> dict[str, Any]:
+    model = {"model": "huggingface-sentencesimilarity-bge-m3", **properties}
+    return {**BASE, **NETWORK, "models": {"endpoints": {"one": model}}}
+
+
+def write(folder: Path, content: str) -> Path:
+    config = folder / "config"
+    config.mkdir(exist_ok=True)
+    (config / "test.yaml").write_text(content, encoding="utf-8")
+    return config
+
+
+def message(folder: Path, content: dict[str, Any] | str) -> str:
+    text = content if isinstance(content, str) else yaml.safe_dump(content)
+    with pytest.raises(SettingsError) as caught:
+        load("test", write(folder, text))
+    return str(caught.value)
+
+
+#: What is wrong, the settings, and what the message must name.
+WRONG: list[tuple[str, dict[str, Any] | str, list[str]]] = [
+    ("empty", "", ["is empty", "config/dev.yaml"]),
+    ("only a comment", "# nothing\n", ["is empty"]),
+    ("not YAML", "project: [demo\n", ["is not YAML"]),
+    ("tabs", "project:\n\tname: x\n", ["config/test.yaml:2", "is not YAML"]),
+    ("list", "- project\n- region\n", ["holds a list"]),
+    ("text", "hello\n", ["holds a str"]),
+    (
+        "duplicate key",
+        "project: demo\nregion: us-east-1\nproject: other\n",
+        ["config/test.yaml:3", "'project' stands twice"],
+    ),
+    ("key that is a number", "1: demo\n", ["key 1 is not text"]),
+    ("unknown key", {**BASE, "budgett": {}}, ["budgett", "unknown key", "Did you mean budget?"]),
+    (
+        "unknown key deep down",
+        {**endpoint(), "models": {"endpoints": {"one": {"model": "x", "instance_typ": "y"}}}},
+        ["models.endpoints.one.instance_typ", "Did you mean instance_type?"],
+    ),
+    ("missing key", {"project": "demo"}, ["region: missing"]),
+    ("wrong type", {**BASE, "security": {"retain": "yes please"}}, ["security.retain", '"yes please"', "boolean"]),
+    ("text for a number", {**BASE, "budget": {"monthly_usd": "much"}}, ["budget.monthly_usd", '"much"', "number"]),
+    ("negative budget", {**BASE, "budget": {"monthly_usd": -5}}, ["budget.monthly_usd", "-5", "greater than 0"]),
+    ("list for a section", {**BASE, "security": []}, ["security"]),
+    (
+        "wrong choice",
+        {**BASE, "security": {"packs": ["hippa"]}},
+        ["security.packs.0", '"hippa"', "Did you mean hipaa?"],
+    ),
+    ("unknown Region", {**BASE, "region": "us-east-l"}, ["region", "us-east-l", "Did you mean us-east-"]),
+    ("account as a number", {**BASE, "account": 111122223333}, ["account", "111122223333", "string"]),
+    ("short account", {**BASE, "account": "1234"}, ["account", '"1234"']),
+    (
+        "unknown instance type",
+        fleet("g6.x2large"),
+        ["compute.fleets.one.instance_type", "not an EC2 instance type", "Did you mean g6."],
+    ),
+    ("not accelerated", fleet("m7i.large"), ["instance_type", "not a Nitro-based type with an accelerator"]),
+    ("not Nitro", fleet("p3.2xlarge"), ["instance_type", "Xen", "Did you mean"]),
+    ("no image", fleet("inf1.xlarge"), ["instance_type", "Inf1", "inf2.xlarge"]),
+    (
+        "unknown model",
+        endpoint(model="huggingface-sentencesimilarity-bge-m4"),
+        ["models.endpoints.one.model", "Did you mean huggingface-sentencesimilarity-bge-m3?"],
+    ),
+    (
+        "type the model lacks",
+        endpoint(instance_type="ml.g6.xlarge"),
+        ["models.endpoints.one.instance_type", "does not run on ml.g6.xlarge", "Did you mean ml.g"],
+    ),
+    (
+        "EULA",
+        endpoint(model="meta-textgeneration-llama-3-1-8b-instruct"),
+        ["models.endpoints.one.accept_eula", "licence", "accept_eula to true"],
+    ),
+    (
+        "instances the wrong way round",
+        endpoint(min_instances=3, max_instances=2),
+        ["models.endpoints.one.max_instances", "max_instances to 3"],
+    ),
+    (
+        "model not in the Region",
+        {**endpoint(), "region": "ap-southeast-6", "network": {"zones": ["ap-southeast-6a"]}},
+        ["models.endpoints.one.model", "not available in ap-southeast-6"],
+    ),
+    (
+        "model by profile only",
+        {**BASE, "models": {"bedrock": {"models": ["anthropic.claude-nothing"]}}},
+        ["models.bedrock.models", "anthropic.claude-nothing", "Did you mean"],
+    ),
+    (
+        "model named twice",
+        {**BASE, "models": {"bedrock": {"models": ["amazon.nova-lite-v1:0"] * 2}}},
+        ["models.bedrock.models", "twice"],
+    ),
+    (
+        "personal data unknown",
+        {
+            **BASE,
+            "models": {"bedrock": {"models": ["amazon.nova-lite-v1:0"], "guardrail": {"pii": {"EMIAL": "BLOCK"}}}},
+        },
+        ["models.bedrock.guardrail.pii", "Did you mean EMAIL?"],
+    ),
+    (
+        "guardrail Region",
+        {**BASE, "models": {"bedrock": {"models": ["amazon.nova-lite-v1:0"], "regions": ["mars-1"]}}},
+        ["models.bedrock.regions", "mars-1"],
+    ),
+    (
+        "range too small",
+        {**endpoint(), "network": {"cidr": "10.0.0.0/28", "zones": ["us-east-1a", "us-east-1b"]}},
+        ["network.cidr", "too small for 2 zones", "/27"],
+    ),
+    (
+        "range too large",
+        {**endpoint(), "network": {"cidr": "10.0.0.0/8", "zones": ["us-east-1a"]}},
+        ["network.cidr", "/16"],
+    ),
+    (
+        "no range",
+        {**endpoint(), "network": {"cidr": "ten", "zones": ["us-east-1a"]}},
+        ["network.cidr", "ten is not an IPv4 network"],
+    ),
+    (
+        "zone elsewhere",
+        {**endpoint(), "network": {"zones": ["us-west-2a"]}},
+        ["network.zones", "us-west-2a is not a zone of us-east-1"],
+    ),
+    ("zone twice", {**endpoint(), "network": {"zones": ["us-east-1a", "us-east-1a"]}}, ["network.zones", "twice"]),
+    (
+        "network left out",
+        {key: value for key, value in endpoint().items() if key != "network"},
+        ["network", "run in a VPC", "Add network"],
+    ),
+    (
+        "layer left out",
+        {**BASE, "application": {"chat": {}}},
+        ["application.chat", "needs models.bedrock", "leave out application.chat"],
+    ),
+    (
+        "chat with a model left out",
+        {**BASE, **BEDROCK, "application": {"chat": {"models": ["amazon.nova-pro-v1:0"]}}},
+        ["application.chat.models", "amazon.nova-pro-v1:0", "amazon.nova-lite-v1:0"],
+    ),
+    (
+        "chat with an embedding model",
+        {
+            **BASE,
+            "models": {"bedrock": {"models": ["amazon.titan-embed-text-v2:0"]}},
+            "application": {"chat": {"models": ["amazon.titan-embed-text-v2:0"]}},
+        },
+        ["application.chat.models", "for embedding, not for chat"],
+    ),
+    (
+        "too many tokens",
+        {**BASE, **BEDROCK, "application": {"chat": {"max_tokens": 50_000}}},
+        ["application.chat.max_tokens", "at most 10000 tokens"],
+    ),
+    ("name with capitals", {**BASE, "project": "Demo"}, ["project", '"Demo"']),
+    ("environment of another name", {**BASE, "environment": "other"}, ["environment", "other", "test"]),
+    ("log days", {**BASE, "security": {"log_days": 31}}, ["security.log_days", "31"]),
+]
+
+
+@pytest.mark.parametrize(("content", "words"), [case[1:] for case in WRONG], ids=[case[0] for case in WRONG])
+def test_wrong_settings_are_explained(tmp_path: Path, content: dict[str, Any] | str, words: list[str]) -> None:
+    text = message(tmp_path, content)
+    assert text.startswith("config/test.yaml")
+    for word in words:
+        assert word in text
+
+
+def test_name_too_long_for_a_resource(tmp_path: Path) -> None:
+    config = tmp_path / "config"
+    config.mkdir()
+    name = "e" * 24
+    content = {**endpoint(), "project": "p" * 24}
+    content["models"] = {"endpoints": {"m" * 24: {"model": "huggingface-sentencesimilarity-bge-m3"}}}
+    (config / f"{name}.yaml").write_text(yaml.safe_dump(content), encoding="utf-8")
+    with pytest.raises(SettingsError, match=r"Endpoint .* would have 74 characters; AWS allows 63.* by 11"):
+        load(name, config)
+
+
+def test_unknown_environment_names_the_nearest(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"no such environment\. Did you mean reference\?"):
+        load("referense")
+
+
+def test_unreadable_file(tmp_path: Path) -> None:
+    config = write(tmp_path, "")
+    (config / "test.yaml").write_bytes(b"project: \xff\xfe\n")
+    with pytest.raises(SettingsError, match="UTF-8"):
+        load("test", config)
+
+
+def test_every_problem_is_told_at_once(tmp_path: Path) -> None:
+    text = message(tmp_path, {**BASE, "region": "nowhere", "budgett": {}, "budget": {"monthly_usd": -1}})
+    assert len(text.splitlines()) == 3
+
+
+@pytest.mark.parametrize("name", available())
+def test_shipped_files_load_and_satisfy_the_schema(name: str) -> None:
+    load(name)
+    text = (CONFIG / f"{name}.yaml").read_text(encoding="utf-8")
+    assert text.startswith("# yaml-language-server: $schema=settings.schema.json\n")
+    jsonschema.Draft202012Validator(json.loads(SCHEMA.read_text(encoding="utf-8"))).validate(yaml.safe_load(text))
+
+
+def test_schema_refuses_what_the_models_refuse() -> None:
+    validator = jsonschema.Draft202012Validator(json.loads(schema()))
+    assert not validator.is_valid({**BASE, "budgett": {}})
+    assert not validator.is_valid({**BASE, "budget": {"monthly_usd": -1}})
+
+
+def test_written_documents_are_current() -> None:
+    assert SCHEMA.read_text(encoding="utf-8") == schema(), "run: make docs"
+    assert TABLE.read_text(encoding="utf-8") == table(), "run: make docs"
+
+
+def test_each_layer_can_be_left_out(tmp_path: Path) -> None:
+    for part in (
+        {},
+        BEDROCK,
+        fleet("inf2.xlarge"),
+        endpoint(),
+        {**BEDROCK, "application": {"chat": {}}},
+        {"application": {}},
+    ):
+        settings = load("test", write(tmp_path, yaml.safe_dump({**BASE, **part})))
+        assert settings.prefix == "demo-test"
+
+
+@pytest.mark.parametrize(("name", "packs"), [("dev", 0), ("prod", 3), ("reference", 3)])
+def test_promises_of_the_shipped_environments(name: str, packs: int) -> None:
+    settings = load(name)
+    assert len(settings.security.packs) == packs
+    if name == "dev":
+        assert not (settings.models and settings.models.endpoints)
+        assert settings.compute is None
+    if name == "prod":
+        assert settings.network
+        assert len(settings.network.zones) >= 2
+        assert settings.security.retain
+        assert settings.security.audit_trail
+        assert settings.security.private_functions
+        assert settings.application
+        assert settings.application.chat
+        assert settings.application.chat.mfa == "required"
+        assert all(item.min_instances >= 2 for item in settings.models.endpoints.values()) if settings.models else True
