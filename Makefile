@@ -29,8 +29,8 @@ test: setup-dev  ## Run linters, types and every test
 snapshots: setup-dev  ## Rewrite the snapshots of the templates
 	$(BIN)/pytest tests/snapshot --snapshot-update
 
-docs: setup-dev  ## Rewrite the JSON schema and the table of settings
-	$(BIN)/python -m settings.document
+docs: setup-dev  ## Rewrite what is made from code: the settings schema and table, the examples
+	$(BIN)/python -m settings.document && $(BIN)/python -m tests.examples
 
 bench: setup-dev  ## Measure synthesis: CPU time, memory, and where the time goes
 	$(BIN)/python tests/bench.py
@@ -48,8 +48,9 @@ $(VENV)/.synth: requirements.txt $(LOCKS)
 	@$(MAKE) --no-print-directory install FILE=requirements.txt
 	@touch $@
 
-$(VENV)/.dev: requirements-dev.txt $(LOCKS)
+$(VENV)/.dev: requirements-dev.txt tests/oracle/package-lock.json $(LOCKS)
 	@$(MAKE) --no-print-directory install FILE=requirements-dev.txt
+	@$(BIN)/npm ci --silent --prefix tests/oracle
 	@touch $@ $(VENV)/.synth
 
 install:
@@ -61,6 +62,6 @@ install:
 	@$(BIN)/python -m aws_genai.functions.dependencies
 
 clean:  ## Remove everything that was made here
-	rm -rf $(VENV) node_modules cdk.out build dist
+	rm -rf $(VENV) node_modules tests/oracle/node_modules cdk.out build dist
 
 .PHONY: help synth diff deploy bootstrap test snapshots docs bench lock setup setup-dev install clean

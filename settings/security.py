@@ -45,6 +45,16 @@ class Security(Section):
     record_days: Days = 365
     """Days that audit records and captured data are kept in S3."""
 
+    @model_validator(mode="after")
+    def _packs_can_pass(self) -> Security:
+        if self.packs and not self.replicas:
+            raise InvalidValueError(
+                "The compliance packs ask for a second copy of every bucket",
+                field="replicas",
+                hint="Set security.replicas to true, or leave out security.packs",
+            )
+        return self
+
     @field_validator("packs")
     @classmethod
     def _once(cls, packs: list[Pack]) -> list[Pack]:

@@ -10,6 +10,7 @@ from typing import Any
 import aws_cdk as cdk
 import pytest
 
+from aws_genai.security import COST_TAGS
 from tests.support import rules_broken
 
 RULES = (files("aws_genai") / "security" / "genai.guard").read_text(encoding="utf-8")
@@ -269,11 +270,28 @@ def test_one_encrypted_endpoint_does_not_cover_another() -> None:
     assert "GENAI_SAGEMAKER_ENCRYPTED" in rules_broken(build)
 
 
-def test_cost_tags_are_asked_for() -> None:
-    build = planted("AWS::SNS::Topic", {})
+def test_one_good_guardrail_does_not_cover_another() -> None:
+    def build(stack: cdk.Stack) -> None:
+        for name, filters in (("Good", attack("HIGH")), ("Bad", attack("HIGH")[:1])):
+            cdk.CfnResource(stack, name, type="AWS::Bedrock::Guardrail", properties=guardrail(filters))
+
+    assert "GENAI_GUARDRAIL_PROMPT_ATTACK" in rules_broken(build)
+
+
+@pytest.mark.parametrize("missing", [None, *COST_TAGS])
+def test_cost_tags_are_asked_for(missing: str | None) -> None:
+    tags = [{"Key": name, "Value": "x"} for name in COST_TAGS if name != missing]
+    broken = rules_broken(planted("AWS::SNS::Topic", {"Tags": tags}), tagged=False)
+    assert ("GENAI_COST_TAGS" in broken) == (missing is not None)
+
+
+def test_one_tagged_resource_does_not_cover_another() -> None:
+    def build(stack: cdk.Stack) -> None:
+        tags = [{"Key": name, "Value": "x"} for name in COST_TAGS]
+        cdk.CfnResource(stack, "Tagged", type="AWS::SNS::Topic", properties={"Tags": tags})
+        cdk.CfnResource(stack, "Bare", type="AWS::SNS::Topic", properties={})
+
     assert "GENAI_COST_TAGS" in rules_broken(build, tagged=False)
-    tagged = {"Tags": [{"Key": "project", "Value": "x"}]}
-    assert "GENAI_COST_TAGS" not in rules_broken(planted("AWS::SNS::Topic", tagged), tagged=False)
 
 
 def test_every_rule_has_a_case() -> None:

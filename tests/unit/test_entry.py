@@ -58,7 +58,10 @@ def test_a_finding_exits_with_1_and_says_where_why_and_how(tmp_path: Path) -> No
     for name in ("settings", "stacks", "config", "cdk.json"):
         (project / name).symlink_to(ROOT / name)
     entry = (ROOT / "app.py").read_text(encoding="utf-8")
-    planted = "assemble(app, settings)\n        import aws_cdk.aws_s3 as s3; s3.CfnBucket(app.node.find_child('models'), 'Open')"
+    planted = (
+        "assemble(app, settings)\n"
+        "        import aws_cdk.aws_s3 as s3; s3.CfnBucket(app.node.find_child('models'), 'Open')"
+    )
     (project / "app.py").write_text(entry.replace("assemble(app, settings)", planted), encoding="utf-8")
     done = run("dev", tmp_path / "out", project)
     assert done.returncode == 1

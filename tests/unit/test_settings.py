@@ -188,6 +188,11 @@ WRONG: list[tuple[str, dict[str, Any] | str, list[str]]] = [
     ),
     ("name with capitals", {**BASE, "project": "Demo"}, ["project", '"Demo"']),
     ("environment of another name", {**BASE, "environment": "other"}, ["environment", "other", "test"]),
+    (
+        "packs without copies",
+        {**BASE, "security": {"packs": ["hipaa"]}},
+        ["security.replicas", "second copy", "to true"],
+    ),
     ("log days", {**BASE, "security": {"log_days": 31}}, ["security.log_days", "31"]),
 ]
 

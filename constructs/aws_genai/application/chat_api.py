@@ -56,12 +56,12 @@ class ChatApi(Construct):
         import aws_cdk as cdk
         from aws_genai.application import ChatApi, Firewall, Identity
         from aws_genai.models import Guardrail, ModelAccess
-        from aws_genai.security import AlarmTopic, DataKey, attach_gate
+        from aws_genai.security import AlarmTopic, CostTags, DataKey, attach_gate
 
         app = cdk.App()
         attach_gate(app)
+        CostTags(project="demo", environment="dev", layer="demo", owner="me", cost_center="1").apply(app)
         stack = cdk.Stack(app, "Chat", env=cdk.Environment(region="us-east-1"))
-        cdk.Tags.of(stack).add("project", "demo")
         key = DataKey(stack, "Key", description="Chat")
         key.allow_logs()
         guardrail = Guardrail(stack, "Guardrail", name="assistant", key=key)

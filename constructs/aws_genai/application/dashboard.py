@@ -24,11 +24,14 @@ class Dashboard(Construct):
 
         import aws_cdk as cdk
         from aws_genai.application import Dashboard
-        from aws_genai.security import attach_gate
+        from aws_genai.security import CostTags, attach_gate
 
         app = cdk.App()
         attach_gate(app)
-        Dashboard(cdk.Stack(app, "Overview"), "Dashboard", name="assistant", models=["amazon.nova-lite-v1:0"])
+        CostTags(project="demo", environment="dev", layer="demo", owner="me", cost_center="1").apply(app)
+        Dashboard(
+            cdk.Stack(app, "Overview"), "Dashboard", name="assistant", models=["amazon.nova-lite-v1:0"]
+        )
         app.synth()
 
     :param name: name of the dashboard, 1 to 255 letters, digits, hyphens and underscores.

@@ -24,12 +24,12 @@ class Firewall(Construct):
 
         import aws_cdk as cdk
         from aws_genai.application import Firewall
-        from aws_genai.security import DataKey, attach_gate
+        from aws_genai.security import CostTags, DataKey, attach_gate
 
         app = cdk.App()
         attach_gate(app)
+        CostTags(project="demo", environment="dev", layer="demo", owner="me", cost_center="1").apply(app)
         stack = cdk.Stack(app, "Firewall")
-        cdk.Tags.of(stack).add("project", "demo")
         key = DataKey(stack, "Key", description="Logs")
         key.allow_logs()
         Firewall(stack, "Firewall", name="assistant", key=key)

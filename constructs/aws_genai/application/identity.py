@@ -23,10 +23,11 @@ class Identity(Construct):
 
         import aws_cdk as cdk
         from aws_genai.application import Identity
-        from aws_genai.security import attach_gate
+        from aws_genai.security import CostTags, attach_gate
 
         app = cdk.App()
         attach_gate(app)
+        CostTags(project="demo", environment="dev", layer="demo", owner="me", cost_center="1").apply(app)
         stack = cdk.Stack(app, "Users")
         Identity(stack, "Users", pool_name="assistant")
         app.synth()

@@ -38,10 +38,11 @@ class AcceleratorFleet(Construct):
 
         import aws_cdk as cdk
         from aws_genai.compute import AcceleratorFleet
-        from aws_genai.security import AlarmTopic, DataKey, PrivateNetwork, attach_gate
+        from aws_genai.security import AlarmTopic, CostTags, DataKey, PrivateNetwork, attach_gate
 
         app = cdk.App()
         attach_gate(app)
+        CostTags(project="demo", environment="dev", layer="demo", owner="me", cost_center="1").apply(app)
         stack = cdk.Stack(app, "Compute")
         key = DataKey(stack, "Key", description="Fleet")
         key.allow_logs()

@@ -39,8 +39,11 @@ class PythonFunction(Construct):
 
         app = cdk.App()
         attach_gate(app)
+        CostTags(project="demo", environment="dev", layer="demo", owner="me", cost_center="1").apply(app)
         stack = cdk.Stack(app, "Functions")
-        CostTags(project="demo", environment="dev", layer="application", owner="me", cost_center="1").apply(stack)
+        CostTags(project="demo", environment="dev", layer="application", owner="me", cost_center="1").apply(
+            stack
+        )
         key = DataKey(stack, "Key", description="Logs")
         key.allow_logs()
         PythonFunction(stack, "Chat", folder="chat", key=key, topic=AlarmTopic(stack, "Alarms", key=key))

@@ -82,12 +82,12 @@ class Guardrail(Construct):
 
         import aws_cdk as cdk
         from aws_genai.models import Guardrail
-        from aws_genai.security import DataKey, attach_gate
+        from aws_genai.security import CostTags, DataKey, attach_gate
 
         app = cdk.App()
         attach_gate(app)
+        CostTags(project="demo", environment="dev", layer="demo", owner="me", cost_center="1").apply(app)
         stack = cdk.Stack(app, "Guard")
-        cdk.Tags.of(stack).add("project", "demo")
         Guardrail(stack, "Guardrail", name="assistant", key=DataKey(stack, "Key", description="Guardrail"))
         app.synth()
 

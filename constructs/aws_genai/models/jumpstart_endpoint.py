@@ -49,12 +49,12 @@ class JumpStartEndpoint(Construct):
 
         import aws_cdk as cdk
         from aws_genai.models import JumpStartEndpoint
-        from aws_genai.security import AlarmTopic, DataKey, PrivateNetwork, attach_gate
+        from aws_genai.security import AlarmTopic, CostTags, DataKey, PrivateNetwork, attach_gate
 
         app = cdk.App()
         attach_gate(app)
+        CostTags(project="demo", environment="dev", layer="demo", owner="me", cost_center="1").apply(app)
         stack = cdk.Stack(app, "Models", env=cdk.Environment(region="us-east-1"))
-        cdk.Tags.of(stack).add("project", "demo")
         key = DataKey(stack, "Key", description="Models")
         key.allow_logs()
         JumpStartEndpoint(

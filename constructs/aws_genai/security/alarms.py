@@ -21,10 +21,11 @@ class AlarmTopic(Construct):
     Example::
 
         import aws_cdk as cdk
-        from aws_genai.security import AlarmTopic, DataKey, attach_gate
+        from aws_genai.security import AlarmTopic, CostTags, DataKey, attach_gate
 
         app = cdk.App()
         attach_gate(app)
+        CostTags(project="demo", environment="dev", layer="demo", owner="me", cost_center="1").apply(app)
         stack = cdk.Stack(app, "Alarms")
         AlarmTopic(stack, "Alarms", key=DataKey(stack, "Key", description="Alarms"))
         app.synth()
@@ -146,10 +147,11 @@ class MonthlyBudget(Construct):
     Example::
 
         import aws_cdk as cdk
-        from aws_genai.security import AlarmTopic, DataKey, MonthlyBudget, attach_gate
+        from aws_genai.security import AlarmTopic, CostTags, DataKey, MonthlyBudget, attach_gate
 
         app = cdk.App()
         attach_gate(app)
+        CostTags(project="demo", environment="dev", layer="demo", owner="me", cost_center="1").apply(app)
         stack = cdk.Stack(app, "Budget")
         topic = AlarmTopic(stack, "Alarms", key=DataKey(stack, "Key", description="Alarms"))
         MonthlyBudget(stack, "Budget", limit_usd=100, topic=topic, tag=("project", "assistant"))

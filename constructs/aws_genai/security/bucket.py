@@ -30,12 +30,12 @@ class AccessLogBucket(Construct):
     Example::
 
         import aws_cdk as cdk
-        from aws_genai.security import AccessLogBucket, DataKey, SecureBucket, attach_gate
+        from aws_genai.security import AccessLogBucket, CostTags, DataKey, SecureBucket, attach_gate
 
         app = cdk.App()
         attach_gate(app)
+        CostTags(project="demo", environment="dev", layer="demo", owner="me", cost_center="1").apply(app)
         stack = cdk.Stack(app, "Logs")
-        cdk.Tags.of(stack).add("project", "demo")
         logs = AccessLogBucket(stack, "AccessLogs", retention_days=365)
         SecureBucket(stack, "Data", key=DataKey(stack, "Key", description="Data"), access_logs=logs)
         app.synth()
@@ -101,10 +101,11 @@ class SecureBucket(Construct):
     Example::
 
         import aws_cdk as cdk
-        from aws_genai.security import AccessLogBucket, DataKey, SecureBucket, attach_gate
+        from aws_genai.security import AccessLogBucket, CostTags, DataKey, SecureBucket, attach_gate
 
         app = cdk.App()
         attach_gate(app)
+        CostTags(project="demo", environment="dev", layer="demo", owner="me", cost_center="1").apply(app)
         stack = cdk.Stack(app, "Documents")
         SecureBucket(
             stack,

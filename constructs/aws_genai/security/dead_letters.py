@@ -19,10 +19,11 @@ class DeadLetterQueue(Construct):
     Example::
 
         import aws_cdk as cdk
-        from aws_genai.security import DataKey, DeadLetterQueue, attach_gate
+        from aws_genai.security import CostTags, DataKey, DeadLetterQueue, attach_gate
 
         app = cdk.App()
         attach_gate(app)
+        CostTags(project="demo", environment="dev", layer="demo", owner="me", cost_center="1").apply(app)
         stack = cdk.Stack(app, "Events")
         DeadLetterQueue(stack, "Undelivered", key=DataKey(stack, "Key", description="Events"))
         app.synth()

@@ -56,10 +56,11 @@ class DataKey(Construct):
 
         import aws_cdk as cdk
         from aws_cdk import aws_iam as iam
-        from aws_genai.security import DataKey, WorkloadRole, attach_gate
+        from aws_genai.security import CostTags, DataKey, WorkloadRole, attach_gate
 
         app = cdk.App()
         attach_gate(app)
+        CostTags(project="demo", environment="dev", layer="demo", owner="me", cost_center="1").apply(app)
         stack = cdk.Stack(app, "Keys")
         key = DataKey(stack, "Key", description="Documents")
         role = WorkloadRole(stack, "Reader", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))

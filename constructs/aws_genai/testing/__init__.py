@@ -6,8 +6,12 @@ Example::
     from aws_genai.testing import assert_allows, assert_denies, assert_no_findings
 
     template = Template.from_stack(stack)
-    assert_allows(template, "ReaderRole1A2B", "s3:GetObject", "arn:aws:s3:::Weights3C4D/llama/model.safetensors")
-    assert_denies(template, Principal.administrator(), "s3:GetObject", "arn:aws:s3:::Weights3C4D/llama/x")
+    assert_allows(
+        template, "ReaderRole1A2B", "s3:GetObject", "arn:aws:s3:::Weights3C4D/llama/model.safetensors"
+    )
+    assert_denies(
+        template, Principal.administrator(), "s3:GetObject", "arn:aws:s3:::Weights3C4D/llama/x"
+    )
     assert_no_findings(stack)
 """
 

@@ -1,0 +1,19 @@
+import aws_cdk as cdk
+from aws_genai.compute import AcceleratorFleet
+from aws_genai.security import AlarmTopic, CostTags, DataKey, PrivateNetwork, attach_gate
+
+app = cdk.App()
+attach_gate(app)
+CostTags(project="demo", environment="dev", layer="demo", owner="me", cost_center="1").apply(app)
+stack = cdk.Stack(app, "Compute")
+key = DataKey(stack, "Key", description="Fleet")
+key.allow_logs()
+AcceleratorFleet(
+    stack,
+    "Fleet",
+    instance_type="inf2.xlarge",
+    key=key,
+    network=PrivateNetwork(stack, "Network", zones=["us-east-1a", "us-east-1b"], key=key),
+    topic=AlarmTopic(stack, "Alarms", key=key),
+)
+app.synth()

@@ -1,0 +1,10 @@
+import aws_cdk as cdk
+from aws_genai.security import AlarmTopic, CostTags, DataKey, MonthlyBudget, attach_gate
+
+app = cdk.App()
+attach_gate(app)
+CostTags(project="demo", environment="dev", layer="demo", owner="me", cost_center="1").apply(app)
+stack = cdk.Stack(app, "Budget")
+topic = AlarmTopic(stack, "Alarms", key=DataKey(stack, "Key", description="Alarms"))
+MonthlyBudget(stack, "Budget", limit_usd=100, topic=topic, tag=("project", "assistant"))
+app.synth()

@@ -1,0 +1,14 @@
+import aws_cdk as cdk
+from aws_genai.security import AccessLogBucket, CostTags, DataKey, SecureBucket, attach_gate
+
+app = cdk.App()
+attach_gate(app)
+CostTags(project="demo", environment="dev", layer="demo", owner="me", cost_center="1").apply(app)
+stack = cdk.Stack(app, "Documents")
+SecureBucket(
+    stack,
+    "Documents",
+    key=DataKey(stack, "Key", description="Documents"),
+    access_logs=AccessLogBucket(stack, "AccessLogs"),
+)
+app.synth()

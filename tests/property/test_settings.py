@@ -1,0 +1,144 @@
+"""Any valid settings synthesize without a finding; any spoilt ones are refused with a message."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from aws_genai.data.accelerators import AcceleratorCatalogue
+from aws_genai.data.bedrock import BedrockCatalogue, check_model
+from aws_genai.data.jumpstart import JumpStartCatalogue
+from aws_genai.errors import InvalidValueError
+from aws_genai.security import CompliancePack, synth
+from settings import Settings, SettingsError, load
+from stacks import assemble
+from tests.support import new_app
+
+REGION = "us-west-2"
+PACKS = ["nist-800-53-r5", "hipaa", "pci-dss"]
+names = st.from_regex(r"[a-z][a-z0-9]{0,7}(-[a-z0-9]{1,4})?", fullmatch=True)
+fleet_types = st.sampled_from([name for name in AcceleratorCatalogue.default().names() if not name.startswith("inf1.")])
+
+
+def _callable(model: str) -> bool:
+    try:
+        check_model(model)
+    except InvalidValueError:
+        return False
+    return True
+
+
+CHAT_MODELS = [
+    name for name in BedrockCatalogue.names() if _callable(name) and BedrockCatalogue.get(name).mode == "chat"
+]
+OTHER_MODELS = [name for name in BedrockCatalogue.names() if _callable(name) and name not in CHAT_MODELS]
+
+
+@st.composite
+def endpoints(draw: st.DrawFn) -> dict[str, Any]:
+    available = [name for name in JumpStartCatalogue.names() if REGION in JumpStartCatalogue.get(name).regions]
+    model = JumpStartCatalogue.get(draw(st.sampled_from(available)))
+    least = draw(st.integers(1, 3))
+    content: dict[str, Any] = {
+        "model": model.model_id,
+        "accept_eula": bool(model.eula) or draw(st.booleans()),
+        "min_instances": least,
+        "max_instances": least + draw(st.integers(0, 5)),
+        "data_capture_percent": draw(st.sampled_from([0, 1, 100])),
+    }
+    if draw(st.booleans()):
+        content["instance_type"] = draw(st.sampled_from(model.supported_instance_types))
+    return content
+
+
+@st.composite
+def environments(draw: st.DrawFn) -> dict[str, Any]:
+    zones = draw(st.lists(st.sampled_from("abcd"), min_size=1, max_size=4, unique=True))
+    content: dict[str, Any] = {
+        "project": draw(names),
+        "environment": draw(names),
+        "account": draw(st.none() | st.just("111122223333")),
+        "region": REGION,
+        "owner": draw(st.text(st.characters(codec="ascii", categories=("L", "N")), min_size=1, max_size=10)),
+        "cost_center": "1",
+        "budget": {"monthly_usd": draw(st.floats(1, 1e6))},
+        "security": {
+            "packs": draw(st.lists(st.sampled_from(PACKS), unique=True)),
+            "audit_trail": draw(st.booleans()),
+            "retain": draw(st.booleans()),
+            "replicas": draw(st.booleans()),
+            "private_functions": draw(st.booleans()),
+            "log_days": draw(st.sampled_from([1, 30, 365, 3653])),
+        },
+        "network": {
+            "cidr": draw(st.sampled_from(["10.0.0.0/16", "192.168.4.0/24"])),
+            "zones": [REGION + zone for zone in zones],
+        },
+    }
+    if content["security"]["packs"]:
+        content["security"]["replicas"] = True
+    if draw(st.booleans()):
+        fleets = st.fixed_dictionaries({"instance_type": fleet_types, "max_instances": st.integers(1, 100)})
+        content["compute"] = {"fleets": draw(st.dictionaries(names, fleets, min_size=1, max_size=3))}
+        if draw(st.booleans()):
+            content["compute"]["weights"] = {"publisher_role": "arn:aws:iam::111122223333:role/publisher"}
+        if draw(st.booleans()):
+            content["compute"].setdefault("weights", {})["break_glass_role"] = "arn:aws:iam::111122223333:role/glass"
+    models: dict[str, Any] = {}
+    if draw(st.booleans()):
+        models["endpoints"] = draw(st.dictionaries(names, endpoints(), max_size=2))
+    if draw(st.booleans()):
+        chat = draw(st.lists(st.sampled_from(CHAT_MODELS), min_size=1, max_size=3, unique=True))
+        others = draw(st.lists(st.sampled_from(OTHER_MODELS), max_size=2, unique=True))
+        models["bedrock"] = {"models": chat + others, "regions": draw(st.sampled_from([[], [REGION, "us-east-1"]]))}
+        if draw(st.booleans()):
+            mfa = draw(st.sampled_from(["required", "optional"]))
+            content["application"] = {"chat": {"max_tokens": 100, "mfa": mfa}, "dashboard": draw(st.booleans())}
+    if models:
+        content["models"] = models
+    return content
+
+
+@settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@given(content=environments())
+def test_valid_settings_synthesize_without_findings(content: dict[str, Any]) -> None:
+    chosen = Settings.model_validate(content)
+    app = new_app(packs=[CompliancePack(pack) for pack in chosen.security.packs])
+    assemble(app, chosen)
+    synth(app)
+
+
+SPOILERS: list[tuple[str, Any]] = [
+    ("project", "Has Capitals"),
+    ("region", "us-west-22"),
+    ("region", 7),
+    ("owner", ""),
+    ("budget", {"monthly_usd": 0}),
+    ("security", {"pakcs": []}),
+    ("security", "strict"),
+    ("network", {"zones": []}),
+    ("network", {"zones": [f"{REGION}a"], "cidr": "10.0.0.0/30"}),
+    ("compute", {"fleets": {}}),
+    ("compute", {"fleets": {"one": {"instance_type": "m7i.large"}}}),
+    ("models", {"bedrock": {"models": []}}),
+    ("models", {"endpoints": {"one": {"model": "gpt"}}}),
+    ("application", {"chat": {"temperature": 3}}),
+    ("unknown", 1),
+]
+
+
+@settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@given(content=environments(), spoiler=st.sampled_from(SPOILERS))
+def test_spoilt_settings_are_refused(tmp_path: Path, content: dict[str, Any], spoiler: tuple[str, Any]) -> None:
+    key, value = spoiler
+    name = content["environment"]
+    (tmp_path / f"{name}.yaml").write_text(yaml.safe_dump({**content, key: value}), encoding="utf-8")
+    with pytest.raises(SettingsError) as caught:
+        load(name, tmp_path)
+    assert all(line.startswith(f"{tmp_path.name}/{name}.yaml: ") for line in str(caught.value).splitlines())
+    assert key in str(caught.value)
