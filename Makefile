@@ -59,7 +59,7 @@ install:
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement $(FILE)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@$(BIN)/npm ci --silent
-	@$(BIN)/python -m aws_genai.functions.dependencies
+	@$(BIN)/python -m aws_genai.functions
 
 clean:  ## Remove everything that was made here
 	rm -rf $(VENV) node_modules tests/oracle/node_modules cdk.out build dist

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import sys
@@ -21,6 +22,7 @@ def context() -> dict[str, object]:
 
 def main() -> int:
     """Synthesize the environment that the context names; return the exit code."""
+    gc.disable()  # a synthesis ends before collecting would pay
     values = context()
     try:
         settings = load(str(values["environment"]))

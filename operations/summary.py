@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
-from aws_genai.data import load
+from aws_genai.data.accelerators import AcceleratorCatalogue
 from aws_genai.data.bedrock import BedrockCatalogue
-from settings import Settings
+from settings import Settings, SettingsError
 from settings import load as load_settings
 
 from .costs import Cost, idle
@@ -57,21 +58,22 @@ def render(settings: Settings, assembly: Path, console: Console) -> None:
     table.add_column("Stack", no_wrap=True)
     table.add_column("Resources", justify="right")
     table.add_column("Idle, USD a month", justify="right")
-    table.add_column("Of which")
     total, resources = 0.0, 0
     for name, template in stacks(assembly).items():
         costs = idle(template)
         sum_of = sum(cost.usd_per_month for cost in costs)
         total, resources = total + sum_of, resources + len(template["Resources"])
-        table.add_row(name, str(len(template["Resources"])), f"{sum_of:,.2f}", ", ".join(map(_line, costs)))
+        table.add_row(name, str(len(template["Resources"])), f"{sum_of:,.2f}")
+        for cost in costs:
+            table.add_row(f"  {cost.count} x {cost.what}", "", _amount(cost), style="dim")
     table.add_section()
-    table.add_row("All", str(resources), f"{total:,.2f}", "list prices of us-east-1, no free tier; ~ estimated")
+    table.add_row("All", str(resources), f"{total:,.2f}")
     console.print(table)
-    if settings.models and settings.models.bedrock:
-        console.print(_tokens(settings.models.bedrock.models))
-    engines = 3 + len(settings.security.packs)
+    console.print("List prices of us-east-1 without free tiers; ~ estimated from EC2's price of the same hardware.")
+    if used := by_use(settings):
+        console.print(_prices(used))
     console.print(
-        f"0 findings in {engines + 1} policy engines; {acknowledged(assembly)} accepted, each with its reason."
+        f"0 findings: {', '.join(engines(settings))}; {acknowledged(assembly)} accepted, each with its reason."
     )
     if total > settings.budget.monthly_usd:
         console.print(
@@ -79,20 +81,47 @@ def render(settings: Settings, assembly: Path, console: Console) -> None:
         )
 
 
-def _line(cost: Cost) -> str:
-    return f"{'~' if cost.estimated else ''}{cost.usd_per_month:,.2f} {cost.count} x {cost.what}"
+def engines(settings: Settings) -> list[str]:
+    """The policy engines that checked the synthesis."""
+    names = {"nist-800-53-r5": "NIST 800-53 R5", "hipaa": "HIPAA", "pci-dss": "PCI DSS"}
+    packs = [names[pack] for pack in settings.security.packs]
+    return ["AwsSolutions", "Serverless", *packs, "CloudFormation Validate with genai.guard"]
 
 
-def _tokens(models: list[str]) -> Table:
-    table = Table(title=f"By use, USD a million tokens ({load('bedrock_models')['retrieved']})", title_justify="left")
-    table.add_column("Model")
-    table.add_column("Input", justify="right")
-    table.add_column("Output", justify="right")
-    for model in models:
+def by_use(settings: Settings) -> list[tuple[str, str, str]]:
+    """What is paid by use: name, price in US dollars, unit."""
+    rows = []
+    for name, fleet in settings.compute.fleets.items() if settings.compute else ():
+        price = AcceleratorCatalogue.default().get(fleet.instance_type).usd_per_hour
+        rows.append((f"fleet {name}, {fleet.instance_type}", _price(price), "an instance and hour"))
+    for model in settings.models.bedrock.models if settings.models and settings.models.bedrock else ():
         facts = BedrockCatalogue.get(model)
-        prices = (facts.usd_per_million_input_tokens, facts.usd_per_million_output_tokens)
-        table.add_row(model, *("-" if price is None else f"{price:g}" for price in prices))
+        if facts.mode not in ("chat", "embedding"):
+            continue
+        prices = _price(facts.usd_per_million_input_tokens)
+        if facts.mode == "chat":
+            prices += f" / {_price(facts.usd_per_million_output_tokens)}"
+        unit = "a million tokens in / out" if facts.mode == "chat" else "a million tokens in"
+        rows.append((model, prices, unit))
+    return rows
+
+
+def _prices(rows: list[tuple[str, str, str]]) -> Table:
+    table = Table(title="By use", title_justify="left")
+    table.add_column("What", no_wrap=True)
+    table.add_column("USD", justify="right")
+    table.add_column("for")
+    for row in rows:
+        table.add_row(*row)
     return table
+
+
+def _price(value: float | None) -> str:
+    return "not known" if value is None else f"{value:g}"
+
+
+def _amount(cost: Cost) -> str:
+    return f"{'~' if cost.estimated else ''}{cost.usd_per_month:,.2f}"
 
 
 def main() -> None:
@@ -101,7 +130,14 @@ def main() -> None:
     parser.add_argument("environment")
     parser.add_argument("--assembly", type=Path, default=ROOT / "cdk.out")
     arguments = parser.parse_args()
-    render(load_settings(arguments.environment), arguments.assembly, Console())
+    try:
+        render(load_settings(arguments.environment), arguments.assembly, Console())
+    except SettingsError as error:
+        print(error, file=sys.stderr)
+        sys.exit(2)
+    except FileNotFoundError:
+        print(f"{arguments.assembly} holds no synthesis; run make synth first", file=sys.stderr)
+        sys.exit(2)
 
 
 if __name__ == "__main__":

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import cache
 from typing import Annotated
 
 from pydantic import Field, field_validator, model_validator
 
+from aws_genai.data import load as facts
 from aws_genai.data.bedrock import BedrockCatalogue, check_chat
 from aws_genai.data.jumpstart import JumpStartCatalogue
 from aws_genai.errors import InvalidValueError, nearest
@@ -153,20 +153,9 @@ class Settings(Section):
 def check_region(value: str, field: str | None = None) -> str:
     """Refuse a Region that does not exist.
 
-    :raises InvalidValueError: if botocore knows no such Region.
+    :raises InvalidValueError: if there is no such Region.
     """
-    if value not in _regions():
-        raise InvalidValueError(f"{value} is not an AWS Region", field=field, hint=nearest(value, _regions()))
+    regions = facts("regions")["regions"]
+    if value not in regions:
+        raise InvalidValueError(f"{value} is not an AWS Region", field=field, hint=nearest(value, regions))
     return value
-
-
-@cache
-def _regions() -> frozenset[str]:
-    from botocore.session import get_session
-
-    session = get_session()
-    return frozenset(
-        region
-        for partition in session.get_available_partitions()
-        for region in session.get_available_regions("ec2", partition)
-    )

@@ -2,20 +2,35 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from aws_cdk import App
 
 from settings import Settings
 
-from .application import ApplicationStack
-from .compute import ComputeStack
 from .foundation import FoundationStack
-from .models import ModelsStack
+
+if TYPE_CHECKING:
+    from aws_genai.compute import AcceleratorFleet
+
+    from .models import ModelsStack
 
 
 def assemble(app: App, settings: Settings) -> None:
     """Add the stacks that the settings ask for to ``app``."""
+    # Imported as needed: the CDK's modules are large.
     foundation = FoundationStack(app, settings)
-    compute = ComputeStack(app, settings, settings.compute, foundation) if settings.compute else None
-    models = ModelsStack(app, settings, settings.models, foundation) if settings.models else None
+    fleets: list[AcceleratorFleet] = []
+    models: ModelsStack | None = None
+    if settings.compute:
+        from .compute import ComputeStack
+
+        fleets = ComputeStack(app, settings, settings.compute, foundation).fleets
+    if settings.models:
+        from .models import ModelsStack
+
+        models = ModelsStack(app, settings, settings.models, foundation)
     if settings.application:
-        ApplicationStack(app, settings, settings.application, foundation, models, compute.fleets if compute else ())
+        from .application import ApplicationStack
+
+        ApplicationStack(app, settings, settings.application, foundation, models, fleets)

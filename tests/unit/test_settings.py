@@ -9,7 +9,9 @@ from typing import Any
 import jsonschema
 import pytest
 import yaml
+from botocore.session import get_session
 
+from aws_genai.data import load as facts
 from settings import SettingsError, available, load
 from settings.document import SCHEMA, TABLE, schema, table
 from settings.loader import CONFIG
@@ -250,6 +252,14 @@ def test_schema_refuses_what_the_models_refuse() -> None:
 def test_written_documents_are_current() -> None:
     assert SCHEMA.read_text(encoding="utf-8") == schema(), "run: make docs"
     assert TABLE.read_text(encoding="utf-8") == table(), "run: make docs"
+
+
+def test_regions_are_those_that_boto3_knows() -> None:
+    session = get_session()
+    known = {
+        region for part in session.get_available_partitions() for region in session.get_available_regions("ec2", part)
+    }
+    assert set(facts("regions")["regions"]) == known
 
 
 def test_each_layer_can_be_left_out(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from aws_cdk import Aws, CfnOutput, RemovalPolicy, Stack
+from aws_cdk import CfnOutput, RemovalPolicy, Stack
 from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
@@ -20,7 +20,8 @@ from constructs import Construct
 from ..data.bedrock import BedrockCatalogue, check_chat
 from ..functions import PythonFunction
 from ..models.model_access import ModelAccess
-from ..security.acknowledgements import acknowledge_each
+from ..pseudo import ACCOUNT_ID, PARTITION, REGION, URL_SUFFIX
+from ..security.acknowledgements import acknowledge, compliance
 from ..security.alarms import AlarmTopic, alarm
 from ..security.key import DataKey
 from ..security.network import PrivateNetwork
@@ -160,13 +161,13 @@ class ChatApi(Construct):
             action="lambda:InvokeFunction",
             function_name=self.function.function_arn,
             principal="apigateway.amazonaws.com",
-            source_account=Aws.ACCOUNT_ID,
-            source_arn=f"arn:{Aws.PARTITION}:execute-api:{Aws.REGION}:{Aws.ACCOUNT_ID}:{api.ref}/{STAGE}/POST/chat",
+            source_account=ACCOUNT_ID,
+            source_arn=f"arn:{PARTITION}:execute-api:{REGION}:{ACCOUNT_ID}:{api.ref}/{STAGE}/POST/chat",
         )
-        stage_arn = f"arn:{Aws.PARTITION}:apigateway:{Aws.REGION}::/restapis/{api.ref}/stages/{STAGE}"
+        stage_arn = f"arn:{PARTITION}:apigateway:{REGION}::/restapis/{api.ref}/stages/{STAGE}"
         association = firewall.protect(self, "Protection", stage_arn)
         association.add_resource_dependency(self.stage)
-        self.url = f"https://{api.ref}.execute-api.{Aws.REGION}.{Aws.URL_SUFFIX}/{STAGE}/chat"
+        self.url = f"https://{api.ref}.execute-api.{REGION}.{URL_SUFFIX}/{STAGE}/chat"
         self._alarms(topic)
         CfnOutput(self, "Url", value=self.url, description="POST questions here with a token of the user pool")
 
@@ -262,7 +263,7 @@ class ChatApi(Construct):
             deployment_id=deployment.ref,
             tracing_enabled=True,
             access_log_setting={
-                "destinationArn": f"arn:{Aws.PARTITION}:logs:{Aws.REGION}:{Aws.ACCOUNT_ID}:log-group:{access_log.ref}",
+                "destinationArn": f"arn:{PARTITION}:logs:{REGION}:{ACCOUNT_ID}:log-group:{access_log.ref}",
                 "format": json.dumps(
                     {
                         "requestId": "$context.requestId",
@@ -289,23 +290,15 @@ class ChatApi(Construct):
             ],
         )
         stage.node.add_dependency(_api_gateway_logging(Stack.of(self)))
-        acknowledge_each(
+        acknowledge(
             stage,
-            (
-                "NIST.800.53.R5-APIGWCacheEnabledAndEncrypted",
-                "HIPAA.Security-APIGWCacheEnabledAndEncrypted",
-                "PCI.DSS.321-APIGWCacheEnabledAndEncrypted",
-            ),
+            compliance("APIGWCacheEnabledAndEncrypted"),
             reason="A cache of answers could serve one person's conversation to another, so there is none to encrypt.",
             met_by="the response header Cache-Control: no-store",
         )
-        acknowledge_each(
+        acknowledge(
             stage,
-            (
-                "NIST.800.53.R5-APIGWSSLEnabled",
-                "HIPAA.Security-APIGWSSLEnabled",
-                "PCI.DSS.321-APIGWSSLEnabled",
-            ),
+            compliance("APIGWSSLEnabled"),
             reason="A client certificate identifies API Gateway to an HTTP backend; this backend is a Lambda function.",
             met_by="the function's resource policy, which admits this method of this stage only",
         )
@@ -357,7 +350,7 @@ def _api_gateway_logging(stack: Stack) -> apigateway.CfnAccount:
         stack,
         "ApiGatewayLogging",
         assumed_by=iam.ServicePrincipal(
-            "apigateway.amazonaws.com", conditions={"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}}
+            "apigateway.amazonaws.com", conditions={"StringEquals": {"aws:SourceAccount": ACCOUNT_ID}}
         ),
         managed_policies=[
             iam.ManagedPolicy.from_aws_managed_policy_name("service-role/AmazonAPIGatewayPushToCloudWatchLogs")
@@ -367,7 +360,7 @@ def _api_gateway_logging(stack: Stack) -> apigateway.CfnAccount:
     # The setting outlives the stack: other APIs of the account log through it too.
     account.apply_removal_policy(RemovalPolicy.RETAIN)
     role.apply_removal_policy(RemovalPolicy.RETAIN)
-    acknowledge_each(
+    acknowledge(
         role,
         ("AwsSolutions-IAM4",),
         finding="Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs",

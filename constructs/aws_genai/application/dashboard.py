@@ -6,12 +6,12 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from aws_cdk import Aws
 from aws_cdk import aws_cloudwatch as cloudwatch
 from constructs import Construct
 
 from ..compute.fleet import AcceleratorFleet
 from ..models.jumpstart_endpoint import JumpStartEndpoint
+from ..pseudo import REGION
 from .chat_api import STAGE, ChatApi
 
 
@@ -90,7 +90,7 @@ def _graph(title: str, metrics: list[list[Any]]) -> dict[str, Any]:
         "properties": {
             "title": title,
             "view": "timeSeries",
-            "region": Aws.REGION,
+            "region": REGION,
             "period": 300,
             "metrics": metrics,
         }

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from aws_cdk import Aws, RemovalPolicy
+from aws_cdk import RemovalPolicy
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_wafv2 as wafv2
 from constructs import Construct
 
+from ..pseudo import ACCOUNT_ID, PARTITION, REGION
 from ..security.key import DataKey
 
 MANAGED_RULES = ("AWSManagedRulesCommonRuleSet", "AWSManagedRulesKnownBadInputsRuleSet")
@@ -99,9 +100,7 @@ class Firewall(Construct):
             self,
             "Logging",
             resource_arn=self.acl_arn,
-            log_destination_configs=[
-                f"arn:{Aws.PARTITION}:logs:{Aws.REGION}:{Aws.ACCOUNT_ID}:log-group:aws-waf-logs-{name}"
-            ],
+            log_destination_configs=[f"arn:{PARTITION}:logs:{REGION}:{ACCOUNT_ID}:log-group:aws-waf-logs-{name}"],
             redacted_fields=[{"singleHeader": {"Name": "authorization"}}],
         )
         logging.add_resource_dependency(group)

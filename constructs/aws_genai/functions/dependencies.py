@@ -70,10 +70,3 @@ def _unpack(wheels: list[Path], target: Path) -> None:
             archive.extractall(target)
     for scripts in target.glob("*.data"):
         shutil.rmtree(scripts)
-
-
-if __name__ == "__main__":
-    try:
-        bundle()
-    except DependenciesError as error:
-        sys.exit(f"{error}")

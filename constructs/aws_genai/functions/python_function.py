@@ -5,24 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from importlib.resources import as_file, files
 
-from aws_cdk import Aws, RemovalPolicy, Stack
+from aws_cdk import RemovalPolicy, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-from ..security.acknowledgements import acknowledge, acknowledge_each
+from ..pseudo import PARTITION, REGION
+from ..security.acknowledgements import acknowledge, compliance
 from ..security.alarms import AlarmTopic
 from ..security.key import DataKey
 from ..security.network import PrivateNetwork
 from ..security.role import WorkloadRole
 from .dependencies import PYTHON_VERSION, bundle, lock_digest
 
-_VPC_RULES = (
-    "NIST.800.53.R5-LambdaInsideVPC",
-    "HIPAA.Security-LambdaInsideVPC",
-    "PCI.DSS.321-LambdaInsideVPC",
-)
+_VPC_RULES = compliance("LambdaInsideVPC")
 
 
 class PythonFunction(Construct):
@@ -152,7 +149,7 @@ class PythonFunction(Construct):
         self.function_arn: str = self.resource.attr_arn
         self.function_name: str = self.resource.ref
         if network is None:
-            acknowledge_each(
+            acknowledge(
                 self.resource,
                 _VPC_RULES,
                 reason="The settings ask for no private network; the function reaches public AWS endpoints over TLS.",
@@ -161,10 +158,7 @@ class PythonFunction(Construct):
 
     def invoke_uri(self) -> str:
         """The address under which API Gateway calls the function."""
-        return (
-            f"arn:{Aws.PARTITION}:apigateway:{Aws.REGION}:lambda:path/2015-03-31/functions/"
-            f"{self.function_arn}/invocations"
-        )
+        return f"arn:{PARTITION}:apigateway:{REGION}:lambda:path/2015-03-31/functions/{self.function_arn}/invocations"
 
 
 def _layer(stack: Stack) -> str:

@@ -8,11 +8,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Literal
 
-from aws_cdk import Aws
 from aws_cdk import aws_bedrock as bedrock
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
+from ..pseudo import REGION
 from ..security.key import DataKey
 
 Strength = Literal["NONE", "LOW", "MEDIUM", "HIGH"]
@@ -157,7 +157,7 @@ class Guardrail(Construct):
             iam.PolicyStatement(
                 actions=["kms:Decrypt"],
                 resources=[self.key.key_arn],
-                conditions={"StringEquals": {"kms:ViaService": f"bedrock.{Aws.REGION}.amazonaws.com"}},
+                conditions={"StringEquals": {"kms:ViaService": f"bedrock.{REGION}.amazonaws.com"}},
             )
         )
 

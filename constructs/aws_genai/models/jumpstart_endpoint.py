@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from aws_cdk import Aws, Stack, Token
+from aws_cdk import Stack, Token
 from aws_cdk import aws_applicationautoscaling as scaling
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_iam as iam
@@ -14,7 +14,8 @@ from constructs import Construct
 from ..data.accelerators import AcceleratorCatalogue
 from ..data.jumpstart import JumpStartCatalogue, JumpStartModel, check_eula, check_instances
 from ..errors import InvalidValueError
-from ..security.acknowledgements import acknowledge, acknowledge_each
+from ..pseudo import ACCOUNT_ID, PARTITION
+from ..security.acknowledgements import acknowledge, compliance
 from ..security.alarms import AlarmTopic, alarm
 from ..security.bucket import SecureBucket
 from ..security.key import DataKey
@@ -134,6 +135,7 @@ class JumpStartEndpoint(Construct):
             vpc_config={"subnets": network.subnet_ids, "securityGroupIds": [group.attr_group_id]},
         )
         model.add_resource_dependency(self._grants)
+        volume_key = self._volume_key(key)
         config = sagemaker.CfnEndpointConfig(
             self,
             "Config",
@@ -150,10 +152,11 @@ class JumpStartEndpoint(Construct):
                     "containerStartupHealthCheckTimeoutInSeconds": 3600,
                 }
             ],
-            kms_key_id=self._volume_key(key),
+            kms_key_id=volume_key,
             data_capture_config=_capture(data_capture, key, endpoint_name),
         )
-        self._encryption_note(config)
+        if volume_key is None:
+            _encrypted_by_nitro(config)
         alarms = self._alarms(topic, latency_ms)
         self.endpoint = sagemaker.CfnEndpoint(
             self,
@@ -205,12 +208,12 @@ class JumpStartEndpoint(Construct):
                         "Effect": "Allow",
                         "Action": "sts:AssumeRole",
                         "Principal": {"Service": "sagemaker.amazonaws.com"},
-                        "Condition": {"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}},
+                        "Condition": {"StringEquals": {"aws:SourceAccount": ACCOUNT_ID}},
                     }
                 ],
             },
         )
-        bucket = f"arn:{Aws.PARTITION}:s3:::{self.model.bucket(region)}"
+        bucket = f"arn:{PARTITION}:s3:::{self.model.bucket(region)}"
         account = self.model.image(self.instance_type, region).partition(".")[0]
         repository = self.model.repository(self.instance_type)
         logs = f"log-group:/aws/sagemaker/Endpoints/{self.endpoint_name}:*"
@@ -219,13 +222,13 @@ class JumpStartEndpoint(Construct):
             _allow(["s3:ListBucket"], bucket, {"StringLike": {"s3:prefix": f"{self.model.artifact}*"}}),
             _allow(
                 ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"],
-                f"arn:{Aws.PARTITION}:ecr:{region}:{account}:repository/{repository}",
+                f"arn:{PARTITION}:ecr:{region}:{account}:repository/{repository}",
             ),
             # The action takes no resource: service-authorization/latest/reference/list_amazonelasticcontainerregistry
             _allow(["ecr:GetAuthorizationToken"], "*"),
             _allow(
                 ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"],
-                f"arn:{Aws.PARTITION}:logs:{region}:{Aws.ACCOUNT_ID}:{logs}",
+                f"arn:{PARTITION}:logs:{region}:{ACCOUNT_ID}:{logs}",
             ),
         ]
         findings = ["Resource::*"]
@@ -259,19 +262,6 @@ class JumpStartEndpoint(Construct):
         # https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateEndpointConfig.html
         facts = AcceleratorCatalogue.default().get(self.instance_type.removeprefix("ml."))
         return None if facts.has_local_storage else key.key_arn
-
-    def _encryption_note(self, config: sagemaker.CfnEndpointConfig) -> None:
-        if config.kms_key_id is None:
-            acknowledge_each(
-                config,
-                (
-                    "NIST.800.53.R5-SageMakerEndpointConfigurationKMSKeyConfigured",
-                    "HIPAA.Security-SageMakerEndpointConfigurationKMSKeyConfigured",
-                    "PCI.DSS.321-SageMakerEndpointConfigurationKMSKeyConfigured",
-                ),
-                reason="SageMaker refuses a key for types with local NVMe disks, which hold the model instead of EBS.",
-                met_by="encryption of the disks by the Nitro card, under keys that never leave it",
-            )
 
     def _alarms(self, topic: AlarmTopic, latency_ms: int) -> list[cloudwatch.CfnAlarm]:
         name = self.endpoint_name
@@ -369,3 +359,12 @@ def _capture(capture: DataCapture | None, key: DataKey, endpoint_name: str) -> d
 def _allow(actions: list[str], resource: str, conditions: dict[str, object] | None = None) -> dict[str, object]:
     statement: dict[str, object] = {"Effect": "Allow", "Action": actions, "Resource": resource}
     return {**statement, "Condition": conditions} if conditions else statement
+
+
+def _encrypted_by_nitro(config: sagemaker.CfnEndpointConfig) -> None:
+    acknowledge(
+        config,
+        compliance("SageMakerEndpointConfigurationKMSKeyConfigured"),
+        reason="SageMaker refuses a key for types with local NVMe disks, which hold the model instead of EBS.",
+        met_by="encryption of the disks by the Nitro card, under keys that never leave it",
+    )

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from aws_cdk import Aws
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from ..data.bedrock import BedrockCatalogue, check_model
 from ..errors import InvalidValueError
+from ..pseudo import ACCOUNT_ID, PARTITION, REGION
 from .guardrail import Guardrail
 
 #: Converse and ConverseStream are authorized by these two:
@@ -64,7 +64,7 @@ class ModelAccess(Construct):
         super().__init__(scope, id)
         self.guardrail = guardrail
         self.models = list(models)
-        self.regions = list(regions) or [Aws.REGION]
+        self.regions = list(regions) or [REGION]
         for model in models:
             check_model(model)
 
@@ -76,12 +76,12 @@ class ModelAccess(Construct):
                 raise InvalidValueError(f"{model} is not among the models of {self.node.path}", field="models")
             foundation = BedrockCatalogue.get(model).model_id
             if model != foundation:
-                arns.append(f"arn:{Aws.PARTITION}:bedrock:{Aws.REGION}:{Aws.ACCOUNT_ID}:inference-profile/{model}")
-            arns += [f"arn:{Aws.PARTITION}:bedrock:{region}::foundation-model/{foundation}" for region in self.regions]
+                arns.append(f"arn:{PARTITION}:bedrock:{REGION}:{ACCOUNT_ID}:inference-profile/{model}")
+            arns += [f"arn:{PARTITION}:bedrock:{region}::foundation-model/{foundation}" for region in self.regions]
             if model.startswith("global."):
                 # A global profile calls the model without a Region in its ARN:
                 # https://docs.aws.amazon.com/bedrock/latest/userguide/global-cross-region-inference.html
-                arns.append(f"arn:{Aws.PARTITION}:bedrock:::foundation-model/{foundation}")
+                arns.append(f"arn:{PARTITION}:bedrock:::foundation-model/{foundation}")
         return list(dict.fromkeys(arns))
 
     def grant_invoke(self, role: iam.IRole, *, models: Sequence[str] | None = None) -> None:

@@ -1,6 +1,6 @@
 """What every layer shares: keys, networks, buckets, roles, alarms, and the policy gate."""
 
-from .acknowledgements import Acknowledgement, acknowledge, acknowledge_each, acknowledgements
+from .acknowledgements import Acknowledgement, acknowledge, acknowledgements, compliance
 from .alarms import AlarmTopic, MonthlyBudget, alarm
 from .audit import AuditTrail
 from .bucket import AccessLogBucket, SecureBucket
@@ -28,10 +28,10 @@ __all__ = [
     "SecureBucket",
     "WorkloadRole",
     "acknowledge",
-    "acknowledge_each",
     "acknowledgements",
     "alarm",
     "attach_gate",
+    "compliance",
     "findings",
     "synth",
 ]

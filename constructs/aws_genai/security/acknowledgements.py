@@ -27,55 +27,60 @@ class Acknowledgement:
 
 
 _recorded: WeakKeyDictionary[Any, list[Acknowledgement]] = WeakKeyDictionary()
+_ineffective: WeakKeyDictionary[Any, bool] = WeakKeyDictionary()
+
+_PACK_PREFIXES = frozenset({"AwsSolutions", "Serverless", "NIST.800.53.R5", "HIPAA.Security", "PCI.DSS.321"})
 
 
 def acknowledge(
     construct: IConstruct,
-    rule: str,
+    rules: str | tuple[str, ...],
     *,
     reason: str,
     met_by: str,
     finding: str | tuple[str, ...] | None = None,
 ) -> None:
-    """Accept one finding of one rule on one resource; everything else keeps failing synthesis.
+    """Accept one finding on one resource, under each id that rule packs report it by; all else keeps failing.
 
     Metadata is written directly because ``Validations.acknowledge`` refuses ids that hold two ``::``, which
     granular findings have (https://github.com/cdklabs/cdk-nag/issues/2351).
 
     :param construct: a resource, or a construct whose default child is the resource; a scope is refused.
-    :param rule: the rule's id, such as ``AwsSolutions-IAM5``; a Guard or CloudFormation Validate rule by its name.
+    :param rules: the rule's id, such as ``AwsSolutions-IAM5``, or the ids of the same rule in several packs; a Guard
+        or CloudFormation Validate rule by its name.
     :param reason: why the finding does not apply here, in one sentence.
     :param met_by: where the control is met instead.
     :param finding: the granular finding within the rule, such as ``Resource::*``, or several that share a reason.
     :raises ValueError: if the construct is not one resource, or a text is too short to be a reason.
     """
-    resource = construct if CfnResource.is_cfn_resource(construct) else construct.node.default_child
-    if resource is None or not CfnResource.is_cfn_resource(resource):
+    names = (rules,) if isinstance(rules, str) else rules
+    resource = construct if isinstance(construct, CfnResource) else construct.node.default_child
+    if not isinstance(resource, CfnResource):
         raise ValueError(
-            f"{construct.node.path}: acknowledge {rule} on one resource, not on a scope; "
+            f"{construct.node.path}: acknowledge {names[0]} on one resource, not on a scope; "
             "name the construct that the finding names"
         )
+    node = resource.node
+    path = node.path
     if len(reason.split()) < 5 or len(met_by.split()) < 2:
-        raise ValueError(f"{construct.node.path}: {rule} needs a reason and a place where the control is met")
-    if rule.partition("-")[0] not in _PACK_PREFIXES:
-        rule = f"CloudFormation-Validate::{rule}"
+        raise ValueError(f"{path}: {names[0]} needs a reason and a place where the control is met")
     granular = (finding,) if isinstance(finding, str) else finding
-    rule_ids = [f"{rule}[{item}]" for item in granular] if granular else [rule]
-    root, path = construct.node.root, resource.node.path
-    _recorded.setdefault(root, []).extend(Acknowledgement(path, id, reason, met_by) for id in rule_ids)
-    if not root.node.try_get_context(IGNORE_CONTEXT):
-        resource.node.add_metadata(METADATA_KEY, dict.fromkeys(rule_ids, f"{reason} Met by: {met_by}"))
+    ids = [f"{_qualified(name)}[{item}]" for name in names for item in granular or ()] or [*map(_qualified, names)]
+    root = node.root
+    _recorded.setdefault(root, []).extend(Acknowledgement(path, id, reason, met_by) for id in ids)
+    if root not in _ineffective:
+        _ineffective[root] = bool(node.try_get_context(IGNORE_CONTEXT))
+    if not _ineffective[root]:
+        node.add_metadata(METADATA_KEY, dict.fromkeys(ids, f"{reason} Met by: {met_by}"))
 
 
-_PACK_PREFIXES = frozenset({"AwsSolutions", "Serverless", "NIST.800.53.R5", "HIPAA.Security", "PCI.DSS.321"})
+def _qualified(rule: str) -> str:
+    return rule if rule.partition("-")[0] in _PACK_PREFIXES else f"CloudFormation-Validate::{rule}"
 
 
-def acknowledge_each(
-    construct: IConstruct, rules: tuple[str, ...], *, reason: str, met_by: str, finding: str | None = None
-) -> None:
-    """Accept the same finding as several packs report it, each under its own id."""
-    for rule in rules:
-        acknowledge(construct, rule, reason=reason, met_by=met_by, finding=finding)
+def compliance(rule: str) -> tuple[str, ...]:
+    """The ids of a rule that the NIST, HIPAA and PCI packs share."""
+    return tuple(f"{pack}-{rule}" for pack in ("NIST.800.53.R5", "HIPAA.Security", "PCI.DSS.321"))
 
 
 def acknowledgements(app: IConstruct) -> list[Acknowledgement]:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from aws_cdk import Aws
 from aws_cdk import aws_budgets as budgets
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
+from ..pseudo import ACCOUNT_ID, REGION
 from .key import DataKey
 from .role import WorkloadRole
 
@@ -60,7 +60,7 @@ class AlarmTopic(Construct):
                     principals=[iam.ServicePrincipal(service)],
                     actions=["sns:Publish"],
                     resources=[self.topic_arn],
-                    conditions={"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}},
+                    conditions={"StringEquals": {"aws:SourceAccount": ACCOUNT_ID}},
                 )
                 for service in _PUBLISHERS
             ),
@@ -81,7 +81,7 @@ class AlarmTopic(Construct):
         role.allow(
             ("kms:Decrypt", "kms:GenerateDataKey"),
             [self.key.key_arn],
-            conditions={"StringEquals": {"kms:ViaService": f"sns.{Aws.REGION}.amazonaws.com"}},
+            conditions={"StringEquals": {"kms:ViaService": f"sns.{REGION}.amazonaws.com"}},
         )
 
 
@@ -124,9 +124,7 @@ def alarm(
         alarm_description=description,
         namespace=namespace,
         metric_name=metric,
-        dimensions=[
-            cloudwatch.CfnAlarm.DimensionProperty(name=name, value=value) for name, value in dimensions.items()
-        ],
+        dimensions=[{"name": name, "value": value} for name, value in dimensions.items()],
         statistic=None if percentile else statistic,
         extended_statistic=statistic if percentile else None,
         period=period_seconds,

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from aws_cdk import Aws, RemovalPolicy
+from aws_cdk import RemovalPolicy
 from aws_cdk import aws_cloudtrail as cloudtrail
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
+from ..pseudo import ACCOUNT_ID, PARTITION, REGION
 from .bucket import AccessLogBucket, SecureBucket
 from .key import DataKey
 from .role import WorkloadRole
@@ -70,7 +71,7 @@ class AuditTrail(Construct):
             replica=replica,
             removal_policy=removal_policy,
         )
-        trail_arn = f"arn:{Aws.PARTITION}:cloudtrail:{Aws.REGION}:{Aws.ACCOUNT_ID}:trail/{trail_name}"
+        trail_arn = f"arn:{PARTITION}:cloudtrail:{REGION}:{ACCOUNT_ID}:trail/{trail_name}"
         from_this_trail = {"StringEquals": {"aws:SourceArn": trail_arn}}
         service = iam.ServicePrincipal("cloudtrail.amazonaws.com")
         self.bucket.policy.add_statements(
@@ -85,7 +86,7 @@ class AuditTrail(Construct):
                 sid="TrailWrites",
                 principals=[service],
                 actions=["s3:PutObject"],
-                resources=[f"{self.bucket.bucket_arn}/AWSLogs/{Aws.ACCOUNT_ID}/*"],
+                resources=[f"{self.bucket.bucket_arn}/AWSLogs/{ACCOUNT_ID}/*"],
                 conditions=from_this_trail,
             ),
         )

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from aws_cdk import Aws, RemovalPolicy
+from aws_cdk import RemovalPolicy
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from .acknowledgements import acknowledge, acknowledge_each
+from ..pseudo import ACCOUNT_ID
+from .acknowledgements import acknowledge, compliance
 from .key import DataKey
 from .role import WorkloadRole
 
-_REPLICATION = (
-    "NIST.800.53.R5-S3BucketReplicationEnabled",
-    "HIPAA.Security-S3BucketReplicationEnabled",
-    "PCI.DSS.321-S3BucketReplicationEnabled",
-)
+_REPLICATION = compliance("S3BucketReplicationEnabled")
 
 
 class AccessLogBucket(Construct):
@@ -73,21 +70,17 @@ class AccessLogBucket(Construct):
                 principals=[iam.ServicePrincipal("logging.s3.amazonaws.com")],
                 actions=["s3:PutObject"],
                 resources=[f"{self.bucket_arn}/*"],
-                conditions={"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}},
+                conditions={"StringEquals": {"aws:SourceAccount": ACCOUNT_ID}},
             ),
         )
         s3.CfnBucketPolicy(self, "Policy", bucket=self.bucket_name, policy_document=policy)
-        acknowledge_each(
+        acknowledge(
             self.resource,
-            (
-                "NIST.800.53.R5-S3DefaultEncryptionKMS",
-                "HIPAA.Security-S3DefaultEncryptionKMS",
-                "PCI.DSS.321-S3DefaultEncryptionKMS",
-            ),
+            compliance("S3DefaultEncryptionKMS"),
             reason="S3 cannot deliver server access logs into a bucket whose default encryption is SSE-KMS.",
             met_by="SSE-S3 with 256-bit AES on every object",
         )
-        acknowledge_each(
+        acknowledge(
             self.resource,
             _REPLICATION,
             reason="Access logs are a secondary record that expires; losing it loses no data of the workload.",
@@ -151,7 +144,7 @@ class SecureBucket(Construct):
                 noncurrent_days=noncurrent_days,
                 removal_policy=removal_policy,
             )
-            acknowledge_each(
+            acknowledge(
                 self.replica.resource,
                 _REPLICATION,
                 reason="This bucket is itself the replica; a replica of the replica would have no end.",
@@ -193,7 +186,7 @@ class SecureBucket(Construct):
             self,
             "Replication",
             assumed_by=iam.ServicePrincipal(
-                "s3.amazonaws.com", conditions={"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}}
+                "s3.amazonaws.com", conditions={"StringEquals": {"aws:SourceAccount": ACCOUNT_ID}}
             ),
         )
         return s3.CfnBucket.ReplicationConfigurationProperty(

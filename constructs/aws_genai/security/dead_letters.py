@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from aws_cdk import Aws
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+from ..pseudo import ACCOUNT_ID
 from .acknowledgements import acknowledge
 from .key import DataKey
 
@@ -41,13 +41,12 @@ class DeadLetterQueue(Construct):
             # States that this queue receives dead letters, and from where.
             redrive_allow_policy={"redrivePermission": "allowAll"},
         )
-        for rule in ("AwsSolutions-SQS3", "Serverless-SQSRedrivePolicy"):
-            acknowledge(
-                queue,
-                rule,
-                reason="This queue is where dead letters end; a queue behind it would need one too.",
-                met_by="retention of 14 days, the longest that SQS has",
-            )
+        acknowledge(
+            queue,
+            ("AwsSolutions-SQS3", "Serverless-SQSRedrivePolicy"),
+            reason="This queue is where dead letters end; a queue behind it would need one too.",
+            met_by="retention of 14 days, the longest that SQS has",
+        )
         self.queue_arn: str = queue.attr_arn
         policy = iam.PolicyDocument(minimize=False)
         policy.add_statements(
@@ -64,7 +63,7 @@ class DeadLetterQueue(Construct):
                 principals=[iam.ServicePrincipal("events.amazonaws.com")],
                 actions=["sqs:SendMessage"],
                 resources=[self.queue_arn],
-                conditions={"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}},
+                conditions={"StringEquals": {"aws:SourceAccount": ACCOUNT_ID}},
             ),
         )
         sqs.CfnQueuePolicy(self, "Policy", queues=[queue.ref], policy_document=policy)

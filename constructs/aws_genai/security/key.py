@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from aws_cdk import Aws, RemovalPolicy
+from aws_cdk import RemovalPolicy
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from constructs import Construct
+
+from ..pseudo import ACCOUNT_ID, PARTITION, REGION
 
 #: What an administrator may do with a key: everything but using it.
 ADMINISTER = (
@@ -39,9 +41,10 @@ USE = ("kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey*", 
 
 
 _AUTO_SCALING = (
-    f"arn:{Aws.PARTITION}:iam::{Aws.ACCOUNT_ID}:role/aws-service-role/"
-    "autoscaling.amazonaws.com/AWSServiceRoleForAutoScaling"
+    f"arn:{PARTITION}:iam::{ACCOUNT_ID}:role/aws-service-role/autoscaling.amazonaws.com/AWSServiceRoleForAutoScaling"
 )
+
+_ACCOUNT = {"AWS": f"arn:{PARTITION}:iam::{ACCOUNT_ID}:root"}
 
 
 class DataKey(Construct):
@@ -84,26 +87,20 @@ class DataKey(Construct):
         pending_window_days: int = 30,
     ) -> None:
         super().__init__(scope, id)
-        self.policy = iam.PolicyDocument(minimize=False)
         self._auto_scaling = False
         self._through: set[str] = set()
         self._services: set[str] = set()
-        self.policy.add_statements(
-            iam.PolicyStatement(
-                sid="AdministerButNotUse",
-                principals=[iam.AccountRootPrincipal()],
-                actions=list(ADMINISTER),
-                resources=["*"],
-            )
-        )
+        # Written as JSON: statements of the CDK cost several calls into Node.js each.
+        self._statements: list[dict[str, object]] = []
         self.resource = kms.CfnKey(
             self,
             "Resource",
             description=description,
             enable_key_rotation=True,
-            key_policy=self.policy,
+            key_policy={},
             pending_window_in_days=pending_window_days,
         )
+        self._statement("AdministerButNotUse", _ACCOUNT, ADMINISTER)
         self.resource.apply_removal_policy(removal_policy)
         self.key_arn: str = self.resource.attr_arn
         self.key_id: str = self.resource.ref
@@ -115,15 +112,16 @@ class DataKey(Construct):
     def _statement(
         self,
         sid: str,
-        principal: iam.IPrincipal,
+        principal: Mapping[str, str],
         actions: Sequence[str],
         conditions: Mapping[str, Mapping[str, object]] | None = None,
     ) -> None:
-        self.policy.add_statements(
-            iam.PolicyStatement(
-                sid=sid, principals=[principal], actions=list(actions), resources=["*"], conditions=conditions
-            )
-        )
+        statement: dict[str, object] = {"Sid": sid, "Effect": "Allow", "Principal": principal}
+        statement |= {"Action": list(actions), "Resource": "*"}
+        if conditions:
+            statement["Condition"] = conditions
+        self._statements.append(statement)
+        self.resource.key_policy = {"Version": "2012-10-17", "Statement": self._statements}
 
     def grant_decrypt(self, role: iam.IRole) -> None:
         """Let ``role`` decrypt: named in the key policy, and allowed by its own policy."""
@@ -135,7 +133,7 @@ class DataKey(Construct):
 
     def allow_role(self, sid: str, role_arn: str, actions: Sequence[str]) -> None:
         """Let a role of the same stack, named by its ARN, use the key."""
-        self._statement(sid, iam.ArnPrincipal(role_arn), actions)
+        self._statement(sid, {"AWS": role_arn}, actions)
 
     def allow_role_arn(
         self,
@@ -150,10 +148,10 @@ class DataKey(Construct):
         """
         self._statement(
             sid,
-            iam.AnyPrincipal(),
+            {"AWS": "*"},
             actions,
             {
-                "StringEquals": {"kms:CallerAccount": Aws.ACCOUNT_ID},
+                "StringEquals": {"kms:CallerAccount": ACCOUNT_ID},
                 "ArnEquals": {"aws:PrincipalArn": role_arn},
                 **(conditions or {}),
             },
@@ -180,7 +178,7 @@ class DataKey(Construct):
         self.allow_role_arn("AutoScalingNotifications", _AUTO_SCALING, ("kms:Decrypt", "kms:GenerateDataKey*"))
 
     def _grant(self, role: iam.IRole, verb: str, actions: Sequence[str]) -> None:
-        self._statement(f"{verb}{role.node.id}", role, actions)
+        self._statement(f"{verb}{role.node.id}", {"AWS": role.role_arn}, actions)
         role.add_to_principal_policy(iam.PolicyStatement(actions=list(actions), resources=[self.key_arn]))
 
     def allow_logs(self) -> None:
@@ -190,13 +188,11 @@ class DataKey(Construct):
         """
         self._statement(
             "CloudWatchLogs",
-            iam.ServicePrincipal(f"logs.{Aws.REGION}.amazonaws.com"),
+            {"Service": f"logs.{REGION}.amazonaws.com"},
             USE,
             {
                 "ArnLike": {
-                    "kms:EncryptionContext:aws:logs:arn": (
-                        f"arn:{Aws.PARTITION}:logs:{Aws.REGION}:{Aws.ACCOUNT_ID}:log-group:*"
-                    )
+                    "kms:EncryptionContext:aws:logs:arn": (f"arn:{PARTITION}:logs:{REGION}:{ACCOUNT_ID}:log-group:*")
                 }
             },
         )
@@ -206,13 +202,13 @@ class DataKey(Construct):
 
         https://docs.aws.amazon.com/awscloudtrail/latest/userguide/create-kms-key-policy-for-cloudtrail.html
         """
-        trails = f"arn:{Aws.PARTITION}:cloudtrail:{Aws.REGION}:{Aws.ACCOUNT_ID}:trail/*"
+        trails = f"arn:{PARTITION}:cloudtrail:{REGION}:{ACCOUNT_ID}:trail/*"
         self._statement(
             "CloudTrail",
-            iam.ServicePrincipal("cloudtrail.amazonaws.com"),
+            {"Service": "cloudtrail.amazonaws.com"},
             ("kms:DescribeKey", "kms:GenerateDataKey*"),
             {
-                "StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID},
+                "StringEquals": {"aws:SourceAccount": ACCOUNT_ID},
                 "ArnLike": {"aws:SourceArn": trails},
             },
         )
@@ -241,9 +237,9 @@ class DataKey(Construct):
         self._through.add(service)
         self._statement(
             f"Through{service.title()}",
-            iam.AccountRootPrincipal(),
+            _ACCOUNT,
             actions,
-            {"StringEquals": {"kms:ViaService": f"{service}.{Aws.REGION}.amazonaws.com"}},
+            {"StringEquals": {"kms:ViaService": f"{service}.{REGION}.amazonaws.com"}},
         )
 
     def allow_service(self, service: str, *, actions: Sequence[str] = ("kms:Decrypt", "kms:GenerateDataKey*")) -> None:
@@ -258,7 +254,7 @@ class DataKey(Construct):
         self._services.add(service)
         self._statement(
             "Service" + service.split(".")[0].title().replace("-", ""),
-            iam.ServicePrincipal(service),
+            {"Service": service},
             actions,
-            {"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}},
+            {"StringEquals": {"aws:SourceAccount": ACCOUNT_ID}},
         )

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from aws_cdk import Aws, RemovalPolicy, Tags
+from aws_cdk import RemovalPolicy, Tags
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
+from ..pseudo import ACCOUNT_ID, PARTITION, REGION
 from ..subnets import split
-from .acknowledgements import acknowledge, acknowledge_each
+from .acknowledgements import acknowledge, compliance
 from .key import DataKey
 from .role import WorkloadRole
 
@@ -103,13 +104,9 @@ class PrivateNetwork(Construct):
         self.zones = list(zones)
         self._table_ids = table_ids
         self._cidr = cidr
-        acknowledge_each(
+        acknowledge(
             vpc,
-            (
-                "NIST.800.53.R5-VPCDefaultSecurityGroupClosed",
-                "HIPAA.Security-VPCDefaultSecurityGroupClosed",
-                "PCI.DSS.321-VPCDefaultSecurityGroupClosed",
-            ),
+            compliance("VPCDefaultSecurityGroupClosed"),
             reason="The rule reports every VPC because templates cannot show the default group; nothing here uses it.",
             met_by="a network without any gateway, in which every interface names a group of its own",
         )
@@ -162,7 +159,7 @@ class PrivateNetwork(Construct):
             "FlowLogsRole",
             assumed_by=iam.ServicePrincipal(
                 "vpc-flow-logs.amazonaws.com",
-                conditions={"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}},
+                conditions={"StringEquals": {"aws:SourceAccount": ACCOUNT_ID}},
             ),
         )
         role.allow(
@@ -191,8 +188,8 @@ class PrivateNetwork(Construct):
                 resources=["*"],
                 conditions={
                     "StringEquals": {
-                        "aws:PrincipalAccount": Aws.ACCOUNT_ID,
-                        "aws:ResourceAccount": Aws.ACCOUNT_ID,
+                        "aws:PrincipalAccount": ACCOUNT_ID,
+                        "aws:ResourceAccount": ACCOUNT_ID,
                     }
                 },
             ),
@@ -207,7 +204,7 @@ class PrivateNetwork(Construct):
             self,
             "S3",
             vpc_id=self.vpc_id,
-            service_name=f"com.amazonaws.{Aws.REGION}.s3",
+            service_name=f"com.amazonaws.{REGION}.s3",
             vpc_endpoint_type="Gateway",
             route_table_ids=self._table_ids,
             policy_document=policy,
@@ -246,7 +243,7 @@ class PrivateNetwork(Construct):
                 principals=[iam.AnyPrincipal()],
                 actions=["*"],
                 resources=["*"],
-                conditions={"StringEquals": {"aws:PrincipalAccount": Aws.ACCOUNT_ID}},
+                conditions={"StringEquals": {"aws:PrincipalAccount": ACCOUNT_ID}},
             )
         )
         for service in sorted(set(services)):
@@ -254,7 +251,7 @@ class PrivateNetwork(Construct):
                 self,
                 "".join(part.title() for part in service.replace(".", "-").split("-")),
                 vpc_id=self.vpc_id,
-                service_name=f"com.amazonaws.{Aws.REGION}.{service}",
+                service_name=f"com.amazonaws.{REGION}.{service}",
                 vpc_endpoint_type="Interface",
                 private_dns_enabled=True,
                 subnet_ids=self.subnet_ids,
@@ -265,6 +262,6 @@ class PrivateNetwork(Construct):
 
 def _aws_owned_arns() -> Iterable[str]:
     for bucket in AWS_OWNED_BUCKETS:
-        arn = f"arn:{Aws.PARTITION}:s3:::" + bucket.format(region=Aws.REGION)
+        arn = f"arn:{PARTITION}:s3:::" + bucket.format(region=REGION)
         yield arn
         yield f"{arn}/*"

@@ -1,0 +1,13 @@
+"""``python -m aws_genai.functions`` fetches the libraries of the functions ahead of the first synthesis."""
+
+from __future__ import annotations
+
+import sys
+
+from .dependencies import DependenciesError, bundle
+
+try:
+    bundle()
+except DependenciesError as error:
+    print(error, file=sys.stderr)
+    sys.exit(2)

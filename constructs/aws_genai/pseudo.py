@@ -1,0 +1,11 @@
+"""CloudFormation's pseudo parameters, asked of the CDK once instead of at every use.
+
+https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/pseudo-parameter-reference.html
+"""
+
+from aws_cdk import Aws
+
+ACCOUNT_ID: str = Aws.ACCOUNT_ID
+PARTITION: str = Aws.PARTITION
+REGION: str = Aws.REGION
+URL_SUFFIX: str = Aws.URL_SUFFIX

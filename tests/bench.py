@@ -1,0 +1,204 @@
+"""How long a synthesis takes, and where the time goes: `make bench`.
+
+Each figure is the median of five runs after a warm-up, the runs of what is compared in turn, so that a machine
+that slows down slows both. CPU time is that of the process and its Node.js child.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+RUNS = 5
+ENDPOINTS = 20
+
+EMPTY = """
+import json, sys
+import aws_cdk as cdk
+context = json.load(open(sys.argv[1]))["context"]
+app = cdk.App(context=context, outdir=sys.argv[2])
+# The least that CloudFormation accepts: a stack needs one resource.
+cdk.CfnWaitConditionHandle(cdk.Stack(app, "Empty"), "Nothing")
+app.synth()
+"""
+
+#: One jsii process: an app with no endpoint and one with twenty, both through the gate.
+ENDPOINT = """
+import json, sys, tempfile, time
+import aws_cdk as cdk
+from aws_genai.models import JumpStartEndpoint
+from aws_genai.security import AlarmTopic, CompliancePack, CostTags, DataKey, PrivateNetwork, attach_gate
+context = json.load(open(sys.argv[1]))["context"]
+
+def app(count):
+    started = time.perf_counter()
+    app = cdk.App(context=context, outdir=tempfile.mkdtemp())
+    attach_gate(app, packs=list(CompliancePack))
+    CostTags(project="p", environment="e", layer="l", owner="o", cost_center="c").apply(app)
+    stack = cdk.Stack(app, "Models", env=cdk.Environment(region="us-east-1"))
+    key = DataKey(stack, "Key", description="Models")
+    key.allow_logs()
+    network = PrivateNetwork(stack, "Network", zones=["us-east-1a", "us-east-1b"], key=key)
+    topic = AlarmTopic(stack, "Alarms", key=key)
+    for index in range(count):
+        JumpStartEndpoint(
+            stack, f"E{index}", model_id="huggingface-sentencesimilarity-bge-m3", endpoint_name=f"e{index}",
+            key=key, network=network, topic=topic,
+        )
+    app.synth()
+    return time.perf_counter() - started
+
+app(1)
+pairs = [(app(0), app(int(sys.argv[2]))) for _ in range(5)]
+print(json.dumps(pairs))
+"""
+
+#: The same as app.py, with the clock between its parts.
+PARTS = """
+import json, sys, tempfile, time
+clock = [time.perf_counter()]
+def lap():
+    clock.append(time.perf_counter()); return clock[-1] - clock[-2]
+parts = {}
+from settings import load
+settings = load(sys.argv[1])
+parts["settings"] = lap()
+import aws_cdk as cdk
+parts["import aws_cdk and start Node.js"] = lap()
+import cdk_nag
+from aws_genai.security import CompliancePack, attach_gate
+from aws_genai.security import gate
+from stacks import assemble
+parts["import cdk_nag and our own"] = lap()
+context = json.load(open(sys.argv[2]))["context"]
+app = cdk.App(context=context, outdir=tempfile.mkdtemp())
+attach_gate(app, packs=[CompliancePack(p) for p in settings.security.packs])
+parts["start the rule engines"] = lap()
+assemble(app, settings)
+parts["construct"] = lap()
+app.synth()
+parts["validate and write, all plug-ins"] = lap()
+def synth(maker):
+    app = cdk.App(context={**context, "@aws-cdk/core:validateAgainstDefaultRules": True},
+                  outdir=tempfile.mkdtemp(), builtin_cloud_formation_validation=False)
+    assemble(app, settings)
+    if maker:
+        cdk.Validations.of(app).add_plugins(maker(app))
+    started = time.perf_counter()
+    try:
+        app.synth()
+    except RuntimeError:
+        pass
+    return time.perf_counter() - started
+"""
+
+
+def cpu(command: list[str], environment: dict[str, str]) -> tuple[float, float]:
+    """CPU seconds and peak memory in MB of a command and its children."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    peak = 0.0
+    while process.poll() is None:
+        peak = max(peak, _resident(process.pid))
+        time.sleep(0.02)
+    if process.returncode:
+        sys.exit(process.stderr.read().decode() if process.stderr else "failed")
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, peak
+
+
+def _resident(pid: int) -> float:
+    """Resident memory in MB of a process and all its descendants."""
+    total, pids = 0, [pid]
+    while pids:
+        current = pids.pop()
+        try:
+            for line in Path(f"/proc/{current}/status").read_text().splitlines():
+                if line.startswith("VmRSS:"):
+                    total += int(line.split()[1])
+            for task in Path(f"/proc/{current}/task").iterdir():
+                pids += map(int, (task / "children").read_text().split())
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+    return total / 1024
+
+
+def main() -> None:
+    """Run every measurement and print a table."""
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    cdk_json = str(ROOT / "cdk.json")
+    with tempfile.TemporaryDirectory() as scratch:
+
+        def app(name: str) -> Callable[[], tuple[float, float]]:
+            context = json.dumps({"environment": name})
+            extra = {"CDK_CONTEXT_JSON": context, "CDK_OUTDIR": f"{scratch}/{name}"}
+            return lambda: cpu([sys.executable, "app.py"], {**environment, **extra})
+
+        def empty() -> tuple[float, float]:
+            return cpu([sys.executable, "-c", EMPTY, cdk_json, f"{scratch}/empty"], environment)
+
+        runs: dict[str, Callable[[], tuple[float, float]]] = {
+            "empty": empty,
+            "dev": app("dev"),
+            "prod": app("prod"),
+            "reference": app("reference"),
+        }
+        figures: dict[str, list[tuple[float, float]]] = {name: [] for name in runs}
+        for round_ in range(RUNS + 1):
+            for name, run in runs.items():
+                figure = run()
+                if round_:
+                    figures[name].append(figure)
+        counts = {
+            name: sum(
+                len(json.loads(path.read_text())["Resources"]) for path in Path(scratch, name).glob("*.template.json")
+            )
+            for name in runs
+        }
+        print(f"{'python app.py':<12}{'resources':>10}{'CPU s':>8}{'x empty':>9}{'peak MB':>9}   goal")
+        goals = {"dev": "at most 2.0x", "reference": "at most 3.0x, under 1,000 MB"}
+        for name, values in figures.items():
+            ratio = statistics.median(a[0] / b[0] for a, b in zip(values, figures["empty"], strict=True))
+            seconds, peak = statistics.median(v[0] for v in values), statistics.median(v[1] for v in values)
+            print(f"{name:<12}{counts[name]:>10}{seconds:>8.2f}{ratio:>9.2f}{peak:>9.0f}   {goals.get(name, '')}")
+    done = subprocess.run(
+        [sys.executable, "-c", ENDPOINT, cdk_json, str(ENDPOINTS)],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    per = statistics.median((many - none) / ENDPOINTS for none, many in json.loads(done.stdout.splitlines()[-1]))
+    print(f"\neach further JumpStartEndpoint, over {ENDPOINTS}: {per * 1000:.1f} ms   goal: at most 30 ms")
+    subprocess.run([sys.executable, "-c", PARTS + REPORT, "reference", cdk_json], cwd=ROOT, env=environment, check=True)
+
+
+REPORT = """
+from aws_genai.security.gate import _cloudformation_validate
+print("\\nreference, where the time goes (seconds; the parts of validation once warm):")
+for name, seconds in parts.items():
+    print(f"  {name:<34}{seconds:6.2f}")
+synth(None)
+bare = synth(None)
+print(f"  {'  of which writing':<34}{bare:6.2f}")
+makers = {"AwsSolutions": cdk_nag.AwsSolutionsChecks, "Serverless": cdk_nag.ServerlessChecks,
+          "NIST 800-53 R5": cdk_nag.NIST80053R5Checks, "HIPAA": cdk_nag.HIPAASecurityChecks,
+          "PCI DSS": cdk_nag.PCIDSS321Checks}
+for name, maker in makers.items():
+    make = lambda app, maker=maker: maker(app, verbose=True)
+    print(f"  {'  ' + name:<34}{max(0, min(synth(make) for _ in range(2)) - bare):6.2f}")
+print(f"  {'  CloudFormation Validate, Guard':<34}{min(synth(lambda app: _cloudformation_validate()) for _ in range(2)) - bare:6.2f}")
+"""
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,84 @@
+"""The table after a synthesis tells the truth about resources, findings and costs."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from aws_genai.data import load
+from operations.costs import idle
+from operations.summary import acknowledged, by_use, engines, render, stacks
+from tests.conftest import ROOT, Synthesized
+
+
+def test_dev_is_cheap(environment: Callable[[str], Synthesized]) -> None:
+    total = sum(cost.usd_per_month for item in environment("dev").templates.values() for cost in idle(item))
+    assert 0 < total < 10
+
+
+def test_costs_are_those_of_the_resources() -> None:
+    template = {
+        "Resources": {
+            "Key": {"Type": "AWS::KMS::Key", "Properties": {}},
+            "Endpoint": {
+                "Type": "AWS::EC2::VPCEndpoint",
+                "Properties": {"VpcEndpointType": "Interface", "SubnetIds": ["a", "b"]},
+            },
+            "Gateway": {"Type": "AWS::EC2::VPCEndpoint", "Properties": {"VpcEndpointType": "Gateway"}},
+            "Firewall": {"Type": "AWS::WAFv2::WebACL", "Properties": {"Rules": [{}, {}, {}]}},
+            "Config": {
+                "Type": "AWS::SageMaker::EndpointConfig",
+                "Properties": {"ProductionVariants": [{"InstanceType": "ml.g6.xlarge", "InitialInstanceCount": 2}]},
+            },
+        }
+    }
+    costs = {cost.what: cost for cost in idle(template)}
+    assert costs["KMS key"].usd_per_month == 1
+    assert costs["interface endpoint, per zone"].usd_per_month == pytest.approx(2 * 730 * 0.01)
+    assert costs["web ACL rule"].usd_per_month == 3
+    hosting = costs["ml.g6.xlarge, at EC2's price"]
+    assert hosting.usd_per_month == pytest.approx(2 * 730 * 0.8048)
+    assert hosting.estimated
+
+
+def test_every_price_has_a_source() -> None:
+    assert all(item["source"].startswith("https://aws.amazon.com/") for item in load("prices")["prices"].values())
+
+
+def test_table_names_stacks_models_and_engines(reference: Synthesized) -> None:
+    console = Console(width=200, record=True, file=open("/dev/null", "w"))  # noqa: SIM115, PTH123
+    render(reference.settings, reference.folder, console)
+    text = console.export_text()
+    for word in [
+        *stacks(reference.folder),
+        *engines(reference.settings),
+        "trn1.32xlarge",
+        "21.5",
+        "us.amazon.nova-lite-v1:0",
+    ]:
+        assert word in text
+    assert len(engines(reference.settings)) == 6
+    assert f"{acknowledged(reference.folder)} accepted" in text
+
+
+def test_accepted_findings_are_counted(reference: Synthesized) -> None:
+    assert acknowledged(reference.folder) == len(reference.acknowledgements)
+
+
+def test_use_is_priced_by_instance_and_token(reference: Synthesized) -> None:
+    rows = {name: (price, unit) for name, price, unit in by_use(reference.settings)}
+    assert rows["fleet training, trn1.32xlarge"] == ("21.5", "an instance and hour")
+    assert rows["us.amazon.nova-lite-v1:0"] == ("0.06 / 0.24", "a million tokens in / out")
+
+
+def test_nothing_synthesized_is_one_message(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "operations.summary", "dev", "--assembly", str(tmp_path)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 2
+    assert "run make synth first" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,133 @@
+"""What fleets are made of, and which types they refuse."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from aws_genai.compute import Accelerator, AcceleratorCatalogue, Platform
+from aws_genai.data.accelerators import image_parameter
+from aws_genai.errors import InvalidValueError
+from tests.conftest import Synthesized
+
+CATALOGUE = AcceleratorCatalogue.default()
+
+
+def launch_templates(reference: Synthesized) -> list[dict[str, Any]]:
+    return [
+        item["Properties"]["LaunchTemplateData"]
+        for item in reference.template("compute")["Resources"].values()
+        if item["Type"] == "AWS::EC2::LaunchTemplate"
+    ]
+
+
+def test_fleets_are_empty_until_asked_for(reference: Synthesized) -> None:
+    groups = [
+        item["Properties"]
+        for item in reference.template("compute")["Resources"].values()
+        if item["Type"] == "AWS::AutoScaling::AutoScalingGroup"
+    ]
+    assert [(group["MinSize"], group["DesiredCapacity"], group["MaxSize"]) for group in groups] == [
+        ("0", "0", "4"),
+        ("0", "0", "8"),
+    ]
+    assert all(len(group["VPCZoneIdentifier"]) == 3 for group in groups)
+
+
+def test_instances_have_no_way_in(reference: Synthesized) -> None:
+    templates = launch_templates(reference)
+    assert len(templates) == 2
+    for data in templates:
+        assert "KeyName" not in data
+        assert data["NetworkInterfaces"][0]["AssociatePublicIpAddress"] is False
+        assert data["MetadataOptions"]["HttpTokens"] == "required"
+        assert data["MetadataOptions"]["HttpPutResponseHopLimit"] == 1
+        assert all(mapping["Ebs"]["Encrypted"] for mapping in data["BlockDeviceMappings"])
+    resources = reference.template("compute")["Resources"].values()
+    groups = [item["Properties"] for item in resources if item["Type"] == "AWS::EC2::SecurityGroup"]
+    assert len(groups) == 2
+    assert all("SecurityGroupIngress" not in group for group in groups)
+    assert not [item for item in resources if item["Type"] == "AWS::EC2::SecurityGroupIngress"]
+
+
+def test_shells_are_masked_at_boot(reference: Synthesized) -> None:
+    for data in launch_templates(reference):
+        script = (
+            data["UserData"]["Fn::Base64"]
+            if isinstance(data["UserData"], dict)
+            else base64.b64decode(data["UserData"]).decode()
+        )
+        for unit in ("amazon-ssm-agent", "ssh.service", "ec2-instance-connect", "serial-getty"):
+            assert unit in script
+
+
+def test_network_has_no_endpoint_for_sessions(reference: Synthesized) -> None:
+    services = [
+        str(item["Properties"]["ServiceName"])
+        for item in reference.template("foundation")["Resources"].values()
+        if item["Type"] == "AWS::EC2::VPCEndpoint"
+    ]
+    assert services
+    assert not [service for service in services if "ssm" in service or "ec2messages" in service]
+
+
+def test_image_is_read_at_deploy_time(reference: Synthesized) -> None:
+    parameters = [
+        item["Default"]
+        for item in reference.template("compute")["Parameters"].values()
+        if item["Type"] == "AWS::SSM::Parameter::Value<AWS::EC2::Image::Id>"
+    ]
+    assert sorted(parameters) == [
+        "/aws/service/deeplearning/ami/x86_64/base-oss-nvidia-driver-gpu-ubuntu-24.04/latest/ami-id",
+        "/aws/service/neuron/dlami/multi-framework/ubuntu-24.04/latest/image_id",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("instance_type", "platform", "count", "gib"),
+    [
+        ("inf2.48xlarge", Platform.NEURON, 12, 32),
+        ("trn1.32xlarge", Platform.NEURON, 16, 32),
+        ("trn2.48xlarge", Platform.NEURON, 16, 96),
+        ("p5.48xlarge", Platform.CUDA, 8, 80),
+        ("p4d.24xlarge", Platform.CUDA, 8, 40),
+        ("g6e.xlarge", Platform.CUDA, 1, 44),
+    ],
+)
+def test_catalogue_knows_the_hardware(instance_type: str, platform: Platform, count: int, gib: int) -> None:
+    facts = CATALOGUE.get(instance_type)
+    assert (facts.platform, facts.count) == (platform, count)
+    assert facts.memory_mib / 1024 == pytest.approx(gib, rel=0.05)
+
+
+def test_catalogue_agrees_with_ec2_on_every_type() -> None:
+    with mock_aws():
+        client = boto3.client("ec2", "us-east-1", aws_access_key_id="x", aws_secret_access_key="x")  # noqa: S106
+        pages = client.get_paginator("describe_instance_types").paginate()
+        hardware = {item["InstanceType"]: item for page in pages for item in page["InstanceTypes"]}
+    for name in CATALOGUE.names():
+        facts: Accelerator = CATALOGUE.get(name)
+        assert hardware[name]["Hypervisor"] == "nitro"
+        assert hardware[name]["VCpuInfo"]["DefaultVCpus"] == facts.vcpus
+        assert bool(hardware[name]["InstanceStorageSupported"]) == facts.has_local_storage
+
+
+@pytest.mark.parametrize("instance_type", ["p3.2xlarge", "g3.4xlarge", "m7i.large", "g6.nothing", ""])
+def test_catalogue_refuses(instance_type: str) -> None:
+    with pytest.raises(InvalidValueError):
+        CATALOGUE.get(instance_type)
+
+
+def test_every_type_but_inf1_has_an_image() -> None:
+    without = []
+    for name in CATALOGUE.names():
+        try:
+            assert image_parameter(CATALOGUE.get(name)).startswith("/aws/service/")
+        except InvalidValueError:
+            without.append(name)
+    assert {name.partition(".")[0] for name in without} == {"inf1"}
+    assert "arm64" in image_parameter(CATALOGUE.get("g5g.xlarge"))

@@ -1,0 +1,251 @@
+"""What the constructs of the models make, and what they refuse."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import aws_cdk as cdk
+import pytest
+from aws_cdk import aws_iam as iam
+from aws_cdk.assertions import Match, Template
+
+from aws_genai.data.accelerators import AcceleratorCatalogue
+from aws_genai.data.bedrock import check_chat, check_model
+from aws_genai.errors import InvalidValueError
+from aws_genai.models import (
+    BedrockCatalogue,
+    DeniedTopic,
+    Guardrail,
+    GuardrailPolicy,
+    JumpStartCatalogue,
+    JumpStartEndpoint,
+    ModelAccess,
+)
+from aws_genai.security import AlarmTopic, DataKey, PrivateNetwork, WorkloadRole
+from aws_genai.testing import assert_allows, assert_denies
+from tests.support import new_app, new_stack, template_of
+
+
+def endpoint(stack: cdk.Stack, **properties: Any) -> JumpStartEndpoint:
+    key = DataKey(stack, "Key", description="Models")
+    key.allow_logs()
+    arguments: dict[str, Any] = {
+        "model_id": "huggingface-sentencesimilarity-bge-m3",
+        "endpoint_name": "one",
+        "key": key,
+        "network": PrivateNetwork(stack, "Network", zones=["us-east-1a", "us-east-1b"], key=key),
+        "topic": AlarmTopic(stack, "Alarms", key=key),
+    }
+    return JumpStartEndpoint(stack, "Endpoint", **{**arguments, **properties})
+
+
+@pytest.mark.parametrize("model_id", JumpStartCatalogue.names())
+def test_every_model_of_the_catalogue_deploys_on_its_default(model_id: str) -> None:
+    model = JumpStartCatalogue.get(model_id)
+    template = template_of(lambda stack: endpoint(stack, model_id=model_id, accept_eula=True))
+    template.has_resource_properties(
+        "AWS::SageMaker::Model",
+        {
+            "EnableNetworkIsolation": True,
+            "VpcConfig": Match.any_value(),
+            "PrimaryContainer": Match.object_like(
+                {
+                    "Image": model.image(model.default_instance_type, "us-east-1"),
+                    "ModelDataSource": {
+                        "S3DataSource": Match.object_like(
+                            {"S3Uri": f"s3://{model.bucket('us-east-1')}/{model.artifact}"}
+                        )
+                    },
+                }
+            ),
+        },
+    )
+
+
+@pytest.mark.parametrize("model_id", JumpStartCatalogue.names())
+def test_every_model_is_whole(model_id: str) -> None:
+    model = JumpStartCatalogue.get(model_id)
+    assert model.default_instance_type in model.supported_instance_types
+    assert model.gated == bool(model.eula)
+    for instance_type in model.supported_instance_types:
+        assert instance_type.removeprefix("ml.") in AcceleratorCatalogue.default()
+        assert model.image(instance_type, "us-east-1").count(":") == 1
+        assert all(isinstance(value, str) for value in model.container_environment(instance_type).values())
+
+
+def test_endpoint_scales_watches_and_rolls_back() -> None:
+    template = template_of(lambda stack: endpoint(stack, min_instances=2, max_instances=5, idle_hours=3))
+    template.has_resource_properties(
+        "AWS::ApplicationAutoScaling::ScalableTarget", {"MinCapacity": 2, "MaxCapacity": 5}
+    )
+    template.has_resource_properties(
+        "AWS::ApplicationAutoScaling::ScalingPolicy",
+        {
+            "TargetTrackingScalingPolicyConfiguration": Match.object_like(
+                {"PredefinedMetricSpecification": {"PredefinedMetricType": "SageMakerVariantInvocationsPerInstance"}}
+            )
+        },
+    )
+    template.has_resource_properties(
+        "AWS::CloudWatch::Alarm",
+        {"MetricName": "Invocations", "TreatMissingData": "breaching", "EvaluationPeriods": 3, "Period": 3600},
+    )
+    for metric in ("Invocation5XXErrors", "ModelLatency"):
+        template.has_resource_properties("AWS::CloudWatch::Alarm", {"MetricName": metric})
+    config = next(iter(template.find_resources("AWS::SageMaker::Endpoint").values()))["Properties"]["DeploymentConfig"]
+    assert len(config["AutoRollbackConfiguration"]["Alarms"]) == 2
+
+
+@pytest.mark.parametrize(("instance_type", "with_key"), [("ml.inf2.xlarge", True), ("ml.inf2.8xlarge", True)])
+def test_volumes_without_local_disks_take_the_key(instance_type: str, with_key: bool) -> None:
+    model = "huggingface-txt2imgneuron-stabilityai-stable-diffusion-v2-1"
+    template = template_of(lambda stack: endpoint(stack, model_id=model, instance_type=instance_type))
+    config = next(iter(template.find_resources("AWS::SageMaker::EndpointConfig").values()))["Properties"]
+    assert ("KmsKeyId" in config) is with_key
+
+
+def test_volumes_of_types_with_local_disks_take_none() -> None:
+    template = template_of(endpoint)
+    config = next(iter(template.find_resources("AWS::SageMaker::EndpointConfig").values()))["Properties"]
+    assert "KmsKeyId" not in config
+
+
+@pytest.mark.parametrize(
+    ("properties", "field", "words"),
+    [
+        ({"model_id": "no-such-model"}, "model_id", "not a model"),
+        ({"instance_type": "ml.p5.48xlarge"}, "instance_type", "Did you mean"),
+        ({"model_id": "meta-textgeneration-llama-3-1-8b-instruct"}, "accept_eula", "licence"),
+        ({"min_instances": 0}, "max_instances", "0 to 2 instances"),
+        ({"min_instances": 3}, "max_instances", "3 or more"),
+    ],
+)
+def test_endpoint_refuses(properties: dict[str, Any], field: str, words: str) -> None:
+    with pytest.raises(InvalidValueError, match=words) as caught:
+        endpoint(new_stack(), **properties)
+    assert caught.value.field == field
+
+
+def test_endpoint_asks_for_a_region() -> None:
+    with pytest.raises(InvalidValueError, match="must have one"):
+        endpoint(cdk.Stack(new_app(), "Nowhere"))
+
+
+def test_grant_invoke_is_for_this_endpoint() -> None:
+    def build(stack: cdk.Stack) -> None:
+        role = WorkloadRole(stack, "Caller", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
+        endpoint(stack).grant_invoke(role)
+
+    template = template_of(build)
+    role = next(name for name in template.find_resources("AWS::IAM::Role") if name.startswith("Caller"))
+    arn = "arn:aws:sagemaker:us-east-1:111122223333:endpoint/{}"
+    assert_allows(template, role, "sagemaker:InvokeEndpoint", arn.format("one"))
+    assert_denies(template, role, "sagemaker:InvokeEndpoint", arn.format("two"))
+    assert_denies(template, role, "sagemaker:DeleteEndpoint", arn.format("one"))
+
+
+def version_of(policy: GuardrailPolicy) -> str:
+    def build(stack: cdk.Stack) -> None:
+        Guardrail(stack, "Guardrail", name="g", key=DataKey(stack, "Key", description="g"), policy=policy)
+
+    return next(iter(template_of(build).find_resources("AWS::Bedrock::GuardrailVersion")))
+
+
+def test_version_changes_when_and_only_when_the_policy_does() -> None:
+    policy = GuardrailPolicy()
+    assert version_of(policy) == version_of(GuardrailPolicy())
+    changed = [
+        replace(policy, filter_strength="LOW"),
+        replace(policy, prompt_attack_strength="LOW"),
+        replace(policy, denied_topics=[DeniedTopic("a", "b")]),
+        replace(policy, denied_words=["w"]),
+        replace(policy, profanity=False),
+        replace(policy, pii={"NAME": "BLOCK"}),
+        replace(policy, grounding_threshold=0.5),
+        replace(policy, relevance_threshold=0.5),
+    ]
+    assert len({version_of(item) for item in [policy, *changed]}) == len(changed) + 1
+
+
+def test_default_guardrail_is_strict() -> None:
+    def build(stack: cdk.Stack) -> None:
+        Guardrail(stack, "Guardrail", name="g", key=DataKey(stack, "Key", description="g"))
+
+    template = template_of(build)
+    template.has_resource_properties(
+        "AWS::Bedrock::Guardrail",
+        {
+            "KmsKeyArn": Match.any_value(),
+            "ContentPolicyConfig": {
+                "FiltersConfig": Match.array_with(
+                    [{"Type": "PROMPT_ATTACK", "InputStrength": "HIGH", "OutputStrength": "NONE"}]
+                )
+            },
+            "WordPolicyConfig": {"ManagedWordListsConfig": [{"Type": "PROFANITY"}]},
+            "SensitiveInformationPolicyConfig": Match.any_value(),
+            "ContextualGroundingPolicyConfig": Match.any_value(),
+        },
+    )
+
+
+def access(stack: cdk.Stack, models: list[str], regions: list[str]) -> ModelAccess:
+    guardrail = Guardrail(stack, "Guardrail", name="g", key=DataKey(stack, "Key", description="g"))
+    return ModelAccess(stack, "Access", models=models, guardrail=guardrail, regions=regions)
+
+
+def test_resources_of_a_profile_are_the_profile_and_its_model_in_each_region() -> None:
+    arns = access(new_stack(), ["us.amazon.nova-lite-v1:0"], ["us-east-1", "us-west-2"]).resources()
+    assert [arn.split(":", 3)[3].rpartition("]:")[2] or arn for arn in arns][1:] == [
+        "us-east-1::foundation-model/amazon.nova-lite-v1:0",
+        "us-west-2::foundation-model/amazon.nova-lite-v1:0",
+    ]
+    assert "inference-profile/us.amazon.nova-lite-v1:0" in arns[0]
+
+
+def test_a_part_of_the_models_can_be_granted() -> None:
+    granted = access(new_stack(), ["amazon.nova-lite-v1:0", "amazon.nova-micro-v1:0"], ["us-east-1"])
+    assert len(granted.resources(["amazon.nova-micro-v1:0"])) == 1
+    with pytest.raises(InvalidValueError, match="not among the models"):
+        granted.resources(["amazon.nova-pro-v1:0"])
+
+
+def test_model_that_needs_a_profile_is_refused_by_its_own_id() -> None:
+    name = next(
+        model
+        for model in BedrockCatalogue.names()
+        if BedrockCatalogue.get(model).inference_profiles
+        and not BedrockCatalogue.get(model).in_region
+        and BedrockCatalogue.get(model).model_id == model
+    )
+    with pytest.raises(InvalidValueError, match="through an inference profile only"):
+        check_model(name)
+
+
+@pytest.mark.parametrize(
+    "provider", ["amazon.nova", "amazon.titan", "anthropic", "cohere", "meta", "mistral", "stability", "openai.gpt-oss"]
+)
+def test_every_provider_of_the_settings_is_known(provider: str) -> None:
+    assert [name for name in BedrockCatalogue.names() if name.startswith(provider)]
+
+
+@pytest.mark.parametrize(
+    ("models", "tokens", "words"),
+    [
+        ([], 1, "at least one"),
+        (["cohere.rerank-v3-5:0"], 1, "for rerank"),
+        (["amazon.nova-lite-v1:0"], 10_001, "at most 10000"),
+    ],
+)
+def test_chat_refuses(models: list[str], tokens: int, words: str) -> None:
+    with pytest.raises(InvalidValueError, match=words):
+        check_chat(models, tokens)
+
+
+def test_template_of_endpoint_is_stable() -> None:
+    def make() -> dict[str, Any]:
+        stack = new_stack()
+        endpoint(stack)
+        return dict(Template.from_stack(stack).to_json())
+
+    assert make() == make()

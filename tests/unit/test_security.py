@@ -1,0 +1,194 @@
+"""What the constructs of the foundation make, and what they refuse."""
+
+from __future__ import annotations
+
+import aws_cdk as cdk
+import pytest
+from aws_cdk import aws_iam as iam
+from aws_cdk.assertions import Match, Template
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aws_genai.errors import InvalidValueError
+from aws_genai.security import (
+    AccessLogBucket,
+    AlarmTopic,
+    AuditTrail,
+    DataKey,
+    MonthlyBudget,
+    PrivateNetwork,
+    SecureBucket,
+    WorkloadRole,
+)
+from aws_genai.subnets import split
+from aws_genai.testing import Principal, assert_allows, assert_denies
+from tests.support import new_stack, template_of
+
+
+@pytest.fixture(scope="module")
+def foundation() -> Template:
+    def build(stack: cdk.Stack) -> None:
+        key = DataKey(stack, "Key", description="Everything")
+        key.allow_logs()
+        key.allow_trail()
+        logs = AccessLogBucket(stack, "Logs")
+        AuditTrail(stack, "Trail", trail_name="audit", key=key, access_logs=logs, replica=True)
+        topic = AlarmTopic(stack, "Alarms", key=key, emails=["a@example.com"])
+        MonthlyBudget(stack, "Budget", limit_usd=12.5, topic=topic, tag=("project", "demo"))
+        PrivateNetwork(stack, "Network", zones=["us-east-1a", "us-east-1b"], key=key, services=["kms", "logs"])
+        role = WorkloadRole(stack, "Reader", assumed_by=iam.ServicePrincipal("ec2.amazonaws.com"))
+        bucket = SecureBucket(stack, "Data", key=key, access_logs=logs)
+        bucket.grant_read(role, "mine/")
+
+    return template_of(build)
+
+
+def test_key_rotates_and_stays(foundation: Template) -> None:
+    foundation.has_resource(
+        "AWS::KMS::Key", {"Properties": Match.object_like({"EnableKeyRotation": True}), "DeletionPolicy": "Retain"}
+    )
+
+
+def test_administrators_manage_a_key_and_do_not_use_it(foundation: Template) -> None:
+    key = next(iter(foundation.find_resources("AWS::KMS::Key")))
+    for action in ("kms:PutKeyPolicy", "kms:ScheduleKeyDeletion", "kms:TagResource"):
+        assert_allows(foundation, Principal.administrator(), action, key)
+    for action in ("kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey", "kms:CreateGrant"):
+        assert_denies(foundation, Principal.administrator(), action, key)
+
+
+def test_granted_role_reads_its_prefix_only(foundation: Template) -> None:
+    role = next(name for name in foundation.find_resources("AWS::IAM::Role") if name.startswith("Reader"))
+    bucket = next(name for name in foundation.find_resources("AWS::S3::Bucket") if name.startswith("Data"))
+    arn = f"arn:aws:s3:::{bucket}"
+    assert_allows(foundation, role, "s3:GetObject", f"{arn}/mine/x")
+    assert_allows(foundation, role, "s3:ListBucket", arn, {"s3:prefix": "mine/deeper"})
+    assert_denies(foundation, role, "s3:GetObject", f"{arn}/yours/x")
+    assert_denies(foundation, role, "s3:PutObject", f"{arn}/mine/x")
+    assert_denies(foundation, role, "s3:ListBucket", arn, {"s3:prefix": ""})
+
+
+def test_no_role_has_an_inline_policy(foundation: Template) -> None:
+    foundation.resource_count_is("AWS::IAM::Policy", 0)
+    assert all("Policies" not in item["Properties"] for item in foundation.find_resources("AWS::IAM::Role").values())
+
+
+def test_trail_records_models_and_objects_validated_and_encrypted(foundation: Template) -> None:
+    foundation.has_resource_properties(
+        "AWS::CloudTrail::Trail",
+        {
+            "EnableLogFileValidation": True,
+            "IsMultiRegionTrail": True,
+            "IsLogging": True,
+            "KMSKeyId": Match.any_value(),
+            "CloudWatchLogsLogGroupArn": Match.any_value(),
+            "AdvancedEventSelectors": Match.array_with(
+                [
+                    Match.object_like({"Name": "S3 objects"}),
+                    Match.object_like(
+                        {
+                            "FieldSelectors": Match.array_with(
+                                [{"Field": "resources.type", "Equals": ["AWS::Bedrock::Model"]}]
+                            )
+                        }
+                    ),
+                ]
+            ),
+        },
+    )
+
+
+def test_network_has_no_way_out(foundation: Template) -> None:
+    for kind in ("InternetGateway", "NatGateway", "Route", "EgressOnlyInternetGateway", "VPCPeeringConnection"):
+        foundation.resource_count_is(f"AWS::EC2::{kind}", 0)
+    foundation.resource_count_is("AWS::EC2::Subnet", 2)
+    foundation.has_resource_properties("AWS::EC2::FlowLog", {"TrafficType": "ALL"})
+
+
+def test_endpoints_admit_principals_of_the_account_only(foundation: Template) -> None:
+    endpoints = foundation.find_resources("AWS::EC2::VPCEndpoint")
+    assert len(endpoints) == 3
+    own = {"aws:PrincipalAccount": {"Ref": "AWS::AccountId"}}
+    for endpoint in endpoints.values():
+        first = endpoint["Properties"]["PolicyDocument"]["Statement"][0]
+        assert own.items() <= first["Condition"]["StringEquals"].items()
+
+
+def test_every_topic_and_bucket_refuses_plain_http(foundation: Template) -> None:
+    policies = [
+        *foundation.find_resources("AWS::S3::BucketPolicy").values(),
+        *foundation.find_resources("AWS::SNS::TopicPolicy").values(),
+    ]
+    assert len(policies) == 5
+    for policy in policies:
+        statements = policy["Properties"]["PolicyDocument"]["Statement"]
+        assert any(
+            item["Effect"] == "Deny" and item.get("Condition") == {"Bool": {"aws:SecureTransport": "false"}}
+            for item in statements
+        )
+
+
+def test_replica_is_encrypted_and_complete(foundation: Template) -> None:
+    foundation.has_resource_properties(
+        "AWS::S3::Bucket",
+        {
+            "ReplicationConfiguration": {
+                "Rules": [
+                    Match.object_like(
+                        {
+                            "Status": "Enabled",
+                            "SourceSelectionCriteria": {"SseKmsEncryptedObjects": {"Status": "Enabled"}},
+                        }
+                    )
+                ],
+                "Role": Match.any_value(),
+            }
+        },
+    )
+
+
+def test_budget_is_of_the_project_and_warns_three_times(foundation: Template) -> None:
+    foundation.has_resource_properties(
+        "AWS::Budgets::Budget",
+        {
+            "Budget": Match.object_like(
+                {"BudgetLimit": {"Amount": 12.5, "Unit": "USD"}, "CostFilters": {"TagKeyValue": ["user:project$demo"]}}
+            ),
+            "NotificationsWithSubscribers": [Match.any_value()] * 3,
+        },
+    )
+
+
+@given(prefix=st.integers(16, 28), zones=st.integers(1, 6))
+def test_subnets_fit_or_are_refused(prefix: int, zones: int) -> None:
+    import ipaddress
+
+    cidr = f"10.0.0.0/{prefix}"
+    try:
+        subnets = [ipaddress.ip_network(item) for item in split(cidr, zones)]
+    except InvalidValueError as error:
+        assert "too small" in str(error)
+        assert prefix + (zones - 1).bit_length() > 28
+        return
+    assert len(subnets) == zones
+    assert all(item.subnet_of(ipaddress.ip_network(cidr)) and item.prefixlen <= 28 for item in subnets)  # type: ignore[arg-type]
+    assert not any(a.overlaps(b) for index, a in enumerate(subnets) for b in subnets[:index])
+
+
+@pytest.mark.parametrize("cidr", ["", "10.0.0.0/15", "10.0.0.1/16", "10.0.0.0/33", "2001:db8::/56"])
+def test_network_refuses_a_range(cidr: str) -> None:
+    with pytest.raises(InvalidValueError):
+        split(cidr, 2)
+
+
+def test_grants_of_other_constructs_land_in_the_managed_policy() -> None:
+    from aws_cdk import aws_sqs as sqs
+
+    stack = new_stack()
+    role = WorkloadRole(stack, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
+    sqs.Queue(stack, "Queue").grant_send_messages(role)
+    template = Template.from_stack(stack)
+    template.resource_count_is("AWS::IAM::Policy", 0)
+    template.has_resource_properties(
+        "AWS::IAM::ManagedPolicy", {"PolicyDocument": {"Statement": [Match.object_like({"Effect": "Allow"})]}}
+    )
