@@ -30,6 +30,16 @@ from .identity import Identity
 
 STAGE = "v1"
 
+#: What API Gateway answers itself, before the function: type, status, code, message.
+#: https://docs.aws.amazon.com/apigateway/latest/developerguide/supported-gateway-response-types.html
+GATEWAY_ERRORS = (
+    ("BAD_REQUEST_BODY", 400, "malformed_request", "The body is not a chat request."),
+    ("UNAUTHORIZED", 401, "unauthorized", "Sign in first."),
+    ("WAF_FILTERED", 403, "filtered", "The request was stopped by the firewall."),
+    ("THROTTLED", 429, "throttled", "Too many requests; try again in a moment."),
+    ("INTEGRATION_TIMEOUT", 504, "model_timeout", "The answer took too long; ask for less."),
+)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Inference:
@@ -220,21 +230,14 @@ class ChatApi(Construct):
 
     def _gateway_errors(self, api: apigateway.CfnRestApi) -> None:
         """Errors before the function, in the same form as its own."""
-        for kind, status, code, message in (
-            ("BAD_REQUEST_BODY", 400, "malformed_request", "$context.error.validationErrorString"),
-            ("UNAUTHORIZED", 401, "unauthorized", "Sign in first."),
-            ("THROTTLED", 429, "throttled", "Too many requests; try again in a moment."),
-            ("INTEGRATION_TIMEOUT", 504, "model_timeout", "The answer took too long; ask for less."),
-        ):
-            text = message if message.startswith("$") else json.dumps(message)
-            quoted = f'"{text}"' if message.startswith("$") else text
+        for kind, status, code, message in GATEWAY_ERRORS:
             apigateway.CfnGatewayResponse(
                 self,
                 "".join(part.title() for part in kind.split("_")),
                 rest_api_id=api.ref,
                 response_type=kind,
                 status_code=str(status),
-                response_templates={"application/json": f'{{"error": {{"code": "{code}", "message": {quoted}}}}}'},
+                response_templates={"application/json": json.dumps({"error": {"code": code, "message": message}})},
             )
 
     def _stage(
@@ -251,7 +254,7 @@ class ChatApi(Construct):
         access_log.apply_removal_policy(removal_policy)
         # A deployment is a snapshot: a new logical id makes CloudFormation take a new one.
         digest = hashlib.sha256(
-            json.dumps([_request_schema(), STAGE, "POST /chat cognito proxy"], sort_keys=True).encode()
+            json.dumps([_request_schema(), GATEWAY_ERRORS, STAGE, "POST /chat"], sort_keys=True).encode()
         ).hexdigest()[:8]
         deployment = apigateway.CfnDeployment(self, f"Deployment{digest}", rest_api_id=api.ref)
         deployment.add_resource_dependency(method)

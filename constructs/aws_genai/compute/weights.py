@@ -96,7 +96,6 @@ class WeightsBucket(Construct):
         self._guard(self.bucket, writers)
         if self.bucket.replica:
             replication = self.bucket.replication_role.role_arn
-            self._readers.append(replication)
             self._guard(self.bucket.replica, [replication])
         self._admit()
         if publisher_role_arn:

@@ -96,7 +96,7 @@ def synth(app: cdk.App) -> CloudAssembly:
     outdir = Path(app.outdir)
     (outdir / REPORT).unlink(missing_ok=True)
     try:
-        assembly = app.synth()
+        assembly = app.synth(force=True)  # a cached assembly would not be validated again
     except RuntimeError:
         if not findings(outdir):
             raise
