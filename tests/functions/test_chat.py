@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,6 +18,9 @@ from botocore.stub import Stubber
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aws_genai.functions.dependencies import bundle
+from tests.conftest import Synthesized
+
 MODEL = "amazon.nova-lite-v1:0"
 NO_TEMPERATURE = "anthropic.claude-opus-5"
 CONTEXT = SimpleNamespace(
@@ -22,7 +29,7 @@ CONTEXT = SimpleNamespace(
 
 
 @pytest.fixture(scope="module", autouse=True)
-def environment() -> Iterator[None]:
+def variables() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         for name, value in {
             "AWS_DEFAULT_REGION": "us-east-1",
@@ -226,3 +233,34 @@ def test_unknown_model(stub: Stubber) -> None:
 )
 def test_no_body_escapes_as_an_exception(body: Any) -> None:
     assert call(json.dumps(body))[0] == 400
+
+
+def test_package_runs_as_lambda_would_run_it(reference: Synthesized, tmp_path: Path) -> None:
+    """The zip and the layer alone, on any machine: nothing in them is compiled for one platform only."""
+    function = next(
+        item["Properties"]
+        for item in reference.template("application")["Resources"].values()
+        if item["Type"] == "AWS::Lambda::Function"
+    )
+    code = reference.folder / f"asset.{function['Code']['S3Key'].removesuffix('.zip')}"
+    layer = bundle() / "python"
+    environment = {"PYTHONPATH": f"{code}:{layer}", "PATH": os.environ["PATH"], "AWS_DEFAULT_REGION": "us-east-1"}
+    package, module, name = function["Handler"].split(".")
+    program = (
+        "from types import SimpleNamespace\n"
+        f"from {package}.{module} import {name}\n"
+        "context = SimpleNamespace(function_name='f', memory_limit_in_mb=1, invoked_function_arn='a', aws_request_id='r')\n"
+        f"print({name}({{'body': '{{}}'}}, context)['statusCode'])\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**environment, "POWERTOOLS_TRACE_DISABLED": "1", "POWERTOOLS_METRICS_DISABLED": "1"},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "400"
+    assert sorted(path.name for path in code.rglob("*.py")) == ["__init__.py", "errors.py", "handler.py", "service.py"]

@@ -171,7 +171,7 @@ def test_subnets_fit_or_are_refused(prefix: int, zones: int) -> None:
         assert prefix + (zones - 1).bit_length() > 28
         return
     assert len(subnets) == zones
-    assert all(item.subnet_of(ipaddress.ip_network(cidr)) and item.prefixlen <= 28 for item in subnets)  # type: ignore[arg-type]
+    assert all(item.subnet_of(ipaddress.ip_network(cidr)) and item.prefixlen <= 28 for item in subnets)
     assert not any(a.overlaps(b) for index, a in enumerate(subnets) for b in subnets[:index])
 
 
