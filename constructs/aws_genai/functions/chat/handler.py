@@ -53,7 +53,8 @@ def client() -> Any:  # noqa: ANN401 - boto3 has no types
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:  # noqa: ANN401 - Lambda's own type
     """Answer one request of API Gateway; every failure becomes an HTTP error with a code."""
     try:
-        answer = ask(client(), limits(), body(event))
+        question = body(event)
+        answer = ask(client(), limits(), question)
     except ChatError as error:
         logger.warning("refused", extra={"code": error.code, "status": error.status}, exc_info=error.status >= 500)
         metrics.add_metric(name="Blocked" if error.status == 403 else "Refused", unit=MetricUnit.Count, value=1)
