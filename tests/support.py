@@ -9,7 +9,7 @@ from typing import Any
 import aws_cdk as cdk
 from aws_cdk.assertions import Template
 
-from aws_genai.security import CompliancePack, CostTags, GateError, attach_gate, synth
+from aws_genai.security import CompliancePack, CostTags, Finding, GateError, attach_gate, synth
 
 from .conftest import flags
 
@@ -41,14 +41,19 @@ def template_of(build: Callable[[cdk.Stack], object]) -> Template:
     return Template.from_stack(stack)
 
 
-def rules_broken(
+def findings_of(
     build: Callable[[cdk.Stack], object], *, tagged: bool = True, packs: Sequence[CompliancePack] = ()
-) -> set[str]:
-    """The rules that a synthesis of what ``build`` makes breaks."""
+) -> list[Finding]:
+    """What a synthesis of what ``build`` makes finds."""
     app = new_app(packs=packs)
     build(new_stack(app, tagged=tagged))
     try:
         synth(app)
     except GateError as error:
-        return {finding.rule for finding in error.findings}
-    return set()
+        return error.findings
+    return []
+
+
+def rules_broken(build: Callable[[cdk.Stack], object], *, tagged: bool = True) -> set[str]:
+    """The rules that a synthesis of what ``build`` makes breaks."""
+    return {finding.rule for finding in findings_of(build, tagged=tagged)}

@@ -11,7 +11,7 @@ import aws_cdk as cdk
 import pytest
 
 from aws_genai.security import COST_TAGS
-from tests.support import rules_broken
+from tests.support import findings_of, rules_broken
 
 RULES = (files("aws_genai") / "security" / "genai.guard").read_text(encoding="utf-8")
 
@@ -240,7 +240,9 @@ def planted(kind: str, properties: dict[str, Any]) -> Callable[[cdk.Stack], obje
 
 @pytest.mark.parametrize(("rule", "kind", "wrong", "right"), CASES)
 def test_rule_finds_its_mistake(rule: str, kind: str, wrong: dict[str, Any], right: dict[str, Any] | None) -> None:
-    assert rule in rules_broken(planted(kind, wrong))
+    found = [finding for finding in findings_of(planted(kind, wrong)) if finding.rule == rule]
+    assert found
+    assert all(finding.path == "Test/Planted" and " Fix: " in finding.message for finding in found), found
     if right is not None:
         assert rule not in rules_broken(planted(kind, right))
 

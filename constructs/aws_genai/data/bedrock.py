@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 from ..errors import InvalidValueError, nearest
 from . import load
@@ -51,19 +52,20 @@ class BedrockCatalogue:
         for name in (model_id, model_id.partition(".")[2]):
             facts = models.get(name)
             if facts is not None and (name == model_id or model_id in facts.get("inference_profiles", ())):
-                return BedrockModel(
-                    model_id=name,
-                    **{
-                        **facts,
-                        "inference_profiles": tuple(facts.get("inference_profiles", ())),
-                        "supports_not": tuple(facts.get("supports_not", ())),
-                    },
-                )
+                return _model(name, facts, facts.get("usd_per_million_tokens_by_profile", {}).get(model_id, {}))
         raise InvalidValueError(
             f"{model_id} is not a Bedrock model or inference profile that this catalogue knows",
             field="model_id",
             hint=nearest(model_id, BedrockCatalogue.names()),
         )
+
+
+def _model(name: str, facts: dict[str, Any], own: dict[str, float]) -> BedrockModel:
+    """The facts, with the prices of an inference profile where it has its own."""
+    content = {key: value for key, value in facts.items() if key != "usd_per_million_tokens_by_profile"}
+    prices = {f"usd_per_million_{kind}_tokens": price for kind, price in own.items()}
+    lists = {key: tuple(facts.get(key, ())) for key in ("inference_profiles", "supports_not")}
+    return BedrockModel(model_id=name, **{**content, **prices, **lists})
 
 
 def check_model(model: str) -> None:
