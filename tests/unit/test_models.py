@@ -249,3 +249,17 @@ def test_template_of_endpoint_is_stable() -> None:
         return dict(Template.from_stack(stack).to_json())
 
     assert make() == make()
+
+
+def test_a_profile_has_its_own_price_where_aws_charges_one() -> None:
+    facts = map(BedrockCatalogue.get, ("amazon.nova-lite-v1:0", "us.amazon.nova-lite-v1:0", "eu.amazon.nova-lite-v1:0"))
+    prices = [(item.usd_per_million_input_tokens, item.usd_per_million_output_tokens) for item in facts]
+    assert prices == [(0.06, 0.24), (0.06, 0.24), (0.078, 0.312)]
+
+
+def test_every_bedrock_id_has_facts() -> None:
+    names = BedrockCatalogue.names()
+    assert len(names) > 200
+    for name in names:
+        facts = BedrockCatalogue.get(name)
+        assert name == facts.model_id or name in facts.inference_profiles
