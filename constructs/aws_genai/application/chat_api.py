@@ -12,7 +12,6 @@ from typing import Any
 
 from aws_cdk import CfnOutput, RemovalPolicy, Stack
 from aws_cdk import aws_apigateway as apigateway
-from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
@@ -25,6 +24,7 @@ from ..security.acknowledgements import acknowledge, compliance
 from ..security.alarms import AlarmTopic, alarm
 from ..security.key import DataKey
 from ..security.network import PrivateNetwork
+from .api_logging import api_gateway_logging
 from .firewall import Firewall
 from .identity import Identity
 
@@ -292,7 +292,7 @@ class ChatApi(Construct):
                 }
             ],
         )
-        stage.node.add_dependency(_api_gateway_logging(Stack.of(self)))
+        stage.node.add_dependency(api_gateway_logging(Stack.of(self)))
         acknowledge(
             stage,
             compliance("APIGWCacheEnabledAndEncrypted"),
@@ -339,35 +339,3 @@ def _request_schema() -> dict[str, Any]:
     path = files("aws_genai") / "functions" / "chat" / "request.schema.json"
     schema: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return schema
-
-
-def _api_gateway_logging(stack: Stack) -> apigateway.CfnAccount:
-    """The role under which API Gateway writes logs, set once for the account and Region.
-
-    https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-logging.html
-    """
-    existing = stack.node.try_find_child("ApiGatewayAccount")
-    if isinstance(existing, apigateway.CfnAccount):
-        return existing
-    role = iam.Role(
-        stack,
-        "ApiGatewayLogging",
-        assumed_by=iam.ServicePrincipal(
-            "apigateway.amazonaws.com", conditions={"StringEquals": {"aws:SourceAccount": ACCOUNT_ID}}
-        ),
-        managed_policies=[
-            iam.ManagedPolicy.from_aws_managed_policy_name("service-role/AmazonAPIGatewayPushToCloudWatchLogs")
-        ],
-    )
-    account = apigateway.CfnAccount(stack, "ApiGatewayAccount", cloud_watch_role_arn=role.role_arn)
-    # The setting outlives the stack: other APIs of the account log through it too.
-    account.apply_removal_policy(RemovalPolicy.RETAIN)
-    role.apply_removal_policy(RemovalPolicy.RETAIN)
-    acknowledge(
-        role,
-        ("AwsSolutions-IAM4",),
-        finding="Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs",
-        reason="API Gateway checks this account-wide role for this very policy, which AWS maintains for the purpose.",
-        met_by="the trust policy, which admits API Gateway of this account only",
-    )
-    return account

@@ -13,6 +13,7 @@ from constructs import Construct
 from ..pseudo import ACCOUNT_ID, REGION
 from .key import DataKey
 from .role import WorkloadRole
+from .tls import tls_only
 
 
 class AlarmTopic(Construct):
@@ -46,14 +47,7 @@ class AlarmTopic(Construct):
         self.topic_arn: str = self.resource.ref
         policy = iam.PolicyDocument(minimize=False)
         policy.add_statements(
-            iam.PolicyStatement(
-                sid="TlsOnly",
-                effect=iam.Effect.DENY,
-                principals=[iam.AnyPrincipal()],
-                actions=["sns:Publish"],
-                resources=[self.topic_arn],
-                conditions={"Bool": {"aws:SecureTransport": "false"}},
-            ),
+            tls_only("sns:Publish", self.topic_arn),
             *(
                 iam.PolicyStatement(
                     sid=service.split(".")[0].title(),

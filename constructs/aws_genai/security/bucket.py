@@ -13,6 +13,7 @@ from ..pseudo import ACCOUNT_ID
 from .acknowledgements import acknowledge, compliance
 from .key import DataKey
 from .role import WorkloadRole
+from .tls import tls_only
 
 _REPLICATION = compliance("S3BucketReplicationEnabled")
 
@@ -64,7 +65,7 @@ class AccessLogBucket(Construct):
         self.bucket_arn: str = self.resource.attr_arn
         policy = iam.PolicyDocument()
         policy.add_statements(
-            deny_plain_http(self.bucket_arn),
+            tls_only("s3:*", self.bucket_arn, f"{self.bucket_arn}/*"),
             iam.PolicyStatement(
                 sid="ServerAccessLogs",
                 principals=[iam.ServicePrincipal("logging.s3.amazonaws.com")],
@@ -167,7 +168,7 @@ class SecureBucket(Construct):
         self.resource.apply_removal_policy(removal_policy)
         self.bucket_name: str = self.resource.ref
         self.bucket_arn: str = self.resource.attr_arn
-        self.policy.add_statements(deny_plain_http(self.bucket_arn))
+        self.policy.add_statements(tls_only("s3:*", self.bucket_arn, f"{self.bucket_arn}/*"))
         self.policy_resource = s3.CfnBucketPolicy(self, "Policy", bucket=self.bucket_name, policy_document=self.policy)
         if self.replica:
             self._grant_replication(self.replica)
@@ -265,21 +266,6 @@ class SecureBucket(Construct):
                     reason="Object keys under the prefix are chosen at run time, so the statement ends at the prefix.",
                     met_by=f"the prefix {prefix} of this bucket in the statement",
                 )
-
-
-def deny_plain_http(bucket_arn: str) -> iam.PolicyStatement:
-    """Deny every request to the bucket that does not use TLS.
-
-    https://docs.aws.amazon.com/AmazonS3/latest/userguide/security-best-practices.html
-    """
-    return iam.PolicyStatement(
-        sid="TlsOnly",
-        effect=iam.Effect.DENY,
-        principals=[iam.AnyPrincipal()],
-        actions=["s3:*"],
-        resources=[bucket_arn, f"{bucket_arn}/*"],
-        conditions={"Bool": {"aws:SecureTransport": "false"}},
-    )
 
 
 _PRIVATE = s3.CfnBucket.PublicAccessBlockConfigurationProperty(

@@ -9,6 +9,7 @@ from constructs import Construct
 from ..pseudo import ACCOUNT_ID
 from .acknowledgements import acknowledge
 from .key import DataKey
+from .tls import tls_only
 
 
 class DeadLetterQueue(Construct):
@@ -50,14 +51,7 @@ class DeadLetterQueue(Construct):
         self.queue_arn: str = queue.attr_arn
         policy = iam.PolicyDocument(minimize=False)
         policy.add_statements(
-            iam.PolicyStatement(
-                sid="TlsOnly",
-                effect=iam.Effect.DENY,
-                principals=[iam.AnyPrincipal()],
-                actions=["sqs:*"],
-                resources=[self.queue_arn],
-                conditions={"Bool": {"aws:SecureTransport": "false"}},
-            ),
+            tls_only("sqs:*", self.queue_arn),
             iam.PolicyStatement(
                 sid="EventBridge",
                 principals=[iam.ServicePrincipal("events.amazonaws.com")],

@@ -11,13 +11,13 @@ from typing import Any
 
 from aws_cdk.assertions import Template
 
-from .conditions import Context, arn_matches, as_list, glob, holds, plain, substitute, text
+from .conditions import Context, as_list, text
 from .principal import Principal
 from .resolve import Environment, Resolver
+from .statements import Identity, Request, Statement, allowing, first, matches, name_of, names
 from .undecidable import UndecidableError
 
 Templates = Template | Mapping[str, Any] | Sequence[Template | Mapping[str, Any]]
-Statement = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -97,16 +97,6 @@ def _named(template: Templates) -> dict[str, dict[str, Any]]:
     return {f"stack{index}": dict(item) for index, item in enumerate(items)}
 
 
-@dataclass(frozen=True)
-class _Identity:
-    """A principal with its policies resolved."""
-
-    arn: str
-    is_service: bool
-    policies: tuple[Statement, ...]
-    boundary: tuple[Statement, ...] | None
-
-
 class _Model:
     """The policies of templates that are deployed together."""
 
@@ -114,16 +104,16 @@ class _Model:
         self._resolver = Resolver(templates, environment)
         self._environment = environment
 
-    def principal(self, role: str | Principal) -> _Identity:
+    def principal(self, role: str | Principal) -> Identity:
         if isinstance(role, Principal):
             policies = tuple(statement for policy in role.policies for statement in as_list(policy["Statement"]))
             boundary = tuple(as_list(role.boundary["Statement"])) if role.boundary else None
-            return _Identity(role.arn, role.is_service, policies, boundary)
+            return Identity(role.arn, role.is_service, policies, boundary)
         stack, resource = self._find(role, "AWS::IAM::Role")
         role = role.removeprefix(f"{stack}.")
         arn = self._resolver.arn(stack, role) or role
         boundary = resource.get("Properties", {}).get("PermissionsBoundary")
-        return _Identity(
+        return Identity(
             arn,
             False,
             tuple(self._attached(stack, role, resource)),
@@ -140,7 +130,7 @@ class _Model:
             raise UndecidableError(f"{resource} has no ARN that policies name; pass the ARN itself")
         return arn
 
-    def decide(self, who: _Identity, action: str, resource: str, given: Mapping[str, Any]) -> Decision:
+    def decide(self, who: Identity, action: str, resource: str, given: Mapping[str, Any]) -> Decision:
         context = self._context(who, action, resource, given)
         request = (action, resource, context)
         guards = list(self._resource_policies(resource)) + list(self._endpoint_policies(context))
@@ -148,32 +138,28 @@ class _Model:
         if who.boundary is not None:
             sources.append(("permissions boundary", who.boundary))
         for kind, statements in sources:
-            if statement := _first(statements, "Deny", request):
-                return Decision(False, f"explicit deny in the {kind}: {_name(statement)}")
+            if statement := first(statements, "Deny", request):
+                return Decision(False, f"explicit deny in the {kind}: {name_of(statement)}")
         for kind, statements in guards:
             for statement in statements:
-                if (
-                    statement["Effect"] == "Deny"
-                    and _matches(statement, request)
-                    and _names(statement, who) is not None
-                ):
-                    return Decision(False, f"explicit deny in the {kind}: {_name(statement)}")
+                if statement["Effect"] == "Deny" and matches(statement, request) and names(statement, who) is not None:
+                    return Decision(False, f"explicit deny in the {kind}: {name_of(statement)}")
         for kind, statements in guards:
-            if kind == "VPC endpoint policy" and not _allowing(statements, who, request):
+            if kind == "VPC endpoint policy" and not allowing(statements, who, request):
                 return Decision(False, "the VPC endpoint policy does not allow it")
         return self._allowed(who, request, [item for item in guards if item[0] != "VPC endpoint policy"])
 
     def _allowed(
         self,
-        who: _Identity,
-        request: tuple[str, str, Context],
+        who: Identity,
+        request: Request,
         guards: Sequence[tuple[str, Sequence[Statement]]],
     ) -> Decision:
-        by_identity = _first(who.policies, "Allow", request)
-        in_boundary = who.boundary is None or _first(who.boundary, "Allow", request) is not None
+        by_identity = first(who.policies, "Allow", request)
+        in_boundary = who.boundary is None or first(who.boundary, "Allow", request) is not None
         direct = delegated = None
         for kind, statements in guards:
-            for how, statement in _allowing(statements, who, request):
+            for how, statement in allowing(statements, who, request):
                 if how == "direct":
                     direct = direct or (kind, statement)
                 else:
@@ -181,7 +167,7 @@ class _Model:
         if direct is not None:
             if not in_boundary:
                 raise UndecidableError("A resource policy allows it, and the permissions boundary does not")
-            return Decision(True, f"{direct[0]}: {_name(direct[1])}")
+            return Decision(True, f"{direct[0]}: {name_of(direct[1])}")
         if who.is_service:
             return Decision(False, "no resource policy allows the service")
         # A key's policy is the root of all access to it: IAM counts only where the key delegates to the account.
@@ -197,9 +183,9 @@ class _Model:
             return Decision(False, "no policy allows it")
         if not in_boundary:
             return Decision(False, "the permissions boundary does not allow it")
-        return Decision(True, f"identity policy: {_name(by_identity)}")
+        return Decision(True, f"identity policy: {name_of(by_identity)}")
 
-    def _context(self, who: _Identity, action: str, resource: str, given: Mapping[str, Any]) -> Context:
+    def _context(self, who: Identity, action: str, resource: str, given: Mapping[str, Any]) -> Context:
         account = who.arn.split(":")[4] if who.arn.startswith("arn:") else None
         context: dict[str, list[str]] = {
             "aws:securetransport": ["true"],
@@ -328,93 +314,3 @@ class _Model:
                 document = item["Properties"].get("PolicyDocument")
                 if document:
                     yield "VPC endpoint policy", self._statements(stack, document)
-
-
-def _allowing(
-    statements: Sequence[Statement], who: _Identity, request: tuple[str, str, Context]
-) -> list[tuple[str, Statement]]:
-    """The statements of a resource policy that allow the request, and whether directly or by way of the account."""
-    found = []
-    for statement in statements:
-        how = _names(statement, who) if statement["Effect"] == "Allow" else None
-        if how is not None and _matches(statement, request):
-            found.append((how, statement))
-    return found
-
-
-def _names(statement: Statement, who: _Identity) -> str | None:
-    """How a resource policy's statement names the principal: ``direct``, by its ``account``, or not at all."""
-    if "NotPrincipal" in statement:
-        raise UndecidableError("NotPrincipal depends on the session; AWS advises against it")
-    principal = statement.get("Principal")
-    if principal == "*":
-        return "direct"
-    if not isinstance(principal, Mapping):
-        raise UndecidableError("A resource policy has a statement without a principal")
-    if who.is_service:
-        if who.arn in as_list(principal.get("Service", [])):
-            return "direct"
-        return "direct" if "*" in as_list(principal.get("AWS", [])) else None
-    for name in as_list(principal.get("AWS", [])):
-        if name in ("*", who.arn):
-            return "direct"
-        account = who.arn.split(":")[4]
-        if name == account or (name.startswith("arn:") and name.endswith(f"::{account}:root")):
-            return "account" if statement["Effect"] == "Allow" else "direct"
-    return None
-
-
-def _first(statements: Sequence[Statement], effect: str, request: tuple[str, str, Context]) -> Statement | None:
-    return next((item for item in statements if item["Effect"] == effect and _matches(item, request)), None)
-
-
-def _matches(statement: Statement, request: tuple[str, str, Context]) -> bool:
-    """Whether action, resource and conditions of a statement match the request."""
-    action, resource, context = request
-    unknown = set(statement) - _ELEMENTS
-    if unknown:
-        raise UndecidableError(f"A statement has the unknown elements {', '.join(sorted(unknown))}")
-    return (
-        _action(statement, action)
-        and _resource(statement, resource, context)
-        and holds(statement.get("Condition") or {}, context)
-    )
-
-
-_ELEMENTS = {
-    "Sid",
-    "Effect",
-    "Principal",
-    "Action",
-    "NotAction",
-    "Resource",
-    "NotResource",
-    "Condition",
-    "NotPrincipal",
-}
-
-
-def _action(statement: Statement, action: str) -> bool:
-    named = any(
-        glob(str(pattern), ignore_case=True).fullmatch(action)
-        for pattern in as_list(statement.get("Action", statement.get("NotAction")))
-    )
-    return named != ("NotAction" in statement)
-
-
-def _resource(statement: Statement, resource: str, context: Context) -> bool:
-    patterns = as_list(statement.get("Resource", statement.get("NotResource", [])))
-    negative = "NotResource" in statement
-    named = False
-    for pattern in patterns:
-        value = substitute(str(pattern), context)
-        if value is None:
-            if negative:
-                raise UndecidableError("A policy variable of NotResource is not in the request")
-            continue
-        named = named or (plain(value) == "*" if resource == "*" else arn_matches(value, resource))
-    return named != negative
-
-
-def _name(statement: Statement) -> str:
-    return str(statement.get("Sid") or statement.get("Action") or statement.get("NotAction"))

@@ -1,0 +1,42 @@
+"""API Gateway's permission to write logs."""
+
+from __future__ import annotations
+
+from aws_cdk import RemovalPolicy, Stack
+from aws_cdk import aws_apigateway as apigateway
+from aws_cdk import aws_iam as iam
+
+from ..pseudo import ACCOUNT_ID
+from ..security.acknowledgements import acknowledge
+
+
+def api_gateway_logging(stack: Stack) -> apigateway.CfnAccount:
+    """The role under which API Gateway writes logs, set once for the account and Region.
+
+    https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-logging.html
+    """
+    existing = stack.node.try_find_child("ApiGatewayAccount")
+    if isinstance(existing, apigateway.CfnAccount):
+        return existing
+    role = iam.Role(
+        stack,
+        "ApiGatewayLogging",
+        assumed_by=iam.ServicePrincipal(
+            "apigateway.amazonaws.com", conditions={"StringEquals": {"aws:SourceAccount": ACCOUNT_ID}}
+        ),
+        managed_policies=[
+            iam.ManagedPolicy.from_aws_managed_policy_name("service-role/AmazonAPIGatewayPushToCloudWatchLogs")
+        ],
+    )
+    account = apigateway.CfnAccount(stack, "ApiGatewayAccount", cloud_watch_role_arn=role.role_arn)
+    # The setting outlives the stack: other APIs of the account log through it too.
+    account.apply_removal_policy(RemovalPolicy.RETAIN)
+    role.apply_removal_policy(RemovalPolicy.RETAIN)
+    acknowledge(
+        role,
+        ("AwsSolutions-IAM4",),
+        finding="Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs",
+        reason="API Gateway checks this account-wide role for this very policy, which AWS maintains for the purpose.",
+        met_by="the trust policy, which admits API Gateway of this account only",
+    )
+    return account
