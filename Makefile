@@ -55,6 +55,7 @@ $(VENV)/.dev: requirements-dev.txt tests/oracle/package-lock.json $(LOCKS)
 
 install:
 	@echo "Setting up .venv from $(FILE) (about a minute, once)"
+	@python3 -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is needed; this is " + sys.version.split()[0])'
 	@test -x $(BIN)/python || python3 -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement $(FILE)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .

@@ -182,6 +182,33 @@ def test_network_admits_the_account_only(reference: Synthesized, weights: str) -
     )
 
 
+def endpoint(reference: Synthesized, service: str) -> dict[str, str]:
+    return {
+        "aws:SourceVpce": next(
+            name
+            for name, item in reference.template("foundation")["Resources"].items()
+            if item["Type"] == "AWS::EC2::VPCEndpoint" and f".{service}'" in str(item["Properties"]["ServiceName"])
+        )
+    }
+
+
+def test_endpoints_reach_resources_of_the_account_only(
+    reference: Synthesized, chat_role: str, guarded: dict[str, str]
+) -> None:
+    bedrock = {**guarded, **endpoint(reference, "bedrock-runtime")}
+    model = "arn:aws:bedrock:us-east-1::foundation-model/amazon.nova-lite-v1:0"
+    assert_allows(reference.templates, chat_role, "bedrock:InvokeModel", model, bedrock)
+    somebody = Principal(f"arn:aws:iam::{ACCOUNT}:role/any", EVERYTHING)
+    elsewhere = "arn:aws:bedrock:us-east-1:999999999999:inference-profile/us.amazon.nova-lite-v1:0"
+    assert_denies(reference.templates, somebody, "bedrock:InvokeModel", elsewhere, bedrock)
+    logs = endpoint(reference, "logs")
+    group = "arn:aws:logs:us-east-1:{}:log-group:x:log-stream:y"
+    assert_allows(reference.templates, somebody, "logs:PutLogEvents", group.format(ACCOUNT), logs)
+    assert_denies(reference.templates, somebody, "logs:PutLogEvents", group.format("999999999999"), logs)
+    stranger = Principal("arn:aws:iam::999999999999:role/any", EVERYTHING)
+    assert_denies(reference.templates, stranger, "logs:PutLogEvents", group.format(ACCOUNT), logs)
+
+
 def test_services_use_the_foundation_key_for_this_account_only(reference: Synthesized) -> None:
     key = only(reference, "foundation", "AWS::KMS::Key")
     alarms = Principal("cloudwatch.amazonaws.com")

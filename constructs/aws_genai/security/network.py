@@ -236,16 +236,6 @@ class PrivateNetwork(Construct):
                 )
             ],
         )
-        policy = iam.PolicyDocument(minimize=False)
-        policy.add_statements(
-            iam.PolicyStatement(
-                sid="OwnPrincipals",
-                principals=[iam.AnyPrincipal()],
-                actions=["*"],
-                resources=["*"],
-                conditions={"StringEquals": {"aws:PrincipalAccount": ACCOUNT_ID}},
-            )
-        )
         for service in sorted(set(services)):
             ec2.CfnVPCEndpoint(
                 self,
@@ -256,7 +246,7 @@ class PrivateNetwork(Construct):
                 private_dns_enabled=True,
                 subnet_ids=self.subnet_ids,
                 security_group_ids=[group.attr_group_id],
-                policy_document=policy,
+                policy_document=_interface_policy(service),
             )
 
 
@@ -265,3 +255,41 @@ def _aws_owned_arns() -> Iterable[str]:
         arn = f"arn:{PARTITION}:s3:::" + bucket.format(region=REGION)
         yield arn
         yield f"{arn}/*"
+
+
+def _interface_policy(service: str) -> dict[str, object]:
+    """Principals of this account, the service's own actions, and resources of this account where AWS can tell.
+
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html#condition-keys-resourceaccount
+    """
+    own = {"aws:PrincipalAccount": ACCOUNT_ID}
+    resources = ["*"]
+    if service == "bedrock-runtime":
+        # Foundation models belong to no account.
+        resources = [
+            f"arn:{PARTITION}:bedrock:*::foundation-model/*",
+            f"arn:{PARTITION}:bedrock:*:{ACCOUNT_ID}:*",
+        ]
+    elif service not in _WITHOUT_RESOURCES:
+        own["aws:ResourceAccount"] = ACCOUNT_ID
+    return {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Sid": "OwnAccount",
+                "Effect": "Allow",
+                "Principal": {"AWS": "*"},
+                "Action": f"{_ACTION_PREFIXES.get(service, service)}:*",
+                "Resource": resources,
+                "Condition": {"StringEquals": own},
+            }
+        ],
+    }
+
+
+#: Services whose actions have another prefix than their endpoint has a name:
+#: https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html
+_ACTION_PREFIXES = {"bedrock-runtime": "bedrock", "monitoring": "cloudwatch"}
+
+#: Services whose writing actions take no resource.
+_WITHOUT_RESOURCES = frozenset({"monitoring", "xray"})
