@@ -87,19 +87,36 @@ assemble(app, settings)
 parts["construct"] = lap()
 app.synth()
 parts["validate and write, all plug-ins"] = lap()
-def synth(maker):
-    app = cdk.App(context={**context, "@aws-cdk/core:validateAgainstDefaultRules": True},
-                  outdir=tempfile.mkdtemp(), builtin_cloud_formation_validation=False)
-    assemble(app, settings)
-    if maker:
-        cdk.Validations.of(app).add_plugins(maker(app))
-    started = time.perf_counter()
-    try:
-        app.synth()
-    except RuntimeError:
-        pass
-    return time.perf_counter() - started
+print(json.dumps(parts))
 """
+
+#: A first synthesis with one plug-in, or none: what it adds, loading its code included.
+PLUGIN = """
+import json, sys, tempfile, time
+import aws_cdk as cdk
+import cdk_nag
+from aws_genai.security.gate import _cloudformation_validate
+from settings import load
+from stacks import assemble
+context = json.load(open(sys.argv[2]))["context"]
+app = cdk.App(context=context, outdir=tempfile.mkdtemp(), builtin_cloud_formation_validation=False)
+assemble(app, load(sys.argv[1]))
+name = sys.argv[3]
+if name:
+    plugin = _cloudformation_validate() if name == "validate" else getattr(cdk_nag, name)(app, verbose=True)
+    cdk.Validations.of(app).add_plugins(plugin)
+started = time.perf_counter()
+app.synth()
+print(time.perf_counter() - started)
+"""
+PLUGINS = {
+    "AwsSolutions": "AwsSolutionsChecks",
+    "Serverless": "ServerlessChecks",
+    "NIST 800-53 R5": "NIST80053R5Checks",
+    "HIPAA": "HIPAASecurityChecks",
+    "PCI DSS": "PCIDSS321Checks",
+    "CloudFormation Validate, Guard": "validate",
+}
 
 
 def cpu(command: list[str], environment: dict[str, str]) -> tuple[float, float]:
@@ -170,36 +187,26 @@ def main() -> None:
             ratio = statistics.median(a[0] / b[0] for a, b in zip(values, figures["empty"], strict=True))
             seconds, peak = statistics.median(v[0] for v in values), statistics.median(v[1] for v in values)
             print(f"{name:<12}{counts[name]:>10}{seconds:>8.2f}{ratio:>9.2f}{peak:>9.0f}   {goals.get(name, '')}")
-    done = subprocess.run(
-        [sys.executable, "-c", ENDPOINT, cdk_json, str(ENDPOINTS)],
-        cwd=ROOT,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    per = statistics.median((many - none) / ENDPOINTS for none, many in json.loads(done.stdout.splitlines()[-1]))
+    pairs = json.loads(output(ENDPOINT, environment, cdk_json, str(ENDPOINTS)))
+    per = statistics.median((many - none) / ENDPOINTS for none, many in pairs)
     print(f"\neach further JumpStartEndpoint, over {ENDPOINTS}: {per * 1000:.1f} ms   goal: at most 30 ms")
-    subprocess.run([sys.executable, "-c", PARTS + REPORT, "reference", cdk_json], cwd=ROOT, env=environment, check=True)
+    parts = json.loads(output(PARTS, environment, "reference", cdk_json))
+    print("\nreference, where the time goes (seconds):")
+    for name, seconds in parts.items():
+        print(f"  {name:<34}{seconds:6.2f}")
+    writing = float(output(PLUGIN, environment, "reference", cdk_json, ""))
+    print(f"    {'of which writing':<32}{writing:6.2f}")
+    for name, plugin in PLUGINS.items():
+        alone = float(output(PLUGIN, environment, "reference", cdk_json, plugin))
+        print(f"    {name + ', alone':<32}{alone - writing:6.2f}")
 
 
-REPORT = """
-from aws_genai.security.gate import _cloudformation_validate
-print("\\nreference, where the time goes (seconds; of validation, what each engine adds at its first run):")
-for name, seconds in parts.items():
-    print(f"  {name:<34}{seconds:6.2f}")
-synth(None)
-bare = synth(None)
-print(f"  {'  of which writing':<34}{bare:6.2f}")
-makers = {"AwsSolutions": cdk_nag.AwsSolutionsChecks, "Serverless": cdk_nag.ServerlessChecks,
-          "NIST 800-53 R5": cdk_nag.NIST80053R5Checks, "HIPAA": cdk_nag.HIPAASecurityChecks,
-          "PCI DSS": cdk_nag.PCIDSS321Checks}
-for name, maker in makers.items():
-    make = lambda app, maker=maker: maker(app, verbose=True)
-    print(f"  {'  ' + name:<34}{max(0, synth(make) - bare):6.2f}")
-guard = synth(lambda app: _cloudformation_validate()) - bare
-print(f"  {'  CloudFormation Validate, Guard':<34}{max(0, guard):6.2f}")
-"""
+def output(program: str, environment: dict[str, str], *arguments: str) -> str:
+    """The last line that a program prints."""
+    command = [sys.executable, "-c", program, *arguments]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
+    return done.stdout.splitlines()[-1]
+
 
 if __name__ == "__main__":
     main()
