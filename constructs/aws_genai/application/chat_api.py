@@ -158,8 +158,6 @@ class ChatApi(Construct):
             "Resource",
             name=name,
             endpoint_configuration={"types": ["REGIONAL"]},
-            # A client that sends its own copy of a header cannot pass as another one.
-            api_key_source_type="HEADER",
             minimum_compression_size=1024,
         )
         method = self._method(api, identity)
