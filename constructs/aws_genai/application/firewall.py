@@ -62,7 +62,7 @@ class Firewall(Construct):
                 "name": group,
                 "priority": priority,
                 "overrideAction": {"none": {}},
-                "statement": {"managedRuleGroupStatement": {"vendorName": "AWS", "name": group}},
+                "statement": {"managedRuleGroupStatement": _managed(group)},
                 "visibilityConfig": _visible(group),
             }
             for priority, group in enumerate(managed_rules)
@@ -108,6 +108,18 @@ class Firewall(Construct):
     def protect(self, scope: Construct, id: str, resource_arn: str) -> wafv2.CfnWebACLAssociation:
         """Put the stage or load balancer of that ARN behind the firewall."""
         return wafv2.CfnWebACLAssociation(scope, id, resource_arn=resource_arn, web_acl_arn=self.acl_arn)
+
+
+def _managed(group: str) -> dict[str, object]:
+    """A rule group of AWS, counting instead of blocking where a conversation is no attack.
+
+    The common rules block bodies over 8 KB, which a long conversation has; the API's own schema bounds it.
+    https://docs.aws.amazon.com/waf/latest/developerguide/aws-managed-rule-groups-baseline.html
+    """
+    statement: dict[str, object] = {"vendorName": "AWS", "name": group}
+    if group == "AWSManagedRulesCommonRuleSet":
+        statement["ruleActionOverrides"] = [{"name": "SizeRestrictions_BODY", "actionToUse": {"count": {}}}]
+    return statement
 
 
 def _visible(name: str) -> dict[str, object]:

@@ -85,7 +85,7 @@ class AccessLogBucket(Construct):
             self.resource,
             _REPLICATION,
             reason="Access logs are a secondary record that expires; losing it loses no data of the workload.",
-            met_by="the CloudTrail trail, which records the same requests and is replicated",
+            met_by="the CloudTrail trail, which records the same requests where the audit is on",
         )
 
 
