@@ -263,3 +263,17 @@ def test_every_bedrock_id_has_facts() -> None:
     for name in names:
         facts = BedrockCatalogue.get(name)
         assert name == facts.model_id or name in facts.inference_profiles
+
+
+def test_global_profile_is_refused_with_what_stays_in_a_geography() -> None:
+    with pytest.raises(InvalidValueError, match=r"any commercial Region.*Did you mean us\.cohere\.embed-v4:0"):
+        check_model("global.cohere.embed-v4:0")
+
+
+def test_no_hint_names_what_would_be_refused() -> None:
+    for name in BedrockCatalogue.names():
+        try:
+            check_model(name)
+        except InvalidValueError as error:
+            assert "mean global." not in str(error)
+            assert "or global." not in str(error)

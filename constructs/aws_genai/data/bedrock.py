@@ -71,15 +71,18 @@ def _model(name: str, facts: dict[str, Any], own: dict[str, float]) -> BedrockMo
 def check_model(model: str) -> None:
     """Refuse a model id that no call could succeed with.
 
-    :raises InvalidValueError: if the id is not known, or the model has no endpoint of its own.
+    :raises InvalidValueError: if the id is not known, the model has no endpoint of its own, or the profile is global.
     """
     facts = BedrockCatalogue.get(model)
+    local = [name for name in facts.inference_profiles if not name.startswith("global.")]
+    choices = [*local, *([facts.model_id] if facts.in_region else [])]
+    hint = f"Did you mean {' or '.join(choices[:3])}?" if choices else "Choose a model that stays in a geography"
+    if model.startswith("global."):
+        # https://docs.aws.amazon.com/bedrock/latest/userguide/global-cross-region-inference.html
+        reason = f"{model} sends calls to any commercial Region, so none could be kept out"
+        raise InvalidValueError(reason, field="models", hint=hint)
     if model == facts.model_id and not facts.in_region and facts.inference_profiles:
-        raise InvalidValueError(
-            f"{model} can be called through an inference profile only",
-            field="models",
-            hint="Did you mean " + " or ".join(facts.inference_profiles[:3]) + "?",
-        )
+        raise InvalidValueError(f"{model} can be called through an inference profile only", field="models", hint=hint)
 
 
 def check_chat(models: Sequence[str], max_tokens: int) -> None:

@@ -47,9 +47,9 @@ class ModelAccess(Construct):
 
     :param models: ids of foundation models or inference profiles.
     :param guardrail: what every call goes through.
-    :param regions: Regions in which a model may be called; an inference profile spreads calls over those of its
-        Regions that are named here. Default: the stack's own Region.
-    :raises InvalidValueError: if a model is not known, or is reached through a profile only.
+    :param regions: Regions in which a model may be called; an inference profile needs all of its Regions,
+        for a call that it routes to another is denied. Default: the stack's own Region.
+    :raises InvalidValueError: if a model is not known, is reached through a profile only, or through a global profile.
     """
 
     def __init__(
@@ -78,10 +78,6 @@ class ModelAccess(Construct):
             if model != foundation:
                 arns.append(f"arn:{PARTITION}:bedrock:{REGION}:{ACCOUNT_ID}:inference-profile/{model}")
             arns += [f"arn:{PARTITION}:bedrock:{region}::foundation-model/{foundation}" for region in self.regions]
-            if model.startswith("global."):
-                # A global profile calls the model without a Region in its ARN:
-                # https://docs.aws.amazon.com/bedrock/latest/userguide/global-cross-region-inference.html
-                arns.append(f"arn:{PARTITION}:bedrock:::foundation-model/{foundation}")
         return list(dict.fromkeys(arns))
 
     def grant_invoke(self, role: iam.IRole, *, models: Sequence[str] | None = None) -> None:
