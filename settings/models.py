@@ -111,7 +111,7 @@ class Bedrock(Section):
     """Ids of the foundation models or inference profiles that may be called."""
 
     regions: list[str] = []
-    """Regions in which they may be called, for a profile all that it spreads calls over; without any, the stacks' own."""
+    """Regions in which they may be called; a profile needs all that it spreads over. Without any, the stacks' own."""
 
     guardrail: GuardrailSettings = GuardrailSettings()
     """What every call goes through."""

@@ -71,7 +71,7 @@ def _model(name: str, facts: dict[str, Any], own: dict[str, float]) -> BedrockMo
 def check_model(model: str) -> None:
     """Refuse a model id that no call could succeed with.
 
-    :raises InvalidValueError: if the id is not known, the model has no endpoint of its own, or the profile is global.
+    :raises InvalidValueError: if the id is not known, the model has no endpoint of its own, or it is global.
     """
     facts = BedrockCatalogue.get(model)
     local = [name for name in facts.inference_profiles if not name.startswith("global.")]
