@@ -5,6 +5,9 @@ BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 CDK := node_modules/.bin/cdk
 CONTEXT := -c environment=$(ENV)
+# The local account has settings of its own unless ENV is given.
+IN_LOCAL := --environment $(if $(filter file default undefined,$(origin ENV)),local,$(ENV))
+export Q
 
 help:  ## This list
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -22,7 +25,22 @@ deploy: setup  ## Deploy ENV into the account of your credentials
 bootstrap: setup  ## Prepare the account and Region of ENV for deploys, once
 	$(CDK) bootstrap $(CONTEXT)
 
-test: setup-dev  ## Run linters, types and every test
+local: setup-local  ## Start a local AWS account, deploy into it, ask its chat: MODEL_URL=, MODEL=, ENV= as you like
+	@$(BIN)/python -m local up $(IN_LOCAL) --model-url "$(MODEL_URL)" --model "$(MODEL)"
+
+local-deploy: setup-local  ## Deploy what changed into the running local account
+	@$(BIN)/python -m local deploy $(IN_LOCAL)
+
+local-ask: setup-local  ## Ask the local chat: Q="..."
+	@$(BIN)/python -m local ask $(if $(Q),--question "$$Q")
+
+local-status: setup-local  ## Show what runs in the local account
+	@$(BIN)/python -m local status
+
+local-down: setup  ## End the local account and remove what it kept
+	@$(BIN)/python -m local down
+
+test: setup-dev setup-local  ## Run linters, types and every test
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
 	$(BIN)/pytest
 
@@ -53,6 +71,14 @@ $(VENV)/.dev: requirements-dev.txt tests/oracle/package-lock.json $(LOCKS)
 	@$(BIN)/npm ci --silent --prefix tests/oracle
 	@touch $@ $(VENV)/.synth
 
+# The local account has a virtual environment of its own, apart from the CDK's.
+setup-local: setup .venv-local/.done
+.venv-local/.done: requirements-local.txt
+	@echo "Setting up .venv-local from $< (about 20 seconds, once)"
+	@test -x .venv-local/bin/python || python3 -m venv .venv-local
+	@.venv-local/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement $<
+	@touch $@
+
 install:
 	@echo "Setting up .venv from $(FILE) (about a minute, once)"
 	@python3 -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is needed; this is " + sys.version.split()[0])'
@@ -63,6 +89,7 @@ install:
 	@$(BIN)/python -m aws_genai.functions
 
 clean:  ## Remove everything that was made here
-	rm -rf $(VENV) node_modules tests/oracle/node_modules cdk.out build dist
+	rm -rf $(VENV) .venv-local node_modules tests/oracle/node_modules cdk.out build dist
 
-.PHONY: help synth diff deploy bootstrap test snapshots docs bench lock setup setup-dev install clean
+.PHONY: help synth diff deploy bootstrap test snapshots docs bench lock setup setup-dev setup-local install clean
+.PHONY: local local-deploy local-ask local-status local-down

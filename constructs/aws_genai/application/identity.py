@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-from aws_cdk import RemovalPolicy
+from aws_cdk import CfnOutput, RemovalPolicy
 from aws_cdk import aws_cognito as cognito
 from constructs import Construct
 
@@ -97,6 +97,8 @@ class Identity(Construct):
         self.pool_arn: str = self.pool.attr_arn
         self.pool_id: str = self.pool.ref
         self.client_id: str = self.client.ref
+        CfnOutput(self, "PoolId", value=self.pool_id, description="User pool to invite users to")
+        CfnOutput(self, "ClientId", value=self.client_id, description="App client that signs users in by SRP")
         if mfa == "optional":
             acknowledge(
                 self.pool,

@@ -132,12 +132,12 @@ def _describe(finding: Finding, root: IConstruct) -> str:
     return (
         f"{finding.rule}\n"
         f"  at      {finding.path}\n"
-        f"  from    {_source(finding.path, root)}\n"
+        f"  from    {construct_source(finding.path, root)}\n"
         f"  because {finding.message}"
     )
 
 
-def _source(path: str, root: IConstruct) -> str:
+def construct_source(path: str, root: IConstruct) -> str:
     """The construct a reader wrote: the innermost one that is not part of the CDK."""
     source, node = "the app", root
     for part in path.split("/"):

@@ -1,0 +1,1 @@
+"""The account itself: what runs in the emulator's process."""

@@ -1,0 +1,198 @@
+"""Calls of models, authorized as Bedrock authorizes them and answered by a server of the user's or by a fixed sentence.
+
+The emulator asks for one action named after the operation; AWS asks for these:
+
+- Converse and InvokeModel need ``bedrock:InvokeModel``, their streams ``bedrock:InvokeModelWithResponseStream``
+  https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.html
+- through an inference profile, on the profile and on the model behind it
+  https://docs.aws.amazon.com/bedrock/latest/userguide/inference-profiles-prereq.html
+- with a guardrail, also ``bedrock:ApplyGuardrail``, and ``kms:Decrypt`` where a customer key encrypts the guardrail
+  https://docs.aws.amazon.com/bedrock/latest/userguide/guardrails-permissions.html
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import uuid
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+from ministack import app
+from ministack.core import iam_actions, iam_evaluator
+from ministack.core.responses import get_account_id, get_region
+from ministack.core.router import extract_access_key_id
+from ministack.services import bedrock_runtime as runtime
+
+from . import model_server
+
+SERVICE = "bedrock-runtime"
+Response = tuple[int, dict[str, str], bytes]
+
+_OPERATIONS = {
+    "converse": "InvokeModel",
+    "invoke": "InvokeModel",
+    "converse-stream": "InvokeModelWithResponseStream",
+    "invoke-with-response-stream": "InvokeModelWithResponseStream",
+    "count-tokens": "CountTokens",
+}
+_MODEL = re.compile(r"^/model/(?P<model>.+?)/(?P<operation>[a-z-]+)$")
+_APPLY = re.compile(r"^/guardrail/(?P<guardrail>.+?)/version/(?P<version>[^/]+)/apply$")
+_FACTS = Path(__file__).resolve().parents[2] / "constructs" / "aws_genai" / "data" / "bedrock_models.json"
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that the caller must be allowed to do."""
+
+    action: str
+    resource: str
+    context: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def service(self) -> str:
+        return self.action.split(":")[0]
+
+
+class UnknownModelError(ValueError):
+    """A model that Bedrock does not have."""
+
+
+def install() -> None:
+    """Put the authorization and the answers above in place of the emulator's."""
+    by_name = iam_actions.extract_iam_action
+
+    def action(service: str, *args: Any) -> str | None:
+        # None: the emulator checks the signature only; what may be done is checked here.
+        return None if service == SERVICE else by_name(service, *args)
+
+    iam_actions.extract_iam_action = action
+    answer = app.SERVICE_HANDLERS[SERVICE]
+
+    async def handle(
+        method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, Any]
+    ) -> tuple[int, dict[str, str], bytes]:
+        denied = _denied(path, headers, body, query)
+        if denied is not None:
+            return denied
+        try:
+            return await answer(method, path, headers, body, query)  # type: ignore[no-any-return]
+        except model_server.ModelServerError as error:
+            return runtime._error(error.code, str(error), error.status)  # type: ignore[no-any-return]
+
+    app.SERVICE_HANDLERS[SERVICE] = handle
+    runtime._proxy_openai_chat_message = model_server.complete
+    runtime._mock_reply = model_server.fixed_reply
+    runtime._last_user_text = assessed_text
+
+
+def _denied(path: str, headers: dict[str, str], body: bytes, query: dict[str, Any]) -> Response | None:
+    """The refusal of a call, or None if the caller may make it."""
+    key = extract_access_key_id(headers, query)
+    try:
+        needed = checks(path, headers, body)
+    except UnknownModelError as error:
+        return runtime._error("ValidationException", str(error), 400)  # type: ignore[no-any-return]
+    for check in needed:
+        refused = iam_evaluator.enforce(
+            key, check.action, check.service, get_region(), resource_arn=check.resource, service_context=check.context
+        )
+        if refused is None:
+            continue
+        if isinstance(refused, iam_evaluator.AuthError):
+            return runtime._error(refused.code, refused.message, 403)  # type: ignore[no-any-return]
+        return iam_actions.access_denied_response(  # type: ignore[no-any-return]
+            "bedrock",
+            check.action,
+            refused.principal_arn,
+            str(uuid.uuid4()),
+            headers=headers,
+            resource_arn=check.resource,
+            explicit_deny=refused.decision == "Deny",
+            resource_policy_arn=refused.resource_policy_arn,
+        )
+    return None
+
+
+def checks(path: str, headers: dict[str, str], body: bytes) -> list[Check]:
+    """What a call must be allowed to do.
+
+    :raises UnknownModelError: if Bedrock has no such model.
+    """
+    applied = _APPLY.match(path)
+    if applied:
+        return _guardrail(unquote(applied["guardrail"]), applied["version"])[1]
+    called = _MODEL.match(path)
+    if not called or called["operation"] not in _OPERATIONS:
+        return []
+    identifier, version = _named_guardrail(headers, body)
+    versioned, needed = _guardrail(identifier, version)
+    context = {"bedrock:GuardrailIdentifier": versioned} if versioned else {}
+    action = f"bedrock:{_OPERATIONS[called['operation']]}"
+    return [Check(action, arn, {**context, **extra}) for arn, extra in _model(unquote(called["model"]))] + needed
+
+
+def _named_guardrail(headers: dict[str, str], body: bytes) -> tuple[str, str]:
+    """The guardrail that a call names: Converse in its body, InvokeModel in its headers."""
+    try:
+        config = json.loads(body or b"{}").get("guardrailConfig") or {}
+    except (ValueError, AttributeError):
+        config = {}
+    return (
+        config.get("guardrailIdentifier") or headers.get("x-amzn-bedrock-guardrailidentifier", ""),
+        config.get("guardrailVersion") or headers.get("x-amzn-bedrock-guardrailversion", "DRAFT"),
+    )
+
+
+def _guardrail(identifier: str, version: str) -> tuple[str, list[Check]]:
+    """The value of the condition key for a guardrail, and what using it needs."""
+    if not identifier:
+        return "", []
+    found = runtime._resolve_guardrail(identifier, version)
+    if found is None:
+        return "", []  # the operation itself answers that there is none
+    arn = found["GuardrailArn"]
+    needed = [Check("bedrock:ApplyGuardrail", arn)]
+    if found.get("KmsKeyArn"):
+        via = {"kms:ViaService": f"bedrock.{get_region()}.amazonaws.com"}
+        needed.append(Check("kms:Decrypt", found["KmsKeyArn"], via))
+    return f"{arn}:{version}", needed
+
+
+def _model(identifier: str) -> list[tuple[str, dict[str, str]]]:
+    """The resources that a model's identifier stands for, with the condition keys of each."""
+    region, account = get_region(), get_account_id()
+    if identifier.startswith("arn:"):
+        kind, _, name = identifier.split(":", 5)[5].partition("/")
+        if kind not in ("inference-profile", "foundation-model"):
+            return [(identifier, {})]
+        identifier = name
+    models = _models()
+    if identifier in models:
+        return [(f"arn:aws:bedrock:{region}::foundation-model/{identifier}", {})]
+    for model, facts in models.items():
+        if identifier in facts.get("inference_profiles", []):
+            profile = f"arn:aws:bedrock:{region}:{account}:inference-profile/{identifier}"
+            behind = f"arn:aws:bedrock:{region}::foundation-model/{model}"
+            # Where a profile routes to is Bedrock's choice; the calling Region is checked here for all.
+            return [(profile, {}), (behind, {"bedrock:InferenceProfileArn": profile})]
+    raise UnknownModelError("The provided model identifier is invalid.")
+
+
+@cache
+def _models() -> dict[str, dict[str, Any]]:
+    content: dict[str, dict[str, Any]] = json.loads(_FACTS.read_text(encoding="utf-8"))["models"]
+    return content
+
+
+def assessed_text(messages: list[dict[str, Any]]) -> str:
+    """What a guardrail assesses of a conversation: the parts marked as guarded, or everything where none is.
+
+    https://docs.aws.amazon.com/bedrock/latest/userguide/guardrails-use-converse-api.html
+    """
+    parts = [part for message in messages or [] for part in message.get("content") or [] if isinstance(part, dict)]
+    guarded = [part["guardContent"].get("text", {}).get("text", "") for part in parts if "guardContent" in part]
+    return "\n".join(guarded or [part["text"] for part in parts if "text" in part])

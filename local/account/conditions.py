@@ -1,0 +1,45 @@
+"""Conditions of templates: the engine compares without joining first, which the CDK's bootstrap template needs."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from ministack.services.cloudformation import engine
+
+_NAME = "_evaluate_conditions"
+
+
+def install() -> None:
+    """Resolve ``Fn::Join`` inside conditions, as CloudFormation does.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/intrinsic-function-reference-conditions.html
+    """
+    evaluate = engine._evaluate_conditions
+
+    def joined_first(template: dict[str, Any], params: dict[str, Any]) -> dict[str, bool]:
+        conditions = _joined(template.get("Conditions", {}), params)
+        return evaluate({**template, "Conditions": conditions}, params)  # type: ignore[no-any-return]
+
+    for name, module in list(sys.modules.items()):
+        if name.startswith("ministack.services.cloudformation") and getattr(module, _NAME, None) is evaluate:
+            setattr(module, _NAME, joined_first)
+
+
+def _joined(value: Any, params: dict[str, Any]) -> Any:
+    if isinstance(value, list):
+        return [_joined(item, params) for item in value]
+    if not isinstance(value, dict):
+        return value
+    if "Fn::Join" in value:
+        delimiter, items = value["Fn::Join"]
+        return str(delimiter).join(_members(items, params))
+    return {key: _joined(item, params) for key, item in value.items()}
+
+
+def _members(items: Any, params: dict[str, Any]) -> list[str]:
+    """The strings that are joined: a list, or a parameter that is one."""
+    if isinstance(items, dict) and items.get("Ref") in params:
+        text = str(params[items["Ref"]]["Value"])
+        return [member.strip() for member in text.split(",")] if text else []
+    return [str(params[item["Ref"]]["Value"]) if isinstance(item, dict) else str(item) for item in items]

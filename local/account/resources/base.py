@@ -1,0 +1,200 @@
+"""How a resource type that the emulator lacks is created, updated, replaced and deleted by its engine."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar
+
+from ministack.core.responses import get_account_id, get_region
+from ministack.services import cloudcontrol
+from ministack.services.cloudformation import provisioners
+
+from . import schemas
+
+Model = dict[str, Any]
+
+
+class ServiceError(ValueError):
+    """What a service answered instead of doing as it was told."""
+
+
+class Resource:
+    """A resource type whose instances are faithful records: what was asked for, with the attributes AWS would add.
+
+    The records stand in the store of the Cloud Control API, which reads any CloudFormation type:
+    ``aws cloudcontrol get-resource --type-name ... --identifier ...``.
+    https://docs.aws.amazon.com/cloudcontrolapi/latest/userguide/what-is-cloudcontrolapi.html
+
+    Subclasses name the type and its attributes; those with a service behind them override ``create``, ``update`` and
+    ``delete``, which take and return whole models.
+    """
+
+    type: ClassVar[str]
+    #: The property that names an instance; CloudFormation makes a name up where it is absent.
+    name: ClassVar[str | None] = None
+    #: Longest name that the service takes.
+    name_limit: ClassVar[int] = 63
+    #: Read-only attributes: formats over the properties, ``region``, ``account`` and ``token``, 12 random hex digits.
+    attributes: ClassVar[Mapping[str, str]] = {}
+    #: What Ref returns, where that is not the schema's primary identifier.
+    ref: ClassVar[str | None] = None
+    #: Properties that must name an existing instance of another type.
+    needs: ClassVar[Mapping[str, str]] = {}
+    #: Whether a service of the emulator stands behind the type, or only a record.
+    service: ClassVar[bool] = False
+
+    def create(self, model: Model) -> Model:
+        """Create one instance and return it with its attributes."""
+        scope = {"region": get_region(), "account": get_account_id(), "token": _token(), **model}
+        return {**model, **{name: text.format(**scope) for name, text in self.attributes.items()}}
+
+    def update(self, old: Model, new: Model) -> Model:
+        """Change an instance in place; ``new`` has the attributes of ``old``."""
+        return new
+
+    def delete(self, model: Model) -> None:
+        """Delete an instance."""
+
+    def name_of(self, model: Model) -> str:
+        """The name of an instance, empty where the template gives none."""
+        return str(model.get(self.name) or "") if self.name else ""
+
+    def named(self, model: Model, name: str) -> Model:
+        """The model with a name."""
+        return {**model, self.name: name} if self.name else model
+
+    # What follows speaks the engine's language.
+
+    def identifier(self, model: Model) -> str:
+        """What Ref returns."""
+        if self.ref:
+            return str(model[self.ref])
+        return "|".join(str(model[name]) for name in schemas.names(self.type, "primaryIdentifier"))
+
+    def on_create(self, logical_id: str, properties: Model, stack_name: str) -> tuple[str, Model]:
+        model = dict(properties)
+        if not self.name_of(model):
+            model = self.named(model, provisioners._physical_name(stack_name, logical_id, max_len=self.name_limit))
+        self._check_needs(model)
+        model = self.create(model)
+        identifier = self.identifier(model)
+        if find(self.type, identifier) is not None:
+            raise ServiceError(f"{self.type} {identifier} already exists")
+        _store(self.type, identifier, model)
+        return identifier, self._attributes(model)
+
+    def on_update(
+        self, identifier: str, _old: Model, properties: Model, stack_name: str, logical_id: str
+    ) -> tuple[str, Model]:
+        old = find(self.type, identifier)
+        if old is None:
+            return self.on_create(logical_id, properties, stack_name)
+        readable = {name: old[name] for name in schemas.names(self.type, "readOnlyProperties") if name in old}
+        model = {**self.named(properties, self.name_of(properties) or self.name_of(old)), **readable}
+        self._check_needs(model)
+        model = self.update(old, model)
+        _store(self.type, identifier, model)
+        return identifier, self._attributes(model)
+
+    def on_delete(self, identifier: str, _properties: Model) -> None:
+        model = find(self.type, identifier)
+        if model is not None:
+            self.delete(model)
+            cloudcontrol._resources.pop(cloudcontrol._resource_key(self.type, identifier), None)
+
+    def _attributes(self, model: Model) -> Model:
+        # A name is an attribute too, as the reference of each type says.
+        readable = [*schemas.names(self.type, "readOnlyProperties"), *([self.name] if self.name else [])]
+        return {name: model[name] for name in readable if name in model}
+
+    def _check_needs(self, model: Model) -> None:
+        for name, other in self.needs.items():
+            for value in _values(model, name.split(".")):
+                if not any(value in (found.get(key) for key in found) for found in instances(other)):
+                    raise ServiceError(f"Could not find {other} {value!r}, which {self.type} names as {name}")
+
+
+def _values(value: Any, path: list[str]) -> list[str]:
+    """What stands at a path; lists on the way are walked."""
+    if isinstance(value, list):
+        return [found for item in value for found in _values(item, path)]
+    if not path:
+        return [value] if isinstance(value, str) else []
+    return _values(value[path[0]], path[1:]) if isinstance(value, dict) and path[0] in value else []
+
+
+def _token() -> str:
+    return str(provisioners.new_uuid()).replace("-", "")[:12]
+
+
+def _store(resource_type: str, identifier: str, model: Model) -> None:
+    cloudcontrol._resources[cloudcontrol._resource_key(resource_type, identifier)] = {
+        "TypeName": resource_type,
+        "Identifier": identifier,
+        "Properties": json.dumps(model),
+    }
+
+
+def find(resource_type: str, identifier: str) -> Model | None:
+    """The model of one recorded instance."""
+    found = cloudcontrol._resources.get(cloudcontrol._resource_key(resource_type, identifier))
+    return json.loads(found["Properties"]) if found else None
+
+
+def instances(resource_type: str) -> list[Model]:
+    """The models of all recorded instances of a type."""
+    found = list(cloudcontrol._resources.values())
+    return [json.loads(each["Properties"]) for each in found if each["TypeName"] == resource_type]
+
+
+def answer(response: tuple[int, Any, bytes]) -> Model:
+    """The body of a service's JSON response.
+
+    :raises ServiceError: with the service's own message, for any but success.
+    """
+    status, _, body = response
+    content: Model = json.loads(body) if body else {}
+    if status >= 400:
+        message = content.get("message") or content.get("Message") or str(content)
+        raise ServiceError(f"{message} (Status Code: {status}, {content.get('__type', 'error')})")
+    return content
+
+
+def register(resource: Resource) -> None:
+    """Make a type known to the engine: its handlers, what replaces it, and where its tags go."""
+    provisioners._RESOURCE_HANDLERS[resource.type] = {
+        "create": resource.on_create,
+        "update": resource.on_update,
+        "update_with_logical_id": True,
+        "delete": resource.on_delete,
+    }
+    whole = [name for name in schemas.names(resource.type, "createOnlyProperties") if "/" not in name]
+    provisioners._REPLACING_PROPERTIES[resource.type] = tuple(whole)
+    tags = schemas.tag_property(resource.type)
+    if tags:
+        provisioners._STACK_TAG_PROPERTY[resource.type] = tags
+
+
+def check_properties() -> None:
+    """Check every type's properties against its schema before its handler sees them, as CloudFormation does."""
+    for resource_type, handler in provisioners._RESOURCE_HANDLERS.items():
+        handler["create"] = _checked_create(resource_type, handler["create"])
+        if "update" in handler:
+            handler["update"] = _checked_update(resource_type, handler["update"])
+
+
+def _checked_create(resource_type: str, create: Callable[..., Any]) -> Callable[..., Any]:
+    def checked(logical_id: str, properties: Model, *rest: Any) -> Any:
+        schemas.check(resource_type, properties)
+        return create(logical_id, properties, *rest)
+
+    return checked
+
+
+def _checked_update(resource_type: str, update: Callable[..., Any]) -> Callable[..., Any]:
+    def checked(identifier: str, old: Model, new: Model, *rest: Any) -> Any:
+        schemas.check(resource_type, new)
+        return update(identifier, old, new, *rest)
+
+    return checked

@@ -1,0 +1,115 @@
+"""What AWS Lambda does with a function's role beside running the function under it."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from ministack.core.iam_evaluator import validate_role_arn
+from ministack.core.responses import get_region
+from ministack.services import cloudwatch_logs, lambda_svc, sns
+from ministack.services.cloudformation import provisioners
+
+from ..permissions import role_may
+from .base import Model, ServiceError
+
+TYPE = "AWS::Lambda::Function"
+_log = logging.getLogger("account")
+
+#: https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html#configuration-vpc-permissions
+VPC_ACTIONS = ("CreateNetworkInterface", "DescribeNetworkInterfaces", "DescribeSubnets", "DeleteNetworkInterface")
+
+
+def install() -> None:
+    """Wrap the engine's handler of functions, and what Lambda does after a call."""
+    handler = provisioners._RESOURCE_HANDLERS[TYPE]
+    create, update = handler["create"], handler["update"]
+
+    def checked_create(logical_id: str, properties: Model, stack_name: str) -> tuple[str, Model]:
+        _check_role(properties)
+        made = create(logical_id, properties, stack_name)
+        _complete(made[0], properties)
+        return made  # type: ignore[no-any-return]
+
+    def checked_update(identifier: str, old: Model, new: Model, *rest: Any) -> tuple[str, Model]:
+        _check_role(new)
+        made = update(identifier, old, new, *rest)
+        _complete(made[0], new)
+        return made  # type: ignore[no-any-return]
+
+    handler["create"], handler["update"] = checked_create, checked_update
+    lambda_svc._emit_lambda_logs = _guarded_logs(lambda_svc._emit_lambda_logs)
+    lambda_svc._route_async_failure = _guarded_failure(lambda_svc._route_async_failure)
+
+
+def _check_role(properties: Model) -> None:
+    """Lambda refuses a function whose role lacks what the service itself will do in its name."""
+    role = properties["Role"]
+    error = validate_role_arn(role)
+    if error:
+        raise ServiceError(error)
+    target = _dead_letters(properties)
+    refused = "The provided execution role does not have permissions to call {0} on {1} (Service: Lambda)"
+    if target and not role_may(role, f"{_service(target)}:{_send(target)}", target):
+        raise ServiceError(refused.format(_send(target), _service(target).upper()))
+    if properties.get("VpcConfig", {}).get("SubnetIds"):
+        for action in VPC_ACTIONS:
+            if not role_may(role, f"ec2:{action}", "*"):
+                raise ServiceError(refused.format(action, "EC2"))
+
+
+def _complete(name: str, properties: Model) -> None:
+    """Keep what the emulator's handler drops."""
+    function = lambda_svc._functions[name]
+    if "ReservedConcurrentExecutions" in properties:
+        function["concurrency"] = int(properties["ReservedConcurrentExecutions"])
+    for key in ("DeadLetterConfig", "VpcConfig"):
+        if properties.get(key):
+            function["config"][key] = properties[key]
+
+
+def _dead_letters(properties: Model) -> str:
+    return str((properties.get("DeadLetterConfig") or {}).get("TargetArn", ""))
+
+
+def _service(arn: str) -> str:
+    return arn.split(":")[2]
+
+
+def _send(arn: str) -> str:
+    return "SendMessage" if _service(arn) == "sqs" else "Publish"
+
+
+def _guarded_logs(emit: Any) -> Any:
+    """Logs reach CloudWatch only with the role's leave, as in AWS, where a function without it runs unheard."""
+
+    def guarded(function: Model, *args: Any, **kwargs: Any) -> None:
+        config = function.get("config") or function
+        group = (config.get("LoggingConfig") or {}).get("LogGroup") or f"/aws/lambda/{config['FunctionName']}"
+        arn = f"{cloudwatch_logs._make_group_arn(group).removesuffix(':*')}:log-stream:any"
+        denied = [a for a in ("CreateLogStream", "PutLogEvents") if not role_may(config["Role"], f"logs:{a}", arn)]
+        if denied:
+            _log.warning("AccessDenied: %s may not call logs:%s on %s", config["Role"], denied[0], group)
+            return
+        emit(function, *args, **kwargs)
+
+    return guarded
+
+
+def _guarded_failure(route: Any) -> Any:
+    """A failed asynchronous call reaches its dead-letter target only with the role's leave, and the key's."""
+
+    def guarded(target: str, name: str, *args: Any) -> None:
+        role = lambda_svc._functions[name]["config"]["Role"]
+        needed: list[tuple[str, str, dict[str, str]]] = [(f"{_service(target)}:{_send(target)}", target, {})]
+        key = (sns._topics.get(target) or {}).get("attributes", {}).get("KmsMasterKeyId", "")
+        if key.startswith("arn:"):
+            via = {"kms:ViaService": f"sns.{get_region()}.amazonaws.com"}
+            needed += [("kms:GenerateDataKey", key, via), ("kms:Decrypt", key, via)]
+        denied = [action for action, resource, context in needed if not role_may(role, action, resource, context)]
+        if denied:
+            _log.warning("AccessDenied: %s may not call %s for the failed calls of %s", role, denied[0], name)
+            return
+        route(target, name, *args)
+
+    return guarded

@@ -1,0 +1,45 @@
+"""SageMaker's hosting as records: no model is loaded and nothing answers, but what is wrong between them fails."""
+
+from __future__ import annotations
+
+from .base import Model, Resource, ServiceError, instances
+
+
+class HostedModel(Resource):
+    """https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateModel.html"""
+
+    type = "AWS::SageMaker::Model"
+    name = "ModelName"
+    attributes = {"ModelArn": "arn:aws:sagemaker:{region}:{account}:model/{ModelName}"}
+
+    def create(self, model: Model) -> Model:
+        if not model.get("PrimaryContainer") and not model.get("Containers"):
+            raise ServiceError("A model must have a PrimaryContainer or Containers (Service: SageMaker)")
+        return super().create(model)
+
+
+class EndpointConfig(Resource):
+    """https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateEndpointConfig.html"""
+
+    type = "AWS::SageMaker::EndpointConfig"
+    name = "EndpointConfigName"
+    attributes = {"EndpointConfigArn": "arn:aws:sagemaker:{region}:{account}:endpoint-config/{EndpointConfigName}"}
+
+    def create(self, model: Model) -> Model:
+        known = {found["ModelName"] for found in instances(HostedModel.type)}
+        known |= {found["ModelArn"] for found in instances(HostedModel.type)}
+        for variant in model["ProductionVariants"]:
+            name = variant.get("ModelName")
+            # A Ref to a model is its ARN in the schema and its name in the service: both are taken.
+            if name is not None and name not in known:
+                raise ServiceError(f'Could not find model "{name}" (Service: SageMaker, Status Code: 400)')
+        return super().create(model)
+
+
+class Endpoint(Resource):
+    """https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateEndpoint.html"""
+
+    type = "AWS::SageMaker::Endpoint"
+    name = "EndpointName"
+    attributes = {"EndpointArn": "arn:aws:sagemaker:{region}:{account}:endpoint/{EndpointName}"}
+    needs = {"EndpointConfigName": EndpointConfig.type}

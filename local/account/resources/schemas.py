@@ -1,0 +1,148 @@
+"""CloudFormation's schemas of resource types, as cfn-lint ships them.
+
+https://docs.aws.amazon.com/cloudformation-cli/latest/userguide/resource-type-schema.html
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import regex
+from jsonschema import Draft7Validator, ValidationError
+from jsonschema.validators import extend
+
+#: The Region with the most types.
+REGION = "us-east-1"
+
+
+class InvalidPropertiesError(ValueError):
+    """Properties that CloudFormation would refuse."""
+
+
+@cache
+def _folder() -> Path:
+    spec = find_spec("cfnlint")
+    if spec is None or not spec.submodule_search_locations:
+        raise ModuleNotFoundError("cfn-lint is missing; run make local, which installs it")
+    return Path(spec.submodule_search_locations[0]) / "data" / "schemas"
+
+
+@cache
+def _index() -> dict[str, str]:
+    content: dict[str, str] = json.loads((_folder() / "providers" / f"{REGION}.json").read_text(encoding="utf-8"))
+    return content
+
+
+@cache
+def schema(resource_type: str) -> dict[str, Any]:
+    """The schema of a type.
+
+    :raises KeyError: if CloudFormation has no such type.
+    """
+    content: dict[str, Any] = json.loads(
+        (_folder() / "resources" / f"{_index()[resource_type]}.json").read_text(encoding="utf-8")
+    )
+    return content
+
+
+def names(resource_type: str, key: str) -> list[str]:
+    """The property paths of a list such as ``createOnlyProperties``, without their prefix."""
+    return [path.removeprefix("/properties/") for path in schema(resource_type).get(key) or []]
+
+
+def tag_property(resource_type: str) -> tuple[str, str] | None:
+    """The property that holds tags and its shape, ``list`` or ``map``; None for a type that takes no tags."""
+    tagging = schema(resource_type).get("tagging") or {}
+    if tagging.get("taggable") is False:
+        return None
+    name = tagging.get("tagProperty", "/properties/Tags").removeprefix("/properties/")
+    definition = schema(resource_type)["properties"].get(name)
+    if definition is None:
+        return None
+    return name, "map" if definition.get("type") == "object" else "list"
+
+
+def check(resource_type: str, properties: dict[str, Any]) -> None:
+    """Check what CloudFormation checks before it calls a service: required, unknown and mistyped properties, enums.
+
+    :raises InvalidPropertiesError: in CloudFormation's own words.
+    """
+    if resource_type not in _index():
+        return
+    tags = tag_property(resource_type)
+    if tags and isinstance(properties.get(tags[0]), list):
+        # CloudFormation adds its own tags after this check.
+        own = [tag for tag in properties[tags[0]] if not str(tag.get("Key", "")).startswith("aws:")]
+        properties = {**properties, tags[0]: own}
+    errors = sorted(_validator(resource_type).iter_errors(properties), key=lambda error: list(map(str, error.path)))
+    if errors:
+        problems = "; ".join(f"#{_pointer(error)}: {error.message[:300]}" for error in errors[:3])
+        raise InvalidPropertiesError(f"Properties validation failed for resource of type {resource_type}: {problems}")
+
+
+def _pointer(error: ValidationError) -> str:
+    return "/" + "/".join(str(part) for part in error.path) if error.path else ""
+
+
+@cache
+def _validator(resource_type: str) -> Draft7Validator:
+    # CloudFormation turns strings into numbers and booleans and back, so types are compared by what they mean.
+    base = Draft7Validator.TYPE_CHECKER
+    checker = (
+        base.redefine("string", lambda _, value: isinstance(value, (str, int, float)))
+        .redefine("boolean", lambda _, value: isinstance(value, bool) or value in ("true", "false"))
+        .redefine("integer", lambda _, value: base.is_type(value, "integer") or _is_number(value, whole=True))
+        .redefine("number", lambda _, value: base.is_type(value, "number") or _is_number(value, whole=False))
+    )
+    validator: Any = extend(Draft7Validator, {"pattern": _pattern, "enum": _enum}, type_checker=checker)
+    return validator(_readable(schema(resource_type)))
+
+
+def _readable(value: Any) -> Any:
+    """A schema whose names of properties are patterns that Python can read; others let any name pass."""
+    if isinstance(value, list):
+        return [_readable(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    plain = {key: _readable(item) for key, item in value.items()}
+    if isinstance(plain.get("patternProperties"), dict):
+        plain["patternProperties"] = {
+            key if _compiles(key) else ".*": item for key, item in plain["patternProperties"].items()
+        }
+    return plain
+
+
+def _compiles(pattern: str) -> bool:
+    try:
+        re.compile(pattern)
+    except re.error:
+        return False
+    return True
+
+
+def _is_number(value: object, *, whole: bool) -> bool:
+    try:
+        return isinstance(value, str) and (int(value) if whole else float(value)) is not None
+    except ValueError:
+        return False
+
+
+def _enum(_validator: Any, allowed: list[Any], value: Any, _schema: Any) -> Any:
+    if str(value) not in {str(item) for item in allowed}:
+        yield ValidationError(f"{value} is not a valid enum value, choose one of {', '.join(map(str, allowed))}")
+
+
+def _pattern(_validator: Any, pattern: str, value: Any, _schema: Any) -> Any:
+    if not isinstance(value, str):
+        return
+    try:
+        matches = regex.search(pattern, value)
+    except regex.error:
+        return  # a dialect of Java's that Python has not
+    if not matches:
+        yield ValidationError(f"{value!r} does not match the pattern {pattern}")

@@ -1,0 +1,135 @@
+"""Synthesizes the project and drives the real CDK CLI against the account."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from .emulator import Account
+from .home import ROOT, Home, LocalError
+
+CLI = ROOT / "node_modules" / ".bin" / "cdk"
+#: What the CLI does in none of its runs here: ask, report home, wait for longer than this.
+DEPLOY_SECONDS = 600
+
+
+def synthesize(home: Home, environment: str) -> subprocess.Popen[str]:
+    """Start a synthesis into the account's folder; ``finish`` ends it."""
+    return subprocess.Popen(
+        [sys.executable, str(ROOT / "app.py")],
+        cwd=ROOT,
+        env={
+            **os.environ,
+            "CDK_OUTDIR": str(home.assembly),
+            "CDK_CONTEXT_JSON": json.dumps({"environment": environment}),
+        },
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def finish(synthesis: subprocess.Popen[str]) -> None:
+    """Wait for a synthesis.
+
+    :raises LocalError: with what it printed, if it failed.
+    """
+    try:
+        output, errors = synthesis.communicate(timeout=120)
+    except subprocess.TimeoutExpired as error:
+        synthesis.kill()
+        raise LocalError("The synthesis took more than two minutes.") from error
+    if synthesis.returncode != 0:
+        raise LocalError((errors or output).strip())
+
+
+def bootstrap(home: Home, account: Account) -> None:
+    """Prepare the account for deploys; nothing happens where that was done.
+
+    :raises LocalError: if the CLI fails.
+    """
+    _run(home, account, "bootstrap", f"aws://{account.account}/{account.region}", "--app", "")
+
+
+def start(
+    home: Home, account: Account, verb: str, *options: str, assembly: Path | None = None
+) -> subprocess.Popen[str]:
+    """Start the CLI on the synthesized stacks; what it prints goes to ``cdk.log``."""
+    command = [str(CLI), verb, "--all", "--app", str(assembly or home.assembly), *options]
+    with home.cdk_log.open("w", encoding="utf-8") as log:
+        return subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env=account.environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+
+def stack_names(home: Home) -> list[str]:
+    """The names of the synthesized stacks, in the order in which they deploy."""
+    artifacts = _read(home, "manifest.json")["artifacts"]
+    stacks = {name: each for name, each in artifacts.items() if each["type"] == "aws:cloudformation:stack"}
+    ordered: list[str] = []
+    while len(ordered) < len(stacks):
+        ready = [
+            n for n in stacks if n not in ordered and not set(stacks[n]["dependencies"]) & set(stacks) - {*ordered}
+        ]
+        ordered += ready
+    return [stacks[name]["properties"].get("stackName", name) for name in ordered]
+
+
+def template(home: Home, stack: str) -> dict[str, Any]:
+    """The synthesized template of a stack."""
+    return _read(home, _artifact(home, stack)["properties"]["templateFile"])
+
+
+def construct_path(home: Home, stack: str, logical_id: str) -> str:
+    """The path in the construct tree of a resource; empty if there is none."""
+    artifact = _artifact(home, stack)
+    metadata = artifact.get("metadata") or {}
+    if "additionalMetadataFile" in artifact:
+        metadata |= _read(home, artifact["additionalMetadataFile"])
+    for path, entries in metadata.items():
+        if any(entry["type"] == "aws:cdk:logicalId" and entry["data"] == logical_id for entry in entries):
+            return str(path).removeprefix("/")
+    return ""
+
+
+def _artifact(home: Home, stack: str) -> dict[str, Any]:
+    for name, artifact in _read(home, "manifest.json")["artifacts"].items():
+        if artifact["type"] == "aws:cloudformation:stack" and artifact["properties"].get("stackName", name) == stack:
+            found: dict[str, Any] = artifact
+            return found
+    raise KeyError(stack)
+
+
+def _read(home: Home, file: str) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads((home.assembly / file).read_text(encoding="utf-8"))
+    return content
+
+
+def _run(home: Home, account: Account, *arguments: str) -> None:
+    home.folder.mkdir(parents=True, exist_ok=True)
+    try:
+        done = subprocess.run(
+            [str(CLI), *arguments],
+            cwd=ROOT,
+            env=account.environment(),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise LocalError(f"cdk {arguments[0]} took more than two minutes.") from error
+    if done.returncode != 0:
+        raise LocalError(f"cdk {arguments[0]} failed:\n{done.stderr or done.stdout}")

@@ -1,0 +1,190 @@
+"""Deploys the synthesized stacks, shows how far they are, and tells the one event that broke a deploy."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.exceptions import ClientError
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+from . import cdk
+from .emulator import Account, find
+from .home import Home, LocalError
+from .sources import source_of
+
+POLL_SECONDS = 0.25
+#: Reasons of events that follow from another failure.
+_CONSEQUENCES = ("Resource creation cancelled", "Resource update cancelled", "The following resource(s) failed")
+
+
+@dataclass(frozen=True)
+class Failure:
+    """The event that broke a deploy."""
+
+    stack: str
+    logical_id: str
+    resource_type: str
+    status: str
+    reason: str
+
+
+@dataclass
+class Changes:
+    """What a deploy did to one stack."""
+
+    created: int = 0
+    updated: int = 0
+    deleted: int = 0
+
+    def __bool__(self) -> bool:
+        return bool(self.created or self.updated or self.deleted)
+
+    def __str__(self) -> str:
+        parts = ((self.created, "created"), (self.updated, "updated"), (self.deleted, "deleted"))
+        return ", ".join(f"{count} {what}" for count, what in parts if count) or "unchanged"
+
+
+def deploy(home: Home, account: Account, environment: str, console: Console) -> dict[str, Changes]:
+    """Deploy every synthesized stack and return what changed in each.
+
+    :raises LocalError: naming the event that failed, its reason, the resource and where it is written.
+    """
+    client = account.client("cloudformation")
+    before = {name: _event_ids(client, name) for name in cdk.stack_names(home)}
+    process = cdk.start(
+        home, account, "deploy", "--require-approval", "never", "--progress", "events", "--concurrency", "3"
+    )
+    _watch(process, home, client, before, console)
+    if process.returncode != 0:
+        raise LocalError(_explain(home, account, client, before, environment))
+    return {name: _changes(_new_events(client, name, seen)) for name, seen in before.items()}
+
+
+def destroy(home: Home, account: Account, console: Console) -> None:
+    """Destroy every synthesized stack, the last deployed first.
+
+    :raises LocalError: if one stays.
+    """
+    client = account.client("cloudformation")
+    before = {name: _event_ids(client, name) for name in cdk.stack_names(home)}
+    process = cdk.start(home, account, "destroy", "--force")
+    _watch(process, home, client, before, console)
+    if process.returncode != 0:
+        raise LocalError(_explain(home, account, client, before, ""))
+
+
+def _watch(
+    process: subprocess.Popen[str], home: Home, client: Any, before: dict[str, set[str]], console: Console
+) -> None:
+    """Show how far each stack is until the CLI ends."""
+    deadline = time.monotonic() + cdk.DEPLOY_SECONDS
+    with _progress(console) as progress:
+        tasks = {name: progress.add_task(name, total=len(cdk.template(home, name)["Resources"])) for name in before}
+        try:
+            while process.poll() is None:
+                if time.monotonic() > deadline:
+                    raise LocalError(f"The CDK CLI ran for more than {cdk.DEPLOY_SECONDS // 60} minutes; it was ended.")
+                _show(progress, tasks, client, before)
+                time.sleep(POLL_SECONDS)
+            _show(progress, tasks, client, before)
+        finally:
+            if process.poll() is None:
+                process.terminate()
+                process.wait(timeout=10)
+
+
+@contextmanager
+def _progress(console: Console) -> Iterator[Progress]:
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=24),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[now]}", style="dim"),
+    )
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        yield progress
+
+
+def _show(progress: Progress, tasks: dict[str, TaskID], client: Any, before: dict[str, set[str]]) -> None:
+    for name, task in tasks.items():
+        events = _new_events(client, name, before[name])
+        done = {event["LogicalResourceId"] for event in events if event["ResourceStatus"].endswith("_COMPLETE")}
+        now = events[-1]["ResourceType"] if events else ""
+        progress.update(task, completed=len(done - {name}), now="" if name in done else now)
+
+
+def _events(client: Any, stack: str) -> list[dict[str, Any]]:
+    """The events of a stack, the oldest first; none where the stack or the account is gone."""
+    try:
+        pages = client.get_paginator("describe_stack_events").paginate(StackName=stack)
+        return [event for page in pages for event in page["StackEvents"]][::-1]
+    except ClientError:
+        return []
+
+
+def _event_ids(client: Any, stack: str) -> set[str]:
+    return {event["EventId"] for event in _events(client, stack)}
+
+
+def _new_events(client: Any, stack: str, seen: set[str]) -> list[dict[str, Any]]:
+    return [event for event in _events(client, stack) if event["EventId"] not in seen]
+
+
+def _changes(events: list[dict[str, Any]]) -> Changes:
+    changes = Changes()
+    for event in events:
+        if event["ResourceType"] == "AWS::CloudFormation::Stack":
+            continue
+        changes.created += event["ResourceStatus"] == "CREATE_COMPLETE"
+        changes.updated += event["ResourceStatus"] == "UPDATE_COMPLETE"
+        changes.deleted += event["ResourceStatus"] == "DELETE_COMPLETE"
+    return changes
+
+
+def first_failure(client: Any, before: dict[str, set[str]]) -> Failure | None:
+    """The oldest new event that failed and does not follow from another."""
+    failed = [
+        (
+            event["Timestamp"],
+            Failure(name, event["LogicalResourceId"], event["ResourceType"], event["ResourceStatus"], why),
+        )
+        for name, seen in before.items()
+        for event in _new_events(client, name, seen)
+        if event["ResourceStatus"].endswith("_FAILED")
+        and event["LogicalResourceId"] != name
+        and (why := event.get("ResourceStatusReason", ""))
+        and not why.startswith(_CONSEQUENCES)
+    ]
+    return min(failed, key=lambda each: each[0])[1] if failed else None
+
+
+def _explain(home: Home, account: Account, client: Any, before: dict[str, set[str]], environment: str) -> str:
+    if find(home) != account:
+        return "The local account ended during the deploy. Run make local again: it starts anew."
+    failure = first_failure(client, before)
+    if failure is None:
+        return f"The deploy failed before any resource was touched:\n  {_last_words(home)}"
+    path = cdk.construct_path(home, failure.stack, failure.logical_id)
+    return (
+        f"{failure.stack}: {failure.status} {failure.resource_type}\n"
+        f"  why     {failure.reason}\n"
+        f"  at      {path or failure.logical_id}\n"
+        f"  from    {source_of(environment, path) if path and environment else 'the template'}\n"
+        "The stack was rolled back: what ran before runs on."
+    )
+
+
+def _last_words(home: Home) -> str:
+    """The lines in which the CLI says why it gave up."""
+    lines = [line.strip() for line in home.cdk_log.read_text(encoding="utf-8", errors="replace").splitlines()]
+    told = [
+        line for line in lines if any(word in line for word in ("❌", "failed", "error", "Error")) and "ℹ" not in line
+    ]
+    return "\n  ".join(dict.fromkeys(told or lines[-5:]))

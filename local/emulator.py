@@ -1,0 +1,200 @@
+"""Starts the account's process on a free loopback port, finds it again, and ends it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+import urllib3
+from botocore.config import Config
+
+from .home import ROOT, Home, LocalError
+
+HOST = "127.0.0.1"
+#: The account's own virtual environment: what functions find there is what AWS Lambda would give them.
+PYTHON = ROOT / ".venv-local" / "bin" / "python"
+#: The account of settings that name none.
+ANY_ACCOUNT = "000000000000"
+START_SECONDS = 30
+STOP_SECONDS = 10
+
+
+@dataclass(frozen=True)
+class Account:
+    """A running account."""
+
+    pid: int
+    port: int
+    account: str
+    region: str
+
+    @property
+    def url(self) -> str:
+        return f"http://{HOST}:{self.port}"
+
+    def environment(self) -> dict[str, str]:
+        """The environment of a program that shall talk to this account and can reach no other.
+
+        Whatever the user's shell says of AWS is left out: no profile, credential or endpoint of theirs applies.
+        """
+        return {
+            **{name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "CDK_"))},
+            "PATH": os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", ""))),
+            # The account's id as access key is its root user.
+            "AWS_ACCESS_KEY_ID": self.account,
+            "AWS_SECRET_ACCESS_KEY": "local",
+            "AWS_ENDPOINT_URL": self.url,
+            "AWS_REGION": self.region,
+            "AWS_DEFAULT_REGION": self.region,
+            "AWS_CONFIG_FILE": os.devnull,
+            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
+
+    def client(self, service: str, credentials: Mapping[str, str] | None = None, **options: Any) -> Any:
+        """A boto3 client of this account, as its root user unless ``credentials`` say otherwise."""
+        keys = credentials or {"aws_access_key_id": self.account, "aws_secret_access_key": "local"}
+        session = boto3.Session(region_name=self.region, **keys)
+        config = Config(connect_timeout=3, read_timeout=60, retries={"total_max_attempts": 1}, **options)
+        return session.client(service, endpoint_url=self.url, config=config)
+
+
+def find(home: Home) -> Account | None:
+    """The account that runs, if one does."""
+    content = home.read(home.account)
+    if not content:
+        return None
+    account = Account(**content)
+    return account if _is_ours(account.pid) and _answers(account) else None
+
+
+def start(home: Home, account: str, region: str) -> Account:
+    """The running account; started if there is none.
+
+    :raises LocalError: if it does not come up, or another account or Region runs already.
+    """
+    running = find(home)
+    if running is not None:
+        if (running.account, running.region) != (account, region):
+            raise LocalError(
+                f"The local account {running.account} in {running.region} runs already, and these settings want "
+                f"{account} in {region}. Run make local-down first."
+            )
+        return running
+    if not PYTHON.exists():
+        raise LocalError("The local account is not installed. Run make local, which installs it.")
+    stop(home)  # what a killed process left behind
+    home.temporary.mkdir(parents=True, exist_ok=True)
+    port = _free_port()
+    with home.log.open("w", encoding="utf-8") as log:
+        process = subprocess.Popen(
+            [str(PYTHON), "-m", "local.account"],
+            cwd=ROOT,
+            env=_server_environment(home, port, account, region),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    started = Account(process.pid, port, account, region)
+    home.write(home.account, asdict(started))
+    _wait(started, process, home)
+    return started
+
+
+def stop(home: Home) -> bool:
+    """End the account's process, by its id, and say whether there was one."""
+    content = home.read(home.account)
+    ended = bool(content) and _is_ours(content["pid"])
+    if ended:
+        _end(content["pid"])
+    home.account.unlink(missing_ok=True)
+    shutil.rmtree(home.temporary, ignore_errors=True)
+    return ended
+
+
+def _server_environment(home: Home, port: int, account: str, region: str) -> dict[str, str]:
+    # Functions inherit this environment, so nothing of the user's beyond these three goes in.
+    kept = {name: os.environ[name] for name in ("PATH", "LANG", "LC_ALL") if name in os.environ}
+    return {
+        **kept,
+        "HOME": str(home.temporary),
+        "TMPDIR": str(home.temporary),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "AUTH": "true",
+        "BIND_HOST": HOST,
+        "GATEWAY_PORT": str(port),
+        "MINISTACK_HOST": "localhost",
+        "MINISTACK_ACCOUNT_ID": account,
+        "MINISTACK_REGION": region,
+        "STATE_DIR": str(home.temporary / "state"),
+        "S3_DATA_DIR": str(home.temporary / "s3"),
+        "SFTP_ENABLED": "0",
+        "IOT_MTLS_ENABLED": "0",
+        "LAMBDA_ACCOUNT_CONCURRENCY": "1000",
+        "ACCOUNT_MODEL_FILE": str(home.model),
+    }
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        return int(probe.getsockname()[1])
+
+
+def _wait(account: Account, process: subprocess.Popen[bytes], home: Home) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            break
+        if _answers(account):
+            return
+        time.sleep(0.05)
+    tail = home.log.read_text(encoding="utf-8", errors="replace").splitlines()[-15:]
+    stop(home)
+    raise LocalError("The local account did not start; its last words:\n  " + "\n  ".join(tail))
+
+
+def _answers(account: Account) -> bool:
+    try:
+        response = urllib3.request("GET", f"{account.url}/_ministack/health", timeout=2, retries=False)
+    except urllib3.exceptions.HTTPError:
+        return False
+    return response.status == 200
+
+
+def _is_ours(pid: int) -> bool:
+    """Whether the process is the account and not another that was given its number since."""
+    shown = subprocess.run(["ps", "-p", str(pid), "-o", "command="], capture_output=True, text=True, check=False)
+    return "local.account" in shown.stdout
+
+
+def _end(pid: int) -> None:
+    os.kill(pid, signal.SIGTERM)
+    deadline = time.monotonic() + STOP_SECONDS
+    while time.monotonic() < deadline:
+        if not _is_ours(pid):
+            return
+        _reap(pid)
+        time.sleep(0.05)
+    os.kill(pid, signal.SIGKILL)
+    _reap(pid)
+
+
+def _reap(pid: int) -> None:
+    """Collect a child that ended; another's child is its parent's to collect."""
+    if sys.platform != "win32":
+        try:
+            os.waitpid(pid, os.WNOHANG)
+        except ChildProcessError:
+            return

@@ -1,0 +1,48 @@
+"""Where the local account keeps what it has to remember: ``.local`` in the project, gone with ``make local-down``."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+class LocalError(Exception):
+    """Something that the user can put right; its message says how."""
+
+
+class Home:
+    """The folder of one local account."""
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self.folder = folder or Path(os.environ.get("LOCAL_HOME") or ROOT / ".local")
+        self.account = self.folder / "account.json"
+        self.log = self.folder / "account.log"
+        self.model = self.folder / "model.json"
+        self.user = self.folder / "user.json"
+        self.temporary = self.folder / "tmp"
+        self.assembly = self.folder / "cdk.out"
+        self.cdk_log = self.folder / "cdk.log"
+
+    def read(self, file: Path) -> dict[str, Any]:
+        """The content of one of the files above; empty if there is none."""
+        try:
+            content: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        except (FileNotFoundError, ValueError):
+            return {}
+        return content
+
+    def write(self, file: Path, content: dict[str, Any]) -> None:
+        """Replace one of the files above whole, readable by its owner alone."""
+        self.write_text(file.name, json.dumps(content, indent=2))
+
+    def write_text(self, name: str, content: str) -> None:
+        """Replace a file of the folder whole, readable by its owner alone."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        draft = self.folder / f"{name}.draft"
+        draft.touch(mode=0o600)
+        draft.write_text(content, encoding="utf-8")
+        draft.replace(self.folder / name)
