@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
@@ -125,7 +125,7 @@ def _events(client: Any, stack: str) -> list[dict[str, Any]]:
     try:
         pages = client.get_paginator("describe_stack_events").paginate(StackName=stack)
         return [event for page in pages for event in page["StackEvents"]][::-1]
-    except ClientError:
+    except (ClientError, BotoCoreError):
         return []
 
 
@@ -166,7 +166,8 @@ def first_failure(client: Any, before: dict[str, set[str]]) -> Failure | None:
 
 
 def _explain(home: Home, account: Account, client: Any, before: dict[str, set[str]], environment: str) -> str:
-    if find(home) != account:
+    running = find(home)
+    if running is None or running.pid != account.pid:
         return "The local account ended during the deploy. Run make local again: it starts anew."
     failure = first_failure(client, before)
     if failure is None:

@@ -11,10 +11,12 @@ import sys
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import boto3
+import botocore.session
 import urllib3
 from botocore.config import Config
 
@@ -26,6 +28,9 @@ PYTHON = ROOT / ".venv-local" / "bin" / "python"
 #: The account of settings that name none.
 ANY_ACCOUNT = "000000000000"
 START_SECONDS = 30
+#: Settings of botocore as (name in the config file, name in the environment, default, conversion).
+_UNSET = (None, None, None, None)
+_NOTHING = (None, None, os.devnull, None)
 STOP_SECONDS = 10
 
 
@@ -64,9 +69,15 @@ class Account:
     def client(self, service: str, credentials: Mapping[str, str] | None = None, **options: Any) -> Any:
         """A boto3 client of this account, as its root user unless ``credentials`` say otherwise."""
         keys = credentials or {"aws_access_key_id": self.account, "aws_secret_access_key": "local"}
-        session = boto3.Session(region_name=self.region, **keys)
         config = Config(connect_timeout=3, read_timeout=60, retries={"total_max_attempts": 1}, **options)
-        return session.client(service, endpoint_url=self.url, config=config)
+        return _session().client(service, region_name=self.region, endpoint_url=self.url, config=config, **keys)
+
+
+@cache
+def _session() -> boto3.Session:
+    """A session with no profile or file of the user's: none may apply, and a broken one may not stop this."""
+    alone = {"profile": _UNSET, "config_file": _NOTHING, "credentials_file": _NOTHING}
+    return boto3.Session(botocore_session=botocore.session.Session(session_vars=alone))
 
 
 def find(home: Home) -> Account | None:

@@ -28,14 +28,14 @@ def flags() -> dict[str, Any]:
 class Synthesized:
     """One environment, synthesized through the gate."""
 
-    def __init__(self, environment: str, folder: Path) -> None:
+    def __init__(self, environment: str, folder: Path, config: Path | None = None) -> None:
         import aws_cdk as cdk
 
         from aws_genai.security import CompliancePack, acknowledgements, attach_gate, synth
         from settings import load
         from stacks import assemble
 
-        self.settings = load(environment)
+        self.settings = load(environment, config) if config else load(environment)
         self.packs = [CompliancePack(pack) for pack in self.settings.security.packs]
         self.folder = folder
         app = cdk.App(context={**flags(), "@aws-cdk/core:failSynthOnValidationErrors": False}, outdir=str(folder))

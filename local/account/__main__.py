@@ -20,9 +20,10 @@ def application() -> Callable[..., Awaitable[None]]:
     """The emulator's application, with what it lacks."""
     from ministack.app import app
 
-    from . import bedrock_runtime, conditions, images, resources
+    from . import bedrock_runtime, conditions, events, images, resources
 
     conditions.install()
+    events.install()
     resources.install()
     bedrock_runtime.install()
     images.install()

@@ -12,9 +12,10 @@ from ..errors import InvalidValueError
 from ..pseudo import ACCOUNT_ID, PARTITION, REGION
 from .guardrail import Guardrail
 
-#: Converse and ConverseStream are authorized by these two:
-#: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.html
-INVOKE = ("bedrock:InvokeModel", "bedrock:InvokeModelWithResponseStream")
+#: What authorizes Converse: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.html
+INVOKE = "bedrock:InvokeModel"
+#: And ConverseStream: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ConverseStream.html
+INVOKE_STREAM = "bedrock:InvokeModelWithResponseStream"
 
 
 class ModelAccess(Construct):
@@ -80,15 +81,18 @@ class ModelAccess(Construct):
             arns += [f"arn:{PARTITION}:bedrock:{region}::foundation-model/{foundation}" for region in self.regions]
         return list(dict.fromkeys(arns))
 
-    def grant_invoke(self, role: iam.IRole, *, models: Sequence[str] | None = None) -> None:
+    def grant_invoke(
+        self, role: iam.IRole, *, models: Sequence[str] | None = None, streaming: bool = False
+    ) -> None:
         """Let ``role`` call ``models`` through the guardrail, and in no other way.
 
         :param models: a part of this access's models. Default: all.
+        :param streaming: whether answers may be streamed too. Default: no.
         """
         role.add_to_principal_policy(
             iam.PolicyStatement(
                 sid="GuardedModels",
-                actions=list(INVOKE),
+                actions=[INVOKE, INVOKE_STREAM] if streaming else [INVOKE],
                 resources=self.resources(models),
                 conditions={"StringEquals": {"bedrock:GuardrailIdentifier": self.guardrail.versioned_arn}},
             )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import audit, bedrock, budgets, firewall, lambda_function, sagemaker, scaling
+from . import audit, bedrock, budgets, firewall, lambda_function, sagemaker, scaling, topic
 from .base import Resource, check_properties, register
 
 RESOURCES: tuple[Resource, ...] = (
@@ -26,4 +26,5 @@ def install() -> None:
     for resource in RESOURCES:
         register(resource)
     lambda_function.install()
+    topic.install()
     check_properties()

@@ -7,7 +7,7 @@ from typing import Any
 
 from ministack.core.iam_evaluator import validate_role_arn
 from ministack.core.responses import get_region
-from ministack.services import cloudwatch_logs, lambda_svc, sns
+from ministack.services import cloudwatch_logs, kms, lambda_svc, sns
 from ministack.services.cloudformation import provisioners
 
 from ..permissions import role_may
@@ -102,10 +102,10 @@ def _guarded_failure(route: Any) -> Any:
     def guarded(target: str, name: str, *args: Any) -> None:
         role = lambda_svc._functions[name]["config"]["Role"]
         needed: list[tuple[str, str, dict[str, str]]] = [(f"{_service(target)}:{_send(target)}", target, {})]
-        key = (sns._topics.get(target) or {}).get("attributes", {}).get("KmsMasterKeyId", "")
-        if key.startswith("arn:"):
+        key = kms._resolve_key((sns._topics.get(target) or {}).get("attributes", {}).get("KmsMasterKeyId", ""))
+        if key:
             via = {"kms:ViaService": f"sns.{get_region()}.amazonaws.com"}
-            needed += [("kms:GenerateDataKey", key, via), ("kms:Decrypt", key, via)]
+            needed += [("kms:GenerateDataKey", key["Arn"], via), ("kms:Decrypt", key["Arn"], via)]
         denied = [action for action, resource, context in needed if not role_may(role, action, resource, context)]
         if denied:
             _log.warning("AccessDenied: %s may not call %s for the failed calls of %s", role, denied[0], name)
