@@ -14,11 +14,11 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from . import cdk
-from .emulator import Account, find
+from .emulator import Account, is_alive
 from .home import Home, LocalError
 from .sources import source_of
 
-POLL_SECONDS = 0.25
+POLL_SECONDS = 0.3
 #: Reasons of events that follow from another failure.
 _CONSEQUENCES = ("Resource creation cancelled", "Resource update cancelled", "The following resource(s) failed")
 
@@ -60,7 +60,7 @@ def deploy(home: Home, account: Account, environment: str, console: Console) -> 
     process = cdk.start(
         home, account, "deploy", "--require-approval", "never", "--progress", "events", "--concurrency", "3"
     )
-    _watch(process, home, client, before, console)
+    _watch(process, home, account, before, console)
     if process.returncode != 0:
         raise LocalError(_explain(home, account, client, before, environment))
     return {name: _changes(_new_events(client, name, seen)) for name, seen in before.items()}
@@ -74,20 +74,20 @@ def destroy(home: Home, account: Account, console: Console) -> None:
     client = account.client("cloudformation")
     before = {name: _event_ids(client, name) for name in cdk.stack_names(home)}
     process = cdk.start(home, account, "destroy", "--force")
-    _watch(process, home, client, before, console)
+    _watch(process, home, account, before, console)
     if process.returncode != 0:
         raise LocalError(_explain(home, account, client, before, ""))
 
 
 def _watch(
-    process: subprocess.Popen[str], home: Home, client: Any, before: dict[str, set[str]], console: Console
+    process: subprocess.Popen[str], home: Home, account: Account, before: dict[str, set[str]], console: Console
 ) -> None:
-    """Show how far each stack is until the CLI ends."""
-    deadline = time.monotonic() + cdk.DEPLOY_SECONDS
+    """Show how far each stack is until the CLI ends, or the account does, which the CLI would wait for in vain."""
+    client, deadline = account.client("cloudformation"), time.monotonic() + cdk.DEPLOY_SECONDS
     with _progress(console) as progress:
         tasks = {name: progress.add_task(name, total=len(cdk.template(home, name)["Resources"])) for name in before}
         try:
-            while process.poll() is None:
+            while process.poll() is None and is_alive(account):
                 if time.monotonic() > deadline:
                     raise LocalError(f"The CDK CLI ran for more than {cdk.DEPLOY_SECONDS // 60} minutes; it was ended.")
                 _show(progress, tasks, client, before)
@@ -166,8 +166,7 @@ def first_failure(client: Any, before: dict[str, set[str]]) -> Failure | None:
 
 
 def _explain(home: Home, account: Account, client: Any, before: dict[str, set[str]], environment: str) -> str:
-    running = find(home)
-    if running is None or running.pid != account.pid:
+    if not is_alive(account):
         return "The local account ended during the deploy. Run make local again: it starts anew."
     failure = first_failure(client, before)
     if failure is None:

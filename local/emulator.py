@@ -89,6 +89,11 @@ def find(home: Home) -> Account | None:
     return account if _is_ours(account.pid) and _answers(account) else None
 
 
+def is_alive(account: Account) -> bool:
+    """Whether the account's process runs."""
+    return _is_ours(account.pid)
+
+
 def start(home: Home, account: str, region: str) -> Account:
     """The running account; started if there is none.
 

@@ -35,4 +35,3 @@ def install() -> None:
         add_event(stack_id, stack, logical_id, resource_type, status, *rest, **more)
 
     stacks._update_resource, stacks._add_event = noting_update, add_event_of_touched
-

@@ -114,7 +114,7 @@ def test_a_first_deploy_that_fails_leaves_nothing(local: Local, variant: Variant
         template["Resources"]["Broken"] = {
             "Type": "AWS::SageMaker::Endpoint",
             "Properties": {"EndpointConfigName": "missing"},
-            "DependsOn": [name for name in template["Resources"]],
+            "DependsOn": list(template["Resources"]),
         }
 
     edit(broken, "foundation", add)
@@ -292,9 +292,7 @@ def inventory(account: emulator.Account) -> set[tuple[str, str]]:
         # A deleted key waits out its days.
         if keys.describe_key(KeyId=key["KeyId"])["KeyMetadata"]["KeyState"] != "PendingDeletion":
             held.add(("key", key["KeyId"]))
-    held |= {
-        ("policy", each["Arn"]) for each in account.client("iam").list_policies(Scope="Local").get("Policies", [])
-    }
+    held |= {("policy", each["Arn"]) for each in account.client("iam").list_policies(Scope="Local").get("Policies", [])}
     held |= {("web acl", each["Id"]) for each in account.client("wafv2").list_web_acls(Scope="REGIONAL")["WebACLs"]}
     pools = account.client("cognito-idp").list_user_pools(MaxResults=60)["UserPools"]
     held |= {("user pool", each["Id"]) for each in pools}

@@ -102,7 +102,12 @@ class Function:
         topic = self.configuration["DeadLetterConfig"]["TargetArn"]
         queue = queues.create_queue(QueueName="failures")["QueueUrl"]
         arn = queues.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-        let = {"Effect": "Allow", "Principal": {"Service": "sns.amazonaws.com"}, "Action": "sqs:SendMessage", "Resource": arn}
+        let = {
+            "Effect": "Allow",
+            "Principal": {"Service": "sns.amazonaws.com"},
+            "Action": "sqs:SendMessage",
+            "Resource": arn,
+        }
         policy = json.dumps({"Version": "2012-10-17", "Statement": [let]})
         queues.set_queue_attributes(QueueUrl=queue, Attributes={"Policy": policy})
         subscription = topics.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)["SubscriptionArn"]
@@ -269,7 +274,9 @@ def test_what_lies_outside_the_role_is_denied(function: Function, session: dict[
             guardrailIdentifier=variables["GUARDRAIL_ID"]
         ),
         "its own role": lambda: as_function("iam").get_role(RoleName=function.configuration["Role"].split("/")[-1]),
-        **{f"key {each['KeyId']}": lambda key=each["KeyId"]: _decrypts(local, as_function("kms"), key) for each in keys},
+        **{
+            f"key {each['KeyId']}": lambda key=each["KeyId"]: _decrypts(local, as_function("kms"), key) for each in keys
+        },
     }
     allowed = [name for name, call in calls.items() if not _is_denied(call)]
     assert allowed == []

@@ -81,9 +81,7 @@ class ModelAccess(Construct):
             arns += [f"arn:{PARTITION}:bedrock:{region}::foundation-model/{foundation}" for region in self.regions]
         return list(dict.fromkeys(arns))
 
-    def grant_invoke(
-        self, role: iam.IRole, *, models: Sequence[str] | None = None, streaming: bool = False
-    ) -> None:
+    def grant_invoke(self, role: iam.IRole, *, models: Sequence[str] | None = None, streaming: bool = False) -> None:
         """Let ``role`` call ``models`` through the guardrail, and in no other way.
 
         :param models: a part of this access's models. Default: all.

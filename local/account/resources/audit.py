@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ministack.core.responses import get_account_id, get_region
 from ministack.services import cloudtrail, ec2, s3
 
 from .base import Model, Resource, ServiceError, answer
@@ -28,12 +29,12 @@ class Trail(Resource):
             raise ServiceError(f"S3 bucket {model['S3BucketName']} does not exist! (Service: CloudTrail)")
         made = answer(cloudtrail._create_trail(_request(model)))
         self._settle(model)
-        return {**model, "Arn": made["TrailARN"], "SnsTopicArn": made.get("SnsTopicARN", "")}
+        return {**model, "Arn": made["TrailARN"], **_topic(model)}
 
     def update(self, old: Model, new: Model) -> Model:
         answer(cloudtrail._update_trail(_request(new)))
         self._settle(new)
-        return new
+        return {**new, **_topic(new)}
 
     def delete(self, model: Model) -> None:
         answer(cloudtrail._delete_trail({"Name": model["TrailName"]}))
@@ -44,6 +45,12 @@ class Trail(Resource):
         chosen = {key: model[key] for key in _SELECTORS if model.get(key)}
         if chosen:
             answer(cloudtrail._put_event_selectors({"TrailName": model["TrailName"], **chosen}))
+
+
+def _topic(model: Model) -> Model:
+    name = model.get("SnsTopicName", "")
+    arn = name if name.startswith("arn:") else f"arn:aws:sns:{get_region()}:{get_account_id()}:{name}"
+    return {"SnsTopicArn": arn} if name else {}
 
 
 def _request(model: Model) -> Model:

@@ -1,0 +1,388 @@
+"""The resource types that the account adds to its emulator: each is created, changed, replaced and deleted."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import Any
+
+import pytest
+
+from local import emulator
+from tests.conftest import ROOT
+
+from .conftest import Local
+
+Json = dict[str, Any]
+WAIT_SECONDS = 15.0
+
+
+def ref(name: str) -> Json:
+    return {"Ref": name}
+
+
+def attribute(name: str, of: str) -> Json:
+    return {"Fn::GetAtt": [of, name]}
+
+
+#: What the types below stand on.
+GROUND: Json = {
+    "Bucket": {"Type": "AWS::S3::Bucket"},
+    "OtherBucket": {"Type": "AWS::S3::Bucket"},
+    "Vpc": {"Type": "AWS::EC2::VPC", "Properties": {"CidrBlock": "10.0.0.0/16"}},
+    "Api": {"Type": "AWS::ApiGateway::RestApi", "Properties": {"Name": "api"}},
+    "Role": {
+        "Type": "AWS::IAM::Role",
+        "Properties": {
+            "AssumeRolePolicyDocument": {
+                "Version": "2012-10-17",
+                "Statement": [
+                    {
+                        "Effect": "Allow",
+                        "Principal": {"Service": "sagemaker.amazonaws.com"},
+                        "Action": "sts:AssumeRole",
+                    }
+                ],
+            }
+        },
+    },
+    **{
+        name: {
+            "Type": "AWS::WAFv2::WebACL",
+            "Properties": {
+                "Name": name,
+                "Scope": "REGIONAL",
+                "DefaultAction": {"Allow": {}},
+                "VisibilityConfig": {
+                    "CloudWatchMetricsEnabled": True,
+                    "MetricName": name,
+                    "SampledRequestsEnabled": True,
+                },
+            },
+        }
+        for name in ("Acl", "OtherAcl")
+    },
+    "Draft": {
+        "Type": "AWS::Bedrock::Guardrail",
+        "Properties": {"Name": "draft", "BlockedInputMessaging": "no", "BlockedOutputsMessaging": "no"},
+    },
+    "Served": {
+        "Type": "AWS::SageMaker::Model",
+        "Properties": {
+            "ExecutionRoleArn": attribute("Arn", "Role"),
+            "PrimaryContainer": {"Image": "111122223333.dkr.ecr.us-east-1.amazonaws.com/m:1"},
+        },
+    },
+    **{
+        name: {
+            "Type": "AWS::SageMaker::EndpointConfig",
+            "Properties": {
+                "ProductionVariants": [
+                    {
+                        "ModelName": attribute("ModelName", "Served"),
+                        "VariantName": "all",
+                        "InstanceType": "ml.g5.xlarge",
+                        "InitialInstanceCount": 1,
+                        "InitialVariantWeight": 1,
+                    }
+                ]
+            },
+        }
+        for name in ("Config", "OtherConfig")
+    },
+    "Hosting": {
+        "Type": "AWS::SageMaker::Endpoint",
+        "Properties": {"EndpointName": "hosting", "EndpointConfigName": attribute("EndpointConfigName", "Config")},
+    },
+    "Target": {
+        "Type": "AWS::ApplicationAutoScaling::ScalableTarget",
+        "DependsOn": "Hosting",
+        "Properties": {
+            "ServiceNamespace": "sagemaker",
+            "ScalableDimension": "sagemaker:variant:DesiredInstanceCount",
+            "ResourceId": "endpoint/hosting/variant/all",
+            "MinCapacity": 1,
+            "MaxCapacity": 2,
+        },
+    },
+}
+_SCALING = {"TargetTrackingScalingPolicyConfiguration": {"TargetValue": 60}}
+
+
+@dataclass(frozen=True)
+class Case:
+    """A type's properties, a change that is made in place, and one that replaces; what has none is None."""
+
+    properties: Json
+    in_place: Json | None
+    replacing: Json | None
+    wrong: Json
+    told: str
+
+
+CASES = {
+    "AWS::ApplicationAutoScaling::ScalableTarget": Case(
+        {
+            "ServiceNamespace": "sagemaker",
+            "ScalableDimension": "sagemaker:variant:DesiredInstanceCount",
+            "ResourceId": "endpoint/hosting/variant/other",
+            "MinCapacity": 1,
+            "MaxCapacity": 2,
+        },
+        {"MaxCapacity": 3},
+        {"ResourceId": "endpoint/hosting/variant/third"},
+        {"ResourceId": "endpoint/unknown/variant/all"},
+        "endpoint/unknown/variant/all",
+    ),
+    "AWS::ApplicationAutoScaling::ScalingPolicy": Case(
+        {
+            "PolicyName": "keep-busy",
+            "PolicyType": "TargetTrackingScaling",
+            "ScalingTargetId": attribute("Id", "Target"),
+            **_SCALING,
+        },
+        {"TargetTrackingScalingPolicyConfiguration": {"TargetValue": 70}},
+        {"PolicyName": "keep-busier"},
+        {"ScalingTargetId": "nobody"},
+        "No scalable target registered for nobody",
+    ),
+    "AWS::Bedrock::Guardrail": Case(
+        {"Name": "case", "BlockedInputMessaging": "no", "BlockedOutputsMessaging": "no"},
+        {"BlockedInputMessaging": "never"},
+        None,
+        {"WordPolicyConfig": {"ManagedWordListsConfig": [{"Type": "RUDENESS"}]}},
+        "RUDENESS is not a valid enum value, choose one of PROFANITY",
+    ),
+    "AWS::Bedrock::GuardrailVersion": Case(
+        {"GuardrailIdentifier": attribute("GuardrailId", "Draft"), "Description": "first"},
+        None,
+        {"Description": "second"},
+        {"GuardrailIdentifier": "absent"},
+        "Guardrail absent not found",
+    ),
+    "AWS::Budgets::Budget": Case(
+        {"Budget": {"BudgetType": "COST", "TimeUnit": "MONTHLY", "BudgetLimit": {"Amount": 5, "Unit": "USD"}}},
+        {"Budget": {"BudgetType": "COST", "TimeUnit": "MONTHLY", "BudgetLimit": {"Amount": 6, "Unit": "USD"}}},
+        None,
+        {"Budget": {"TimeUnit": "MONTHLY"}},
+        "'BudgetType' is a required property",
+    ),
+    "AWS::CloudTrail::Trail": Case(
+        {"S3BucketName": ref("Bucket"), "IsLogging": True, "TrailName": "case", "SnsTopicName": "notices"},
+        {"S3BucketName": ref("OtherBucket")},
+        {"TrailName": "another"},
+        {"S3BucketName": "absent"},
+        "S3 bucket absent does not exist",
+    ),
+    "AWS::EC2::FlowLog": Case(
+        {"ResourceType": "VPC", "ResourceId": ref("Vpc"), "TrafficType": "ALL", "LogGroupName": "flows"},
+        {"Tags": [{"Key": "a", "Value": "b"}]},
+        {"TrafficType": "REJECT"},
+        {"ResourceId": "vpc-0"},
+        "vpc-0 does not exist",
+    ),
+    "AWS::SageMaker::Endpoint": Case(
+        {"EndpointConfigName": attribute("EndpointConfigName", "Config")},
+        {"EndpointConfigName": attribute("EndpointConfigName", "OtherConfig")},
+        {"EndpointName": "renamed"},
+        {"EndpointConfigName": "absent"},
+        "Could not find AWS::SageMaker::EndpointConfig 'absent'",
+    ),
+    "AWS::SageMaker::EndpointConfig": Case(
+        GROUND["Config"]["Properties"],
+        {"Tags": [{"Key": "a", "Value": "b"}]},
+        {"EndpointConfigName": "renamed"},
+        {"ProductionVariants": [{"ModelName": "absent", "VariantName": "all"}]},
+        'Could not find model "absent"',
+    ),
+    "AWS::SageMaker::Model": Case(
+        GROUND["Served"]["Properties"],
+        {"Tags": [{"Key": "a", "Value": "b"}]},
+        {"EnableNetworkIsolation": True},
+        {"PrimaryContainer": {"Image": "x", "Mode": "TripleModel"}},
+        "TripleModel",
+    ),
+    "AWS::WAFv2::LoggingConfiguration": Case(
+        {
+            "ResourceArn": attribute("Arn", "Acl"),
+            "LogDestinationConfigs": ["arn:aws:logs:us-east-1:444444444444:log-group:aws-waf-logs-a"],
+        },
+        {"LogDestinationConfigs": ["arn:aws:logs:us-east-1:444444444444:log-group:aws-waf-logs-b"]},
+        {"ResourceArn": attribute("Arn", "OtherAcl")},
+        {"LogDestinationConfigs": ["arn:aws:logs:us-east-1:444444444444:log-group:plain"]},
+        "must begin with aws-waf-logs-",
+    ),
+    "AWS::WAFv2::WebACLAssociation": Case(
+        {
+            "ResourceArn": {"Fn::Sub": "arn:aws:apigateway:us-east-1::/restapis/${Api}/stages/v1"},
+            "WebACLArn": attribute("Arn", "Acl"),
+        },
+        None,
+        {"WebACLArn": attribute("Arn", "OtherAcl")},
+        {
+            "WebACLArn": "arn:aws:wafv2:us-east-1:444444444444:regional/webacl/absent/11111111-2222-3333-4444-555555555555"
+        },
+        "(Status Code: 400",
+    ),
+}
+
+
+@cache
+def handled() -> dict[str, list[str]]:
+    """The types that the account adds, with their read-only attributes, as its own process knows them."""
+    script = (
+        "import json; from local.account.resources import RESOURCES; from local.account.resources.schemas import names;"
+        "print(json.dumps({r.type: names(r.type, 'readOnlyProperties') for r in RESOURCES}))"
+    )
+    done = subprocess.run([emulator.PYTHON, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
+    return dict(json.loads(done.stdout.splitlines()[-1]))
+
+
+class Stacks:
+    """CloudFormation in an account of its own."""
+
+    def __init__(self, account: emulator.Account) -> None:
+        self.account = account
+        self.client = account.client("cloudformation")
+
+    def create(self, name: str, template: Json) -> Json:
+        self.client.create_stack(StackName=name, TemplateBody=json.dumps(template), Capabilities=["CAPABILITY_IAM"])
+        return self._end(name)
+
+    def update(self, name: str, template: Json) -> Json:
+        self.client.update_stack(StackName=name, TemplateBody=json.dumps(template), Capabilities=["CAPABILITY_IAM"])
+        return self._end(name)
+
+    def delete(self, name: str) -> None:
+        self.client.delete_stack(StackName=name)
+
+    def _end(self, name: str) -> Json:
+        deadline = time.monotonic() + WAIT_SECONDS
+        while time.monotonic() < deadline:
+            stack: Json = self.client.describe_stacks(StackName=name)["Stacks"][0]
+            if not stack["StackStatus"].endswith("IN_PROGRESS"):
+                return stack
+            time.sleep(0.02)
+        raise AssertionError(f"{name} did not end in time")
+
+    def reasons(self, name: str) -> str:
+        """Why resources of a stack failed."""
+        events = self.client.describe_stack_events(StackName=name)["StackEvents"]
+        return "\n".join(e.get("ResourceStatusReason", "") for e in events if e["ResourceStatus"].endswith("_FAILED"))
+
+    def physical_id(self, name: str) -> str:
+        found = self.client.describe_stack_resource(StackName=name, LogicalResourceId="Case")
+        return str(found["StackResourceDetail"]["PhysicalResourceId"])
+
+    def record(self, resource_type: str, identifier: str) -> Json | None:
+        """The resource as the Cloud Control API reads it."""
+        client = self.account.client("cloudcontrol")
+        try:
+            found = client.get_resource(TypeName=resource_type, Identifier=identifier)
+        except client.exceptions.ResourceNotFoundException:
+            return None
+        return dict(json.loads(found["ResourceDescription"]["Properties"]))
+
+
+@pytest.fixture(scope="module")
+def stacks(local: Local) -> Stacks:
+    return Stacks(replace(local.account, account="444444444444"))
+
+
+@pytest.fixture
+def name(request: pytest.FixtureRequest, stacks: Stacks) -> Iterator[str]:
+    made = "".join(character for character in request.node.name if character.isalnum())
+    yield made
+    stacks.delete(made)
+
+
+def template(resource_type: str, properties: Json) -> Json:
+    """The ground with one resource on it, all whose attributes are read."""
+    outputs = {"Ref": {"Value": ref("Case")}}
+    outputs |= {each: {"Value": attribute(each, "Case")} for each in handled()[resource_type] if not each.endswith("s")}
+    case = {"Type": resource_type, "Properties": properties, "DependsOn": ["Target"]}
+    return {"Resources": {**GROUND, "Case": case}, "Outputs": outputs}
+
+
+def test_every_type_has_a_case() -> None:
+    assert set(CASES) == set(handled())
+
+
+@pytest.mark.parametrize("resource_type", sorted(CASES))
+def test_a_type_lives_its_life(stacks: Stacks, name: str, resource_type: str) -> None:
+    case = CASES[resource_type]
+    made = stacks.create(name, template(resource_type, case.properties))
+    assert made["StackStatus"] == "CREATE_COMPLETE", stacks.reasons(name)
+    outputs = {each["OutputKey"]: each["OutputValue"] for each in made["Outputs"]}
+    identifier = stacks.physical_id(name)
+    assert outputs["Ref"] == identifier
+    assert all(outputs.values()), outputs
+    assert stacks.record(resource_type, identifier) is not None
+    properties = dict(case.properties)
+    if case.in_place is not None:
+        properties |= case.in_place
+        changed = stacks.update(name, template(resource_type, properties))
+        assert changed["StackStatus"] == "UPDATE_COMPLETE", stacks.reasons(name)
+        assert stacks.physical_id(name) == identifier
+        record = stacks.record(resource_type, identifier)
+        assert record is not None
+        (key,) = case.in_place
+        assert record[key] != case.properties.get(key)
+    if case.replacing is not None:
+        properties |= case.replacing
+        replaced = stacks.update(name, template(resource_type, properties))
+        assert replaced["StackStatus"] == "UPDATE_COMPLETE", stacks.reasons(name)
+        assert stacks.physical_id(name) != identifier
+        assert stacks.record(resource_type, identifier) is None
+        identifier = stacks.physical_id(name)
+    stacks.delete(name)
+    deadline = time.monotonic() + WAIT_SECONDS
+    while stacks.record(resource_type, identifier) is not None:
+        assert time.monotonic() < deadline, f"{identifier} is still there"
+        time.sleep(0.02)
+
+
+@pytest.mark.parametrize("resource_type", sorted(CASES))
+def test_what_aws_refuses_is_refused(stacks: Stacks, name: str, resource_type: str) -> None:
+    case = CASES[resource_type]
+    failed = stacks.create(name, template(resource_type, {**case.properties, **case.wrong}))
+    assert failed["StackStatus"] == "ROLLBACK_COMPLETE"
+    assert case.told in stacks.reasons(name)
+    assert "Properties validation failed" in _reasons_of(stacks, name, resource_type, {**case.properties, "Speed": 9})
+
+
+def _reasons_of(stacks: Stacks, name: str, resource_type: str, properties: Json) -> str:
+    """Why a stack with an unknown property fails."""
+    unknown = f"{name}Unknown"
+    stacks.create(unknown, template(resource_type, properties))
+    try:
+        return stacks.reasons(unknown)
+    finally:
+        stacks.delete(unknown)
+
+
+def test_a_failed_update_in_place_is_sent_back(stacks: Stacks, name: str) -> None:
+    case = CASES["AWS::SageMaker::Endpoint"]
+    stacks.create(name, template("AWS::SageMaker::Endpoint", case.properties))
+    identifier = stacks.physical_id(name)
+    before = stacks.record("AWS::SageMaker::Endpoint", identifier)
+    broken = template("AWS::SageMaker::Endpoint", {**case.properties, **(case.in_place or {})})
+    broken["Resources"]["Broken"] = {
+        "Type": "AWS::SageMaker::Endpoint",
+        "Properties": {"EndpointConfigName": "absent"},
+        "DependsOn": ["Case"],
+    }
+    rolled = stacks.update(name, broken)
+    assert rolled["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
+    assert stacks.record("AWS::SageMaker::Endpoint", identifier) == before
+
+
+def test_a_name_that_is_taken_is_refused(stacks: Stacks, name: str) -> None:
+    properties = {**CASES["AWS::SageMaker::Endpoint"].properties, "EndpointName": "hosting"}
+    failed = stacks.create(name, template("AWS::SageMaker::Endpoint", properties))
+    assert failed["StackStatus"] == "ROLLBACK_COMPLETE"
+    assert "already exists" in stacks.reasons(name)
