@@ -55,20 +55,27 @@ def up(home: Home, options: argparse.Namespace, console: Console) -> None:
     settings = load(options.environment)
     _check_model(options.model_url)
     with _alone(home):
-        synthesis = cdk.synthesize(home, options.environment)
-        try:
-            account = emulator.start(home, settings.account or emulator.ANY_ACCOUNT, settings.region)
-            home.write(home.model, {"url": options.model_url, "model": options.model})
-            cdk.bootstrap(home, account)
-            cdk.finish(synthesis)
-        finally:
-            if synthesis.poll() is None:
-                synthesis.kill()
-                synthesis.wait()
+        with console.status(f"Synthesizing {options.environment}, starting the account"):
+            account = _prepare(home, settings, options)
         changes = deploy(home, account, options.environment, console)
     console.print(_changes(settings, changes))
     _greet(home, account, options, console)
     console.print(f"Ready after {time.monotonic() - began:.0f} s.")
+
+
+def _prepare(home: Home, settings: Settings, options: argparse.Namespace) -> emulator.Account:
+    """A bootstrapped account and, made at the same time, the synthesized stacks."""
+    synthesis = cdk.synthesize(home, options.environment)
+    try:
+        account = emulator.start(home, settings.account or emulator.ANY_ACCOUNT, settings.region)
+        home.write(home.model, {"url": options.model_url, "model": options.model})
+        cdk.bootstrap(home, account)
+        cdk.finish(synthesis)
+    finally:
+        if synthesis.poll() is None:
+            synthesis.kill()
+            synthesis.wait()
+    return account
 
 
 def redeploy(home: Home, options: argparse.Namespace, console: Console) -> None:
@@ -78,7 +85,8 @@ def redeploy(home: Home, options: argparse.Namespace, console: Console) -> None:
     if account.account != (settings.account or emulator.ANY_ACCOUNT) or account.region != settings.region:
         raise LocalError(f"The settings of {options.environment} name another account or Region. Run make local-down.")
     with _alone(home):
-        cdk.finish(cdk.synthesize(home, options.environment))
+        with console.status(f"Synthesizing {options.environment}"):
+            cdk.finish(cdk.synthesize(home, options.environment))
         changes = deploy(home, account, options.environment, console)
     console.print(_changes(settings, changes))
 

@@ -85,7 +85,8 @@ def _watch(
     """Show how far each stack is until the CLI ends, or the account does, which the CLI would wait for in vain."""
     client, deadline = account.client("cloudformation"), time.monotonic() + cdk.DEPLOY_SECONDS
     with _progress(console) as progress:
-        tasks = {name: progress.add_task(name, total=len(cdk.template(home, name)["Resources"])) for name in before}
+        sizes = {name: len(cdk.template(home, name)["Resources"]) for name in before}
+        tasks = {name: progress.add_task(name, total=size, now="") for name, size in sizes.items()}
         try:
             while process.poll() is None and is_alive(account):
                 if time.monotonic() > deadline:

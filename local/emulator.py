@@ -191,6 +191,13 @@ def _answers(account: Account) -> bool:
 
 def _is_ours(pid: int) -> bool:
     """Whether the process is the account and not another that was given its number since."""
+    proc = Path(f"/proc/{pid}/cmdline")
+    if proc.parent.parent.is_dir():
+        try:
+            return b"local.account" in proc.read_bytes()
+        except OSError:
+            return False
+    # Systems without /proc have ps, some containers have only the other.
     shown = subprocess.run(["ps", "-p", str(pid), "-o", "command="], capture_output=True, text=True, check=False)
     return "local.account" in shown.stdout
 

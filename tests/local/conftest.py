@@ -61,7 +61,7 @@ class Local:
         """Deploy another assembly of the same stacks."""
         home = Home(self.home.folder)
         home.assembly = assembly
-        return deploy(home, self.account, "local", Console(file=io.StringIO()))
+        return deploy(home, self.account, "local", Console(file=io.StringIO(), force_terminal=True))
 
     def resource(self, layer: str, resource_type: str, logical_id: str = "") -> str:
         """The physical id of a deployed resource, by its type and how its logical id begins."""

@@ -197,7 +197,7 @@ def test_other_settings_need_an_account_of_their_own(local: Local) -> None:
 
 
 def _quiet() -> Console:
-    return Console(file=io.StringIO())
+    return Console(file=io.StringIO(), force_terminal=True)
 
 
 def _now(local: Local) -> set[str]:

@@ -16,6 +16,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from local import chat
+from tests.conftest import ROOT
 
 from .conftest import Local
 
@@ -27,6 +28,7 @@ UNSHOWN = {
     "ec2:AssignPrivateIpAddresses": "https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html",
     "ec2:UnassignPrivateIpAddresses": "https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html",
 }
+DOCS = ROOT / "docs" / "local.md"
 WAIT_SECONDS = 8.0
 
 
@@ -221,6 +223,8 @@ def test_every_action_is_needed(function: Function) -> None:
             if flow():
                 unneeded.append(action)
     assert set(unneeded) == set(UNSHOWN)
+    documented = DOCS.read_text(encoding="utf-8")
+    assert all(f"`{action}`" in documented and page in documented for action, page in UNSHOWN.items())
 
 
 def test_a_role_that_may_not_publish_makes_no_function(function: Function) -> None:

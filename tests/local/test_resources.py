@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import time
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ from .conftest import Local
 
 Json = dict[str, Any]
 WAIT_SECONDS = 15.0
+DOCS = ROOT / "docs" / "local.md"
 
 
 def ref(name: str) -> Json:
@@ -232,11 +234,11 @@ CASES = {
 
 
 @cache
-def handled() -> dict[str, list[str]]:
-    """The types that the account adds, with their read-only attributes, as its own process knows them."""
+def handled() -> dict[str, tuple[bool, list[str]]]:
+    """The types that the account adds: whether a service is behind them, and their read-only attributes."""
     script = (
         "import json; from local.account.resources import RESOURCES; from local.account.resources.schemas import names;"
-        "print(json.dumps({r.type: names(r.type, 'readOnlyProperties') for r in RESOURCES}))"
+        "print(json.dumps({r.type: (r.service, names(r.type, 'readOnlyProperties')) for r in RESOURCES}))"
     )
     done = subprocess.run([emulator.PYTHON, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
     return dict(json.loads(done.stdout.splitlines()[-1]))
@@ -303,13 +305,17 @@ def name(request: pytest.FixtureRequest, stacks: Stacks) -> Iterator[str]:
 def template(resource_type: str, properties: Json) -> Json:
     """The ground with one resource on it, all whose attributes are read."""
     outputs = {"Ref": {"Value": ref("Case")}}
-    outputs |= {each: {"Value": attribute(each, "Case")} for each in handled()[resource_type] if not each.endswith("s")}
+    outputs |= {
+        each: {"Value": attribute(each, "Case")} for each in handled()[resource_type][1] if not each.endswith("s")
+    }
     case = {"Type": resource_type, "Properties": properties, "DependsOn": ["Target"]}
     return {"Resources": {**GROUND, "Case": case}, "Outputs": outputs}
 
 
-def test_every_type_has_a_case() -> None:
+def test_every_type_has_a_case_and_is_documented() -> None:
     assert set(CASES) == set(handled())
+    documented = re.findall(r"^\| `(AWS::\w+::\w+)` \| a (service|record) \|$", DOCS.read_text(encoding="utf-8"), re.M)
+    assert dict(documented) == {name: "service" if backed else "record" for name, (backed, _) in handled().items()}
 
 
 @pytest.mark.parametrize("resource_type", sorted(CASES))
