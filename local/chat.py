@@ -59,9 +59,8 @@ def deployed(account: Account, stacks: list[str]) -> Chat | None:
     if not url:
         return None
     parts = urlsplit(url)
-    api, _, path = parts.netloc.split(".")[0], "", parts.path
     return Chat(
-        url=f"{account.url}/_aws/execute-api/{api}{path}",
+        url=f"{account.url}/_aws/execute-api/{parts.netloc.split('.')[0]}{parts.path}",
         pool=_starting_with(outputs, "UsersPoolId"),
         client_id=_starting_with(outputs, "UsersClientId"),
     )

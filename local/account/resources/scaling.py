@@ -18,7 +18,7 @@ class ScalableTarget(Resource):
             names = {found["EndpointName"] for found in instances("AWS::SageMaker::Endpoint")}
             endpoint = model["ResourceId"].split("/")[1]
             if endpoint not in names:
-                raise ServiceError(f"ECS or SageMaker resource doesn't exist: {model['ResourceId']} (Status Code: 400)")
+                raise ServiceError(f"SageMaker endpoint doesn't exist: {model['ResourceId']} (Status Code: 400)")
         return super().create(model)
 
 
