@@ -40,6 +40,13 @@ local-status: setup-local  ## Show what runs in the local account
 local-down: setup  ## End the local account and remove what it kept
 	@$(BIN)/python -m local down
 
+choose: setup  ## Propose the cheapest types that hold a model: PARAMETERS=8e9 PRECISION=bf16 TOKENS=8192
+	@$(BIN)/python -m operations.choose --parameters $(or $(PARAMETERS),8e9) --precision $(or $(PRECISION),bf16) \
+		--context $(or $(TOKENS),8192) $(if $(REGION),--region $(REGION))
+
+accelerators: setup-dev  ## Write the catalogue of instance types anew; LIVE=1 asks AWS with your credentials
+	@$(BIN)/python -m operations.accelerators $(if $(LIVE),--live)
+
 test: setup-dev setup-local  ## Run linters, types and every test
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
 	$(BIN)/pytest
@@ -92,4 +99,4 @@ clean:  ## Remove everything that was made here
 	rm -rf $(VENV) .venv-local node_modules tests/oracle/node_modules cdk.out build dist
 
 .PHONY: help synth diff deploy bootstrap test snapshots docs bench lock setup setup-dev setup-local install clean
-.PHONY: local local-deploy local-ask local-status local-down
+.PHONY: choose accelerators local local-deploy local-ask local-status local-down

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
+from typing import TYPE_CHECKING
 
 from ..errors import InvalidValueError, nearest
-from . import load
+from . import load, sizing
+
+if TYPE_CHECKING:
+    from .sizing import Precision, Proposal
 
 
 class Platform(StrEnum):
@@ -22,7 +26,8 @@ class Platform(StrEnum):
 class Accelerator:
     """One accelerated instance type.
 
-    Memory is in MiB, local storage in GB, the price in US dollars an hour (``None`` where the source has none).
+    Memory is in MiB (``memory_mib`` that of one accelerator), local storage in GB, the price in US dollars an hour on
+    demand in us-east-1 (``None`` where the source has none). ``zones`` holds ids of zones by Region, as far as known.
     """
 
     instance_type: str
@@ -34,16 +39,37 @@ class Accelerator:
     system_memory_mib: int
     local_storage_gb: int
     architecture: str
+    network_performance: str
     network_cards: int
+    interfaces_per_card: int
     efa_interfaces: int
+    first_efa_card: int
     nitro_tpm: bool
     encryption_in_transit: bool
+    cluster_placement: bool
+    purchase: tuple[str, ...]
+    zones: Mapping[str, Sequence[str]]
     usd_per_hour: float | None
 
     @property
     def family(self) -> str:
         """The part of the type before the dot, such as ``inf2``."""
         return self.instance_type.partition(".")[0]
+
+    @property
+    def total_memory_gib(self) -> float:
+        """Memory of all accelerators together, in GiB."""
+        return self.count * self.memory_mib / 1024
+
+    @property
+    def efa_cards(self) -> range:
+        """The network cards that take an Elastic Fabric Adapter; each takes one."""
+        return range(self.first_efa_card, self.first_efa_card + self.efa_interfaces)
+
+    @property
+    def has_capacity_blocks(self) -> bool:
+        """Whether Capacity Blocks for ML are sold for the type."""
+        return "capacity-block" in self.purchase
 
     @property
     def has_local_storage(self) -> bool:
@@ -58,9 +84,12 @@ class AcceleratorCatalogue:
     https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeInstanceTypes.html
     """
 
-    def __init__(self, types: Mapping[str, Accelerator], not_nitro_families: frozenset[str]) -> None:
+    def __init__(
+        self, types: Mapping[str, Accelerator], not_nitro_families: frozenset[str], regions: frozenset[str]
+    ) -> None:
         self._types = dict(types)
         self._not_nitro = not_nitro_families
+        self._regions = regions
 
     @classmethod
     @cache
@@ -68,10 +97,13 @@ class AcceleratorCatalogue:
         """The catalogue that ships with this library."""
         data = load("accelerators")
         types = {
-            name: Accelerator(instance_type=name, **{**facts, "platform": Platform(facts["platform"])})
+            name: Accelerator(
+                instance_type=name,
+                **{**facts, "platform": Platform(facts["platform"]), "purchase": tuple(facts["purchase"])},
+            )
             for name, facts in data["types"].items()
         }
-        return cls(types, frozenset(data["not_nitro_families"]))
+        return cls(types, frozenset(data["not_nitro_families"]), frozenset(data["regions"]))
 
     def __contains__(self, instance_type: object) -> bool:
         return instance_type in self._types
@@ -79,6 +111,54 @@ class AcceleratorCatalogue:
     def names(self) -> list[str]:
         """Every instance type of the catalogue, sorted."""
         return sorted(self._types)
+
+    def types(self) -> list[Accelerator]:
+        """Every type of the catalogue, by name."""
+        return [self._types[name] for name in self.names()]
+
+    def check_region(self, instance_type: str, region: str) -> None:
+        """Refuse a Region that is known not to have a type; of some Regions nothing is known.
+
+        :raises InvalidValueError: naming the Regions that have the type.
+        """
+        zones = self.get(instance_type).zones
+        if region in self._regions and region not in zones:
+            raise InvalidValueError(
+                f"{region} has no {instance_type}",
+                field="instance_type",
+                hint=f"It is offered in {', '.join(sorted(zones))}" if zones else "No Region is known to offer it",
+            )
+
+    def choose(
+        self,
+        *,
+        parameters: float,
+        precision: Precision = "bf16",
+        context: int = 8192,
+        sequences: int = 1,
+        region: str | None = None,
+        proposals: int = 3,
+    ) -> list[Proposal]:
+        """The cheapest types that hold a model, on Neuron and on CUDA: see :func:`.sizing.need`.
+
+        Types without a known price come after those with one, the smallest first.
+
+        :param parameters: how many parameters the model has, such as ``8e9``.
+        :param precision: of the weights: fp32, bf16, fp16, fp8, int8 or int4.
+        :param context: longest sequence in tokens. Default: 8,192.
+        :param sequences: how many sequences are served at a time. Default: 1.
+        :param region: leave out types that this Region is known not to have. Default: any Region.
+        :param proposals: how many for each platform at most. Default: 3.
+        :raises InvalidValueError: if a number is not positive, the precision is unknown, or no type is large enough.
+        """
+        return sizing.choose(
+            [each for each in self.types() if region is None or self._offers(each, region)],
+            sizing.need(parameters=parameters, precision=precision, context=context, sequences=sequences),
+            proposals=proposals,
+        )
+
+    def _offers(self, each: Accelerator, region: str) -> bool:
+        return region not in self._regions or region in each.zones
 
     def get(self, instance_type: str) -> Accelerator:
         """The facts about ``instance_type``.

@@ -1,0 +1,179 @@
+"""Write the catalogue of accelerated instance types anew: ``make accelerators``.
+
+Without credentials the facts come from moto's record of EC2's answers, which contributors have installed; with
+``--live`` from EC2 and the Price List itself.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from contextlib import nullcontext
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.exceptions import BotoCoreError, ClientError
+
+FILE = Path(__file__).resolve().parent.parent / "constructs" / "aws_genai" / "data" / "accelerators.json"
+REGION = "us-east-1"
+#: The Price List API answers in three Regions only:
+#: https://docs.aws.amazon.com/awsaccountbilling/latest/aboutv2/using-price-list-query-api.html
+PRICE_API_REGION = "us-east-1"
+#: Facts that the API's record gets wrong, with the page that has them right.
+DEVICE_MEMORY_MIB = {"Trainium2": 96 * 1024}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Rewrite the file; 0 if that worked, 2 with one message if not."""
+    parser = argparse.ArgumentParser(prog="python -m operations.accelerators", description=__doc__)
+    parser.add_argument("--live", action="store_true", help="ask AWS, with your credentials")
+    live = parser.parse_args(arguments).live
+    content = json.loads(FILE.read_text(encoding="utf-8"))
+    try:
+        refreshed = refresh(content, live=live)
+    except (BotoCoreError, ClientError) as error:
+        print(f"AWS did not answer: {error}. Sign in, or leave --live out.", file=sys.stderr)
+        return 2
+    except ModuleNotFoundError:
+        print("Without --live this needs moto. Run make setup-dev.", file=sys.stderr)
+        return 2
+    FILE.write_text(render(refreshed), encoding="utf-8")
+    print(f"{FILE.name}: {len(refreshed['types'])} types")
+    return 0
+
+
+def refresh(content: dict[str, Any], *, live: bool) -> dict[str, Any]:
+    """The content of the file with facts read anew; offline, prices stay as they are."""
+    sources = dict(content["sources"])
+    dates = {"retrieved": content["retrieved"]}
+    with nullcontext() if live else _recorded():
+        raw = describe(boto3.client("ec2", region_name=REGION))
+        offered, answered = offerings([each["RegionName"] for each in _regions()])
+        if live:
+            prices = {name: price(boto3.client("pricing", region_name=PRICE_API_REGION), name) for name in raw}
+            today = datetime.now(UTC).date().isoformat()
+            dates = {"retrieved": today}
+            sources["hardware"] = f"Amazon EC2 DescribeInstanceTypes ({REGION}), {today}"
+            sources["zones"] = f"Amazon EC2 DescribeInstanceTypeOfferings, {today}"
+            sources["usd_per_hour"] = f"AWS Price List, EC2 on-demand, Linux, shared tenancy, {REGION}, {today}"
+        else:
+            import moto
+
+            prices = {name: content["types"].get(name, {}).get("usd_per_hour") for name in raw}
+            recorded = f"as recorded in the PyPI package moto {moto.__version__}"
+            sources["hardware"] = (
+                f"Amazon EC2 DescribeInstanceTypes ({REGION}) {recorded}; bare-metal sizes and hypervisors other than "
+                "Nitro left out"
+            )
+            sources["zones"] = f"Amazon EC2 DescribeInstanceTypeOfferings {recorded}; ids of zones, not names"
+    types = {
+        name: {**facts(each), "zones": offered.get(name, {}), "usd_per_hour": prices[name]}
+        for name, each in sorted(raw.items())
+    }
+    return {**content, **dates, "sources": sources, "regions": answered, "types": types}
+
+
+def _recorded() -> Any:  # noqa: ANN401 - moto's context manager
+    from moto import mock_aws
+
+    return mock_aws()
+
+
+def _regions() -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = boto3.client("ec2", region_name=REGION).describe_regions()["Regions"]
+    return found
+
+
+def describe(client: Any) -> dict[str, Any]:  # noqa: ANN401 - boto3 has no types
+    """EC2's own words on every type that the catalogue covers: on Nitro, virtual, with NVIDIA or Neuron devices."""
+    pages = client.get_paginator("describe_instance_types").paginate()
+    return {each["InstanceType"]: each for page in pages for each in page["InstanceTypes"] if _is_covered(each)}
+
+
+def _is_covered(each: dict[str, Any]) -> bool:
+    if each.get("BareMetal") or each.get("Hypervisor") != "nitro":
+        return False
+    gpus = each.get("GpuInfo", {}).get("Gpus", [])
+    return bool(each.get("NeuronInfo")) or any(gpu["Manufacturer"] == "NVIDIA" for gpu in gpus)
+
+
+def facts(each: dict[str, Any]) -> dict[str, Any]:
+    """What the catalogue keeps of EC2's answer."""
+    neuron = each.get("NeuronInfo")
+    device = neuron["NeuronDevices"][0] if neuron else each["GpuInfo"]["Gpus"][0]
+    network = each["NetworkInfo"]
+    cards = network["NetworkCards"]
+    efa = network.get("EfaInfo", {}).get("MaximumEfaInterfaces", 0) if network.get("EfaSupported") else 0
+    able = [card["NetworkCardIndex"] for card in cards if "efa" in card.get("InterfaceTypes", ["efa"])]
+    return {
+        "accelerator": device["Name"],
+        "platform": "neuron" if neuron else "cuda",
+        # A part of a GPU counts as one.
+        "count": device.get("Count") or 1,
+        "memory_mib": DEVICE_MEMORY_MIB.get(device["Name"], device["MemoryInfo"]["SizeInMiB"]),
+        "vcpus": each["VCpuInfo"]["DefaultVCpus"],
+        "system_memory_mib": each["MemoryInfo"]["SizeInMiB"],
+        "local_storage_gb": each.get("InstanceStorageInfo", {}).get("TotalSizeInGB", 0),
+        "architecture": each["ProcessorInfo"]["SupportedArchitectures"][0],
+        "network_performance": network["NetworkPerformance"],
+        "network_cards": len(cards),
+        "interfaces_per_card": cards[0]["MaximumNetworkInterfaces"],
+        "efa_interfaces": efa,
+        # One EFA a card, from this card on: on some types the first card carries IP traffic only.
+        "first_efa_card": able[0] if efa and able else 0,
+        "nitro_tpm": each.get("NitroTpmSupport") == "supported",
+        "encryption_in_transit": bool(network.get("EncryptionInTransitSupported")),
+        "cluster_placement": "cluster" in each.get("PlacementGroupInfo", {}).get("SupportedStrategies", []),
+        "purchase": sorted(each.get("SupportedUsageClasses", [])),
+    }
+
+
+def offerings(regions: list[str]) -> tuple[dict[str, dict[str, list[str]]], list[str]]:
+    """The ids of the zones that have a type, by type and Region; and the Regions of which anything is known."""
+    found: dict[str, dict[str, list[str]]] = {}
+    answered: list[str] = []
+    for region in sorted(regions):
+        client = boto3.client("ec2", region_name=region)
+        pages = client.get_paginator("describe_instance_type_offerings").paginate(LocationType="availability-zone-id")
+        offers = [offer for page in pages for offer in page["InstanceTypeOfferings"]]
+        if offers:
+            answered.append(region)
+        for each in offers:
+            found.setdefault(each["InstanceType"], {}).setdefault(region, []).append(each["Location"])
+    return {name: {region: sorted(zones) for region, zones in by.items()} for name, by in found.items()}, answered
+
+
+def price(client: Any, instance_type: str) -> float | None:  # noqa: ANN401 - boto3 has no types
+    """US dollars an hour on demand, or None where the Price List has none.
+
+    https://docs.aws.amazon.com/aws-cost-management/latest/APIReference/API_pricing_GetProducts.html
+    """
+    wanted = {
+        "instanceType": instance_type,
+        "regionCode": REGION,
+        "operatingSystem": "Linux",
+        "tenancy": "Shared",
+        "preInstalledSw": "NA",
+        "capacitystatus": "Used",
+    }
+    filters = [{"Type": "TERM_MATCH", "Field": key, "Value": value} for key, value in wanted.items()]
+    for text in client.get_products(ServiceCode="AmazonEC2", Filters=filters)["PriceList"]:
+        for term in json.loads(text)["terms"].get("OnDemand", {}).values():
+            for dimension in term["priceDimensions"].values():
+                if found := float(dimension["pricePerUnit"].get("USD", 0)):
+                    return found
+    return None
+
+
+def render(content: dict[str, Any]) -> str:
+    """The file: a line for each type, so that a difference shows which changed."""
+    head = {key: value for key, value in content.items() if key != "types"}
+    lines = [f"  {json.dumps(name)}: {json.dumps(each)}" for name, each in content["types"].items()]
+    return json.dumps({**head, "types": {}}, indent=1)[: -len("{}\n}")] + "{\n" + ",\n".join(lines) + "\n }\n}\n"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
