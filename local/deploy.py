@@ -185,7 +185,7 @@ def _explain(home: Home, account: Account, client: Any, before: dict[str, set[st
 def _last_words(home: Home) -> str:
     """The lines in which the CLI says why it gave up."""
     lines = [line.strip() for line in home.cdk_log.read_text(encoding="utf-8", errors="replace").splitlines()]
-    told = [
-        line for line in lines if any(word in line for word in ("❌", "failed", "error", "Error")) and "ℹ" not in line
-    ]
+    # Lines of progress have bars between their parts, and may name a resource Error.
+    words = ("❌", "failed", "error", "Error")
+    told = [line for line in lines if any(word in line for word in words) and "ℹ" not in line and " | " not in line]
     return "\n  ".join(dict.fromkeys(told or lines[-5:]))

@@ -8,6 +8,7 @@ from typing import Annotated
 from pydantic import Field, field_validator, model_validator
 
 from aws_genai.data import load as facts
+from aws_genai.data.accelerators import AcceleratorCatalogue
 from aws_genai.data.bedrock import BedrockCatalogue, check_chat
 from aws_genai.data.jumpstart import JumpStartCatalogue
 from aws_genai.errors import InvalidValueError, nearest
@@ -130,6 +131,12 @@ class Settings(Section):
                     field="network.zones",
                     hint=f"Did you mean {self.region}a?",
                 )
+        for name, fleet in self.compute.fleets.items() if self.compute else ():
+            for each in fleet.types:
+                try:
+                    AcceleratorCatalogue.default().check_region(each.instance_type, self.region)
+                except InvalidValueError as error:
+                    raise InvalidValueError(str(error), field=f"compute.fleets.{name}.instance_type") from error
         for region in self.models.bedrock.regions if self.models and self.models.bedrock else ():
             check_region(region, "models.bedrock.regions")
         for name, endpoint in self.models.endpoints.items() if self.models else ():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from constructs import Construct
 
-from aws_genai.compute import AcceleratorFleet, WeightsBucket
+from aws_genai.compute import AcceleratorFleet, Schedule, WeightsBucket, WorkQueue
 from aws_genai.security import DataKey
 from settings import Settings
 from settings.compute import Compute
@@ -27,6 +27,7 @@ class ComputeStack(LayerStack):
             alias=f"{settings.prefix}/compute",
             removal_policy=self.removal_policy,
         )
+        key.allow_logs()
         weights = WeightsBucket(
             self,
             "Weights",
@@ -43,12 +44,23 @@ class ComputeStack(LayerStack):
                 self,
                 name,
                 instance_type=fleet.instance_type,
+                alternatives=fleet.alternatives,
+                capacity=fleet.capacity.purchase(),
                 max_instances=fleet.max_instances,
+                cluster=fleet.cluster,
+                efa=fleet.efa,
+                queue=WorkQueue(self, f"{name}-work", key=key) if fleet.work_queue else None,
+                messages_per_instance=fleet.messages_per_instance,
+                schedules=[Schedule(**schedule.model_dump()) for schedule in fleet.schedules],
+                idle_minutes=fleet.idle_minutes,
+                idle_to_zero=fleet.idle_to_zero,
                 root_volume_gib=fleet.root_volume_gib,
                 network=foundation.network,
                 key=key,
                 topic=foundation.topic,
                 weights=weights,
+                log_days=settings.security.log_days,
+                removal_policy=self.removal_policy,
             )
             for name, fleet in compute.fleets.items()
         ]

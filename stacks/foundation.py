@@ -65,6 +65,8 @@ def services(settings: Settings) -> list[str]:
     needed: set[str] = set()
     if settings.compute:
         needed |= {"kms", "logs", "monitoring"}
+        if any(fleet.work_queue for fleet in settings.compute.fleets.values()):
+            needed.add("sqs")
     if settings.security.private_functions and settings.application and settings.application.chat:
         needed |= {"bedrock-runtime", "logs", "sns", "xray"}
     return sorted(needed)

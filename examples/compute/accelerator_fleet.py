@@ -1,5 +1,5 @@
 import aws_cdk as cdk
-from aws_genai.compute import AcceleratorFleet
+from aws_genai.compute import AcceleratorFleet, Spot, WorkQueue
 from aws_genai.security import AlarmTopic, CostTags, DataKey, PrivateNetwork, attach_gate
 
 app = cdk.App()
@@ -11,7 +11,10 @@ key.allow_logs()
 AcceleratorFleet(
     stack,
     "Fleet",
-    instance_type="inf2.xlarge",
+    instance_type="g6.xlarge",
+    alternatives=["g6e.xlarge", "g5.xlarge"],
+    capacity=Spot(),
+    queue=WorkQueue(stack, "Prompts", key=key),
     key=key,
     network=PrivateNetwork(stack, "Network", zones=["us-east-1a", "us-east-1b"], key=key),
     topic=AlarmTopic(stack, "Alarms", key=key),

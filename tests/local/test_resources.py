@@ -35,6 +35,10 @@ def attribute(name: str, of: str) -> Json:
 GROUND: Json = {
     "Bucket": {"Type": "AWS::S3::Bucket"},
     "OtherBucket": {"Type": "AWS::S3::Bucket"},
+    "Group": {
+        "Type": "AWS::EC2::SecurityGroup",
+        "Properties": {"GroupDescription": "group", "VpcId": ref("Vpc")},
+    },
     "Vpc": {"Type": "AWS::EC2::VPC", "Properties": {"CidrBlock": "10.0.0.0/16"}},
     "Api": {"Type": "AWS::ApiGateway::RestApi", "Properties": {"Name": "api"}},
     "Role": {
@@ -187,6 +191,23 @@ CASES = {
         {"ResourceId": "vpc-0"},
         "vpc-0 does not exist",
     ),
+    "AWS::EC2::PlacementGroup": Case(
+        {"Strategy": "cluster"}, None, {"Strategy": "spread"}, {"SpreadLevel": ["host"]}, "SpreadLevel"
+    ),
+    **{
+        f"AWS::EC2::SecurityGroup{direction}": Case(
+            {
+                "GroupId": attribute("GroupId", "Group"),
+                "IpProtocol": "-1",
+                f"{other}SecurityGroupId": attribute("GroupId", "Group"),
+            },
+            {"Description": "among themselves"},
+            {"IpProtocol": "tcp"},
+            {"GroupId": "sg-0"},
+            "The security group 'sg-0' does not exist",
+        )
+        for direction, other in (("Ingress", "Source"), ("Egress", "Destination"))
+    },
     "AWS::SageMaker::Endpoint": Case(
         {"EndpointConfigName": attribute("EndpointConfigName", "Config")},
         {"EndpointConfigName": attribute("EndpointConfigName", "OtherConfig")},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,48 @@ from tests.support import new_app
 REGION = "us-west-2"
 PACKS = ["nist-800-53-r5", "hipaa", "pci-dss"]
 names = st.from_regex(r"[a-z][a-z0-9]{0,7}(-[a-z0-9]{1,4})?", fullmatch=True)
-fleet_types = st.sampled_from([name for name in AcceleratorCatalogue.default().names() if not name.startswith("inf1.")])
+FLEET_TYPES = [
+    each for each in AcceleratorCatalogue.default().types() if each.family != "inf1" and REGION in each.zones
+]
+
+
+@st.composite
+def fleets(draw: st.DrawFn) -> dict[str, Any]:
+    chosen = draw(st.sampled_from(FLEET_TYPES))
+    most = draw(st.integers(1, 100))
+    efa = bool(chosen.efa_interfaces) and draw(st.booleans())
+    alike = [
+        each.instance_type
+        for each in FLEET_TYPES
+        if each != chosen
+        and (each.platform, each.architecture) == (chosen.platform, chosen.architecture)
+        and not (efa and (each.efa_cards, each.network_cards) != (chosen.efa_cards, chosen.network_cards))
+    ]
+    others = draw(st.lists(st.sampled_from(alike), max_size=3, unique=True)) if alike else []
+    content: dict[str, Any] = {
+        "instance_type": chosen.instance_type,
+        "alternatives": others,
+        "max_instances": most,
+        "efa": efa,
+        "cluster": draw(st.booleans()),
+        "work_queue": draw(st.booleans()),
+        "messages_per_instance": draw(st.integers(1, 1000)),
+        "idle_minutes": draw(st.integers(5, 1440)),
+        "idle_to_zero": draw(st.booleans()),
+        "schedules": draw(
+            st.lists(
+                st.fixed_dictionaries({"cron": st.just("0 7 * * *"), "instances": st.integers(0, most)}), max_size=2
+            )
+        ),
+    }
+    ways: list[dict[str, Any]] = [{}, {"spot": {}}, {"spot": {"on_demand_base": 2, "on_demand_percent": 50}}]
+    if not others:
+        ways.append({"reserved": {"reservation_id": "cr-0123456789abcdef0"}})
+        if chosen.has_capacity_blocks:
+            times = {"start": datetime(2027, 1, 4, tzinfo=UTC), "end": datetime(2027, 1, 9, tzinfo=UTC)}
+            ways.append({"block": {"reservation_id": "cr-0123456789abcdef0", "instances": 1, **times}})
+    content["capacity"] = draw(st.sampled_from(ways))
+    return content
 
 
 def _callable(model: str) -> bool:
@@ -83,8 +125,7 @@ def environments(draw: st.DrawFn) -> dict[str, Any]:
     if content["security"]["packs"]:
         content["security"]["replicas"] = True
     if draw(st.booleans()):
-        fleets = st.fixed_dictionaries({"instance_type": fleet_types, "max_instances": st.integers(1, 100)})
-        content["compute"] = {"fleets": draw(st.dictionaries(names, fleets, min_size=1, max_size=3))}
+        content["compute"] = {"fleets": draw(st.dictionaries(names, fleets(), min_size=1, max_size=3))}
         if draw(st.booleans()):
             content["compute"]["weights"] = {"publisher_role": "arn:aws:iam::111122223333:role/publisher"}
         if draw(st.booleans()):

@@ -26,8 +26,14 @@ NETWORK = {"network": {"zones": ["us-east-1a", "us-east-1b"]}}
 BEDROCK = {"models": {"bedrock": {"models": ["amazon.nova-lite-v1:0"]}}}
 
 
-def fleet(instance_type: str) -> dict[str, Any]:
-    return {**BASE, **NETWORK, "compute": {"fleets": {"one": {"instance_type": instance_type}}}}
+def fleet(instance_type: str, **properties: Any) -> dict[str, Any]:
+    return {**BASE, **NETWORK, "compute": {"fleets": {"one": {"instance_type": instance_type, **properties}}}}
+
+
+def block(**changed: Any) -> dict[str, Any]:
+    whole = {"reservation_id": "cr-0123456789abcdef0", "instances": 1}
+    times = {"start": "2027-01-04T11:30:00Z", "end": "2027-01-09T11:30:00Z"}
+    return {"capacity": {"block": {key: value for key, value in {**whole, **times, **changed}.items() if value}}}
 
 
 def endpoint(**properties: Any) -> dict[str, Any]:
@@ -90,6 +96,53 @@ WRONG: list[tuple[str, dict[str, Any] | str, list[str]]] = [
     ("not accelerated", fleet("m7i.large"), ["instance_type", "not a Nitro-based type with an accelerator"]),
     ("not Nitro", fleet("p3.2xlarge"), ["instance_type", "Xen", "Did you mean"]),
     ("no image", fleet("inf1.xlarge"), ["instance_type", "Inf1", "inf2.xlarge"]),
+    (
+        "type the Region lacks",
+        fleet("trn2.48xlarge"),
+        ["compute.fleets.one.instance_type", "us-east-1 has no", "us-east-2"],
+    ),
+    (
+        "EFA without an adapter",
+        fleet("g6.xlarge", efa=True),
+        ["fleets.one.efa", "no Elastic Fabric Adapter", "Did you mean"],
+    ),
+    (
+        "alternative for another image",
+        fleet("g6.xlarge", alternatives=["inf2.xlarge"]),
+        ["fleets.one.alternatives", "need different images"],
+    ),
+    (
+        "EFA on different cards",
+        fleet("p5.48xlarge", alternatives=["p4d.24xlarge"], efa=True),
+        ["fleets.one.alternatives", "different network cards"],
+    ),
+    (
+        "two ways to buy",
+        fleet("p5.48xlarge", capacity={"spot": {}, **block()["capacity"]}),
+        ["fleets.one.capacity", "bought one way", "spot, block"],
+    ),
+    ("block without dates", fleet("p5.48xlarge", **block(end=None)), ["capacity.block.end", "missing"]),
+    (
+        "block without a time zone",
+        fleet("p5.48xlarge", **block(end="2027-01-09T11:30:00")),
+        ["fleets.one.capacity", "no time zone"],
+    ),
+    (
+        "block that ends first",
+        fleet("p5.48xlarge", **block(end="2027-01-03T00:00:00Z")),
+        ["capacity", "lasts up to 182 days"],
+    ),
+    ("type without blocks", fleet("g6.xlarge", **block()), ["fleets.one.capacity", "No Capacity Blocks are sold"]),
+    (
+        "model too large",
+        fleet("g6.xlarge", model={"parameters_billion": 70}),
+        ["fleets.one.model", "needs 135 GiB", "Did you mean g7e.12xlarge?"],
+    ),
+    (
+        "schedule beyond the group",
+        fleet("g6.xlarge", schedules=[{"cron": "0 7 * * *", "instances": 2}]),
+        ["fleets.one.schedules", "Raise max_instances"],
+    ),
     (
         "unknown model",
         endpoint(model="huggingface-sentencesimilarity-bge-m4"),

@@ -2,42 +2,55 @@
 
 from __future__ import annotations
 
-from aws_cdk import CfnParameter, CfnTag, Fn, Stack
+from collections.abc import Sequence
+
+import aws_cdk as cdk
+from aws_cdk import CfnParameter, CfnTag, Fn, Names, RemovalPolicy, Stack
 from aws_cdk import aws_autoscaling as autoscaling
 from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from ..data.accelerators import AcceleratorCatalogue, image_parameter
-from ..security.alarms import AlarmTopic
+from ..data.purchase import Capacity, CapacityBlock, OnDemand, Spot, check, check_family
+from ..errors import InvalidValueError
+from ..pseudo import REGION
+from ..security.acknowledgements import acknowledge
+from ..security.alarms import AlarmTopic, alarm
+from ..security.dead_letters import DeadLetterQueue
 from ..security.key import DataKey
 from ..security.network import PrivateNetwork
 from ..security.role import WorkloadRole
+from . import boot, scaling
+from .capacity import distribution, reservation
+from .interfaces import allow_fabric, interfaces
+from .scaling import Schedule
 from .weights import WeightsBucket
+from .work_queue import WorkQueue
 
-# Belt and braces: the role has no Systems Manager permission and the network no endpoint for it.
-_NO_WAY_IN = """#!/bin/bash
-set -eu
-for unit in amazon-ssm-agent.service snap.amazon-ssm-agent.amazon-ssm-agent.service ssh.service ssh.socket \\
-    ec2-instance-connect.service serial-getty@ttyS0.service; do
-  systemctl disable --now "$unit" 2>/dev/null || true
-  systemctl mask "$unit" 2>/dev/null || true
-done
-"""
+#: Seconds that an instance has to save its work before it goes; Spot gives 120.
+CHECKPOINT_SECONDS = 300
 
 
 class AcceleratorFleet(Construct):
-    """An Auto Scaling group of one accelerated instance type, empty until it is asked for, and closed.
+    """An Auto Scaling group of accelerated instances, empty until it is asked for, and closed.
 
     No key pair, no inbound rule, no public address, no Session Manager; instance metadata version 2 with a hop
     limit of 1; every volume under the customer key; a role that reads its own weights and nothing else. The
     Neuron or NVIDIA deep learning image comes from AWS's public parameter, read by CloudFormation at each deploy.
     https://docs.aws.amazon.com/dlami/latest/devguide/what-is-dlami.html
 
+    An instance that must go (Spot's notice, a smaller group, a refresh) runs ``/opt/aws-genai/checkpoint`` of its image
+    and switches itself off. NVMe disks of its own are mounted at ``/scratch``. A changed image or template replaces
+    instances gradually and comes back if hardware errors are seen meanwhile.
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-attribute-updatepolicy.html
+
     Example::
 
         import aws_cdk as cdk
-        from aws_genai.compute import AcceleratorFleet
+        from aws_genai.compute import AcceleratorFleet, Spot, WorkQueue
         from aws_genai.security import AlarmTopic, CostTags, DataKey, PrivateNetwork, attach_gate
 
         app = cdk.App()
@@ -49,7 +62,10 @@ class AcceleratorFleet(Construct):
         AcceleratorFleet(
             stack,
             "Fleet",
-            instance_type="inf2.xlarge",
+            instance_type="g6.xlarge",
+            alternatives=["g6e.xlarge", "g5.xlarge"],
+            capacity=Spot(),
+            queue=WorkQueue(stack, "Prompts", key=key),
             key=key,
             network=PrivateNetwork(stack, "Network", zones=["us-east-1a", "us-east-1b"], key=key),
             topic=AlarmTopic(stack, "Alarms", key=key),
@@ -58,13 +74,26 @@ class AcceleratorFleet(Construct):
 
     :param instance_type: an accelerated, Nitro-based EC2 type of :class:`AcceleratorCatalogue`.
     :param network: where the instances run.
-    :param key: encrypts the volumes; the role that starts instances is added to its policy.
-    :param topic: told of every launch and termination.
+    :param key: encrypts volumes and logs; the role that starts instances is added to its policy, and it must let
+        CloudWatch Logs use it (:meth:`DataKey.allow_logs`).
+    :param topic: told of every launch and termination, of idle accelerators and of hardware errors.
+    :param alternatives: further types that will do, the preferred first; the same image must drive them. Default: none.
+    :param capacity: how the instances are bought. Default: on demand.
     :param max_instances: upper bound of the group. Default: 1.
+    :param cluster: whether instances stand close together, in one zone, for fast exchange. Default: no.
+    :param efa: whether every network card that takes one has an Elastic Fabric Adapter. Default: no.
+    :param queue: work that the fleet grows for, also from nothing. Default: none.
+    :param messages_per_instance: how many waiting messages ask for one more instance. Default: 10.
+    :param schedules: sizes by the clock. Default: none.
+    :param idle_minutes: minutes under 5 % use of the accelerators that raise an alarm. Default: 60.
+    :param idle_to_zero: whether that alarm empties the fleet. Default: no.
     :param root_volume_gib: size of the root volume in GiB, 100 to 16,384. Default: 200.
     :param weights: the bucket the fleet reads its weights from. Default: none.
     :param weights_prefix: the part of the bucket it may read, ending in ``/``. Default: the construct's id.
-    :raises InvalidValueError: if the type does not exist, has no accelerator, is not Nitro-based, or has no image.
+    :param log_days: days that kernel messages are kept. Default: 365.
+    :param removal_policy: what happens to them on deletion of the stack. Default: retain.
+    :raises InvalidValueError: if a type does not exist, has no accelerator, is not Nitro-based, or has no image; if the
+        types, the purchase and the network do not go together.
     """
 
     def __init__(
@@ -76,14 +105,33 @@ class AcceleratorFleet(Construct):
         network: PrivateNetwork,
         key: DataKey,
         topic: AlarmTopic,
+        alternatives: Sequence[str] = (),
+        capacity: Capacity | None = None,
         max_instances: int = 1,
+        cluster: bool = False,
+        efa: bool = False,
+        queue: WorkQueue | None = None,
+        messages_per_instance: int = 10,
+        schedules: Sequence[Schedule] = (),
+        idle_minutes: int = 60,
+        idle_to_zero: bool = False,
         root_volume_gib: int = 200,
         weights: WeightsBucket | None = None,
         weights_prefix: str | None = None,
+        log_days: int = 365,
+        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
     ) -> None:
         super().__init__(scope, id)
-        self.accelerator = AcceleratorCatalogue.default().get(instance_type)
-        image = _image(Stack.of(self), image_parameter(self.accelerator))
+        catalogue = AcceleratorCatalogue.default()
+        self.types = [catalogue.get(name) for name in (instance_type, *alternatives)]
+        self.accelerator = self.types[0]
+        self.capacity: Capacity = capacity or OnDemand()
+        check_family(self.types)
+        check(self.capacity, self.types, max_instances)
+        if cluster and not all(each.cluster_placement for each in self.types):
+            raise InvalidValueError("A type cannot stand in a cluster placement group", field="cluster")
+        #: The value of the dimension ``Fleet`` of this fleet's metrics.
+        self.metric_name: str = Names.unique_resource_name(self, max_length=64)
         self.role = WorkloadRole(
             self,
             "Role",
@@ -92,37 +140,78 @@ class AcceleratorFleet(Construct):
         )
         if weights is not None:
             weights.grant_read(self.role, weights_prefix or f"{id}/")
+        if queue is not None:
+            queue.grant_consume(self.role)
         key.allow_auto_scaling_volumes()
-        profile = iam.CfnInstanceProfile(self, "Profile", roles=[self.role.role_name])
         self.security_group = network.security_group(self, "Group", description=f"Fleet {id}: no inbound rule")
+        if efa:
+            allow_fabric(self, self.security_group)
+        self.log_group = logs.CfnLogGroup(self, "Kernel", kms_key_id=key.key_arn, retention_in_days=log_days)
+        self.log_group.apply_removal_policy(removal_policy)
+        self._let_measure()
+        errors = self._hardware_alarm(topic)
+        template = self._template(key, efa=efa, root_volume_gib=root_volume_gib)
+        self.group = self._group(template, network, topic, max_instances, cluster=cluster)
+        self.group.cfn_options.update_policy = _refresh(errors)
+        self.group_name: str = self.group.ref
+        if isinstance(self.capacity, Spot):
+            _report_interruptions(Stack.of(self), topic, key)
+        if isinstance(self.capacity, CapacityBlock):
+            scaling.during_block(self, self.capacity, self.group_name)
+        for number, schedule in enumerate(schedules, start=1):
+            scaling.on_schedule(self, f"Schedule{number}", schedule, self.group_name)
+        if queue is not None:
+            scaling.on_queue(self, queue, messages_per_instance, self.group_name)
+        self._idle_alarm(topic, idle_minutes, to_zero=idle_to_zero)
+
+    def _let_measure(self) -> None:
+        # PutMetricData takes no resource, but a namespace:
+        # https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/iam-cw-condition-keys-namespace.html
+        self.role.allow(
+            ("cloudwatch:PutMetricData",),
+            ["*"],
+            conditions={"StringEquals": {"cloudwatch:namespace": boot.NAMESPACE}},
+        )
+        self.role.allow(("logs:CreateLogStream", "logs:PutLogEvents"), [self.log_group.attr_arn])
+        acknowledge(
+            self.role.permissions,
+            "AwsSolutions-IAM5",
+            finding="Resource::*",
+            reason="PutMetricData takes no resource, so AWS accepts only a wildcard.",
+            met_by="the condition on the one namespace of accelerators",
+        )
+
+    def _template(self, key: DataKey, *, efa: bool, root_volume_gib: int) -> ec2.CfnLaunchTemplate:
+        profile = iam.CfnInstanceProfile(self, "Profile", roles=[self.role.role_name])
         tags = [CfnTag(key="Name", value=self.node.path)]
-        template = ec2.CfnLaunchTemplate(
+        data = ec2.CfnLaunchTemplate
+        block = isinstance(self.capacity, CapacityBlock)
+        return ec2.CfnLaunchTemplate(
             self,
             "Template",
-            launch_template_data=ec2.CfnLaunchTemplate.LaunchTemplateDataProperty(
-                instance_type=instance_type,
-                image_id=image,
-                iam_instance_profile=ec2.CfnLaunchTemplate.IamInstanceProfileProperty(arn=profile.attr_arn),
+            launch_template_data=data.LaunchTemplateDataProperty(
+                instance_type=self.accelerator.instance_type,
+                image_id=_image(Stack.of(self), image_parameter(self.accelerator)),
+                iam_instance_profile=data.IamInstanceProfileProperty(arn=profile.attr_arn),
                 ebs_optimized=True,
-                monitoring=ec2.CfnLaunchTemplate.MonitoringProperty(enabled=True),
-                metadata_options=ec2.CfnLaunchTemplate.MetadataOptionsProperty(
+                monitoring=data.MonitoringProperty(enabled=True),
+                # An instance that has saved its work switches itself off, and is gone.
+                instance_initiated_shutdown_behavior="terminate",
+                instance_market_options=data.InstanceMarketOptionsProperty(market_type="capacity-block")
+                if block
+                else None,
+                capacity_reservation_specification=reservation(self.capacity),
+                metadata_options=data.MetadataOptionsProperty(
                     http_endpoint="enabled",
                     http_tokens="required",
                     http_put_response_hop_limit=1,
                     instance_metadata_tags="disabled",
                 ),
-                network_interfaces=[
-                    ec2.CfnLaunchTemplate.NetworkInterfaceProperty(
-                        device_index=0,
-                        associate_public_ip_address=False,
-                        delete_on_termination=True,
-                        groups=[self.security_group.attr_group_id],
-                    )
-                ],
+                network_interfaces=interfaces(self.types, self.security_group.attr_group_id, efa=efa),
                 block_device_mappings=[
-                    ec2.CfnLaunchTemplate.BlockDeviceMappingProperty(
+                    data.BlockDeviceMappingProperty(
                         device_name="/dev/sda1",
-                        ebs=ec2.CfnLaunchTemplate.EbsProperty(
+                        ebs=data.EbsProperty(
                             encrypted=True,
                             kms_key_id=key.key_arn,
                             volume_type="gp3",
@@ -131,14 +220,33 @@ class AcceleratorFleet(Construct):
                         ),
                     )
                 ],
-                user_data=Fn.base64(_NO_WAY_IN),
+                user_data=Fn.base64(
+                    boot.script(
+                        self.accelerator.platform,
+                        boot.Measuring(self.metric_name, REGION, self.log_group.ref),
+                        scratch=any(each.has_local_storage for each in self.types),
+                    )
+                ),
                 tag_specifications=[
-                    ec2.CfnLaunchTemplate.TagSpecificationProperty(resource_type=kind, tags=tags)
-                    for kind in ("instance", "volume")
+                    data.TagSpecificationProperty(resource_type=kind, tags=tags) for kind in ("instance", "volume")
                 ],
             ),
         )
-        self.group = autoscaling.CfnAutoScalingGroup(
+
+    def _group(
+        self,
+        template: ec2.CfnLaunchTemplate,
+        network: PrivateNetwork,
+        topic: AlarmTopic,
+        max_instances: int,
+        *,
+        cluster: bool,
+    ) -> autoscaling.CfnAutoScalingGroup:
+        group = autoscaling.CfnAutoScalingGroup
+        launched = group.LaunchTemplateSpecificationProperty(
+            launch_template_id=template.ref, version=template.attr_latest_version_number
+        )
+        made = group(
             self,
             "Resource",
             min_size="0",
@@ -147,12 +255,21 @@ class AcceleratorFleet(Construct):
             cooldown="300",
             health_check_type="EC2",
             health_check_grace_period=300,
-            vpc_zone_identifier=network.subnet_ids,
-            launch_template=autoscaling.CfnAutoScalingGroup.LaunchTemplateSpecificationProperty(
-                launch_template_id=template.ref, version=template.attr_latest_version_number
-            ),
+            # A cluster placement group stands in one zone.
+            vpc_zone_identifier=network.subnet_ids[:1] if cluster else network.subnet_ids,
+            placement_group=ec2.CfnPlacementGroup(self, "Placement", strategy="cluster").ref if cluster else None,
+            capacity_rebalance=True if isinstance(self.capacity, Spot) else None,
+            launch_template=launched,
+            lifecycle_hook_specification_list=[
+                group.LifecycleHookSpecificationProperty(
+                    lifecycle_hook_name="checkpoint",
+                    lifecycle_transition="autoscaling:EC2_INSTANCE_TERMINATING",
+                    heartbeat_timeout=CHECKPOINT_SECONDS,
+                    default_result="CONTINUE",
+                )
+            ],
             notification_configurations=[
-                autoscaling.CfnAutoScalingGroup.NotificationConfigurationProperty(
+                group.NotificationConfigurationProperty(
                     topic_arn=topic.topic_arn,
                     notification_types=[
                         "autoscaling:EC2_INSTANCE_LAUNCH",
@@ -163,7 +280,113 @@ class AcceleratorFleet(Construct):
                 )
             ],
         )
-        self.group_name: str = self.group.ref
+        if isinstance(self.capacity, Spot) or len(self.types) > 1:
+            # Rules read the group's launch template and fail on a policy that names it, so the policy takes its place
+            # in the template, not in the tree. https://github.com/cdklabs/cdk-nag/blob/main/RULES.md (EC26)
+            made.add_property_deletion_override("LaunchTemplate")
+            made.add_property_override("MixedInstancesPolicy", self._mixed(template))
+        return made
+
+    def _mixed(self, template: ec2.CfnLaunchTemplate) -> dict[str, object]:
+        specification = {"LaunchTemplateId": template.ref, "Version": template.attr_latest_version_number}
+        return {
+            "LaunchTemplate": {
+                "LaunchTemplateSpecification": specification,
+                "Overrides": [{"InstanceType": each.instance_type} for each in self.types],
+            },
+            "InstancesDistribution": distribution(self.capacity),
+        }
+
+    def _hardware_alarm(self, topic: AlarmTopic) -> str:
+        """What the drivers tell of broken accelerators in the kernel's log; the name of the alarm.
+
+        https://docs.nvidia.com/deploy/xid-errors/index.html
+        https://awsdocs-neuron.readthedocs-hosted.com/en/latest/neuron-runtime/nrt-troubleshoot.html
+        """
+        metric = f"{self.metric_name}-HardwareErrors"
+        logs.CfnMetricFilter(
+            self,
+            "HardwareErrors",
+            log_group_name=self.log_group.ref,
+            filter_pattern='?"NVRM: Xid" ?NEURON_HW_ERR',
+            metric_transformations=[
+                logs.CfnMetricFilter.MetricTransformationProperty(
+                    metric_namespace=boot.NAMESPACE, metric_name=metric, metric_value="1", default_value=0
+                )
+            ],
+        )
+        return alarm(
+            self,
+            "HardwareAlarm",
+            topic=topic,
+            description="An accelerator reported a hardware error: replace the instance that the kernel log names.",
+            namespace=boot.NAMESPACE,
+            metric=metric,
+            dimensions={},
+            threshold=1,
+        ).ref
+
+    def _idle_alarm(self, topic: AlarmTopic, minutes: int, *, to_zero: bool) -> None:
+        alarm(
+            self,
+            "IdleAlarm",
+            topic=topic,
+            description=f"Accelerators stood idle for {minutes} minutes and cost money: empty the fleet.",
+            namespace=boot.NAMESPACE,
+            metric=boot.UTILIZATION,
+            dimensions={"Fleet": self.metric_name},
+            statistic="Average",
+            threshold=5,
+            periods=max(1, minutes // 5),
+            comparison="LessThanThreshold",
+            actions=[scaling.to_zero(self, "WhenIdle", self.group_name)] if to_zero else [],
+        )
+
+
+def _refresh(alarm_name: str) -> cdk.CfnUpdatePolicy:
+    """Replace instances gradually, and return to the template before if the alarm is raised meanwhile."""
+    return cdk.CfnUpdatePolicy(
+        auto_scaling_instance_refresh=cdk.CfnAutoScalingInstanceRefresh(
+            strategy="Rolling",
+            preferences=cdk.CfnAutoScalingInstanceRefreshPreferences(
+                min_healthy_percentage=50,
+                max_healthy_percentage=100,
+                instance_warmup=300,
+                alarm_specification=cdk.CfnAutoScalingInstanceRefreshAlarmSpecification(alarms=[alarm_name]),
+            ),
+        ),
+        # What schedules, queues and people set stays as it is.
+        auto_scaling_scheduled_action=cdk.CfnAutoScalingScheduledAction(ignore_unmodified_group_size_properties=True),
+    )
+
+
+def _report_interruptions(stack: Stack, topic: AlarmTopic, key: DataKey) -> None:
+    """Tell of Spot capacity that is taken back, once a stack; the instances save their work by themselves.
+
+    https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/spot-instance-termination-notices.html
+    """
+    id = "SpotInterruptions"
+    if stack.node.try_find_child(id) is not None:
+        return
+    scope = Construct(stack, id)
+    events.CfnRule(
+        scope,
+        "Resource",
+        description="Spot capacity is at risk or taken back: instances save their work and are replaced.",
+        event_pattern={
+            "source": ["aws.ec2"],
+            "detail-type": ["EC2 Instance Rebalance Recommendation", "EC2 Spot Instance Interruption Warning"],
+        },
+        targets=[
+            events.CfnRule.TargetProperty(
+                arn=topic.topic_arn,
+                id="alarms",
+                dead_letter_config=events.CfnRule.DeadLetterConfigProperty(
+                    arn=DeadLetterQueue(scope, "Undelivered", key=key).queue_arn
+                ),
+            )
+        ],
+    )
 
 
 def _image(stack: Stack, parameter: str) -> str:

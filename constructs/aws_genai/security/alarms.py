@@ -99,6 +99,7 @@ def alarm(
     periods: int = 1,
     comparison: str = "GreaterThanOrEqualToThreshold",
     missing: str = "notBreaching",
+    actions: Sequence[str] = (),
 ) -> cloudwatch.CfnAlarm:
     """An alarm on one metric that notifies ``topic``.
 
@@ -110,6 +111,7 @@ def alarm(
     :param period_seconds: length of one data point. Default: 300.
     :param periods: data points in a row that must breach. Default: 1.
     :param missing: how missing data counts. Default: as not breaching.
+    :param actions: ARNs of what else to do, such as scaling policies. Default: nothing.
     """
     percentile = statistic.startswith("p")
     return cloudwatch.CfnAlarm(
@@ -126,7 +128,7 @@ def alarm(
         threshold=threshold,
         comparison_operator=comparison,
         treat_missing_data=missing,
-        alarm_actions=[topic.topic_arn],
+        alarm_actions=[topic.topic_arn, *actions],
     )
 
 

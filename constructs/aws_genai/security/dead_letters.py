@@ -30,9 +30,11 @@ class DeadLetterQueue(Construct):
         app.synth()
 
     :param key: encrypts the messages; EventBridge is added to its policy.
+    :param behind_queue: whether SQS itself moves messages here from another queue, and no service sends any.
+        Default: no.
     """
 
-    def __init__(self, scope: Construct, id: str, *, key: DataKey) -> None:
+    def __init__(self, scope: Construct, id: str, *, key: DataKey, behind_queue: bool = False) -> None:
         super().__init__(scope, id)
         queue = sqs.CfnQueue(
             self,
@@ -44,21 +46,23 @@ class DeadLetterQueue(Construct):
         )
         acknowledge(
             queue,
-            ("AwsSolutions-SQS3", "Serverless-SQSRedrivePolicy"),
+            # The first of these rules sees that another queue names this one.
+            "Serverless-SQSRedrivePolicy" if behind_queue else ("AwsSolutions-SQS3", "Serverless-SQSRedrivePolicy"),
             reason="This queue is where dead letters end; a queue behind it would need one too.",
             met_by="retention of 14 days, the longest that SQS has",
         )
         self.queue_arn: str = queue.attr_arn
         policy = iam.PolicyDocument(minimize=False)
-        policy.add_statements(
-            tls_only("sqs:*", self.queue_arn),
-            iam.PolicyStatement(
-                sid="EventBridge",
-                principals=[iam.ServicePrincipal("events.amazonaws.com")],
-                actions=["sqs:SendMessage"],
-                resources=[self.queue_arn],
-                conditions={"StringEquals": {"aws:SourceAccount": ACCOUNT_ID}},
-            ),
-        )
+        policy.add_statements(tls_only("sqs:*", self.queue_arn))
+        if not behind_queue:
+            policy.add_statements(
+                iam.PolicyStatement(
+                    sid="EventBridge",
+                    principals=[iam.ServicePrincipal("events.amazonaws.com")],
+                    actions=["sqs:SendMessage"],
+                    resources=[self.queue_arn],
+                    conditions={"StringEquals": {"aws:SourceAccount": ACCOUNT_ID}},
+                )
+            )
+            key.allow_service("events.amazonaws.com")
         sqs.CfnQueuePolicy(self, "Policy", queues=[queue.ref], policy_document=policy)
-        key.allow_service("events.amazonaws.com")

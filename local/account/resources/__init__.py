@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import audit, bedrock, budgets, firewall, lambda_function, sagemaker, scaling, topic
+from . import alarm, audit, bedrock, budgets, firewall, lambda_function, network, sagemaker, scaling, topic
 from .base import Resource, check_properties, register
 
 RESOURCES: tuple[Resource, ...] = (
@@ -13,6 +13,9 @@ RESOURCES: tuple[Resource, ...] = (
     budgets.Budget(),
     firewall.LoggingConfiguration(),
     firewall.WebAclAssociation(),
+    network.PlacementGroup(),
+    network.SecurityGroupEgress(),
+    network.SecurityGroupIngress(),
     sagemaker.Endpoint(),
     sagemaker.EndpointConfig(),
     sagemaker.HostedModel(),
@@ -27,4 +30,5 @@ def install() -> None:
         register(resource)
     lambda_function.install()
     topic.install()
+    alarm.install()
     check_properties()

@@ -1,0 +1,166 @@
+"""What an accelerated instance does when it boots: close every way in, join its disks, watch for its end, measure."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+from ..data.accelerators import Platform
+
+#: Where the instance's own NVMe disks are mounted.
+SCRATCH = "/scratch"
+#: What the image's owner provides to save work; it is run before an instance goes.
+CHECKPOINT = "/opt/aws-genai/checkpoint"
+#: Namespace and name of the metric of all accelerators, whatever drives them.
+NAMESPACE = "AwsGenAi/Accelerators"
+UTILIZATION = "Utilization"
+
+_HEAD = "#!/bin/bash\nset -eu\n"
+
+# Belt and braces: the role has no Systems Manager permission and the network no endpoint for it.
+_NO_WAY_IN = """for unit in amazon-ssm-agent.service snap.amazon-ssm-agent.amazon-ssm-agent.service ssh.service \\
+    ssh.socket ec2-instance-connect.service serial-getty@ttyS0.service; do
+  systemctl disable --now "$unit" 2>/dev/null || true
+  systemctl mask "$unit" 2>/dev/null || true
+done
+"""
+
+# The Nitro card encrypts these disks. AWS's images join them themselves; others get a RAID 0.
+_SCRATCH = f"""if mountpoint -q /opt/dlami/nvme; then
+  ln -sfn /opt/dlami/nvme {SCRATCH}
+else
+  disks=$(lsblk -dpno NAME,MODEL | awk '/Instance Storage/ {{print $1}}')
+  if [ -n "$disks" ]; then
+    mdadm --create /dev/md0 --run --force --level=0 --raid-devices="$(echo "$disks" | wc -l)" $disks
+    mkfs.xfs -q /dev/md0
+    mkdir -p {SCRATCH}
+    mount -o noatime,discard /dev/md0 {SCRATCH}
+  fi
+fi
+"""
+
+# Both notices stand in the instance's own metadata, so that nobody has to reach into it:
+# https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/spot-instance-termination-notices.html
+# https://docs.aws.amazon.com/autoscaling/ec2/userguide/retrieving-target-lifecycle-state-through-imds.html
+_WATCH = f"""mkdir -p /opt/aws-genai
+cat > /opt/aws-genai/watch <<'SCRIPT'
+#!/bin/bash
+base=http://169.254.169.254/latest
+while sleep 5; do
+  token=$(curl -sf -m 2 -X PUT "$base/api/token" -H "X-aws-ec2-metadata-token-ttl-seconds: 60") || continue
+  ask() {{ curl -sf -m 2 -H "X-aws-ec2-metadata-token: $token" "$base/meta-data/$1"; }}
+  if ask spot/instance-action >/dev/null || [ "$(ask autoscaling/target-lifecycle-state)" = Terminated ]; then
+    [ ! -x {CHECKPOINT} ] || timeout 110 {CHECKPOINT} || true
+    systemctl poweroff
+    exit 0
+  fi
+done
+SCRIPT
+chmod 700 /opt/aws-genai/watch
+cat > /etc/systemd/system/aws-genai-watch.service <<'UNIT'
+[Unit]
+Description=Saves work before this instance goes
+[Service]
+ExecStart=/opt/aws-genai/watch
+Restart=always
+[Install]
+WantedBy=multi-user.target
+UNIT
+systemctl enable --now aws-genai-watch.service
+"""
+
+_AGENT = "/opt/aws/amazon-cloudwatch-agent"
+
+# neuron-monitor prints one JSON document a period:
+# https://awsdocs-neuron.readthedocs-hosted.com/en/latest/tools/neuron-sys-tools/neuron-monitor-user-guide.html
+_NEURON = """cat > /opt/aws-genai/measure <<'SCRIPT'
+#!/usr/bin/env python3
+import json, subprocess, sys
+for line in sys.stdin:
+    cores = [
+        core["neuroncore_utilization"]
+        for runtime in json.loads(line).get("neuron_runtime_data", [])
+        for core in runtime["report"]["neuroncore_counters"]["neuroncores_in_use"].values()
+    ]
+    value = sum(cores) / len(cores) if cores else 0
+    command = ["aws", "cloudwatch", "put-metric-data", "--region", sys.argv[1], "--namespace", sys.argv[2],
+               "--metric-name", sys.argv[3], "--unit", "Percent", "--value", f"{value:.2f}",
+               "--dimensions", f"Fleet={sys.argv[4]}"]
+    subprocess.run(command, check=False)
+SCRIPT
+chmod 700 /opt/aws-genai/measure
+echo '{"period": "60s", "neuron_runtimes": [{"tag_filter": ".*", "metrics": [{"type": "neuroncore_counters"}]}]}' \\
+  > /opt/aws-genai/neuron-monitor.json
+cat > /etc/systemd/system/aws-genai-measure.service <<'UNIT'
+[Unit]
+Description=Reports how busy the accelerators are
+[Service]
+Environment=PATH=/opt/aws/neuron/bin:/usr/local/bin:/usr/bin:/bin
+ExecStart=/bin/bash -c 'neuron-monitor -c /opt/aws-genai/neuron-monitor.json | /opt/aws-genai/measure %s'
+Restart=always
+RestartSec=60
+[Install]
+WantedBy=multi-user.target
+UNIT
+systemctl enable --now aws-genai-measure.service
+"""
+
+
+@dataclass(frozen=True)
+class Measuring:
+    """Where an instance reports to."""
+
+    fleet: str
+    region: str
+    log_group: str
+
+
+def script(platform: Platform, measuring: Measuring, *, scratch: bool) -> str:
+    """The user data of an instance.
+
+    :param scratch: whether the type has NVMe disks of its own, mounted at ``/scratch``.
+    """
+    parts = [_HEAD, _NO_WAY_IN, _WATCH, _agent(platform, measuring)]
+    if scratch:
+        parts.append(_SCRATCH)
+    if platform is Platform.NEURON:
+        parts.append(_NEURON % " ".join((measuring.region, NAMESPACE, UTILIZATION, measuring.fleet)))
+    return "".join(parts)
+
+
+def _agent(platform: Platform, measuring: Measuring) -> str:
+    """The CloudWatch agent, which AWS's deep learning images bring: kernel messages, and what NVIDIA's driver tells.
+
+    https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch-Agent-NVIDIA-GPU.html
+    """
+    kernel = {
+        "file_path": "/var/log/kern.log",
+        "log_group_name": measuring.log_group,
+        "log_stream_name": "{instance_id}",
+    }
+    config: dict[str, object] = {
+        "agent": {"region": measuring.region, "omit_hostname": True},
+        "logs": {"logs_collected": {"files": {"collect_list": [kernel]}}},
+    }
+    if platform is Platform.CUDA:
+        config["metrics"] = {
+            "namespace": NAMESPACE,
+            "aggregation_dimensions": [["Fleet"]],
+            "metrics_collected": {
+                "nvidia_gpu": {
+                    "measurement": [
+                        {"name": "utilization_gpu", "rename": UTILIZATION, "unit": "Percent"},
+                        {"name": "utilization_memory", "rename": "MemoryUtilization", "unit": "Percent"},
+                        {"name": "temperature_gpu", "rename": "Temperature"},
+                    ],
+                    "append_dimensions": {"Fleet": measuring.fleet},
+                    "metrics_collection_interval": 60,
+                }
+            },
+        }
+    return (
+        f"if [ -x {_AGENT}/bin/amazon-cloudwatch-agent-ctl ]; then\n"
+        f"  cat > {_AGENT}/etc/aws-genai.json <<'CONFIG'\n{json.dumps(config)}\nCONFIG\n"
+        f"  {_AGENT}/bin/amazon-cloudwatch-agent-ctl -a fetch-config -m ec2 -s -c file:{_AGENT}/etc/aws-genai.json\n"
+        "fi\n"
+    )

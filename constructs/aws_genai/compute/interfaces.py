@@ -1,0 +1,72 @@
+"""The network interfaces of accelerated instances, with an Elastic Fabric Adapter on every card that takes one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from aws_cdk import aws_ec2 as ec2
+from constructs import Construct
+
+from ..data.accelerators import Accelerator
+from ..data.purchase import check_efa
+from ..security.acknowledgements import acknowledge, compliance
+
+Interface = ec2.CfnLaunchTemplate.NetworkInterfaceProperty
+
+
+def interfaces(types: Sequence[Accelerator], group_id: str, *, efa: bool) -> list[Interface]:
+    """One interface, or with ``efa`` one on each card.
+
+    The first carries IP traffic; the others carry the fabric only and take no address.
+    https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/efa-acc-inst-types.html
+
+    :raises InvalidValueError: if a type has no EFA, or the types have different cards.
+    """
+    if not efa:
+        return [_interface(0, group_id)]
+    check_efa(types)
+    first = types[0]
+    primary = _interface(0, group_id, kind="efa" if 0 in first.efa_cards else None)
+    return [primary, *(_interface(card, group_id, kind="efa-only") for card in first.efa_cards if card > 0)]
+
+
+def _interface(card: int, group_id: str, *, kind: str | None = None) -> Interface:
+    return Interface(
+        network_card_index=card,
+        # A card but the first has its only interface at index 1.
+        device_index=0 if card == 0 else 1,
+        interface_type=kind,
+        associate_public_ip_address=False,
+        delete_on_termination=True,
+        groups=[group_id],
+    )
+
+
+def allow_fabric(scope: Construct, group: ec2.CfnSecurityGroup) -> None:
+    """Let instances of a group speak to each other by every protocol, which EFA needs, and to nobody else.
+
+    https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/efa-start.html#efa-start-security
+    """
+    text = "Elastic Fabric Adapter: instances of this group among themselves"
+    inbound = ec2.CfnSecurityGroupIngress(
+        scope,
+        "FabricIn",
+        group_id=group.attr_group_id,
+        source_security_group_id=group.attr_group_id,
+        ip_protocol="-1",
+        description=text,
+    )
+    acknowledge(
+        inbound,
+        compliance("EC2RestrictedCommonPorts"),
+        reason="EFA needs every protocol between the instances of one group, and no address outside it is named.",
+        met_by="the source, which is the group itself, and instances on which no login service runs",
+    )
+    ec2.CfnSecurityGroupEgress(
+        scope,
+        "FabricOut",
+        group_id=group.attr_group_id,
+        destination_security_group_id=group.attr_group_id,
+        ip_protocol="-1",
+        description=text,
+    )

@@ -1,0 +1,80 @@
+"""Work that waits for a fleet."""
+
+from __future__ import annotations
+
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct
+
+from ..pseudo import ACCOUNT_ID
+from ..security.dead_letters import DeadLetterQueue
+from ..security.key import DataKey
+from ..security.role import WorkloadRole
+from ..security.tls import tls_only
+
+
+class WorkQueue(Construct):
+    """An encrypted queue of work, of which what fails too often is kept aside for 14 days.
+
+    https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-dead-letter-queues.html
+
+    Example::
+
+        import aws_cdk as cdk
+        from aws_genai.compute import WorkQueue
+        from aws_genai.security import CostTags, DataKey, attach_gate
+
+        app = cdk.App()
+        attach_gate(app)
+        CostTags(project="demo", environment="dev", layer="demo", owner="me", cost_center="1").apply(app)
+        stack = cdk.Stack(app, "Work")
+        WorkQueue(stack, "Prompts", key=DataKey(stack, "Key", description="Work"))
+        app.synth()
+
+    :param key: encrypts the messages.
+    :param visibility_seconds: longest that one message is worked on before another worker gets it. Default: 900.
+    :param attempts: how often a message is tried. Default: 3.
+    """
+
+    def __init__(
+        self, scope: Construct, id: str, *, key: DataKey, visibility_seconds: int = 900, attempts: int = 3
+    ) -> None:
+        super().__init__(scope, id)
+        self.key = key
+        failed = DeadLetterQueue(self, "Failed", key=key, behind_queue=True)
+        queue = sqs.CfnQueue(
+            self,
+            "Resource",
+            kms_master_key_id=key.key_arn,
+            visibility_timeout=visibility_seconds,
+            redrive_policy={"deadLetterTargetArn": failed.queue_arn, "maxReceiveCount": attempts},
+        )
+        self.queue_arn: str = queue.attr_arn
+        self.queue_url: str = queue.ref
+        self.queue_name: str = queue.attr_queue_name
+        policy = iam.PolicyDocument(minimize=False)
+        policy.add_statements(
+            tls_only("sqs:*", self.queue_arn),
+            iam.PolicyStatement(
+                sid="OwnAccount",
+                effect=iam.Effect.DENY,
+                principals=[iam.AnyPrincipal()],
+                actions=["sqs:SendMessage", "sqs:ReceiveMessage"],
+                resources=[self.queue_arn],
+                conditions={"StringNotEquals": {"aws:PrincipalAccount": ACCOUNT_ID}},
+            ),
+        )
+        sqs.CfnQueuePolicy(self, "Policy", queues=[queue.ref], policy_document=policy)
+
+    def grant_consume(self, role: WorkloadRole) -> None:
+        """Let ``role`` take messages and finish them."""
+        role.allow(
+            ("sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"),
+            [self.queue_arn],
+        )
+        self.key.grant_decrypt(role)
+
+    def grant_send(self, role: WorkloadRole) -> None:
+        """Let ``role`` put messages in."""
+        role.allow(("sqs:SendMessage",), [self.queue_arn])
+        self.key.grant_encrypt_decrypt(role)

@@ -1,0 +1,26 @@
+"""Alarms on expressions, which the emulator refuses: they are kept as they are and never raised."""
+
+from __future__ import annotations
+
+from ministack.services.cloudformation import provisioners
+
+from .base import Model
+
+
+def install() -> None:
+    """Let the engine keep an alarm on several metrics.
+
+    https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html
+    """
+    record = provisioners._cw_metric_alarm_record
+
+    def with_expressions(name: str, properties: Model) -> Model:
+        metrics = properties.get("Metrics")
+        if not metrics:
+            return record(name, properties)  # type: ignore[no-any-return]
+        plain = {key: value for key, value in properties.items() if key != "Metrics"}
+        # A namespace that holds nothing: the alarm stays as its missing data tells.
+        alarm: Model = record(name, {**plain, "MetricName": "Expression", "Namespace": "Local/None"})
+        return {**alarm, "Metrics": metrics}
+
+    provisioners._cw_metric_alarm_record = with_expressions
