@@ -50,9 +50,17 @@ def _resource(kind: str, properties: dict[str, Any]) -> Iterator[Cost]:
             yield Cost("web ACL", 1, prices["usd_per_month"])
             yield Cost("web ACL rule", rules, rules * prices["usd_per_month_per_rule"])
         case "AWS::CloudWatch::Alarm":
-            yield Cost("alarm", 1, prices["usd_per_month"])
+            # An alarm on an expression is paid for by each metric in it.
+            metrics = sum("MetricStat" in query for query in properties.get("Metrics", [])) or 1
+            yield Cost("alarm", 1, metrics * prices["usd_per_month"])
         case "AWS::CloudWatch::Dashboard":
             yield Cost("dashboard", 1, prices["usd_per_month"])
+        case "AWS::FSx::FileSystem":
+            size, speed = properties["StorageCapacity"], properties["LustreConfiguration"]["PerUnitStorageThroughput"]
+            # Only the price of the slowest storage is known offline: a lower bound for faster ones.
+            usd = size * prices["usd_per_gb_month_at_125"]
+            what = f"{size:,} GiB of FSx for Lustre" + ("" if speed == 125 else ", at 125 MB/s's price")
+            yield Cost(what, 1, usd, estimated=speed != 125)
         case "AWS::SageMaker::EndpointConfig":
             yield from _hosting(properties, hours)
         case _:

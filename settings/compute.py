@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from pydantic import Field, field_validator, model_validator
 
 from aws_genai.data.accelerators import Accelerator, AcceleratorCatalogue, image_parameter
+from aws_genai.data.lustre import Throughput, check_capacity
 from aws_genai.data.purchase import (
     Capacity,
     CapacityBlock,
@@ -164,6 +165,9 @@ class Fleet(Section):
     idle_to_zero: bool = False
     """Whether that alarm empties the fleet."""
 
+    file_system: bool = False
+    """Whether the file system of the training storage is mounted at /fsx."""
+
     root_volume_gib: Annotated[int, Field(ge=100, le=16384)] = 200
     """Size of each instance's root volume in GiB."""
 
@@ -230,6 +234,41 @@ class Weights(Section):
     """ARN of a role that may read weights in an emergency; every use is reported."""
 
 
+class FileSystem(Section):
+    """FSx for Lustre before the training buckets; it costs by the GiB and hour, used or not."""
+
+    capacity_gib: Annotated[int, Field(ge=1200, le=10_000_000)] = 1200
+    """Size in GiB: 1,200 or a multiple of 2,400."""
+
+    throughput: Throughput = 125
+    """MB/s for each TiB."""
+
+    export_minutes: Annotated[int, Field(ge=5, le=1440)] = 60
+    """Minutes between exports of the checkpoints."""
+
+    backup_days: Annotated[int, Field(ge=0, le=90)] = 0
+    """Days that daily backups are kept; 0 for none."""
+
+    @field_validator("capacity_gib")
+    @classmethod
+    def _step(cls, value: int) -> int:
+        check_capacity(value)
+        return value
+
+
+class Storage(Section):
+    """What training reads and writes."""
+
+    lock_days: Annotated[int, Field(ge=1, le=3650)] = 90
+    """Days that an object of the data sets can be neither replaced nor deleted."""
+
+    checkpoint_days: Annotated[int, Field(ge=1, le=3650)] = 90
+    """Days until a checkpoint expires."""
+
+    file_system: FileSystem | None = None
+    """A fast file system before the buckets."""
+
+
 class Compute(Section):
     """Layer 1."""
 
@@ -238,3 +277,17 @@ class Compute(Section):
 
     weights: Weights = Weights()
     """The bucket that fleets read weights from, each below its own name."""
+
+    storage: Storage | None = None
+    """Buckets for data sets and checkpoints."""
+
+    @model_validator(mode="after")
+    def _mounted(self) -> Compute:
+        for name, fleet in self.fleets.items():
+            if fleet.file_system and not (self.storage and self.storage.file_system):
+                raise InvalidValueError(
+                    f"The fleet {name} mounts a file system, and there is none",
+                    field=f"compute.fleets.{name}.file_system",
+                    hint="Add compute.storage.file_system: {capacity_gib: 1200}",
+                )
+        return self

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from constructs import Construct
 
-from aws_genai.compute import AcceleratorFleet, Schedule, WeightsBucket, WorkQueue
+from aws_genai.compute import (
+    AcceleratorFleet,
+    LustreFileSystem,
+    Schedule,
+    TrainingStorage,
+    WeightsBucket,
+    WorkQueue,
+)
 from aws_genai.security import DataKey
 from settings import Settings
 from settings.compute import Compute
@@ -39,6 +46,29 @@ class ComputeStack(LayerStack):
             replica=settings.security.replicas,
             removal_policy=self.removal_policy,
         )
+        files = None
+        if compute.storage:
+            storage = TrainingStorage(
+                self,
+                "Training",
+                key=key,
+                access_logs=self.access_logs,
+                lock_days=compute.storage.lock_days,
+                checkpoint_days=compute.storage.checkpoint_days,
+                replica=settings.security.replicas,
+                removal_policy=self.removal_policy,
+            )
+            if compute.storage.file_system:
+                files = LustreFileSystem(
+                    self,
+                    "Files",
+                    network=foundation.network,
+                    key=key,
+                    data_sets=storage.data_sets,
+                    checkpoints=storage.checkpoints,
+                    removal_policy=self.removal_policy,
+                    **compute.storage.file_system.model_dump(),
+                )
         self.fleets = [
             AcceleratorFleet(
                 self,
@@ -55,6 +85,7 @@ class ComputeStack(LayerStack):
                 idle_minutes=fleet.idle_minutes,
                 idle_to_zero=fleet.idle_to_zero,
                 root_volume_gib=fleet.root_volume_gib,
+                files=files if fleet.file_system else None,
                 network=foundation.network,
                 key=key,
                 topic=foundation.topic,

@@ -40,6 +40,16 @@ GROUND: Json = {
         "Properties": {"GroupDescription": "group", "VpcId": ref("Vpc")},
     },
     "Vpc": {"Type": "AWS::EC2::VPC", "Properties": {"CidrBlock": "10.0.0.0/16"}},
+    "Subnet": {"Type": "AWS::EC2::Subnet", "Properties": {"VpcId": ref("Vpc"), "CidrBlock": "10.0.0.0/24"}},
+    "Files": {
+        "Type": "AWS::FSx::FileSystem",
+        "Properties": {
+            "FileSystemType": "LUSTRE",
+            "StorageCapacity": 1200,
+            "SubnetIds": [ref("Subnet")],
+            "LustreConfiguration": {"DeploymentType": "PERSISTENT_2", "PerUnitStorageThroughput": 125},
+        },
+    },
     "Api": {"Type": "AWS::ApiGateway::RestApi", "Properties": {"Name": "api"}},
     "Role": {
         "Type": "AWS::IAM::Role",
@@ -190,6 +200,24 @@ CASES = {
         {"TrafficType": "REJECT"},
         {"ResourceId": "vpc-0"},
         "vpc-0 does not exist",
+    ),
+    "AWS::FSx::DataRepositoryAssociation": Case(
+        {
+            "FileSystemId": ref("Files"),
+            "FileSystemPath": "/data",
+            "DataRepositoryPath": {"Fn::Sub": "s3://${Bucket}/"},
+        },
+        {"ImportedFileChunkSize": 2048},
+        {"FileSystemPath": "/other"},
+        {"DataRepositoryPath": "s3://absent/"},
+        "The bucket absent does not exist",
+    ),
+    "AWS::FSx::FileSystem": Case(
+        GROUND["Files"]["Properties"],
+        {"StorageCapacity": 2400},
+        {"KmsKeyId": "other"},
+        {"StorageCapacity": 1300},
+        "Invalid storage capacity 1300",
     ),
     "AWS::EC2::PlacementGroup": Case(
         {"Strategy": "cluster"}, None, {"Strategy": "spread"}, {"SpreadLevel": ["host"]}, "SpreadLevel"

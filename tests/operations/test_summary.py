@@ -31,6 +31,19 @@ def test_costs_are_those_of_the_resources() -> None:
             },
             "Gateway": {"Type": "AWS::EC2::VPCEndpoint", "Properties": {"VpcEndpointType": "Gateway"}},
             "Firewall": {"Type": "AWS::WAFv2::WebACL", "Properties": {"Rules": [{}, {}, {}]}},
+            "Alarm": {"Type": "AWS::CloudWatch::Alarm", "Properties": {"MetricName": "a"}},
+            "OnExpression": {
+                "Type": "AWS::CloudWatch::Alarm",
+                "Properties": {"Metrics": [{"Expression": "a + b"}, {"MetricStat": {}}, {"MetricStat": {}}]},
+            },
+            "Slow": {
+                "Type": "AWS::FSx::FileSystem",
+                "Properties": {"StorageCapacity": 1200, "LustreConfiguration": {"PerUnitStorageThroughput": 125}},
+            },
+            "Fast": {
+                "Type": "AWS::FSx::FileSystem",
+                "Properties": {"StorageCapacity": 2400, "LustreConfiguration": {"PerUnitStorageThroughput": 250}},
+            },
             "Config": {
                 "Type": "AWS::SageMaker::EndpointConfig",
                 "Properties": {"ProductionVariants": [{"InstanceType": "ml.g6.xlarge", "InitialInstanceCount": 2}]},
@@ -41,6 +54,11 @@ def test_costs_are_those_of_the_resources() -> None:
     assert costs["KMS key"].usd_per_month == 1
     assert costs["interface endpoint, per zone"].usd_per_month == pytest.approx(2 * 730 * 0.01)
     assert costs["web ACL rule"].usd_per_month == 3
+    assert (costs["alarm"].count, costs["alarm"].usd_per_month) == (2, pytest.approx(0.3))
+    assert costs["1,200 GiB of FSx for Lustre"].usd_per_month == pytest.approx(174)
+    fast = costs["2,400 GiB of FSx for Lustre, at 125 MB/s's price"]
+    assert fast.usd_per_month == pytest.approx(348)
+    assert fast.estimated
     hosting = costs["ml.g6.xlarge, at EC2's price"]
     assert hosting.usd_per_month == pytest.approx(2 * 730 * 0.8048)
     assert hosting.estimated

@@ -56,13 +56,16 @@ def test_instances_have_no_way_in(reference: Synthesized) -> None:
         assert all(mapping["Ebs"]["Encrypted"] for mapping in data["BlockDeviceMappings"])
     resources = reference.template("compute")["Resources"].values()
     groups = [item["Properties"] for item in resources if item["Type"] == "AWS::EC2::SecurityGroup"]
-    assert len(groups) == 2
+    assert len(groups) == 3
     assert all("SecurityGroupIngress" not in group for group in groups)
     for item in resources:
         if item["Type"] == "AWS::EC2::SecurityGroupIngress":
-            # Instances of one group among themselves, for EFA; nobody else.
-            assert item["Properties"]["SourceSecurityGroupId"] == item["Properties"]["GroupId"]
-            assert "CidrIp" not in item["Properties"]
+            # Instances among themselves, for EFA, or with the file system; nobody else, and by no login's port.
+            rule = item["Properties"]
+            assert "SourceSecurityGroupId" in rule
+            assert "CidrIp" not in rule
+            assert rule["IpProtocol"] == "tcp" or rule["SourceSecurityGroupId"] == rule["GroupId"]
+            assert rule["IpProtocol"] == "-1" or rule["FromPort"] in (988, 1018)
 
 
 def test_shells_are_masked_at_boot(reference: Synthesized) -> None:

@@ -134,6 +134,19 @@ WRONG: list[tuple[str, dict[str, Any] | str, list[str]]] = [
     ),
     ("type without blocks", fleet("g6.xlarge", **block()), ["fleets.one.capacity", "No Capacity Blocks are sold"]),
     (
+        "capacity between steps",
+        {
+            **fleet("g6.xlarge"),
+            "compute": {**fleet("g6.xlarge")["compute"], "storage": {"file_system": {"capacity_gib": 3000}}},
+        },
+        ["compute.storage.file_system.capacity_gib", "Did you mean 2400?"],
+    ),
+    (
+        "file system that is not there",
+        fleet("g6.xlarge", file_system=True),
+        ["compute.fleets.one.file_system", "Add compute.storage.file_system"],
+    ),
+    (
         "model too large",
         fleet("g6.xlarge", model={"parameters_billion": 70}),
         ["fleets.one.model", "needs 135 GiB", "Did you mean g7e.12xlarge?"],

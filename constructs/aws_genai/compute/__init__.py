@@ -3,7 +3,9 @@
 from ..data.accelerators import Accelerator, AcceleratorCatalogue, Platform
 from ..data.purchase import CapacityBlock, OnDemand, Reserved, Spot
 from .fleet import AcceleratorFleet
+from .lustre import LustreFileSystem
 from .scaling import Schedule
+from .storage import TrainingStorage
 from .weights import WeightsBucket
 from .work_queue import WorkQueue
 
@@ -12,11 +14,13 @@ __all__ = [
     "AcceleratorCatalogue",
     "AcceleratorFleet",
     "CapacityBlock",
+    "LustreFileSystem",
     "OnDemand",
     "Platform",
     "Reserved",
     "Schedule",
     "Spot",
+    "TrainingStorage",
     "WeightsBucket",
     "WorkQueue",
 ]

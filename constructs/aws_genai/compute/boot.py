@@ -115,14 +115,16 @@ class Measuring:
     log_group: str
 
 
-def script(platform: Platform, measuring: Measuring, *, scratch: bool) -> str:
+def script(platform: Platform, measuring: Measuring, *, scratch: bool, mount: str = "") -> str:
     """The user data of an instance.
 
     :param scratch: whether the type has NVMe disks of its own, mounted at ``/scratch``.
+    :param mount: what mounts a shared file system. Default: nothing.
     """
     parts = [_HEAD, _NO_WAY_IN, _WATCH, _agent(platform, measuring)]
     if scratch:
         parts.append(_SCRATCH)
+    parts.append(mount)
     if platform is Platform.NEURON:
         parts.append(_NEURON % " ".join((measuring.region, NAMESPACE, UTILIZATION, measuring.fleet)))
     return "".join(parts)

@@ -26,6 +26,7 @@ from ..security.role import WorkloadRole
 from . import boot, scaling
 from .capacity import distribution, reservation
 from .interfaces import allow_fabric, interfaces
+from .lustre import LustreFileSystem, mount_script
 from .scaling import Schedule
 from .weights import WeightsBucket
 from .work_queue import WorkQueue
@@ -90,6 +91,7 @@ class AcceleratorFleet(Construct):
     :param root_volume_gib: size of the root volume in GiB, 100 to 16,384. Default: 200.
     :param weights: the bucket the fleet reads its weights from. Default: none.
     :param weights_prefix: the part of the bucket it may read, ending in ``/``. Default: the construct's id.
+    :param files: a file system that is mounted at ``/fsx`` where the image has a Lustre client. Default: none.
     :param log_days: days that kernel messages are kept. Default: 365.
     :param removal_policy: what happens to them on deletion of the stack. Default: retain.
     :raises InvalidValueError: if a type does not exist, has no accelerator, is not Nitro-based, or has no image; if the
@@ -118,6 +120,7 @@ class AcceleratorFleet(Construct):
         root_volume_gib: int = 200,
         weights: WeightsBucket | None = None,
         weights_prefix: str | None = None,
+        files: LustreFileSystem | None = None,
         log_days: int = 365,
         removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
     ) -> None:
@@ -144,6 +147,9 @@ class AcceleratorFleet(Construct):
             queue.grant_consume(self.role)
         key.allow_auto_scaling_volumes()
         self.security_group = network.security_group(self, "Group", description=f"Fleet {id}: no inbound rule")
+        self.files = files
+        if files is not None:
+            files.allow_from(self, self.security_group)
         if efa:
             allow_fabric(self, self.security_group)
         self.log_group = logs.CfnLogGroup(self, "Kernel", kms_key_id=key.key_arn, retention_in_days=log_days)
@@ -225,6 +231,7 @@ class AcceleratorFleet(Construct):
                         self.accelerator.platform,
                         boot.Measuring(self.metric_name, REGION, self.log_group.ref),
                         scratch=any(each.has_local_storage for each in self.types),
+                        mount=mount_script((self.files.dns_name, self.files.mount_name)) if self.files else "",
                     )
                 ),
                 tag_specifications=[

@@ -113,6 +113,7 @@ class SecureBucket(Construct):
     :param access_logs: where server access logs go.
     :param retention_days: days until an object expires. Default: never.
     :param noncurrent_days: days that a replaced version is kept. Default: 90.
+    :param lock_days: days that an object can be neither replaced nor deleted, from its arrival. Default: not locked.
     :param replica: keep a second copy in a bucket of its own. Default: no.
     :param removal_policy: what happens on deletion of the stack. Default: retain.
     """
@@ -126,6 +127,7 @@ class SecureBucket(Construct):
         access_logs: AccessLogBucket,
         retention_days: int | None = None,
         noncurrent_days: int = 90,
+        lock_days: int | None = None,
         replica: bool = False,
         removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
     ) -> None:
@@ -143,6 +145,8 @@ class SecureBucket(Construct):
                 access_logs=access_logs,
                 retention_days=retention_days,
                 noncurrent_days=noncurrent_days,
+                # S3 replicates a locked bucket into a locked one only.
+                lock_days=lock_days,
                 removal_policy=removal_policy,
             )
             acknowledge(
@@ -164,6 +168,8 @@ class SecureBucket(Construct):
                 destination_bucket_name=access_logs.bucket_name, log_file_prefix=f"{self.node.path}/"
             ),
             replication_configuration=replication,
+            object_lock_enabled=True if lock_days else None,
+            object_lock_configuration=_lock(lock_days) if lock_days else None,
         )
         self.resource.apply_removal_policy(removal_policy)
         self.bucket_name: str = self.resource.ref
@@ -286,6 +292,15 @@ def _encryption(key: DataKey | None) -> s3.CfnBucket.BucketEncryptionProperty:
                 server_side_encryption_by_default=default, bucket_key_enabled=True if key else None
             )
         ]
+    )
+
+
+def _lock(days: int) -> s3.CfnBucket.ObjectLockConfigurationProperty:
+    return s3.CfnBucket.ObjectLockConfigurationProperty(
+        object_lock_enabled="Enabled",
+        rule=s3.CfnBucket.ObjectLockRuleProperty(
+            default_retention=s3.CfnBucket.DefaultRetentionProperty(mode="GOVERNANCE", days=days)
+        ),
     )
 
 

@@ -44,6 +44,12 @@ _AUTO_SCALING = (
     f"arn:{PARTITION}:iam::{ACCOUNT_ID}:role/aws-service-role/autoscaling.amazonaws.com/AWSServiceRoleForAutoScaling"
 )
 
+#: Each linked file system has a role of its own, whose name ends in its id.
+_FSX = (
+    f"arn:{PARTITION}:iam::{ACCOUNT_ID}:role/aws-service-role/s3.data-source.lustre.fsx.amazonaws.com/"
+    "AWSServiceRoleForFSxS3Access_fs-*"
+)
+
 _ACCOUNT = {"AWS": f"arn:{PARTITION}:iam::{ACCOUNT_ID}:root"}
 
 
@@ -141,6 +147,8 @@ class DataKey(Construct):
         role_arn: str,
         actions: Sequence[str],
         conditions: Mapping[str, Mapping[str, object]] | None = None,
+        *,
+        operator: str = "ArnEquals",
     ) -> None:
         """Let the role of that ARN use the key, whether it exists yet or not.
 
@@ -152,7 +160,7 @@ class DataKey(Construct):
             actions,
             {
                 "StringEquals": {"kms:CallerAccount": ACCOUNT_ID},
-                "ArnEquals": {"aws:PrincipalArn": role_arn},
+                operator: {"aws:PrincipalArn": role_arn},
                 **(conditions or {}),
             },
         )
@@ -226,6 +234,15 @@ class DataKey(Construct):
         https://docs.aws.amazon.com/sagemaker/latest/dg/api-permissions-reference.html
         """
         self._allow_through("sagemaker", ("kms:CreateGrant", "kms:DescribeKey"))
+
+    def allow_in_fsx(self) -> None:
+        """Let callers whom IAM allows to use the key encrypt file systems, which then read and write linked buckets.
+
+        https://docs.aws.amazon.com/fsx/latest/LustreGuide/encryption-at-rest.html
+        https://docs.aws.amazon.com/fsx/latest/LustreGuide/s3-server-side-encryption-support.html
+        """
+        self._allow_through("fsx", ("kms:CreateGrant", "kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey*"))
+        self.allow_role_arn("LinkedBuckets", _FSX, USE, operator="ArnLike")
 
     def allow_in_sns(self) -> None:
         """Let principals whom IAM allows to use the key publish to topics encrypted under it."""

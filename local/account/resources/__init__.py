@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import alarm, audit, bedrock, budgets, firewall, lambda_function, network, sagemaker, scaling, topic
+from . import alarm, audit, bedrock, budgets, firewall, lambda_function, lustre, network, sagemaker, scaling, topic
 from .base import Resource, check_properties, register
 
 RESOURCES: tuple[Resource, ...] = (
@@ -13,6 +13,8 @@ RESOURCES: tuple[Resource, ...] = (
     budgets.Budget(),
     firewall.LoggingConfiguration(),
     firewall.WebAclAssociation(),
+    lustre.DataRepositoryAssociation(),
+    lustre.FileSystem(),
     network.PlacementGroup(),
     network.SecurityGroupEgress(),
     network.SecurityGroupIngress(),

@@ -78,7 +78,8 @@ def check(resource_type: str, properties: dict[str, Any]) -> None:
     if tags and isinstance(properties.get(tags[0]), list):
         # CloudFormation adds its own tags after this check.
         own = [tag for tag in properties[tags[0]] if not str(tag.get("Key", "")).startswith("aws:")]
-        properties = {**properties, tags[0]: own}
+        rest = {key: value for key, value in properties.items() if key != tags[0]}
+        properties = {**rest, tags[0]: own} if own or not properties[tags[0]] else rest
     errors = sorted(_validator(resource_type).iter_errors(properties), key=lambda error: list(map(str, error.path)))
     if errors:
         problems = "; ".join(f"#{_pointer(error)}: {error.message[:300]}" for error in errors[:3])

@@ -1,0 +1,169 @@
+"""What training reads and writes: locked data sets, expiring checkpoints, and the file system before them."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import aws_cdk as cdk
+import pytest
+from aws_cdk import aws_iam as iam
+from aws_cdk.assertions import Match, Template
+
+from aws_genai.compute import AcceleratorFleet, LustreFileSystem, TrainingStorage
+from aws_genai.data.lustre import check_capacity
+from aws_genai.errors import InvalidValueError
+from aws_genai.security import AccessLogBucket, AlarmTopic, DataKey, PrivateNetwork, WorkloadRole
+from aws_genai.testing import Principal, assert_allows, assert_denies
+from tests.conftest import Synthesized
+from tests.support import new_stack, template_of
+
+
+def storage(stack: cdk.Stack, **options: Any) -> TrainingStorage:
+    key = DataKey(stack, "Key", description="Training")
+    key.allow_logs()
+    return TrainingStorage(stack, "Storage", key=key, access_logs=AccessLogBucket(stack, "Logs"), **options)
+
+
+def test_data_sets_are_locked_and_checkpoints_expire() -> None:
+    template = template_of(lambda stack: storage(stack, lock_days=180, checkpoint_days=14))
+    template.has_resource_properties(
+        "AWS::S3::Bucket",
+        {
+            "ObjectLockEnabled": True,
+            "ObjectLockConfiguration": {
+                "ObjectLockEnabled": "Enabled",
+                "Rule": {"DefaultRetention": {"Mode": "GOVERNANCE", "Days": 180}},
+            },
+            "VersioningConfiguration": {"Status": "Enabled"},
+        },
+    )
+    template.has_resource_properties(
+        "AWS::S3::Bucket",
+        {
+            "ObjectLockEnabled": Match.absent(),
+            "LifecycleConfiguration": {
+                "Rules": Match.array_with(
+                    [Match.object_like({"ExpirationInDays": 14, "NoncurrentVersionExpiration": {"NoncurrentDays": 14}})]
+                )
+            },
+        },
+    )
+
+
+def test_a_replica_of_data_sets_is_locked_too() -> None:
+    buckets = template_of(lambda stack: storage(stack, replica=True)).find_resources("AWS::S3::Bucket")
+    locked = [name for name, each in buckets.items() if each["Properties"].get("ObjectLockEnabled")]
+    assert len(locked) == 2
+
+
+def test_nobody_lifts_the_lock(reference: Synthesized) -> None:
+    template = reference.template("compute")
+    (bucket,) = [
+        name
+        for name, each in template["Resources"].items()
+        if each["Type"] == "AWS::S3::Bucket" and name.startswith("TrainingDataSets") and "Replica" not in name
+    ]
+    for action in ("s3:BypassGovernanceRetention", "s3:PutObjectRetention", "s3:PutObjectLegalHold"):
+        assert_denies(template, Principal.administrator(), action, f"arn:aws:s3:::{bucket}/corpus/part-0")
+    assert_allows(template, Principal.administrator(), "s3:PutObject", f"arn:aws:s3:::{bucket}/corpus/part-0")
+
+
+def test_a_run_reads_its_data_set_and_writes_its_own_checkpoints() -> None:
+    def build(stack: cdk.Stack) -> None:
+        role = WorkloadRole(stack, "Run", assumed_by=iam.ServicePrincipal("ec2.amazonaws.com"))
+        storage(stack).grant_train(role, data_set="reviewed/", run="run-1/")
+
+    policies = template_of(build).find_resources("AWS::IAM::ManagedPolicy")
+    (policy,) = [each for name, each in policies.items() if name.startswith("Run")]
+    text = json.dumps(policy)
+    assert '"/reviewed/*"' in text
+    assert '"/run-1/*"' in text
+    assert '"/*"' not in text
+    statements = policy["Properties"]["PolicyDocument"]["Statement"]
+    writes = [each for each in statements if "s3:PutObject" in each["Action"]]
+    assert len(writes) == 1
+    assert "DataSets" not in json.dumps(writes)
+
+
+def files(stack: cdk.Stack, **options: Any) -> LustreFileSystem:
+    kept = storage(stack)
+    return LustreFileSystem(
+        stack,
+        "Files",
+        key=kept.data_sets.key,
+        network=PrivateNetwork(stack, "Network", zones=["us-east-1a", "us-east-1b"], key=kept.data_sets.key),
+        data_sets=kept.data_sets,
+        checkpoints=kept.checkpoints,
+        **options,
+    )
+
+
+def test_the_file_system_is_encrypted_linked_and_exported_by_the_clock() -> None:
+    template = template_of(lambda stack: files(stack, capacity_gib=2400, throughput=500, export_minutes=15))
+    template.has_resource_properties(
+        "AWS::FSx::FileSystem",
+        {
+            "KmsKeyId": {"Fn::GetAtt": [Match.string_like_regexp("^Key"), "Arn"]},
+            "StorageCapacity": 2400,
+            "SubnetIds": [{"Ref": Match.string_like_regexp("^NetworkSubnet1")}],
+            "LustreConfiguration": Match.object_like(
+                {"DeploymentType": "PERSISTENT_2", "PerUnitStorageThroughput": 500}
+            ),
+        },
+    )
+    links = template.find_resources("AWS::FSx::DataRepositoryAssociation").values()
+    by_path = {each["Properties"]["FileSystemPath"]: each["Properties"] for each in links}
+    assert by_path["/data"]["S3"] == {"AutoImportPolicy": {"Events": ["NEW", "CHANGED", "DELETED"]}}
+    assert "S3" not in by_path["/checkpoints"], "what is deleted here must stay in the bucket"
+    (schedule,) = template.find_resources("AWS::Scheduler::Schedule").values()
+    assert schedule["Properties"]["ScheduleExpression"] == "rate(15 minutes)"
+    target = json.dumps(schedule["Properties"]["Target"])
+    assert "aws-sdk:fsx:createDataRepositoryTask" in target
+    assert "EXPORT_TO_REPOSITORY" in target
+
+
+def test_only_named_groups_reach_the_file_system() -> None:
+    def build(stack: cdk.Stack) -> None:
+        mounted = files(stack)
+        AcceleratorFleet(
+            stack,
+            "Fleet",
+            instance_type="trn1.32xlarge",
+            key=stack.node.find_child("Key"),  # type: ignore[arg-type]
+            network=stack.node.find_child("Network"),  # type: ignore[arg-type]
+            topic=AlarmTopic(stack, "Alarms", key=stack.node.find_child("Key")),  # type: ignore[arg-type]
+            files=mounted,
+        )
+
+    template = template_of(build)
+    rules = [each["Properties"] for each in template.find_resources("AWS::EC2::SecurityGroupIngress").values()]
+    assert {(each["FromPort"], each["ToPort"]) for each in rules} == {(988, 988), (1018, 1023)}
+    assert all("SourceSecurityGroupId" in each and "CidrIp" not in each for each in rules)
+    text = json.dumps(template.find_resources("AWS::EC2::LaunchTemplate"))
+    assert "mount -t lustre" in text
+    assert "LustreMountName" in text
+
+
+@pytest.mark.parametrize("gib", [1200, 2400, 4800, 24000])
+def test_capacities_that_exist(gib: int) -> None:
+    check_capacity(gib)
+
+
+@pytest.mark.parametrize(("gib", "near"), [(0, 1200), (1000, 1200), (1201, 2400), (3000, 2400), (4000, 4800)])
+def test_capacities_that_do_not(gib: int, near: int) -> None:
+    with pytest.raises(InvalidValueError, match=f"Did you mean {near}"):
+        check_capacity(gib)
+    if gib > 1200:
+        with pytest.raises(InvalidValueError):
+            files(new_stack(), capacity_gib=gib)
+
+
+def test_fsx_may_use_the_key_for_files_and_linked_buckets() -> None:
+    template: Template = template_of(files)
+    (key,) = template.find_resources("AWS::KMS::Key").values()
+    statements = {each["Sid"]: each for each in key["Properties"]["KeyPolicy"]["Statement"] if "Sid" in each}
+    assert "kms:ViaService" in json.dumps(statements["ThroughFsx"]["Condition"])
+    linked = json.dumps(statements["LinkedBuckets"]["Condition"])
+    assert "AWSServiceRoleForFSxS3Access_fs-*" in linked
+    assert "ArnLike" in linked
