@@ -44,6 +44,9 @@ choose: setup  ## Propose the cheapest types that hold a model: PARAMETERS=8e9 P
 	@$(BIN)/python -m operations.choose --parameters $(or $(PARAMETERS),8e9) --precision $(or $(PRECISION),bf16) \
 		--context $(or $(TOKENS),8192) $(if $(REGION),--region $(REGION))
 
+organization: setup  ## Print the service control policy for accounts with models and data: ROLES="arn ..." deploy
+	@$(BIN)/python -m operations.organization $(ROLES)
+
 accelerators: setup-dev  ## Write the catalogue of instance types anew; LIVE=1 asks AWS with your credentials
 	@$(BIN)/python -m operations.accelerators $(if $(LIVE),--live)
 
@@ -99,4 +102,4 @@ clean:  ## Remove everything that was made here
 	rm -rf $(VENV) .venv-local node_modules tests/oracle/node_modules cdk.out build dist
 
 .PHONY: help synth diff deploy bootstrap test snapshots docs bench lock setup setup-dev setup-local install clean
-.PHONY: choose accelerators local local-deploy local-ask local-status local-down
+.PHONY: choose organization accelerators local local-deploy local-ask local-status local-down

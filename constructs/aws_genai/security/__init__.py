@@ -8,6 +8,7 @@ from .dead_letters import DeadLetterQueue
 from .gate import CompliancePack, Finding, GateError, attach_gate, findings, synth
 from .key import DataKey
 from .network import PrivateNetwork
+from .organization import service_control_policy
 from .role import WorkloadRole
 from .tags import COST_TAGS, CostTags
 
@@ -33,5 +34,6 @@ __all__ = [
     "attach_gate",
     "compliance",
     "findings",
+    "service_control_policy",
     "synth",
 ]
