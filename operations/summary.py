@@ -11,7 +11,6 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from aws_genai.data.accelerators import AcceleratorCatalogue
 from aws_genai.data.bedrock import BedrockCatalogue
 from settings import Settings, SettingsError
 from settings import load as load_settings
@@ -92,8 +91,8 @@ def by_use(settings: Settings) -> list[tuple[str, str, str]]:
     """What is paid by use: name, price in US dollars, unit."""
     rows = []
     for name, fleet in settings.compute.fleets.items() if settings.compute else ():
-        price = AcceleratorCatalogue.default().get(fleet.instance_type).usd_per_hour
-        rows.append((f"fleet {name}, {fleet.instance_type}", _price(price), "an instance and hour"))
+        first = fleet.types(settings.region)[0]
+        rows.append((f"fleet {name}, {first.instance_type}", _price(first.usd_per_hour), "an instance and hour"))
     for model in settings.models.bedrock.models if settings.models and settings.models.bedrock else ():
         facts = BedrockCatalogue.get(model)
         if facts.mode not in ("chat", "embedding"):

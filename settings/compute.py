@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
 from aws_genai.data.accelerators import Accelerator, AcceleratorCatalogue, image_parameter
 from aws_genai.data.lustre import Throughput, check_capacity
 from aws_genai.data.purchase import (
+    MOST_TYPES,
     Capacity,
     CapacityBlock,
     OnDemand,
@@ -126,11 +127,36 @@ class ServedModel(Section):
         return {"parameters": self.parameters_billion * 1e9, **self.model_dump(exclude={"parameters_billion"})}
 
 
+class Needs(Section):
+    """What the types of a fleet must have; the cheapest come first."""
+
+    platform: Literal["cuda", "neuron"]
+    """Software that drives the accelerators."""
+
+    total_memory_gib: Annotated[float, Field(ge=0, strict=False)] = 0
+    """Least memory of all accelerators of an instance together, in GiB."""
+
+    accelerators: Annotated[int, Field(ge=1, le=64)] = 1
+    """Least number of accelerators of an instance."""
+
+    architecture: Literal["x86_64", "arm64"] = "x86_64"
+    """Architecture of the processor."""
+
+    local_storage: bool = False
+    """Whether an instance needs NVMe disks of its own."""
+
+    max_usd_per_hour: Annotated[float, Field(gt=0, strict=False)] | None = None
+    """Dearest price of an instance and hour on demand in us-east-1, in US dollars."""
+
+
 class Fleet(Section):
     """An Auto Scaling group of accelerated instances, empty until asked for."""
 
-    instance_type: str
+    instance_type: str | None = None
     """An accelerated, Nitro-based EC2 instance type, such as trn1.32xlarge."""
+
+    needs: Needs | None = None
+    """What the types must have, in place of naming them."""
 
     alternatives: list[str] = []
     """Further types that will do, the preferred first; one image must drive them all."""
@@ -173,8 +199,9 @@ class Fleet(Section):
 
     @field_validator("instance_type")
     @classmethod
-    def _known(cls, value: str) -> str:
-        image_parameter(AcceleratorCatalogue.default().get(value))
+    def _known(cls, value: str | None) -> str | None:
+        if value is not None:
+            image_parameter(AcceleratorCatalogue.default().get(value))
         return value
 
     @field_validator("alternatives")
@@ -184,17 +211,29 @@ class Fleet(Section):
             image_parameter(AcceleratorCatalogue.default().get(name))
         return value
 
-    @property
-    def types(self) -> list[Accelerator]:
-        """Every type that the fleet may start."""
-        return [AcceleratorCatalogue.default().get(name) for name in (self.instance_type, *self.alternatives)]
+    def types(self, region: str | None = None) -> list[Accelerator]:
+        """Every type that the fleet may start in a Region; without one, in any."""
+        catalogue = AcceleratorCatalogue.default()
+        names = [self.instance_type, *self.alternatives] if self.instance_type else []
+        if self.needs:
+            found = catalogue.select(efa=self.efa, region=region, **self.needs.model_dump())
+            # Reservations are for one type.
+            names = found[:1] if self.capacity.reserved or self.capacity.block else found[:MOST_TYPES]
+        return [catalogue.get(name) for name in names]
 
     @model_validator(mode="after")
     def _together(self) -> Fleet:
-        check_family(self.types)
-        check(self.capacity.purchase(), self.types, self.max_instances)
+        if (self.instance_type is None) == (self.needs is None) or (self.needs and self.alternatives):
+            raise InvalidValueError(
+                "A fleet names its types, or says what they need",
+                field="instance_type",
+                hint="Give instance_type, with alternatives as you like, or needs, and not both",
+            )
+        types = self.types()
+        check_family(types)
+        check(self.capacity.purchase(), types, self.max_instances)
         if self.efa:
-            check_efa(self.types)
+            check_efa(types)
         if self.model:
             self._check_model(self.model)
         for schedule in self.schedules:
@@ -210,7 +249,7 @@ class Fleet(Section):
     def _check_model(self, model: ServedModel) -> None:
         wishes = model.wishes()
         wanted = need(**wishes)
-        for each in self.types:
+        for each in self.types():
             if not wanted.fits(each):
                 cheapest = AcceleratorCatalogue.default().choose(**wishes)
                 fitting = [p.accelerator.instance_type for p in cheapest if p.accelerator.platform == each.platform]

@@ -132,11 +132,12 @@ class Settings(Section):
                     hint=f"Did you mean {self.region}a?",
                 )
         for name, fleet in self.compute.fleets.items() if self.compute else ():
-            for each in fleet.types:
-                try:
+            field = "needs" if fleet.needs else "instance_type"
+            try:
+                for each in fleet.types(self.region):
                     AcceleratorCatalogue.default().check_region(each.instance_type, self.region)
-                except InvalidValueError as error:
-                    raise InvalidValueError(str(error), field=f"compute.fleets.{name}.instance_type") from error
+            except InvalidValueError as error:
+                raise InvalidValueError(str(error), field=f"compute.fleets.{name}.{field}") from error
         for region in self.models.bedrock.regions if self.models and self.models.bedrock else ():
             check_region(region, "models.bedrock.regions")
         for name, endpoint in self.models.endpoints.items() if self.models else ():

@@ -73,8 +73,8 @@ class ComputeStack(LayerStack):
             AcceleratorFleet(
                 self,
                 name,
-                instance_type=fleet.instance_type,
-                alternatives=fleet.alternatives,
+                instance_type=types[0],
+                alternatives=types[1:],
                 capacity=fleet.capacity.purchase(),
                 max_instances=fleet.max_instances,
                 cluster=fleet.cluster,
@@ -94,4 +94,5 @@ class ComputeStack(LayerStack):
                 removal_policy=self.removal_policy,
             )
             for name, fleet in compute.fleets.items()
+            for types in [[each.instance_type for each in fleet.types(settings.region)]]
         ]

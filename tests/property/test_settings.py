@@ -64,6 +64,11 @@ def fleets(draw: st.DrawFn) -> dict[str, Any]:
             times = {"start": datetime(2027, 1, 4, tzinfo=UTC), "end": datetime(2027, 1, 9, tzinfo=UTC)}
             ways.append({"block": {"reservation_id": "cr-0123456789abcdef0", "instances": 1, **times}})
     content["capacity"] = draw(st.sampled_from(ways))
+    if not others and draw(st.booleans()):
+        del content["instance_type"]
+        content["needs"] = {"platform": chosen.platform.value, "architecture": chosen.architecture}
+        # The cheapest type of all may not be sold this way, or have no such adapter.
+        content["capacity"], content["efa"] = draw(st.sampled_from([{}, {"spot": {}}])), False
     return content
 
 

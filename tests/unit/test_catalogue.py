@@ -125,3 +125,21 @@ def test_proposals_keep_to_a_region() -> None:
 def test_impossible_wishes_are_refused(arguments: dict[str, float], told: str) -> None:
     with pytest.raises(InvalidValueError, match=told):
         CATALOGUE.choose(**arguments)  # type: ignore[arg-type]
+
+
+def test_types_are_selected_by_what_they_have() -> None:
+    chosen = [CATALOGUE.get(name) for name in CATALOGUE.select(platform="cuda", total_memory_gib=80, accelerators=4)]
+    assert all(each.total_memory_gib >= 80 and each.count >= 4 for each in chosen)
+    assert {each.architecture for each in chosen} == {"x86_64"}
+    prices = [each.usd_per_hour for each in chosen if each.usd_per_hour is not None]
+    assert prices == sorted(prices)
+    left_out = [each for each in CATALOGUE.types() if each not in chosen and each.platform is Platform.CUDA]
+    assert all(each.total_memory_gib < 80 or each.count < 4 or each.architecture != "x86_64" for each in left_out)
+    assert "inf1.xlarge" not in CATALOGUE.select(platform="neuron")
+    cheap = CATALOGUE.select(platform="neuron", max_usd_per_hour=2, local_storage=True)
+    assert all((CATALOGUE.get(name).usd_per_hour or 9) <= 2 and CATALOGUE.get(name).has_local_storage for name in cheap)
+    cards = {CATALOGUE.get(name).efa_cards for name in CATALOGUE.select(platform="cuda", efa=True)}
+    assert len(cards) == 1
+    assert "trn2.48xlarge" not in CATALOGUE.select(platform="neuron", region="eu-west-1")
+    with pytest.raises(InvalidValueError, match="No type has all of these attributes"):
+        CATALOGUE.select(platform="neuron", architecture="arm64")

@@ -142,6 +142,20 @@ WRONG: list[tuple[str, dict[str, Any] | str, list[str]]] = [
         ["compute.storage.file_system.capacity_gib", "Did you mean 2400?"],
     ),
     (
+        "both ways to say which type",
+        fleet("g6.xlarge", needs={"platform": "cuda"}),
+        ["compute.fleets.one.instance_type", "names its types, or says what they need"],
+    ),
+    (
+        "needs that no type meets",
+        {
+            **BASE,
+            **NETWORK,
+            "compute": {"fleets": {"one": {"needs": {"platform": "neuron", "total_memory_gib": 9999}}}},
+        },
+        ["compute.fleets.one.needs", "No type has all of these attributes"],
+    ),
+    (
         "file system that is not there",
         fleet("g6.xlarge", file_system=True),
         ["compute.fleets.one.file_system", "Add compute.storage.file_system"],

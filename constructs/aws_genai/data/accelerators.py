@@ -157,6 +157,57 @@ class AcceleratorCatalogue:
             proposals=proposals,
         )
 
+    def select(
+        self,
+        *,
+        platform: Platform | str,
+        total_memory_gib: float = 0,
+        accelerators: int = 1,
+        architecture: str = "x86_64",
+        efa: bool = False,
+        local_storage: bool = False,
+        max_usd_per_hour: float | None = None,
+        region: str | None = None,
+    ) -> list[str]:
+        """The types that have certain attributes, the cheapest first: what a fleet may start any of.
+
+        Types without a known price come last. With ``efa`` all have the network cards of the first, for one launch
+        template names them.
+
+        :param platform: ``neuron`` or ``cuda``.
+        :param total_memory_gib: least memory of all accelerators together, in GiB. Default: any.
+        :param accelerators: least number of accelerators. Default: 1.
+        :param architecture: of the processor: ``x86_64`` or ``arm64``. Default: x86_64.
+        :param efa: whether an Elastic Fabric Adapter is needed. Default: no.
+        :param local_storage: whether NVMe disks of its own are needed. Default: no.
+        :param max_usd_per_hour: dearest price on demand, in US dollars; leaves out types without a known one.
+            Default: any.
+        :param region: leave out types that this Region is known not to have. Default: any Region.
+        :raises InvalidValueError: if no type has all of it.
+        """
+        fitting = [
+            each
+            for each in self.types()
+            if each.family != "inf1"  # current Neuron images no longer support it
+            and each.platform == platform
+            and each.architecture == architecture
+            and each.total_memory_gib >= total_memory_gib
+            and each.count >= accelerators
+            and (not efa or each.efa_interfaces)
+            and (not local_storage or each.has_local_storage)
+            and (max_usd_per_hour is None or (each.usd_per_hour or float("inf")) <= max_usd_per_hour)
+            and (region is None or self._offers(each, region))
+        ]
+        if not fitting:
+            raise InvalidValueError(
+                "No type has all of these attributes", field="needs", hint="Ask for less, or another platform or Region"
+            )
+        fitting.sort(key=lambda each: (each.usd_per_hour is None, each.usd_per_hour or 0, each.total_memory_gib))
+        first = fitting[0]
+        if efa:
+            fitting = [e for e in fitting if (e.efa_cards, e.network_cards) == (first.efa_cards, first.network_cards)]
+        return [each.instance_type for each in fitting]
+
     def _offers(self, each: Accelerator, region: str) -> bool:
         return region not in self._regions or region in each.zones
 
