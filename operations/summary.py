@@ -54,9 +54,10 @@ def acknowledged(assembly: Path) -> int:
 def render(settings: Settings, assembly: Path, console: Console) -> None:
     """Print what the environment is and what it costs."""
     table = Table(title=f"{settings.prefix} in {settings.region}", title_justify="left")
-    table.add_column("Stack", no_wrap=True)
-    table.add_column("Resources", justify="right")
-    table.add_column("Idle, USD a month", justify="right")
+    table.add_column("Stack", overflow="fold")
+    table.add_column("Resources", justify="right", min_width=9)
+    # A sum is never cut, however narrow the terminal.
+    table.add_column("Idle, USD a month", justify="right", no_wrap=True, min_width=17)
     total, resources = 0.0, 0
     for name, template in stacks(assembly).items():
         costs = idle(template)
@@ -68,7 +69,7 @@ def render(settings: Settings, assembly: Path, console: Console) -> None:
     table.add_section()
     table.add_row("All", str(resources), f"{total:,.2f}")
     console.print(table)
-    console.print("List prices of us-east-1 without free tiers; ~ estimated from EC2's price of the same hardware.")
+    console.print("List prices of us-east-1 without free tiers; ~ estimated, each from the price that its line names.")
     if used := by_use(settings):
         console.print(_prices(used))
     console.print(
