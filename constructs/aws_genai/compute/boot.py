@@ -11,6 +11,12 @@ from ..data.accelerators import Platform
 SCRATCH = "/scratch"
 #: What the image's owner provides to save work; it is run before an instance goes.
 CHECKPOINT = "/opt/aws-genai/checkpoint"
+#: Seconds between Spot's notice and the end: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/spot-interruptions.html
+SPOT_SECONDS = 120
+#: Seconds that Auto Scaling waits for an instance that it ends.
+GOING_SECONDS = 300
+#: What of either is left for noticing it and for switching off.
+_MARGIN = 10
 #: Namespace and name of the metric of all accelerators, whatever drives them.
 NAMESPACE = "AwsGenAi/Accelerators"
 UTILIZATION = "Utilization"
@@ -49,11 +55,16 @@ base=http://169.254.169.254/latest
 while sleep 5; do
   token=$(curl -sf -m 2 -X PUT "$base/api/token" -H "X-aws-ec2-metadata-token-ttl-seconds: 60") || continue
   ask() {{ curl -sf -m 2 -H "X-aws-ec2-metadata-token: $token" "$base/meta-data/$1"; }}
-  if ask spot/instance-action >/dev/null || [ "$(ask autoscaling/target-lifecycle-state)" = Terminated ]; then
-    [ ! -x {CHECKPOINT} ] || timeout 110 {CHECKPOINT} || true
-    systemctl poweroff
-    exit 0
+  if ask spot/instance-action >/dev/null; then
+    left={SPOT_SECONDS - _MARGIN}
+  elif [ "$(ask autoscaling/target-lifecycle-state)" = Terminated ]; then
+    left={GOING_SECONDS - _MARGIN}
+  else
+    continue
   fi
+  [ ! -x {CHECKPOINT} ] || timeout "$left" {CHECKPOINT} || true
+  systemctl poweroff
+  exit 0
 done
 SCRIPT
 chmod 700 /opt/aws-genai/watch

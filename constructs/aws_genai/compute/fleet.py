@@ -8,7 +8,6 @@ import aws_cdk as cdk
 from aws_cdk import CfnParameter, CfnTag, Fn, Names, RemovalPolicy, Stack
 from aws_cdk import aws_autoscaling as autoscaling
 from aws_cdk import aws_ec2 as ec2
-from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
 from constructs import Construct
@@ -17,22 +16,17 @@ from ..data.accelerators import AcceleratorCatalogue, image_parameter
 from ..data.purchase import Capacity, CapacityBlock, OnDemand, Spot, check, check_family
 from ..errors import InvalidValueError
 from ..pseudo import REGION
-from ..security.acknowledgements import acknowledge
-from ..security.alarms import AlarmTopic, alarm
-from ..security.dead_letters import DeadLetterQueue
+from ..security.alarms import AlarmTopic
 from ..security.key import DataKey
 from ..security.network import PrivateNetwork
 from ..security.role import WorkloadRole
-from . import boot, scaling
+from . import boot, scaling, watching
 from .capacity import distribution, reservation
 from .interfaces import allow_fabric, interfaces
 from .lustre import LustreFileSystem, mount_script
 from .scaling import Schedule
 from .weights import WeightsBucket
 from .work_queue import WorkQueue
-
-#: Seconds that an instance has to save its work before it goes; Spot gives 120.
-CHECKPOINT_SECONDS = 300
 
 
 class AcceleratorFleet(Construct):
@@ -154,38 +148,22 @@ class AcceleratorFleet(Construct):
             allow_fabric(self, self.security_group)
         self.log_group = logs.CfnLogGroup(self, "Kernel", kms_key_id=key.key_arn, retention_in_days=log_days)
         self.log_group.apply_removal_policy(removal_policy)
-        self._let_measure()
-        errors = self._hardware_alarm(topic)
+        watching.let_measure(self.role, self.log_group)
+        errors = watching.hardware_alarm(self, self.metric_name, self.log_group, topic)
         template = self._template(key, efa=efa, root_volume_gib=root_volume_gib)
         self.group = self._group(template, network, topic, max_instances, cluster=cluster)
         self.group.cfn_options.update_policy = _refresh(errors)
         self.group_name: str = self.group.ref
         if isinstance(self.capacity, Spot):
-            _report_interruptions(Stack.of(self), topic, key)
+            watching.report_interruptions(Stack.of(self), topic, key)
         if isinstance(self.capacity, CapacityBlock):
             scaling.during_block(self, self.capacity, self.group_name)
         for number, schedule in enumerate(schedules, start=1):
             scaling.on_schedule(self, f"Schedule{number}", schedule, self.group_name)
         if queue is not None:
             scaling.on_queue(self, queue, messages_per_instance, self.group_name)
-        self._idle_alarm(topic, idle_minutes, to_zero=idle_to_zero)
-
-    def _let_measure(self) -> None:
-        # PutMetricData takes no resource, but a namespace:
-        # https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/iam-cw-condition-keys-namespace.html
-        self.role.allow(
-            ("cloudwatch:PutMetricData",),
-            ["*"],
-            conditions={"StringEquals": {"cloudwatch:namespace": boot.NAMESPACE}},
-        )
-        self.role.allow(("logs:CreateLogStream", "logs:PutLogEvents"), [self.log_group.attr_arn])
-        acknowledge(
-            self.role.permissions,
-            "AwsSolutions-IAM5",
-            finding="Resource::*",
-            reason="PutMetricData takes no resource, so AWS accepts only a wildcard.",
-            met_by="the condition on the one namespace of accelerators",
-        )
+        emptying = [scaling.to_zero(self, "WhenIdle", self.group_name)] if idle_to_zero else []
+        watching.idle_alarm(self, self.metric_name, topic, minutes=idle_minutes, actions=emptying)
 
     def _template(self, key: DataKey, *, efa: bool, root_volume_gib: int) -> ec2.CfnLaunchTemplate:
         profile = iam.CfnInstanceProfile(self, "Profile", roles=[self.role.role_name])
@@ -271,7 +249,7 @@ class AcceleratorFleet(Construct):
                 group.LifecycleHookSpecificationProperty(
                     lifecycle_hook_name="checkpoint",
                     lifecycle_transition="autoscaling:EC2_INSTANCE_TERMINATING",
-                    heartbeat_timeout=CHECKPOINT_SECONDS,
+                    heartbeat_timeout=boot.GOING_SECONDS,
                     default_result="CONTINUE",
                 )
             ],
@@ -304,51 +282,6 @@ class AcceleratorFleet(Construct):
             "InstancesDistribution": distribution(self.capacity),
         }
 
-    def _hardware_alarm(self, topic: AlarmTopic) -> str:
-        """What the drivers tell of broken accelerators in the kernel's log; the name of the alarm.
-
-        https://docs.nvidia.com/deploy/xid-errors/index.html
-        https://awsdocs-neuron.readthedocs-hosted.com/en/latest/neuron-runtime/nrt-troubleshoot.html
-        """
-        metric = f"{self.metric_name}-HardwareErrors"
-        logs.CfnMetricFilter(
-            self,
-            "HardwareErrors",
-            log_group_name=self.log_group.ref,
-            filter_pattern='?"NVRM: Xid" ?NEURON_HW_ERR',
-            metric_transformations=[
-                logs.CfnMetricFilter.MetricTransformationProperty(
-                    metric_namespace=boot.NAMESPACE, metric_name=metric, metric_value="1", default_value=0
-                )
-            ],
-        )
-        return alarm(
-            self,
-            "HardwareAlarm",
-            topic=topic,
-            description="An accelerator reported a hardware error: replace the instance that the kernel log names.",
-            namespace=boot.NAMESPACE,
-            metric=metric,
-            dimensions={},
-            threshold=1,
-        ).ref
-
-    def _idle_alarm(self, topic: AlarmTopic, minutes: int, *, to_zero: bool) -> None:
-        alarm(
-            self,
-            "IdleAlarm",
-            topic=topic,
-            description=f"Accelerators stood idle for {minutes} minutes and cost money: empty the fleet.",
-            namespace=boot.NAMESPACE,
-            metric=boot.UTILIZATION,
-            dimensions={"Fleet": self.metric_name},
-            statistic="Average",
-            threshold=5,
-            periods=max(1, minutes // 5),
-            comparison="LessThanThreshold",
-            actions=[scaling.to_zero(self, "WhenIdle", self.group_name)] if to_zero else [],
-        )
-
 
 def _refresh(alarm_name: str) -> cdk.CfnUpdatePolicy:
     """Replace instances gradually, and return to the template before if the alarm is raised meanwhile."""
@@ -364,35 +297,6 @@ def _refresh(alarm_name: str) -> cdk.CfnUpdatePolicy:
         ),
         # What schedules, queues and people set stays as it is.
         auto_scaling_scheduled_action=cdk.CfnAutoScalingScheduledAction(ignore_unmodified_group_size_properties=True),
-    )
-
-
-def _report_interruptions(stack: Stack, topic: AlarmTopic, key: DataKey) -> None:
-    """Tell of Spot capacity that is taken back, once a stack; the instances save their work by themselves.
-
-    https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/spot-instance-termination-notices.html
-    """
-    id = "SpotInterruptions"
-    if stack.node.try_find_child(id) is not None:
-        return
-    scope = Construct(stack, id)
-    events.CfnRule(
-        scope,
-        "Resource",
-        description="Spot capacity is at risk or taken back: instances save their work and are replaced.",
-        event_pattern={
-            "source": ["aws.ec2"],
-            "detail-type": ["EC2 Instance Rebalance Recommendation", "EC2 Spot Instance Interruption Warning"],
-        },
-        targets=[
-            events.CfnRule.TargetProperty(
-                arn=topic.topic_arn,
-                id="alarms",
-                dead_letter_config=events.CfnRule.DeadLetterConfigProperty(
-                    arn=DeadLetterQueue(scope, "Undelivered", key=key).queue_arn
-                ),
-            )
-        ],
     )
 
 

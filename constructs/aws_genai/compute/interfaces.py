@@ -10,6 +10,7 @@ from constructs import Construct
 from ..data.accelerators import Accelerator
 from ..data.purchase import check_efa
 from ..security.acknowledgements import acknowledge, compliance
+from ..security.network import let_reach
 
 Interface = ec2.CfnLaunchTemplate.NetworkInterfaceProperty
 
@@ -48,25 +49,10 @@ def allow_fabric(scope: Construct, group: ec2.CfnSecurityGroup) -> None:
     https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/efa-start.html#efa-start-security
     """
     text = "Elastic Fabric Adapter: instances of this group among themselves"
-    inbound = ec2.CfnSecurityGroupIngress(
-        scope,
-        "FabricIn",
-        group_id=group.attr_group_id,
-        source_security_group_id=group.attr_group_id,
-        ip_protocol="-1",
-        description=text,
-    )
+    inbound = let_reach(scope, "Fabric", group, group, description=text)
     acknowledge(
         inbound,
         compliance("EC2RestrictedCommonPorts"),
         reason="EFA needs every protocol between the instances of one group, and no address outside it is named.",
         met_by="the source, which is the group itself, and instances on which no login service runs",
-    )
-    ec2.CfnSecurityGroupEgress(
-        scope,
-        "FabricOut",
-        group_id=group.attr_group_id,
-        destination_security_group_id=group.attr_group_id,
-        ip_protocol="-1",
-        description=text,
     )

@@ -17,7 +17,7 @@ from ..pseudo import ACCOUNT_ID, PARTITION, REGION
 from ..security.acknowledgements import acknowledge
 from ..security.bucket import SecureBucket
 from ..security.key import DataKey
-from ..security.network import PrivateNetwork
+from ..security.network import PrivateNetwork, let_reach
 from ..security.role import WorkloadRole
 
 #: Ports that Lustre clients and servers speak over:
@@ -95,7 +95,8 @@ class LustreFileSystem(Construct):
         check_capacity(capacity_gib)
         key.allow_in_fsx()
         self.security_group = network.security_group(self, "Group", description="Lustre: its clients only")
-        self._open("Servers", self.security_group, self.security_group)
+        for ports in PORTS:
+            let_reach(self, "Servers", self.security_group, self.security_group, description="Lustre", ports=ports)
         self.resource = fsx.CfnFileSystem(
             self,
             "Resource",
@@ -140,28 +141,9 @@ class LustreFileSystem(Construct):
 
     def allow_from(self, scope: Construct, group: ec2.CfnSecurityGroup) -> None:
         """Let members of a security group mount the file system."""
-        self._open("Clients", group, self.security_group, scope)
-        self._open("Answers", self.security_group, group, scope)
-
-    def _open(
-        self, name: str, source: ec2.CfnSecurityGroup, target: ec2.CfnSecurityGroup, scope: Construct | None = None
-    ) -> None:
-        for first, last in PORTS:
-            ports = {"ip_protocol": "tcp", "from_port": first, "to_port": last, "description": "Lustre"}
-            ec2.CfnSecurityGroupIngress(
-                scope or self,
-                f"{name}In{first}",
-                group_id=target.attr_group_id,
-                source_security_group_id=source.attr_group_id,
-                **ports,  # type: ignore[arg-type]
-            )
-            ec2.CfnSecurityGroupEgress(
-                scope or self,
-                f"{name}Out{first}",
-                group_id=source.attr_group_id,
-                destination_security_group_id=target.attr_group_id,
-                **ports,  # type: ignore[arg-type]
-            )
+        for ports in PORTS:
+            let_reach(scope, "Clients", group, self.security_group, description="Lustre", ports=ports)
+            let_reach(scope, "Answers", self.security_group, group, description="Lustre", ports=ports)
 
     def _export(self, minutes: int) -> scheduler.CfnSchedule:
         """Write changed checkpoints to their bucket, again and again.

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from aws_cdk import RemovalPolicy
-from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from ..security.alarms import AlarmTopic
 from ..security.bucket import AccessLogBucket, SecureBucket
-from ..security.dead_letters import DeadLetterQueue
 from ..security.key import DataKey
+from ..security.report import report_event
 
 _READ = (
     "s3:GetObject",
@@ -136,24 +135,17 @@ class WeightsBucket(Construct):
                 denial.add_condition("ArnNotEquals", {"aws:PrincipalArn": list(self._readers)})
 
     def _report(self, role_arn: str, topic: AlarmTopic) -> None:
-        events.CfnRule(
+        report_event(
             self,
             "BreakGlassUsed",
+            topic=topic,
+            key=self.key,
             description="The break-glass role called S3 or KMS: find out who used it and why.",
-            event_pattern={
+            pattern={
                 "detail-type": ["AWS API Call via CloudTrail"],
                 "detail": {
                     "eventSource": ["s3.amazonaws.com", "kms.amazonaws.com"],
                     "userIdentity": {"sessionContext": {"sessionIssuer": {"arn": [role_arn]}}},
                 },
             },
-            targets=[
-                events.CfnRule.TargetProperty(
-                    arn=topic.topic_arn,
-                    id="alarms",
-                    dead_letter_config=events.CfnRule.DeadLetterConfigProperty(
-                        arn=DeadLetterQueue(self, "Undelivered", key=self.key).queue_arn
-                    ),
-                )
-            ],
         )

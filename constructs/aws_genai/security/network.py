@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from aws_cdk import RemovalPolicy, Tags
 from aws_cdk import aws_ec2 as ec2
@@ -248,6 +249,39 @@ class PrivateNetwork(Construct):
                 security_group_ids=[group.attr_group_id],
                 policy_document=_interface_policy(service),
             )
+
+
+def let_reach(
+    scope: Construct,
+    name: str,
+    source: ec2.CfnSecurityGroup,
+    target: ec2.CfnSecurityGroup,
+    *,
+    description: str,
+    ports: tuple[int, int] | None = None,
+) -> ec2.CfnSecurityGroupIngress:
+    """Let members of one security group call members of another, or of the same; the rule that lets them in.
+
+    :param ports: first and last TCP port. Default: every protocol.
+    """
+    suffix = str(ports[0]) if ports else ""
+    shared: dict[str, Any] = {"ip_protocol": "tcp" if ports else "-1", "description": description}
+    if ports:
+        shared |= {"from_port": ports[0], "to_port": ports[1]}
+    ec2.CfnSecurityGroupEgress(
+        scope,
+        f"{name}Out{suffix}",
+        group_id=source.attr_group_id,
+        destination_security_group_id=target.attr_group_id,
+        **shared,
+    )
+    return ec2.CfnSecurityGroupIngress(
+        scope,
+        f"{name}In{suffix}",
+        group_id=target.attr_group_id,
+        source_security_group_id=source.attr_group_id,
+        **shared,
+    )
 
 
 def _aws_owned_arns() -> Iterable[str]:

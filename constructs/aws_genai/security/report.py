@@ -1,0 +1,39 @@
+"""Telling people of an event."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aws_cdk import aws_events as events
+from constructs import Construct
+
+from .alarms import AlarmTopic
+from .dead_letters import DeadLetterQueue
+from .key import DataKey
+
+
+def report_event(
+    scope: Construct, id: str, *, topic: AlarmTopic, key: DataKey, description: str, pattern: dict[str, Any]
+) -> None:
+    """A rule that sends matching events to ``topic``, and what cannot be delivered to a queue of its own.
+
+    https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html
+
+    :param key: encrypts what is not delivered.
+    :param description: what happened and what to do.
+    :param pattern: which events match, in EventBridge's own form.
+    """
+    undelivered = DeadLetterQueue(scope, "Undelivered", key=key)
+    events.CfnRule(
+        scope,
+        id,
+        description=description,
+        event_pattern=pattern,
+        targets=[
+            events.CfnRule.TargetProperty(
+                arn=topic.topic_arn,
+                id="alarms",
+                dead_letter_config=events.CfnRule.DeadLetterConfigProperty(arn=undelivered.queue_arn),
+            )
+        ],
+    )
