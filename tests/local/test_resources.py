@@ -441,3 +441,42 @@ def test_a_name_that_is_taken_is_refused(stacks: Stacks, name: str) -> None:
     failed = stacks.create(name, template("AWS::SageMaker::Endpoint", properties))
     assert failed["StackStatus"] == "ROLLBACK_COMPLETE"
     assert "already exists" in stacks.reasons(name)
+
+
+def _tags(stacks: Stacks, resource_type: str, record: Json) -> dict[str, str]:
+    """The tags of a resource as its own service tells them."""
+    client = stacks.account.client
+    if resource_type == "AWS::Bedrock::Guardrail":
+        found = client("bedrock").list_tags_for_resource(resourceARN=record["GuardrailArn"])["tags"]
+    elif resource_type == "AWS::CloudTrail::Trail":
+        found = client("cloudtrail").list_tags(ResourceIdList=[record["Arn"]])["ResourceTagList"][0]["TagsList"]
+    elif resource_type == "AWS::Budgets::Budget":
+        arn = f"arn:aws:budgets::{stacks.account.account}:budget/{record['Id']}"
+        found = client("budgets").list_tags_for_resource(ResourceARN=arn)["ResourceTags"]
+    else:
+        identifier = record.get("GroupId") or record["Id"]
+        found = client("ec2").describe_tags(Filters=[{"Name": "resource-id", "Values": [identifier]}])["Tags"]
+    pairs = {each.get("Key", each.get("key")): each.get("Value", each.get("value")) for each in found}
+    return {key: value for key, value in pairs.items() if not key.startswith("aws:")}
+
+
+@pytest.mark.parametrize(
+    "resource_type",
+    [
+        "AWS::Bedrock::Guardrail",
+        "AWS::Budgets::Budget",
+        "AWS::CloudTrail::Trail",
+        "AWS::EC2::FlowLog",
+        "AWS::EC2::PlacementGroup",
+    ],
+)
+def test_services_know_the_tags(stacks: Stacks, name: str, resource_type: str) -> None:
+    key = "ResourceTags" if resource_type == "AWS::Budgets::Budget" else "Tags"
+    for tags in ({"team": "a", "layer": "one"}, {"team": "b"}):
+        listed = [{"Key": tag, "Value": value} for tag, value in tags.items()]
+        made = template(resource_type, {**CASES[resource_type].properties, key: listed})
+        act = stacks.create if "layer" in tags else stacks.update
+        assert act(name, made)["StackStatus"].endswith("_COMPLETE"), stacks.reasons(name)
+        record = stacks.record(resource_type, stacks.physical_id(name))
+        assert record is not None
+        assert _tags(stacks, resource_type, record) == tags

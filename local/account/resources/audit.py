@@ -39,6 +39,10 @@ class Trail(Resource):
     def delete(self, model: Model) -> None:
         answer(cloudtrail._delete_trail({"Name": model["TrailName"]}))
 
+    def tag(self, model: Model) -> None:
+        tags = {each["Key"]: each["Value"] for each in model.get("Tags", [])}
+        cloudtrail._trail_tags[model["Arn"]] = tags
+
     def _settle(self, model: Model) -> None:
         logs = cloudtrail._start_logging if str(model["IsLogging"]).lower() == "true" else cloudtrail._stop_logging
         answer(logs({"Name": model["TrailName"]}))
@@ -71,8 +75,10 @@ class FlowLog(Resource):
         plain = {key: [value] for key, value in model.items() if isinstance(value, str) and key != "ResourceId"}
         ec2._create_flow_logs({**plain, "ResourceId.1": [model["ResourceId"]]})
         (made,) = set(ec2._flow_logs) - before
-        ec2._tags[made] = [dict(tag) for tag in model.get("Tags", [])]
         return {**model, "Id": made}
+
+    def tag(self, model: Model) -> None:
+        ec2._tags[model["Id"]] = [dict(tag) for tag in model.get("Tags", [])]
 
     def delete(self, model: Model) -> None:
         ec2._delete_flow_logs({"FlowLogId.1": [model["Id"]]})

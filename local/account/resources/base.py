@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, ClassVar
 
 from ministack.core.responses import get_account_id, get_region
@@ -56,6 +57,9 @@ class Resource:
     def delete(self, model: Model) -> None:
         """Delete an instance."""
 
+    def tag(self, model: Model) -> None:
+        """Give the service its instance's tags; a record holds them by itself."""
+
     def name_of(self, model: Model) -> str:
         """The name of an instance, empty where the template gives none."""
         return str(model.get(self.name) or "") if self.name else ""
@@ -81,6 +85,7 @@ class Resource:
         identifier = self.identifier(model)
         if find(self.type, identifier) is not None:
             raise ServiceError(f"{self.type} {identifier} already exists")
+        self.tag(model)
         _store(self.type, identifier, model)
         return identifier, self._attributes(model)
 
@@ -94,6 +99,7 @@ class Resource:
         model = {**self.named(properties, self.name_of(properties) or self.name_of(old)), **readable}
         self._check_needs(model)
         model = self.update(old, model)
+        self.tag(model)
         _store(self.type, identifier, model)
         return identifier, self._attributes(model)
 
@@ -176,25 +182,31 @@ def register(resource: Resource) -> None:
         provisioners._STACK_TAG_PROPERTY[resource.type] = tags
 
 
+def wrap(
+    resource_type: str,
+    *,
+    before: Callable[[Model], None] = lambda _properties: None,
+    after: Callable[[str, Model], None] = lambda _identifier, _properties: None,
+) -> None:
+    """Do something with a type's properties before and after the engine's own handler creates or updates."""
+    handler = provisioners._RESOURCE_HANDLERS[resource_type]
+
+    def wrapped(verb: Callable[..., tuple[str, Model]], place: int) -> Callable[..., tuple[str, Model]]:
+        # A create is given the new properties second, an update third.
+        def call(*arguments: Any) -> tuple[str, Model]:
+            before(arguments[place])
+            made = verb(*arguments)
+            after(made[0], arguments[place])
+            return made
+
+        return call
+
+    handler["create"] = wrapped(handler["create"], 1)
+    if "update" in handler:
+        handler["update"] = wrapped(handler["update"], 2)
+
+
 def check_properties() -> None:
     """Check every type's properties against its schema before its handler sees them, as CloudFormation does."""
-    for resource_type, handler in provisioners._RESOURCE_HANDLERS.items():
-        handler["create"] = _checked_create(resource_type, handler["create"])
-        if "update" in handler:
-            handler["update"] = _checked_update(resource_type, handler["update"])
-
-
-def _checked_create(resource_type: str, create: Callable[..., Any]) -> Callable[..., Any]:
-    def checked(logical_id: str, properties: Model, *rest: Any) -> Any:
-        schemas.check(resource_type, properties)
-        return create(logical_id, properties, *rest)
-
-    return checked
-
-
-def _checked_update(resource_type: str, update: Callable[..., Any]) -> Callable[..., Any]:
-    def checked(identifier: str, old: Model, new: Model, *rest: Any) -> Any:
-        schemas.check(resource_type, new)
-        return update(identifier, old, new, *rest)
-
-    return checked
+    for resource_type in provisioners._RESOURCE_HANDLERS:
+        wrap(resource_type, before=partial(schemas.check, resource_type))

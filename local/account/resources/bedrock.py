@@ -44,6 +44,9 @@ class Guardrail(Resource):
     def delete(self, model: Model) -> None:
         bedrock._delete_guardrail(model["GuardrailId"], {})
 
+    def tag(self, model: Model) -> None:
+        bedrock._tags[model["GuardrailArn"]] = {each["Key"]: each["Value"] for each in model.get("Tags", [])}
+
 
 class GuardrailVersion(Resource):
     """An immutable copy of a guardrail: it works on while the draft changes.
@@ -73,10 +76,8 @@ def _read(answered: Model, name: str) -> Any:
 def _renamed(guardrail_id: str) -> Model:
     """Give a guardrail an id of AWS's form, lowercase letters and digits, where the emulator's has a hyphen."""
     record: Model = bedrock._guardrails.pop(guardrail_id)
-    tags = bedrock._tags.pop(record["GuardrailArn"], None)
+    bedrock._tags.pop(record["GuardrailArn"], None)
     plain = guardrail_id.replace("-", "")
     record |= {"GuardrailId": plain, "GuardrailArn": bedrock._guardrail_arn(plain)}
     bedrock._guardrails[plain] = record
-    if tags is not None:
-        bedrock._tags[record["GuardrailArn"]] = tags
     return record

@@ -31,6 +31,10 @@ class Budget(Resource):
     def delete(self, model: Model) -> None:
         answer(budgets._delete_budget({"BudgetName": model["Id"]}))
 
+    def tag(self, model: Model) -> None:
+        tags = {each["Key"]: each["Value"] for each in model.get("ResourceTags", [])}
+        budgets._tags[budgets._budget_arn(model["Id"])] = tags
+
 
 def _request(model: Model) -> Model:
     """The API takes amounts as strings, where CloudFormation's property is a number."""

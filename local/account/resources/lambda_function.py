@@ -8,10 +8,9 @@ from typing import Any
 from ministack.core.iam_evaluator import validate_role_arn
 from ministack.core.responses import get_region
 from ministack.services import cloudwatch_logs, kms, lambda_svc, sns
-from ministack.services.cloudformation import provisioners
 
 from ..permissions import role_may
-from .base import Model, ServiceError
+from .base import Model, ServiceError, wrap
 
 TYPE = "AWS::Lambda::Function"
 _log = logging.getLogger("account")
@@ -22,22 +21,7 @@ VPC_ACTIONS = ("CreateNetworkInterface", "DescribeNetworkInterfaces", "DescribeS
 
 def install() -> None:
     """Wrap the engine's handler of functions, and what Lambda does after a call."""
-    handler = provisioners._RESOURCE_HANDLERS[TYPE]
-    create, update = handler["create"], handler["update"]
-
-    def checked_create(logical_id: str, properties: Model, stack_name: str) -> tuple[str, Model]:
-        _check_role(properties)
-        made = create(logical_id, properties, stack_name)
-        _complete(made[0], properties)
-        return made  # type: ignore[no-any-return]
-
-    def checked_update(identifier: str, old: Model, new: Model, *rest: Any) -> tuple[str, Model]:
-        _check_role(new)
-        made = update(identifier, old, new, *rest)
-        _complete(made[0], new)
-        return made  # type: ignore[no-any-return]
-
-    handler["create"], handler["update"] = checked_create, checked_update
+    wrap(TYPE, before=_check_role, after=_complete)
     lambda_svc._emit_lambda_logs = _guarded_logs(lambda_svc._emit_lambda_logs)
     lambda_svc._route_async_failure = _guarded_failure(lambda_svc._route_async_failure)
 

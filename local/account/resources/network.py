@@ -70,3 +70,6 @@ class PlacementGroup(Resource):
 
     def delete(self, model: Model) -> None:
         ec2._delete_placement_group({"GroupName": [model["GroupName"]]})
+
+    def tag(self, model: Model) -> None:
+        ec2._tags[model["GroupId"]] = [dict(tag) for tag in model.get("Tags", [])]
