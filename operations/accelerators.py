@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import botocore
 from botocore.exceptions import BotoCoreError, ClientError
 
 FILE = Path(__file__).resolve().parent.parent / "constructs" / "aws_genai" / "data" / "accelerators.json"
@@ -73,7 +74,17 @@ def refresh(content: dict[str, Any], *, live: bool) -> dict[str, Any]:
         name: {**facts(each), "zones": offered.get(name, {}), "usd_per_hour": prices[name]}
         for name, each in sorted(raw.items())
     }
-    return {**content, **dates, "sources": sources, "regions": answered, "types": types}
+    sources["hyperpod_types"] = (
+        f"ClusterInstanceType of SageMaker's service model in the PyPI package botocore {botocore.__version__}"
+    )
+    hyperpod = {"hyperpod_types": sorted(_hyperpod())}
+    return {**content, **dates, "sources": sources, "regions": answered, **hyperpod, "types": types}
+
+
+def _hyperpod() -> list[str]:
+    model = boto3.client("sagemaker", region_name=REGION).meta.service_model
+    found: list[str] = model.shape_for("ClusterInstanceType").enum
+    return found
 
 
 def _recorded() -> Any:  # noqa: ANN401 - moto's context manager

@@ -62,15 +62,20 @@ def _resource(kind: str, properties: dict[str, Any]) -> Iterator[Cost]:
             what = f"{size:,} GiB of FSx for Lustre" + ("" if speed == 125 else ", at 125 MB/s's price")
             yield Cost(what, 1, usd, estimated=speed != 125)
         case "AWS::SageMaker::EndpointConfig":
-            yield from _hosting(properties, hours)
+            for variant in properties["ProductionVariants"]:
+                yield from _machines(variant["InstanceType"], variant["InitialInstanceCount"], hours)
+        case "AWS::SageMaker::Cluster":
+            for group in properties["InstanceGroups"]:
+                yield from _machines(group["InstanceType"], group["InstanceCount"], hours)
         case _:
             return
 
 
-def _hosting(properties: dict[str, Any], hours: int) -> Iterator[Cost]:
-    # SageMaker's hosting price is not published offline; EC2's price of the same hardware is a lower bound.
-    for variant in properties["ProductionVariants"]:
-        kind, count = variant["InstanceType"], variant["InitialInstanceCount"]
-        hourly = AcceleratorCatalogue.default().get(kind.removeprefix("ml.")).usd_per_hour
-        if hourly is not None:
-            yield Cost(f"{kind}, at EC2's price", count, count * hours * hourly, estimated=True)
+def _machines(kind: str, count: int, hours: int) -> Iterator[Cost]:
+    # SageMaker's own price is not published offline; EC2's price of the same hardware is a lower bound.
+    catalogue, name = AcceleratorCatalogue.default(), kind.removeprefix("ml.")
+    hourly = catalogue.get(name).usd_per_hour if name in catalogue else None
+    if hourly is None:
+        yield Cost(f"{kind}, price not known", count, 0, estimated=True)
+    else:
+        yield Cost(f"{kind}, at EC2's price", count, count * hours * hourly, estimated=True)

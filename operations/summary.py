@@ -94,6 +94,9 @@ def by_use(settings: Settings) -> list[tuple[str, str, str]]:
     for name, fleet in settings.compute.fleets.items() if settings.compute else ():
         first = fleet.types(settings.region)[0]
         rows.append((f"fleet {name}, {first.instance_type}", _price(first.usd_per_hour), "an instance and hour"))
+    for name, queue in settings.compute.queues.items() if settings.compute else ():
+        first = queue.types()[0]
+        rows.append((f"queue {name}, {first.instance_type}", _price(first.usd_per_hour), "an instance and hour"))
     for model in settings.models.bedrock.models if settings.models and settings.models.bedrock else ():
         facts = BedrockCatalogue.get(model)
         if facts.mode not in ("chat", "embedding"):

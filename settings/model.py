@@ -10,6 +10,7 @@ from pydantic import Field, field_validator, model_validator
 from aws_genai.data import load as facts
 from aws_genai.data.accelerators import AcceleratorCatalogue
 from aws_genai.data.bedrock import BedrockCatalogue, check_chat
+from aws_genai.data.cluster import check_governed
 from aws_genai.data.jumpstart import JumpStartCatalogue
 from aws_genai.errors import InvalidValueError, nearest
 
@@ -131,13 +132,7 @@ class Settings(Section):
                     field="network.zones",
                     hint=f"Did you mean {self.region}a?",
                 )
-        for name, fleet in self.compute.fleets.items() if self.compute else ():
-            field = "needs" if fleet.needs else "instance_type"
-            try:
-                for each in fleet.types(self.region):
-                    AcceleratorCatalogue.default().check_region(each.instance_type, self.region)
-            except InvalidValueError as error:
-                raise InvalidValueError(str(error), field=f"compute.fleets.{name}.{field}") from error
+        self._check_compute_regions()
         for region in self.models.bedrock.regions if self.models and self.models.bedrock else ():
             check_region(region, "models.bedrock.regions")
         for name, endpoint in self.models.endpoints.items() if self.models else ():
@@ -150,8 +145,49 @@ class Settings(Section):
                 )
             model.image(endpoint.instance_type or model.default_instance_type, self.region)
 
+    def _check_compute_regions(self) -> None:
+        if self.compute is None:
+            return
+        for name, fleet in self.compute.fleets.items():
+            field = "needs" if fleet.needs else "instance_type"
+            try:
+                for each in fleet.types(self.region):
+                    AcceleratorCatalogue.default().check_region(each.instance_type, self.region)
+            except InvalidValueError as error:
+                raise InvalidValueError(str(error), field=f"compute.fleets.{name}.{field}") from error
+        for name, queue in self.compute.queues.items():
+            try:
+                for each in queue.types():
+                    AcceleratorCatalogue.default().check_region(each.instance_type, self.region)
+            except InvalidValueError as error:
+                raise InvalidValueError(str(error), field=f"compute.queues.{name}.instance_type") from error
+            region = queue.image.split(".")[3]
+            if region != self.region:
+                raise InvalidValueError(
+                    f"The image is in {region}, and only the registry of {self.region} can be reached from the network",
+                    field=f"compute.queues.{name}.image",
+                    hint="Replicate it: https://docs.aws.amazon.com/AmazonECR/latest/userguide/replication.html",
+                )
+        for name, cluster in self.compute.clusters.items():
+            if cluster.teams:
+                try:
+                    check_governed(self.region)
+                except InvalidValueError as error:
+                    raise InvalidValueError(str(error), field=f"compute.clusters.{name}.teams") from error
+            for group in cluster.machines():
+                if group.accelerator is not None:
+                    try:
+                        AcceleratorCatalogue.default().check_region(group.accelerator.instance_type, self.region)
+                    except InvalidValueError as error:
+                        field = f"compute.clusters.{name}.groups.{group.name}.instance_type"
+                        raise InvalidValueError(str(error), field=field) from error
+
     def _names(self) -> Iterator[tuple[str, str, str, int]]:
         """Every name that a resource is given: key path, kind, name and the limit of AWS."""
+        for name in self.compute.queues if self.compute else ():
+            yield f"compute.queues.{name}", "Job queue", f"{self.prefix}-{name}", 128
+        for name in self.compute.clusters if self.compute else ():
+            yield f"compute.clusters.{name}", "Cluster", f"{self.prefix}-{name}", 63
         if self.models:
             yield "project", "Guardrail", self.prefix, 50
             for name in self.models.endpoints:

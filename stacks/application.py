@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from constructs import Construct
 
 from aws_genai.application import ChatApi, Dashboard, Firewall, Identity, Inference
-from aws_genai.compute import AcceleratorFleet
-from aws_genai.models import ModelAccess
 from settings import Settings
 from settings.application import Application, Chat
 
 from .base import LayerStack
 from .foundation import FoundationStack
 from .models import ModelsStack
+
+if TYPE_CHECKING:
+    from aws_genai.compute import AcceleratorFleet
+    from aws_genai.models import ModelAccess
 
 
 class ApplicationStack(LayerStack):

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from constructs import Construct
 
-from aws_genai.security import AlarmTopic, AuditTrail, DataKey, MonthlyBudget, PrivateNetwork
+from aws_genai.security import AlarmTopic, AuditTrail, DataKey, MonthlyBudget
 from settings import Settings
 
 from .base import LayerStack
+
+if TYPE_CHECKING:
+    from aws_genai.security import PrivateNetwork
 
 
 class FoundationStack(LayerStack):
@@ -43,6 +48,9 @@ class FoundationStack(LayerStack):
             )
         self.network: PrivateNetwork | None = None
         if settings.needs_network and settings.network:
+            # Imported as needed: EC2 is the largest module of the CDK.
+            from aws_genai.security import PrivateNetwork
+
             self.network = PrivateNetwork(
                 self,
                 "Network",
@@ -50,6 +58,7 @@ class FoundationStack(LayerStack):
                 cidr=settings.network.cidr,
                 key=self.key,
                 services=services(settings),
+                registries=registries(settings),
                 flow_log_days=security.log_days,
                 removal_policy=self.removal_policy,
             )
@@ -65,8 +74,24 @@ def services(settings: Settings) -> list[str]:
     needed: set[str] = set()
     if settings.compute:
         needed |= {"kms", "logs", "monitoring"}
-        if any(fleet.work_queue for fleet in settings.compute.fleets.values()):
+        clusters = settings.compute.clusters.values()
+        slurm = any(cluster.eks is None for cluster in clusters)
+        if slurm or any(fleet.work_queue for fleet in settings.compute.fleets.values()):
             needed.add("sqs")
+        if settings.compute.queues:
+            # https://docs.aws.amazon.com/batch/latest/userguide/vpc-endpoint-considerations.html
+            needed |= {"ecr.api", "ecr.dkr", "ecs", "ecs-agent", "ecs-telemetry"}
+        if any(cluster.eks for cluster in clusters):
+            # https://docs.aws.amazon.com/eks/latest/userguide/private-clusters.html
+            needed |= {"ec2", "ecr.api", "ecr.dkr", "eks", "eks-auth", "sts"}
+        if clusters and settings.security.private_functions:
+            needed |= {"logs", "xray"}
     if settings.security.private_functions and settings.application and settings.application.chat:
         needed |= {"bedrock-runtime", "logs", "sns", "xray"}
     return sorted(needed)
+
+
+def registries(settings: Settings) -> list[str]:
+    """The accounts whose container images queues pull, beside their own."""
+    queues = settings.compute.queues.values() if settings.compute else ()
+    return sorted({queue.image.partition(".")[0] for queue in queues} - {settings.account or ""})

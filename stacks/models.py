@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from constructs import Construct
 
-from aws_genai.models import DataCapture, DeniedTopic, Guardrail, GuardrailPolicy, JumpStartEndpoint, ModelAccess
+from aws_genai.models import DeniedTopic, Guardrail, GuardrailPolicy, ModelAccess
 from aws_genai.models.guardrail import STRICT_PII
 from aws_genai.security import DataKey, SecureBucket
 from settings import Settings
@@ -12,6 +14,9 @@ from settings.models import Bedrock, GuardrailSettings, Models
 
 from .base import LayerStack
 from .foundation import FoundationStack
+
+if TYPE_CHECKING:
+    from aws_genai.models import JumpStartEndpoint
 
 
 class ModelsStack(LayerStack):
@@ -39,6 +44,9 @@ class ModelsStack(LayerStack):
     def _endpoints(self, models: Models) -> list[JumpStartEndpoint]:
         if not models.endpoints:
             return []
+        # Imported as needed: SageMaker is a large module of the CDK.
+        from aws_genai.models import DataCapture, JumpStartEndpoint
+
         if self._foundation.network is None:
             raise ValueError("endpoints run in a network, and the foundation has none")
         security = self.settings.security

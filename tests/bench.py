@@ -152,6 +152,8 @@ def _resident(pid: int) -> float:
 def main() -> None:
     """Run every measurement and print a table."""
     environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    # As on a user's machine, where Python keeps what it compiled.
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
     cdk_json = str(ROOT / "cdk.json")
     with tempfile.TemporaryDirectory() as scratch:
 

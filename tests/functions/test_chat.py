@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -242,13 +243,18 @@ def test_package_runs_as_lambda_would_run_it(reference: Synthesized, tmp_path: P
         for item in reference.template("application")["Resources"].values()
         if item["Type"] == "AWS::Lambda::Function"
     )
-    code = reference.folder / f"asset.{function['Code']['S3Key'].removesuffix('.zip')}"
-    layer = bundle() / "python"
-    environment = {"PYTHONPATH": f"{code}:{layer}", "PATH": os.environ["PATH"], "AWS_DEFAULT_REGION": "us-east-1"}
-    package, module, name = function["Handler"].split(".")
+    code, layer = tmp_path / "code", tmp_path / "layer"
+    for archive, folder in ((reference.folder / f"asset.{function['Code']['S3Key']}", code), (bundle(), layer)):
+        zipfile.ZipFile(archive).extractall(folder)
+    environment = {
+        "PYTHONPATH": f"{code}:{layer / 'python'}",
+        "PATH": os.environ["PATH"],
+        "AWS_DEFAULT_REGION": "us-east-1",
+    }
+    module, name = function["Handler"].rsplit(".", 1)
     program = (
         "from types import SimpleNamespace\n"
-        f"from {package}.{module} import {name}\n"
+        f"from {module} import {name}\n"
         "context = SimpleNamespace(function_name='f', memory_limit_in_mb=1, invoked_function_arn='a', aws_request_id='r')\n"
         f"print({name}({{'body': '{{}}'}}, context)['statusCode'])\n"
     )

@@ -31,6 +31,13 @@ def attribute(name: str, of: str) -> Json:
     return {"Fn::GetAtt": [of, name]}
 
 
+GROUP = {
+    "ExecutionRole": attribute("Arn", "Role"),
+    "InstanceCount": 1,
+    "InstanceGroupName": "workers",
+    "InstanceType": "ml.p5.48xlarge",
+}
+
 #: What the types below stand on.
 GROUND: Json = {
     "Bucket": {"Type": "AWS::S3::Bucket"},
@@ -50,6 +57,15 @@ GROUND: Json = {
             "LustreConfiguration": {"DeploymentType": "PERSISTENT_2", "PerUnitStorageThroughput": 125},
         },
     },
+    "Launch": {
+        "Type": "AWS::EC2::LaunchTemplate",
+        "Properties": {"LaunchTemplateData": {"ImageId": "ami-12345678"}},
+    },
+    "Environment": {
+        "Type": "AWS::Batch::ComputeEnvironment",
+        "Properties": {"Type": "MANAGED", "ComputeResources": {"Type": "EC2", "MaxvCpus": 4}},
+    },
+    "Nodes": {"Type": "AWS::SageMaker::Cluster", "Properties": {"ClusterName": "nodes", "InstanceGroups": [GROUP]}},
     "Api": {"Type": "AWS::ApiGateway::RestApi", "Properties": {"Name": "api"}},
     "Role": {
         "Type": "AWS::IAM::Role",
@@ -141,6 +157,80 @@ class Case:
 
 
 CASES = {
+    "AWS::Batch::ComputeEnvironment": Case(
+        {
+            "Type": "MANAGED",
+            "ComputeEnvironmentName": "case",
+            "ComputeResources": {
+                "Type": "EC2",
+                "MaxvCpus": 4,
+                "Subnets": [ref("Subnet")],
+                "LaunchTemplate": {"LaunchTemplateId": ref("Launch")},
+            },
+        },
+        {"State": "DISABLED"},
+        {"ComputeEnvironmentName": "another"},
+        {"ComputeResources": {"Type": "EC2", "MaxvCpus": 4, "Subnets": ["subnet-0"]}},
+        "The subnet ID 'subnet-0' does not exist",
+    ),
+    "AWS::Batch::JobDefinition": Case(
+        {"Type": "container", "JobDefinitionName": "case", "ContainerProperties": {"Image": "i", "Memory": 4}},
+        None,
+        {"JobDefinitionName": "another"},
+        {"ContainerProperties": {"Memory": 4}},
+        "'Image' is a required property",
+    ),
+    "AWS::Batch::JobQueue": Case(
+        {
+            "JobQueueName": "case",
+            "Priority": 1,
+            "ComputeEnvironmentOrder": [{"Order": 1, "ComputeEnvironment": ref("Environment")}],
+        },
+        {"Priority": 2},
+        {"JobQueueName": "another"},
+        {"ComputeEnvironmentOrder": [{"Order": 1, "ComputeEnvironment": "absent"}]},
+        "Could not find AWS::Batch::ComputeEnvironment 'absent'",
+    ),
+    "AWS::Batch::SchedulingPolicy": Case(
+        {"Name": "case", "FairsharePolicy": {"ShareDecaySeconds": 1}},
+        {"FairsharePolicy": {"ShareDecaySeconds": 2}},
+        {"Name": "another"},
+        {"FairsharePolicy": {"ShareDecaySeconds": -1}},
+        "-1",
+    ),
+    "AWS::EKS::Addon": Case(
+        {"AddonName": "governance", "ClusterName": "research"},
+        {"AddonVersion": "v1.0.0-eksbuild.1"},
+        {"ClusterName": "another"},
+        {"ResolveConflicts": "FIGHT"},
+        "FIGHT",
+    ),
+    "AWS::SageMaker::Cluster": Case(
+        GROUND["Nodes"]["Properties"] | {"ClusterName": "case"},
+        {"NodeRecovery": "None"},
+        {"ClusterName": "another"},
+        {"InstanceGroups": [{**GROUP, "LifeCycleConfig": {"SourceS3Uri": "s3://absent/x", "OnInitComplete": "a.sh"}}]},
+        "Lifecycle script s3://absent/x/a.sh was not found",
+    ),
+    "AWS::SageMaker::ClusterSchedulerConfig": Case(
+        {"Name": "case", "ClusterArn": ref("Nodes"), "SchedulerConfig": {"FairShare": "Enabled"}},
+        {"SchedulerConfig": {"FairShare": "Disabled"}},
+        {"Name": "another"},
+        {"ClusterArn": "arn:aws:sagemaker:us-east-1:444444444444:cluster/abcdefghijkl"},
+        "Could not find AWS::SageMaker::Cluster",
+    ),
+    "AWS::SageMaker::ComputeQuota": Case(
+        {
+            "Name": "case",
+            "ClusterArn": ref("Nodes"),
+            "ComputeQuotaTarget": {"TeamName": "vision"},
+            "ComputeQuotaConfig": {"ComputeQuotaResources": [{"InstanceType": "ml.p5.48xlarge", "Count": 1}]},
+        },
+        {"Description": "a share"},
+        {"Name": "another"},
+        {"ComputeQuotaConfig": {"PreemptTeamTasks": "Always"}},
+        "Always",
+    ),
     "AWS::ApplicationAutoScaling::ScalableTarget": Case(
         {
             "ServiceNamespace": "sagemaker",
@@ -355,7 +445,9 @@ def template(resource_type: str, properties: Json) -> Json:
     """The ground with one resource on it, all whose attributes are read."""
     outputs = {"Ref": {"Value": ref("Case")}}
     outputs |= {
-        each: {"Value": attribute(each, "Case")} for each in handled()[resource_type][1] if not each.endswith("s")
+        each: {"Value": attribute(each, "Case")}
+        for each in handled()[resource_type][1]
+        if not each.endswith("s") and "*" not in each
     }
     case = {"Type": resource_type, "Properties": properties, "DependsOn": ["Target"]}
     return {"Resources": {**GROUND, "Case": case}, "Outputs": outputs}

@@ -14,11 +14,11 @@ EVERYTHING = ({"Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}
 
 
 def only(reference: Synthesized, layer: str, kind: str, contains: str = "") -> str:
-    """The logical id of the one resource of a kind."""
+    """The logical id of the one resource of a kind whose own begins so, or the Chat's, whose stands deeper."""
     found = [
         name
         for name, resource in reference.template(layer)["Resources"].items()
-        if resource["Type"] == kind and contains in name
+        if resource["Type"] == kind and name.startswith(contains)
     ]
     assert len(found) == 1, found
     return f"{reference.settings.prefix}-{layer}.{found[0]}"
@@ -36,7 +36,7 @@ def weights(reference: Synthesized) -> str:
 
 @pytest.fixture(scope="module")
 def weights_key(reference: Synthesized) -> str:
-    return f"arn:aws:kms:us-east-1:{ACCOUNT}:key/{only(reference, 'compute', 'AWS::KMS::Key')}"
+    return f"arn:aws:kms:us-east-1:{ACCOUNT}:key/{only(reference, 'compute', 'AWS::KMS::Key', 'Key')}"
 
 
 @pytest.fixture(scope="module")
@@ -55,10 +55,13 @@ def test_fleet_reads_its_own_weights_only(reference: Synthesized, weights: str, 
     role = only(reference, "compute", "AWS::IAM::Role", f"{fleet}Role")
     other = {"training": "serving", "serving": "training"}[fleet]
     templates = reference.templates
-    assert_allows(templates, role, "s3:GetObject", f"{weights}/{fleet}/model.safetensors")
+    through = endpoint(reference, "s3")
+    assert_allows(templates, role, "s3:GetObject", f"{weights}/{fleet}/model.safetensors", through)
+    # The same role with the same credentials, from anywhere else.
+    assert_denies(templates, role, "s3:GetObject", f"{weights}/{fleet}/model.safetensors")
     assert_allows(templates, role, "s3:ListBucket", weights, {"s3:prefix": f"{fleet}/"})
     assert_allows(templates, role, "kms:Decrypt", weights_key)
-    assert_denies(templates, role, "s3:GetObject", f"{weights}/{other}/model.safetensors")
+    assert_denies(templates, role, "s3:GetObject", f"{weights}/{other}/model.safetensors", through)
     assert_denies(templates, role, "s3:ListBucket", weights, {"s3:prefix": f"{other}/"})
     assert_denies(templates, role, "s3:ListBucket", weights)
     for action in ("s3:PutObject", "s3:DeleteObject", "s3:DeleteObjectVersion"):
@@ -163,13 +166,8 @@ def test_endpoint_role_reads_its_own_artifact_only(reference: Synthesized) -> No
 
 
 def test_network_admits_the_account_only(reference: Synthesized, weights: str) -> None:
-    endpoint = next(
-        name
-        for name, item in reference.template("foundation")["Resources"].items()
-        if item["Type"] == "AWS::EC2::VPCEndpoint" and item["Properties"]["VpcEndpointType"] == "Gateway"
-    )
     role = only(reference, "compute", "AWS::IAM::Role", "trainingRole")
-    through = {"aws:SourceVpce": endpoint}
+    through = endpoint(reference, "s3")
     assert_allows(reference.templates, role, "s3:GetObject", f"{weights}/training/x", through)
     elsewhere = Principal(f"arn:aws:iam::{ACCOUNT}:role/any", EVERYTHING)
     assert_allows(reference.templates, elsewhere, "s3:PutObject", "arn:aws:s3:::elsewhere/x")
@@ -183,9 +181,10 @@ def test_network_admits_the_account_only(reference: Synthesized, weights: str) -
 
 
 def endpoint(reference: Synthesized, service: str) -> dict[str, str]:
+    """The context of a call through the VPC's endpoint of a service."""
     return {
         "aws:SourceVpce": next(
-            name
+            f"{reference.settings.prefix}-foundation.{name}"
             for name, item in reference.template("foundation")["Resources"].items()
             if item["Type"] == "AWS::EC2::VPCEndpoint" and f".{service}'" in str(item["Properties"]["ServiceName"])
         )

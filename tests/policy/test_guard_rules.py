@@ -51,6 +51,42 @@ def bucket(**properties: Any) -> dict[str, Any]:
     }
 
 
+def given(properties: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in properties.items() if value is not None}
+
+
+def environment(**resources: Any) -> dict[str, Any]:
+    template = {"LaunchTemplateId": "lt-0123456789abcdef0", "Version": "1"}
+    safe = {"Type": "EC2", "MaxvCpus": 4, "InstanceTypes": ["g6.xlarge"], "LaunchTemplate": template}
+    return {"Type": "managed", "ComputeResources": given({**safe, **resources})}
+
+
+def job(**container: Any) -> dict[str, Any]:
+    return {"Type": "container", "ContainerProperties": {"Image": "i", "Privileged": False, **container}}
+
+
+def jobs(**container: Any) -> dict[str, Any]:
+    nodes = [{"TargetNodes": "0:", "Container": {"Image": "i", "Privileged": False, **container}}]
+    return {"Type": "multinode", "NodeProperties": {"NumNodes": 2, "MainNode": 0, "NodeRangeProperties": nodes}}
+
+
+def cluster(instance_type: str = "ml.g6.xlarge", *, key: bool = True, **properties: Any) -> dict[str, Any]:
+    volume = {"VolumeSizeInGB": 100, **({"VolumeKmsKeyId": KEY} if key else {})}
+    group = {
+        "ExecutionRole": "arn:aws:iam::111122223333:role/cluster",
+        "InstanceCount": 1,
+        "InstanceGroupName": "workers",
+        "InstanceType": instance_type,
+        "InstanceStorageConfigs": [{"EbsVolumeConfig": volume}],
+    }
+    safe = {
+        "InstanceGroups": [group],
+        "NodeRecovery": "Automatic",
+        "VpcConfig": {"SecurityGroupIds": ["sg-0123456789abcdef0"], "Subnets": ["subnet-0123456789abcdef0"]},
+    }
+    return given({**safe, **properties})
+
+
 def guardrail(filters: list[dict[str, str]] | None) -> dict[str, Any]:
     content = {"ContentPolicyConfig": {"FiltersConfig": filters}} if filters is not None else {}
     return {"Name": "g", "BlockedInputMessaging": "no", "BlockedOutputsMessaging": "no", **content}
@@ -230,6 +266,21 @@ CASES: list[tuple[str, str, dict[str, Any], dict[str, Any] | None]] = [
         bucket(PublicAccessBlockConfiguration={"BlockPublicAcls": True}),
         bucket(),
     ),
+    (
+        "GENAI_NITRO_INSTANCES_ONLY",
+        "AWS::Batch::ComputeEnvironment",
+        environment(InstanceTypes=["g6.xlarge", "p3.8xlarge"]),
+        environment(),
+    ),
+    ("GENAI_TRAINING_ISOLATED", "AWS::Batch::ComputeEnvironment", environment(LaunchTemplate=None), environment()),
+    ("GENAI_TRAINING_ISOLATED", "AWS::Batch::ComputeEnvironment", environment(Ec2KeyPair="mine"), environment()),
+    ("GENAI_TRAINING_ISOLATED", "AWS::Batch::JobDefinition", job(Privileged=True), job()),
+    ("GENAI_TRAINING_ISOLATED", "AWS::Batch::JobDefinition", jobs(Privileged=True), jobs()),
+    ("GENAI_TRAINING_ISOLATED", "AWS::Batch::JobDefinition", jobs(EnableExecuteCommand=True), jobs()),
+    ("GENAI_NITRO_INSTANCES_ONLY", "AWS::SageMaker::Cluster", cluster("ml.p3.2xlarge"), cluster()),
+    ("GENAI_TRAINING_ISOLATED", "AWS::SageMaker::Cluster", cluster(VpcConfig=None), cluster()),
+    ("GENAI_TRAINING_ISOLATED", "AWS::SageMaker::Cluster", cluster(NodeRecovery="None"), cluster()),
+    ("GENAI_TRAINING_ISOLATED", "AWS::SageMaker::Cluster", cluster(key=False), cluster()),
     ("GENAI_DATA_VERSIONED", "AWS::S3::Bucket", bucket(VersioningConfiguration={"Status": "Suspended"}), bucket()),
 ]
 

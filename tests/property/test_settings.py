@@ -72,6 +72,45 @@ def fleets(draw: st.DrawFn) -> dict[str, Any]:
     return content
 
 
+@st.composite
+def queues(draw: st.DrawFn, files: bool) -> dict[str, Any]:
+    chosen = draw(st.sampled_from(FLEET_TYPES))
+    nodes = draw(st.integers(1, 4)) if chosen.cluster_placement else 1
+    ways: list[dict[str, Any]] = [{}, {"reserved": {"reservation_id": "cr-0123456789abcdef0"}}]
+    return {
+        "instance_type": chosen.instance_type,
+        "image": f"111122223333.dkr.ecr.{REGION}.amazonaws.com/train:1",
+        "nodes": nodes,
+        "max_instances": nodes + draw(st.integers(0, 4)),
+        "efa": bool(chosen.efa_interfaces) and draw(st.booleans()),
+        "capacity": draw(st.sampled_from([*ways, {"spot": {}}] if nodes == 1 else ways)),
+        "shares": draw(st.sampled_from([{}, {"a": 1.0, "b": 2.5}])),
+        "file_system": files and draw(st.booleans()),
+    }
+
+
+@st.composite
+def clusters(draw: st.DrawFn, files: bool) -> dict[str, Any]:
+    kinds = ["ml.trn1.32xlarge", "ml.p5.48xlarge", "ml.g5.12xlarge", "ml.c5.large"]
+    chosen = draw(st.sampled_from(kinds))
+    content: dict[str, Any] = {
+        "groups": {"workers": {"instance_type": chosen, "instances": draw(st.integers(1, 8))}},
+        "file_system": files and draw(st.booleans()),
+    }
+    if draw(st.booleans()):
+        content["eks"] = {"cluster_arn": f"arn:aws:eks:{REGION}:111122223333:cluster/research"}
+    elif draw(st.booleans()):
+        content["scripts"] = "pretraining"
+    return content
+
+
+def _apart(members: dict[str, Any], taken: set[str]) -> dict[str, Any]:
+    """Members whose names nothing else in the stack has."""
+    found = {name: each for name, each in members.items() if name not in taken}
+    taken |= set(found)
+    return found
+
+
 def _callable(model: str) -> bool:
     try:
         check_model(model)
@@ -131,6 +170,14 @@ def environments(draw: st.DrawFn) -> dict[str, Any]:
         content["security"]["replicas"] = True
     if draw(st.booleans()):
         content["compute"] = {"fleets": draw(st.dictionaries(names, fleets(), min_size=1, max_size=3))}
+        if draw(st.booleans()):
+            files = draw(st.booleans())
+            taken = set(content["compute"]["fleets"])
+            content["compute"] |= {
+                "storage": {"lock_days": 7, **({"file_system": {"capacity_gib": 1200}} if files else {})},
+                "queues": _apart(draw(st.dictionaries(names, queues(files), max_size=2)), taken),
+                "clusters": _apart(draw(st.dictionaries(names, clusters(files), max_size=2)), taken),
+            }
         if draw(st.booleans()):
             content["compute"]["weights"] = {"publisher_role": "arn:aws:iam::111122223333:role/publisher"}
         if draw(st.booleans()):

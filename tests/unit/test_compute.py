@@ -47,7 +47,8 @@ def test_fleets_are_empty_until_asked_for(reference: Synthesized) -> None:
 
 def test_instances_have_no_way_in(reference: Synthesized) -> None:
     templates = launch_templates(reference)
-    assert len(templates) == 2
+    # Two fleets and two queues.
+    assert len(templates) == 4
     for data in templates:
         assert "KeyName" not in data
         assert all(each["AssociatePublicIpAddress"] is False for each in data["NetworkInterfaces"])
@@ -56,7 +57,8 @@ def test_instances_have_no_way_in(reference: Synthesized) -> None:
         assert all(mapping["Ebs"]["Encrypted"] for mapping in data["BlockDeviceMappings"])
     resources = reference.template("compute")["Resources"].values()
     groups = [item["Properties"] for item in resources if item["Type"] == "AWS::EC2::SecurityGroup"]
-    assert len(groups) == 3
+    # Each of them, two clusters, and the file system with its clients, and the function that copies scripts.
+    assert len(groups) == 9
     assert all("SecurityGroupIngress" not in group for group in groups)
     for item in resources:
         if item["Type"] == "AWS::EC2::SecurityGroupIngress":
@@ -92,7 +94,7 @@ def test_image_is_read_at_deploy_time(reference: Synthesized) -> None:
         if item["Type"] == "AWS::SSM::Parameter::Value<AWS::EC2::Image::Id>"
     ]
     assert sorted(parameters) == [
-        "/aws/service/deeplearning/ami/x86_64/base-oss-nvidia-driver-gpu-ubuntu-24.04/latest/ami-id",
+        "/aws/service/ecs/optimized-ami/amazon-linux-2023/neuron/recommended/image_id",
         "/aws/service/neuron/dlami/multi-framework/ubuntu-24.04/latest/image_id",
     ]
 

@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+import json
+from typing import Any
+
 import aws_cdk as cdk
 import pytest
 from aws_cdk import aws_iam as iam
 from aws_cdk.assertions import Match, Template
+from constructs import Construct
 from hypothesis import given
 from hypothesis import strategies as st
 
 from aws_genai.errors import InvalidValueError
 from aws_genai.security import (
+    AccessAttempts,
     AccessLogBucket,
     AlarmTopic,
     AuditTrail,
     DataKey,
+    EnvelopeKey,
     MonthlyBudget,
     PrivateNetwork,
     SecureBucket,
     WorkloadRole,
 )
+from aws_genai.security.organization import INTERACTIVE, OPENING
 from aws_genai.subnets import split
 from aws_genai.testing import Principal, assert_allows, assert_denies
 from tests.support import new_stack, template_of
@@ -192,3 +199,103 @@ def test_grants_of_other_constructs_land_in_the_managed_policy() -> None:
     template.has_resource_properties(
         "AWS::IAM::ManagedPolicy", {"PolicyDocument": {"Statement": [Match.object_like({"Effect": "Allow"})]}}
     )
+
+
+def test_every_statement_of_a_key_has_an_id_of_its_own() -> None:
+    def build(stack: cdk.Stack) -> None:
+        key = DataKey(stack, "Key", description="Shared")
+        for name in ("One", "Two"):
+            role = WorkloadRole(Construct(stack, name), "Role", assumed_by=iam.ServicePrincipal("ec2.amazonaws.com"))
+            for _ in range(2):
+                key.grant_decrypt(role)
+
+    (key,) = template_of(build).find_resources("AWS::KMS::Key").values()
+    sids = [each["Sid"] for each in key["Properties"]["KeyPolicy"]["Statement"]]
+    assert sids == ["AdministerButNotUse", "DecryptOneRole", "DecryptTwoRole"]
+
+
+MEASURED = {4: "ab" * 48, 7: "cd" * 48}
+
+
+def envelope() -> dict[str, Any]:
+    def build(stack: cdk.Stack) -> None:
+        publisher = "arn:aws:iam::111122223333:role/publisher"
+        key = EnvelopeKey(stack, "Envelope", measurements=MEASURED, publisher_role_arn=publisher)
+        key.grant_decrypt(WorkloadRole(stack, "Fleet", assumed_by=iam.ServicePrincipal("ec2.amazonaws.com")))
+
+    return dict(template_of(build).to_json())
+
+
+def test_an_envelope_opens_on_an_attested_machine_only() -> None:
+    template = envelope()
+    (key,) = [name for name, each in template["Resources"].items() if each["Type"] == "AWS::KMS::Key"]
+    (role,) = [name for name, each in template["Resources"].items() if each["Type"] == "AWS::IAM::Role"]
+    arn = f"arn:aws:kms:us-east-1:111122223333:key/{key}"
+    document = {f"kms:RecipientAttestation:NitroTPMPCR{number}": value for number, value in MEASURED.items()}
+    assert_allows(template, role, "kms:Decrypt", arn, document)
+    assert_denies(template, role, "kms:Decrypt", arn)
+    assert_denies(template, role, "kms:Decrypt", arn, {**document, "kms:RecipientAttestation:NitroTPMPCR4": "ef" * 48})
+    assert_denies(template, role, "kms:GenerateDataKey", arn, document)
+    assert_denies(template, Principal.administrator(), "kms:Decrypt", arn, document)
+    everything = ({"Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]},)
+    publisher = Principal("arn:aws:iam::111122223333:role/publisher", everything)
+    called = {"kms:CallerAccount": "111122223333"}
+    assert_allows(template, publisher, "kms:GenerateDataKey", arn, called)
+    assert_denies(template, publisher, "kms:Decrypt", arn, called)
+
+
+@pytest.mark.parametrize(
+    ("measurements", "told"),
+    [({}, "every machine would do"), ({24: "ab" * 48}, "no register 24"), ({4: "AB" * 48}, "96 hexadecimal digits")],
+)
+def test_measurements_that_are_none(measurements: dict[int, str], told: str) -> None:
+    with pytest.raises(InvalidValueError, match=told):
+        EnvelopeKey(new_stack(), "Envelope", measurements=measurements)
+
+
+def test_every_attempt_to_get_in_is_reported() -> None:
+    def build(stack: cdk.Stack) -> None:
+        key = DataKey(stack, "Key", description="Alarms")
+        topic = AlarmTopic(stack, "Alarms", key=key)
+        AccessAttempts(stack, "Attempts", key=key, topic=topic, buckets=["weights"])
+
+    (rule,) = template_of(build).find_resources("AWS::Events::Rule").values()
+    properties = rule["Properties"]
+    # Calls that only read, such as of a screenshot, reach rules in this state only.
+    assert properties["State"] == "ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS"
+    calls, refused = properties["EventPattern"]["detail"]["$or"]
+    assert {action.partition(":")[2] for action in (*INTERACTIVE, *OPENING)} == set(calls["eventName"])
+    assert refused["errorCode"] == ["AccessDenied"]
+    assert refused["requestParameters"] == {"bucketName": ["weights"]}
+    assert len(json.dumps(properties["EventPattern"])) < 2048, "the longest pattern that EventBridge takes"
+
+
+def test_rules_of_a_stack_share_the_queue_of_what_is_not_delivered() -> None:
+    def build(stack: cdk.Stack) -> None:
+        key = DataKey(stack, "Key", description="Alarms")
+        topic = AlarmTopic(stack, "Alarms", key=key)
+        for name in ("One", "Two"):
+            AccessAttempts(stack, name, key=key, topic=topic)
+
+    template = template_of(build)
+    template.resource_count_is("AWS::Events::Rule", 2)
+    template.resource_count_is("AWS::SQS::Queue", 1)
+
+
+def test_images_of_named_registries_can_be_pulled() -> None:
+    def build(stack: cdk.Stack) -> None:
+        key = DataKey(stack, "Key", description="Flow logs")
+        key.allow_logs()
+        PrivateNetwork(
+            stack, "Network", zones=["us-east-1a"], key=key, services=["ecr.dkr"], registries=["763104351884"]
+        )
+
+    endpoints = template_of(build).find_resources("AWS::EC2::VPCEndpoint").values()
+    (policy,) = [
+        each["Properties"]["PolicyDocument"]
+        for each in endpoints
+        if each["Properties"]["VpcEndpointType"] == "Interface"
+    ]
+    images, token = policy["Statement"]
+    assert "763104351884:repository/*" in json.dumps(images["Resource"])
+    assert token["Action"] == ["ecr:GetAuthorizationToken"]

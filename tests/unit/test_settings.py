@@ -36,6 +36,22 @@ def block(**changed: Any) -> dict[str, Any]:
     return {"capacity": {"block": {key: value for key, value in {**whole, **times, **changed}.items() if value}}}
 
 
+IMAGE = "111122223333.dkr.ecr.{}.amazonaws.com/train:1"
+EKS = "arn:aws:eks:us-east-1:111122223333:cluster/research"
+STORAGE = {"storage": {"lock_days": 1}}
+
+
+def queue(region: str = "us-east-1", storage: Any = STORAGE, **properties: Any) -> dict[str, Any]:
+    one = {"instance_type": "trn1.32xlarge", "image": IMAGE.format(region), **properties}
+    network = {"network": {"zones": [f"{region}a"]}}
+    return {**BASE, "region": region, **network, "compute": {**(storage or {}), "queues": {"one": one}}}
+
+
+def cluster(**properties: Any) -> dict[str, Any]:
+    one = {"groups": {"a": {"instance_type": "ml.p5.48xlarge", "instances": 2}}, **properties}
+    return {**BASE, **NETWORK, "compute": {**STORAGE, "clusters": {"one": one}}}
+
+
 def endpoint(**properties: Any) -> dict[str, Any]:
     model = {"model": "huggingface-sentencesimilarity-bge-m3", **properties}
     return {**BASE, **NETWORK, "models": {"endpoints": {"one": model}}}
@@ -159,6 +175,106 @@ WRONG: list[tuple[str, dict[str, Any] | str, list[str]]] = [
         "file system that is not there",
         fleet("g6.xlarge", file_system=True),
         ["compute.fleets.one.file_system", "Add compute.storage.file_system"],
+    ),
+    (
+        "nothing in layer 1",
+        {**BASE, **NETWORK, "compute": {"fleets": {}}},
+        ["compute", "no fleet, no queue and no cluster"],
+    ),
+    (
+        "queue on Spot over nodes",
+        queue(nodes=2, capacity={"spot": {}}),
+        ["queues.one.capacity", "no multi-node job on Spot"],
+    ),
+    (
+        "queue smaller than a job",
+        queue(nodes=4, max_instances=2),
+        ["queues.one.max_instances", "Set max_instances to 4"],
+    ),
+    ("image from a hub", queue(image="pytorch/pytorch:2"), ["queues.one.image", "Amazon ECR", "111122223333.dkr.ecr"]),
+    (
+        "image of another Region",
+        queue(image="111122223333.dkr.ecr.eu-west-1.amazonaws.com/train:1"),
+        ["compute.queues.one.image", "eu-west-1", "us-east-1"],
+    ),
+    ("queue without storage", queue(storage=None), ["compute.queues.one", "Add compute.storage"]),
+    (
+        "queue type unknown",
+        queue(instance_type="trn1.32xlrge"),
+        ["queues.one.instance_type", "Did you mean trn1.32xlarge?"],
+    ),
+    (
+        "queue type elsewhere",
+        queue(instance_type="trn1n.32xlarge", region="eu-west-1"),
+        ["queues.one.instance_type", "eu-west-1 has no"],
+    ),
+    ("queue with a share of nothing", queue(shares={"a": 0}), ["queues.one.shares", "0.0001"]),
+    (
+        "queue that mounts nothing",
+        queue(file_system=True),
+        ["queues.one.file_system", "Add compute.storage.file_system"],
+    ),
+    (
+        "queue with adapters it lacks",
+        queue(instance_type="g6.xlarge", efa=True),
+        ["queues.one.efa", "no Elastic Fabric Adapter"],
+    ),
+    (
+        "cluster type that HyperPod lacks",
+        cluster(groups={"a": {"instance_type": "ml.trn1.2xlarge", "instances": 1}}),
+        ["clusters.one.instance_type", "HyperPod has no ml.trn1.2xlarge", "Did you mean ml.trn1"],
+    ),
+    (
+        "cluster with two orchestrators",
+        cluster(slurm={}, eks={"cluster_arn": EKS}),
+        ["clusters.one.eks", "Keep slurm or eks"],
+    ),
+    (
+        "teams where CloudFormation has none",
+        {
+            **cluster(eks={"cluster_arn": EKS}, teams={"a": {"instance_type": "ml.p5.48xlarge", "instances": 1}}),
+            "region": "us-west-2",
+            "network": {"zones": ["us-west-2a"]},
+        },
+        ["compute.clusters.one.teams", "no task governance in us-west-2", "us-east-1"],
+    ),
+    (
+        "teams under Slurm",
+        cluster(teams={"a": {"instance_type": "ml.p5.48xlarge", "instances": 1}}),
+        ["clusters.one.teams", "EKS"],
+    ),
+    (
+        "scripts that are not there",
+        cluster(scripts="pretrainig"),
+        ["clusters.one.scripts", "Did you mean pretraining?"],
+    ),
+    (
+        "attested on AWS's image",
+        fleet("p5.48xlarge", attested=True),
+        ["fleets.one.image", "built to be attestable"],
+    ),
+    (
+        "attested without measurements",
+        fleet("p5.48xlarge", attested=True, image="ami-0123456789abcdef0"),
+        ["compute.fleets.one.attested", "compute.weights.attestation"],
+    ),
+    (
+        "attested without a TPM",
+        fleet("trn1.32xlarge", attested=True, image="ami-0123456789abcdef0"),
+        ["fleets.one.instance_type", "no NitroTPM"],
+    ),
+    (
+        "measurement that is none",
+        {
+            **fleet("p5.48xlarge"),
+            "compute": {**fleet("p5.48xlarge")["compute"], "weights": {"attestation": {"pcr4": "ab"}}},
+        },
+        ["weights.attestation", "96 hexadecimal digits"],
+    ),
+    (
+        "two of one name",
+        {**queue(), "compute": {**queue()["compute"], **fleet("g6.xlarge")["compute"]}},
+        ["compute.queues.one", "fleets.one make resources of one name"],
     ),
     (
         "model too large",

@@ -58,15 +58,42 @@ def test_a_replica_of_data_sets_is_locked_too() -> None:
 
 
 def test_nobody_lifts_the_lock(reference: Synthesized) -> None:
-    template = reference.template("compute")
+    templates, template = reference.templates, reference.template("compute")
     (bucket,) = [
         name
         for name, each in template["Resources"].items()
         if each["Type"] == "AWS::S3::Bucket" and name.startswith("TrainingDataSets") and "Replica" not in name
     ]
+    part = f"arn:aws:s3:::genai-reference-compute.{bucket}/corpus/part-0"
     for action in ("s3:BypassGovernanceRetention", "s3:PutObjectRetention", "s3:PutObjectLegalHold"):
-        assert_denies(template, Principal.administrator(), action, f"arn:aws:s3:::{bucket}/corpus/part-0")
-    assert_allows(template, Principal.administrator(), "s3:PutObject", f"arn:aws:s3:::{bucket}/corpus/part-0")
+        assert_denies(templates, Principal.administrator(), action, part)
+    assert_allows(templates, Principal.administrator(), "s3:PutObject", part)
+
+
+def test_data_is_read_through_the_endpoint_only(reference: Synthesized) -> None:
+    resources = reference.template("compute")["Resources"]
+    (bucket,) = [
+        name
+        for name, each in resources.items()
+        if each["Type"] == "AWS::S3::Bucket" and name.startswith("TrainingDataSets") and "Replica" not in name
+    ]
+    (endpoint,) = [
+        name
+        for name, each in reference.template("foundation")["Resources"].items()
+        if each["Type"] == "AWS::EC2::VPCEndpoint" and each["Properties"]["VpcEndpointType"] == "Gateway"
+    ]
+    part = f"arn:aws:s3:::genai-reference-compute.{bucket}/pretraining/part-0"
+    (job,) = [name for name in resources if name.startswith("pretrainingJobRole") and "Permissions" not in name]
+    role = f"genai-reference-compute.{job}"
+    through = {"aws:SourceVpce": f"genai-reference-foundation.{endpoint}"}
+    assert_allows(reference.templates, role, "s3:GetObject", part, through)
+    assert_denies(reference.templates, role, "s3:GetObject", part)
+    assert_denies(reference.templates, role, "s3:GetObject", part, {"aws:SourceVpce": "vpce-elsewhere"})
+    everything = ({"Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]},)
+    linked = "role/aws-service-role/s3.data-source.lustre.fsx.amazonaws.com/AWSServiceRoleForFSxS3Access_fs-0123"
+    assert_allows(
+        reference.templates, Principal(f"arn:aws:iam::111122223333:{linked}", everything), "s3:GetObject", part
+    )
 
 
 def test_a_run_reads_its_data_set_and_writes_its_own_checkpoints() -> None:

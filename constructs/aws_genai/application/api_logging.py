@@ -7,7 +7,7 @@ from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_iam as iam
 
 from ..pseudo import ACCOUNT_ID
-from ..security.acknowledgements import acknowledge
+from ..security.accepted import acknowledge
 
 
 def api_gateway_logging(stack: Stack) -> apigateway.CfnAccount:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aws_cdk import CfnOutput, RemovalPolicy, Stack
 from aws_cdk import aws_apigateway as apigateway
@@ -20,13 +20,15 @@ from ..data.bedrock import BedrockCatalogue, check_chat
 from ..functions import PythonFunction
 from ..models.model_access import ModelAccess
 from ..pseudo import ACCOUNT_ID, PARTITION, REGION, URL_SUFFIX
-from ..security.acknowledgements import acknowledge, compliance
+from ..security.accepted import acknowledge, compliance
 from ..security.alarms import AlarmTopic, alarm
 from ..security.key import DataKey
-from ..security.network import PrivateNetwork
 from .api_logging import api_gateway_logging
 from .firewall import Firewall
 from .identity import Identity
+
+if TYPE_CHECKING:
+    from ..security.network import PrivateNetwork
 
 STAGE = "v1"
 

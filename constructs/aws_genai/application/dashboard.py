@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aws_cdk import aws_cloudwatch as cloudwatch
 from constructs import Construct
 
-from ..compute.fleet import AcceleratorFleet
-from ..models.jumpstart_endpoint import JumpStartEndpoint
 from ..pseudo import REGION
 from .chat_api import STAGE, ChatApi
+
+if TYPE_CHECKING:
+    from ..compute.fleet import AcceleratorFleet
+    from ..models.jumpstart_endpoint import JumpStartEndpoint
 
 
 class Dashboard(Construct):

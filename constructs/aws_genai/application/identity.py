@@ -9,7 +9,7 @@ from aws_cdk import CfnOutput, RemovalPolicy
 from aws_cdk import aws_cognito as cognito
 from constructs import Construct
 
-from ..security.acknowledgements import acknowledge
+from ..security.accepted import acknowledge
 
 Mfa = Literal["required", "optional"]
 

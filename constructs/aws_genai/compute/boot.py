@@ -82,9 +82,34 @@ systemctl enable --now aws-genai-watch.service
 
 _AGENT = "/opt/aws/amazon-cloudwatch-agent"
 
+# What Amazon Linux's container image lacks, from AWS's own package bucket, and the kernel's log as a file.
+_AMAZON_LINUX = """dnf -y -q install mdadm xfsprogs awscli-2 amazon-cloudwatch-agent %s
+cat > /etc/systemd/system/aws-genai-kernel.service <<'UNIT'
+[Unit]
+Description=Writes the kernel's messages to a file
+[Service]
+ExecStart=/bin/sh -c 'exec journalctl -kf -n all -o short >> /var/log/kern.log'
+Restart=always
+[Install]
+WantedBy=multi-user.target
+UNIT
+systemctl enable --now aws-genai-kernel.service
+"""
+
+# https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs-agent-config.html
+_CONTAINERS = """mkdir -p /etc/ecs
+cat >> /etc/ecs/ecs.config <<'CONFIG'
+ECS_ENABLE_SPOT_INSTANCE_DRAINING=true
+ECS_CONTAINER_STOP_TIMEOUT=110s
+ECS_AWSVPC_BLOCK_IMDS=true
+ECS_DISABLE_PRIVILEGED=true
+CONFIG
+"""
+
 # neuron-monitor prints one JSON document a period:
 # https://awsdocs-neuron.readthedocs-hosted.com/en/latest/tools/neuron-sys-tools/neuron-monitor-user-guide.html
-_NEURON = """cat > /opt/aws-genai/measure <<'SCRIPT'
+_NEURON = """mkdir -p /opt/aws-genai
+cat > /opt/aws-genai/measure <<'SCRIPT'
 #!/usr/bin/env python3
 import json, subprocess, sys
 for line in sys.stdin:
@@ -137,8 +162,34 @@ def script(platform: Platform, measuring: Measuring, *, scratch: bool, mount: st
         parts.append(_SCRATCH)
     parts.append(mount)
     if platform is Platform.NEURON:
-        parts.append(_NEURON % " ".join((measuring.region, NAMESPACE, UTILIZATION, measuring.fleet)))
+        parts.append(_NEURON % _target(measuring))
     return "".join(parts)
+
+
+def container_script(
+    platform: Platform, measuring: Measuring, *, scratch: bool, mount: str = "", packages: str = ""
+) -> str:
+    """The user data of an instance that AWS Batch starts and runs containers on, as it wants it: MIME in parts.
+
+    https://docs.aws.amazon.com/batch/latest/userguide/launch-templates.html
+
+    :param packages: what ``mount`` needs installed, by name. Default: nothing.
+    """
+    parts = [_HEAD, _NO_WAY_IN, _CONTAINERS, _AMAZON_LINUX % packages, _agent(platform, measuring)]
+    if scratch:
+        parts.append(_SCRATCH)
+    # Containers have it to write to, whether the type has disks or not.
+    parts.append(f"mkdir -p {SCRATCH}\nchmod 1777 {SCRATCH}\n{mount}")
+    if platform is Platform.NEURON:
+        parts.append(_NEURON % _target(measuring))
+    return (
+        'MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary="=="\n\n'
+        '--==\nContent-Type: text/x-shellscript; charset="us-ascii"\n\n' + "".join(parts) + "\n--==--\n"
+    )
+
+
+def _target(measuring: Measuring) -> str:
+    return " ".join((measuring.region, NAMESPACE, UTILIZATION, measuring.fleet))
 
 
 def _agent(platform: Platform, measuring: Measuring) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import aws_cdk as cdk
-from aws_cdk import CfnParameter, CfnTag, Fn, Names, RemovalPolicy, Stack
+from aws_cdk import Names, RemovalPolicy, Stack
 from aws_cdk import aws_autoscaling as autoscaling
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
@@ -13,16 +13,18 @@ from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from ..data.accelerators import AcceleratorCatalogue, image_parameter
-from ..data.purchase import Capacity, CapacityBlock, OnDemand, Spot, check, check_family
+from ..data.purchase import Capacity, CapacityBlock, OnDemand, Spot, check, check_attested, check_family
 from ..errors import InvalidValueError
 from ..pseudo import REGION
 from ..security.alarms import AlarmTopic
+from ..security.envelope import EnvelopeKey
 from ..security.key import DataKey
 from ..security.network import PrivateNetwork
 from ..security.role import WorkloadRole
 from . import boot, scaling, watching
-from .capacity import distribution, reservation
-from .interfaces import allow_fabric, interfaces
+from .capacity import distribution
+from .interfaces import allow_fabric, groups_of, interfaces
+from .launch import image_of, launch_template
 from .lustre import LustreFileSystem, mount_script
 from .scaling import Schedule
 from .weights import WeightsBucket
@@ -82,9 +84,12 @@ class AcceleratorFleet(Construct):
     :param schedules: sizes by the clock. Default: none.
     :param idle_minutes: minutes under 5 % use of the accelerators that raise an alarm. Default: 60.
     :param idle_to_zero: whether that alarm empties the fleet. Default: no.
+    :param image_id: an image of your own, such as ``ami-0123456789abcdef0``, based on the one above. Default: AWS's.
     :param root_volume_gib: size of the root volume in GiB, 100 to 16,384. Default: 200.
     :param weights: the bucket the fleet reads its weights from. Default: none.
     :param weights_prefix: the part of the bucket it may read, ending in ``/``. Default: the construct's id.
+    :param envelope: a key that opens the weights' own envelope, from an attested machine; it needs an attestable
+        ``image_id`` and types with NitroTPM. Default: none.
     :param files: a file system that is mounted at ``/fsx`` where the image has a Lustre client. Default: none.
     :param log_days: days that kernel messages are kept. Default: 365.
     :param removal_policy: what happens to them on deletion of the stack. Default: retain.
@@ -111,8 +116,10 @@ class AcceleratorFleet(Construct):
         schedules: Sequence[Schedule] = (),
         idle_minutes: int = 60,
         idle_to_zero: bool = False,
+        image_id: str | None = None,
         root_volume_gib: int = 200,
         weights: WeightsBucket | None = None,
+        envelope: EnvelopeKey | None = None,
         weights_prefix: str | None = None,
         files: LustreFileSystem | None = None,
         log_days: int = 365,
@@ -137,20 +144,21 @@ class AcceleratorFleet(Construct):
         )
         if weights is not None:
             weights.grant_read(self.role, weights_prefix or f"{id}/")
+        if envelope is not None:
+            check_attested(self.types, image_id)
+            envelope.grant_decrypt(self.role)
         if queue is not None:
             queue.grant_consume(self.role)
         key.allow_auto_scaling_volumes()
         self.security_group = network.security_group(self, "Group", description=f"Fleet {id}: no inbound rule")
         self.files = files
-        if files is not None:
-            files.allow_from(self, self.security_group)
         if efa:
             allow_fabric(self, self.security_group)
         self.log_group = logs.CfnLogGroup(self, "Kernel", kms_key_id=key.key_arn, retention_in_days=log_days)
         self.log_group.apply_removal_policy(removal_policy)
         watching.let_measure(self.role, self.log_group)
         errors = watching.hardware_alarm(self, self.metric_name, self.log_group, topic)
-        template = self._template(key, efa=efa, root_volume_gib=root_volume_gib)
+        template = self._template(key, image_id=image_id, efa=efa, root_volume_gib=root_volume_gib)
         self.group = self._group(template, network, topic, max_instances, cluster=cluster)
         self.group.cfn_options.update_policy = _refresh(errors)
         self.group_name: str = self.group.ref
@@ -165,57 +173,29 @@ class AcceleratorFleet(Construct):
         emptying = [scaling.to_zero(self, "WhenIdle", self.group_name)] if idle_to_zero else []
         watching.idle_alarm(self, self.metric_name, topic, minutes=idle_minutes, actions=emptying)
 
-    def _template(self, key: DataKey, *, efa: bool, root_volume_gib: int) -> ec2.CfnLaunchTemplate:
+    def _template(
+        self, key: DataKey, *, image_id: str | None, efa: bool, root_volume_gib: int
+    ) -> ec2.CfnLaunchTemplate:
         profile = iam.CfnInstanceProfile(self, "Profile", roles=[self.role.role_name])
-        tags = [CfnTag(key="Name", value=self.node.path)]
-        data = ec2.CfnLaunchTemplate
-        block = isinstance(self.capacity, CapacityBlock)
-        return ec2.CfnLaunchTemplate(
+        return launch_template(
             self,
             "Template",
-            launch_template_data=data.LaunchTemplateDataProperty(
-                instance_type=self.accelerator.instance_type,
-                image_id=_image(Stack.of(self), image_parameter(self.accelerator)),
-                iam_instance_profile=data.IamInstanceProfileProperty(arn=profile.attr_arn),
-                ebs_optimized=True,
-                monitoring=data.MonitoringProperty(enabled=True),
-                # An instance that has saved its work switches itself off, and is gone.
-                instance_initiated_shutdown_behavior="terminate",
-                instance_market_options=data.InstanceMarketOptionsProperty(market_type="capacity-block")
-                if block
-                else None,
-                capacity_reservation_specification=reservation(self.capacity),
-                metadata_options=data.MetadataOptionsProperty(
-                    http_endpoint="enabled",
-                    http_tokens="required",
-                    http_put_response_hop_limit=1,
-                    instance_metadata_tags="disabled",
-                ),
-                network_interfaces=interfaces(self.types, self.security_group.attr_group_id, efa=efa),
-                block_device_mappings=[
-                    data.BlockDeviceMappingProperty(
-                        device_name="/dev/sda1",
-                        ebs=data.EbsProperty(
-                            encrypted=True,
-                            kms_key_id=key.key_arn,
-                            volume_type="gp3",
-                            volume_size=root_volume_gib,
-                            delete_on_termination=True,
-                        ),
-                    )
-                ],
-                user_data=Fn.base64(
-                    boot.script(
-                        self.accelerator.platform,
-                        boot.Measuring(self.metric_name, REGION, self.log_group.ref),
-                        scratch=any(each.has_local_storage for each in self.types),
-                        mount=mount_script((self.files.dns_name, self.files.mount_name)) if self.files else "",
-                    )
-                ),
-                tag_specifications=[
-                    data.TagSpecificationProperty(resource_type=kind, tags=tags) for kind in ("instance", "volume")
-                ],
+            key=key,
+            capacity=self.capacity,
+            network_interfaces=interfaces(self.types, groups_of(self.security_group, self.files), efa=efa),
+            root_device="/dev/sda1",
+            root_volume_gib=root_volume_gib,
+            user_data=boot.script(
+                self.accelerator.platform,
+                boot.Measuring(self.metric_name, REGION, self.log_group.ref),
+                scratch=any(each.has_local_storage for each in self.types),
+                mount=mount_script(self.files) if self.files else "",
             ),
+            instance_type=self.accelerator.instance_type,
+            image_id=image_id or image_of(Stack.of(self), image_parameter(self.accelerator)),
+            iam_instance_profile={"arn": profile.attr_arn},
+            # An instance that has saved its work switches itself off, and is gone.
+            instance_initiated_shutdown_behavior="terminate",
         )
 
     def _group(
@@ -298,16 +278,3 @@ def _refresh(alarm_name: str) -> cdk.CfnUpdatePolicy:
         # What schedules, queues and people set stays as it is.
         auto_scaling_scheduled_action=cdk.CfnAutoScalingScheduledAction(ignore_unmodified_group_size_properties=True),
     )
-
-
-def _image(stack: Stack, parameter: str) -> str:
-    """One template parameter a stack for each image; CloudFormation reads it anew at each deploy."""
-    id = "Image" + "".join(part.title() for part in parameter.split("/")[3:-2] if part).replace("-", "").replace(
-        ".", ""
-    ).replace("_", "")
-    existing = stack.node.try_find_child(id)
-    if isinstance(existing, CfnParameter):
-        return existing.value_as_string
-    return CfnParameter(
-        stack, id, type="AWS::SSM::Parameter::Value<AWS::EC2::Image::Id>", default=parameter
-    ).value_as_string

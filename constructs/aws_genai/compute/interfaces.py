@@ -9,13 +9,14 @@ from constructs import Construct
 
 from ..data.accelerators import Accelerator
 from ..data.purchase import check_efa
-from ..security.acknowledgements import acknowledge, compliance
+from ..security.accepted import acknowledge, compliance
 from ..security.network import let_reach
+from .lustre import LustreFileSystem
 
 Interface = ec2.CfnLaunchTemplate.NetworkInterfaceProperty
 
 
-def interfaces(types: Sequence[Accelerator], group_id: str, *, efa: bool) -> list[Interface]:
+def interfaces(types: Sequence[Accelerator], groups: Sequence[str], *, efa: bool) -> list[Interface]:
     """One interface, or with ``efa`` one on each card.
 
     The first carries IP traffic; the others carry the fabric only and take no address.
@@ -24,14 +25,14 @@ def interfaces(types: Sequence[Accelerator], group_id: str, *, efa: bool) -> lis
     :raises InvalidValueError: if a type has no EFA, or the types have different cards.
     """
     if not efa:
-        return [_interface(0, group_id)]
+        return [_interface(0, groups)]
     check_efa(types)
     first = types[0]
-    primary = _interface(0, group_id, kind="efa" if 0 in first.efa_cards else None)
-    return [primary, *(_interface(card, group_id, kind="efa-only") for card in first.efa_cards if card > 0)]
+    primary = _interface(0, groups, kind="efa" if 0 in first.efa_cards else None)
+    return [primary, *(_interface(card, groups, kind="efa-only") for card in first.efa_cards if card > 0)]
 
 
-def _interface(card: int, group_id: str, *, kind: str | None = None) -> Interface:
+def _interface(card: int, groups: Sequence[str], *, kind: str | None = None) -> Interface:
     return Interface(
         network_card_index=card,
         # A card but the first has its only interface at index 1.
@@ -39,8 +40,13 @@ def _interface(card: int, group_id: str, *, kind: str | None = None) -> Interfac
         interface_type=kind,
         associate_public_ip_address=False,
         delete_on_termination=True,
-        groups=[group_id],
+        groups=list(groups),
     )
+
+
+def groups_of(own: ec2.CfnSecurityGroup, files: LustreFileSystem | None) -> list[str]:
+    """The ids of the security groups of an instance: its own, and that of a file system's clients."""
+    return [own.attr_group_id, *([files.clients.attr_group_id] if files is not None else [])]
 
 
 def allow_fabric(scope: Construct, group: ec2.CfnSecurityGroup) -> None:

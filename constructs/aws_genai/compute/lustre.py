@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 
 from aws_cdk import RemovalPolicy
-from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_fsx as fsx
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_scheduler as scheduler
@@ -14,7 +12,7 @@ from constructs import Construct
 
 from ..data.lustre import Throughput, check_capacity
 from ..pseudo import ACCOUNT_ID, PARTITION, REGION
-from ..security.acknowledgements import acknowledge
+from ..security.accepted import acknowledge
 from ..security.bucket import SecureBucket
 from ..security.key import DataKey
 from ..security.network import PrivateNetwork, let_reach
@@ -95,8 +93,15 @@ class LustreFileSystem(Construct):
         check_capacity(capacity_gib)
         key.allow_in_fsx()
         self.security_group = network.security_group(self, "Group", description="Lustre: its clients only")
+        #: The group that a client's network interfaces join.
+        self.clients = network.security_group(self, "ClientGroup", description="Clients of the Lustre file system")
         for ports in PORTS:
-            let_reach(self, "Servers", self.security_group, self.security_group, description="Lustre", ports=ports)
+            for name, source, target in (
+                ("Servers", self.security_group, self.security_group),
+                ("Clients", self.clients, self.security_group),
+                ("Answers", self.security_group, self.clients),
+            ):
+                let_reach(self, name, source, target, description="Lustre", ports=ports)
         self.resource = fsx.CfnFileSystem(
             self,
             "Resource",
@@ -138,12 +143,6 @@ class LustreFileSystem(Construct):
             data_repository_path=f"s3://{checkpoints.bucket_name}/",
         )
         self._export(export_minutes).node.add_dependency(exported)
-
-    def allow_from(self, scope: Construct, group: ec2.CfnSecurityGroup) -> None:
-        """Let members of a security group mount the file system."""
-        for ports in PORTS:
-            let_reach(scope, "Clients", group, self.security_group, description="Lustre", ports=ports)
-            let_reach(scope, "Answers", self.security_group, group, description="Lustre", ports=ports)
 
     def _export(self, minutes: int) -> scheduler.CfnSchedule:
         """Write changed checkpoints to their bucket, again and again.
@@ -188,15 +187,14 @@ class LustreFileSystem(Construct):
         )
 
 
-def mount_script(files: Sequence[str]) -> str:
+def mount_script(files: LustreFileSystem, *, needed: bool = False) -> str:
     """What mounts a file system at ``/fsx`` on an instance whose image has a Lustre client.
 
     https://docs.aws.amazon.com/fsx/latest/LustreGuide/mounting-ec2-instance.html
 
-    :param files: DNS name and mount name.
+    :param needed: whether an instance that cannot mount it switches itself off. Default: no, it goes on without.
     """
-    dns_name, mount_name = files
-    return (
-        "if modprobe lustre; then\n  mkdir -p /fsx\n"
-        f"  mount -t lustre -o relatime,flock {dns_name}@tcp:/{mount_name} /fsx\nfi\n"
-    )
+    mount = f"mount -t lustre -o relatime,flock {files.dns_name}@tcp:/{files.mount_name} /fsx"
+    if needed:
+        return f"mkdir -p /fsx\n{mount} || systemctl poweroff\n"
+    return f"if modprobe lustre; then\n  mkdir -p /fsx\n  {mount}\nfi\n"

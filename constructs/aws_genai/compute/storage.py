@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from aws_cdk import RemovalPolicy
-from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from ..security.bucket import AccessLogBucket, SecureBucket
-from ..security.key import DataKey
+from ..security.key import FSX_LINKS, DataKey
+from ..security.network import PrivateNetwork
 from ..security.role import WorkloadRole
+from ..security.statements import deny
 
 #: What would take the lock off a data set before its time:
 #: https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-lock-managing.html
@@ -44,6 +45,8 @@ class TrainingStorage(Construct):
     :param access_logs: where server access logs go.
     :param lock_days: days that an object of the data sets is locked from its arrival. Default: 90.
     :param checkpoint_days: days until a checkpoint expires. Default: 90.
+    :param network: objects are read through its endpoint of S3 only, but by file systems that are linked to the
+        buckets. Default: from anywhere.
     :param replica: keep second copies. Default: no.
     :param removal_policy: what happens to the buckets on deletion of the stack. Default: retain.
     """
@@ -57,6 +60,7 @@ class TrainingStorage(Construct):
         access_logs: AccessLogBucket,
         lock_days: int = 90,
         checkpoint_days: int = 90,
+        network: PrivateNetwork | None = None,
         replica: bool = False,
         removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
     ) -> None:
@@ -72,15 +76,7 @@ class TrainingStorage(Construct):
         )
         for bucket in (self.data_sets, self.data_sets.replica):
             if bucket is not None:
-                bucket.policy.add_statements(
-                    iam.PolicyStatement(
-                        sid="NobodyUnlocks",
-                        effect=iam.Effect.DENY,
-                        principals=[iam.AnyPrincipal()],
-                        actions=list(_UNLOCKING),
-                        resources=[f"{bucket.bucket_arn}/*"],
-                    )
-                )
+                bucket.add_statements(deny(_UNLOCKING, [f"{bucket.bucket_arn}/*"], sid="NobodyUnlocks"))
         self.checkpoints = SecureBucket(
             self,
             "Checkpoints",
@@ -91,9 +87,16 @@ class TrainingStorage(Construct):
             replica=replica,
             removal_policy=removal_policy,
         )
+        if network is not None:
+            for bucket in (self.data_sets, self.checkpoints):
+                bucket.only_through(network.s3_endpoint_id, beside=[FSX_LINKS])
 
     def grant_train(self, role: WorkloadRole, *, data_set: str, run: str) -> None:
         """Let ``role`` read one data set, and read and write the checkpoints of one run; each prefix ends in ``/``."""
         self.data_sets.grant_read(role, data_set)
+        self.grant_checkpoints(role, run)
+
+    def grant_checkpoints(self, role: WorkloadRole, run: str) -> None:
+        """Let ``role`` read and write the checkpoints under ``run``, which ends in ``/``."""
         self.checkpoints.grant_read(role, run)
         self.checkpoints.grant_write(role, run)

@@ -11,7 +11,9 @@ from constructs import Construct
 from ..security.alarms import AlarmTopic
 from ..security.bucket import AccessLogBucket, SecureBucket
 from ..security.key import DataKey
+from ..security.network import PrivateNetwork
 from ..security.report import report_event
+from ..security.statements import Statement, deny
 
 _READ = (
     "s3:GetObject",
@@ -67,6 +69,7 @@ class WeightsBucket(Construct):
     :param topic: told of every use of the break-glass role.
     :param publisher_role_arn: the one role that may write. Default: nobody may.
     :param break_glass_role_arn: a role that may read in an emergency; every read is reported. Default: none.
+    :param network: weights are read through its endpoint of S3 only, but in an emergency. Default: from anywhere.
     :param replica: keep a second copy under the same policy. Default: no.
     :param removal_policy: what happens to the weights on deletion of the stack. Default: retain.
     """
@@ -81,6 +84,7 @@ class WeightsBucket(Construct):
         topic: AlarmTopic,
         publisher_role_arn: str | None = None,
         break_glass_role_arn: str | None = None,
+        network: PrivateNetwork | None = None,
         replica: bool = False,
         removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
     ) -> None:
@@ -91,12 +95,16 @@ class WeightsBucket(Construct):
         )
         self._readers: list[str] = [break_glass_role_arn] if break_glass_role_arn else []
         writers = [publisher_role_arn] if publisher_role_arn else []
-        self._denials: list[iam.PolicyStatement] = []
+        self._denials: list[tuple[SecureBucket, Statement]] = []
         self._guard(self.bucket, writers)
         if self.bucket.replica:
             replication = self.bucket.replication_role.role_arn
             self._guard(self.bucket.replica, [replication])
         self._admit()
+        if network is not None:
+            self.bucket.only_through(
+                network.s3_endpoint_id, beside=[break_glass_role_arn] if break_glass_role_arn else []
+            )
         if publisher_role_arn:
             key.allow_role_arn("Publisher", publisher_role_arn, ("kms:Decrypt", "kms:GenerateDataKey"))
         if break_glass_role_arn:
@@ -111,28 +119,16 @@ class WeightsBucket(Construct):
 
     def _guard(self, bucket: SecureBucket, writers: Sequence[str]) -> None:
         objects = [f"{bucket.bucket_arn}/*"]
-        read = iam.PolicyStatement(
-            sid="ReadersOnly",
-            effect=iam.Effect.DENY,
-            principals=[iam.AnyPrincipal()],
-            actions=list(_READ),
-            resources=objects,
-        )
-        write = iam.PolicyStatement(
-            sid="PublisherOnly",
-            effect=iam.Effect.DENY,
-            principals=[iam.AnyPrincipal()],
-            actions=list(_WRITE),
-            resources=objects,
-            conditions={"ArnNotEquals": {"aws:PrincipalArn": list(writers)}} if writers else None,
-        )
-        bucket.policy.add_statements(read, write)
-        self._denials.append(read)
+        read = deny(_READ, objects, sid="ReadersOnly")
+        write = deny(_WRITE, objects, sid="PublisherOnly", conditions=_but(writers) if writers else None)
+        bucket.add_statements(read, write)
+        self._denials.append((bucket, read))
 
     def _admit(self) -> None:
         if self._readers:
-            for denial in self._denials:
-                denial.add_condition("ArnNotEquals", {"aws:PrincipalArn": list(self._readers)})
+            for bucket, denial in self._denials:
+                denial["Condition"] = _but(self._readers)
+                bucket.rewrite_policy()
 
     def _report(self, role_arn: str, topic: AlarmTopic) -> None:
         report_event(
@@ -149,3 +145,7 @@ class WeightsBucket(Construct):
                 },
             },
         )
+
+
+def _but(role_arns: Sequence[str]) -> dict[str, dict[str, object]]:
+    return {"ArnNotEquals": {"aws:PrincipalArn": list(role_arns)}}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
@@ -10,7 +9,7 @@ from ..pseudo import ACCOUNT_ID
 from ..security.dead_letters import DeadLetterQueue
 from ..security.key import DataKey
 from ..security.role import WorkloadRole
-from ..security.tls import tls_only
+from ..security.statements import deny, document, tls_only
 
 
 class WorkQueue(Construct):
@@ -32,12 +31,20 @@ class WorkQueue(Construct):
         app.synth()
 
     :param key: encrypts the messages.
+    :param queue_name: a fixed name, for consumers that find the queue by it. Default: generated.
     :param visibility_seconds: longest that one message is worked on before another worker gets it. Default: 900.
     :param attempts: how often a message is tried. Default: 3.
     """
 
     def __init__(
-        self, scope: Construct, id: str, *, key: DataKey, visibility_seconds: int = 900, attempts: int = 3
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        key: DataKey,
+        queue_name: str | None = None,
+        visibility_seconds: int = 900,
+        attempts: int = 3,
     ) -> None:
         super().__init__(scope, id)
         self.key = key
@@ -45,6 +52,7 @@ class WorkQueue(Construct):
         queue = sqs.CfnQueue(
             self,
             "Resource",
+            queue_name=queue_name,
             kms_master_key_id=key.key_arn,
             visibility_timeout=visibility_seconds,
             redrive_policy={"deadLetterTargetArn": failed.queue_arn, "maxReceiveCount": attempts},
@@ -52,19 +60,16 @@ class WorkQueue(Construct):
         self.queue_arn: str = queue.attr_arn
         self.queue_url: str = queue.ref
         self.queue_name: str = queue.attr_queue_name
-        policy = iam.PolicyDocument(minimize=False)
-        policy.add_statements(
+        policy = [
             tls_only("sqs:*", self.queue_arn),
-            iam.PolicyStatement(
+            deny(
+                ["sqs:SendMessage", "sqs:ReceiveMessage"],
+                [self.queue_arn],
                 sid="OwnAccount",
-                effect=iam.Effect.DENY,
-                principals=[iam.AnyPrincipal()],
-                actions=["sqs:SendMessage", "sqs:ReceiveMessage"],
-                resources=[self.queue_arn],
                 conditions={"StringNotEquals": {"aws:PrincipalAccount": ACCOUNT_ID}},
             ),
-        )
-        sqs.CfnQueuePolicy(self, "Policy", queues=[queue.ref], policy_document=policy)
+        ]
+        sqs.CfnQueuePolicy(self, "Policy", queues=[queue.ref], policy_document=document(policy))
 
     def grant_consume(self, role: WorkloadRole) -> None:
         """Let ``role`` take messages and finish them."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
-from ..errors import InvalidValueError
+from ..errors import InvalidValueError, nearest
 from .accelerators import Accelerator, AcceleratorCatalogue
 
 SpotStrategy = Literal["price-capacity-optimized", "capacity-optimized", "lowest-price"]
@@ -147,6 +147,29 @@ def check_family(types: Sequence[Accelerator]) -> None:
             )
     if len(set(names)) != len(names):
         raise InvalidValueError("A type is named twice", field="alternatives", hint="Name each once")
+
+
+def check_attested(types: Sequence[Accelerator], image_id: str | None) -> None:
+    """Refuse machines that cannot prove what they run.
+
+    https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/attestable-ami.html
+
+    :raises InvalidValueError: without an image of one's own, or if a type has no NitroTPM.
+    """
+    if image_id is None:
+        raise InvalidValueError(
+            "Only an image that was built to be attestable can be attested, and AWS's deep learning images are not",
+            field="image",
+            hint="Build one on them and name it, such as ami-0123456789abcdef0",
+        )
+    for each in types:
+        if not each.nitro_tpm:
+            able = [other.instance_type for other in AcceleratorCatalogue.default().types() if other.nitro_tpm]
+            raise InvalidValueError(
+                f"{each.instance_type} has no NitroTPM, so it cannot prove what it runs",
+                field="instance_type",
+                hint=nearest(each.instance_type, able),
+            )
 
 
 def check_efa(types: Sequence[Accelerator]) -> None:

@@ -1,5 +1,19 @@
-"""Code that runs in AWS Lambda, one folder per function, and the construct that deploys it."""
+"""Code that runs in AWS Lambda, one folder per function, and the constructs that deploy it."""
 
-from .python_function import PythonFunction
+from typing import TYPE_CHECKING
 
-__all__ = ["PythonFunction"]
+from ..lazily import exports
+
+if TYPE_CHECKING:
+    from .files import BucketFiles
+    from .python_function import PythonFunction
+
+__all__ = ["BucketFiles", "PythonFunction"]
+
+__getattr__ = exports(
+    __name__,
+    {
+        ".files": ("BucketFiles",),
+        ".python_function": ("PythonFunction",),
+    },
+)

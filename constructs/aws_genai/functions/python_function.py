@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from importlib.resources import as_file, files
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from aws_cdk import RemovalPolicy, Stack
 from aws_cdk import aws_iam as iam
@@ -12,12 +12,14 @@ from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from ..pseudo import PARTITION, REGION
-from ..security.acknowledgements import acknowledge, compliance
+from ..security.accepted import acknowledge, compliance
 from ..security.alarms import AlarmTopic
 from ..security.key import DataKey
-from ..security.network import PrivateNetwork
 from ..security.role import WorkloadRole
-from .dependencies import PYTHON_VERSION, bundle, lock_digest
+from .dependencies import PYTHON_VERSION, bundle, lock_digest, package
+
+if TYPE_CHECKING:
+    from ..security.network import PrivateNetwork
 
 _VPC_RULES = compliance("LambdaInsideVPC")
 
@@ -49,6 +51,7 @@ class PythonFunction(Construct):
     :param folder: the folder of the function's code; its ``handler.py`` holds ``handler``.
     :param key: encrypts the logs; it must let CloudWatch Logs use it.
     :param topic: receives events that an asynchronous call failed to process.
+    :param include: further folders that go into the package beside it. Default: none.
     :param environment: environment variables; never a secret. Default: none.
     :param memory_mib: memory in MiB, which also sets the share of CPU. Default: 512.
     :param timeout_seconds: longest run. Default: 29, the limit of API Gateway.
@@ -66,6 +69,7 @@ class PythonFunction(Construct):
         folder: str,
         key: DataKey,
         topic: AlarmTopic,
+        include: Sequence[str] = (),
         environment: Mapping[str, str] | None = None,
         memory_mib: int = 512,
         timeout_seconds: int = 29,
@@ -111,11 +115,8 @@ class PythonFunction(Construct):
                 subnet_ids=network.subnet_ids, security_group_ids=[group.attr_group_id]
             )
         acknowledge(self.role.permissions, "AwsSolutions-IAM5", finding="Resource::*", reason=wildcards, met_by=met_by)
-        # The folder keeps its name in the package, so that its modules import each other as they do here.
-        with as_file(files("aws_genai") / "functions") as path:
-            code = lambda_.Code.from_asset(
-                str(path), exclude=["**", f"!{folder}", f"!{folder}/**", "**/__pycache__"]
-            ).bind(self)
+        path, digest = package((folder, *include))
+        code = lambda_.Code.from_asset(str(path), asset_hash=digest).bind(self)
         assert code.s3_location is not None  # noqa: S101 - an asset lies in S3
         self.resource = lambda_.CfnFunction(
             self,
@@ -123,7 +124,7 @@ class PythonFunction(Construct):
             code=lambda_.CfnFunction.CodeProperty(
                 s3_bucket=code.s3_location.bucket_name, s3_key=code.s3_location.object_key
             ),
-            handler=f"{folder}.handler.handler",
+            handler=f"functions.{folder}.handler.handler",
             runtime=f"python{PYTHON_VERSION}",
             architectures=["arm64"],
             role=self.role.role_arn,

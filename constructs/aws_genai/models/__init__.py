@@ -1,10 +1,15 @@
 """Layer 2: models, hosted and by the token, that are called through a guardrail only."""
 
-from ..data.bedrock import BedrockCatalogue, BedrockModel
-from ..data.jumpstart import JumpStartCatalogue, JumpStartModel
-from .guardrail import DeniedTopic, Guardrail, GuardrailPolicy
-from .jumpstart_endpoint import DataCapture, JumpStartEndpoint
-from .model_access import ModelAccess
+from typing import TYPE_CHECKING
+
+from ..lazily import exports
+
+if TYPE_CHECKING:
+    from ..data.bedrock import BedrockCatalogue, BedrockModel
+    from ..data.jumpstart import JumpStartCatalogue, JumpStartModel
+    from .guardrail import DeniedTopic, Guardrail, GuardrailPolicy
+    from .jumpstart_endpoint import DataCapture, JumpStartEndpoint
+    from .model_access import ModelAccess
 
 __all__ = [
     "BedrockCatalogue",
@@ -18,3 +23,27 @@ __all__ = [
     "JumpStartModel",
     "ModelAccess",
 ]
+
+__getattr__ = exports(
+    __name__,
+    {
+        "..data.bedrock": (
+            "BedrockCatalogue",
+            "BedrockModel",
+        ),
+        "..data.jumpstart": (
+            "JumpStartCatalogue",
+            "JumpStartModel",
+        ),
+        ".guardrail": (
+            "DeniedTopic",
+            "Guardrail",
+            "GuardrailPolicy",
+        ),
+        ".jumpstart_endpoint": (
+            "DataCapture",
+            "JumpStartEndpoint",
+        ),
+        ".model_access": ("ModelAccess",),
+    },
+)

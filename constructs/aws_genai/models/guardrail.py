@@ -14,6 +14,7 @@ from constructs import Construct
 
 from ..pseudo import REGION
 from ..security.key import DataKey
+from ..security.role import grant
 
 Strength = Literal["NONE", "LOW", "MEDIUM", "HIGH"]
 PiiAction = Literal["BLOCK", "ANONYMIZE"]
@@ -150,15 +151,12 @@ class Guardrail(Construct):
 
         https://docs.aws.amazon.com/bedrock/latest/userguide/guardrails-permissions.html
         """
-        role.add_to_principal_policy(
-            iam.PolicyStatement(actions=["bedrock:ApplyGuardrail"], resources=[self.guardrail_arn])
-        )
-        role.add_to_principal_policy(
-            iam.PolicyStatement(
-                actions=["kms:Decrypt"],
-                resources=[self.key.key_arn],
-                conditions={"StringEquals": {"kms:ViaService": f"bedrock.{REGION}.amazonaws.com"}},
-            )
+        grant(role, ["bedrock:ApplyGuardrail"], [self.guardrail_arn])
+        grant(
+            role,
+            ["kms:Decrypt"],
+            [self.key.key_arn],
+            conditions={"StringEquals": {"kms:ViaService": f"bedrock.{REGION}.amazonaws.com"}},
         )
 
 

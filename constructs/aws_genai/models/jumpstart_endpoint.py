@@ -15,11 +15,12 @@ from ..data.accelerators import AcceleratorCatalogue
 from ..data.jumpstart import JumpStartCatalogue, JumpStartModel, check_eula, check_instances
 from ..errors import InvalidValueError
 from ..pseudo import ACCOUNT_ID, PARTITION
-from ..security.acknowledgements import acknowledge, compliance
+from ..security.accepted import acknowledge, compliance
 from ..security.alarms import AlarmTopic, alarm
 from ..security.bucket import SecureBucket
 from ..security.key import DataKey
 from ..security.network import PrivateNetwork
+from ..security.role import grant
 
 _VARIANT = "AllTraffic"
 
@@ -178,12 +179,7 @@ class JumpStartEndpoint(Construct):
 
     def grant_invoke(self, role: iam.IRole) -> None:
         """Let ``role`` call this endpoint."""
-        role.add_to_principal_policy(
-            iam.PolicyStatement(
-                actions=["sagemaker:InvokeEndpoint", "sagemaker:InvokeEndpointWithResponseStream"],
-                resources=[self.endpoint_arn],
-            )
-        )
+        grant(role, ["sagemaker:InvokeEndpoint", "sagemaker:InvokeEndpointWithResponseStream"], [self.endpoint_arn])
 
     def metric(self, name: str, *, statistic: str = "Sum") -> cloudwatch.Metric:
         """A metric of the endpoint, such as ``Invocations`` or ``ModelLatency`` (microseconds)."""

@@ -10,6 +10,7 @@ from constructs import Construct
 from ..data.bedrock import BedrockCatalogue, check_model
 from ..errors import InvalidValueError
 from ..pseudo import ACCOUNT_ID, PARTITION, REGION
+from ..security.role import grant
 from .guardrail import Guardrail
 
 #: What authorizes Converse: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.html
@@ -87,12 +88,11 @@ class ModelAccess(Construct):
         :param models: a part of this access's models. Default: all.
         :param streaming: whether answers may be streamed too. Default: no.
         """
-        role.add_to_principal_policy(
-            iam.PolicyStatement(
-                sid="GuardedModels",
-                actions=[INVOKE, INVOKE_STREAM] if streaming else [INVOKE],
-                resources=self.resources(models),
-                conditions={"StringEquals": {"bedrock:GuardrailIdentifier": self.guardrail.versioned_arn}},
-            )
+        grant(
+            role,
+            [INVOKE, INVOKE_STREAM] if streaming else [INVOKE],
+            self.resources(models),
+            sid="GuardedModels",
+            conditions={"StringEquals": {"bedrock:GuardrailIdentifier": self.guardrail.versioned_arn}},
         )
         self.guardrail.grant_apply(role)

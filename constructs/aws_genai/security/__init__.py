@@ -1,19 +1,27 @@
 """What every layer shares: keys, networks, buckets, roles, alarms, and the policy gate."""
 
-from .acknowledgements import Acknowledgement, acknowledge, acknowledgements, compliance
-from .alarms import AlarmTopic, MonthlyBudget, alarm
-from .audit import AuditTrail
-from .bucket import AccessLogBucket, SecureBucket
-from .dead_letters import DeadLetterQueue
-from .gate import CompliancePack, Finding, GateError, attach_gate, findings, synth
-from .key import DataKey
-from .network import PrivateNetwork
-from .organization import service_control_policy
-from .role import WorkloadRole
-from .tags import COST_TAGS, CostTags
+from typing import TYPE_CHECKING
+
+from ..lazily import exports
+
+if TYPE_CHECKING:
+    from .accepted import Acknowledgement, acknowledge, acknowledgements, compliance
+    from .alarms import AlarmTopic, MonthlyBudget, alarm
+    from .attempts import AccessAttempts
+    from .audit import AuditTrail
+    from .bucket import AccessLogBucket, SecureBucket
+    from .dead_letters import DeadLetterQueue
+    from .envelope import EnvelopeKey
+    from .gate import CompliancePack, Finding, GateError, attach_gate, findings, synth
+    from .key import DataKey
+    from .network import PrivateNetwork
+    from .organization import service_control_policy
+    from .role import WorkloadRole
+    from .tags import COST_TAGS, CostTags
 
 __all__ = [
     "COST_TAGS",
+    "AccessAttempts",
     "AccessLogBucket",
     "Acknowledgement",
     "AlarmTopic",
@@ -22,6 +30,7 @@ __all__ = [
     "CostTags",
     "DataKey",
     "DeadLetterQueue",
+    "EnvelopeKey",
     "Finding",
     "GateError",
     "MonthlyBudget",
@@ -37,3 +46,44 @@ __all__ = [
     "service_control_policy",
     "synth",
 ]
+
+__getattr__ = exports(
+    __name__,
+    {
+        ".accepted": (
+            "Acknowledgement",
+            "acknowledge",
+            "acknowledgements",
+            "compliance",
+        ),
+        ".alarms": (
+            "AlarmTopic",
+            "MonthlyBudget",
+            "alarm",
+        ),
+        ".attempts": ("AccessAttempts",),
+        ".audit": ("AuditTrail",),
+        ".bucket": (
+            "AccessLogBucket",
+            "SecureBucket",
+        ),
+        ".dead_letters": ("DeadLetterQueue",),
+        ".envelope": ("EnvelopeKey",),
+        ".gate": (
+            "CompliancePack",
+            "Finding",
+            "GateError",
+            "attach_gate",
+            "findings",
+            "synth",
+        ),
+        ".key": ("DataKey",),
+        ".network": ("PrivateNetwork",),
+        ".organization": ("service_control_policy",),
+        ".role": ("WorkloadRole",),
+        ".tags": (
+            "COST_TAGS",
+            "CostTags",
+        ),
+    },
+)

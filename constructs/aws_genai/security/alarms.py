@@ -6,14 +6,13 @@ from collections.abc import Sequence
 
 from aws_cdk import aws_budgets as budgets
 from aws_cdk import aws_cloudwatch as cloudwatch
-from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 from ..pseudo import ACCOUNT_ID, REGION
 from .key import DataKey
 from .role import WorkloadRole
-from .tls import tls_only
+from .statements import allow, document, service, tls_only
 
 
 class AlarmTopic(Construct):
@@ -45,23 +44,22 @@ class AlarmTopic(Construct):
             or None,
         )
         self.topic_arn: str = self.resource.ref
-        policy = iam.PolicyDocument(minimize=False)
-        policy.add_statements(
+        policy = [
             tls_only("sns:Publish", self.topic_arn),
             *(
-                iam.PolicyStatement(
-                    sid=service.split(".")[0].title(),
-                    principals=[iam.ServicePrincipal(service)],
-                    actions=["sns:Publish"],
-                    resources=[self.topic_arn],
+                allow(
+                    ["sns:Publish"],
+                    [self.topic_arn],
+                    sid=publisher.split(".")[0].title(),
+                    principal=service(publisher),
                     conditions={"StringEquals": {"aws:SourceAccount": ACCOUNT_ID}},
                 )
-                for service in _PUBLISHERS
+                for publisher in _PUBLISHERS
             ),
-        )
-        sns.CfnTopicPolicy(self, "Policy", topics=[self.topic_arn], policy_document=policy)
-        for service in _PUBLISHERS:
-            key.allow_service(service)
+        ]
+        sns.CfnTopicPolicy(self, "Policy", topics=[self.topic_arn], policy_document=document(policy))
+        for publisher in _PUBLISHERS:
+            key.allow_service(publisher)
         key.allow_auto_scaling_notifications()
         key.allow_in_sns()
         self.key = key

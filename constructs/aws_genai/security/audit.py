@@ -14,6 +14,7 @@ from ..pseudo import ACCOUNT_ID, PARTITION, REGION
 from .bucket import AccessLogBucket, SecureBucket
 from .key import DataKey
 from .role import WorkloadRole
+from .statements import allow, service
 
 
 class AuditTrail(Construct):
@@ -73,20 +74,20 @@ class AuditTrail(Construct):
         )
         trail_arn = f"arn:{PARTITION}:cloudtrail:{REGION}:{ACCOUNT_ID}:trail/{trail_name}"
         from_this_trail = {"StringEquals": {"aws:SourceArn": trail_arn}}
-        service = iam.ServicePrincipal("cloudtrail.amazonaws.com")
-        self.bucket.policy.add_statements(
-            iam.PolicyStatement(
+        trail_service = service("cloudtrail.amazonaws.com")
+        self.bucket.add_statements(
+            allow(
+                ["s3:GetBucketAcl"],
+                [self.bucket.bucket_arn],
                 sid="TrailReadsAcl",
-                principals=[service],
-                actions=["s3:GetBucketAcl"],
-                resources=[self.bucket.bucket_arn],
+                principal=trail_service,
                 conditions=from_this_trail,
             ),
-            iam.PolicyStatement(
+            allow(
+                ["s3:PutObject"],
+                [f"{self.bucket.bucket_arn}/AWSLogs/{ACCOUNT_ID}/*"],
                 sid="TrailWrites",
-                principals=[service],
-                actions=["s3:PutObject"],
-                resources=[f"{self.bucket.bucket_arn}/AWSLogs/{ACCOUNT_ID}/*"],
+                principal=trail_service,
                 conditions=from_this_trail,
             ),
         )
@@ -130,9 +131,7 @@ class AuditTrail(Construct):
             ],
         )
         trail.add_resource_dependency(self.bucket.policy_resource)
-        grants = role.permissions.node.default_child
-        assert grants is not None  # noqa: S101 - a managed policy always has its resource
-        trail.node.add_dependency(grants)
+        trail.add_resource_dependency(role.permissions)
         self.trail_arn = trail_arn
 
 

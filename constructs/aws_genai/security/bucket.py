@@ -10,10 +10,10 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from ..pseudo import ACCOUNT_ID
-from .acknowledgements import acknowledge, compliance
+from .accepted import acknowledge, compliance
 from .key import DataKey
-from .role import WorkloadRole
-from .tls import tls_only
+from .role import WorkloadRole, grant
+from .statements import Statement, allow, deny, document, service, tls_only
 
 _REPLICATION = compliance("S3BucketReplicationEnabled")
 
@@ -63,18 +63,17 @@ class AccessLogBucket(Construct):
         self.resource.apply_removal_policy(removal_policy)
         self.bucket_name: str = self.resource.ref
         self.bucket_arn: str = self.resource.attr_arn
-        policy = iam.PolicyDocument()
-        policy.add_statements(
+        policy = [
             tls_only("s3:*", self.bucket_arn, f"{self.bucket_arn}/*"),
-            iam.PolicyStatement(
+            allow(
+                ["s3:PutObject"],
+                [f"{self.bucket_arn}/*"],
                 sid="ServerAccessLogs",
-                principals=[iam.ServicePrincipal("logging.s3.amazonaws.com")],
-                actions=["s3:PutObject"],
-                resources=[f"{self.bucket_arn}/*"],
+                principal=service("logging.s3.amazonaws.com"),
                 conditions={"StringEquals": {"aws:SourceAccount": ACCOUNT_ID}},
             ),
-        )
-        s3.CfnBucketPolicy(self, "Policy", bucket=self.bucket_name, policy_document=policy)
+        ]
+        s3.CfnBucketPolicy(self, "Policy", bucket=self.bucket_name, policy_document=document(policy))
         acknowledge(
             self.resource,
             compliance("S3DefaultEncryptionKMS"),
@@ -133,7 +132,6 @@ class SecureBucket(Construct):
     ) -> None:
         super().__init__(scope, id)
         self.key = key
-        self.policy = iam.PolicyDocument(minimize=False)
         self.replica: SecureBucket | None = None
         self.resource: s3.CfnBucket
         replication: s3.CfnBucket.ReplicationConfigurationProperty | None = None
@@ -174,10 +172,21 @@ class SecureBucket(Construct):
         self.resource.apply_removal_policy(removal_policy)
         self.bucket_name: str = self.resource.ref
         self.bucket_arn: str = self.resource.attr_arn
-        self.policy.add_statements(tls_only("s3:*", self.bucket_arn, f"{self.bucket_arn}/*"))
-        self.policy_resource = s3.CfnBucketPolicy(self, "Policy", bucket=self.bucket_name, policy_document=self.policy)
+        self._statements = [tls_only("s3:*", self.bucket_arn, f"{self.bucket_arn}/*")]
+        self.policy_resource = s3.CfnBucketPolicy(
+            self, "Policy", bucket=self.bucket_name, policy_document=document(self._statements)
+        )
         if self.replica:
             self._grant_replication(self.replica)
+
+    def add_statements(self, *statements: Statement) -> None:
+        """Add statements to the bucket's policy."""
+        self._statements += statements
+        self.rewrite_policy()
+
+    def rewrite_policy(self) -> None:
+        """Write the policy anew, after a statement of it was changed."""
+        self.policy_resource.policy_document = document(self._statements)
 
     @property
     def logical_id(self) -> str:
@@ -242,12 +251,11 @@ class SecureBucket(Construct):
     def grant_read(self, role: iam.IRole, *prefixes: str) -> None:
         """Let ``role`` list and read the objects under ``prefixes`` only; each ends in ``/``."""
         self._grant_objects(role, prefixes, ("s3:GetObject", "s3:GetObjectVersion"))
-        role.add_to_principal_policy(
-            iam.PolicyStatement(
-                actions=["s3:ListBucket"],
-                resources=[self.bucket_arn],
-                conditions={"StringLike": {"s3:prefix": [f"{prefix}*" for prefix in prefixes]}},
-            )
+        grant(
+            role,
+            ["s3:ListBucket"],
+            [self.bucket_arn],
+            conditions={"StringLike": {"s3:prefix": [f"{prefix}*" for prefix in prefixes]}},
         )
         self.key.grant_decrypt(role)
 
@@ -256,17 +264,34 @@ class SecureBucket(Construct):
         self._grant_objects(role, prefixes, ("s3:PutObject", "s3:AbortMultipartUpload"))
         self.key.grant_encrypt_decrypt(role)
 
+    def only_through(self, endpoint_id: str, *, beside: Sequence[str] = ()) -> None:
+        """Deny reading objects, of this bucket and its replica, but through one VPC endpoint.
+
+        https://docs.aws.amazon.com/AmazonS3/latest/userguide/example-bucket-policies-vpc-endpoint.html
+
+        :param endpoint_id: id of the gateway endpoint of S3.
+        :param beside: ARNs, with ``*`` allowed, of roles that read from elsewhere, such as those of AWS services.
+        """
+        for bucket in (self, self.replica):
+            if bucket is not None:
+                conditions: dict[str, dict[str, object]] = {"StringNotEquals": {"aws:SourceVpce": endpoint_id}}
+                if beside:
+                    conditions["ArnNotLike"] = {"aws:PrincipalArn": list(beside)}
+                bucket.add_statements(
+                    deny(
+                        ["s3:GetObject", "s3:GetObjectVersion"],
+                        [f"{bucket.bucket_arn}/*"],
+                        sid="OnlyThroughTheEndpoint",
+                        conditions=conditions,
+                    )
+                )
+
     def _grant_objects(self, role: iam.IRole, prefixes: Sequence[str], actions: Sequence[str]) -> None:
-        role.add_to_principal_policy(
-            iam.PolicyStatement(
-                actions=list(actions), resources=[f"{self.bucket_arn}/{prefix}*" for prefix in prefixes]
-            )
-        )
-        grants = getattr(role, "permissions", None)
-        if grants is not None:
+        grant(role, actions, [f"{self.bucket_arn}/{prefix}*" for prefix in prefixes])
+        if isinstance(role, WorkloadRole):
             for prefix in prefixes:
                 acknowledge(
-                    grants,
+                    role.permissions,
                     "AwsSolutions-IAM5",
                     finding=f"Resource::<{self.logical_id}.Arn>/{prefix}*",
                     reason="Object keys under the prefix are chosen at run time, so the statement ends at the prefix.",

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from ..pseudo import ACCOUNT_ID
-from .acknowledgements import acknowledge
+from .accepted import acknowledge
 from .key import DataKey
-from .tls import tls_only
+from .statements import allow, document, service, tls_only
 
 
 class DeadLetterQueue(Construct):
@@ -52,17 +51,16 @@ class DeadLetterQueue(Construct):
             met_by="retention of 14 days, the longest that SQS has",
         )
         self.queue_arn: str = queue.attr_arn
-        policy = iam.PolicyDocument(minimize=False)
-        policy.add_statements(tls_only("sqs:*", self.queue_arn))
+        policy = [tls_only("sqs:*", self.queue_arn)]
         if not behind_queue:
-            policy.add_statements(
-                iam.PolicyStatement(
+            policy.append(
+                allow(
+                    ["sqs:SendMessage"],
+                    [self.queue_arn],
                     sid="EventBridge",
-                    principals=[iam.ServicePrincipal("events.amazonaws.com")],
-                    actions=["sqs:SendMessage"],
-                    resources=[self.queue_arn],
+                    principal=service("events.amazonaws.com"),
                     conditions={"StringEquals": {"aws:SourceAccount": ACCOUNT_ID}},
                 )
             )
             key.allow_service("events.amazonaws.com")
-        sqs.CfnQueuePolicy(self, "Policy", queues=[queue.ref], policy_document=policy)
+        sqs.CfnQueuePolicy(self, "Policy", queues=[queue.ref], policy_document=document(policy))

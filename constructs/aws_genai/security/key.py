@@ -10,6 +10,8 @@ from aws_cdk import aws_kms as kms
 from constructs import Construct
 
 from ..pseudo import ACCOUNT_ID, PARTITION, REGION
+from .role import grant
+from .statements import allow, document
 
 #: What an administrator may do with a key: everything but using it.
 ADMINISTER = (
@@ -45,12 +47,18 @@ _AUTO_SCALING = (
 )
 
 #: Each linked file system has a role of its own, whose name ends in its id.
-_FSX = (
+FSX_LINKS = (
     f"arn:{PARTITION}:iam::{ACCOUNT_ID}:role/aws-service-role/s3.data-source.lustre.fsx.amazonaws.com/"
     "AWSServiceRoleForFSxS3Access_fs-*"
 )
 
-_ACCOUNT = {"AWS": f"arn:{PARTITION}:iam::{ACCOUNT_ID}:root"}
+#: The account, whose IAM policies then decide.
+ACCOUNT_PRINCIPAL = {"AWS": f"arn:{PARTITION}:iam::{ACCOUNT_ID}:root"}
+
+
+def named(role_arn: str, operator: str = "ArnEquals") -> dict[str, dict[str, object]]:
+    """The condition that a call comes from the role of that ARN."""
+    return {"StringEquals": {"kms:CallerAccount": ACCOUNT_ID}, operator: {"aws:PrincipalArn": role_arn}}
 
 
 class DataKey(Construct):
@@ -93,25 +101,20 @@ class DataKey(Construct):
         pending_window_days: int = 30,
     ) -> None:
         super().__init__(scope, id)
-        self._auto_scaling = False
-        self._through: set[str] = set()
-        self._services: set[str] = set()
-        # Written as JSON: statements of the CDK cost several calls into Node.js each.
-        self._statements: list[dict[str, object]] = []
+        #: What every statement after the first is called: each is made once, and its id is its own.
+        self._sids: set[str] = set()
+        self._imported: kms.IKey | None = None
         self.resource = kms.CfnKey(
             self,
             "Resource",
             description=description,
             enable_key_rotation=True,
-            key_policy={},
+            key_policy=document([allow(ADMINISTER, ["*"], sid="AdministerButNotUse", principal=ACCOUNT_PRINCIPAL)]),
             pending_window_in_days=pending_window_days,
         )
-        self._statement("AdministerButNotUse", _ACCOUNT, ADMINISTER)
         self.resource.apply_removal_policy(removal_policy)
         self.key_arn: str = self.resource.attr_arn
         self.key_id: str = self.resource.ref
-        #: The same key as CDK's interface, for L2 constructs that take one; grants made on it reach IAM only.
-        self.key: kms.IKey = kms.Key.from_key_arn(self, "Imported", self.key_arn)
         if alias:
             kms.CfnAlias(self, "Alias", alias_name=f"alias/{alias}", target_key_id=self.key_id)
 
@@ -122,12 +125,19 @@ class DataKey(Construct):
         actions: Sequence[str],
         conditions: Mapping[str, Mapping[str, object]] | None = None,
     ) -> None:
-        statement: dict[str, object] = {"Sid": sid, "Effect": "Allow", "Principal": principal}
-        statement |= {"Action": list(actions), "Resource": "*"}
-        if conditions:
-            statement["Condition"] = conditions
-        self._statements.append(statement)
-        self.resource.key_policy = {"Version": "2012-10-17", "Statement": self._statements}
+        if sid in self._sids:
+            return
+        self._sids.add(sid)
+        statement = allow(actions, ["*"], sid=sid, principal=principal, conditions=conditions)
+        # One more statement each time, for the policies of large stacks are long.
+        self.resource.add_property_override(f"KeyPolicy.Statement.{len(self._sids)}", statement)
+
+    @property
+    def key(self) -> kms.IKey:
+        """The same key as CDK's interface, for L2 constructs that take one; grants made on it reach IAM only."""
+        if self._imported is None:
+            self._imported = kms.Key.from_key_arn(self, "Imported", self.key_arn)
+        return self._imported
 
     def grant_decrypt(self, role: iam.IRole) -> None:
         """Let ``role`` decrypt: named in the key policy, and allowed by its own policy."""
@@ -154,25 +164,13 @@ class DataKey(Construct):
 
         KMS refuses a policy whose principal does not exist, so the role is named by condition.
         """
-        self._statement(
-            sid,
-            {"AWS": "*"},
-            actions,
-            {
-                "StringEquals": {"kms:CallerAccount": ACCOUNT_ID},
-                operator: {"aws:PrincipalArn": role_arn},
-                **(conditions or {}),
-            },
-        )
+        self._statement(sid, {"AWS": "*"}, actions, {**named(role_arn, operator), **(conditions or {})})
 
     def allow_auto_scaling_volumes(self) -> None:
         """Let Auto Scaling start instances with volumes under the key.
 
         https://docs.aws.amazon.com/autoscaling/ec2/userguide/key-policy-requirements-EBS-encryption.html
         """
-        if self._auto_scaling:
-            return
-        self._auto_scaling = True
         self.allow_role_arn("AutoScalingVolumes", _AUTO_SCALING, USE)
         self.allow_role_arn(
             "AutoScalingGrants",
@@ -186,8 +184,10 @@ class DataKey(Construct):
         self.allow_role_arn("AutoScalingNotifications", _AUTO_SCALING, ("kms:Decrypt", "kms:GenerateDataKey*"))
 
     def _grant(self, role: iam.IRole, verb: str, actions: Sequence[str]) -> None:
-        self._statement(f"{verb}{role.node.id}", {"AWS": role.role_arn}, actions)
-        role.add_to_principal_policy(iam.PolicyStatement(actions=list(actions), resources=[self.key_arn]))
+        # The id of every statement of a policy is its own, and roles of two constructs may have the same name.
+        name = "".join(filter(str.isalnum, role.node.path.partition("/")[2]))
+        self._statement(f"{verb}{name}", {"AWS": role.role_arn}, actions)
+        grant(role, actions, [self.key_arn])
 
     def allow_logs(self) -> None:
         """Let CloudWatch Logs encrypt the log groups of this account and Region.
@@ -242,19 +242,16 @@ class DataKey(Construct):
         https://docs.aws.amazon.com/fsx/latest/LustreGuide/s3-server-side-encryption-support.html
         """
         self._allow_through("fsx", ("kms:CreateGrant", "kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey*"))
-        self.allow_role_arn("LinkedBuckets", _FSX, USE, operator="ArnLike")
+        self.allow_role_arn("LinkedBuckets", FSX_LINKS, USE, operator="ArnLike")
 
     def allow_in_sns(self) -> None:
         """Let principals whom IAM allows to use the key publish to topics encrypted under it."""
         self._allow_through("sns", ("kms:Decrypt", "kms:GenerateDataKey"))
 
     def _allow_through(self, service: str, actions: Sequence[str]) -> None:
-        if service in self._through:
-            return
-        self._through.add(service)
         self._statement(
             f"Through{service.title()}",
-            _ACCOUNT,
+            ACCOUNT_PRINCIPAL,
             actions,
             {"StringEquals": {"kms:ViaService": f"{service}.{REGION}.amazonaws.com"}},
         )
@@ -266,9 +263,6 @@ class DataKey(Construct):
 
         :param service: the service principal, such as ``cloudwatch.amazonaws.com``.
         """
-        if service in self._services:
-            return
-        self._services.add(service)
         self._statement(
             "Service" + service.split(".")[0].title().replace("-", ""),
             {"Service": service},

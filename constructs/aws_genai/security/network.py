@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from aws_cdk import RemovalPolicy, Tags
+from aws_cdk import Fn, RemovalPolicy, Tags
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
@@ -13,17 +13,21 @@ from constructs import Construct
 
 from ..pseudo import ACCOUNT_ID, PARTITION, REGION
 from ..subnets import split
-from .acknowledgements import acknowledge, compliance
+from .accepted import acknowledge, compliance
 from .key import DataKey
 from .role import WorkloadRole
+from .statements import EVERYBODY, Statement, allow, document
 
-#: AWS-owned buckets that workloads in the network read: model artifacts, and the layers of AWS's own images.
+#: AWS-owned buckets that workloads in the network read: model artifacts, layers of container images, and packages of
+#: Amazon Linux.
 #: https://docs.aws.amazon.com/sagemaker/latest/dg/jumpstart-foundation-models-use-studio-updated.html
 #: https://docs.aws.amazon.com/AmazonECR/latest/userguide/vpc-endpoints.html
+#: https://docs.aws.amazon.com/linux/al2023/ug/deterministic-upgrades.html
 AWS_OWNED_BUCKETS = (
     "jumpstart-cache-prod-{region}",
     "jumpstart-private-cache-prod-{region}",
     "prod-{region}-starport-layer-bucket",
+    "al2023-repos-{region}-de612dc2",
 )
 
 
@@ -56,6 +60,8 @@ class PrivateNetwork(Construct):
     :param cidr: IPv4 range of the VPC. Default: 10.0.0.0/16.
     :param services: names of the services to reach through interface endpoints, such as ``bedrock-runtime``.
         Default: none.
+    :param registries: further accounts from whose Amazon ECR container images may be pulled, such as that of AWS's Deep
+        Learning Containers. Default: none.
     :param flow_log_days: days that flow logs are kept. Default: 365.
     :param removal_policy: what happens to the flow logs on deletion of the stack. Default: retain.
     :raises InvalidValueError: if the range is no network or does not hold the subnets.
@@ -70,10 +76,12 @@ class PrivateNetwork(Construct):
         key: DataKey,
         cidr: str = "10.0.0.0/16",
         services: Sequence[str] = (),
+        registries: Sequence[str] = (),
         flow_log_days: int = 365,
         removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
     ) -> None:
         super().__init__(scope, id)
+        self._registries = sorted(registries)
         ranges = split(cidr, len(zones))
         vpc = ec2.CfnVPC(self, "Vpc", cidr_block=cidr, enable_dns_hostnames=True, enable_dns_support=True)
         Tags.of(vpc).add("Name", self.node.path)
@@ -180,36 +188,35 @@ class PrivateNetwork(Construct):
         )
 
     def _gateway(self) -> None:
-        policy = iam.PolicyDocument(minimize=False)
-        policy.add_statements(
-            iam.PolicyStatement(
-                sid="OwnBuckets",
-                principals=[iam.AnyPrincipal()],
-                actions=["s3:*"],
-                resources=["*"],
-                conditions={
-                    "StringEquals": {
-                        "aws:PrincipalAccount": ACCOUNT_ID,
-                        "aws:ResourceAccount": ACCOUNT_ID,
-                    }
-                },
-            ),
-            iam.PolicyStatement(
+        compact = Fn.join("", Fn.split("-", REGION))
+        own = {"aws:PrincipalAccount": ACCOUNT_ID, "aws:ResourceAccount": ACCOUNT_ID}
+        policy = [
+            allow(["s3:*"], ["*"], sid="OwnBuckets", principal=EVERYBODY, conditions={"StringEquals": own}),
+            allow(
+                ["s3:GetObject", "s3:ListBucket"],
+                list(_aws_owned_arns()),
                 sid="AwsOwnedModels",
-                principals=[iam.AnyPrincipal()],
-                actions=["s3:GetObject", "s3:ListBucket"],
-                resources=list(_aws_owned_arns()),
+                principal=EVERYBODY,
             ),
-        )
-        ec2.CfnVPCEndpoint(
+            # Custom resources answer CloudFormation there:
+            # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cfn-vpce-bucketnames.html
+            allow(
+                ["s3:PutObject"],
+                [f"arn:{PARTITION}:s3:::cloudformation-custom-resource-response-{compact}/*"],
+                sid="CloudFormationAnswers",
+                principal=EVERYBODY,
+            ),
+        ]
+        #: Id of the gateway endpoint of S3.
+        self.s3_endpoint_id: str = ec2.CfnVPCEndpoint(
             self,
             "S3",
             vpc_id=self.vpc_id,
             service_name=f"com.amazonaws.{REGION}.s3",
             vpc_endpoint_type="Gateway",
             route_table_ids=self._table_ids,
-            policy_document=policy,
-        )
+            policy_document=document(policy),
+        ).ref
 
     def _interfaces(self, services: Iterable[str]) -> None:
         group = ec2.CfnSecurityGroup(
@@ -247,7 +254,7 @@ class PrivateNetwork(Construct):
                 private_dns_enabled=True,
                 subnet_ids=self.subnet_ids,
                 security_group_ids=[group.attr_group_id],
-                policy_document=_interface_policy(service),
+                policy_document=_interface_policy(service, self._registries),
             )
 
 
@@ -265,21 +272,23 @@ def let_reach(
     :param ports: first and last TCP port. Default: every protocol.
     """
     suffix = str(ports[0]) if ports else ""
+    source_id = source.attr_group_id
+    target_id = source_id if target is source else target.attr_group_id
     shared: dict[str, Any] = {"ip_protocol": "tcp" if ports else "-1", "description": description}
     if ports:
         shared |= {"from_port": ports[0], "to_port": ports[1]}
     ec2.CfnSecurityGroupEgress(
         scope,
         f"{name}Out{suffix}",
-        group_id=source.attr_group_id,
-        destination_security_group_id=target.attr_group_id,
+        group_id=source_id,
+        destination_security_group_id=target_id,
         **shared,
     )
     return ec2.CfnSecurityGroupIngress(
         scope,
         f"{name}In{suffix}",
-        group_id=target.attr_group_id,
-        source_security_group_id=source.attr_group_id,
+        group_id=target_id,
+        source_security_group_id=source_id,
         **shared,
     )
 
@@ -291,39 +300,49 @@ def _aws_owned_arns() -> Iterable[str]:
         yield f"{arn}/*"
 
 
-def _interface_policy(service: str) -> dict[str, object]:
+def _interface_policy(service: str, registries: Sequence[str]) -> dict[str, object]:
     """Principals of this account, the service's own actions, and resources of this account where AWS can tell.
 
     https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html#condition-keys-resourceaccount
     """
     own = {"aws:PrincipalAccount": ACCOUNT_ID}
-    resources = ["*"]
+    action = f"{_ACTION_PREFIXES.get(service, service)}:*"
     if service == "bedrock-runtime":
         # Foundation models belong to no account.
-        resources = [
-            f"arn:{PARTITION}:bedrock:*::foundation-model/*",
-            f"arn:{PARTITION}:bedrock:*:{ACCOUNT_ID}:*",
+        resources = [f"arn:{PARTITION}:bedrock:*::foundation-model/*", f"arn:{PARTITION}:bedrock:*:{ACCOUNT_ID}:*"]
+        statements = [_allow("OwnAccount", action, resources, own)]
+    elif service in _REGISTRY:
+        images = [f"arn:{PARTITION}:ecr:{REGION}:{account}:repository/*" for account in (ACCOUNT_ID, *registries)]
+        statements = [
+            _allow("Images", action, images, own),
+            _allow("Token", "ecr:GetAuthorizationToken", ["*"], own),
         ]
-    elif service not in _WITHOUT_RESOURCES:
-        own["aws:ResourceAccount"] = ACCOUNT_ID
-    return {
-        "Version": "2012-10-17",
-        "Statement": [
-            {
-                "Sid": "OwnAccount",
-                "Effect": "Allow",
-                "Principal": {"AWS": "*"},
-                "Action": f"{_ACTION_PREFIXES.get(service, service)}:*",
-                "Resource": resources,
-                "Condition": {"StringEquals": own},
-            }
-        ],
-    }
+    elif service in _WITHOUT_RESOURCES:
+        statements = [_allow("OwnAccount", action, ["*"], own)]
+    else:
+        statements = [_allow("OwnAccount", action, ["*"], {**own, "aws:ResourceAccount": ACCOUNT_ID})]
+    return document(statements)
+
+
+def _allow(sid: str, action: str, resources: Sequence[str], equals: dict[str, str]) -> Statement:
+    return allow([action], resources, sid=sid, principal=EVERYBODY, conditions={"StringEquals": equals})
 
 
 #: Services whose actions have another prefix than their endpoint has a name:
 #: https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html
-_ACTION_PREFIXES = {"bedrock-runtime": "bedrock", "monitoring": "cloudwatch"}
+_ACTION_PREFIXES = {
+    "bedrock-runtime": "bedrock",
+    "ecr.api": "ecr",
+    "ecr.dkr": "ecr",
+    "ecs-agent": "ecs",
+    "ecs-telemetry": "ecs",
+    "monitoring": "cloudwatch",
+}
 
-#: Services whose writing actions take no resource.
-_WITHOUT_RESOURCES = frozenset({"monitoring", "xray"})
+#: Endpoints through which container images are pulled.
+_REGISTRY = frozenset({"ecr.api", "ecr.dkr"})
+
+#: Services some of whose actions take no resource.
+_WITHOUT_RESOURCES = frozenset(
+    {"ec2", "ecs", "ecs-agent", "ecs-telemetry", "eks", "eks-auth", "monitoring", "sts", "xray"}
+)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from aws_cdk import Stack
 from aws_cdk import aws_events as events
 from constructs import Construct
 
@@ -13,21 +14,30 @@ from .key import DataKey
 
 
 def report_event(
-    scope: Construct, id: str, *, topic: AlarmTopic, key: DataKey, description: str, pattern: dict[str, Any]
-) -> None:
-    """A rule that sends matching events to ``topic``, and what cannot be delivered to a queue of its own.
+    scope: Construct,
+    id: str,
+    *,
+    topic: AlarmTopic,
+    key: DataKey,
+    description: str,
+    pattern: dict[str, Any],
+    state: str | None = None,
+) -> events.CfnRule:
+    """A rule that sends matching events to ``topic``, and what cannot be delivered to a queue of the stack.
 
     https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html
 
     :param key: encrypts what is not delivered.
     :param description: what happened and what to do.
     :param pattern: which events match, in EventBridge's own form.
+    :param state: the rule's state, where it must see more than an enabled rule does. Default: enabled.
     """
-    undelivered = DeadLetterQueue(scope, "Undelivered", key=key)
-    events.CfnRule(
+    undelivered = _undelivered(Stack.of(scope), key)
+    return events.CfnRule(
         scope,
         id,
         description=description,
+        state=state,
         event_pattern=pattern,
         targets=[
             events.CfnRule.TargetProperty(
@@ -37,3 +47,9 @@ def report_event(
             )
         ],
     )
+
+
+def _undelivered(stack: Stack, key: DataKey) -> DeadLetterQueue:
+    """One queue a stack, for all its rules."""
+    existing = stack.node.try_find_child("Undelivered")
+    return existing if isinstance(existing, DeadLetterQueue) else DeadLetterQueue(stack, "Undelivered", key=key)

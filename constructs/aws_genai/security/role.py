@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import jsii
 from aws_cdk import aws_iam as iam
 from constructs import Construct
+
+from .statements import Conditions, Statement, allow, document
 
 
 class WorkloadRole(iam.Role):
@@ -40,19 +43,22 @@ class WorkloadRole(iam.Role):
             permissions_boundary=permissions_boundary,
             role_name=role_name,
         )
-        self._permissions: iam.ManagedPolicy | None = None
+        self._permissions: iam.CfnManagedPolicy | None = None
+        self._statements: list[Statement] = []
 
     @property
-    def permissions(self) -> iam.ManagedPolicy:
+    def permissions(self) -> iam.CfnManagedPolicy:
         """The managed policy that holds this role's permissions; made on first use."""
         if self._permissions is None:
-            self._permissions = iam.ManagedPolicy(self, "Permissions", roles=[self])
+            self._permissions = iam.CfnManagedPolicy(
+                self, "Permissions", roles=[self.role_name], policy_document=document(self._statements)
+            )
         return self._permissions
 
     @jsii.member(jsii_name="addToPrincipalPolicy")
     def add_to_principal_policy(self, statement: iam.PolicyStatement) -> iam.AddToPrincipalPolicyResult:
-        """Add a statement to the managed policy; called by every ``grant_*`` method."""
-        self.permissions.add_statements(statement)
+        """Add a statement to the managed policy; called by every ``grant_*`` method of the CDK."""
+        self._add(statement.to_statement_json())
         return iam.AddToPrincipalPolicyResult(statement_added=True, policy_dependable=self.permissions)
 
     def allow(
@@ -60,10 +66,33 @@ class WorkloadRole(iam.Role):
         actions: Sequence[str],
         resources: Sequence[str],
         *,
-        conditions: dict[str, dict[str, object]] | None = None,
+        conditions: Conditions | None = None,
         sid: str | None = None,
     ) -> None:
         """Allow exactly ``actions`` on exactly ``resources``."""
-        self.permissions.add_statements(
-            iam.PolicyStatement(sid=sid, actions=list(actions), resources=list(resources), conditions=conditions)
-        )
+        self._add(allow(actions, resources, sid=sid, conditions=conditions))
+
+    def _add(self, statement: Any) -> None:  # noqa: ANN401 - JSON
+        if statement in self._statements:
+            return
+        self._statements.append(statement)
+        if self._permissions is None:
+            _ = self.permissions
+        else:
+            self._permissions.policy_document = document(self._statements)
+
+
+def grant(
+    role: iam.IRole,
+    actions: Sequence[str],
+    resources: Sequence[str],
+    *,
+    conditions: Conditions | None = None,
+    sid: str | None = None,
+) -> None:
+    """Allow exactly ``actions`` on exactly ``resources`` to a role of this library or of any other."""
+    if isinstance(role, WorkloadRole):
+        role.allow(actions, resources, conditions=conditions, sid=sid)
+    else:
+        statement = allow(actions, resources, sid=sid, conditions=conditions)
+        role.add_to_principal_policy(iam.PolicyStatement.from_json(statement))

@@ -310,7 +310,8 @@ class _Model:
         """The policy of the VPC endpoint that the request comes through, named in ``aws:SourceVpce``."""
         through = context.get("aws:sourcevpce", [])
         for stack, logical_id, item in self._resolver.resources():
-            if item["Type"] == "AWS::EC2::VPCEndpoint" and logical_id in through:
+            # By its logical id, with or without its stack: as references to it resolve.
+            if item["Type"] == "AWS::EC2::VPCEndpoint" and {logical_id, f"{stack}.{logical_id}"} & set(through):
                 document = item["Properties"].get("PolicyDocument")
                 if document:
                     yield "VPC endpoint policy", self._statements(stack, document)

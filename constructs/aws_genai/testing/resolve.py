@@ -28,6 +28,7 @@ _ARNS: Mapping[str, str] = {
     "AWS::IAM::InstanceProfile.Arn": "arn:{partition}:iam::{account}:instance-profile/{name}",
     "AWS::Lambda::Function.Arn": "arn:{partition}:lambda:{region}:{account}:function:{name}",
     "AWS::Logs::LogGroup.Arn": "arn:{partition}:logs:{region}:{account}:log-group:{name}:*",
+    "AWS::Batch::JobQueue.JobQueueArn": "arn:{partition}:batch:{region}:{account}:job-queue/{name}",
     "AWS::SQS::Queue.Arn": "arn:{partition}:sqs:{region}:{account}:{name}",
     "AWS::Bedrock::Guardrail.GuardrailArn": "arn:{partition}:bedrock:{region}:{account}:guardrail/{name}",
     "AWS::Bedrock::Guardrail.GuardrailId": "{name}",
@@ -44,6 +45,7 @@ _REFS: Mapping[str, str] = {
     "AWS::IAM::ManagedPolicy": "arn:{partition}:iam::{account}:policy/{name}",
 }
 _NAMES: Mapping[str, str] = {
+    "AWS::Batch::JobQueue": "JobQueueName",
     "AWS::S3::Bucket": "BucketName",
     "AWS::IAM::Role": "RoleName",
     "AWS::SageMaker::Endpoint": "EndpointName",

@@ -2,17 +2,39 @@
 
 from __future__ import annotations
 
-from . import alarm, audit, bedrock, budgets, firewall, lambda_function, lustre, network, sagemaker, scaling, topic
+from . import (
+    alarm,
+    audit,
+    batch,
+    bedrock,
+    budgets,
+    firewall,
+    hyperpod,
+    lambda_function,
+    lustre,
+    network,
+    sagemaker,
+    scaling,
+    topic,
+)
 from .base import Resource, check_properties, register
 
 RESOURCES: tuple[Resource, ...] = (
     audit.FlowLog(),
     audit.Trail(),
+    batch.ComputeEnvironment(),
+    batch.JobDefinition(),
+    batch.JobQueue(),
+    batch.SchedulingPolicy(),
     bedrock.Guardrail(),
     bedrock.GuardrailVersion(),
     budgets.Budget(),
     firewall.LoggingConfiguration(),
     firewall.WebAclAssociation(),
+    hyperpod.Addon(),
+    hyperpod.Cluster(),
+    hyperpod.ComputeQuota(),
+    hyperpod.SchedulerConfig(),
     lustre.DataRepositoryAssociation(),
     lustre.FileSystem(),
     network.PlacementGroup(),

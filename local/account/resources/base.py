@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any, ClassVar
 
@@ -36,7 +37,7 @@ class Resource:
     name: ClassVar[str | None] = None
     #: Longest name that the service takes.
     name_limit: ClassVar[int] = 63
-    #: Read-only attributes: formats over the properties, ``region``, ``account`` and ``token``, 12 random hex digits.
+    #: Read-only attributes: formats over properties, ``region``, ``account``, ``now``, and ``token``, 12 hex digits.
     attributes: ClassVar[Mapping[str, str]] = {}
     #: What Ref returns, where that is not the schema's primary identifier.
     ref: ClassVar[str | None] = None
@@ -47,7 +48,8 @@ class Resource:
 
     def create(self, model: Model) -> Model:
         """Create one instance and return it with its attributes."""
-        scope = {"region": get_region(), "account": get_account_id(), "token": _token(), **model}
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        scope = {"region": get_region(), "account": get_account_id(), "token": _token(), "now": now, **model}
         return {**model, **{name: text.format(**scope) for name, text in self.attributes.items()}}
 
     def update(self, old: Model, new: Model) -> Model:

@@ -15,7 +15,7 @@ class FileSystem(Resource):
         "Id": "fs-{token}",
         "ResourceARN": "arn:aws:fsx:{region}:{account}:file-system/fs-{token}",
         "DNSName": "fs-{token}.fsx.{region}.amazonaws.com",
-        "LustreMountName": "m{token}",
+        "LustreMountName": "m{token:.7}",
         "RootVolumeId": "fsvol-{token}",
     }
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any
-from weakref import WeakKeyDictionary
+from functools import cached_property
 
 from aws_cdk import CfnResource
 from constructs import IConstruct
@@ -12,8 +14,18 @@ from constructs import IConstruct
 #: Metadata key under which the CDK and cdk-nag look for acknowledged rules.
 METADATA_KEY = "aws:cdk:acknowledged-rules"
 
-#: Context key that makes every acknowledgement ineffective: what remains is every finding there is.
-IGNORE_CONTEXT = "aws-genai:ignore-acknowledgements"
+#: Whether acknowledgements have no effect: what remains is every finding there is.
+_ineffective: ContextVar[bool] = ContextVar("ineffective", default=False)
+
+
+@contextmanager
+def ineffective() -> Iterator[None]:
+    """Let every acknowledgement that is made meanwhile have no effect."""
+    before = _ineffective.set(True)
+    try:
+        yield
+    finally:
+        _ineffective.reset(before)
 
 
 @dataclass(frozen=True)
@@ -26,8 +38,25 @@ class Acknowledgement:
     met_by: str
 
 
-_recorded: WeakKeyDictionary[Any, list[Acknowledgement]] = WeakKeyDictionary()
-_ineffective: WeakKeyDictionary[Any, bool] = WeakKeyDictionary()
+@dataclass
+class _Record:
+    """What was accepted; where is asked of the CDK only when somebody wants to know."""
+
+    resource: CfnResource
+    ids: Sequence[str]
+    reason: str
+    met_by: str
+
+    @cached_property
+    def root(self) -> IConstruct:
+        return self.resource.node.root
+
+    @cached_property
+    def path(self) -> str:
+        return str(self.resource.node.path)
+
+
+_recorded: list[_Record] = []
 
 _PACK_PREFIXES = frozenset({"AwsSolutions", "Serverless", "NIST.800.53.R5", "HIPAA.Security", "PCI.DSS.321"})
 
@@ -60,18 +89,13 @@ def acknowledge(
             f"{construct.node.path}: acknowledge {names[0]} on one resource, not on a scope; "
             "name the construct that the finding names"
         )
-    node = resource.node
-    path = node.path
     if len(reason.split()) < 5 or len(met_by.split()) < 2:
-        raise ValueError(f"{path}: {names[0]} needs a reason and a place where the control is met")
+        raise ValueError(f"{resource.node.path}: {names[0]} needs a reason and a place where the control is met")
     granular = (finding,) if isinstance(finding, str) else finding
     ids = [f"{_qualified(name)}[{item}]" for name in names for item in granular or ()] or [*map(_qualified, names)]
-    root = node.root
-    _recorded.setdefault(root, []).extend(Acknowledgement(path, id, reason, met_by) for id in ids)
-    if root not in _ineffective:
-        _ineffective[root] = bool(node.try_get_context(IGNORE_CONTEXT))
-    if not _ineffective[root]:
-        node.add_metadata(METADATA_KEY, dict.fromkeys(ids, f"{reason} Met by: {met_by}"))
+    _recorded.append(_Record(resource, ids, reason, met_by))
+    if not _ineffective.get():
+        resource.node.add_metadata(METADATA_KEY, dict.fromkeys(ids, f"{reason} Met by: {met_by}"))
 
 
 def _qualified(rule: str) -> str:
@@ -85,4 +109,10 @@ def compliance(rule: str) -> tuple[str, ...]:
 
 def acknowledgements(app: IConstruct) -> list[Acknowledgement]:
     """Every acknowledgement made in the tree of ``app``, in the order of its making."""
-    return list(_recorded.get(app.node.root, []))
+    root = app.node.root
+    return [
+        Acknowledgement(each.path, id, each.reason, each.met_by)
+        for each in _recorded
+        if each.root is root
+        for id in each.ids
+    ]
