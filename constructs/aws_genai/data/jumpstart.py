@@ -16,7 +16,10 @@ class JumpStartModel:
     """One open-weight model that SageMaker JumpStart hosts."""
 
     model_id: str
+    task: str
     version: str
+    #: How many, where it is known.
+    parameters: float | None
     images: Mapping[str, str]
     artifact: str
     eula: str | None
@@ -39,7 +42,7 @@ class JumpStartModel:
                 hint=nearest(instance_type, self.supported_instance_types),
             )
         repository = self.repository(instance_type)
-        account = load("jumpstart_models")["registry_accounts"][repository].get(region)
+        account = load("models.lock")["registry_accounts"][repository].get(region)
         if account is None or region not in self.regions:
             raise InvalidValueError(
                 f"{self.model_id} is not available in {region}",
@@ -70,7 +73,7 @@ class JumpStartCatalogue:
     @staticmethod
     def names() -> list[str]:
         """Every model id, sorted."""
-        return sorted(load("jumpstart_models")["models"])
+        return sorted(load("models.lock")["models"])
 
     @staticmethod
     @cache
@@ -79,7 +82,7 @@ class JumpStartCatalogue:
 
         :raises InvalidValueError: if the catalogue does not hold the model.
         """
-        data = load("jumpstart_models")
+        data = load("models.lock")
         facts: dict[str, Any] | None = data["models"].get(model_id)
         if facts is None:
             raise InvalidValueError(

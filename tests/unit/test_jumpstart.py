@@ -1,0 +1,158 @@
+"""Every JumpStart model of the catalogue is whole, and deploys: synthesized, validated, and linted."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import aws_cdk as cdk
+import pytest
+
+from aws_genai.data import load
+from aws_genai.data.jumpstart import JumpStartCatalogue
+from aws_genai.models import JumpStartEndpoint
+from aws_genai.security import AlarmTopic, CostTags, DataKey, PrivateNetwork, synth
+from local import emulator
+from operations import models
+from tests.support import new_app
+
+NAMES = JumpStartCatalogue.names()
+#: A stack holds 500 resources, and an endpoint has about ten.
+AT_A_TIME = 41
+GROUPS = [NAMES[start : start + AT_A_TIME] for start in range(0, len(NAMES), AT_A_TIME)]
+CONTENT = load("models.lock")
+
+
+def test_there_are_many_of_every_kind() -> None:
+    assert len(NAMES) >= 100
+    tasks = {JumpStartCatalogue.get(name).task for name in NAMES}
+    assert {"text", "embedding", "image", "speech", "vision"} <= tasks
+    families = (
+        "llama-3",
+        "mistral",
+        "qwen2",
+        "deepseek",
+        "gemma",
+        "phi-3",
+        "falcon",
+        "stable-diffusion",
+        "whisper",
+        "bge",
+        "e5",
+    )
+    for family in families:
+        assert any(family in name for name in NAMES), family
+    assert any(name.startswith("huggingface-txt2imgneuron") for name in NAMES)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_entry_satisfies_every_check(name: str) -> None:
+    assert list(models.problems(name, CONTENT["models"][name], CONTENT)) == []
+
+
+@pytest.mark.parametrize("group", GROUPS, ids=lambda group: f"{group[0]}...")
+def test_every_model_synthesizes_and_passes_the_linters(group: list[str], tmp_path: Path) -> None:
+    app = new_app()
+    stack = cdk.Stack(app, "Models", env=cdk.Environment(region="us-east-1"))
+    CostTags(project="p", environment="e", layer="l", owner="o", cost_center="c").apply(stack)
+    key = DataKey(stack, "Key", description="Models")
+    key.allow_logs()
+    network = PrivateNetwork(stack, "Network", zones=["us-east-1a", "us-east-1b"], key=key)
+    topic = AlarmTopic(stack, "Alarms", key=key)
+    for number, name in enumerate(group):
+        JumpStartEndpoint(
+            stack,
+            f"E{number}",
+            model_id=name,
+            endpoint_name=f"e{number}",
+            accept_eula=True,
+            key=key,
+            network=network,
+            topic=topic,
+        )
+    assembly = synth(app)
+    template = Path(assembly.directory) / "Models.template.json"
+    lint = str(Path(emulator.PYTHON).parent / "cfn-lint")
+    command = [lint, "--regions", "us-east-1", "--ignore-checks", "W3010", "--format", "parseable", "--", str(template)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def spoilt(**changed: Any) -> list[str]:
+    entry = {**CONTENT["models"]["huggingface-sentencesimilarity-bge-m3"], **changed}
+    return list(models.problems("huggingface-sentencesimilarity-bge-m3", entry, CONTENT))
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({"default_instance_type": "ml.g6.48xlarge"}, "is not among the types"),
+        ({"images": {}}, "no image for ml."),
+        ({"regions": "r99"}, "no Region has it"),
+        ({"supported_instance_types": []}, "has the memory for it"),
+        ({"parameters": 900e9}, "it does not fit ml."),
+        ({"gated": True, "eula": None}, "licence agreement is not known"),
+        ({"environment": {"WORKERS": 1}}, "is not text"),
+        (
+            {"images": dict.fromkeys(("g4dn", "g5", "g6", "g6e", "p4d", "p5"), "unknown:1")},
+            "no registry has unknown:1",
+        ),
+    ],
+)
+def test_an_entry_that_is_wrong_cannot_be_committed(changed: dict[str, Any], told: str) -> None:
+    assert any(told in problem for problem in spoilt(**changed)), spoilt(**changed)
+
+
+@pytest.mark.parametrize(
+    ("name", "size"),
+    [
+        ("meta-textgeneration-llama-3-1-70b-instruct", 70e9),
+        ("meta-textgeneration-llama-3-8b", 8e9),
+        ("huggingface-llm-qwen2-0-5b-instruct", 0.5e9),
+        ("deepseek-llm-r1-distill-qwen-1-5b", 1.5e9),
+        ("meta-tc-llama-prompt-guard-86m", 86e6),
+        ("huggingface-llm-mixtral-8x7b-instruct", None),
+        ("huggingface-llm-phi-2", None),
+    ],
+)
+def test_the_size_is_read_from_the_id(name: str, size: float | None) -> None:
+    assert models.parameters(name) == size
+
+
+def test_the_command_rewrites_what_is_there(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = tmp_path / "models.lock.json"
+    copy.write_text(models.FILE.read_text())
+    monkeypatch.setattr(models, "FILE", copy)
+    content = json.loads(copy.read_text())
+    content["models"]["huggingface-llm-phi-2"]["images"] = {}
+    assert models.main([]) == 0
+    assert (
+        copy.read_text() == Path(__file__).parents[2].joinpath("constructs/aws_genai/data/models.lock.json").read_text()
+    )
+    copy.write_text(models.render(content))
+    assert models.main([]) == 0
+    assert "left out: huggingface-llm-phi-2: no image" in capsys.readouterr().err
+    assert "huggingface-llm-phi-2" not in json.loads(copy.read_text())["models"]
+    before = copy.read_text()
+    assert models.main(["--manifest", str(tmp_path / "absent.json")]) == 2
+    assert copy.read_text() == before
+
+
+def test_a_document_of_the_hub_changes_an_entry() -> None:
+    before = CONTENT["models"]["huggingface-sentencesimilarity-bge-m3"]
+    document = {
+        "DefaultInferenceInstanceType": "ml.g6.xlarge",
+        "SupportedInferenceInstanceTypes": ["ml.g6.xlarge", "ml.p3.2xlarge"],
+        "InferenceEnvironmentVariables": [{"Name": "WORKERS", "Default": 2}, {"Name": "TOKEN", "Default": None}],
+        "HostingArtifactUri": "s3://jumpstart-cache-prod-us-east-1/bge/v9/",
+    }
+    after = models.from_document(before, {"HubContentVersion": "9.0.0", "HubContentDocument": json.dumps(document)})
+    assert after["version"] == "9.0.0"
+    assert after["default_instance_type"] == "ml.g6.xlarge"
+    assert after["supported_instance_types"] == ["ml.g6.xlarge"], "Xen has no place here"
+    assert after["environment"] == {"WORKERS": "2"}
+    assert after["artifact"] == "bge/v9/"
