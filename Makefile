@@ -50,6 +50,9 @@ organization: setup  ## Print the service control policy for accounts with model
 accelerators: setup-dev  ## Write the catalogue of instance types anew; LIVE=1 asks AWS with your credentials
 	@$(BIN)/python -m operations.accelerators $(if $(LIVE),--live)
 
+wake: setup  ## Bring an endpoint back that was put to sleep: NAME=genai-prod-llama ENV=prod
+	@$(BIN)/python -m operations.wake "$(NAME)" --environment $(ENV)
+
 models: setup-dev  ## Write the catalogue of JumpStart models anew; LIVE=1 asks AWS, MANIFEST=file reads a copy
 	@$(BIN)/python -m operations.models $(if $(LIVE),--live) $(if $(MANIFEST),--manifest "$(MANIFEST)")
 
@@ -105,4 +108,4 @@ clean:  ## Remove everything that was made here
 	rm -rf $(VENV) .venv-local node_modules tests/oracle/node_modules cdk.out build dist
 
 .PHONY: help synth diff deploy bootstrap test snapshots docs bench lock setup setup-dev setup-local install clean
-.PHONY: choose organization accelerators models local local-deploy local-ask local-status local-down
+.PHONY: choose organization accelerators models wake local local-deploy local-ask local-status local-down

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from typing import Annotated, Literal
+from zoneinfo import available_timezones
 
 from pydantic import Field, field_validator, model_validator
 
 from aws_genai.data.bedrock import check_model
 from aws_genai.data.jumpstart import JumpStartCatalogue, check_eula, check_instances
+from aws_genai.data.week import WEEK, Day
 from aws_genai.errors import InvalidValueError, nearest
 
 from .base import Name, Section
@@ -170,8 +172,57 @@ class Endpoint(Section):
         return self
 
 
+class WorkingHoursSettings(Section):
+    """When no endpoint is put to sleep."""
+
+    days: Annotated[list[Day], Field(min_length=1)] = list(WEEK)
+    """Days of the week."""
+
+    start: Annotated[int, Field(ge=0, le=23)] = 8
+    """Hour that working time begins."""
+
+    end: Annotated[int, Field(ge=1, le=24)] = 18
+    """Hour that working time ends."""
+
+    time_zone: str = "Etc/UTC"
+    """IANA name of the zone of the hours."""
+
+    @model_validator(mode="after")
+    def _in_order(self) -> WorkingHoursSettings:
+        if self.end <= self.start:
+            raise InvalidValueError(
+                f"Working time ends at {self.end}, before it begins at {self.start}", field="end", hint="Raise end"
+            )
+        if self.time_zone not in available_timezones():
+            raise InvalidValueError(
+                f"{self.time_zone} is no time zone",
+                field="time_zone",
+                hint=nearest(self.time_zone, available_timezones()),
+            )
+        return self
+
+
+class Idle(Section):
+    """What happens to endpoints that nobody calls."""
+
+    hours: Annotated[int, Field(ge=1, le=336)] = 24
+    """Hours without a call after which an endpoint is idle."""
+
+    notice_hours: Annotated[int, Field(ge=1, le=168)] = 4
+    """Hours between the notice and the sleep."""
+
+    working_hours: WorkingHoursSettings | None = None
+    """When no endpoint is put to sleep; at any time without it."""
+
+    dry_run: bool = False
+    """Whether idle endpoints are only written to the log."""
+
+
 class Models(Section):
     """Layer 2."""
+
+    idle: Idle | None = None
+    """Endpoints that nobody calls are told of and then put to sleep; they only raise an alarm without it."""
 
     bedrock: Bedrock | None = None
     """Models that are paid by the token."""

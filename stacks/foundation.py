@@ -86,6 +86,8 @@ def services(settings: Settings) -> list[str]:
             needed |= {"ec2", "ecr.api", "ecr.dkr", "eks", "eks-auth", "sts"}
         if clusters and settings.security.private_functions:
             needed |= {"logs", "xray"}
+    if settings.security.private_functions and settings.models and settings.models.idle and settings.models.endpoints:
+        needed |= {"application-autoscaling", "dynamodb", "kms", "logs", "monitoring", "sagemaker.api", "sns", "xray"}
     if settings.security.private_functions and settings.application and settings.application.chat:
         needed |= {"bedrock-runtime", "logs", "sns", "xray"}
     return sorted(needed)

@@ -10,7 +10,7 @@ from aws_genai.models import DeniedTopic, Guardrail, GuardrailPolicy, ModelAcces
 from aws_genai.models.guardrail import STRICT_PII
 from aws_genai.security import DataKey, SecureBucket
 from settings import Settings
-from settings.models import Bedrock, GuardrailSettings, Models
+from settings.models import Bedrock, GuardrailSettings, Idle, Models
 
 from .base import LayerStack
 from .foundation import FoundationStack
@@ -32,8 +32,12 @@ class ModelsStack(LayerStack):
             alias=f"{settings.prefix}/models",
             removal_policy=self.removal_policy,
         )
+        if models.idle:
+            self._key.allow_logs()
         self.access = self._bedrock(models.bedrock) if models.bedrock else None
         self.endpoints = self._endpoints(models)
+        if models.idle and models.endpoints:
+            self._sweeper(models.idle)
 
     def _bedrock(self, bedrock: Bedrock) -> ModelAccess:
         guardrail = Guardrail(
@@ -83,6 +87,27 @@ class ModelsStack(LayerStack):
             )
             for name, endpoint in models.endpoints.items()
         ]
+
+    def _sweeper(self, idle: Idle) -> None:
+        from aws_genai.models import IdleSweeper, WorkingHours
+
+        settings = self.settings
+        hours = WorkingHours(**idle.working_hours.model_dump()) if idle.working_hours else None
+        IdleSweeper(
+            self,
+            "Idle",
+            prefix=f"{settings.prefix}-",
+            owner={"project": settings.project, "environment": settings.environment},
+            key=self._key,
+            topic=self._foundation.topic,
+            idle_hours=idle.hours,
+            notice_hours=idle.notice_hours,
+            working_hours=hours,
+            dry_run=idle.dry_run,
+            network=self._foundation.network if settings.security.private_functions else None,
+            log_days=settings.security.log_days,
+            removal_policy=self.removal_policy,
+        )
 
 
 def policy(guardrail: GuardrailSettings) -> GuardrailPolicy:

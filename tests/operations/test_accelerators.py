@@ -22,7 +22,7 @@ def test_a_price_is_read_from_the_price_list() -> None:
         def __init__(self, amount: str | None) -> None:
             self.amount = amount
 
-        def get_products(self, *, ServiceCode: str, Filters: list[dict[str, str]]) -> dict[str, Any]:  # noqa: N803
+        def get_products(self, *, ServiceCode: str, Filters: list[dict[str, str]]) -> dict[str, Any]:
             assert ServiceCode == "AmazonEC2"
             assert {"Type": "TERM_MATCH", "Field": "instanceType", "Value": "g6.xlarge"} in Filters
             if self.amount is None:

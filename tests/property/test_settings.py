@@ -185,6 +185,7 @@ def environments(draw: st.DrawFn) -> dict[str, Any]:
     models: dict[str, Any] = {}
     if draw(st.booleans()):
         models["endpoints"] = draw(st.dictionaries(names, endpoints(), max_size=2))
+        models["idle"] = draw(st.sampled_from([None, {"hours": 2, "dry_run": True}, {"working_hours": {"start": 7}}]))
     if draw(st.booleans()):
         chat = draw(st.lists(st.sampled_from(CHAT_MODELS), min_size=1, max_size=3, unique=True))
         others = draw(st.lists(st.sampled_from(OTHER_MODELS), max_size=2, unique=True))

@@ -57,6 +57,11 @@ def endpoint(**properties: Any) -> dict[str, Any]:
     return {**BASE, **NETWORK, "models": {"endpoints": {"one": model}}}
 
 
+def idle(**properties: Any) -> dict[str, Any]:
+    whole = endpoint()
+    return {**whole, "models": {**whole["models"], "idle": properties}}
+
+
 def write(folder: Path, content: str) -> Path:
     config = folder / "config"
     config.mkdir(exist_ok=True)
@@ -286,6 +291,17 @@ WRONG: list[tuple[str, dict[str, Any] | str, list[str]]] = [
         fleet("g6.xlarge", schedules=[{"cron": "0 7 * * *", "instances": 2}]),
         ["fleets.one.schedules", "Raise max_instances"],
     ),
+    (
+        "working time that ends first",
+        idle(working_hours={"start": 18, "end": 8}),
+        ["models.idle.working_hours.end", "ends at 8"],
+    ),
+    (
+        "unknown time zone",
+        idle(working_hours={"time_zone": "Europe/Berln"}),
+        ["models.idle.working_hours.time_zone", "Did you mean Europe/Berlin?"],
+    ),
+    ("idle too long", idle(hours=1000), ["models.idle.hours", "336"]),
     (
         "unknown model",
         endpoint(model="huggingface-sentencesimilarity-bge-m4"),

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from ..data.bedrock import BedrockCatalogue, BedrockModel
     from ..data.jumpstart import JumpStartCatalogue, JumpStartModel
     from .guardrail import DeniedTopic, Guardrail, GuardrailPolicy
+    from .idle_sweeper import IdleSweeper, WorkingHours
     from .jumpstart_endpoint import DataCapture, JumpStartEndpoint
     from .model_access import ModelAccess
 
@@ -18,10 +19,12 @@ __all__ = [
     "DeniedTopic",
     "Guardrail",
     "GuardrailPolicy",
+    "IdleSweeper",
     "JumpStartCatalogue",
     "JumpStartEndpoint",
     "JumpStartModel",
     "ModelAccess",
+    "WorkingHours",
 ]
 
 __getattr__ = exports(
@@ -39,6 +42,10 @@ __getattr__ = exports(
             "DeniedTopic",
             "Guardrail",
             "GuardrailPolicy",
+        ),
+        ".idle_sweeper": (
+            "IdleSweeper",
+            "WorkingHours",
         ),
         ".jumpstart_endpoint": (
             "DataCapture",

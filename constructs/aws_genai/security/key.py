@@ -244,6 +244,13 @@ class DataKey(Construct):
         self._allow_through("fsx", ("kms:CreateGrant", "kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey*"))
         self.allow_role_arn("LinkedBuckets", FSX_LINKS, USE, operator="ArnLike")
 
+    def allow_in_dynamodb(self) -> None:
+        """Let callers whom IAM allows to use the key make and use tables that are encrypted under it.
+
+        https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/encryption.usagenotes.html
+        """
+        self._allow_through("dynamodb", (*USE, "kms:CreateGrant"))
+
     def allow_in_sns(self) -> None:
         """Let principals whom IAM allows to use the key publish to topics encrypted under it."""
         self._allow_through("sns", ("kms:Decrypt", "kms:GenerateDataKey"))

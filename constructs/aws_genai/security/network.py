@@ -332,6 +332,7 @@ def _allow(sid: str, action: str, resources: Sequence[str], equals: dict[str, st
 #: https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html
 _ACTION_PREFIXES = {
     "bedrock-runtime": "bedrock",
+    "sagemaker.api": "sagemaker",
     "ecr.api": "ecr",
     "ecr.dkr": "ecr",
     "ecs-agent": "ecs",
@@ -344,5 +345,17 @@ _REGISTRY = frozenset({"ecr.api", "ecr.dkr"})
 
 #: Services some of whose actions take no resource.
 _WITHOUT_RESOURCES = frozenset(
-    {"ec2", "ecs", "ecs-agent", "ecs-telemetry", "eks", "eks-auth", "monitoring", "sts", "xray"}
+    {
+        "ec2",
+        "ecs",
+        "ecs-agent",
+        "ecs-telemetry",
+        "eks",
+        "eks-auth",
+        "monitoring",
+        "sagemaker.api",
+        "sts",
+        "xray",
+        "application-autoscaling",
+    }
 )

@@ -29,6 +29,7 @@ _ARNS: Mapping[str, str] = {
     "AWS::Lambda::Function.Arn": "arn:{partition}:lambda:{region}:{account}:function:{name}",
     "AWS::Logs::LogGroup.Arn": "arn:{partition}:logs:{region}:{account}:log-group:{name}:*",
     "AWS::Batch::JobQueue.JobQueueArn": "arn:{partition}:batch:{region}:{account}:job-queue/{name}",
+    "AWS::DynamoDB::Table.Arn": "arn:{partition}:dynamodb:{region}:{account}:table/{name}",
     "AWS::SQS::Queue.Arn": "arn:{partition}:sqs:{region}:{account}:{name}",
     "AWS::Bedrock::Guardrail.GuardrailArn": "arn:{partition}:bedrock:{region}:{account}:guardrail/{name}",
     "AWS::Bedrock::Guardrail.GuardrailId": "{name}",

@@ -1,0 +1,7 @@
+"""Days of the week, as EventBridge and cron write them."""
+
+from typing import Literal
+
+Day = Literal["MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN"]
+#: When most people work.
+WEEK: tuple[Day, ...] = ("MON", "TUE", "WED", "THU", "FRI")

@@ -1,0 +1,54 @@
+"""The sweeper's entry in AWS Lambda: called by the clock, or with ``{"wake": "name"}`` to bring an endpoint back."""
+
+from __future__ import annotations
+
+import json
+import os
+from functools import cache
+from typing import Any
+
+import boto3
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.metrics import MetricUnit
+from botocore.config import Config
+
+from .hosting import Hosting
+from .records import Records
+from .service import Rules, Sweeper, WorkingHours, utc_now
+
+logger = Logger()
+metrics = Metrics(namespace="AwsGenAi")
+
+_CONFIG = Config(retries={"mode": "adaptive", "total_max_attempts": 8})
+
+
+def rules() -> Rules:
+    """What the settings say, from the environment."""
+    content = json.loads(os.environ["RULES"])
+    hours = content.pop("working_hours", None)
+    return Rules(**content, working_hours=WorkingHours(**{**hours, "days": tuple(hours["days"])}) if hours else None)
+
+
+@cache
+def client(service: str) -> Any:  # noqa: ANN401 - boto3 has no types
+    """A client that waits when it is throttled."""
+    return boto3.client(service, config=_CONFIG)
+
+
+def notify(subject: str, text: str) -> None:
+    """Tell people."""
+    client("sns").publish(TopicArn=os.environ["TOPIC_ARN"], Subject=subject[:100], Message=text)
+
+
+@logger.inject_lambda_context
+@metrics.log_metrics
+def handler(event: dict[str, Any], _context: Any) -> dict[str, str]:  # noqa: ANN401 - Lambda's context
+    """Sweep, or wake one endpoint; what was done, by endpoint."""
+    hosting = Hosting(client("sagemaker"), client("cloudwatch"), client("application-autoscaling"))
+    records = Records(client("dynamodb"), os.environ["TABLE"])
+    sweeper = Sweeper(rules(), hosting, records, notify, utc_now)
+    done = {str(event["wake"]): sweeper.wake(str(event["wake"]))} if "wake" in event else sweeper.sweep()
+    metrics.add_metric(name="EndpointsSwept", unit=MetricUnit.Count, value=sum(v == "swept" for v in done.values()))
+    metrics.add_metric(name="SweepsFailed", unit=MetricUnit.Count, value=sum(v == "failed" for v in done.values()))
+    logger.info("swept", extra={"done": done})
+    return done

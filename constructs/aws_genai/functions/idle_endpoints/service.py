@@ -1,0 +1,173 @@
+"""Which endpoints stand idle, and what is done about them."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from .hosting import Endpoint, Hosting
+from .records import ACTING, LEASE_SECONDS, SWEPT, WAKING, WARNED, Record, Records
+
+_log = logging.getLogger(__name__)
+
+#: The tag that keeps an endpoint, whatever its value but ``false``.
+KEEP = "keep"
+_DAYS = ("MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN")
+
+
+@dataclass(frozen=True)
+class WorkingHours:
+    """When nothing is swept: whole hours of certain days, in a time zone."""
+
+    days: tuple[str, ...]
+    start: int
+    end: int
+    zone: str
+
+    def hold(self, now: datetime) -> bool:
+        """Whether it is working time."""
+        local = now.astimezone(ZoneInfo(self.zone))
+        return _DAYS[local.weekday()] in self.days and self.start <= local.hour < self.end
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What the settings say.
+
+    :param prefix: what names of the project's endpoints begin with.
+    :param owner: tags that an endpoint of the project has.
+    """
+
+    prefix: str
+    owner: Mapping[str, str]
+    idle_hours: int
+    notice_hours: int
+    working_hours: WorkingHours | None = None
+    dry_run: bool = False
+
+
+Notify = Callable[[str, str], None]
+
+
+class Sweeper:
+    """Looks at every endpoint of the project once; may be called again at any time, and by several at once."""
+
+    def __init__(
+        self, rules: Rules, hosting: Hosting, records: Records, notify: Notify, clock: Callable[[], datetime]
+    ) -> None:
+        self._rules, self._hosting, self._records = rules, hosting, records
+        self._notify, self._clock = notify, clock
+
+    def sweep(self) -> dict[str, str]:
+        """What was done, by endpoint; one that fails does not keep the others."""
+        done: dict[str, str] = {}
+        for name in list(self._hosting.names(self._rules.prefix)):
+            try:
+                endpoint = self._hosting.endpoint(name)
+                done[name] = "gone" if endpoint is None else self._look_at(endpoint)
+            except Exception:
+                _log.exception("%s could not be looked at", name)
+                done[name] = "failed"
+        return done
+
+    def wake(self, name: str) -> str:
+        """Bring an endpoint back that was swept."""
+        record = self._records.get(name)
+        # A sweeper that died between deleting and noting it has left what brings the endpoint back.
+        if record is None or not record.saved or (record.state == ACTING and self._hosting.exists(name)):
+            return "not swept"
+        self._hosting.restore(name, record.saved)
+        self._records.wake(record, _seconds(self._clock()))
+        return "waking"
+
+    def _look_at(self, endpoint: Endpoint) -> str:
+        rules, now = self._rules, self._clock()
+        if any(endpoint.tags.get(key) != value for key, value in rules.owner.items()):
+            return "not ours"
+        if endpoint.tags.get(KEEP, "false").lower() != "false":
+            return "kept"
+        record = self._records.get(endpoint.name)
+        if record is not None and record.state in (SWEPT, WAKING):
+            return self._after(endpoint, record)
+        if not self._idle(endpoint, now):
+            if record is not None:
+                self._records.forget(record)
+            return "busy"
+        if rules.dry_run:
+            _log.info("%s is idle and would be swept", endpoint.name)
+            return "would be swept"
+        if record is None:
+            return self._warn(endpoint, now)
+        return self._act(endpoint, record, now)
+
+    def _after(self, endpoint: Endpoint, record: Record) -> str:
+        """An endpoint in service whose record says otherwise: emptied of its components, or made anew by somebody."""
+        if record.state == SWEPT and record.saved["components"]:
+            if not any(self._hosting.components(endpoint.name).values()):
+                return "asleep"
+        else:
+            self._hosting.rescale(record.saved)
+        self._records.forget(record)
+        return "awake"
+
+    def _idle(self, endpoint: Endpoint, now: datetime) -> bool:
+        since = now - timedelta(hours=self._rules.idle_hours)
+        # One that was made or changed meanwhile has not had its time yet.
+        return endpoint.changed <= since and self._hosting.calls(endpoint, since, now) == 0
+
+    def _warn(self, endpoint: Endpoint, now: datetime) -> str:
+        if not self._records.warn(endpoint.name, _seconds(now)):
+            return "warned"
+        hours = self._rules.notice_hours
+        self._notify(
+            f"Endpoint {endpoint.name} is idle",
+            f"Nobody called {endpoint.name} for {self._rules.idle_hours} hours. It is put to sleep in {hours} hours. "
+            f"To keep it, call it, or tag it {KEEP}=true.",
+        )
+        return "warned"
+
+    def _act(self, endpoint: Endpoint, record: Record, now: datetime) -> str:
+        age = _seconds(now) - record.since
+        if record.state == ACTING and age < LEASE_SECONDS:
+            return "another sweeper acts"
+        if record.state == WARNED and age < self._rules.notice_hours * 3600:
+            return "warned"
+        if self._rules.working_hours and self._rules.working_hours.hold(now):
+            return "waits for the evening"
+        saved = self._hosting.save(endpoint)
+        if not self._records.claim(record, _seconds(now), saved):
+            return "another sweeper acts"
+        try:
+            # Once more, for a call may have come since: what remains between this and the deletion is a moment.
+            if not self._idle(endpoint, self._clock()):
+                self._records.forget(Record(endpoint.name, ACTING, _seconds(now), saved))
+                return "busy"
+            self._put_to_sleep(endpoint, saved)
+        except Exception:
+            self._records.take_back(record, _seconds(now), saved)
+            raise
+        self._records.settle(endpoint.name, _seconds(now), saved)
+        self._notify(
+            f"Endpoint {endpoint.name} sleeps",
+            f"{endpoint.name} was idle and costs nothing now. Bring it back with: make wake NAME={endpoint.name}",
+        )
+        return "swept"
+
+    def _put_to_sleep(self, endpoint: Endpoint, saved: Mapping[str, Any]) -> None:
+        if saved["components"]:
+            self._hosting.empty(saved["components"])
+        else:
+            self._hosting.delete(endpoint.name)
+
+
+def _seconds(moment: datetime) -> int:
+    return int(moment.timestamp())
+
+
+def utc_now() -> datetime:
+    """The clock of a real sweep."""
+    return datetime.now(UTC)

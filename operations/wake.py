@@ -1,0 +1,68 @@
+"""Bring an endpoint back that was put to sleep: ``make wake NAME=genai-prod-llama ENV=prod``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from typing import Any
+
+import boto3
+from botocore.exceptions import BotoCoreError, ClientError
+
+from settings import SettingsError, load
+
+#: What the sweeper's function answers, and what that means for whoever asked.
+_TOLD = {
+    "waking": "{name} is on its way back; it serves in some minutes.",
+    "not swept": "{name} was not put to sleep by the sweeper: it serves, or it is none of this environment's.",
+}
+
+
+class WakeError(Exception):
+    """The endpoint could not be brought back; the message says what to do."""
+
+
+def wake(name: str, environment: str) -> str:
+    """Ask the sweeper of an environment to bring an endpoint back; what it answered.
+
+    :raises WakeError: if there is no sweeper, or it failed.
+    """
+    settings = load(environment)
+    session = boto3.Session(region_name=settings.region)
+    function = _function(session, f"{settings.prefix}-models")
+    answer = session.client("lambda").invoke(FunctionName=function, Payload=json.dumps({"wake": name}).encode())
+    content = json.loads(answer["Payload"].read())
+    if answer.get("FunctionError"):
+        raise WakeError(f"The sweeper failed: {content.get('errorMessage', content)}. Read the log of {function}")
+    return str(content[name])
+
+
+def _function(session: Any, stack: str) -> str:  # noqa: ANN401 - boto3 has no types
+    outputs = session.client("cloudformation").describe_stacks(StackName=stack)["Stacks"][0].get("Outputs", [])
+    found = [each["OutputValue"] for each in outputs if each["OutputKey"].startswith("IdleFunctionName")]
+    if not found:
+        raise WakeError(f"The stack {stack} has no sweeper. Add models.idle to its settings and deploy")
+    return str(found[0])
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Wake one endpoint; 0 if it is on its way, 2 with one message if not."""
+    parser = argparse.ArgumentParser(prog="python -m operations.wake", description=__doc__)
+    parser.add_argument("name", help="name of the endpoint")
+    parser.add_argument("--environment", default="dev")
+    chosen = parser.parse_args(arguments)
+    try:
+        said = wake(chosen.name, chosen.environment)
+    except (SettingsError, WakeError) as error:
+        print(error, file=sys.stderr)
+        return 2
+    except (BotoCoreError, ClientError) as error:
+        print(f"AWS did not answer: {error}. Sign in with an account that has this environment.", file=sys.stderr)
+        return 2
+    print(_TOLD.get(said, said).format(name=chosen.name), file=sys.stdout if said == "waking" else sys.stderr)
+    return 0 if said == "waking" else 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,378 @@
+"""The sweeper of idle endpoints: a clock of our own, SageMaker, CloudWatch and DynamoDB in memory, and two at once."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+from moto import mock_aws
+
+from aws_genai.functions.idle_endpoints.hosting import Hosting
+from aws_genai.functions.idle_endpoints.records import Records
+from aws_genai.functions.idle_endpoints.service import Rules, Sweeper, WorkingHours
+
+NAME = "genai-prod-llama"
+OWN = {"project": "genai", "environment": "prod"}
+
+
+class World:
+    """An account with a clock, in which components and calls are ours to say."""
+
+    def __init__(self) -> None:
+        self.region = {"region_name": "us-east-1"}
+        self.sagemaker: Any = boto3.client("sagemaker", **self.region)
+        self.dynamodb = boto3.client("dynamodb", **self.region)
+        self.scaling = boto3.client("application-autoscaling", **self.region)
+        self.dynamodb.create_table(
+            TableName="idle",
+            KeySchema=[{"AttributeName": "endpoint", "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": "endpoint", "AttributeType": "S"}],
+            BillingMode="PAY_PER_REQUEST",
+        )
+        self.sagemaker.create_model(
+            ModelName="m", ExecutionRoleArn="arn:aws:iam::123456789012:role/r", PrimaryContainer={"Image": "i"}
+        )
+        self.sagemaker.create_endpoint_config(
+            EndpointConfigName="c",
+            ProductionVariants=[
+                {
+                    "VariantName": "AllTraffic",
+                    "ModelName": "m",
+                    "InstanceType": "ml.g4dn.xlarge",
+                    "InitialInstanceCount": 1,
+                }
+            ],
+        )
+        self.now = datetime.now(UTC) + timedelta(hours=24)
+        self.called: dict[str, list[datetime]] = {}
+        self.components: dict[str, dict[str, int]] = {}
+        self.told: list[str] = []
+
+    def endpoint(self, name: str = NAME, **tags: str) -> str:
+        listed = [{"Key": key, "Value": value} for key, value in {**OWN, **tags}.items()]
+        self.sagemaker.create_endpoint(EndpointName=name, EndpointConfigName="c", Tags=listed)
+        resource = {
+            "ServiceNamespace": "sagemaker",
+            "ResourceId": f"endpoint/{name}/variant/AllTraffic",
+            "ScalableDimension": "sagemaker:variant:DesiredInstanceCount",
+        }
+        self.scaling.register_scalable_target(**resource, MinCapacity=1, MaxCapacity=3)
+        self.scaling.put_scaling_policy(
+            **resource,
+            PolicyName=f"{name}-invocations",
+            PolicyType="TargetTrackingScaling",
+            TargetTrackingScalingPolicyConfiguration={"TargetValue": 60},
+        )
+        return name
+
+    def call(self, name: str = NAME, ago: timedelta = timedelta()) -> None:
+        self.called.setdefault(name, []).append(self.now - ago)
+
+    def names(self) -> list[str]:
+        return [each["EndpointName"] for each in self.sagemaker.list_endpoints()["Endpoints"]]
+
+    def hosting(self, sagemaker: Any = None) -> Hosting:
+        return Hosting(sagemaker or Service(self), Metrics(self), self.scaling)
+
+    def sweeper(self, *, hosting: Hosting | None = None, **rules: Any) -> Sweeper:
+        whole = Rules(prefix="genai-prod-", owner=OWN, **{"idle_hours": 6, "notice_hours": 2, **rules})
+        return Sweeper(
+            whole,
+            hosting or self.hosting(),
+            Records(self.dynamodb, "idle"),
+            lambda subject, _: self.told.append(subject),
+            lambda: self.now,
+        )
+
+    def later(self, hours: float) -> None:
+        self.now += timedelta(hours=hours)
+
+
+class Service:
+    """SageMaker of moto, with inference components, which it lacks."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._world.sagemaker, name)
+
+    def get_paginator(self, name: str) -> Any:
+        if name != "list_inference_components":
+            return self._world.sagemaker.get_paginator(name)
+
+        def paginate(*, EndpointNameEquals: str) -> Iterator[dict[str, Any]]:
+            found = self._world.components.get(EndpointNameEquals, {})
+            yield {"InferenceComponents": [{"InferenceComponentName": each} for each in found]}
+
+        return SimpleNamespace(paginate=paginate)
+
+    def describe_inference_component(self, *, InferenceComponentName: str) -> dict[str, Any]:
+        copies = next(
+            found[InferenceComponentName]
+            for found in self._world.components.values()
+            if InferenceComponentName in found
+        )
+        return {"RuntimeConfig": {"DesiredCopyCount": copies}}
+
+    def update_inference_component_runtime_config(
+        self, *, InferenceComponentName: str, DesiredRuntimeConfig: dict[str, int]
+    ) -> None:
+        for found in self._world.components.values():
+            if InferenceComponentName in found:
+                found[InferenceComponentName] = DesiredRuntimeConfig["CopyCount"]
+
+
+class Metrics:
+    """CloudWatch, with the calls that the test made."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def get_metric_data(
+        self, *, MetricDataQueries: list[Any], StartTime: datetime, EndTime: datetime
+    ) -> dict[str, Any]:
+        results = []
+        for query in MetricDataQueries:
+            values = {each["Value"] for each in query["MetricStat"]["Metric"]["Dimensions"]}
+            times = [
+                t
+                for name, times in self._world.called.items()
+                if name in values
+                for t in times
+                if StartTime <= t <= EndTime
+            ]
+            results.append({"Id": query["Id"], "Values": [float(len(times))] if times else []})
+        return {"MetricDataResults": results}
+
+
+@pytest.fixture
+def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    with mock_aws():
+        yield World()
+
+
+def test_people_are_told_first_and_then_it_is_deleted(world: World) -> None:
+    world.endpoint()
+    assert world.sweeper().sweep() == {NAME: "warned"}
+    assert world.told == [f"Endpoint {NAME} is idle"]
+    world.later(1)
+    assert world.sweeper().sweep() == {NAME: "warned"}
+    assert len(world.told) == 1, "told once"
+    world.later(1.1)
+    assert world.sweeper().sweep() == {NAME: "swept"}
+    assert world.names() == []
+    assert world.told[1] == f"Endpoint {NAME} sleeps"
+    assert world.sagemaker.describe_endpoint_config(EndpointConfigName="c"), "the configuration stays"
+    assert world.sagemaker.describe_model(ModelName="m"), "and so does the model"
+
+
+def test_one_command_brings_it_back_as_it_was(world: World) -> None:
+    world.endpoint(keep="false")
+    world.sweeper().sweep()
+    world.later(3)
+    world.sweeper().sweep()
+    resource = f"endpoint/{NAME}/variant/AllTraffic"
+    world.scaling.deregister_scalable_target(
+        ServiceNamespace="sagemaker", ResourceId=resource, ScalableDimension="sagemaker:variant:DesiredInstanceCount"
+    )
+    assert world.sweeper().wake(NAME) == "waking"
+    assert world.names() == [NAME]
+    found = world.hosting().endpoint(NAME)
+    assert found is not None
+    assert found.config == "c"
+    assert dict(found.tags) == {**OWN, "keep": "false"}
+    # Its scaling comes back once it is in service, at the next sweep.
+    assert world.sweeper().sweep() == {NAME: "awake"}
+    (target,) = world.scaling.describe_scalable_targets(ServiceNamespace="sagemaker")["ScalableTargets"]
+    assert (target["MinCapacity"], target["MaxCapacity"]) == (1, 3)
+    (policy,) = world.scaling.describe_scaling_policies(ServiceNamespace="sagemaker", ResourceId=resource)[
+        "ScalingPolicies"
+    ]
+    assert policy["PolicyName"] == f"{NAME}-invocations"
+    assert world.sweeper().wake(NAME) == "not swept"
+
+
+def test_components_are_emptied_and_the_endpoint_stays(world: World) -> None:
+    world.endpoint()
+    world.components[NAME] = {"llama": 2, "mistral": 1}
+    world.sweeper().sweep()
+    world.later(3)
+    assert world.sweeper().sweep() == {NAME: "swept"}
+    assert world.names() == [NAME]
+    assert world.components[NAME] == {"llama": 0, "mistral": 0}
+    world.later(5)
+    assert world.sweeper().sweep() == {NAME: "asleep"}
+    assert len(world.told) == 2
+    assert world.sweeper().wake(NAME) == "waking"
+    assert world.components[NAME] == {"llama": 2, "mistral": 1}
+
+
+def test_a_component_that_was_called_keeps_its_endpoint(world: World) -> None:
+    world.endpoint()
+    world.components[NAME] = {"llama": 1}
+    world.call("llama", ago=timedelta(hours=1))
+    assert world.sweeper().sweep() == {NAME: "busy"}
+
+
+def test_a_call_after_the_warning_saves_it(world: World) -> None:
+    world.endpoint()
+    world.sweeper().sweep()
+    world.later(1)
+    world.call()
+    world.later(2)
+    assert world.sweeper().sweep() == {NAME: "busy"}
+    world.later(6)
+    assert world.sweeper().sweep() == {NAME: "warned"}
+    assert len(world.told) == 2, "and it is told anew when it is idle again"
+
+
+def test_a_young_endpoint_has_its_time(world: World) -> None:
+    world.now = datetime.now(UTC) + timedelta(hours=5)
+    world.endpoint()
+    assert world.sweeper().sweep() == {NAME: "busy"}
+
+
+@pytest.mark.parametrize(
+    ("name", "tags", "said"),
+    [
+        (NAME, {"keep": "true"}, {NAME: "kept"}),
+        (NAME, {"keep": ""}, {NAME: "kept"}),
+        (NAME, {"project": "other"}, {NAME: "not ours"}),
+        (NAME, {"environment": "dev"}, {NAME: "not ours"}),
+        ("somebody-genai-prod-x", {}, {}),
+    ],
+)
+def test_what_is_kept_or_not_ours_is_never_touched(
+    world: World, name: str, tags: dict[str, str], said: dict[str, str]
+) -> None:
+    world.endpoint(name, **tags)
+    for _ in range(4):
+        assert world.sweeper().sweep() == said
+        world.later(12)
+    assert world.names() == [name]
+    assert world.told == []
+
+
+def test_a_dry_run_does_nothing(world: World) -> None:
+    world.endpoint()
+    for _ in range(3):
+        assert world.sweeper(dry_run=True).sweep() == {NAME: "would be swept"}
+        world.later(12)
+    assert world.names() == [NAME]
+    assert world.told == []
+
+
+def test_working_hours_are_waited_for(world: World) -> None:
+    hours = WorkingHours(("MON", "TUE", "WED", "THU", "FRI"), 8, 18, "Europe/Berlin")
+    assert hours.hold(datetime(2027, 1, 4, 7, 30, tzinfo=UTC)), "half past eight in Berlin on a Monday"
+    assert not hours.hold(datetime(2027, 1, 4, 17, 0, tzinfo=UTC)), "six in the evening there"
+    assert not hours.hold(datetime(2027, 1, 3, 10, 0, tzinfo=UTC)), "a Sunday"
+    assert hours.hold(datetime(2027, 7, 5, 6, 30, tzinfo=UTC)), "summer time"
+    world.endpoint()
+    start = datetime(2027, 1, 4, 6, 0, tzinfo=UTC)
+    world.now = start
+    world.sweeper(working_hours=hours).sweep()
+    world.now = start + timedelta(hours=4)
+    assert world.sweeper(working_hours=hours).sweep() == {NAME: "waits for the evening"}
+    world.now = start + timedelta(hours=12)
+    assert world.sweeper(working_hours=hours).sweep() == {NAME: "swept"}
+
+
+def test_two_sweepers_at_once_act_once(world: World) -> None:
+    for number in range(4):
+        world.endpoint(f"{NAME}-{number}")
+    world.sweeper().sweep()
+    world.later(3)
+    world.told.clear()
+    barrier, done = threading.Barrier(4), []
+    deleted: list[str] = []
+
+    class Counting(Service):
+        def delete_endpoint(self, *, EndpointName: str) -> None:
+            deleted.append(EndpointName)
+            world.sagemaker.delete_endpoint(EndpointName=EndpointName)
+
+    def run() -> None:
+        sweeper = world.sweeper(hosting=world.hosting(Counting(world)))
+        barrier.wait(10)
+        done.append(sweeper.sweep())
+
+    threads = [threading.Thread(target=run) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert len(done) == 4
+    assert sorted(deleted) == sorted(f"{NAME}-{number}" for number in range(4)), "each once"
+    assert sorted(world.told) == sorted(f"Endpoint {NAME}-{number} sleeps" for number in range(4))
+
+
+def test_a_failure_is_tried_again(world: World) -> None:
+    world.endpoint()
+    other = world.endpoint("genai-prod-other")
+    world.sweeper().sweep()
+    world.later(3)
+    throttled = ClientError({"Error": {"Code": "ThrottlingException", "Message": "slow down"}}, "DeleteEndpoint")
+
+    class Failing(Service):
+        def delete_endpoint(self, *, EndpointName: str) -> None:
+            if EndpointName == NAME:
+                raise throttled
+            world.sagemaker.delete_endpoint(EndpointName=EndpointName)
+
+    done = world.sweeper(hosting=world.hosting(Failing(world))).sweep()
+    assert done == {NAME: "failed", other: "swept"}, "one that fails does not keep the others"
+    assert world.sweeper().sweep() == {NAME: "swept"}
+
+
+def test_a_sweeper_that_died_leaves_what_brings_the_endpoint_back(world: World) -> None:
+    world.endpoint()
+    world.sweeper().sweep()
+    world.later(3)
+
+    class Dying(Service):
+        def delete_endpoint(self, *, EndpointName: str) -> None:
+            world.sagemaker.delete_endpoint(EndpointName=EndpointName)
+            raise SystemExit
+
+    with pytest.raises(SystemExit):
+        world.sweeper(hosting=world.hosting(Dying(world))).sweep()
+    assert world.names() == []
+    assert world.sweeper().wake(NAME) == "waking"
+    assert world.names() == [NAME]
+
+
+def test_one_that_died_before_it_deleted_is_taken_over(world: World) -> None:
+    world.endpoint()
+    world.sweeper().sweep()
+    world.later(3)
+
+    class Dying(Service):
+        def delete_endpoint(self, *, EndpointName: str) -> None:
+            raise SystemExit
+
+    with pytest.raises(SystemExit):
+        world.sweeper(hosting=world.hosting(Dying(world))).sweep()
+    assert world.sweeper().sweep() == {NAME: "another sweeper acts"}
+    assert world.sweeper().wake(NAME) == "not swept", "it still serves"
+    world.later(1.1)
+    assert world.sweeper().sweep() == {NAME: "swept"}
+
+
+def test_a_call_in_the_last_moment_saves_it(world: World) -> None:
+    world.endpoint()
+    world.sweeper().sweep()
+    world.later(3)
+    hosting = world.hosting()
+    saved = hosting.save
+    hosting.save = lambda endpoint: (world.call(), saved(endpoint))[1]  # type: ignore[method-assign]
+    assert world.sweeper(hosting=hosting).sweep() == {NAME: "busy"}
+    assert world.names() == [NAME]

@@ -1,0 +1,88 @@
+"""The sweeper as it is deployed: by the clock, under a role that touches the project's own endpoints only."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import aws_cdk as cdk
+import pytest
+
+from aws_genai.errors import InvalidValueError
+from aws_genai.functions.idle_endpoints.service import Rules, WorkingHours
+from aws_genai.models import IdleSweeper
+from aws_genai.models import WorkingHours as Hours
+from aws_genai.security import AlarmTopic, DataKey
+from aws_genai.testing import assert_allows, assert_denies
+from tests.support import new_stack, template_of
+
+OWN = {"project": "genai", "environment": "prod"}
+ENDPOINT = "arn:aws:sagemaker:us-east-1:111122223333:endpoint/{}"
+
+
+def sweeper(stack: cdk.Stack, **options: Any) -> IdleSweeper:
+    key = DataKey(stack, "Key", description="Models")
+    key.allow_logs()
+    whole = {"prefix": "genai-prod-", "owner": OWN, **options}
+    return IdleSweeper(stack, "Idle", key=key, topic=AlarmTopic(stack, "Alarms", key=key), **whole)
+
+
+@pytest.fixture(scope="module")
+def template() -> dict[str, Any]:
+    return dict(
+        template_of(
+            lambda stack: sweeper(stack, idle_hours=12, working_hours=Hours(time_zone="Europe/Berlin"))
+        ).to_json()
+    )
+
+
+def only(template: dict[str, Any], kind: str, start: str = "Idle") -> tuple[str, dict[str, Any]]:
+    (found,) = [
+        (n, r["Properties"]) for n, r in template["Resources"].items() if r["Type"] == kind and n.startswith(start)
+    ]
+    return found
+
+
+def test_it_runs_every_hour_and_once_at_a_time_per_endpoint(template: dict[str, Any]) -> None:
+    _, schedule = only(template, "AWS::Scheduler::Schedule")
+    assert schedule["ScheduleExpression"] == "rate(1 hour)"
+    _, table = only(template, "AWS::DynamoDB::Table")
+    assert table["SSESpecification"]["SSEType"] == "KMS"
+    assert table["BillingMode"] == "PAY_PER_REQUEST", "it costs nothing idle"
+
+
+def test_the_function_understands_what_it_is_given(template: dict[str, Any]) -> None:
+    _, function = only(template, "AWS::Lambda::Function")
+    rules = json.loads(function["Environment"]["Variables"]["RULES"])
+    hours = rules.pop("working_hours")
+    made = Rules(**rules, working_hours=WorkingHours(**{**hours, "days": tuple(hours["days"])}))
+    assert (made.prefix, made.idle_hours, made.notice_hours, made.dry_run) == ("genai-prod-", 12, 4, False)
+    assert made.working_hours == WorkingHours(("MON", "TUE", "WED", "THU", "FRI"), 8, 18, "Europe/Berlin")
+
+
+def test_it_deletes_what_the_project_owns_and_nothing_else(template: dict[str, Any]) -> None:
+    role, _ = only(template, "AWS::IAM::Role", "IdleFunctionRole")
+    tags = {f"aws:ResourceTag/{key}": value for key, value in OWN.items()}
+    own = ENDPOINT.format("genai-prod-llama")
+    assert_allows(template, role, "sagemaker:DeleteEndpoint", own, tags)
+    assert_denies(template, role, "sagemaker:DeleteEndpoint", own)
+    assert_denies(template, role, "sagemaker:DeleteEndpoint", own, {**tags, "aws:ResourceTag/project": "other"})
+    assert_denies(template, role, "sagemaker:DeleteEndpoint", ENDPOINT.format("other-prod-llama"), tags)
+    for action in ("DeleteModel", "DeleteEndpointConfig", "InvokeEndpoint", "UpdateEndpoint"):
+        assert_denies(template, role, f"sagemaker:{action}", own, tags)
+    made = {f"aws:RequestTag/{key}": value for key, value in OWN.items()}
+    assert_allows(template, role, "sagemaker:CreateEndpoint", own, made)
+    assert_denies(template, role, "sagemaker:CreateEndpoint", own)
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"prefix": ""}, "every endpoint would be its own"),
+        ({"owner": {}}, "every endpoint would be its own"),
+        ({"working_hours": Hours(start=18, end=8)}, "from 18 to 8"),
+    ],
+)
+def test_what_cannot_be_is_refused(options: dict[str, Any], told: str) -> None:
+    with pytest.raises(InvalidValueError, match=told):
+        sweeper(new_stack(), **options)
