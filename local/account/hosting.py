@@ -1,0 +1,225 @@
+"""SageMaker's and Application Auto Scaling's own API over the records of endpoints, as far as the sweeper calls it.
+
+Each call is authorized as AWS authorizes it: on the endpoint, with its tags or those of the request as condition keys.
+https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsagemaker.html
+"""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ministack import app
+from ministack.core import iam_actions, iam_evaluator, router
+from ministack.core.responses import get_account_id, get_region
+from ministack.core.router import extract_access_key_id
+
+from .resources import base, sagemaker, scaling
+
+Body = dict[str, Any]
+Response = tuple[int, dict[str, str], bytes]
+
+#: The services added here: what their calls are signed for, and what begins their targets.
+SERVICES = {"sagemaker": "SageMaker", "application-autoscaling": "AnyScaleFrontendService"}
+ENDPOINT, CONFIG = sagemaker.Endpoint(), sagemaker.EndpointConfig.type
+
+
+class RefusedError(ValueError):
+    """What the service answers to a call that cannot be."""
+
+
+def install() -> None:
+    """Make the two services known to the emulator."""
+    by_name = iam_actions.extract_iam_action
+
+    def action(service: str, *args: Any) -> str | None:
+        return None if service in SERVICES else by_name(service, *args)
+
+    iam_actions.extract_iam_action = action
+    for service, target in SERVICES.items():
+        router.SERVICE_PATTERNS[service] = {
+            "target_prefixes": [target],
+            "host_patterns": [rf"{service}\."],
+            "credential_scope": service,
+        }
+        app.SERVICE_HANDLERS[service] = _handler(service)
+
+
+def _handler(service: str) -> Callable[..., Any]:
+    async def handle(_method: str, _path: str, headers: dict[str, str], body: bytes, query: dict[str, Any]) -> Response:
+        operation = headers.get("x-amz-target", "").rpartition(".")[2]
+        request: Body = json.loads(body or b"{}")
+        answer = _OPERATIONS.get(f"{service}:{operation}")
+        if answer is None:
+            return _error(f"Operation {operation} is not implemented in the local account", "UnknownOperationException")
+        denied = _denied(service, operation, request, headers, query)
+        if denied is not None:
+            return denied
+        try:
+            return 200, {"Content-Type": "application/x-amz-json-1.1"}, json.dumps(answer(request)).encode()
+        except (RefusedError, base.ServiceError) as error:
+            return _error(str(error), "ValidationException")
+
+    return handle
+
+
+def _error(message: str, code: str) -> Response:
+    return (
+        400,
+        {"Content-Type": "application/x-amz-json-1.1"},
+        json.dumps({"__type": code, "message": message}).encode(),
+    )
+
+
+def _denied(
+    service: str, operation: str, request: Body, headers: dict[str, str], query: dict[str, Any]
+) -> Response | None:
+    resource, context = _subject(service, operation, request)
+    action = f"{service}:{operation}"
+    key = extract_access_key_id(headers, query)
+    refused = iam_evaluator.enforce(key, action, service, get_region(), resource_arn=resource, service_context=context)
+    if refused is None:
+        return None
+    if isinstance(refused, iam_evaluator.AuthError):
+        return _error(refused.message, refused.code)
+    return iam_actions.access_denied_response(  # type: ignore[no-any-return]
+        service, action, refused.principal_arn, str(uuid.uuid4()), headers=headers, resource_arn=resource
+    )
+
+
+def _subject(service: str, operation: str, request: Body) -> tuple[str, dict[str, str]]:
+    """The resource that a call is about, and the condition keys of its tags."""
+    place = f"{get_region()}:{get_account_id()}"
+    name = request.get("EndpointName") or str(request.get("ResourceArn", "")).rpartition("/")[2]
+    if service == "application-autoscaling":
+        if operation.startswith("Describe"):
+            return "*", {}
+        return f"arn:aws:{service}:{place}:scalable-target/any", {}
+    if operation == "DescribeEndpointConfig":
+        return f"arn:aws:sagemaker:{place}:endpoint-config/{request['EndpointConfigName'].lower()}", {}
+    if not name:
+        return "*", {}
+    arn = f"arn:aws:sagemaker:{place}:endpoint/{name.lower()}"
+    if operation == "CreateEndpoint":
+        return arn, {f"aws:requesttag/{tag['Key']}": tag["Value"] for tag in request.get("Tags", [])}
+    found = base.find(ENDPOINT.type, _identifier(name))
+    return arn, {f"aws:resourcetag/{key}": value for key, value in _tags(found or {}).items()}
+
+
+def _identifier(name: str) -> str:
+    return ENDPOINT.identifier(ENDPOINT.create({"EndpointName": name}))
+
+
+def _tags(model: Mapping[str, Any]) -> dict[str, str]:
+    return {tag["Key"]: tag["Value"] for tag in model.get("Tags", [])}
+
+
+def _endpoint(name: str) -> Body:
+    found = base.find(ENDPOINT.type, _identifier(name))
+    if found is None:
+        raise RefusedError(f'Could not find endpoint "{name}".')
+    return found
+
+
+def _described(model: Body) -> Body:
+    # Records have no time of their own: one that CloudFormation made counts as old.
+    moment = float(model.get("LastModifiedTime", 0)) or time.time() - 30 * 24 * 3600
+    return {
+        "EndpointName": model["EndpointName"],
+        "EndpointArn": model["EndpointArn"],
+        "EndpointConfigName": model["EndpointConfigName"],
+        "EndpointStatus": "InService",
+        "CreationTime": moment,
+        "LastModifiedTime": moment,
+    }
+
+
+def _list_endpoints(request: Body) -> Body:
+    wanted = request.get("NameContains", "")
+    found = [each for each in base.instances(ENDPOINT.type) if wanted in each["EndpointName"]]
+    return {"Endpoints": [_described(each) for each in found]}
+
+
+def _describe_endpoint(request: Body) -> Body:
+    return _described(_endpoint(request["EndpointName"]))
+
+
+def _list_tags(request: Body) -> Body:
+    model = _endpoint(request["ResourceArn"].rpartition("/")[2])
+    return {"Tags": [{"Key": key, "Value": value} for key, value in _tags(model).items()]}
+
+
+def _describe_config(request: Body) -> Body:
+    for each in base.instances(CONFIG):
+        if each["EndpointConfigName"] == request["EndpointConfigName"]:
+            return {
+                "EndpointConfigName": each["EndpointConfigName"],
+                "EndpointConfigArn": each["EndpointConfigArn"],
+                "ProductionVariants": each["ProductionVariants"],
+                "CreationTime": 0,
+            }
+    raise RefusedError(f'Could not find endpoint configuration "{request["EndpointConfigName"]}".')
+
+
+def _delete_endpoint(request: Body) -> Body:
+    _endpoint(request["EndpointName"])
+    ENDPOINT.on_delete(_identifier(request["EndpointName"]), {})
+    return {}
+
+
+def _create_endpoint(request: Body) -> Body:
+    model = {"EndpointName": request["EndpointName"], "EndpointConfigName": request["EndpointConfigName"]}
+    tags = request.get("Tags", [])
+    ENDPOINT.on_create("Endpoint", {**model, "Tags": tags, "LastModifiedTime": time.time()}, "none")
+    return {"EndpointArn": _endpoint(request["EndpointName"])["EndpointArn"]}
+
+
+def _targets(request: Body) -> Body:
+    wanted = request.get("ResourceIds") or []
+    found = [each for each in base.instances(scaling.ScalableTarget.type) if each["ResourceId"] in wanted]
+    kept = ("ServiceNamespace", "ResourceId", "ScalableDimension", "MinCapacity", "MaxCapacity")
+    extra = {"RoleARN": f"arn:aws:iam::{get_account_id()}:role/scaling", "CreationTime": 0}
+    return {"ScalableTargets": [{**{key: _number(each[key]) for key in kept}, **extra} for each in found]}
+
+
+def _policies(request: Body) -> Body:
+    target = "|".join((request["ResourceId"], request["ScalableDimension"], request["ServiceNamespace"]))
+    found = [each for each in base.instances(scaling.ScalingPolicy.type) if each.get("ScalingTargetId") == target]
+    return {
+        "ScalingPolicies": [
+            {
+                "PolicyARN": each["Arn"],
+                "PolicyName": each["PolicyName"],
+                "PolicyType": each["PolicyType"],
+                "ServiceNamespace": request["ServiceNamespace"],
+                "ResourceId": request["ResourceId"],
+                "ScalableDimension": request["ScalableDimension"],
+                "TargetTrackingScalingPolicyConfiguration": each["TargetTrackingScalingPolicyConfiguration"],
+                "CreationTime": 0,
+            }
+            for each in found
+        ]
+    }
+
+
+def _number(value: Any) -> Any:
+    return int(value) if isinstance(value, str) and value.isdigit() else value
+
+
+_OPERATIONS: dict[str, Callable[[Body], Body]] = {
+    "sagemaker:ListEndpoints": _list_endpoints,
+    "sagemaker:DescribeEndpoint": _describe_endpoint,
+    "sagemaker:ListTags": _list_tags,
+    "sagemaker:DescribeEndpointConfig": _describe_config,
+    "sagemaker:DeleteEndpoint": _delete_endpoint,
+    "sagemaker:CreateEndpoint": _create_endpoint,
+    "sagemaker:ListInferenceComponents": lambda _request: {"InferenceComponents": []},
+    "application-autoscaling:DescribeScalableTargets": _targets,
+    "application-autoscaling:DescribeScalingPolicies": _policies,
+    # What they register stands in the records of CloudFormation, which stay.
+    "application-autoscaling:RegisterScalableTarget": lambda _request: {},
+    "application-autoscaling:PutScalingPolicy": lambda _request: {"PolicyARN": "arn", "Alarms": []},
+}
