@@ -63,7 +63,12 @@ def _resource(kind: str, properties: dict[str, Any]) -> Iterator[Cost]:
             yield Cost(what, 1, usd, estimated=speed != 125)
         case "AWS::SageMaker::EndpointConfig":
             for variant in properties["ProductionVariants"]:
-                yield from _machines(variant["InstanceType"], variant["InitialInstanceCount"], hours)
+                # Managed scaling goes down to its least; without it the first count stays.
+                least = variant.get("ManagedInstanceScaling", {}).get(
+                    "MinInstanceCount", variant["InitialInstanceCount"]
+                )
+                if least:
+                    yield from _machines(variant["InstanceType"], least, hours)
         case "AWS::SageMaker::Cluster":
             for group in properties["InstanceGroups"]:
                 yield from _machines(group["InstanceType"], group["InstanceCount"], hours)

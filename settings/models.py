@@ -155,6 +155,9 @@ class Endpoint(Section):
     idle_hours: Annotated[int, Field(ge=1, le=24)] = 6
     """Hours without a call that raise an alarm."""
 
+    scale_to_zero: bool = False
+    """Whether the model has no instance while nobody calls it; the first call fails and wakes it, in minutes."""
+
     data_capture_percent: Annotated[int, Field(ge=0, le=100)] = 0
     """Share of requests that is recorded with its answers, in percent; 0 records none."""
 
@@ -169,6 +172,12 @@ class Endpoint(Section):
             )
         check_eula(model, self.accept_eula)
         check_instances(self.min_instances, self.max_instances)
+        if self.scale_to_zero and self.min_instances > 1:
+            raise InvalidValueError(
+                f"An endpoint cannot have {self.min_instances} instances and none",
+                field="min_instances",
+                hint="Leave min_instances or scale_to_zero out",
+            )
         return self
 
 

@@ -78,6 +78,7 @@ class ModelsStack(LayerStack):
                 invocations_per_instance=endpoint.invocations_per_instance,
                 latency_ms=endpoint.latency_ms,
                 idle_hours=endpoint.idle_hours,
+                scale_to_zero=endpoint.scale_to_zero,
                 network=self._foundation.network,
                 key=self._key,
                 topic=self._foundation.topic,

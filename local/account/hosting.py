@@ -25,6 +25,7 @@ Response = tuple[int, dict[str, str], bytes]
 #: The services added here: what their calls are signed for, and what begins their targets.
 SERVICES = {"sagemaker": "SageMaker", "application-autoscaling": "AnyScaleFrontendService"}
 ENDPOINT, CONFIG = sagemaker.Endpoint(), sagemaker.EndpointConfig.type
+COMPONENT = sagemaker.InferenceComponent()
 
 
 class RefusedError(ValueError):
@@ -100,7 +101,9 @@ def _subject(service: str, operation: str, request: Body) -> tuple[str, dict[str
         return f"arn:aws:{service}:{place}:scalable-target/any", {}
     if operation == "DescribeEndpointConfig":
         return f"arn:aws:sagemaker:{place}:endpoint-config/{request['EndpointConfigName'].lower()}", {}
-    if not name:
+    if component := request.get("InferenceComponentName"):
+        return f"arn:aws:sagemaker:{place}:inference-component/{component.lower()}", {}
+    if not name or operation == "ListInferenceComponents":
         return "*", {}
     arn = f"arn:aws:sagemaker:{place}:endpoint/{name.lower()}"
     if operation == "CreateEndpoint":
@@ -177,6 +180,39 @@ def _create_endpoint(request: Body) -> Body:
     return {"EndpointArn": _endpoint(request["EndpointName"])["EndpointArn"]}
 
 
+def _component(name: str) -> Body:
+    for each in base.instances(COMPONENT.type):
+        if each["InferenceComponentName"] == name:
+            return each
+    raise RefusedError(f'Could not find inference component "{name}".')
+
+
+def _list_components(request: Body) -> Body:
+    found = [each for each in base.instances(COMPONENT.type) if each["EndpointName"] == request["EndpointNameEquals"]]
+    kept = ("InferenceComponentName", "InferenceComponentArn", "EndpointName", "VariantName")
+    times = {"EndpointArn": "arn", "CreationTime": 0, "LastModifiedTime": 0}
+    return {"InferenceComponents": [{**{key: each[key] for key in kept}, **times} for each in found]}
+
+
+def _describe_component(request: Body) -> Body:
+    found = _component(request["InferenceComponentName"])
+    copies = int(found["RuntimeConfig"]["CopyCount"])
+    return {
+        "InferenceComponentName": found["InferenceComponentName"],
+        "InferenceComponentArn": found["InferenceComponentArn"],
+        "EndpointName": found["EndpointName"],
+        "InferenceComponentStatus": "InService",
+        "RuntimeConfig": {"DesiredCopyCount": copies, "CurrentCopyCount": copies},
+    }
+
+
+def _set_copies(request: Body) -> Body:
+    found = _component(request["InferenceComponentName"])
+    wanted = {**found, "RuntimeConfig": request["DesiredRuntimeConfig"]}
+    COMPONENT.on_update(COMPONENT.identifier(found), found, wanted, "none", "Component")
+    return {"InferenceComponentArn": found["InferenceComponentArn"]}
+
+
 def _targets(request: Body) -> Body:
     wanted = request.get("ResourceIds") or []
     found = [each for each in base.instances(scaling.ScalableTarget.type) if each["ResourceId"] in wanted]
@@ -216,7 +252,9 @@ _OPERATIONS: dict[str, Callable[[Body], Body]] = {
     "sagemaker:DescribeEndpointConfig": _describe_config,
     "sagemaker:DeleteEndpoint": _delete_endpoint,
     "sagemaker:CreateEndpoint": _create_endpoint,
-    "sagemaker:ListInferenceComponents": lambda _request: {"InferenceComponents": []},
+    "sagemaker:ListInferenceComponents": _list_components,
+    "sagemaker:DescribeInferenceComponent": _describe_component,
+    "sagemaker:UpdateInferenceComponentRuntimeConfig": _set_copies,
     "application-autoscaling:DescribeScalableTargets": _targets,
     "application-autoscaling:DescribeScalingPolicies": _policies,
     # What they register stands in the records of CloudFormation, which stay.

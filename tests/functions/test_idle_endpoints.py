@@ -215,6 +215,73 @@ def test_components_are_emptied_and_the_endpoint_stays(world: World) -> None:
     assert world.components[NAME] == {"llama": 2, "mistral": 1}
 
 
+def test_components_that_went_by_themselves_are_asleep_and_nobody_is_told(world: World) -> None:
+    world.endpoint()
+    world.components[NAME] = {"llama": 0}
+    assert world.sweeper().sweep() == {NAME: "asleep"}
+    world.later(9)
+    assert world.sweeper().sweep() == {NAME: "asleep"}
+    assert world.told == []
+
+
+def test_components_that_went_after_the_warning_are_left_to_themselves(world: World) -> None:
+    world.endpoint()
+    world.components[NAME] = {"llama": 1}
+    assert world.sweeper().sweep() == {NAME: "warned"}
+    world.components[NAME] = {"llama": 0}
+    world.later(3)
+    assert world.sweeper().sweep() == {NAME: "asleep"}
+    world.components[NAME] = {"llama": 1}
+    assert world.sweeper().sweep() == {NAME: "warned"}, "the notice begins anew"
+
+
+def test_one_that_died_after_it_emptied_components_loses_no_count(world: World) -> None:
+    world.endpoint()
+    world.components[NAME] = {"llama": 2}
+    world.sweeper().sweep()
+    world.later(3)
+
+    class Dying(Service):
+        def update_inference_component_runtime_config(
+            self, *, InferenceComponentName: str, DesiredRuntimeConfig: dict[str, int]
+        ) -> None:
+            super().update_inference_component_runtime_config(
+                InferenceComponentName=InferenceComponentName, DesiredRuntimeConfig=DesiredRuntimeConfig
+            )
+            raise SystemExit
+
+    with pytest.raises(SystemExit):
+        world.sweeper(hosting=world.hosting(Dying(world))).sweep()
+    assert world.components[NAME] == {"llama": 0}
+    world.later(1.1)
+    world.sweeper().sweep()
+    world.sweeper().wake(NAME)
+    assert world.components[NAME] == {"llama": 2}
+
+
+def test_a_failure_halfway_loses_no_count(world: World) -> None:
+    world.endpoint()
+    world.components[NAME] = {"llama": 2, "mistral": 1}
+    world.sweeper().sweep()
+    world.later(3)
+
+    class Failing(Service):
+        def update_inference_component_runtime_config(
+            self, *, InferenceComponentName: str, DesiredRuntimeConfig: dict[str, int]
+        ) -> None:
+            if InferenceComponentName == "mistral":
+                raise RuntimeError("try later")
+            super().update_inference_component_runtime_config(
+                InferenceComponentName=InferenceComponentName, DesiredRuntimeConfig=DesiredRuntimeConfig
+            )
+
+    assert world.sweeper(hosting=world.hosting(Failing(world))).sweep() == {NAME: "failed"}
+    assert world.components[NAME] == {"llama": 0, "mistral": 1}
+    assert world.sweeper().sweep() == {NAME: "swept"}
+    assert world.sweeper().wake(NAME) == "waking"
+    assert world.components[NAME] == {"llama": 2, "mistral": 1}
+
+
 def test_a_component_that_was_called_keeps_its_endpoint(world: World) -> None:
     world.endpoint()
     world.components[NAME] = {"llama": 1}

@@ -340,6 +340,22 @@ CASES = {
         {"ProductionVariants": [{"ModelName": "absent", "VariantName": "all"}]},
         'Could not find model "absent"',
     ),
+    "AWS::SageMaker::InferenceComponent": Case(
+        {
+            "InferenceComponentName": "part",
+            "EndpointName": "hosting",
+            "VariantName": "all",
+            "Specification": {
+                "ModelName": attribute("ModelName", "Served"),
+                "ComputeResourceRequirements": {"MinMemoryRequiredInMb": 1024},
+            },
+            "RuntimeConfig": {"CopyCount": 1},
+        },
+        {"RuntimeConfig": {"CopyCount": 2}},
+        None,
+        {"EndpointName": "absent"},
+        'Could not find endpoint "absent"',
+    ),
     "AWS::SageMaker::Model": Case(
         GROUND["Served"]["Properties"],
         {"Tags": [{"Key": "a", "Value": "b"}]},
@@ -447,7 +463,7 @@ def template(resource_type: str, properties: Json) -> Json:
     outputs |= {
         each: {"Value": attribute(each, "Case")}
         for each in handled()[resource_type][1]
-        if not each.endswith("s") and "*" not in each
+        if not each.endswith("s") and "*" not in each and "/" not in each
     }
     case = {"Type": resource_type, "Properties": properties, "DependsOn": ["Target"]}
     return {"Resources": {**GROUND, "Case": case}, "Outputs": outputs}

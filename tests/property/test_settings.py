@@ -136,6 +136,7 @@ def endpoints(draw: st.DrawFn) -> dict[str, Any]:
         "min_instances": least,
         "max_instances": least + draw(st.integers(0, 5)),
         "data_capture_percent": draw(st.sampled_from([0, 1, 100])),
+        "scale_to_zero": least == 1 and draw(st.booleans()),
     }
     if draw(st.booleans()):
         content["instance_type"] = draw(st.sampled_from(model.supported_instance_types))

@@ -22,6 +22,7 @@ from aws_genai.models import (
     JumpStartEndpoint,
     ModelAccess,
 )
+from aws_genai.models.inference_component import accelerators_of_a_copy
 from aws_genai.security import AlarmTopic, DataKey, PrivateNetwork, WorkloadRole
 from aws_genai.testing import assert_allows, assert_denies
 from tests.support import new_app, new_stack, template_of
@@ -95,6 +96,94 @@ def test_endpoint_scales_watches_and_rolls_back() -> None:
         template.has_resource_properties("AWS::CloudWatch::Alarm", {"MetricName": metric})
     config = next(iter(template.find_resources("AWS::SageMaker::Endpoint").values()))["Properties"]["DeploymentConfig"]
     assert len(config["AutoRollbackConfiguration"]["Alarms"]) == 2
+
+
+def sleeper(stack: cdk.Stack) -> JumpStartEndpoint:
+    return endpoint(
+        stack,
+        model_id="meta-textgeneration-llama-3-1-8b-instruct",
+        instance_type="ml.g5.12xlarge",
+        accept_eula=True,
+        max_instances=2,
+        scale_to_zero=True,
+    )
+
+
+def test_scale_to_zero_has_no_instance_while_nobody_calls() -> None:
+    template = template_of(sleeper)
+    template.has_resource_properties(
+        "AWS::SageMaker::EndpointConfig",
+        {
+            "ProductionVariants": [
+                Match.object_like(
+                    {
+                        "ManagedInstanceScaling": {"Status": "ENABLED", "MinInstanceCount": 0, "MaxInstanceCount": 2},
+                        "ModelName": Match.absent(),
+                    }
+                )
+            ],
+            "EnableNetworkIsolation": True,
+            "ExecutionRoleArn": Match.any_value(),
+            "VpcConfig": Match.any_value(),
+        },
+    )
+    template.has_resource_properties("AWS::SageMaker::Endpoint", {"DeploymentConfig": Match.absent()})
+    template.has_resource_properties(
+        "AWS::ApplicationAutoScaling::ScalableTarget",
+        {
+            "ScalableDimension": "sagemaker:inference-component:DesiredCopyCount",
+            "ResourceId": "inference-component/one-model",
+            "MinCapacity": 0,
+        },
+    )
+    idle = template.find_resources("AWS::CloudWatch::Alarm", {"Properties": {"MetricName": "Invocations"}})
+    assert not idle, "an endpoint without an instance costs nothing"
+
+
+def test_a_call_that_finds_no_copy_wakes_one() -> None:
+    template = template_of(sleeper)
+    policies = template.find_resources("AWS::ApplicationAutoScaling::ScalingPolicy")
+    (wake,) = [name for name, each in policies.items() if each["Properties"]["PolicyType"] == "StepScaling"]
+    template.has_resource_properties(
+        "AWS::CloudWatch::Alarm",
+        {
+            "MetricName": "NoCapacityInvocationFailures",
+            "Dimensions": [{"Name": "InferenceComponentName", "Value": "one-model"}],
+            "EvaluationPeriods": 1,
+            "AlarmActions": [{"Ref": wake}],
+        },
+    )
+
+
+def test_a_component_takes_the_accelerators_its_container_is_told_to_use() -> None:
+    model = JumpStartCatalogue.get("meta-textgeneration-llama-3-1-8b-instruct")
+    template = template_of(sleeper)
+    component = next(iter(template.find_resources("AWS::SageMaker::InferenceComponent").values()))["Properties"]
+    needs = component["Specification"]["ComputeResourceRequirements"]
+    taken = accelerators_of_a_copy(model, "ml.g5.12xlarge")
+    assert needs["NumberOfAcceleratorDevicesRequired"] == taken
+    assert 0 < needs["MinMemoryRequiredInMb"] < 192 * 1024
+    target = next(iter(template.find_resources("AWS::ApplicationAutoScaling::ScalableTarget").values()))
+    assert target["Properties"]["MaxCapacity"] == 2 * (4 // taken)
+    assert len(component["DeploymentConfig"]["AutoRollbackConfiguration"]["Alarms"]) == 2
+
+
+def test_callers_of_a_component_may_call_it_and_no_other() -> None:
+    def build(stack: cdk.Stack) -> None:
+        role = WorkloadRole(stack, "Caller", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
+        sleeper(stack).grant_invoke(role)
+
+    template = template_of(build)
+    statements = [
+        statement
+        for policy in template.find_resources("AWS::IAM::ManagedPolicy").values()
+        for statement in policy["Properties"]["PolicyDocument"]["Statement"]
+        if "sagemaker:InvokeEndpoint" in statement["Action"]
+    ]
+    component = next(iter(template.find_resources("AWS::SageMaker::InferenceComponent")))
+    (called,) = [statement["Resource"] for statement in statements]
+    assert {"Fn::GetAtt": [component, "InferenceComponentArn"]} in called
+    assert len(called) == 2
 
 
 @pytest.mark.parametrize(("instance_type", "with_key"), [("ml.inf2.xlarge", True), ("ml.inf2.8xlarge", True)])

@@ -323,6 +323,11 @@ WRONG: list[tuple[str, dict[str, Any] | str, list[str]]] = [
         ["models.endpoints.one.max_instances", "max_instances to 3"],
     ),
     (
+        "instances and none",
+        endpoint(min_instances=2, scale_to_zero=True),
+        ["models.endpoints.one.min_instances", "2 instances and none", "Leave min_instances or scale_to_zero out"],
+    ),
+    (
         "model not in the Region",
         {**endpoint(), "region": "ap-southeast-6", "network": {"zones": ["ap-southeast-6a"]}},
         ["models.endpoints.one.model", "not available in ap-southeast-6"],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from aws_cdk import Stack, Token
 from aws_cdk import aws_applicationautoscaling as scaling
@@ -21,6 +22,7 @@ from ..security.bucket import SecureBucket
 from ..security.key import DataKey
 from ..security.network import PrivateNetwork
 from ..security.role import grant
+from .inference_component import InferenceComponent, variant
 
 _VARIANT = "AllTraffic"
 
@@ -81,7 +83,10 @@ class JumpStartEndpoint(Construct):
     :param max_instances: most instances. Default: 2.
     :param invocations_per_instance: invocations a minute on each instance that scaling aims for. Default: 60.
     :param latency_ms: median model latency in milliseconds that raises an alarm. Default: 30,000.
-    :param idle_hours: hours without a call that raise an alarm, 1 to 24. Default: 6.
+    :param idle_hours: hours without a call that raise an alarm, 1 to 24; none where the model scales to zero.
+        Default: 6.
+    :param scale_to_zero: whether the model is an inference component that has no copy, and no instance, while nobody
+        calls it. The first call then fails and wakes it, in minutes; its sender tries again. Default: no.
     :param data_capture: recording of requests and answers. Default: none.
     :raises InvalidValueError: if the model is not in the catalogue, does not run on the type or in the Region,
         has a licence that was not accepted, or the name is not one that SageMaker takes.
@@ -104,6 +109,7 @@ class JumpStartEndpoint(Construct):
         invocations_per_instance: float = 60,
         latency_ms: int = 30_000,
         idle_hours: int = 6,
+        scale_to_zero: bool = False,
         data_capture: DataCapture | None = None,
     ) -> None:
         super().__init__(scope, id)
@@ -120,6 +126,8 @@ class JumpStartEndpoint(Construct):
         check_eula(self.model, accept_eula)
         check_instances(min_instances, max_instances)
         self.endpoint_name = endpoint_name
+        #: The name under which callers of an endpoint with components ask for the model; None without components.
+        self.component_name: str | None = f"{endpoint_name}-model"[:63] if scale_to_zero else None
         key.allow_in_sagemaker()
         role = self._role(key, region, data_capture)
         group = network.security_group(self, "Group", description=f"Endpoint {endpoint_name}: no inbound rule")
@@ -141,7 +149,9 @@ class JumpStartEndpoint(Construct):
             self,
             "Config",
             production_variants=[
-                {
+                variant(self.instance_type, _VARIANT, max_instances)
+                if scale_to_zero
+                else {
                     "variantName": _VARIANT,
                     "modelName": model.attr_model_name,
                     "instanceType": self.instance_type,
@@ -153,6 +163,7 @@ class JumpStartEndpoint(Construct):
                     "containerStartupHealthCheckTimeoutInSeconds": 3600,
                 }
             ],
+            **_for_components(role, network, group.attr_group_id) if scale_to_zero else {},
             kms_key_id=volume_key,
             data_capture_config=_capture(data_capture, key, endpoint_name),
         )
@@ -164,7 +175,10 @@ class JumpStartEndpoint(Construct):
             "Resource",
             endpoint_name=endpoint_name,
             endpoint_config_name=config.attr_endpoint_config_name,
-            deployment_config={
+            # With components, each is deployed and taken back by itself.
+            deployment_config=None
+            if scale_to_zero
+            else {
                 "blueGreenUpdatePolicy": {
                     "trafficRoutingConfiguration": {"type": "ALL_AT_ONCE", "waitIntervalInSeconds": 300},
                     "terminationWaitInSeconds": 300,
@@ -174,12 +188,29 @@ class JumpStartEndpoint(Construct):
             },
         )
         self.endpoint_arn: str = self.endpoint.ref
-        self._idle_alarm(topic, idle_hours)
-        self._scale(min_instances, max_instances, invocations_per_instance)
+        self._component: InferenceComponent | None = None
+        if self.component_name is None:
+            self._idle_alarm(topic, idle_hours)
+            self._scale(min_instances, max_instances, invocations_per_instance)
+        else:
+            self._component = InferenceComponent(
+                self,
+                "Component",
+                name=self.component_name,
+                endpoint=self.endpoint,
+                variant_name=_VARIANT,
+                model=self.model,
+                model_name=model.attr_model_name,
+                instance_type=self.instance_type,
+                max_instances=max_instances,
+                invocations_per_copy=invocations_per_instance,
+                rollback_alarms=[item.ref for item in alarms],
+            )
 
     def grant_invoke(self, role: iam.IRole) -> None:
-        """Let ``role`` call this endpoint."""
-        grant(role, ["sagemaker:InvokeEndpoint", "sagemaker:InvokeEndpointWithResponseStream"], [self.endpoint_arn])
+        """Let ``role`` call this endpoint, and its model where that is an inference component."""
+        called = [self.endpoint_arn, *([self._component.arn] if self._component else [])]
+        grant(role, ["sagemaker:InvokeEndpoint", "sagemaker:InvokeEndpointWithResponseStream"], called)
 
     def metric(self, name: str, *, statistic: str = "Sum") -> cloudwatch.Metric:
         """A metric of the endpoint, such as ``Invocations`` or ``ModelLatency`` (microseconds)."""
@@ -189,6 +220,8 @@ class JumpStartEndpoint(Construct):
 
     @property
     def _dimensions(self) -> dict[str, str]:
+        if self.component_name is not None:
+            return {"InferenceComponentName": self.component_name}
         return {"EndpointName": self.endpoint_name, "VariantName": _VARIANT}
 
     def _role(self, key: DataKey, region: str, capture: DataCapture | None) -> str:
@@ -325,6 +358,18 @@ class JumpStartEndpoint(Construct):
                 "scaleOutCooldown": 60,
             },
         )
+
+
+def _for_components(role_arn: str, network: PrivateNetwork, group_id: str) -> dict[str, Any]:
+    """What of a model stands at the endpoint where components share its instances.
+
+    https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateEndpointConfig.html
+    """
+    return {
+        "execution_role_arn": role_arn,
+        "enable_network_isolation": True,
+        "vpc_config": {"subnets": network.subnet_ids, "securityGroupIds": [group_id]},
+    }
 
 
 def _artifact(model: JumpStartModel, region: str, accept_eula: bool) -> dict[str, object]:

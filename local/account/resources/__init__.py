@@ -43,6 +43,7 @@ RESOURCES: tuple[Resource, ...] = (
     sagemaker.Endpoint(),
     sagemaker.EndpointConfig(),
     sagemaker.HostedModel(),
+    sagemaker.InferenceComponent(),
     scaling.ScalableTarget(),
     scaling.ScalingPolicy(),
 )

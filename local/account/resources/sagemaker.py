@@ -36,6 +36,25 @@ class EndpointConfig(Resource):
         return super().create(model)
 
 
+class InferenceComponent(Resource):
+    """https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateInferenceComponent.html"""
+
+    type = "AWS::SageMaker::InferenceComponent"
+    name = "InferenceComponentName"
+    attributes = {
+        "InferenceComponentArn": "arn:aws:sagemaker:{region}:{account}:inference-component/{InferenceComponentName}",
+        "InferenceComponentStatus": "InService",
+        "FailureReason": "none",
+        "CreationTime": "{now}",
+        "LastModifiedTime": "{now}",
+    }
+
+    def create(self, model: Model) -> Model:
+        if model["EndpointName"] not in {found["EndpointName"] for found in instances(Endpoint.type)}:
+            raise ServiceError(f'Could not find endpoint "{model["EndpointName"]}" (Service: SageMaker)')
+        return super().create(model)
+
+
 class Endpoint(Resource):
     """https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateEndpoint.html"""
 

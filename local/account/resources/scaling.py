@@ -15,10 +15,12 @@ class ScalableTarget(Resource):
         if int(model["MinCapacity"]) > int(model["MaxCapacity"]):
             raise ServiceError("Minimum capacity cannot be greater than maximum capacity (Status Code: 400)")
         if model["ServiceNamespace"] == "sagemaker":
-            names = {found["EndpointName"] for found in instances("AWS::SageMaker::Endpoint")}
-            endpoint = model["ResourceId"].split("/")[1]
-            if endpoint not in names:
-                raise ServiceError(f"SageMaker endpoint doesn't exist: {model['ResourceId']} (Status Code: 400)")
+            kind, name = model["ResourceId"].split("/")[:2]
+            scaled = {"endpoint": "Endpoint", "inference-component": "InferenceComponent"}.get(kind)
+            if scaled is None or name not in {
+                found[f"{scaled}Name"] for found in instances(f"AWS::SageMaker::{scaled}")
+            }:
+                raise ServiceError(f"SageMaker {kind} doesn't exist: {model['ResourceId']} (Status Code: 400)")
         return super().create(model)
 
 

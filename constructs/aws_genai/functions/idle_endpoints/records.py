@@ -58,12 +58,12 @@ class Records:
         return self._put(before.endpoint, WAKING, now, before.saved, "#state = :state AND #since = :since", before)
 
     def take_back(self, before: Record, now: int, saved: dict[str, Any]) -> None:
-        """Give the right to act back after a failure: the next sweep tries again."""
+        """Give the right to act back after a failure: the next sweep tries again, knowing what this one found."""
         self._put(
             before.endpoint,
             WARNED,
             before.since,
-            {},
+            saved,
             "#state = :state AND #since = :since",
             Record(before.endpoint, ACTING, now, saved),
         )

@@ -78,7 +78,7 @@ class Sweeper:
         """Bring an endpoint back that was swept."""
         record = self._records.get(name)
         # A sweeper that died between deleting and noting it has left what brings the endpoint back.
-        if record is None or not record.saved or (record.state == ACTING and self._hosting.exists(name)):
+        if record is None or not record.saved or (record.state != SWEPT and self._hosting.exists(name)):
             return "not swept"
         self._hosting.restore(name, record.saved)
         self._records.wake(record, _seconds(self._clock()))
@@ -93,10 +93,11 @@ class Sweeper:
         record = self._records.get(endpoint.name)
         if record is not None and record.state in (SWEPT, WAKING):
             return self._after(endpoint, record)
-        if not self._idle(endpoint, now):
+        asleep = not (record and record.saved) and self._asleep(endpoint)
+        if asleep or not self._idle(endpoint, now):
             if record is not None:
                 self._records.forget(record)
-            return "busy"
+            return "asleep" if asleep else "busy"
         if rules.dry_run:
             _log.info("%s is idle and would be swept", endpoint.name)
             return "would be swept"
@@ -107,12 +108,17 @@ class Sweeper:
     def _after(self, endpoint: Endpoint, record: Record) -> str:
         """An endpoint in service whose record says otherwise: emptied of its components, or made anew by somebody."""
         if record.state == SWEPT and record.saved["components"]:
-            if not any(self._hosting.components(endpoint.name).values()):
+            if self._asleep(endpoint):
                 return "asleep"
         else:
             self._hosting.rescale(record.saved)
         self._records.forget(record)
         return "awake"
+
+    def _asleep(self, endpoint: Endpoint) -> bool:
+        """Whether its own scaling has left nothing to put to sleep."""
+        copies = self._hosting.components(endpoint.name)
+        return bool(copies) and not any(copies.values())
 
     def _idle(self, endpoint: Endpoint, now: datetime) -> bool:
         since = now - timedelta(hours=self._rules.idle_hours)
@@ -139,6 +145,9 @@ class Sweeper:
         if self._rules.working_hours and self._rules.working_hours.hold(now):
             return "waits for the evening"
         saved = self._hosting.save(endpoint)
+        # Components that an attempt which failed has emptied come back with what it had found.
+        found = record.saved.get("components", {})
+        saved["components"] = {each: copies or found.get(each, 0) for each, copies in saved["components"].items()}
         if not self._records.claim(record, _seconds(now), saved):
             return "another sweeper acts"
         try:
