@@ -13,6 +13,8 @@ from typing import Any
 from aws_genai.data import load
 from aws_genai.data.accelerators import AcceleratorCatalogue
 
+from .warm_costs import Resources, warm_instances
+
 
 @dataclass(frozen=True)
 class Cost:
@@ -27,13 +29,21 @@ class Cost:
 def idle(template: dict[str, Any]) -> list[Cost]:
     """What the template's resources cost a month while idle, the dearest first."""
     lines: dict[str, Cost] = {}
-    for resource in template.get("Resources", {}).values():
-        for cost in _resource(resource["Type"], resource.get("Properties", {})):
-            before = lines.get(cost.what, Cost(cost.what, 0, 0))
-            lines[cost.what] = Cost(
-                cost.what, before.count + cost.count, before.usd_per_month + cost.usd_per_month, cost.estimated
-            )
+    for cost in _costs(template.get("Resources", {})):
+        before = lines.get(cost.what, Cost(cost.what, 0, 0))
+        lines[cost.what] = Cost(
+            cost.what, before.count + cost.count, before.usd_per_month + cost.usd_per_month, cost.estimated
+        )
     return sorted(lines.values(), key=lambda cost: -cost.usd_per_month)
+
+
+def _costs(resources: Resources) -> Iterator[Cost]:
+    for resource in resources.values():
+        yield from _resource(resource["Type"], resource.get("Properties", {}))
+    hours = load("prices")["hours_per_month"]
+    for kind, mean in warm_instances(resources):
+        for cost in _machines(kind, 1, hours):
+            yield Cost(f"{cost.what}, in warm hours", 1, cost.usd_per_month * mean, cost.estimated)
 
 
 def _resource(kind: str, properties: dict[str, Any]) -> Iterator[Cost]:

@@ -11,6 +11,7 @@ from aws_genai.data.bedrock import check_model
 from aws_genai.data.jumpstart import JumpStartCatalogue, check_eula, check_instances
 from aws_genai.data.week import WEEK, Day
 from aws_genai.errors import InvalidValueError, nearest
+from aws_genai.models.working_hours import WarmHours, check_warm
 
 from .base import Name, Section
 
@@ -128,6 +129,43 @@ class Bedrock(Section):
         return value
 
 
+class WorkingHoursSettings(Section):
+    """Days and hours in which people work."""
+
+    days: Annotated[list[Day], Field(min_length=1)] = list(WEEK)
+    """Days of the week."""
+
+    start: Annotated[int, Field(ge=0, le=23)] = 8
+    """Hour that working time begins."""
+
+    end: Annotated[int, Field(ge=1, le=24)] = 18
+    """Hour that working time ends."""
+
+    time_zone: str = "Etc/UTC"
+    """IANA name of the zone of the hours."""
+
+    @model_validator(mode="after")
+    def _in_order(self) -> WorkingHoursSettings:
+        if self.end <= self.start:
+            raise InvalidValueError(
+                f"Working time ends at {self.end}, before it begins at {self.start}", field="end", hint="Raise end"
+            )
+        if self.time_zone not in available_timezones():
+            raise InvalidValueError(
+                f"{self.time_zone} is no time zone",
+                field="time_zone",
+                hint=nearest(self.time_zone, available_timezones()),
+            )
+        return self
+
+
+class Warm(WorkingHoursSettings):
+    """When more instances of an endpoint stand ready than its least."""
+
+    instances: Annotated[int, Field(ge=1, le=100)] = 1
+    """Least instances in these hours."""
+
+
 class Endpoint(Section):
     """An open-weight model on a SageMaker endpoint."""
 
@@ -158,6 +196,9 @@ class Endpoint(Section):
     scale_to_zero: bool = False
     """Whether the model has no instance while nobody calls it; the first call fails and wakes it, in minutes."""
 
+    warm: Warm | None = None
+    """When more instances stand ready than the least; at no time without it."""
+
     data_capture_percent: Annotated[int, Field(ge=0, le=100)] = 0
     """Share of requests that is recorded with its answers, in percent; 0 records none."""
 
@@ -178,35 +219,9 @@ class Endpoint(Section):
                 field="min_instances",
                 hint="Leave min_instances or scale_to_zero out",
             )
-        return self
-
-
-class WorkingHoursSettings(Section):
-    """When no endpoint is put to sleep."""
-
-    days: Annotated[list[Day], Field(min_length=1)] = list(WEEK)
-    """Days of the week."""
-
-    start: Annotated[int, Field(ge=0, le=23)] = 8
-    """Hour that working time begins."""
-
-    end: Annotated[int, Field(ge=1, le=24)] = 18
-    """Hour that working time ends."""
-
-    time_zone: str = "Etc/UTC"
-    """IANA name of the zone of the hours."""
-
-    @model_validator(mode="after")
-    def _in_order(self) -> WorkingHoursSettings:
-        if self.end <= self.start:
-            raise InvalidValueError(
-                f"Working time ends at {self.end}, before it begins at {self.start}", field="end", hint="Raise end"
-            )
-        if self.time_zone not in available_timezones():
-            raise InvalidValueError(
-                f"{self.time_zone} is no time zone",
-                field="time_zone",
-                hint=nearest(self.time_zone, available_timezones()),
+        if self.warm:
+            check_warm(
+                WarmHours(**self.warm.model_dump()), 0 if self.scale_to_zero else self.min_instances, self.max_instances
             )
         return self
 

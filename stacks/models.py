@@ -49,7 +49,7 @@ class ModelsStack(LayerStack):
         if not models.endpoints:
             return []
         # Imported as needed: SageMaker is a large module of the CDK.
-        from aws_genai.models import DataCapture, JumpStartEndpoint
+        from aws_genai.models import DataCapture, JumpStartEndpoint, WarmHours
 
         if self._foundation.network is None:
             raise ValueError("endpoints run in a network, and the foundation has none")
@@ -79,6 +79,7 @@ class ModelsStack(LayerStack):
                 latency_ms=endpoint.latency_ms,
                 idle_hours=endpoint.idle_hours,
                 scale_to_zero=endpoint.scale_to_zero,
+                warm=WarmHours(**endpoint.warm.model_dump()) if endpoint.warm else None,
                 network=self._foundation.network,
                 key=self._key,
                 topic=self._foundation.topic,

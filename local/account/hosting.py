@@ -241,6 +241,20 @@ def _policies(request: Body) -> Body:
     }
 
 
+def _scheduled(request: Body) -> Body:
+    found = [
+        each for each in base.instances(scaling.ScalableTarget.type) if each["ResourceId"] == request["ResourceId"]
+    ]
+    extra = {"ScheduledActionARN": "arn", "CreationTime": 0, "ServiceNamespace": request["ServiceNamespace"]}
+    return {
+        "ScheduledActions": [
+            {**action, **extra, "ResourceId": each["ResourceId"], "ScalableDimension": each["ScalableDimension"]}
+            for each in found
+            for action in each.get("ScheduledActions", [])
+        ]
+    }
+
+
 def _number(value: Any) -> Any:
     return int(value) if isinstance(value, str) and value.isdigit() else value
 
@@ -257,7 +271,9 @@ _OPERATIONS: dict[str, Callable[[Body], Body]] = {
     "sagemaker:UpdateInferenceComponentRuntimeConfig": _set_copies,
     "application-autoscaling:DescribeScalableTargets": _targets,
     "application-autoscaling:DescribeScalingPolicies": _policies,
+    "application-autoscaling:DescribeScheduledActions": _scheduled,
     # What they register stands in the records of CloudFormation, which stay.
     "application-autoscaling:RegisterScalableTarget": lambda _request: {},
+    "application-autoscaling:PutScheduledAction": lambda _request: {},
     "application-autoscaling:PutScalingPolicy": lambda _request: {"PolicyARN": "arn", "Alarms": []},
 }

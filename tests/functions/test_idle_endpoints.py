@@ -69,6 +69,13 @@ class World:
             PolicyType="TargetTrackingScaling",
             TargetTrackingScalingPolicyConfiguration={"TargetValue": 60},
         )
+        self.scaling.put_scheduled_action(
+            **resource,
+            ScheduledActionName="warm",
+            Schedule="cron(0 8 ? * MON *)",
+            Timezone="Europe/Berlin",
+            ScalableTargetAction={"MinCapacity": 2},
+        )
         return name
 
     def call(self, name: str = NAME, ago: timedelta = timedelta()) -> None:
@@ -180,6 +187,12 @@ def test_one_command_brings_it_back_as_it_was(world: World) -> None:
     world.later(3)
     world.sweeper().sweep()
     resource = f"endpoint/{NAME}/variant/AllTraffic"
+    world.scaling.delete_scheduled_action(
+        ServiceNamespace="sagemaker",
+        ScheduledActionName="warm",
+        ResourceId=resource,
+        ScalableDimension="sagemaker:variant:DesiredInstanceCount",
+    )
     world.scaling.deregister_scalable_target(
         ServiceNamespace="sagemaker", ResourceId=resource, ScalableDimension="sagemaker:variant:DesiredInstanceCount"
     )
@@ -197,6 +210,11 @@ def test_one_command_brings_it_back_as_it_was(world: World) -> None:
         "ScalingPolicies"
     ]
     assert policy["PolicyName"] == f"{NAME}-invocations"
+    (action,) = world.scaling.describe_scheduled_actions(ServiceNamespace="sagemaker", ResourceId=resource)[
+        "ScheduledActions"
+    ]
+    assert (action["Schedule"], action["Timezone"]) == ("cron(0 8 ? * MON *)", "Europe/Berlin")
+    assert action["ScalableTargetAction"]["MinCapacity"] == 2
     assert world.sweeper().wake(NAME) == "not swept"
 
 

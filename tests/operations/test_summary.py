@@ -11,6 +11,7 @@ import pytest
 from rich.console import Console
 
 from aws_genai.data import load
+from aws_genai.data.accelerators import AcceleratorCatalogue
 from operations.costs import idle
 from operations.summary import acknowledged, by_use, engines, render, stacks
 from tests.conftest import ROOT, Synthesized
@@ -62,6 +63,65 @@ def test_costs_are_those_of_the_resources() -> None:
     hosting = costs["ml.g6.xlarge, at EC2's price"]
     assert hosting.usd_per_month == pytest.approx(2 * 730 * 0.8048)
     assert hosting.estimated
+
+
+def test_what_scales_to_zero_costs_its_warm_hours_only() -> None:
+    def target(name: str, warm: int, cool: int, **more: object) -> dict[str, object]:
+        actions = [
+            {
+                "ScheduledActionName": action,
+                "Schedule": schedule,
+                "ScalableTargetAction": {"MinCapacity": capacity},
+            }
+            for action, schedule, capacity in (
+                ("warm", "cron(0 8 ? * MON,TUE *)", warm),
+                ("cool", "cron(0 20 ? * MON,TUE *)", cool),
+            )
+        ]
+        return {
+            "Type": "AWS::ApplicationAutoScaling::ScalableTarget",
+            "Properties": {"ResourceId": name, "ServiceNamespace": "sagemaker", "ScheduledActions": actions},
+            **more,
+        }
+
+    def hosting(name: str, variant: dict[str, object]) -> dict[str, dict[str, object]]:
+        variants = [{"InstanceType": "ml.g6.12xlarge", "InitialInstanceCount": 1, **variant}]
+        return {
+            f"{name}Config": {
+                "Type": "AWS::SageMaker::EndpointConfig",
+                "Properties": {"ProductionVariants": variants},
+            },
+            f"{name}Endpoint": {
+                "Type": "AWS::SageMaker::Endpoint",
+                "Properties": {"EndpointConfigName": {"Fn::GetAtt": [f"{name}Config", "EndpointConfigName"]}},
+            },
+        }
+
+    component = {
+        "Type": "AWS::SageMaker::InferenceComponent",
+        "Properties": {
+            "EndpointName": {"Fn::GetAtt": ["ZeroEndpoint", "EndpointName"]},
+            "Specification": {"ComputeResourceRequirements": {"NumberOfAcceleratorDevicesRequired": 2}},
+        },
+    }
+    zero = hosting("Zero", {"ManagedInstanceScaling": {"Status": "ENABLED", "MinInstanceCount": 0}})
+    of_zero = {**zero, "Component": component, "Target": target("component", 4, 0, DependsOn=["Component"])}
+    price = 730 * float(AcceleratorCatalogue.default().get("g6.12xlarge").usd_per_hour or 0)
+    what = "ml.g6.12xlarge, at EC2's price"
+    # Two of four accelerators a copy: four copies are two instances, for 24 of 168 hours.
+    (warm,) = idle({"Resources": of_zero})
+    assert (warm.what, warm.usd_per_month) == (f"{what}, in warm hours", pytest.approx(price * 2 * 24 / 168))
+    plain = {**hosting("Kept", {}), "Target": target("endpoint", 3, 1)}
+    plain["Target"]["Properties"]["ResourceId"] = {  # type: ignore[index]
+        "Fn::Join": ["", ["endpoint/", {"Fn::GetAtt": ["KeptEndpoint", "EndpointName"]}, "/variant/a"]]
+    }
+    costs = {cost.what: cost.usd_per_month for cost in idle({"Resources": plain})}
+    assert costs == {
+        what: pytest.approx(price),
+        f"{what}, in warm hours": pytest.approx(price * 2 * 24 / 168),
+    }
+    del of_zero["Target"]
+    assert idle({"Resources": of_zero}) == [], "and without them, nothing"
 
 
 def test_every_price_has_a_source() -> None:

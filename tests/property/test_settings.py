@@ -138,6 +138,9 @@ def endpoints(draw: st.DrawFn) -> dict[str, Any]:
         "data_capture_percent": draw(st.sampled_from([0, 1, 100])),
         "scale_to_zero": least == 1 and draw(st.booleans()),
     }
+    warm = draw(st.integers(0, 8))
+    if (0 if content["scale_to_zero"] else least) < warm <= content["max_instances"]:
+        content["warm"] = {"instances": warm, "time_zone": draw(st.sampled_from(["Etc/UTC", "Asia/Tokyo"]))}
     if draw(st.booleans()):
         content["instance_type"] = draw(st.sampled_from(model.supported_instance_types))
     return content

@@ -21,6 +21,7 @@ from aws_genai.models import (
     JumpStartCatalogue,
     JumpStartEndpoint,
     ModelAccess,
+    WarmHours,
 )
 from aws_genai.models.inference_component import accelerators_of_a_copy
 from aws_genai.security import AlarmTopic, DataKey, PrivateNetwork, WorkloadRole
@@ -168,6 +169,46 @@ def test_a_component_takes_the_accelerators_its_container_is_told_to_use() -> No
     assert len(component["DeploymentConfig"]["AutoRollbackConfiguration"]["Alarms"]) == 2
 
 
+def scheduled(**properties: Any) -> list[dict[str, Any]]:
+    template = template_of(lambda stack: endpoint(stack, **properties))
+    target = next(iter(template.find_resources("AWS::ApplicationAutoScaling::ScalableTarget").values()))
+    actions: list[dict[str, Any]] = target["Properties"]["ScheduledActions"]
+    return actions
+
+
+def test_warm_hours_raise_the_least_and_take_it_back() -> None:
+    hours = WarmHours(start=7, end=19, time_zone="Europe/Berlin", instances=2)
+    assert scheduled(warm=hours, max_instances=3) == [
+        {
+            "ScheduledActionName": "warm",
+            "Schedule": "cron(0 7 ? * MON,TUE,WED,THU,FRI *)",
+            "Timezone": "Europe/Berlin",
+            "ScalableTargetAction": {"MinCapacity": 2},
+        },
+        {
+            "ScheduledActionName": "cool",
+            "Schedule": "cron(0 19 ? * MON,TUE,WED,THU,FRI *)",
+            "Timezone": "Europe/Berlin",
+            "ScalableTargetAction": {"MinCapacity": 1},
+        },
+    ]
+
+
+def test_a_day_ends_before_midnight() -> None:
+    hours = WarmHours(days=["SAT", "SUN"], start=0, end=24, instances=2)
+    assert scheduled(warm=hours)[1]["Schedule"] == "cron(59 23 ? * SAT,SUN *)"
+
+
+def test_warm_hours_wake_a_component_that_scales_to_zero() -> None:
+    model = "meta-textgeneration-llama-3-1-8b-instruct"
+    warm, cool = scheduled(
+        model_id=model, accept_eula=True, instance_type="ml.g5.12xlarge", scale_to_zero=True, warm=WarmHours()
+    )
+    copies = 4 // accelerators_of_a_copy(JumpStartCatalogue.get(model), "ml.g5.12xlarge")
+    assert warm["ScalableTargetAction"] == {"MinCapacity": copies}
+    assert cool["ScalableTargetAction"] == {"MinCapacity": 0}
+
+
 def test_callers_of_a_component_may_call_it_and_no_other() -> None:
     def build(stack: cdk.Stack) -> None:
         role = WorkloadRole(stack, "Caller", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
@@ -208,6 +249,9 @@ def test_volumes_of_types_with_local_disks_take_none() -> None:
         ({"model_id": "meta-textgeneration-llama-3-1-8b-instruct"}, "accept_eula", "licence"),
         ({"min_instances": 0}, "max_instances", "0 to 2 instances"),
         ({"min_instances": 3}, "max_instances", "3 or more"),
+        ({"warm": WarmHours(instances=1)}, "warm", "must be 2 to 2, not 1"),
+        ({"warm": WarmHours(instances=3)}, "warm", "must be 2 to 2, not 3"),
+        ({"warm": WarmHours(instances=2, start=9, end=9)}, "working_hours", "not from 9 to 9"),
     ],
 )
 def test_endpoint_refuses(properties: dict[str, Any], field: str, words: str) -> None:

@@ -328,6 +328,16 @@ WRONG: list[tuple[str, dict[str, Any] | str, list[str]]] = [
         ["models.endpoints.one.min_instances", "2 instances and none", "Leave min_instances or scale_to_zero out"],
     ),
     (
+        "warm hours that change nothing",
+        endpoint(min_instances=2, max_instances=4, warm={"instances": 2}),
+        ["models.endpoints.one.warm", "must be 3 to 4, not 2", "raise max_instances"],
+    ),
+    (
+        "warm hours in no zone",
+        endpoint(warm={"instances": 2, "time_zone": "Europe/Berln"}),
+        ["models.endpoints.one.warm.time_zone", "Europe/Berln is no time zone", "Did you mean Europe/Berlin?"],
+    ),
+    (
         "model not in the Region",
         {**endpoint(), "region": "ap-southeast-6", "network": {"zones": ["ap-southeast-6a"]}},
         ["models.endpoints.one.model", "not available in ap-southeast-6"],

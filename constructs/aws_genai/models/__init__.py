@@ -8,9 +8,10 @@ if TYPE_CHECKING:
     from ..data.bedrock import BedrockCatalogue, BedrockModel
     from ..data.jumpstart import JumpStartCatalogue, JumpStartModel
     from .guardrail import DeniedTopic, Guardrail, GuardrailPolicy
-    from .idle_sweeper import IdleSweeper, WorkingHours
+    from .idle_sweeper import IdleSweeper
     from .jumpstart_endpoint import DataCapture, JumpStartEndpoint
     from .model_access import ModelAccess
+    from .working_hours import WarmHours, WorkingHours
 
 __all__ = [
     "BedrockCatalogue",
@@ -24,6 +25,7 @@ __all__ = [
     "JumpStartEndpoint",
     "JumpStartModel",
     "ModelAccess",
+    "WarmHours",
     "WorkingHours",
 ]
 
@@ -43,14 +45,15 @@ __getattr__ = exports(
             "Guardrail",
             "GuardrailPolicy",
         ),
-        ".idle_sweeper": (
-            "IdleSweeper",
-            "WorkingHours",
-        ),
+        ".idle_sweeper": ("IdleSweeper",),
         ".jumpstart_endpoint": (
             "DataCapture",
             "JumpStartEndpoint",
         ),
         ".model_access": ("ModelAccess",),
+        ".working_hours": (
+            "WarmHours",
+            "WorkingHours",
+        ),
     },
 )

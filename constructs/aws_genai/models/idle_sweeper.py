@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from aws_cdk import CfnOutput, RemovalPolicy
@@ -13,7 +12,6 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_scheduler as scheduler
 from constructs import Construct
 
-from ..data.week import WEEK, Day
 from ..errors import InvalidValueError
 from ..functions.python_function import PythonFunction
 from ..pseudo import ACCOUNT_ID, PARTITION, REGION
@@ -21,25 +19,10 @@ from ..security.accepted import acknowledge
 from ..security.alarms import AlarmTopic, alarm
 from ..security.key import DataKey
 from ..security.role import WorkloadRole
+from .working_hours import WorkingHours
 
 if TYPE_CHECKING:
     from ..security.network import PrivateNetwork
-
-
-@dataclass(frozen=True, kw_only=True)
-class WorkingHours:
-    """When no endpoint is put to sleep.
-
-    :param days: the days. Default: Monday to Friday.
-    :param start: hour that it begins, 0 to 23. Default: 8.
-    :param end: hour that it ends, 1 to 24. Default: 18.
-    :param time_zone: IANA name of the zone. Default: Etc/UTC.
-    """
-
-    days: Sequence[Day] = WEEK
-    start: int = 8
-    end: int = 18
-    time_zone: str = "Etc/UTC"
 
 
 class IdleSweeper(Construct):
@@ -186,7 +169,12 @@ class IdleSweeper(Construct):
             ("sagemaker:DescribeInferenceComponent", "sagemaker:UpdateInferenceComponentRuntimeConfig"), [components]
         )
         role.allow(
-            ("application-autoscaling:PutScalingPolicy", "application-autoscaling:RegisterScalableTarget"), [targets]
+            (
+                "application-autoscaling:PutScalingPolicy",
+                "application-autoscaling:PutScheduledAction",
+                "application-autoscaling:RegisterScalableTarget",
+            ),
+            [targets],
         )
         role.allow(("cloudwatch:PutMetricAlarm",), [alarms])
         role.allow(("dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem"), [table.attr_arn])
@@ -201,6 +189,7 @@ class IdleSweeper(Construct):
             (
                 "application-autoscaling:DescribeScalableTargets",
                 "application-autoscaling:DescribeScalingPolicies",
+                "application-autoscaling:DescribeScheduledActions",
                 "cloudwatch:DescribeAlarms",
                 "cloudwatch:GetMetricData",
                 "sagemaker:ListEndpoints",
@@ -248,9 +237,5 @@ class IdleSweeper(Construct):
 
 
 def _hours(hours: WorkingHours) -> dict[str, Any]:
-    if not 0 <= hours.start < hours.end <= 24:
-        raise InvalidValueError(
-            f"Working hours begin at 0 to 23 and end after that, not from {hours.start} to {hours.end}",
-            field="working_hours",
-        )
+    hours.check()
     return {"days": list(hours.days), "start": hours.start, "end": hours.end, "zone": hours.time_zone}

@@ -11,6 +11,8 @@ from constructs import Construct
 
 from ..data.accelerators import AcceleratorCatalogue
 from ..data.jumpstart import JumpStartModel
+from ..security.network import PrivateNetwork
+from .working_hours import WarmHours
 
 #: How containers are told how many accelerators one copy has.
 _ACCELERATORS = ("SM_NUM_GPUS", "OPTION_TENSOR_PARALLEL_DEGREE", "NUM_SHARD")
@@ -39,6 +41,18 @@ def variant(instance_type: str, name: str, most: int) -> dict[str, Any]:
         "routingConfig": {"routingStrategy": "LEAST_OUTSTANDING_REQUESTS"},
         "modelDataDownloadTimeoutInSeconds": 3600,
         "containerStartupHealthCheckTimeoutInSeconds": 3600,
+    }
+
+
+def for_components(role_arn: str, network: PrivateNetwork, group_id: str) -> dict[str, Any]:
+    """What of a model stands at the endpoint where components share its instances.
+
+    https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateEndpointConfig.html
+    """
+    return {
+        "execution_role_arn": role_arn,
+        "enable_network_isolation": True,
+        "vpc_config": {"subnets": network.subnet_ids, "securityGroupIds": [group_id]},
     }
 
 
@@ -80,6 +94,7 @@ class InferenceComponent(Construct):
     :param instance_type: type of the variant's instances, ``ml.`` and a type of the accelerator catalogue.
     :param max_instances: most instances of the variant.
     :param invocations_per_copy: invocations a minute on each copy that scaling aims for.
+    :param warm: when copies stand ready, on how many instances; at no time without it.
     :param rollback_alarms: names of the alarms that take a new version back.
     """
 
@@ -96,6 +111,7 @@ class InferenceComponent(Construct):
         instance_type: str,
         max_instances: int,
         invocations_per_copy: float,
+        warm: WarmHours | None,
         rollback_alarms: list[str],
     ) -> None:
         super().__init__(scope, id)
@@ -129,9 +145,11 @@ class InferenceComponent(Construct):
             },
         )
         self.arn: str = self.resource.attr_inference_component_arn
-        self._scale(name, max_instances * (hardware.count // accelerators), invocations_per_copy)
+        copies = hardware.count // accelerators
+        scheduled = warm.actions(0, warm.instances * copies) if warm else None
+        self._scale(name, max_instances * copies, invocations_per_copy, scheduled)
 
-    def _scale(self, name: str, most: int, target: float) -> None:
+    def _scale(self, name: str, most: int, target: float, scheduled: list[dict[str, Any]] | None) -> None:
         capacity = scaling.CfnScalableTarget(
             self,
             "Capacity",
@@ -140,6 +158,7 @@ class InferenceComponent(Construct):
             resource_id=f"inference-component/{name}",
             min_capacity=0,
             max_capacity=most,
+            scheduled_actions=scheduled,
         )
         capacity.add_resource_dependency(self.resource)
         scaling.CfnScalingPolicy(

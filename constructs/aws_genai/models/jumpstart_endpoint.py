@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from aws_cdk import Stack, Token
 from aws_cdk import aws_applicationautoscaling as scaling
@@ -15,14 +14,15 @@ from constructs import Construct
 from ..data.accelerators import AcceleratorCatalogue
 from ..data.jumpstart import JumpStartCatalogue, JumpStartModel, check_eula, check_instances
 from ..errors import InvalidValueError
-from ..pseudo import ACCOUNT_ID, PARTITION
 from ..security.accepted import acknowledge, compliance
 from ..security.alarms import AlarmTopic, alarm
 from ..security.bucket import SecureBucket
 from ..security.key import DataKey
 from ..security.network import PrivateNetwork
 from ..security.role import grant
-from .inference_component import InferenceComponent, variant
+from .hosting_role import hosting_role
+from .inference_component import InferenceComponent, for_components, variant
+from .working_hours import WarmHours, check_warm
 
 _VARIANT = "AllTraffic"
 
@@ -87,9 +87,11 @@ class JumpStartEndpoint(Construct):
         Default: 6.
     :param scale_to_zero: whether the model is an inference component that has no copy, and no instance, while nobody
         calls it. The first call then fails and wakes it, in minutes; its sender tries again. Default: no.
+    :param warm: hours in which more instances stand ready than the least. Default: none.
     :param data_capture: recording of requests and answers. Default: none.
     :raises InvalidValueError: if the model is not in the catalogue, does not run on the type or in the Region,
-        has a licence that was not accepted, or the name is not one that SageMaker takes.
+        has a licence that was not accepted, has warm hours that change nothing, or the name is not one that
+        SageMaker takes.
     """
 
     def __init__(
@@ -110,6 +112,7 @@ class JumpStartEndpoint(Construct):
         latency_ms: int = 30_000,
         idle_hours: int = 6,
         scale_to_zero: bool = False,
+        warm: WarmHours | None = None,
         data_capture: DataCapture | None = None,
     ) -> None:
         super().__init__(scope, id)
@@ -125,11 +128,21 @@ class JumpStartEndpoint(Construct):
         image = self.model.image(self.instance_type, region)
         check_eula(self.model, accept_eula)
         check_instances(min_instances, max_instances)
+        if warm is not None:
+            check_warm(warm, 0 if scale_to_zero else min_instances, max_instances)
         self.endpoint_name = endpoint_name
         #: The name under which callers of an endpoint with components ask for the model; None without components.
         self.component_name: str | None = f"{endpoint_name}-model"[:63] if scale_to_zero else None
         key.allow_in_sagemaker()
-        role = self._role(key, region, data_capture)
+        role, grants = hosting_role(
+            self,
+            model=self.model,
+            instance_type=self.instance_type,
+            endpoint_name=endpoint_name,
+            region=region,
+            key=key,
+            captured=data_capture.bucket if data_capture else None,
+        )
         group = network.security_group(self, "Group", description=f"Endpoint {endpoint_name}: no inbound rule")
         model = sagemaker.CfnModel(
             self,
@@ -143,7 +156,7 @@ class JumpStartEndpoint(Construct):
             },
             vpc_config={"subnets": network.subnet_ids, "securityGroupIds": [group.attr_group_id]},
         )
-        model.add_resource_dependency(self._grants)
+        model.add_resource_dependency(grants)
         volume_key = self._volume_key(key)
         config = sagemaker.CfnEndpointConfig(
             self,
@@ -163,7 +176,7 @@ class JumpStartEndpoint(Construct):
                     "containerStartupHealthCheckTimeoutInSeconds": 3600,
                 }
             ],
-            **_for_components(role, network, group.attr_group_id) if scale_to_zero else {},
+            **for_components(role, network, group.attr_group_id) if scale_to_zero else {},
             kms_key_id=volume_key,
             data_capture_config=_capture(data_capture, key, endpoint_name),
         )
@@ -191,7 +204,7 @@ class JumpStartEndpoint(Construct):
         self._component: InferenceComponent | None = None
         if self.component_name is None:
             self._idle_alarm(topic, idle_hours)
-            self._scale(min_instances, max_instances, invocations_per_instance)
+            self._scale(min_instances, max_instances, invocations_per_instance, warm)
         else:
             self._component = InferenceComponent(
                 self,
@@ -204,6 +217,7 @@ class JumpStartEndpoint(Construct):
                 instance_type=self.instance_type,
                 max_instances=max_instances,
                 invocations_per_copy=invocations_per_instance,
+                warm=warm,
                 rollback_alarms=[item.ref for item in alarms],
             )
 
@@ -223,68 +237,6 @@ class JumpStartEndpoint(Construct):
         if self.component_name is not None:
             return {"InferenceComponentName": self.component_name}
         return {"EndpointName": self.endpoint_name, "VariantName": _VARIANT}
-
-    def _role(self, key: DataKey, region: str, capture: DataCapture | None) -> str:
-        """The execution role: this model's artifact and image, its own logs, its own captured records."""
-        role = iam.CfnRole(
-            self,
-            "Role",
-            description=f"Endpoint {self.endpoint_name}",
-            assume_role_policy_document={
-                "Version": "2012-10-17",
-                "Statement": [
-                    {
-                        "Effect": "Allow",
-                        "Action": "sts:AssumeRole",
-                        "Principal": {"Service": "sagemaker.amazonaws.com"},
-                        "Condition": {"StringEquals": {"aws:SourceAccount": ACCOUNT_ID}},
-                    }
-                ],
-            },
-        )
-        bucket = f"arn:{PARTITION}:s3:::{self.model.bucket(region)}"
-        account = self.model.image(self.instance_type, region).partition(".")[0]
-        repository = self.model.repository(self.instance_type)
-        logs = f"log-group:/aws/sagemaker/Endpoints/{self.endpoint_name}:*"
-        statements = [
-            _allow(["s3:GetObject"], f"{bucket}/{self.model.artifact}*"),
-            _allow(["s3:ListBucket"], bucket, {"StringLike": {"s3:prefix": f"{self.model.artifact}*"}}),
-            _allow(
-                ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"],
-                f"arn:{PARTITION}:ecr:{region}:{account}:repository/{repository}",
-            ),
-            # The action takes no resource: service-authorization/latest/reference/list_amazonelasticcontainerregistry
-            _allow(["ecr:GetAuthorizationToken"], "*"),
-            _allow(
-                ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"],
-                f"arn:{PARTITION}:logs:{region}:{ACCOUNT_ID}:{logs}",
-            ),
-        ]
-        findings = ["Resource::*"]
-        if capture is not None:
-            statements += [
-                _allow(["s3:PutObject"], f"{capture.bucket.bucket_arn}/{self.endpoint_name}/*"),
-                _allow(["kms:Decrypt", "kms:GenerateDataKey"], key.key_arn),
-            ]
-            key.allow_role(f"Capture{self.node.id}", role.attr_arn, ("kms:Decrypt", "kms:GenerateDataKey"))
-            findings.append(f"Resource::<{capture.bucket.logical_id}.Arn>/{self.endpoint_name}/*")
-        self._grants = iam.CfnManagedPolicy(
-            self,
-            "Grants",
-            roles=[role.ref],
-            policy_document={"Version": "2012-10-17", "Statement": statements},
-        )
-        findings.append(f"Resource::arn:<AWS::Partition>:s3:::{self.model.bucket(region)}/{self.model.artifact}*")
-        findings.append(f"Resource::arn:<AWS::Partition>:logs:{region}:<AWS::AccountId>:{logs}")
-        acknowledge(
-            self._grants,
-            "AwsSolutions-IAM5",
-            finding=tuple(findings),
-            reason="File, stream and record names below the named prefixes are chosen by SageMaker at run time; "
-            "the registry token takes no resource.",
-            met_by="one prefix, one log group and one repository named for this endpoint alone",
-        )
-        return role.attr_arn
 
     def _volume_key(self, key: DataKey) -> str | None:
         # SageMaker refuses a key for types with disks of their own, which the Nitro card encrypts:
@@ -335,7 +287,7 @@ class JumpStartEndpoint(Construct):
             missing="breaching",
         )
 
-    def _scale(self, least: int, most: int, target: float) -> None:
+    def _scale(self, least: int, most: int, target: float, warm: WarmHours | None) -> None:
         capacity = scaling.CfnScalableTarget(
             self,
             "Capacity",
@@ -344,6 +296,7 @@ class JumpStartEndpoint(Construct):
             resource_id=f"endpoint/{self.endpoint.attr_endpoint_name}/variant/{_VARIANT}",
             min_capacity=least,
             max_capacity=most,
+            scheduled_actions=warm.actions(least, warm.instances) if warm else None,
         )
         scaling.CfnScalingPolicy(
             self,
@@ -358,18 +311,6 @@ class JumpStartEndpoint(Construct):
                 "scaleOutCooldown": 60,
             },
         )
-
-
-def _for_components(role_arn: str, network: PrivateNetwork, group_id: str) -> dict[str, Any]:
-    """What of a model stands at the endpoint where components share its instances.
-
-    https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateEndpointConfig.html
-    """
-    return {
-        "execution_role_arn": role_arn,
-        "enable_network_isolation": True,
-        "vpc_config": {"subnets": network.subnet_ids, "securityGroupIds": [group_id]},
-    }
 
 
 def _artifact(model: JumpStartModel, region: str, accept_eula: bool) -> dict[str, object]:
@@ -395,11 +336,6 @@ def _capture(capture: DataCapture | None, key: DataKey, endpoint_name: str) -> d
         "captureOptions": [{"captureMode": "Input"}, {"captureMode": "Output"}],
         "captureContentTypeHeader": {"jsonContentTypes": ["application/json"]},
     }
-
-
-def _allow(actions: list[str], resource: str, conditions: dict[str, object] | None = None) -> dict[str, object]:
-    statement: dict[str, object] = {"Effect": "Allow", "Action": actions, "Resource": resource}
-    return {**statement, "Condition": conditions} if conditions else statement
 
 
 def _encrypted_by_nitro(config: sagemaker.CfnEndpointConfig) -> None:

@@ -121,7 +121,7 @@ class Hosting:
             "tags": dict(endpoint.tags),
             "components": self.components(endpoint.name),
             "scaling": [
-                {"target": target, "policies": self._policies(resource)}
+                {"target": target, "policies": self._policies(resource), "scheduled": self._scheduled(resource)}
                 for resource in resources
                 for target in self._targets(resource)
             ],
@@ -154,6 +154,8 @@ class Hosting:
             self._scaling.register_scalable_target(**each["target"])
             for policy in each["policies"]:
                 self._scaling.put_scaling_policy(**policy)
+            for action in each.get("scheduled", ()):
+                self._scaling.put_scheduled_action(**action)
 
     def _copy(self, component: str, count: int) -> None:
         self._sagemaker.update_inference_component_runtime_config(
@@ -179,5 +181,20 @@ class Hosting:
             "PolicyType",
             "TargetTrackingScalingPolicyConfiguration",
             "StepScalingPolicyConfiguration",
+        )
+        return [{name: each[name] for name in kept if name in each} for each in found]
+
+    def _scheduled(self, resource: str) -> list[dict[str, Any]]:
+        found = self._scaling.describe_scheduled_actions(
+            ServiceNamespace="sagemaker", ResourceId=resource, ScalableDimension=_SCALING
+        )["ScheduledActions"]
+        kept = (
+            "ServiceNamespace",
+            "ScheduledActionName",
+            "ResourceId",
+            "ScalableDimension",
+            "Schedule",
+            "Timezone",
+            "ScalableTargetAction",
         )
         return [{name: each[name] for name in kept if name in each} for each in found]
