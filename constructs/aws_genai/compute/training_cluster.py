@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 from importlib.resources import files as resources
 from typing import Any
 
-from aws_cdk import CfnResource, Stack, Token
-from aws_cdk import aws_eks as eks
+from aws_cdk import Stack, Token
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sagemaker as sagemaker
 from constructs import Construct
@@ -22,6 +21,7 @@ from ..security.key import DataKey
 from ..security.network import PrivateNetwork
 from ..security.report import report_event
 from ..security.role import WorkloadRole
+from .governance import share_capacity
 from .interfaces import allow_fabric, groups_of
 from .lustre import LustreFileSystem
 from .storage import TrainingStorage
@@ -182,7 +182,7 @@ class TrainingCluster(Construct):
         self.resource = self._cluster(members, network)
         self.cluster_arn: str = self.resource.attr_cluster_arn
         if teams and isinstance(self.orchestrator, Eks):
-            self._govern(self.orchestrator, teams)
+            share_capacity(self, self.cluster_name, self.resource, self.orchestrator, teams)
         # https://docs.aws.amazon.com/sagemaker/latest/dg/sagemaker-hyperpod-cluster-management-slurm.html
         report_event(
             self,
@@ -334,52 +334,3 @@ class TrainingCluster(Construct):
         )
         made.node.add_dependency(self._scripts)
         return made
-
-    def _govern(self, orchestrator: Eks, teams: Sequence[Team]) -> None:
-        """Shares of the capacity, lent while idle and taken back when needed.
-
-        https://docs.aws.amazon.com/sagemaker/latest/dg/sagemaker-hyperpod-eks-operate-console-ui-governance.html
-        """
-        addon = eks.CfnAddon(
-            self,
-            "Governance",
-            addon_name="amazon-sagemaker-hyperpod-taskgovernance",
-            cluster_name=orchestrator.cluster_arn.rpartition("/")[2],
-            resolve_conflicts="OVERWRITE",
-        )
-        addon.node.add_dependency(self.resource)
-        policy = sagemaker.CfnClusterSchedulerConfig(
-            self,
-            "Scheduler",
-            name=f"{self.cluster_name}-shares",
-            cluster_arn=self.cluster_arn,
-            scheduler_config={
-                "fairShare": "Enabled",
-                "priorityClasses": [{"name": "training", "weight": 50}, {"name": "experiment", "weight": 10}],
-            },
-        )
-        policy.node.add_dependency(addon)
-        for team in teams:
-            # The CDK has no class for this type yet.
-            quota = CfnResource(
-                self,
-                f"Team-{team.name}",
-                type="AWS::SageMaker::ComputeQuota",
-                properties={
-                    "Name": f"{self.cluster_name}-{team.name}",
-                    "ClusterArn": self.cluster_arn,
-                    "ComputeQuotaTarget": {"TeamName": team.name, "FairShareWeight": team.weight},
-                    "ComputeQuotaConfig": {
-                        "ComputeQuotaResources": [{"InstanceType": team.instance_type, "Count": team.instances}],
-                        "ResourceSharingConfig": {"Strategy": "LendAndBorrow", "BorrowLimit": team.borrow_percent},
-                        "PreemptTeamTasks": "LowerPriority",
-                    },
-                },
-            )
-            quota.node.add_dependency(policy)
-            acknowledge(
-                quota,
-                "F3006",
-                reason="The type is newer than the resource schemas that this version of the CDK validates against.",
-                met_by="CloudFormation's own reference: TemplateReference/aws-resource-sagemaker-computequota.html",
-            )

@@ -23,6 +23,7 @@ from ..security.network import PrivateNetwork
 from ..security.report import report_event
 from ..security.role import WorkloadRole
 from . import boot, watching
+from .batch_instance import instance_role
 from .interfaces import allow_fabric, groups_of, interfaces
 from .launch import image_of, launch_template
 from .lustre import LustreFileSystem, mount_script
@@ -32,19 +33,6 @@ from .training_job import Job, job_definition
 #: The Neuron variant of the image that Amazon ECS keeps current; for NVIDIA, AWS Batch chooses it by the image type.
 #: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/retrieve-ecs-optimized_AMI.html
 _NEURON_IMAGE = "/aws/service/ecs/optimized-ami/amazon-linux-2023/neuron/recommended/image_id"
-
-#: What the ECS agent of an instance calls, in the one cluster that AWS Batch makes.
-#: https://docs.aws.amazon.com/batch/latest/userguide/instance_IAM_role.html
-_AGENT = (
-    "ecs:DeregisterContainerInstance",
-    "ecs:Poll",
-    "ecs:RegisterContainerInstance",
-    "ecs:StartTelemetrySession",
-    "ecs:SubmitAttachmentStateChanges",
-    "ecs:SubmitContainerStateChange",
-    "ecs:SubmitTaskStateChange",
-    "ecs:UpdateContainerInstancesState",
-)
 
 
 class TrainingQueue(Construct):
@@ -246,7 +234,8 @@ class TrainingQueue(Construct):
         shares: Mapping[str, float],
         root_volume_gib: int,
     ) -> batch.CfnJobQueue:
-        profile = iam.CfnInstanceProfile(self, "Profile", roles=[self._instance_role(image).role_name])
+        role = instance_role(self, self.queue_name, image, self.log_group)
+        profile = iam.CfnInstanceProfile(self, "Profile", roles=[role.role_name])
         neuron = self.accelerator.platform is Platform.NEURON
         images: dict[str, Any] = {"imageType": "ECS_AL2023" if neuron else "ECS_AL2023_NVIDIA"}
         if neuron:
@@ -334,33 +323,3 @@ class TrainingQueue(Construct):
                 packages="lustre-client" if files else "",
             ),
         )
-
-    def _instance_role(self, image: str) -> WorkloadRole:
-        role = WorkloadRole(
-            self,
-            "InstanceRole",
-            assumed_by=iam.ServicePrincipal("ec2.amazonaws.com"),
-            description=f"Instances of the queue {self.queue_name}",
-        )
-        registry, _, repository = image.partition("/")
-        account, region = registry.split(".")[0], registry.split(".")[3]
-        name = repository.partition("@")[0].partition(":")[0]
-        # https://docs.aws.amazon.com/AmazonECR/latest/userguide/security_iam_id-based-policy-examples.html
-        role.allow(
-            ("ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"),
-            [f"arn:{PARTITION}:ecr:{region}:{account}:repository/{name}"],
-        )
-        scope = f"{PARTITION}:ecs:{REGION}:{ACCOUNT_ID}"
-        role.allow(_AGENT, [f"arn:{scope}:cluster/*", f"arn:{scope}:container-instance/*"])
-        # None of these takes a resource: https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonelasticcontainerservice.html
-        role.allow(("ec2:DescribeTags", "ecr:GetAuthorizationToken", "ecs:DiscoverPollEndpoint"), ["*"])
-        named = "arn:<AWS::Partition>:ecs:<AWS::Region>:<AWS::AccountId>"
-        acknowledge(
-            role.permissions,
-            "AwsSolutions-IAM5",
-            finding=(f"Resource::{named}:cluster/*", f"Resource::{named}:container-instance/*"),
-            reason="AWS Batch names the cluster of a compute environment itself, with a random part.",
-            met_by="the actions of the ECS agent, which reach its own instance and no container of another",
-        )
-        watching.let_measure(role, self.log_group)
-        return role

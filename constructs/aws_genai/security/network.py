@@ -14,9 +14,10 @@ from constructs import Construct
 from ..pseudo import ACCOUNT_ID, PARTITION, REGION
 from ..subnets import split
 from .accepted import acknowledge, compliance
+from .interface_policy import interface_policy
 from .key import DataKey
 from .role import WorkloadRole
-from .statements import EVERYBODY, Statement, allow, document
+from .statements import EVERYBODY, allow, document
 
 #: AWS-owned buckets that workloads in the network read: model artifacts, layers of container images, and packages of
 #: Amazon Linux.
@@ -254,7 +255,7 @@ class PrivateNetwork(Construct):
                 private_dns_enabled=True,
                 subnet_ids=self.subnet_ids,
                 security_group_ids=[group.attr_group_id],
-                policy_document=_interface_policy(service, self._registries),
+                policy_document=interface_policy(service, self._registries),
             )
 
 
@@ -298,64 +299,3 @@ def _aws_owned_arns() -> Iterable[str]:
         arn = f"arn:{PARTITION}:s3:::" + bucket.format(region=REGION)
         yield arn
         yield f"{arn}/*"
-
-
-def _interface_policy(service: str, registries: Sequence[str]) -> dict[str, object]:
-    """Principals of this account, the service's own actions, and resources of this account where AWS can tell.
-
-    https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html#condition-keys-resourceaccount
-    """
-    own = {"aws:PrincipalAccount": ACCOUNT_ID}
-    action = f"{_ACTION_PREFIXES.get(service, service)}:*"
-    if service == "bedrock-runtime":
-        # Foundation models belong to no account.
-        resources = [f"arn:{PARTITION}:bedrock:*::foundation-model/*", f"arn:{PARTITION}:bedrock:*:{ACCOUNT_ID}:*"]
-        statements = [_allow("OwnAccount", action, resources, own)]
-    elif service in _REGISTRY:
-        images = [f"arn:{PARTITION}:ecr:{REGION}:{account}:repository/*" for account in (ACCOUNT_ID, *registries)]
-        statements = [
-            _allow("Images", action, images, own),
-            _allow("Token", "ecr:GetAuthorizationToken", ["*"], own),
-        ]
-    elif service in _WITHOUT_RESOURCES:
-        statements = [_allow("OwnAccount", action, ["*"], own)]
-    else:
-        statements = [_allow("OwnAccount", action, ["*"], {**own, "aws:ResourceAccount": ACCOUNT_ID})]
-    return document(statements)
-
-
-def _allow(sid: str, action: str, resources: Sequence[str], equals: dict[str, str]) -> Statement:
-    return allow([action], resources, sid=sid, principal=EVERYBODY, conditions={"StringEquals": equals})
-
-
-#: Services whose actions have another prefix than their endpoint has a name:
-#: https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html
-_ACTION_PREFIXES = {
-    "bedrock-runtime": "bedrock",
-    "sagemaker.api": "sagemaker",
-    "ecr.api": "ecr",
-    "ecr.dkr": "ecr",
-    "ecs-agent": "ecs",
-    "ecs-telemetry": "ecs",
-    "monitoring": "cloudwatch",
-}
-
-#: Endpoints through which container images are pulled.
-_REGISTRY = frozenset({"ecr.api", "ecr.dkr"})
-
-#: Services some of whose actions take no resource.
-_WITHOUT_RESOURCES = frozenset(
-    {
-        "ec2",
-        "ecs",
-        "ecs-agent",
-        "ecs-telemetry",
-        "eks",
-        "eks-auth",
-        "monitoring",
-        "sagemaker.api",
-        "sts",
-        "xray",
-        "application-autoscaling",
-    }
-)
