@@ -17,6 +17,7 @@ from . import cdk
 from .emulator import Account, is_alive
 from .home import Home, LocalError
 from .sources import source_of
+from .stand_ins import put_weights
 
 POLL_SECONDS = 0.3
 #: Reasons of events that follow from another failure.
@@ -55,6 +56,7 @@ def deploy(home: Home, account: Account, environment: str, console: Console) -> 
 
     :raises LocalError: naming the event that failed, its reason, the resource and where it is written.
     """
+    put_weights(home, account)
     client = account.client("cloudformation")
     before = {name: _event_ids(client, name) for name in cdk.stack_names(home)}
     process = cdk.start(

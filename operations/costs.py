@@ -72,7 +72,10 @@ def _resource(kind: str, properties: dict[str, Any]) -> Iterator[Cost]:
             what = f"{size:,} GiB of FSx for Lustre" + ("" if speed == 125 else ", at 125 MB/s's price")
             yield Cost(what, 1, usd, estimated=speed != 125)
         case "AWS::SageMaker::EndpointConfig":
-            for variant in properties["ProductionVariants"]:
+            if "AsyncInferenceConfig" in properties:
+                # Its instances go to none, whatever the count that it starts with.
+                return
+            for variant in (*properties["ProductionVariants"], *properties.get("ShadowProductionVariants", ())):
                 # Managed scaling goes down to its least; without it the first count stays.
                 least = variant.get("ManagedInstanceScaling", {}).get(
                     "MinInstanceCount", variant["InitialInstanceCount"]

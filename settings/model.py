@@ -11,7 +11,6 @@ from aws_genai.data import load as facts
 from aws_genai.data.accelerators import AcceleratorCatalogue
 from aws_genai.data.bedrock import BedrockCatalogue, check_chat
 from aws_genai.data.cluster import check_governed
-from aws_genai.data.jumpstart import JumpStartCatalogue
 from aws_genai.errors import InvalidValueError, nearest
 
 from .application import Application
@@ -136,14 +135,7 @@ class Settings(Section):
         for region in self.models.bedrock.regions if self.models and self.models.bedrock else ():
             check_region(region, "models.bedrock.regions")
         for name, endpoint in self.models.endpoints.items() if self.models else ():
-            model = JumpStartCatalogue.get(endpoint.model)
-            if self.region not in model.regions:
-                raise InvalidValueError(
-                    f"{model.model_id} is not available in {self.region}",
-                    field=f"models.endpoints.{name}.model",
-                    hint=nearest(self.region, model.regions),
-                )
-            model.image(endpoint.instance_type or model.default_instance_type, self.region)
+            endpoint.check_region(self.region, f"models.endpoints.{name}")
 
     def _check_compute_regions(self) -> None:
         if self.compute is None:

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from typing import Annotated, Literal
-from zoneinfo import available_timezones
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, field_validator
 
 from aws_genai.data.bedrock import check_model
-from aws_genai.data.jumpstart import JumpStartCatalogue, check_eula, check_instances
-from aws_genai.data.week import WEEK, Day
 from aws_genai.errors import InvalidValueError, nearest
-from aws_genai.models.working_hours import WarmHours, check_warm
 
 from .base import Name, Section
+from .endpoints import Endpoint, WorkingHoursSettings
 
 Strength = Literal["LOW", "MEDIUM", "HIGH"]
 Threshold = Annotated[float, Field(ge=0, le=0.99, strict=False)]
@@ -129,103 +126,6 @@ class Bedrock(Section):
         return value
 
 
-class WorkingHoursSettings(Section):
-    """Days and hours in which people work."""
-
-    days: Annotated[list[Day], Field(min_length=1)] = list(WEEK)
-    """Days of the week."""
-
-    start: Annotated[int, Field(ge=0, le=23)] = 8
-    """Hour that working time begins."""
-
-    end: Annotated[int, Field(ge=1, le=24)] = 18
-    """Hour that working time ends."""
-
-    time_zone: str = "Etc/UTC"
-    """IANA name of the zone of the hours."""
-
-    @model_validator(mode="after")
-    def _in_order(self) -> WorkingHoursSettings:
-        if self.end <= self.start:
-            raise InvalidValueError(
-                f"Working time ends at {self.end}, before it begins at {self.start}", field="end", hint="Raise end"
-            )
-        if self.time_zone not in available_timezones():
-            raise InvalidValueError(
-                f"{self.time_zone} is no time zone",
-                field="time_zone",
-                hint=nearest(self.time_zone, available_timezones()),
-            )
-        return self
-
-
-class Warm(WorkingHoursSettings):
-    """When more instances of an endpoint stand ready than its least."""
-
-    instances: Annotated[int, Field(ge=1, le=100)] = 1
-    """Least instances in these hours."""
-
-
-class Endpoint(Section):
-    """An open-weight model on a SageMaker endpoint."""
-
-    model: str
-    """Id of a model of the JumpStart catalogue."""
-
-    instance_type: str | None = None
-    """SageMaker instance type that the model supports, such as ml.g6.xlarge; without it, the model's own."""
-
-    accept_eula: bool = False
-    """Accept the model's end-user licence agreement."""
-
-    min_instances: Annotated[int, Field(ge=1, le=100)] = 1
-    """Least instances."""
-
-    max_instances: Annotated[int, Field(ge=1, le=100)] = 2
-    """Most instances."""
-
-    invocations_per_instance: Annotated[float, Field(gt=0, strict=False)] = 60
-    """Invocations a minute on each instance that scaling aims for."""
-
-    latency_ms: Annotated[int, Field(ge=1)] = 30_000
-    """Median model latency in milliseconds that raises an alarm."""
-
-    idle_hours: Annotated[int, Field(ge=1, le=24)] = 6
-    """Hours without a call that raise an alarm."""
-
-    scale_to_zero: bool = False
-    """Whether the model has no instance while nobody calls it; the first call fails and wakes it, in minutes."""
-
-    warm: Warm | None = None
-    """When more instances stand ready than the least; at no time without it."""
-
-    data_capture_percent: Annotated[int, Field(ge=0, le=100)] = 0
-    """Share of requests that is recorded with its answers, in percent; 0 records none."""
-
-    @model_validator(mode="after")
-    def _deployable(self) -> Endpoint:
-        model = JumpStartCatalogue.get(self.model)
-        if self.instance_type and self.instance_type not in model.supported_instance_types:
-            raise InvalidValueError(
-                f"{self.model} does not run on {self.instance_type}",
-                field="instance_type",
-                hint=nearest(self.instance_type, model.supported_instance_types),
-            )
-        check_eula(model, self.accept_eula)
-        check_instances(self.min_instances, self.max_instances)
-        if self.scale_to_zero and self.min_instances > 1:
-            raise InvalidValueError(
-                f"An endpoint cannot have {self.min_instances} instances and none",
-                field="min_instances",
-                hint="Leave min_instances or scale_to_zero out",
-            )
-        if self.warm:
-            check_warm(
-                WarmHours(**self.warm.model_dump()), 0 if self.scale_to_zero else self.min_instances, self.max_instances
-            )
-        return self
-
-
 class Idle(Section):
     """What happens to endpoints that nobody calls."""
 
@@ -253,3 +153,8 @@ class Models(Section):
 
     endpoints: dict[Name, Endpoint] = {}
     """Models that are hosted, by name."""
+
+    @property
+    def own_weights(self) -> bool:
+        """Whether any endpoint serves weights of one's own, which a function looks at."""
+        return any(endpoint.weights for endpoint in self.endpoints.values())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from constructs import Construct
@@ -10,13 +11,18 @@ from aws_genai.models import DeniedTopic, Guardrail, GuardrailPolicy, ModelAcces
 from aws_genai.models.guardrail import STRICT_PII
 from aws_genai.security import DataKey, SecureBucket
 from settings import Settings
+from settings.endpoints import Endpoint
 from settings.models import Bedrock, GuardrailSettings, Idle, Models
 
 from .base import LayerStack
 from .foundation import FoundationStack
 
 if TYPE_CHECKING:
-    from aws_genai.models import JumpStartEndpoint
+    from aws_genai.models import EndpointOptions
+    from aws_genai.models.hosted_endpoint import HostedEndpoint
+
+#: Days that requests and answers of asynchronous endpoints are kept.
+_QUEUED_DAYS = 30
 
 
 class ModelsStack(LayerStack):
@@ -32,7 +38,7 @@ class ModelsStack(LayerStack):
             alias=f"{settings.prefix}/models",
             removal_policy=self.removal_policy,
         )
-        if models.idle:
+        if models.idle or models.own_weights:
             self._key.allow_logs()
         self.access = self._bedrock(models.bedrock) if models.bedrock else None
         self.endpoints = self._endpoints(models)
@@ -45,50 +51,89 @@ class ModelsStack(LayerStack):
         )
         return ModelAccess(self, "Access", models=bedrock.models, guardrail=guardrail, regions=bedrock.regions)
 
-    def _endpoints(self, models: Models) -> list[JumpStartEndpoint]:
+    def _endpoints(self, models: Models) -> list[HostedEndpoint]:
         if not models.endpoints:
             return []
         # Imported as needed: SageMaker is a large module of the CDK.
-        from aws_genai.models import DataCapture, JumpStartEndpoint, WarmHours
+        from aws_genai.models import JumpStartEndpoint, ModelEndpoint
+
+        private = self._foundation.network if self.settings.security.private_functions else None
+        made: list[HostedEndpoint] = []
+        for name, endpoint in models.endpoints.items():
+            options = self._options(name, endpoint)
+            if own := endpoint.weights:
+                made.append(
+                    ModelEndpoint(
+                        self,
+                        name,
+                        weights=own.weights(),
+                        instance_type=endpoint.instance_type or "",
+                        server=own.server,
+                        context=own.context,
+                        environment=own.environment,
+                        functions_network=private,
+                        log_days=self.settings.security.log_days,
+                        **options,
+                    )
+                )
+            else:
+                made.append(
+                    JumpStartEndpoint(
+                        self,
+                        name,
+                        model_id=endpoint.model or "",
+                        instance_type=endpoint.instance_type,
+                        accept_eula=endpoint.accept_eula,
+                        beside=endpoint.others(),
+                        shadow=endpoint.copied(),
+                        **options,
+                    )
+                )
+        return made
+
+    def _options(self, name: str, endpoint: Endpoint) -> EndpointOptions:
+        from aws_genai.models import AsyncInference, DataCapture, WarmHours
 
         if self._foundation.network is None:
             raise ValueError("endpoints run in a network, and the foundation has none")
-        security = self.settings.security
-        captured: SecureBucket | None = None
-        if any(endpoint.data_capture_percent for endpoint in models.endpoints.values()):
-            captured = SecureBucket(
-                self,
-                "Captured",
-                key=self._key,
-                access_logs=self.access_logs,
-                retention_days=security.record_days,
-                replica=security.replicas,
-                removal_policy=self.removal_policy,
-            )
-        return [
-            JumpStartEndpoint(
-                self,
-                name,
-                model_id=endpoint.model,
-                endpoint_name=f"{self.settings.prefix}-{name}",
-                instance_type=endpoint.instance_type,
-                accept_eula=endpoint.accept_eula,
-                min_instances=endpoint.min_instances,
-                max_instances=endpoint.max_instances,
-                invocations_per_instance=endpoint.invocations_per_instance,
-                latency_ms=endpoint.latency_ms,
-                idle_hours=endpoint.idle_hours,
-                scale_to_zero=endpoint.scale_to_zero,
-                warm=WarmHours(**endpoint.warm.model_dump()) if endpoint.warm else None,
-                network=self._foundation.network,
-                key=self._key,
-                topic=self._foundation.topic,
-                data_capture=DataCapture(bucket=captured, sampling_percent=endpoint.data_capture_percent)
-                if captured and endpoint.data_capture_percent
-                else None,
-            )
-            for name, endpoint in models.endpoints.items()
-        ]
+        percent, queued = endpoint.data_capture_percent, endpoint.asynchronous
+        return {
+            "endpoint_name": f"{self.settings.prefix}-{name}",
+            "min_instances": endpoint.min_instances,
+            "max_instances": endpoint.max_instances,
+            "invocations_per_instance": endpoint.invocations_per_instance,
+            "latency_ms": endpoint.latency_ms,
+            "idle_hours": endpoint.idle_hours,
+            "scale_to_zero": endpoint.scale_to_zero,
+            "warm": WarmHours(**endpoint.warm.model_dump()) if endpoint.warm else None,
+            "traffic": endpoint.traffic.shift() if endpoint.traffic else None,
+            "asynchronous": AsyncInference(bucket=self._queued, **queued.model_dump()) if queued else None,
+            "data_capture": DataCapture(bucket=self._captured, sampling_percent=percent) if percent else None,
+            "network": self._foundation.network,
+            "key": self._key,
+            "topic": self._foundation.topic,
+        }
+
+    @cached_property
+    def _captured(self) -> SecureBucket:
+        """Calls that endpoints record."""
+        return self._bucket("Captured", self.settings.security.record_days)
+
+    @cached_property
+    def _queued(self) -> SecureBucket:
+        """Requests that wait for asynchronous endpoints, and their answers."""
+        return self._bucket("Queued", _QUEUED_DAYS)
+
+    def _bucket(self, id: str, retention_days: int) -> SecureBucket:
+        return SecureBucket(
+            self,
+            id,
+            key=self._key,
+            access_logs=self.access_logs,
+            retention_days=retention_days,
+            replica=self.settings.security.replicas,
+            removal_policy=self.removal_policy,
+        )
 
     def _sweeper(self, idle: Idle) -> None:
         from aws_genai.models import IdleSweeper, WorkingHours

@@ -461,3 +461,16 @@ def test_a_call_in_the_last_moment_saves_it(world: World) -> None:
     hosting.save = lambda endpoint: (world.call(), saved(endpoint))[1]  # type: ignore[method-assign]
     assert world.sweeper(hosting=hosting).sweep() == {NAME: "busy"}
     assert world.names() == [NAME]
+
+
+def test_an_asynchronous_endpoint_goes_by_itself(world: World) -> None:
+    world.endpoint()
+    world.later(30)
+
+    class Queued(Service):
+        def describe_endpoint(self, *, EndpointName: str) -> dict[str, Any]:
+            found: dict[str, Any] = world.sagemaker.describe_endpoint(EndpointName=EndpointName)
+            return {**found, "AsyncInferenceConfig": {"OutputConfig": {}}}
+
+    assert world.sweeper(hosting=world.hosting(Queued(world))).sweep() == {NAME: "goes by itself"}
+    assert world.told == []

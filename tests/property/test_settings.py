@@ -138,10 +138,28 @@ def endpoints(draw: st.DrawFn) -> dict[str, Any]:
         "data_capture_percent": draw(st.sampled_from([0, 1, 100])),
         "scale_to_zero": least == 1 and draw(st.booleans()),
     }
+    if draw(st.integers(0, 4)) == 0:
+        del content["model"], content["accept_eula"]
+        server, instance_type = draw(
+            st.sampled_from([("vllm", "ml.g6.12xlarge"), ("tgi", "ml.g5.2xlarge"), (None, "ml.inf2.xlarge")])
+        )
+        content |= {"weights": {"uri": "s3://mine/model/1", "server": server}, "instance_type": instance_type}
+    if not content["scale_to_zero"]:
+        content |= draw(
+            st.sampled_from(
+                [
+                    {},
+                    {"traffic": {"kind": "linear", "percent": 10}},
+                    {"traffic": {"percent": 1, "wait_seconds": 0}},
+                    *([{"asynchronous": {"concurrent": 1}}] if least == 1 else []),
+                ]
+            )
+        )
+    goes = content["scale_to_zero"] or "asynchronous" in content
     warm = draw(st.integers(0, 8))
-    if (0 if content["scale_to_zero"] else least) < warm <= content["max_instances"]:
+    if (0 if goes else least) < warm <= content["max_instances"]:
         content["warm"] = {"instances": warm, "time_zone": draw(st.sampled_from(["Etc/UTC", "Asia/Tokyo"]))}
-    if draw(st.booleans()):
+    if "model" in content and draw(st.booleans()):
         content["instance_type"] = draw(st.sampled_from(model.supported_instance_types))
     return content
 

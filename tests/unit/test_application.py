@@ -73,7 +73,14 @@ def test_function_is_bounded_traced_and_private(application: dict[str, Any]) -> 
 def test_dashboard_shows_the_three_layers(application: dict[str, Any]) -> None:
     (dashboard,) = of(application, "AWS::CloudWatch::Dashboard")
     body = json.dumps(dashboard["DashboardBody"])
-    for word in ("Instances in service", "Endpoint invocations", "Model calls", "Chat requests"):
+    for word in (
+        "Instances in service",
+        "genai-reference-llama: invocations",
+        "genai-reference-guard: errors",
+        "InvocationFailures",
+        "Model calls",
+        "Chat requests",
+    ):
         assert word in body
 
 

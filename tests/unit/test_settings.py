@@ -57,6 +57,11 @@ def endpoint(**properties: Any) -> dict[str, Any]:
     return {**BASE, **NETWORK, "models": {"endpoints": {"one": model}}}
 
 
+def own(**more: Any) -> dict[str, Any]:
+    served = {"weights": {"uri": "s3://mine/x"}, "instance_type": "ml.g6.12xlarge", **more}
+    return {**BASE, **NETWORK, "models": {"endpoints": {"one": {k: v for k, v in served.items() if v is not None}}}}
+
+
 def idle(**properties: Any) -> dict[str, Any]:
     whole = endpoint()
     return {**whole, "models": {**whole["models"], "idle": properties}}
@@ -336,6 +341,68 @@ WRONG: list[tuple[str, dict[str, Any] | str, list[str]]] = [
         "warm hours in no zone",
         endpoint(warm={"instances": 2, "time_zone": "Europe/Berln"}),
         ["models.endpoints.one.warm.time_zone", "Europe/Berln is no time zone", "Did you mean Europe/Berlin?"],
+    ),
+    ("neither model nor weights", own(weights=None), ["models.endpoints.one.model", "Set model, or weights.uri"]),
+    (
+        "weights and a model",
+        own(model="huggingface-sentencesimilarity-bge-m3"),
+        ["models.endpoints.one.model", "exclude each other"],
+    ),
+    (
+        "weights nowhere",
+        own(weights={"uri": "models/x"}),
+        ["models.endpoints.one.weights", "s3://bucket/model/version"],
+    ),
+    ("weights on no type", own(instance_type=None), ["models.endpoints.one.instance_type", "make choose"]),
+    (
+        "weights on an unknown type",
+        own(instance_type="ml.g6.13xlarge"),
+        ["models.endpoints.one.instance_type", "Did you mean g6.16xlarge?"],
+    ),
+    (
+        "weights on a type that the server lacks",
+        own(weights={"uri": "s3://mine/x", "server": "neuron"}),
+        ["models.endpoints.one.instance_type", "Choose a type of inf2"],
+    ),
+    (
+        "weights in no server",
+        own(weights={"uri": "s3://mine/x", "server": "vlm"}),
+        ["models.endpoints.one.weights.server", "vllm"],
+    ),
+    (
+        "weights where no registry has the server",
+        {
+            **own(weights={"uri": "s3://mine/x"}, instance_type="ml.inf2.xlarge"),
+            "region": "eu-north-1",
+            "network": {"zones": ["eu-north-1a"]},
+        },
+        ["models.endpoints.one.weights.server", "not available in eu-north-1"],
+    ),
+    (
+        "a linear shift in small steps",
+        endpoint(traffic={"kind": "linear", "percent": 5}),
+        ["models.endpoints.one.traffic", "10 to 50 percent"],
+    ),
+    ("a shift to more than all", endpoint(traffic={"percent": 60}), ["models.endpoints.one.traffic.percent", "50"]),
+    (
+        "a queue and components",
+        endpoint(asynchronous={}, scale_to_zero=True),
+        ["models.endpoints.one.scale_to_zero", "goes to zero by itself"],
+    ),
+    (
+        "models together without components",
+        endpoint(beside={"other": {"model": "huggingface-sentencesimilarity-gte-small"}}),
+        ["models.endpoints.one.beside", "Set scale_to_zero to true"],
+    ),
+    (
+        "an unknown model beside",
+        endpoint(scale_to_zero=True, beside={"other": {"model": "gte"}}),
+        ["models.endpoints.one.beside.other.model: gte", "not a model of the JumpStart catalogue"],
+    ),
+    (
+        "a shadow of nothing",
+        endpoint(shadow={"model": "huggingface-sentencesimilarity-gte-small", "percent": 0}),
+        ["models.endpoints.one.shadow.percent", "1"],
     ),
     (
         "model not in the Region",

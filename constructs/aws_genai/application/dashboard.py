@@ -14,11 +14,11 @@ from .chat_api import STAGE, ChatApi
 
 if TYPE_CHECKING:
     from ..compute.fleet import AcceleratorFleet
-    from ..models.jumpstart_endpoint import JumpStartEndpoint
+    from ..models.hosted_endpoint import HostedEndpoint
 
 
 class Dashboard(Construct):
-    """A CloudWatch dashboard with a row for each layer: capacity, models, application.
+    """A CloudWatch dashboard with rows for each layer: capacity, endpoints, models, application.
 
     https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/CloudWatch-Dashboard-Body-Structure.html
 
@@ -38,7 +38,7 @@ class Dashboard(Construct):
 
     :param name: name of the dashboard, 1 to 255 letters, digits, hyphens and underscores.
     :param fleets: fleets whose instances are counted. Default: none.
-    :param endpoints: endpoints whose calls, errors and latency are shown. Default: none.
+    :param endpoints: endpoints whose calls, errors and latency are shown, a row each. Default: none.
     :param models: Bedrock models whose calls and tokens are shown. Default: none.
     :param chats: chat APIs whose requests and errors are shown. Default: none.
     """
@@ -50,20 +50,14 @@ class Dashboard(Construct):
         *,
         name: str,
         fleets: Sequence[AcceleratorFleet] = (),
-        endpoints: Sequence[JumpStartEndpoint] = (),
+        endpoints: Sequence[HostedEndpoint] = (),
         models: Sequence[str] = (),
         chats: Sequence[ChatApi] = (),
     ) -> None:
         super().__init__(scope, id)
         rows = [
             [_graph("Instances in service", _instances(fleets))] if fleets else [],
-            [
-                _graph("Endpoint invocations", _endpoint(endpoints, "Invocations", "Sum")),
-                _graph("Endpoint errors", _endpoint(endpoints, "Invocation5XXErrors", "Sum")),
-                _graph("Model latency (microseconds)", _endpoint(endpoints, "ModelLatency", "p50")),
-            ]
-            if endpoints
-            else [],
+            *(_endpoint(each) for each in endpoints),
             [
                 _graph("Model calls", _bedrock(models, "Invocations")),
                 _graph("Input tokens", _bedrock(models, "InputTokenCount")),
@@ -106,18 +100,17 @@ def _instances(fleets: Sequence[AcceleratorFleet]) -> list[list[Any]]:
     ]
 
 
-def _endpoint(endpoints: Sequence[JumpStartEndpoint], metric: str, stat: str) -> list[list[Any]]:
+def _endpoint(endpoint: HostedEndpoint) -> list[dict[str, Any]]:
+    """The row of one endpoint."""
+    by = [part for pair in endpoint.dimensions.items() for part in pair]
+    name = endpoint.endpoint_name
+    errors: list[Any] = ["Invocation5XXErrors", *by]
+    if endpoint.asynchronous:
+        errors = ["InvocationFailures", "EndpointName", name]
     return [
-        [
-            "AWS/SageMaker",
-            metric,
-            "EndpointName",
-            item.endpoint_name,
-            "VariantName",
-            "AllTraffic",
-            {"stat": stat},
-        ]
-        for item in endpoints
+        _graph(f"{name}: invocations", [["AWS/SageMaker", "Invocations", *by, {"stat": "Sum"}]]),
+        _graph(f"{name}: errors", [["AWS/SageMaker", *errors, {"stat": "Sum"}]]),
+        _graph(f"{name}: model latency (microseconds)", [["AWS/SageMaker", "ModelLatency", *by, {"stat": "p50"}]]),
     ]
 
 

@@ -15,7 +15,7 @@ from ..security.bucket import SecureBucket
 from ..security.key import DataKey
 from ..security.network import PrivateNetwork
 from .dependencies import archive
-from .python_function import PythonFunction
+from .provider import provider
 
 
 class BucketFiles(Construct):
@@ -80,7 +80,15 @@ class BucketFiles(Construct):
         #: Where the files are, ending in ``/``.
         self.prefix = f"{digest[:16]}/"
         self.uri = f"s3://{bucket.bucket_name}/{self.prefix.rstrip('/')}"
-        function = _function(Stack.of(self), key, topic, network, log_days)
+        function = provider(
+            Stack.of(self),
+            "BucketFiles",
+            "bucket_files",
+            key=key,
+            topic=topic,
+            network=network,
+            log_days=log_days,
+        )
         function.role.allow(("s3:GetObject",), [f"arn:{PARTITION}:s3:::{asset.s3_bucket_name}/{asset.s3_object_key}"])
         function.role.allow(("s3:DeleteObject", "s3:DeleteObjectVersion", "s3:PutObject"), [f"{bucket.bucket_arn}/*"])
         function.role.allow(("s3:ListBucketVersions",), [bucket.bucket_arn])
@@ -102,23 +110,3 @@ class BucketFiles(Construct):
             self.resource.add_property_override(name, value)
         # A function that may not copy yet would fail the deployment.
         self.resource.node.add_dependency(function.role.permissions, function.resource)
-
-
-def _function(
-    stack: Stack, key: DataKey, topic: AlarmTopic, network: PrivateNetwork | None, log_days: int
-) -> PythonFunction:
-    existing = stack.node.try_find_child("BucketFiles")
-    if isinstance(existing, PythonFunction):
-        return existing
-    return PythonFunction(
-        stack,
-        "BucketFiles",
-        folder="bucket_files",
-        include=("custom_resource",),
-        key=key,
-        topic=topic,
-        network=network,
-        timeout_seconds=300,
-        reserved_concurrency=5,
-        log_days=log_days,
-    )

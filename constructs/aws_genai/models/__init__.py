@@ -9,15 +9,22 @@ if TYPE_CHECKING:
     from ..data.jumpstart import JumpStartCatalogue, JumpStartModel
     from .guardrail import DeniedTopic, Guardrail, GuardrailPolicy
     from .idle_sweeper import IdleSweeper
-    from .jumpstart_endpoint import DataCapture, JumpStartEndpoint
+    from .jumpstart_endpoint import BesideModel, JumpStartEndpoint, ShadowModel
     from .model_access import ModelAccess
+    from .model_endpoint import ModelEndpoint
+    from .serving import AsyncInference, DataCapture, EndpointOptions
+    from .traffic import TrafficShift
+    from .weights import Weights
     from .working_hours import WarmHours, WorkingHours
 
 __all__ = [
+    "AsyncInference",
     "BedrockCatalogue",
     "BedrockModel",
+    "BesideModel",
     "DataCapture",
     "DeniedTopic",
+    "EndpointOptions",
     "Guardrail",
     "GuardrailPolicy",
     "IdleSweeper",
@@ -25,7 +32,11 @@ __all__ = [
     "JumpStartEndpoint",
     "JumpStartModel",
     "ModelAccess",
+    "ModelEndpoint",
+    "ShadowModel",
+    "TrafficShift",
     "WarmHours",
+    "Weights",
     "WorkingHours",
 ]
 
@@ -47,10 +58,19 @@ __getattr__ = exports(
         ),
         ".idle_sweeper": ("IdleSweeper",),
         ".jumpstart_endpoint": (
-            "DataCapture",
+            "BesideModel",
             "JumpStartEndpoint",
+            "ShadowModel",
         ),
         ".model_access": ("ModelAccess",),
+        ".model_endpoint": ("ModelEndpoint",),
+        ".serving": (
+            "AsyncInference",
+            "DataCapture",
+            "EndpointOptions",
+        ),
+        ".traffic": ("TrafficShift",),
+        ".weights": ("Weights",),
         ".working_hours": (
             "WarmHours",
             "WorkingHours",

@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from ..data.jumpstart import JumpStartModel
 from ..pseudo import ACCOUNT_ID, PARTITION
 from ..security.accepted import acknowledge
 from ..security.bucket import SecureBucket
 from ..security.key import DataKey
+from .serving import Container
 
 
 def hosting_role(
     scope: Construct,
     *,
-    model: JumpStartModel,
-    instance_type: str,
+    containers: Sequence[Container],
     endpoint_name: str,
     region: str,
     key: DataKey,
     captured: SecureBucket | None,
+    queued: SecureBucket | None = None,
 ) -> tuple[str, iam.CfnManagedPolicy]:
-    """A role's ARN and its policy: this model's artifact and image, its own logs, its own captured records.
+    """A role's ARN and its policy: these weights and images, its own logs, its own captured records and queue.
 
     https://docs.aws.amazon.com/sagemaker/latest/dg/sagemaker-roles.html#sagemaker-roles-createmodel-perms
     """
@@ -42,16 +44,12 @@ def hosting_role(
             ],
         },
     )
-    bucket = f"arn:{PARTITION}:s3:::{model.bucket(region)}"
-    account = model.image(instance_type, region).partition(".")[0]
-    repository = model.repository(instance_type)
     logs = f"log-group:/aws/sagemaker/Endpoints/{endpoint_name}:*"
-    statements = [
-        _allow(["s3:GetObject"], f"{bucket}/{model.artifact}*"),
-        _allow(["s3:ListBucket"], bucket, {"StringLike": {"s3:prefix": f"{model.artifact}*"}}),
+    statements, findings = _weights(containers)
+    statements += [
         _allow(
             ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"],
-            f"arn:{PARTITION}:ecr:{region}:{account}:repository/{repository}",
+            list(dict.fromkeys(_repository(each.image, region) for each in containers)),
         ),
         # The action takes no resource: service-authorization/latest/reference/list_amazonelasticcontainerregistry
         _allow(["ecr:GetAuthorizationToken"], "*"),
@@ -60,21 +58,26 @@ def hosting_role(
             f"arn:{PARTITION}:logs:{region}:{ACCOUNT_ID}:{logs}",
         ),
     ]
-    findings = ["Resource::*"]
+    findings.append("Resource::*")
+    written: list[tuple[SecureBucket, str]] = []
     if captured is not None:
-        statements += [
-            _allow(["s3:PutObject"], f"{captured.bucket_arn}/{endpoint_name}/*"),
-            _allow(["kms:Decrypt", "kms:GenerateDataKey"], key.key_arn),
-        ]
+        written.append((captured, f"{endpoint_name}/"))
+    if queued is not None:
+        written += [(queued, f"{endpoint_name}/out/"), (queued, f"{endpoint_name}/failed/")]
+        statements.append(_allow(["s3:GetObject"], f"{queued.bucket_arn}/{endpoint_name}/in/*"))
+        findings.append(f"Resource::<{queued.logical_id}.Arn>/{endpoint_name}/in/*")
+    for bucket, prefix in written:
+        statements.append(_allow(["s3:PutObject"], f"{bucket.bucket_arn}/{prefix}*"))
+        findings.append(f"Resource::<{bucket.logical_id}.Arn>/{prefix}*")
+    if written:
+        statements.append(_allow(["kms:Decrypt", "kms:GenerateDataKey"], key.key_arn))
         key.allow_role(f"Capture{scope.node.id}", role.attr_arn, ("kms:Decrypt", "kms:GenerateDataKey"))
-        findings.append(f"Resource::<{captured.logical_id}.Arn>/{endpoint_name}/*")
     grants = iam.CfnManagedPolicy(
         scope,
         "Grants",
         roles=[role.ref],
         policy_document={"Version": "2012-10-17", "Statement": statements},
     )
-    findings.append(f"Resource::arn:<AWS::Partition>:s3:::{model.bucket(region)}/{model.artifact}*")
     findings.append(f"Resource::arn:<AWS::Partition>:logs:{region}:<AWS::AccountId>:{logs}")
     acknowledge(
         grants,
@@ -87,6 +90,34 @@ def hosting_role(
     return role.attr_arn, grants
 
 
-def _allow(actions: list[str], resource: str, conditions: dict[str, object] | None = None) -> dict[str, object]:
+def _weights(containers: Sequence[Container]) -> tuple[list[dict[str, object]], list[str]]:
+    """Reading the weights, and the findings about their prefixes."""
+    statements: list[dict[str, object]] = []
+    findings: list[str] = []
+    for each in containers:
+        bucket = f"arn:{PARTITION}:s3:::{each.bucket}"
+        statements += [
+            _allow(["s3:GetObject"], f"{bucket}/{each.key}*"),
+            _allow(["s3:ListBucket"], bucket, {"StringLike": {"s3:prefix": f"{each.key}*"}}),
+        ]
+        if each.unread:
+            denied = [f"{bucket}/{each.key}*{ending}" for ending in each.unread]
+            statements.append({"Effect": "Deny", "Action": "s3:GetObject", "Resource": denied})
+        if each.key_arn:
+            statements.append(_allow(["kms:Decrypt"], each.key_arn))
+        findings.append(f"Resource::arn:<AWS::Partition>:s3:::{each.bucket}/{each.key}*")
+    return statements, findings
+
+
+def _repository(image: str, region: str) -> str:
+    registry, _, name = image.partition("/")
+    return f"arn:{PARTITION}:ecr:{region}:{registry.partition('.')[0]}:repository/{name.partition(':')[0]}"
+
+
+def _allow(
+    actions: list[str], resource: str | list[str], conditions: dict[str, object] | None = None
+) -> dict[str, object]:
+    if isinstance(resource, list) and len(resource) == 1:
+        resource = resource[0]
     statement: dict[str, object] = {"Effect": "Allow", "Action": actions, "Resource": resource}
     return {**statement, "Condition": conditions} if conditions else statement

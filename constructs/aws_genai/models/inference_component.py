@@ -28,12 +28,12 @@ def accelerators_of_a_copy(model: JumpStartModel, instance_type: str) -> int:
     return min(have, max(told)) if told else have
 
 
-def variant(instance_type: str, name: str, most: int) -> dict[str, Any]:
+def variant(instance_type: str, name: str, most: int, host_image: str | None = None) -> dict[str, Any]:
     """A variant without a model of its own, whose instances follow its components, down to none.
 
     https://docs.aws.amazon.com/sagemaker/latest/dg/endpoint-auto-scaling-zero-instances.html
     """
-    return {
+    made: dict[str, Any] = {
         "variantName": name,
         "instanceType": instance_type,
         "initialInstanceCount": 1,
@@ -42,6 +42,7 @@ def variant(instance_type: str, name: str, most: int) -> dict[str, Any]:
         "modelDataDownloadTimeoutInSeconds": 3600,
         "containerStartupHealthCheckTimeoutInSeconds": 3600,
     }
+    return {**made, "inferenceAmiVersion": host_image} if host_image else made
 
 
 def for_components(role_arn: str, network: PrivateNetwork, group_id: str) -> dict[str, Any]:
@@ -89,7 +90,7 @@ class InferenceComponent(Construct):
     :param name: name of the component, which callers give beside the endpoint's.
     :param endpoint: where it runs; its variant comes from :func:`variant`.
     :param variant_name: name of that variant.
-    :param model: gives the accelerators that one copy takes.
+    :param accelerators: how many accelerators one copy takes.
     :param model_name: the SageMaker model of the component.
     :param instance_type: type of the variant's instances, ``ml.`` and a type of the accelerator catalogue.
     :param max_instances: most instances of the variant.
@@ -106,7 +107,7 @@ class InferenceComponent(Construct):
         name: str,
         endpoint: sagemaker.CfnEndpoint,
         variant_name: str,
-        model: JumpStartModel,
+        accelerators: int,
         model_name: str,
         instance_type: str,
         max_instances: int,
@@ -116,7 +117,6 @@ class InferenceComponent(Construct):
     ) -> None:
         super().__init__(scope, id)
         hardware = AcceleratorCatalogue.default().get(instance_type.removeprefix("ml."))
-        accelerators = accelerators_of_a_copy(model, instance_type)
         share = hardware.system_memory_mib * accelerators / hardware.count
         self.resource = sagemaker.CfnInferenceComponent(
             self,

@@ -22,6 +22,8 @@ class Endpoint:
     config: str
     changed: datetime
     tags: Mapping[str, str]
+    #: Whether calls wait in a queue, from which its instances go to none by themselves.
+    queued: bool = False
 
 
 class Hosting:
@@ -56,6 +58,7 @@ class Hosting:
             found["EndpointConfigName"],
             found["LastModifiedTime"].astimezone(UTC),
             {tag["Key"]: tag["Value"] for tag in tags},
+            "AsyncInferenceConfig" in found,
         )
 
     def exists(self, name: str) -> bool:

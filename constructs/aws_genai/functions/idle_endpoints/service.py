@@ -90,6 +90,8 @@ class Sweeper:
             return "not ours"
         if endpoint.tags.get(KEEP, "false").lower() != "false":
             return "kept"
+        if endpoint.queued:
+            return "goes by itself"
         record = self._records.get(endpoint.name)
         if record is not None and record.state in (SWEPT, WAKING):
             return self._after(endpoint, record)
