@@ -53,6 +53,12 @@ accelerators: setup-dev  ## Write the catalogue of instance types anew; LIVE=1 a
 wake: setup  ## Bring an endpoint back that was put to sleep: NAME=genai-prod-llama ENV=prod
 	@$(BIN)/python -m operations.wake "$(NAME)" --environment $(ENV)
 
+manifest: setup  ## Write down which files of a data set train: DATA=support ENV=prod
+	@$(BIN)/python -m operations.data_set manifest "$(DATA)" --environment $(ENV)
+
+sign: setup  ## Sign a data set off, as an approver: DATA=support ENV=prod
+	@$(BIN)/python -m operations.data_set sign "$(DATA)" --environment $(ENV)
+
 models: setup-dev  ## Write the catalogue of JumpStart models anew; LIVE=1 asks AWS, MANIFEST=file reads a copy
 	@$(BIN)/python -m operations.models $(if $(LIVE),--live) $(if $(MANIFEST),--manifest "$(MANIFEST)")
 
@@ -108,4 +114,4 @@ clean:  ## Remove everything that was made here
 	rm -rf $(VENV) .venv-local node_modules tests/oracle/node_modules cdk.out build dist
 
 .PHONY: help synth diff deploy bootstrap test snapshots docs bench lock setup setup-dev setup-local install clean
-.PHONY: choose organization accelerators models wake local local-deploy local-ask local-status local-down
+.PHONY: choose organization accelerators models manifest sign wake local local-deploy local-ask local-status local-down

@@ -19,6 +19,8 @@ from typing import Any
 from aws_genai.data.accelerators import Accelerator, AcceleratorCatalogue
 from aws_genai.data.sizing import USABLE
 
+from . import training_facts
+
 Entry = dict[str, Any]
 
 FILE = Path(__file__).resolve().parent.parent / "constructs" / "aws_genai" / "data" / "models.lock.json"
@@ -65,7 +67,7 @@ def main(arguments: list[str] | None = None) -> int:
         if chosen.live:
             content = _from_hub(content)
         elif chosen.manifest:
-            content = from_manifest(json.loads(chosen.manifest.read_text(encoding="utf-8")))
+            content = merged(content, from_manifest(json.loads(chosen.manifest.read_text(encoding="utf-8"))))
     except (OSError, ValueError, KeyError) as error:
         print(f"The models could not be read: {error}. Nothing was written.", file=sys.stderr)
         return 2
@@ -86,6 +88,20 @@ def from_manifest(manifest: Mapping[str, Any]) -> dict[str, Any]:
         "registry_accounts": manifest["registry_accounts"],
         "region_sets": manifest["region_sets"],
         "models": {name: entry(name, facts) for name, facts in sorted(manifest["models"].items())},
+    }
+
+
+def merged(content: Mapping[str, Any], fresh: Mapping[str, Any]) -> dict[str, Any]:
+    """The content of a new manifest, with what it does not tell: other sources' models, and fine-tuning."""
+    models = dict(content["models"])
+    for name, each in fresh["models"].items():
+        training = models.get(name, {}).get("training")
+        models[name] = {**each, "training": training} if training else each
+    return {
+        **fresh,
+        "registry_accounts": {**content["registry_accounts"], **fresh["registry_accounts"]},
+        "region_sets": {**content["region_sets"], **fresh["region_sets"]},
+        "models": dict(sorted(models.items())),
     }
 
 
@@ -141,6 +157,8 @@ def problems(name: str, each: Entry, content: Mapping[str, Any]) -> Iterator[str
             yield f"it does not fit {instance_type}"
     if each["gated"] and not each["eula"]:
         yield "it is gated, and its licence agreement is not known"
+    if training := each.get("training"):
+        yield from training_facts.problems(training, content["registry_accounts"], regions)
     for values in (each["environment"], *each["environment_by_instance"].values()):
         if not all(isinstance(value, str) for value in values.values()):
             yield "its environment is not text"
@@ -226,6 +244,8 @@ def from_document(each: Entry, described: Mapping[str, Any]) -> Entry:
         changed["environment"] = _text({v["Name"]: v["Default"] for v in variables if v.get("Default") is not None})
     if artifact := document.get("HostingArtifactUri"):
         changed["artifact"] = artifact.removeprefix("s3://").partition("/")[2]
+    if training := training_facts.from_document(document):
+        changed["training"] = training
     return changed
 
 

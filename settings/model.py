@@ -69,7 +69,7 @@ class Settings(Section):
         """Whether any layer runs in the VPC."""
         return bool(
             self.compute
-            or (self.models and self.models.endpoints)
+            or (self.models and (self.models.endpoints or self.models.fine_tuning))
             or (self.security.private_functions and self.application and self.application.chat)
         )
 
@@ -136,6 +136,9 @@ class Settings(Section):
             check_region(region, "models.bedrock.regions")
         for name, endpoint in self.models.endpoints.items() if self.models else ():
             endpoint.check_region(self.region, f"models.endpoints.{name}")
+        tuning = self.models.fine_tuning if self.models else None
+        for name, tuned in tuning.pipelines.items() if tuning else ():
+            tuned.check_region(self.region, f"models.fine_tuning.pipelines.{name}")
 
     def _check_compute_regions(self) -> None:
         if self.compute is None:
@@ -184,6 +187,9 @@ class Settings(Section):
             yield "project", "Guardrail", self.prefix, 50
             for name in self.models.endpoints:
                 yield f"models.endpoints.{name}", "Endpoint", f"{self.prefix}-{name}", 63
+            for name in self.models.fine_tuning.pipelines if self.models.fine_tuning else ():
+                # An endpoint's configurations are named after it, with the number of a version.
+                yield f"models.fine_tuning.pipelines.{name}", "Pipeline", f"{self.prefix}-{name}", 55
 
 
 def check_region(value: str, field: str | None = None) -> str:

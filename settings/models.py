@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from aws_genai.data.bedrock import check_model
 from aws_genai.errors import InvalidValueError, nearest
 
 from .base import Name, Section
 from .endpoints import Endpoint, WorkingHoursSettings
+from .fine_tuning import FineTuningSettings
 
 Strength = Literal["LOW", "MEDIUM", "HIGH"]
 Threshold = Annotated[float, Field(ge=0, le=0.99, strict=False)]
@@ -153,6 +154,18 @@ class Models(Section):
 
     endpoints: dict[Name, Endpoint] = {}
     """Models that are hosted, by name."""
+
+    fine_tuning: FineTuningSettings | None = None
+    """Models that are fine-tuned on signed data sets."""
+
+    @model_validator(mode="after")
+    def _one_name_each(self) -> Models:
+        for name in self.fine_tuning.pipelines if self.fine_tuning else ():
+            if name in self.endpoints:
+                raise InvalidValueError(
+                    f"An endpoint and a pipeline are both called {name}", field="fine_tuning", hint="Rename one of them"
+                )
+        return self
 
     @property
     def own_weights(self) -> bool:

@@ -42,7 +42,7 @@ class ApplicationStack(LayerStack):
                 name=settings.prefix,
                 fleets=fleets,
                 chats=chats,
-                endpoints=models.endpoints if models else (),
+                endpoints=[*models.endpoints, *(each.endpoint for each in models.tuned)] if models else (),
                 models=access.models if access else (),
             )
 

@@ -24,13 +24,16 @@ class LayerStack(Stack):
         self.settings = settings
         self._access_logs: AccessLogBucket | None = None
         self.removal_policy = RemovalPolicy.RETAIN if settings.security.retain else RemovalPolicy.DESTROY
-        CostTags(
+        cost = CostTags(
             project=settings.project,
             environment=settings.environment,
             layer=layer,
             owner=settings.owner,
             cost_center=settings.cost_center,
-        ).apply(self)
+        )
+        cost.apply(self)
+        #: The tags of every resource, for what functions make later.
+        self.cost_tags = cost.by_name()
 
     @property
     def access_logs(self) -> AccessLogBucket:

@@ -90,6 +90,8 @@ def services(settings: Settings) -> list[str]:
         needed |= {"application-autoscaling", "dynamodb", "kms", "logs", "monitoring", "sagemaker.api", "sns", "xray"}
     if settings.security.private_functions and settings.models and settings.models.own_weights:
         needed |= {"kms", "logs", "sns", "xray"}
+    if settings.security.private_functions and settings.models and settings.models.fine_tuning:
+        needed |= {"cloudtrail", "kms", "logs", "monitoring", "sagemaker.api", "sns", "xray"}
     if settings.security.private_functions and settings.application and settings.application.chat:
         needed |= {"bedrock-runtime", "logs", "sns", "xray"}
     return sorted(needed)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from constructs import Construct
 
@@ -12,14 +12,16 @@ from aws_genai.models.guardrail import STRICT_PII
 from aws_genai.security import DataKey, SecureBucket
 from settings import Settings
 from settings.endpoints import Endpoint
+from settings.fine_tuning import FineTuningSettings
 from settings.models import Bedrock, GuardrailSettings, Idle, Models
 
 from .base import LayerStack
 from .foundation import FoundationStack
 
 if TYPE_CHECKING:
-    from aws_genai.models import EndpointOptions
+    from aws_genai.models import EndpointOptions, FineTuning
     from aws_genai.models.hosted_endpoint import HostedEndpoint
+    from aws_genai.security import PrivateNetwork
 
 #: Days that requests and answers of asynchronous endpoints are kept.
 _QUEUED_DAYS = 30
@@ -38,10 +40,11 @@ class ModelsStack(LayerStack):
             alias=f"{settings.prefix}/models",
             removal_policy=self.removal_policy,
         )
-        if models.idle or models.own_weights:
+        if models.idle or models.own_weights or models.fine_tuning:
             self._key.allow_logs()
         self.access = self._bedrock(models.bedrock) if models.bedrock else None
         self.endpoints = self._endpoints(models)
+        self.tuned = self._fine_tuning(models.fine_tuning) if models.fine_tuning else []
         if models.idle and models.endpoints:
             self._sweeper(models.idle)
 
@@ -91,11 +94,66 @@ class ModelsStack(LayerStack):
                 )
         return made
 
+    def _fine_tuning(self, tuning: FineTuningSettings) -> list[FineTuning]:
+        # Imported as needed: SageMaker is a large module of the CDK.
+        from aws_genai.models import Experiments, FineTuning, SignedDataSets
+
+        network, security = self._network, self.settings.security
+        private = network if security.private_functions else None
+        stored: dict[str, Any] = {"replica": security.replicas, "access_logs": self.access_logs}
+        common: dict[str, Any] = {"key": self._key, "removal_policy": self.removal_policy}
+        data_sets = SignedDataSets(
+            self,
+            "DataSets",
+            approver_role_arns=tuning.approver_roles,
+            topic=self._foundation.topic,
+            network=private,
+            log_days=security.log_days,
+            **stored,
+            **common,
+        )
+        experiments = Experiments(self, "Experiments", name=self.settings.prefix, **stored, **common)
+        return [
+            FineTuning(
+                self,
+                f"{name}-tuning",
+                name=name,
+                endpoint_name=f"{self.settings.prefix}-{name}",
+                model_id=tuned.model,
+                accept_eula=tuned.accept_eula,
+                data_sets=data_sets,
+                method=tuned.method,
+                hyperparameters=tuned.hyperparameters,
+                instance_type=tuned.instance_type,
+                max_hours=tuned.max_hours,
+                spot=tuned.spot,
+                thresholds={str(metric): least for metric, least in tuned.thresholds.items()},
+                refuse_personal_data=tuned.refuse_personal_data,
+                most_duplicates_percent=tuned.most_duplicates_percent,
+                serving_type=tuned.endpoint.instance_type,
+                instances=tuned.endpoint.instances,
+                latency_ms=tuned.endpoint.latency_ms,
+                idle_hours=tuned.endpoint.idle_hours,
+                experiments=experiments,
+                network=network,
+                topic=self._foundation.topic,
+                tags=self.cost_tags,
+                functions_network=private,
+                log_days=security.log_days,
+                **common,
+            )
+            for name, tuned in tuning.pipelines.items()
+        ]
+
+    @property
+    def _network(self) -> PrivateNetwork:
+        if self._foundation.network is None:
+            raise ValueError("endpoints and jobs run in a network, and the foundation has none")
+        return self._foundation.network
+
     def _options(self, name: str, endpoint: Endpoint) -> EndpointOptions:
         from aws_genai.models import AsyncInference, DataCapture, WarmHours
 
-        if self._foundation.network is None:
-            raise ValueError("endpoints run in a network, and the foundation has none")
         percent, queued = endpoint.data_capture_percent, endpoint.asynchronous
         return {
             "endpoint_name": f"{self.settings.prefix}-{name}",
@@ -109,7 +167,7 @@ class ModelsStack(LayerStack):
             "traffic": endpoint.traffic.shift() if endpoint.traffic else None,
             "asynchronous": AsyncInference(bucket=self._queued, **queued.model_dump()) if queued else None,
             "data_capture": DataCapture(bucket=self._captured, sampling_percent=percent) if percent else None,
-            "network": self._foundation.network,
+            "network": self._network,
             "key": self._key,
             "topic": self._foundation.topic,
         }

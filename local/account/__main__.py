@@ -20,13 +20,15 @@ def application() -> Callable[..., Awaitable[None]]:
     """The emulator's application, with what it lacks."""
     from ministack.app import app
 
-    from . import bedrock_runtime, conditions, events, hosting, images, resources
+    from . import bedrock_runtime, conditions, events, hosting, images, principals, registry, resources
 
     conditions.install()
+    principals.install()
     events.install()
     resources.install()
     bedrock_runtime.install()
     hosting.install()
+    registry.install()
     images.install()
 
     async def over_tls(scope: dict[str, Any], receive: Any, send: Any) -> None:

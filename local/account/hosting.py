@@ -49,6 +49,22 @@ def install() -> None:
         app.SERVICE_HANDLERS[service] = _handler(service)
 
 
+def add_operations(
+    operations: Mapping[str, Callable[[Body], Body]],
+    subject: Callable[[str, Body], tuple[str, dict[str, str]] | None],
+) -> None:
+    """Add operations of SageMaker, and what resource each is about."""
+    _OPERATIONS.update(operations)
+    _SUBJECTS.append(subject)
+
+
+def replace_config(name: str, config: str) -> None:
+    """Let an endpoint have another configuration."""
+    found = _endpoint(name)
+    wanted = {**found, "EndpointConfigName": config, "LastModifiedTime": time.time()}
+    ENDPOINT.on_update(_identifier(name), found, wanted, "none", "Endpoint")
+
+
 def _handler(service: str) -> Callable[..., Any]:
     async def handle(_method: str, _path: str, headers: dict[str, str], body: bytes, query: dict[str, Any]) -> Response:
         operation = headers.get("x-amz-target", "").rpartition(".")[2]
@@ -93,6 +109,10 @@ def _denied(
 
 def _subject(service: str, operation: str, request: Body) -> tuple[str, dict[str, str]]:
     """The resource that a call is about, and the condition keys of its tags."""
+    for subject in _SUBJECTS:
+        known = subject(operation, request) if service == "sagemaker" else None
+        if known is not None:
+            return known
     place = f"{get_region()}:{get_account_id()}"
     name = request.get("EndpointName") or str(request.get("ResourceArn", "")).rpartition("/")[2]
     if service == "application-autoscaling":
@@ -258,6 +278,9 @@ def _scheduled(request: Body) -> Body:
 def _number(value: Any) -> Any:
     return int(value) if isinstance(value, str) and value.isdigit() else value
 
+
+#: What further modules say of the calls that they know.
+_SUBJECTS: list[Callable[[str, Body], tuple[str, dict[str, str]] | None]] = []
 
 _OPERATIONS: dict[str, Callable[[Body], Body]] = {
     "sagemaker:ListEndpoints": _list_endpoints,

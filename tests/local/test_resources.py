@@ -356,6 +356,31 @@ CASES = {
         {"EndpointName": "absent"},
         'Could not find endpoint "absent"',
     ),
+    "AWS::SageMaker::MlflowApp": Case(
+        {"Name": "case", "ArtifactStoreUri": "s3://bucket/mlflow", "RoleArn": attribute("Arn", "Role")},
+        {"WeeklyMaintenanceWindowStart": "Tue:03:30"},
+        None,
+        {"ModelRegistrationMode": "Sometimes"},
+        "Sometimes",
+    ),
+    "AWS::SageMaker::ModelPackageGroup": Case(
+        {"ModelPackageGroupName": "case"},
+        {"Tags": [{"Key": "a", "Value": "b"}]},
+        {"ModelPackageGroupName": "another"},
+        {"ModelPackageGroupName": "not a name"},
+        "not a name",
+    ),
+    "AWS::SageMaker::Pipeline": Case(
+        {
+            "PipelineName": "case",
+            "RoleArn": attribute("Arn", "Role"),
+            "PipelineDefinition": {"PipelineDefinitionBody": json.dumps({"Version": "2020-12-01", "Steps": []})},
+        },
+        {"PipelineDescription": "changed"},
+        {"PipelineName": "another"},
+        {"PipelineDefinition": {"PipelineDefinitionBody": "{}"}},
+        "Invalid pipeline definition",
+    ),
     "AWS::SageMaker::Model": Case(
         GROUND["Served"]["Properties"],
         {"Tags": [{"Key": "a", "Value": "b"}]},

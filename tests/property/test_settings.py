@@ -165,6 +165,18 @@ def endpoints(draw: st.DrawFn) -> dict[str, Any]:
 
 
 @st.composite
+def tuned(draw: st.DrawFn) -> dict[str, Any]:
+    return {
+        "model": draw(st.sampled_from(JumpStartCatalogue.trainable())),
+        "accept_eula": True,
+        "method": draw(st.sampled_from(["instruction", "chat", "domain"])),
+        "hyperparameters": draw(st.sampled_from([{}, {"epoch": 3, "learning_rate": 0.001}, {"peft_type": "None"}])),
+        "spot": draw(st.booleans()),
+        "thresholds": draw(st.sampled_from([{"f1": 0.0}, {"exact_match": 1, "rouge_l": 0.5}])),
+    }
+
+
+@st.composite
 def environments(draw: st.DrawFn) -> dict[str, Any]:
     zones = draw(st.lists(st.sampled_from("abcd"), min_size=1, max_size=4, unique=True))
     content: dict[str, Any] = {
@@ -206,6 +218,8 @@ def environments(draw: st.DrawFn) -> dict[str, Any]:
             content["compute"].setdefault("weights", {})["break_glass_role"] = "arn:aws:iam::111122223333:role/glass"
     models: dict[str, Any] = {}
     if draw(st.booleans()):
+        if draw(st.integers(0, 3)) == 0:
+            models["fine_tuning"] = {"pipelines": {"tuned": draw(tuned())}}
         models["endpoints"] = draw(st.dictionaries(names, endpoints(), max_size=2))
         models["idle"] = draw(st.sampled_from([None, {"hours": 2, "dry_run": True}, {"working_hours": {"start": 7}}]))
     if draw(st.booleans()):

@@ -57,6 +57,14 @@ def endpoint(**properties: Any) -> dict[str, Any]:
     return {**BASE, **NETWORK, "models": {"endpoints": {"one": model}}}
 
 
+TUNED = "models.fine_tuning.pipelines.one"
+
+
+def tuned(**more: Any) -> dict[str, Any]:
+    one = {"model": "huggingface-llm-gemma-7b-instruct", "accept_eula": True, **more}
+    return {**BASE, **NETWORK, "models": {"fine_tuning": {"pipelines": {"one": one}}}}
+
+
 def own(**more: Any) -> dict[str, Any]:
     served = {"weights": {"uri": "s3://mine/x"}, "instance_type": "ml.g6.12xlarge", **more}
     return {**BASE, **NETWORK, "models": {"endpoints": {"one": {k: v for k, v in served.items() if v is not None}}}}
@@ -403,6 +411,50 @@ WRONG: list[tuple[str, dict[str, Any] | str, list[str]]] = [
         "a shadow of nothing",
         endpoint(shadow={"model": "huggingface-sentencesimilarity-gte-small", "percent": 0}),
         ["models.endpoints.one.shadow.percent", "1"],
+    ),
+    (
+        "a model whose fine-tuning nobody knows",
+        tuned(model="huggingface-llm-phi-2"),
+        [f"{TUNED}.model", "huggingface-llm-phi-2 is fine-tuned is not known", "gemma-7b-instruct"],
+    ),
+    ("fine-tuning without the licence", tuned(accept_eula=False), [f"{TUNED}.accept_eula", "licence"]),
+    (
+        "a hyperparameter out of range",
+        tuned(hyperparameters={"epoch": 5000}),
+        [f"{TUNED}.hyperparameters", "epoch of 5000 is out of range", "from 1 to 1000"],
+    ),
+    (
+        "a hyperparameter nobody knows",
+        tuned(hyperparameters={"epochs": 5}),
+        [f"{TUNED}.hyperparameters", "epochs is not", "Did you mean epoch?"],
+    ),
+    ("training on another type", tuned(instance_type="ml.g5.xlarge"), [f"{TUNED}.instance_type", "Did you mean ml.g5"]),
+    (
+        "serving on another type",
+        tuned(endpoint={"instance_type": "ml.g5.xlarge"}),
+        [f"{TUNED}.endpoint", "does not run on ml.g5.xlarge"],
+    ),
+    ("a threshold of nothing", tuned(thresholds={"bleu": 0.1}), [f"{TUNED}.thresholds.bleu", "f1"]),
+    ("no threshold", tuned(thresholds={}), [f"{TUNED}.thresholds", "at least 1"]),
+    ("an impossible threshold", tuned(thresholds={"f1": 2}), [f"{TUNED}.thresholds.f1", "1"]),
+    ("a method nobody knows", tuned(method="instruct"), [f"{TUNED}.method", "Did you mean instruction?"]),
+    (
+        "an approver that is no role",
+        {**tuned(), "models": {"fine_tuning": {"approver_roles": ["ann"], "pipelines": {}}}},
+        ['models.fine_tuning.approver_roles.0 = "ann"'],
+    ),
+    (
+        "a pipeline named like an endpoint",
+        {
+            **tuned(),
+            "models": {**tuned()["models"], "endpoints": {"one": {"model": "huggingface-sentencesimilarity-bge-m3"}}},
+        },
+        ["models.fine_tuning", "both called one"],
+    ),
+    (
+        "fine-tuning where the model is not",
+        {**tuned(), "region": "ap-southeast-6", "network": {"zones": ["ap-southeast-6a"]}},
+        [f"{TUNED}.model", "not available in ap-southeast-6"],
     ),
     (
         "model not in the Region",

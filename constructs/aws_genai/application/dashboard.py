@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from aws_cdk import aws_cloudwatch as cloudwatch
 from constructs import Construct
@@ -14,7 +14,22 @@ from .chat_api import STAGE, ChatApi
 
 if TYPE_CHECKING:
     from ..compute.fleet import AcceleratorFleet
-    from ..models.hosted_endpoint import HostedEndpoint
+
+
+class Endpoint(Protocol):
+    """An endpoint of SageMaker whose calls can be shown."""
+
+    endpoint_name: str
+
+    @property
+    def asynchronous(self) -> object | None:
+        """Whether calls wait in a queue."""
+        ...
+
+    @property
+    def dimensions(self) -> dict[str, str]:
+        """What CloudWatch keeps the metrics of calls by."""
+        ...
 
 
 class Dashboard(Construct):
@@ -50,7 +65,7 @@ class Dashboard(Construct):
         *,
         name: str,
         fleets: Sequence[AcceleratorFleet] = (),
-        endpoints: Sequence[HostedEndpoint] = (),
+        endpoints: Sequence[Endpoint] = (),
         models: Sequence[str] = (),
         chats: Sequence[ChatApi] = (),
     ) -> None:
@@ -100,7 +115,7 @@ def _instances(fleets: Sequence[AcceleratorFleet]) -> list[list[Any]]:
     ]
 
 
-def _endpoint(endpoint: HostedEndpoint) -> list[dict[str, Any]]:
+def _endpoint(endpoint: Endpoint) -> list[dict[str, Any]]:
     """The row of one endpoint."""
     by = [part for pair in endpoint.dimensions.items() for part in pair]
     name = endpoint.endpoint_name

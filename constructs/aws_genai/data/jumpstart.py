@@ -9,6 +9,7 @@ from typing import Any
 
 from ..errors import InvalidValueError, nearest
 from . import load
+from .fine_tuning import TrainingFacts
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,8 @@ class JumpStartModel:
     environment: Mapping[str, str]
     regions: frozenset[str]
     environment_by_instance: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    #: What fine-tuning it takes, where a public source says so.
+    training: TrainingFacts | None = None
 
     def image(self, instance_type: str, region: str) -> str:
         """The container image for a type, in the registry that AWS keeps in the Region.
@@ -92,7 +95,15 @@ class JumpStartCatalogue:
             )
         regions = frozenset(data["region_sets"][facts["regions"]])
         types = tuple(facts["supported_instance_types"])
-        return JumpStartModel(model_id=model_id, **{**facts, "regions": regions, "supported_instance_types": types})
+        known = {**facts, "regions": regions, "supported_instance_types": types}
+        if "training" in facts:
+            known["training"] = TrainingFacts(**facts["training"])
+        return JumpStartModel(model_id=model_id, **known)
+
+    @staticmethod
+    def trainable() -> list[str]:
+        """The ids of the models that can be fine-tuned, sorted."""
+        return sorted(name for name, facts in load("models.lock")["models"].items() if "training" in facts)
 
 
 def check_eula(model: JumpStartModel, accepted: bool) -> None:

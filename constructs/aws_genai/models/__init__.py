@@ -7,6 +7,10 @@ from ..lazily import exports
 if TYPE_CHECKING:
     from ..data.bedrock import BedrockCatalogue, BedrockModel
     from ..data.jumpstart import JumpStartCatalogue, JumpStartModel
+    from .approved_endpoint import ApprovedEndpoint
+    from .data_sets import SignedDataSets
+    from .experiments import Experiments
+    from .fine_tuning import FineTuning
     from .guardrail import DeniedTopic, Guardrail, GuardrailPolicy
     from .idle_sweeper import IdleSweeper
     from .jumpstart_endpoint import BesideModel, JumpStartEndpoint, ShadowModel
@@ -18,6 +22,7 @@ if TYPE_CHECKING:
     from .working_hours import WarmHours, WorkingHours
 
 __all__ = [
+    "ApprovedEndpoint",
     "AsyncInference",
     "BedrockCatalogue",
     "BedrockModel",
@@ -25,6 +30,8 @@ __all__ = [
     "DataCapture",
     "DeniedTopic",
     "EndpointOptions",
+    "Experiments",
+    "FineTuning",
     "Guardrail",
     "GuardrailPolicy",
     "IdleSweeper",
@@ -34,6 +41,7 @@ __all__ = [
     "ModelAccess",
     "ModelEndpoint",
     "ShadowModel",
+    "SignedDataSets",
     "TrafficShift",
     "WarmHours",
     "Weights",
@@ -51,6 +59,10 @@ __getattr__ = exports(
             "JumpStartCatalogue",
             "JumpStartModel",
         ),
+        ".approved_endpoint": ("ApprovedEndpoint",),
+        ".data_sets": ("SignedDataSets",),
+        ".experiments": ("Experiments",),
+        ".fine_tuning": ("FineTuning",),
         ".guardrail": (
             "DeniedTopic",
             "Guardrail",

@@ -118,6 +118,8 @@ class HostedEndpoint(Construct):
         #: The name under which callers of an endpoint with components ask for the model; None without components.
         self.component_name: str | None = f"{self.endpoint_name}-model"[:63] if to_zero else None
         key.allow_in_sagemaker()
+        topic = options["topic"]
+        watching = self._alarms(topic, options.get("latency_ms", 30_000))
         captured = options.get("data_capture")
         containers = [container, *(beside or {}).values(), *([shadow.container] if shadow else [])]
         role, grants = hosting_role(
@@ -128,6 +130,7 @@ class HostedEndpoint(Construct):
             key=key,
             captured=captured.bucket if captured else None,
             queued=self.asynchronous.bucket if self.asynchronous else None,
+            alarm_arns=[each.attr_arn for each in watching],
         )
         group = network.security_group(self, "Group", description=f"Endpoint {self.endpoint_name}: no inbound rule")
         isolated = {"subnets": network.subnet_ids, "securityGroupIds": [group.attr_group_id]}
@@ -182,8 +185,7 @@ class HostedEndpoint(Construct):
         )
         if volume_key is None:
             _encrypted_by_nitro(config)
-        topic, latency_ms = options["topic"], options.get("latency_ms", 30_000)
-        alarms = [item.ref for item in self._alarms(topic, latency_ms)]
+        alarms = [each.ref for each in watching]
         self.endpoint = sagemaker.CfnEndpoint(
             self,
             "Resource",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from aws_cdk import aws_iam as iam
 from constructs import Construct
@@ -11,6 +11,7 @@ from ..pseudo import ACCOUNT_ID, PARTITION
 from ..security.accepted import acknowledge
 from ..security.bucket import SecureBucket
 from ..security.key import DataKey
+from .execution import IN_VPC, LOG, METRICS, METRICS_ONLY, PULL, WILDCARDS, WILDCARDS_MET_BY
 from .serving import Container
 
 
@@ -23,6 +24,7 @@ def hosting_role(
     key: DataKey,
     captured: SecureBucket | None,
     queued: SecureBucket | None = None,
+    alarm_arns: Sequence[str] = (),
 ) -> tuple[str, iam.CfnManagedPolicy]:
     """A role's ARN and its policy: these weights and images, its own logs, its own captured records and queue.
 
@@ -48,17 +50,20 @@ def hosting_role(
     statements, findings = _weights(containers)
     statements += [
         _allow(
-            ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"],
+            list(PULL),
             list(dict.fromkeys(_repository(each.image, region) for each in containers)),
         ),
-        # The action takes no resource: service-authorization/latest/reference/list_amazonelasticcontainerregistry
-        _allow(["ecr:GetAuthorizationToken"], "*"),
+        _allow(["ecr:GetAuthorizationToken", *IN_VPC], "*"),
+        _allow([METRICS], "*", METRICS_ONLY),
         _allow(
-            ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"],
+            list(LOG),
             f"arn:{PARTITION}:logs:{region}:{ACCOUNT_ID}:{logs}",
         ),
     ]
     findings.append("Resource::*")
+    if alarm_arns:
+        # A new version is taken back by them: sagemaker-roles.html#sagemaker-roles-createmodel-perms
+        statements.append(_allow(["cloudwatch:DescribeAlarms"], list(alarm_arns)))
     written: list[tuple[SecureBucket, str]] = []
     if captured is not None:
         written.append((captured, f"{endpoint_name}/"))
@@ -83,9 +88,8 @@ def hosting_role(
         grants,
         "AwsSolutions-IAM5",
         finding=tuple(findings),
-        reason="File, stream and record names below the named prefixes are chosen by SageMaker at run time; "
-        "the registry token takes no resource.",
-        met_by="one prefix, one log group and one repository named for this endpoint alone",
+        reason=f"Names below the named prefixes are chosen by SageMaker at run time. {WILDCARDS}",
+        met_by=f"one prefix, one log group and one repository named for this endpoint alone; {WILDCARDS_MET_BY}",
     )
     return role.attr_arn, grants
 
@@ -105,7 +109,7 @@ def _weights(containers: Sequence[Container]) -> tuple[list[dict[str, object]], 
             statements.append({"Effect": "Deny", "Action": "s3:GetObject", "Resource": denied})
         if each.key_arn:
             statements.append(_allow(["kms:Decrypt"], each.key_arn))
-        findings.append(f"Resource::arn:<AWS::Partition>:s3:::{each.bucket}/{each.key}*")
+        findings.append(f"Resource::arn:<AWS::Partition>:s3:::{each.shown or each.bucket}/{each.key}*")
     return statements, findings
 
 
@@ -115,7 +119,7 @@ def _repository(image: str, region: str) -> str:
 
 
 def _allow(
-    actions: list[str], resource: str | list[str], conditions: dict[str, object] | None = None
+    actions: list[str], resource: str | list[str], conditions: Mapping[str, object] | None = None
 ) -> dict[str, object]:
     if isinstance(resource, list) and len(resource) == 1:
         resource = resource[0]

@@ -28,6 +28,7 @@ class Container:
     :param host_image: machine image of the instances. Default: SageMaker's own choice.
     :param key_arn: the customer key of the weights. Default: encrypted by S3 or by AWS's own key.
     :param unread: endings of files that the container must never read. Default: none.
+    :param shown: how findings show the bucket's name, where CloudFormation makes it up. Default: the name itself.
     """
 
     image: str
@@ -39,6 +40,7 @@ class Container:
     host_image: str | None = None
     key_arn: str | None = None
     unread: Sequence[str] = field(default=())
+    shown: str | None = None
 
     @property
     def source(self) -> dict[str, object]:

@@ -32,7 +32,7 @@ def report_event(
     :param pattern: which events match, in EventBridge's own form.
     :param state: the rule's state, where it must see more than an enabled rule does. Default: enabled.
     """
-    undelivered = _undelivered(Stack.of(scope), key)
+    missed = undelivered(Stack.of(scope), key)
     return events.CfnRule(
         scope,
         id,
@@ -43,13 +43,13 @@ def report_event(
             events.CfnRule.TargetProperty(
                 arn=topic.topic_arn,
                 id="alarms",
-                dead_letter_config=events.CfnRule.DeadLetterConfigProperty(arn=undelivered.queue_arn),
+                dead_letter_config=events.CfnRule.DeadLetterConfigProperty(arn=missed.queue_arn),
             )
         ],
     )
 
 
-def _undelivered(stack: Stack, key: DataKey) -> DeadLetterQueue:
-    """One queue a stack, for all its rules."""
+def undelivered(stack: Stack, key: DataKey) -> DeadLetterQueue:
+    """The queue for what the rules of a stack cannot deliver; made on first use."""
     existing = stack.node.try_find_child("Undelivered")
     return existing if isinstance(existing, DeadLetterQueue) else DeadLetterQueue(stack, "Undelivered", key=key)

@@ -26,5 +26,9 @@ class CostTags:
 
     def apply(self, scope: IConstruct) -> None:
         """Tag every resource under ``scope``."""
-        for name, value in asdict(self).items():
-            Tags.of(scope).add(name.replace("_", "-"), value)
+        for name, value in self.by_name().items():
+            Tags.of(scope).add(name, value)
+
+    def by_name(self) -> dict[str, str]:
+        """The tags as AWS holds them."""
+        return {name.replace("_", "-"): value for name, value in asdict(self).items()}

@@ -34,6 +34,12 @@ _ARNS: Mapping[str, str] = {
     "AWS::Bedrock::Guardrail.GuardrailArn": "arn:{partition}:bedrock:{region}:{account}:guardrail/{name}",
     "AWS::Bedrock::Guardrail.GuardrailId": "{name}",
     "AWS::Bedrock::GuardrailVersion.Version": "1",
+    "AWS::CloudWatch::Alarm.Arn": "arn:{partition}:cloudwatch:{region}:{account}:alarm:{name}",
+    "AWS::SageMaker::InferenceComponent.InferenceComponentArn": "arn:{partition}:sagemaker:{region}:{account}"
+    ":inference-component/{name}",
+    "AWS::SageMaker::ModelPackageGroup.ModelPackageGroupArn": "arn:{partition}:sagemaker:{region}:{account}"
+    ":model-package-group/{name}",
+    "AWS::SageMaker::MlflowApp.Arn": "arn:{partition}:sagemaker:{region}:{account}:mlflow-app/{name}",
     "AWS::Cognito::UserPool.Arn": "arn:{partition}:cognito-idp:{region}:{account}:userpool/{name}",
     "AWS::SageMaker::Endpoint.EndpointName": "{name}",
     "AWS::SNS::Topic.TopicArn": "arn:{partition}:sns:{region}:{account}:{name}",
@@ -50,6 +56,8 @@ _NAMES: Mapping[str, str] = {
     "AWS::S3::Bucket": "BucketName",
     "AWS::IAM::Role": "RoleName",
     "AWS::SageMaker::Endpoint": "EndpointName",
+    "AWS::SageMaker::InferenceComponent": "InferenceComponentName",
+    "AWS::SageMaker::ModelPackageGroup": "ModelPackageGroupName",
     "AWS::Logs::LogGroup": "LogGroupName",
     "AWS::SNS::Topic": "TopicName",
     "AWS::Lambda::Function": "FunctionName",

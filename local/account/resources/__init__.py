@@ -44,6 +44,9 @@ RESOURCES: tuple[Resource, ...] = (
     sagemaker.EndpointConfig(),
     sagemaker.HostedModel(),
     sagemaker.InferenceComponent(),
+    sagemaker.MlflowApp(),
+    sagemaker.ModelPackageGroup(),
+    sagemaker.Pipeline(),
     scaling.ScalableTarget(),
     scaling.ScalingPolicy(),
 )

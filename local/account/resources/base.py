@@ -88,7 +88,7 @@ class Resource:
         if find(self.type, identifier) is not None:
             raise ServiceError(f"{self.type} {identifier} already exists")
         self.tag(model)
-        _store(self.type, identifier, model)
+        store(self.type, identifier, model)
         return identifier, self._attributes(model)
 
     def on_update(
@@ -102,7 +102,7 @@ class Resource:
         self._check_needs(model)
         model = self.update(old, model)
         self.tag(model)
-        _store(self.type, identifier, model)
+        store(self.type, identifier, model)
         return identifier, self._attributes(model)
 
     def on_delete(self, identifier: str, _properties: Model) -> None:
@@ -136,7 +136,8 @@ def _token() -> str:
     return str(provisioners.new_uuid()).replace("-", "")[:12]
 
 
-def _store(resource_type: str, identifier: str, model: Model) -> None:
+def store(resource_type: str, identifier: str, model: Model) -> None:
+    """Keep the model of one instance."""
     cloudcontrol._resources[cloudcontrol._resource_key(resource_type, identifier)] = {
         "TypeName": resource_type,
         "Identifier": identifier,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from .base import Model, Resource, ServiceError, instances
 
 
@@ -53,6 +55,52 @@ class InferenceComponent(Resource):
         if model["EndpointName"] not in {found["EndpointName"] for found in instances(Endpoint.type)}:
             raise ServiceError(f'Could not find endpoint "{model["EndpointName"]}" (Service: SageMaker)')
         return super().create(model)
+
+
+class ModelPackageGroup(Resource):
+    """https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateModelPackageGroup.html"""
+
+    type = "AWS::SageMaker::ModelPackageGroup"
+    name = "ModelPackageGroupName"
+    attributes = {
+        "ModelPackageGroupArn": "arn:aws:sagemaker:{region}:{account}:model-package-group/{ModelPackageGroupName}",
+        "ModelPackageGroupStatus": "Completed",
+        "CreationTime": "{now}",
+    }
+
+
+class Pipeline(Resource):
+    """https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreatePipeline.html"""
+
+    type = "AWS::SageMaker::Pipeline"
+    name = "PipelineName"
+    name_limit = 256
+
+    def create(self, model: Model) -> Model:
+        body = model["PipelineDefinition"].get("PipelineDefinitionBody")
+        try:
+            steps = json.loads(body)["Steps"]
+        except (TypeError, ValueError, KeyError) as error:
+            raise ServiceError(f"Invalid pipeline definition: {error} (Service: SageMaker)") from error
+        names = [each["Name"] for each in steps]
+        if len(set(names)) != len(names):
+            raise ServiceError("Invalid pipeline definition: step names must be unique (Service: SageMaker)")
+        return super().create(model)
+
+
+class MlflowApp(Resource):
+    """https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateMlflowApp.html"""
+
+    type = "AWS::SageMaker::MlflowApp"
+    name = "Name"
+    attributes = {
+        "Arn": "arn:aws:sagemaker:{region}:{account}:mlflow-app/app-{token}",
+        "MlflowAppId": "app-{token}",
+        "MlflowVersion": "3.0",
+        "Status": "Created",
+        "CreationTime": "{now}",
+        "LastModifiedTime": "{now}",
+    }
 
 
 class Endpoint(Resource):

@@ -1,0 +1,116 @@
+"""Brings an approved version of a model onto its endpoint, and takes all of it away with the stack."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+VARIANT = "AllTraffic"
+
+
+class Deployment:
+    """The endpoint of one fine-tuned model.
+
+    :param plan: what the stack decided: name, role, network, types, key, alarms and tags.
+    """
+
+    def __init__(self, sagemaker: Any, plan: Mapping[str, Any]) -> None:  # noqa: ANN401 - boto3 has no types
+        self._sagemaker, self._plan = sagemaker, plan
+
+    def deploy(self, package_arn: str, version: int) -> str:
+        """Let the endpoint serve a version; doing it again changes nothing."""
+        plan, name = self._plan, f"{self._plan['endpoint']}-v{version}"
+        tags = [{"Key": key, "Value": value} for key, value in plan["tags"].items()]
+        self._once(
+            self._sagemaker.create_model,
+            ModelName=name,
+            ExecutionRoleArn=plan["role"],
+            Containers=[{"ModelPackageName": package_arn}],
+            EnableNetworkIsolation=True,
+            VpcConfig={"Subnets": plan["subnets"], "SecurityGroupIds": plan["groups"]},
+            Tags=tags,
+        )
+        config: dict[str, Any] = {
+            "EndpointConfigName": name,
+            "ProductionVariants": [
+                {
+                    "VariantName": VARIANT,
+                    "ModelName": name,
+                    "InstanceType": plan["instance_type"],
+                    "InitialInstanceCount": plan["instances"],
+                    "InitialVariantWeight": 1,
+                    "ModelDataDownloadTimeoutInSeconds": 3600,
+                    "ContainerStartupHealthCheckTimeoutInSeconds": 3600,
+                }
+            ],
+            "Tags": tags,
+        }
+        # SageMaker takes no key for types with disks of their own.
+        self._once(
+            self._sagemaker.create_endpoint_config, **config, **({"KmsKeyId": plan["key"]} if plan.get("key") else {})
+        )
+        serving = self._config()
+        if serving is None:
+            self._once(
+                self._sagemaker.create_endpoint, EndpointName=plan["endpoint"], EndpointConfigName=name, Tags=tags
+            )
+            return "created"
+        if serving == name:
+            return "unchanged"
+        self._sagemaker.update_endpoint(
+            EndpointName=plan["endpoint"],
+            EndpointConfigName=name,
+            DeploymentConfig={
+                "BlueGreenUpdatePolicy": {
+                    "TrafficRoutingConfiguration": {"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 300},
+                    "TerminationWaitInSeconds": 300,
+                },
+                "AutoRollbackConfiguration": {"Alarms": [{"AlarmName": each} for each in plan["alarms"]]},
+            },
+        )
+        return "updating"
+
+    def remove(self) -> None:
+        """Delete the endpoint with every configuration and model that was made for it."""
+        name = self._plan["endpoint"]
+        self._gone(self._sagemaker.delete_endpoint, EndpointName=name)
+        for each in list(self._made("list_endpoint_configs", "EndpointConfigs", "EndpointConfigName")):
+            self._gone(self._sagemaker.delete_endpoint_config, EndpointConfigName=each)
+        for each in list(self._made("list_models", "Models", "ModelName")):
+            self._gone(self._sagemaker.delete_model, ModelName=each)
+
+    def _made(self, operation: str, listed: str, name: str) -> Iterator[str]:
+        prefix = f"{self._plan['endpoint']}-v"
+        for page in self._sagemaker.get_paginator(operation).paginate(NameContains=prefix):
+            for each in page[listed]:
+                rest = each[name].removeprefix(prefix)
+                if each[name].startswith(prefix) and rest.isdigit():
+                    yield each[name]
+
+    def _config(self) -> str | None:
+        """The configuration that the endpoint has; None where there is no endpoint."""
+        try:
+            return str(self._sagemaker.describe_endpoint(EndpointName=self._plan["endpoint"])["EndpointConfigName"])
+        except ClientError as error:
+            if "Could not find" in error.response["Error"]["Message"]:
+                return None
+            raise
+
+    def _once(self, create: Any, **request: Any) -> None:  # noqa: ANN401 - boto3 has no types
+        """Create something that an earlier delivery of the same event may have created."""
+        try:
+            create(**request)
+        except ClientError as error:
+            message = error.response["Error"]["Message"]
+            if "already exist" not in message:
+                raise
+
+    def _gone(self, delete: Any, **request: Any) -> None:  # noqa: ANN401 - boto3 has no types
+        """Delete something that may be gone already."""
+        try:
+            delete(**request)
+        except ClientError as error:
+            if "Could not find" not in error.response["Error"]["Message"]:
+                raise

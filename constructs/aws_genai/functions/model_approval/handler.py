@@ -1,0 +1,60 @@
+"""Hears of approvals in the model registry, and removes what it deployed when its stack goes."""
+
+from __future__ import annotations
+
+import json
+import os
+from functools import cache
+from typing import Any
+
+import boto3
+from aws_lambda_powertools import Logger
+
+from ..custom_resource.serving import Made, Properties, serve
+from .deployment import Deployment
+from .service import Approvals
+
+logger = Logger()
+
+
+@cache
+def approvals() -> Approvals:
+    """The approvals of the function's group, made on first use."""
+    sns, topic = boto3.client("sns"), os.environ["TOPIC"]
+
+    def notify(subject: str, message: str) -> None:
+        sns.publish(TopicArn=topic, Subject=subject[:100], Message=message)
+
+    return Approvals(boto3.client("sagemaker"), boto3.client("cloudtrail"), os.environ["GROUP"], deployment(), notify)
+
+
+@cache
+def deployment() -> Deployment:
+    """The endpoint that approved versions are deployed to."""
+    return Deployment(boto3.client("sagemaker"), json.loads(os.environ["PLAN"]))
+
+
+class Deployed:
+    """What approvals have deployed, as a resource of the stack: it goes with it."""
+
+    def create(self, properties: Properties, _token: str) -> Made:
+        """Make nothing: the first approval does."""
+        return Made(properties["Endpoint"])
+
+    def update(self, _physical_id: str, properties: Properties, _old: Properties, _token: str) -> Made:
+        """Leave what serves; another name is another endpoint."""
+        return Made(properties["Endpoint"])
+
+    def delete(self, physical_id: str, _properties: Properties) -> None:
+        """Delete what was deployed."""
+        Deployment(boto3.client("sagemaker"), {"endpoint": physical_id}).remove()
+
+
+def handler(event: dict[str, Any], context: Any) -> str | None:  # noqa: ANN401 - Lambda's context
+    """Entry of the function."""
+    if "RequestType" in event:
+        serve(event, context, Deployed())
+        return None
+    done = approvals().approved(event["detail"]["ModelPackageArn"])
+    logger.info("Approval heard", extra={"package": event["detail"]["ModelPackageArn"], "done": done})
+    return done

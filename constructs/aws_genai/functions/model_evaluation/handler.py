@@ -1,0 +1,27 @@
+"""The step of a fine-tuning pipeline that measures the model."""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+from typing import Any
+
+import boto3
+from aws_lambda_powertools import Logger
+
+from .service import Evaluations
+
+logger = Logger()
+
+
+@cache
+def evaluations() -> Evaluations:
+    """The evaluations of the function's bucket, made on first use."""
+    return Evaluations(boto3.client("s3"), os.environ["BUCKET"])
+
+
+def handler(event: dict[str, Any], _context: Any) -> dict[str, str | float]:  # noqa: ANN401 - Lambda's context
+    """Entry of the function."""
+    found = evaluations().evaluate(event["data_set"], event["run"], event["answers"], event["predictions"])
+    logger.info("Model evaluated", extra={"run": event["run"], **found})
+    return found

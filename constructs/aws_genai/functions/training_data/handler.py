@@ -1,0 +1,32 @@
+"""The first step of a fine-tuning pipeline: lets a data set that was signed off train a model, or stops the run."""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+from typing import Any
+
+import boto3
+from aws_lambda_powertools import Logger
+
+from .service import DataSets, Rules
+
+logger = Logger()
+
+
+@cache
+def data_sets() -> DataSets:
+    """The data sets of the function's bucket, made on first use."""
+    return DataSets(boto3.client("s3"), boto3.client("kms"), os.environ["BUCKET"], os.environ["SIGNING_KEY"])
+
+
+def handler(event: dict[str, Any], _context: Any) -> dict[str, str]:  # noqa: ANN401 - Lambda's context
+    """Entry of the function: ``data_set`` and ``run``, the id of the pipeline's execution."""
+    rules = Rules(
+        method=event["method"],
+        refuse_personal_data=str(event.get("refuse_personal_data", "false")).lower() == "true",
+        most_duplicates_percent=float(event.get("most_duplicates_percent", 5)),
+    )
+    admitted = data_sets().admit(event["data_set"], event["run"], rules)
+    logger.info("Data set admitted", extra={"data_set": event["data_set"], "run": event["run"], **admitted})
+    return admitted

@@ -1,0 +1,109 @@
+"""The manifest of a data set: which versions of which files train a model, their checksums, and who signed that off.
+
+It lies beside the files as ``manifest.json``, its signature as ``manifest.json.sig``. The signature is made by a key of
+AWS KMS that only approvers may sign with: https://docs.aws.amazon.com/kms/latest/developerguide/symmetric-asymmetric.html
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+NAME = "manifest.json"
+SIGNATURE = "manifest.json.sig"
+#: ECDSA over NIST P-256 with SHA-256, on the digest of the manifest.
+ALGORITHM = "ECDSA_SHA_256"
+_PARTS = ("train", "held_out")
+
+
+class ManifestError(ValueError):
+    """A data set that must not train a model; the message says what to do."""
+
+
+@dataclass(frozen=True)
+class File:
+    """One version of one file."""
+
+    key: str
+    version: str
+    sha256: str
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """A data set as it was signed off."""
+
+    data_set: str
+    approver: str
+    train: tuple[File, ...]
+    held_out: tuple[File, ...]
+    template: Mapping[str, str] | None
+
+    @property
+    def files(self) -> tuple[File, ...]:
+        """Every file, those that train first."""
+        return (*self.train, *self.held_out)
+
+
+def parse(text: bytes, prefix: str) -> Manifest:
+    """A manifest whose files lie under ``prefix``.
+
+    :raises ManifestError: if it is not one, or names a file elsewhere.
+    """
+    try:
+        content = json.loads(text)
+        files = {part: tuple(_file(each) for each in content[part]) for part in _PARTS}
+        made = Manifest(
+            data_set=str(content["data_set"]),
+            approver=str(content["approver"]),
+            train=files["train"],
+            held_out=files["held_out"],
+            template=content.get("template"),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise ManifestError(f"The manifest cannot be read ({error}): write it anew") from error
+    if not made.train or not made.held_out:
+        raise ManifestError("A data set has files to train on and files held out for evaluation; name both")
+    keys = [each.key for each in made.files]
+    if len(set(keys)) != len(keys):
+        raise ManifestError("A file stands twice in the manifest: one that trains cannot evaluate")
+    for key in keys:
+        if not key.startswith(prefix) or ".." in key:
+            raise ManifestError(f"{key} does not lie under {prefix}, where this data set is")
+    return made
+
+
+def digest(text: bytes) -> bytes:
+    """What is signed."""
+    return hashlib.sha256(text).digest()
+
+
+def check_signature(kms: Any, key: str, text: bytes, signature: bytes) -> None:  # noqa: ANN401 - boto3 has no types
+    """Refuse a manifest that no approver signed as it is.
+
+    :raises ManifestError: if the signature is of another text, or no signature.
+    """
+    try:
+        raw = base64.b64decode(signature, validate=True)
+        if not raw:
+            raise ValueError("a signature has bytes")
+        answer = kms.verify(
+            KeyId=key, Message=digest(text), MessageType="DIGEST", Signature=raw, SigningAlgorithm=ALGORITHM
+        )
+        valid = bool(answer["SignatureValid"])
+    except (kms.exceptions.KMSInvalidSignatureException, ValueError):
+        valid = False
+    if not valid:
+        raise ManifestError("The manifest is not signed as it is: have an approver look at it and sign it")
+
+
+def _file(content: Mapping[str, Any]) -> File:
+    file = File(str(content["key"]), str(content["version"]), str(content["sha256"]).lower(), int(content["bytes"]))
+    if len(file.sha256) != 64 or not file.version or file.version == "null":
+        raise ValueError(f"{file.key} has no version or no SHA-256")
+    return file

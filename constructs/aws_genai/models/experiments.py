@@ -1,0 +1,83 @@
+"""Where runs of pipelines are compared."""
+
+from __future__ import annotations
+
+from aws_cdk import RemovalPolicy
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_sagemaker as sagemaker
+from constructs import Construct
+
+from ..pseudo import ACCOUNT_ID
+from ..security.bucket import AccessLogBucket, SecureBucket
+from ..security.key import DataKey
+from ..security.role import WorkloadRole, grant
+
+
+class Experiments(Construct):
+    """MLflow without a server of its own: runs, parameters and metrics, with artifacts in an encrypted bucket.
+
+    An MLflow app of SageMaker scales by itself and has no hourly price, unlike an MLflow tracking server, which costs
+    by the hour as long as it runs; what is paid for is the storage of the artifacts.
+    https://docs.aws.amazon.com/sagemaker/latest/dg/mlflow.html
+
+    Example::
+
+        import aws_cdk as cdk
+        from aws_genai.models import Experiments
+        from aws_genai.security import AccessLogBucket, CostTags, DataKey, attach_gate
+
+        app = cdk.App()
+        attach_gate(app)
+        CostTags(project="demo", environment="dev", layer="demo", owner="me", cost_center="1").apply(app)
+        stack = cdk.Stack(app, "Experiments")
+        key = DataKey(stack, "Key", description="Experiments")
+        Experiments(stack, "Experiments", name="demo", key=key, access_logs=AccessLogBucket(stack, "Logs"))
+        app.synth()
+
+    :param name: name of the app, 1 to 256 letters, digits and hyphens.
+    :param key: encrypts the artifacts.
+    :param access_logs: where server access logs go.
+    :param replica: keep a second copy of the artifacts. Default: no.
+    :param removal_policy: what happens to the artifacts on deletion of the stack. Default: retain.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        name: str,
+        key: DataKey,
+        access_logs: AccessLogBucket,
+        replica: bool = False,
+        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
+    ) -> None:
+        super().__init__(scope, id)
+        self.bucket = SecureBucket(
+            self, "Artifacts", key=key, access_logs=access_logs, replica=replica, removal_policy=removal_policy
+        )
+        role = WorkloadRole(
+            self,
+            "Role",
+            assumed_by=iam.ServicePrincipal(
+                "sagemaker.amazonaws.com", conditions={"StringEquals": {"aws:SourceAccount": ACCOUNT_ID}}
+            ),
+            description=f"MLflow app {name}",
+        )
+        self.bucket.grant_read(role, "mlflow/")
+        self.bucket.grant_write(role, "mlflow/")
+        self.app = sagemaker.CfnMlflowApp(
+            self,
+            "Resource",
+            name=name,
+            artifact_store_uri=f"s3://{self.bucket.bucket_name}/mlflow",
+            role_arn=role.role_arn,
+            # A model gets into the registry by its pipeline only.
+            model_registration_mode="AutoModelRegistrationDisabled",
+        )
+        self.app.node.add_dependency(role.permissions)
+        self.app_arn: str = self.app.attr_arn
+
+    def grant_use(self, role: iam.IRole) -> None:
+        """Let ``role`` record runs and read them; an app has one permission for both."""
+        grant(role, ["sagemaker:CallMlflowAppApi", "sagemaker:DescribeMlflowApp"], [self.app_arn])

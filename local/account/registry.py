@@ -1,0 +1,161 @@
+"""SageMaker's registry, models and pipelines by its own API, as far as approvals and pipelines of fine-tuning call it.
+
+Nothing trains: a pipeline that is started is noted, with who started it, as CloudTrail notes it.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+from ministack.core import iam_evaluator
+from ministack.core.responses import get_account_id, get_region
+from ministack.services import cloudtrail
+
+from . import hosting
+from .resources import base, sagemaker
+
+Body = dict[str, Any]
+MODEL, CONFIG, GROUP = sagemaker.HostedModel(), sagemaker.EndpointConfig(), sagemaker.ModelPackageGroup()
+#: Versions are no resources of CloudFormation here: they are made while a pipeline runs.
+VERSION = "Local::SageMaker::ModelPackage"
+
+
+def install() -> None:
+    """Add the operations to the service."""
+    hosting.add_operations(_OPERATIONS, _subject)
+
+
+def _subject(operation: str, request: Body) -> tuple[str, dict[str, str]] | None:
+    """The resource that a call is about; None where this module does not know the call."""
+    if operation not in {each.partition(":")[2] for each in _OPERATIONS}:
+        return None
+    place = f"arn:aws:sagemaker:{get_region()}:{get_account_id()}"
+    if operation.startswith("List"):
+        return "*", {}
+    for name in ("ModelPackageName", "ModelPackageArn"):
+        if name in request:
+            return str(request[name]), {}
+    if group := request.get("ModelPackageGroupName"):
+        return f"{place}:model-package-group/{group}", {}
+    if pipeline := request.get("PipelineName"):
+        return f"{place}:pipeline/{pipeline}", {}
+    for name, kind in (("EndpointName", "endpoint"), ("EndpointConfigName", "endpoint-config"), ("ModelName", "model")):
+        if name in request:
+            return f"{place}:{kind}/{request[name].lower()}", {}
+    return "*", {}
+
+
+def _who() -> Body:
+    return {"IamIdentity": {"Arn": iam_evaluator.caller_arn(), "PrincipalId": "local"}}
+
+
+def _create_version(request: Body) -> Body:
+    group = request["ModelPackageGroupName"]
+    if group not in {each["ModelPackageGroupName"] for each in base.instances(GROUP.type)}:
+        raise hosting.RefusedError(f"Model package group {group} does not exist.")
+    number = sum(each["ModelPackageGroupName"] == group for each in base.instances(VERSION)) + 1
+    arn = f"arn:aws:sagemaker:{get_region()}:{get_account_id()}:model-package/{group}/{number}"
+    now = time.time()
+    times = {"CreationTime": now, "LastModifiedTime": now, "CreatedBy": _who(), "LastModifiedBy": _who()}
+    kept = {"ModelPackageArn": arn, "ModelPackageVersion": number, "ModelPackageStatus": "Completed", **times}
+    base.store(VERSION, arn, {**request, **kept, "ModelPackageStatusDetails": {"ValidationStatuses": []}})
+    return {"ModelPackageArn": arn}
+
+
+def _version(arn: str) -> Body:
+    found = base.find(VERSION, arn)
+    if found is None:
+        raise hosting.RefusedError(f"ModelPackage {arn} does not exist.")
+    return found
+
+
+def _describe_version(request: Body) -> Body:
+    return {"ModelPackageName": request["ModelPackageName"].rpartition("/")[2], **_version(request["ModelPackageName"])}
+
+
+def _update_version(request: Body) -> Body:
+    found = _version(request["ModelPackageArn"])
+    changed = {**found, **request, "LastModifiedTime": time.time(), "LastModifiedBy": _who()}
+    base.store(VERSION, request["ModelPackageArn"], changed)
+    return {"ModelPackageArn": request["ModelPackageArn"]}
+
+
+def _start(request: Body) -> Body:
+    place = f"arn:aws:sagemaker:{get_region()}:{get_account_id()}:pipeline/{request['PipelineName']}"
+    execution = f"{place}/execution/{uuid.uuid4().hex[:12]}"
+    event = {
+        "eventName": "StartPipelineExecution",
+        "userIdentity": {"arn": iam_evaluator.caller_arn()},
+        "responseElements": {"pipelineExecutionArn": execution},
+    }
+    cloudtrail._get_event_queue().append(
+        {
+            "EventId": uuid.uuid4().hex,
+            "EventName": "StartPipelineExecution",
+            "EventSource": "sagemaker.amazonaws.com",
+            "EventTime": time.time(),
+            "Username": "local",
+            "ReadOnly": "false",
+            "Resources": [],
+            "CloudTrailEvent": json.dumps(event),
+        }
+    )
+    return {"PipelineExecutionArn": execution}
+
+
+def _create_model(request: Body) -> Body:
+    for container in request.get("Containers", []):
+        package = container.get("ModelPackageName")
+        if package and _version(package)["ModelApprovalStatus"] != "Approved":
+            raise hosting.RefusedError(f"{package} is not approved.")
+    MODEL.on_create("Model", request, "none")
+    return {"ModelArn": f"arn:aws:sagemaker:{get_region()}:{get_account_id()}:model/{request['ModelName']}"}
+
+
+def _create_config(request: Body) -> Body:
+    CONFIG.on_create("Config", request, "none")
+    return {"EndpointConfigArn": "arn"}
+
+
+def _update_endpoint(request: Body) -> Body:
+    hosting.replace_config(request["EndpointName"], request["EndpointConfigName"])
+    return {"EndpointArn": "arn"}
+
+
+def _delete(resource: base.Resource) -> Callable[[Body], Body]:
+    def delete(request: Body) -> Body:
+        for each in base.instances(resource.type):
+            if each[str(resource.name)] == request[str(resource.name)]:
+                resource.on_delete(resource.identifier(each), {})
+                return {}
+        raise hosting.RefusedError(f'Could not find "{request[str(resource.name)]}".')
+
+    return delete
+
+
+def _list(resource: base.Resource, listed: str, arn: str) -> Callable[[Body], Body]:
+    def list_all(request: Body) -> Body:
+        names = [each[str(resource.name)] for each in base.instances(resource.type)]
+        wanted = [name for name in names if request.get("NameContains", "") in name]
+        return {listed: [{str(resource.name): name, arn: "arn", "CreationTime": 0} for name in wanted]}
+
+    return list_all
+
+
+_OPERATIONS: dict[str, Callable[[Body], Body]] = {
+    "sagemaker:CreateModelPackage": _create_version,
+    "sagemaker:DescribeModelPackage": _describe_version,
+    "sagemaker:UpdateModelPackage": _update_version,
+    "sagemaker:StartPipelineExecution": _start,
+    "sagemaker:CreateModel": _create_model,
+    "sagemaker:DeleteModel": _delete(MODEL),
+    "sagemaker:ListModels": _list(MODEL, "Models", "ModelArn"),
+    "sagemaker:CreateEndpointConfig": _create_config,
+    "sagemaker:DeleteEndpointConfig": _delete(CONFIG),
+    "sagemaker:ListEndpointConfigs": _list(CONFIG, "EndpointConfigs", "EndpointConfigArn"),
+    "sagemaker:UpdateEndpoint": _update_endpoint,
+}

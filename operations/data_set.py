@@ -1,0 +1,189 @@
+"""Write the manifest of a data set, or sign it off: ``make manifest DATA=support``, ``make sign DATA=support``.
+
+Whoever collects the data writes the manifest; an approver looks at it and signs it. Nothing trains without both.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import hashlib
+import json
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import boto3
+from botocore.exceptions import BotoCoreError, ClientError
+from rich.console import Console
+from rich.table import Table
+
+from aws_genai.functions.training_data.manifest import (
+    ALGORITHM,
+    NAME,
+    SIGNATURE,
+    Manifest,
+    ManifestError,
+    digest,
+    parse,
+)
+from settings import SettingsError, load
+
+#: The folders of a data set: what trains, and what is held out to evaluate with.
+PARTS = ("train", "held_out")
+
+
+class DataSetError(Exception):
+    """The data set cannot be used so; the message says what to do."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where an environment keeps its data sets."""
+
+    session: Any
+    bucket: str
+    key: str
+    region: str
+
+    @property
+    def s3(self) -> Any:  # noqa: ANN401 - boto3 has no types
+        """The client of S3."""
+        return self.session.client("s3")
+
+
+def place(environment: str) -> Place:
+    """The bucket and the signing key of an environment.
+
+    :raises DataSetError: if it has none.
+    """
+    settings = load(environment)
+    session = boto3.Session(region_name=settings.region)
+    stack = f"{settings.prefix}-models"
+    outputs = session.client("cloudformation").describe_stacks(StackName=stack)["Stacks"][0].get("Outputs", [])
+    found = {each["OutputKey"]: each["OutputValue"] for each in outputs}
+    bucket = next((value for name, value in found.items() if name.startswith("DataSetsBucketName")), None)
+    key = next((value for name, value in found.items() if name.startswith("DataSetsSigningKeyArn")), None)
+    if bucket is None or key is None:
+        raise DataSetError(f"The stack {stack} has no data sets. Add models.fine_tuning to its settings and deploy")
+    return Place(session, bucket, key, settings.region)
+
+
+def write(where: Place, name: str) -> Manifest:
+    """Write the manifest of what lies under ``data/<name>/train/`` and ``data/<name>/held_out/`` now.
+
+    :raises DataSetError: if a folder is empty.
+    """
+    prefix = f"data/{name}/"
+    files = {part: list(_files(where, f"{prefix}{part}/")) for part in PARTS}
+    for part, found in files.items():
+        if not found:
+            raise DataSetError(f"s3://{where.bucket}/{prefix}{part}/ is empty: put files there first")
+    who = where.session.client("sts").get_caller_identity()["Arn"]
+    content: dict[str, Any] = {"data_set": name, "author": who, "approver": "", **files}
+    content["template"] = _template(where, f"{prefix}template.json")
+    text = json.dumps(content, indent=1).encode()
+    where.s3.put_object(Bucket=where.bucket, Key=f"{prefix}{NAME}", Body=text)
+    return parse(text, prefix)
+
+
+def sign(where: Place, name: str) -> Manifest:
+    """Sign the manifest as it is, in the name of whoever asks.
+
+    :raises DataSetError: if there is none, its author signs it, or a file changed since.
+    """
+    prefix = f"data/{name}/"
+    content = json.loads(_read(where, f"{prefix}{NAME}", "write the manifest first: make manifest"))
+    who = where.session.client("sts").get_caller_identity()["Arn"]
+    if _person(who) == _person(str(content.get("author", ""))):
+        raise DataSetError(f"{_person(who)} wrote this manifest; another person has to sign it")
+    text = json.dumps({**content, "approver": who}, indent=1).encode()
+    manifest = parse(text, prefix)
+    for file in manifest.files:
+        now = _hash(where, file.key, file.version)
+        if now != (file.sha256, file.bytes):
+            raise DataSetError(f"{file.key} is not what the manifest says: write the manifest anew")
+    signature = where.session.client("kms").sign(
+        KeyId=where.key, Message=digest(text), MessageType="DIGEST", SigningAlgorithm=ALGORITHM
+    )["Signature"]
+    where.s3.put_object(Bucket=where.bucket, Key=f"{prefix}{NAME}", Body=text)
+    where.s3.put_object(Bucket=where.bucket, Key=f"{prefix}{SIGNATURE}", Body=base64.b64encode(signature))
+    return manifest
+
+
+def _files(where: Place, prefix: str) -> Iterator[dict[str, Any]]:
+    for page in where.s3.get_paginator("list_objects_v2").paginate(Bucket=where.bucket, Prefix=prefix):
+        for each in page.get("Contents", ()):
+            if not each["Key"].endswith("/"):
+                version = where.s3.head_object(Bucket=where.bucket, Key=each["Key"])["VersionId"]
+                checksum, size = _hash(where, each["Key"], version)
+                yield {"key": each["Key"], "version": version, "sha256": checksum, "bytes": size}
+
+
+def _hash(where: Place, key: str, version: str) -> tuple[str, int]:
+    found = where.s3.get_object(Bucket=where.bucket, Key=key, VersionId=version)
+    checksum, size = hashlib.sha256(), 0
+    for chunk in found["Body"].iter_chunks(1024**2):
+        checksum.update(chunk)
+        size += len(chunk)
+    return checksum.hexdigest(), size
+
+
+def _template(where: Place, key: str) -> dict[str, str] | None:
+    try:
+        content: dict[str, str] = json.loads(where.s3.get_object(Bucket=where.bucket, Key=key)["Body"].read())
+    except where.s3.exceptions.NoSuchKey:
+        return None
+    if not isinstance(content, dict) or set(content) != {"prompt", "completion"}:
+        raise DataSetError(f"{key} must hold a prompt and a completion, as JumpStart's template.json does")
+    return content
+
+
+def _read(where: Place, key: str, hint: str) -> bytes:
+    try:
+        return bytes(where.s3.get_object(Bucket=where.bucket, Key=key)["Body"].read())
+    except where.s3.exceptions.NoSuchKey as error:
+        raise DataSetError(f"s3://{where.bucket}/{key} is not there: {hint}") from error
+
+
+def _person(arn: str) -> str:
+    return arn.rsplit("/", 1)[-1].lower()
+
+
+def _table(manifest: Manifest) -> Table:
+    table = Table("File", "Version", "SHA-256", "Bytes", title=f"Data set {manifest.data_set}", title_justify="left")
+    for file in manifest.files:
+        table.add_row(file.key, file.version[:12], file.sha256[:12], f"{file.bytes:,}")
+    return table
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Write or sign one manifest; 0 if that worked, 2 with one message if not."""
+    parser = argparse.ArgumentParser(prog="python -m operations.data_set", description=__doc__)
+    parser.add_argument("verb", choices=["manifest", "sign"])
+    parser.add_argument("name", help="name of the data set")
+    parser.add_argument("--environment", default="dev")
+    chosen = parser.parse_args(arguments)
+    if not chosen.name:
+        print("Which data set? Add DATA=name, as in models.fine_tuning.pipelines", file=sys.stderr)
+        return 2
+    try:
+        where = place(chosen.environment)
+        manifest = write(where, chosen.name) if chosen.verb == "manifest" else sign(where, chosen.name)
+    except (SettingsError, DataSetError, ManifestError) as error:
+        print(error, file=sys.stderr)
+        return 2
+    except (BotoCoreError, ClientError) as error:
+        print(f"AWS did not answer: {error}. Sign in with an account that has this environment.", file=sys.stderr)
+        return 2
+    Console().print(_table(manifest))
+    if chosen.verb == "manifest":
+        print(f"Written. An approver signs it: make sign DATA={chosen.name} ENV={chosen.environment}")
+    else:
+        print("Signed. It trains as long as no file of it changes.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,283 @@
+"""Approvals: another person's deploys, once; one's own is taken back; what was deployed goes with the stack."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from aws_genai.functions.custom_resource import serving
+from aws_genai.functions.model_approval import handler
+from aws_genai.functions.model_approval.deployment import Deployment
+from aws_genai.functions.model_approval.people import person
+from aws_genai.functions.model_approval.service import Approvals, NotYetKnownError
+
+NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
+EXECUTION = "arn:aws:sagemaker:us-east-1:111122223333:pipeline/p/execution/1"
+PACKAGE = "arn:aws:sagemaker:us-east-1:111122223333:model-package/genai-support/3"
+PLAN = {
+    "endpoint": "genai-support",
+    "role": "arn:aws:iam::111122223333:role/r",
+    "subnets": ["subnet-1"],
+    "groups": ["sg-1"],
+    "instance_type": "ml.g5.12xlarge",
+    "instances": 1,
+    "key": None,
+    "alarms": ["errors"],
+    "tags": {"project": "genai"},
+}
+
+
+def identity(session: str, role: str = "Scientist") -> str:
+    return f"arn:aws:sts::111122223333:assumed-role/{role}/{session}"
+
+
+def refused(message: str, operation: str = "x") -> ClientError:
+    return ClientError({"Error": {"Code": "ValidationException", "Message": message}}, operation)
+
+
+class SageMaker:
+    """Endpoints, configurations, models and one version in memory."""
+
+    def __init__(self) -> None:
+        self.package: dict[str, Any] = {
+            "ModelPackageGroupName": "genai-support",
+            "ModelApprovalStatus": "Approved",
+            "ModelPackageVersion": 3,
+            "CreationTime": NOW - timedelta(hours=1),
+            "LastModifiedTime": NOW,
+            "LastModifiedBy": {"IamIdentity": {"Arn": identity("ann", "Approver")}},
+            "CustomerMetadataProperties": {"execution": EXECUTION},
+        }
+        self.models: dict[str, Any] = {}
+        self.configs: dict[str, Any] = {}
+        self.endpoint: str | None = None
+        self.calls: list[str] = []
+
+    def describe_model_package(self, *, ModelPackageName: str) -> dict[str, Any]:
+        assert ModelPackageName == PACKAGE
+        return self.package
+
+    def update_model_package(self, **request: Any) -> None:
+        self.package |= request
+
+    def _make(self, kind: dict[str, Any], name: str, request: Any) -> None:
+        if name in kind:
+            raise refused(f'Cannot create already existing "{name}".')
+        kind[name] = request
+
+    def create_model(self, **request: Any) -> None:
+        self._make(self.models, request["ModelName"], request)
+
+    def create_endpoint_config(self, **request: Any) -> None:
+        self._make(self.configs, request["EndpointConfigName"], request)
+
+    def describe_endpoint(self, *, EndpointName: str) -> dict[str, Any]:
+        if self.endpoint is None:
+            raise refused(f'Could not find endpoint "{EndpointName}".')
+        return {"EndpointConfigName": self.endpoint}
+
+    def create_endpoint(self, *, EndpointName: str, EndpointConfigName: str, Tags: Any) -> None:
+        self.calls.append("create")
+        self.endpoint = EndpointConfigName
+
+    def update_endpoint(self, **request: Any) -> None:
+        self.calls.append("update")
+        assert request["DeploymentConfig"]["AutoRollbackConfiguration"] == {"Alarms": [{"AlarmName": "errors"}]}
+        self.endpoint = request["EndpointConfigName"]
+
+    def delete_endpoint(self, *, EndpointName: str) -> None:
+        if self.endpoint is None:
+            raise refused("Could not find endpoint.")
+        self.endpoint = None
+
+    def delete_endpoint_config(self, *, EndpointConfigName: str) -> None:
+        del self.configs[EndpointConfigName]
+
+    def delete_model(self, *, ModelName: str) -> None:
+        del self.models[ModelName]
+
+    def get_paginator(self, operation: str) -> Any:
+        kind, listed, name = {
+            "list_models": (self.models, "Models", "ModelName"),
+            "list_endpoint_configs": (self.configs, "EndpointConfigs", "EndpointConfigName"),
+        }[operation]
+
+        class Pages:
+            def paginate(self, *, NameContains: str) -> Any:
+                yield {listed: [{name: each} for each in list(kind) if NameContains in each]}
+
+        return Pages()
+
+
+class Trail:
+    """CloudTrail's history of who started pipelines."""
+
+    def __init__(self, who: str | None) -> None:
+        self.who = who
+        self.source: str | None = None
+
+    def get_paginator(self, _operation: str) -> Any:
+        events = [{"userIdentity": {"arn": identity("zoe")}, "responseElements": None}]
+        if self.who:
+            by = {"arn": self.who, "sessionContext": {"sourceIdentity": self.source} if self.source else {}}
+            events.append({"userIdentity": by, "responseElements": {"pipelineExecutionArn": EXECUTION}})
+
+        class Pages:
+            def paginate(self, **request: Any) -> Any:
+                assert request["LookupAttributes"][0]["AttributeValue"] == "StartPipelineExecution"
+                yield {"Events": [{"CloudTrailEvent": json.dumps(event)} for event in events]}
+
+        return Pages()
+
+
+class World:
+    def __init__(self, trained_by: str | None = None) -> None:
+        self.sagemaker = SageMaker()
+        self.trail = Trail(trained_by or identity("bob"))
+        self.told: list[str] = []
+        self.now = NOW
+
+    def hear(self) -> str:
+        approvals = Approvals(
+            self.sagemaker,
+            self.trail,
+            "genai-support",
+            Deployment(self.sagemaker, PLAN),
+            lambda subject, message: self.told.append(f"{subject}: {message}"),
+            lambda: self.now,
+        )
+        return approvals.approved(PACKAGE)
+
+
+def test_the_first_approval_makes_the_endpoint() -> None:
+    world = World()
+    assert world.hear() == "created"
+    assert world.sagemaker.endpoint == "genai-support-v3"
+    (model,) = world.sagemaker.models.values()
+    assert model["Containers"] == [{"ModelPackageName": PACKAGE}]
+    assert model["EnableNetworkIsolation"] is True
+    assert world.told == ["Version 3 of genai-support is approved: The endpoint is created."]
+
+
+def test_a_second_delivery_changes_nothing() -> None:
+    world = World()
+    world.hear()
+    assert world.hear() == "unchanged"
+    assert world.sagemaker.calls == ["create"]
+
+
+def test_a_further_version_moves_over_with_rollback() -> None:
+    world = World()
+    world.sagemaker.endpoint = "genai-support-v2"
+    assert world.hear() == "updating"
+    assert world.sagemaker.calls == ["update"]
+
+
+def test_one_who_died_halfway_is_finished_by_the_next() -> None:
+    world = World()
+    world.sagemaker.models["genai-support-v3"] = {}
+    assert world.hear() == "created"
+
+
+@pytest.mark.parametrize(
+    ("trained", "approved"),
+    [
+        (identity("ann", "Scientist"), identity("Ann", "Approver")),
+        ("arn:aws:iam::111122223333:user/ann", identity("ann", "Approver")),
+    ],
+)
+def test_whoever_trained_cannot_approve(trained: str, approved: str) -> None:
+    world = World(trained)
+    world.sagemaker.package["LastModifiedBy"] = {"IamIdentity": {"Arn": approved}}
+    assert world.hear() == "rejected"
+    assert world.sagemaker.endpoint is None
+    assert world.sagemaker.package["ModelApprovalStatus"] == "Rejected"
+    assert "ann trained and approved it" in world.told[0]
+    # The rejection is heard of too, and is nothing to do.
+    assert world.hear() == "not approved"
+
+
+def test_an_approval_that_nobody_can_attribute_is_taken_back() -> None:
+    world = World()
+    world.sagemaker.package["LastModifiedBy"] = {}
+    assert world.hear() == "rejected"
+    world = World()
+    world.sagemaker.package["CustomerMetadataProperties"] = {}
+    assert world.hear() == "rejected"
+    assert "Nobody can tell who trained it" in world.told[0]
+
+
+def test_cloudtrail_has_its_time() -> None:
+    world = World()
+    world.trail.who = None
+    with pytest.raises(NotYetKnownError):
+        world.hear()
+    assert world.sagemaker.package["ModelApprovalStatus"] == "Approved"
+    world.now += timedelta(hours=2)
+    assert world.hear() == "rejected"
+
+
+def test_what_is_not_ours_is_left_alone() -> None:
+    world = World()
+    world.sagemaker.package["ModelPackageGroupName"] = "other"
+    assert world.hear() == "not ours"
+    assert world.told == []
+
+
+def test_all_that_was_deployed_goes_with_the_stack(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World()
+    world.hear()
+    world.sagemaker.models["genai-support-vip"] = {}
+    world.sagemaker.configs["genai-support-v2"] = {}
+    answers: list[dict[str, Any]] = []
+    monkeypatch.setattr(serving._Answer, "_send", lambda _self, answer: answers.append(answer))
+    monkeypatch.setattr(handler.boto3, "client", lambda _service: world.sagemaker)
+    request = {
+        "RequestType": "Delete",
+        "ResponseURL": "https://nowhere.example",
+        "StackId": "s",
+        "RequestId": "r",
+        "LogicalResourceId": "Deployed",
+        "PhysicalResourceId": "genai-support",
+        "ResourceProperties": {"Endpoint": "genai-support"},
+    }
+    context = type("Context", (), {"get_remaining_time_in_millis": lambda _self: 60_000})()
+    for _ in range(2):
+        handler.handler(request, context)
+    assert [each["Status"] for each in answers] == ["SUCCESS", "SUCCESS"]
+    assert world.sagemaker.endpoint is None
+    assert world.sagemaker.configs == {}
+    # A model of another name is none of ours.
+    assert set(world.sagemaker.models) == {"genai-support-vip"}
+
+
+def test_a_person_is_a_source_identity_a_session_or_a_user() -> None:
+    assert person(identity("Ann@Example.com")) == person("arn:aws:iam::1:user/team/ann") == "ann"
+    assert person(identity("SageMaker"), "ann") == "ann"
+    # Every notebook's session has one name: without a source identity, nobody can tell whose it is.
+    assert person(identity("SageMaker")) is None
+
+
+def test_people_in_notebooks_are_told_apart_by_source_identity() -> None:
+    world = World(identity("SageMaker"))
+    world.sagemaker.package["LastModifiedBy"] = {
+        "UserProfileName": "ann",
+        "IamIdentity": {"Arn": identity("SageMaker", "Approver")},
+    }
+    assert world.hear() == "rejected"
+    world = World(identity("SageMaker"))
+    world.trail.source = "bob"
+    world.sagemaker.package["LastModifiedBy"] = {
+        "IamIdentity": {"Arn": identity("SageMaker", "Approver"), "SourceIdentity": "ann"}
+    }
+    assert world.hear() == "created"
+    world = World(identity("SageMaker"))
+    world.trail.source = "ann"
+    world.sagemaker.package["LastModifiedBy"] = {
+        "IamIdentity": {"Arn": identity("ann@example.com", "Approver")},
+    }
+    assert world.hear() == "rejected"
