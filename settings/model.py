@@ -11,6 +11,7 @@ from aws_genai.data import load as facts
 from aws_genai.data.accelerators import AcceleratorCatalogue
 from aws_genai.data.bedrock import BedrockCatalogue, check_chat
 from aws_genai.data.cluster import check_governed
+from aws_genai.data.jumpstart import JumpStartCatalogue
 from aws_genai.errors import InvalidValueError, nearest
 
 from .application import Application
@@ -69,7 +70,7 @@ class Settings(Section):
         """Whether any layer runs in the VPC."""
         return bool(
             self.compute
-            or (self.models and (self.models.endpoints or self.models.fine_tuning))
+            or (self.models and self.models.needs_network)
             or (self.security.private_functions and self.application and self.application.chat)
         )
 
@@ -139,6 +140,9 @@ class Settings(Section):
         tuning = self.models.fine_tuning if self.models else None
         for name, tuned in tuning.pipelines.items() if tuning else ():
             tuned.check_region(self.region, f"models.fine_tuning.pipelines.{name}")
+        for model in self.models.hub.models if self.models and self.models.hub else ():
+            if self.region not in JumpStartCatalogue.get(model).regions:
+                raise InvalidValueError(f"{model} is not available in {self.region}", field="models.hub.models")
 
     def _check_compute_regions(self) -> None:
         if self.compute is None:
@@ -185,6 +189,8 @@ class Settings(Section):
             yield f"compute.clusters.{name}", "Cluster", f"{self.prefix}-{name}", 63
         if self.models:
             yield "project", "Guardrail", self.prefix, 50
+            if self.models.hub or self.models.studio:
+                yield "project", "Studio", self.prefix, 63
             for name in self.models.endpoints:
                 yield f"models.endpoints.{name}", "Endpoint", f"{self.prefix}-{name}", 63
             for name in self.models.fine_tuning.pipelines if self.models.fine_tuning else ():

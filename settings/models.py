@@ -12,6 +12,7 @@ from aws_genai.errors import InvalidValueError, nearest
 from .base import Name, Section
 from .endpoints import Endpoint, WorkingHoursSettings
 from .fine_tuning import FineTuningSettings
+from .platform import Hub, Monitoring, StudioSettings
 
 Strength = Literal["LOW", "MEDIUM", "HIGH"]
 Threshold = Annotated[float, Field(ge=0, le=0.99, strict=False)]
@@ -155,6 +156,15 @@ class Models(Section):
     endpoints: dict[Name, Endpoint] = {}
     """Models that are hosted, by name."""
 
+    hub: Hub | None = None
+    """A private hub of the models that may be used."""
+
+    studio: StudioSettings | None = None
+    """Where data scientists, ML engineers and approvers work."""
+
+    monitoring: Monitoring | None = None
+    """When the traffic of endpoints that record it differs too much; nothing is compared without it."""
+
     fine_tuning: FineTuningSettings | None = None
     """Models that are fine-tuned on signed data sets."""
 
@@ -166,6 +176,33 @@ class Models(Section):
                     f"An endpoint and a pipeline are both called {name}", field="fine_tuning", hint="Rename one of them"
                 )
         return self
+
+    @model_validator(mode="after")
+    def _platform(self) -> Models:
+        if self.monitoring and not any(each.data_capture_percent for each in self.endpoints.values()):
+            raise InvalidValueError(
+                "No endpoint records its traffic, so there is nothing to compare",
+                field="monitoring",
+                hint="Set data_capture_percent of an endpoint, or leave monitoring out",
+            )
+        if self.hub and not self.catalogued():
+            raise InvalidValueError("A hub without a model lets nobody use any", field="hub", hint="Name models")
+        return self
+
+    def catalogued(self) -> list[str]:
+        """Every model of the JumpStart catalogue that is served, tuned or allowed, sorted."""
+        found = set(self.hub.models) if self.hub else set()
+        for endpoint in self.endpoints.values():
+            served = [endpoint.model, *(each.model for each in endpoint.beside.values())]
+            found |= {model for model in (*served, endpoint.shadow.model if endpoint.shadow else None) if model}
+        if self.fine_tuning:
+            found |= {tuned.model for tuned in self.fine_tuning.pipelines.values()}
+        return sorted(found)
+
+    @property
+    def needs_network(self) -> bool:
+        """Whether anything of the layer runs in the VPC."""
+        return bool(self.endpoints or self.fine_tuning or self.studio)
 
     @property
     def own_weights(self) -> bool:

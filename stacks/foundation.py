@@ -92,6 +92,13 @@ def services(settings: Settings) -> list[str]:
         needed |= {"kms", "logs", "sns", "xray"}
     if settings.security.private_functions and settings.models and settings.models.fine_tuning:
         needed |= {"cloudtrail", "kms", "logs", "monitoring", "sagemaker.api", "sns", "xray"}
+    if settings.models and settings.models.studio:
+        # https://docs.aws.amazon.com/sagemaker/latest/dg/studio-updated-and-internet-access.html
+        needed |= {"kms", "logs", "monitoring", "sagemaker.api", "sagemaker.runtime", "sts"}
+    if settings.security.private_functions and settings.models and settings.models.hub:
+        needed |= {"logs", "sagemaker.api", "sns", "xray"}
+    if settings.security.private_functions and settings.models and settings.models.monitoring:
+        needed |= {"kms", "logs", "monitoring", "sns", "xray"}
     if settings.security.private_functions and settings.application and settings.application.chat:
         needed |= {"bedrock-runtime", "logs", "sns", "xray"}
     return sorted(needed)

@@ -19,7 +19,7 @@ from .base import LayerStack
 from .foundation import FoundationStack
 
 if TYPE_CHECKING:
-    from aws_genai.models import EndpointOptions, FineTuning
+    from aws_genai.models import EndpointOptions, Experiments, FineTuning, ModelHub, Studio
     from aws_genai.models.hosted_endpoint import HostedEndpoint
     from aws_genai.security import PrivateNetwork
 
@@ -40,11 +40,13 @@ class ModelsStack(LayerStack):
             alias=f"{settings.prefix}/models",
             removal_policy=self.removal_policy,
         )
-        if models.idle or models.own_weights or models.fine_tuning:
+        if models.idle or models.own_weights or models.fine_tuning or models.hub or models.monitoring:
             self._key.allow_logs()
+        self.experiments: Experiments | None = None
         self.access = self._bedrock(models.bedrock) if models.bedrock else None
         self.endpoints = self._endpoints(models)
         self.tuned = self._fine_tuning(models.fine_tuning) if models.fine_tuning else []
+        self._platform(models)
         if models.idle and models.endpoints:
             self._sweeper(models.idle)
 
@@ -112,7 +114,7 @@ class ModelsStack(LayerStack):
             **stored,
             **common,
         )
-        experiments = Experiments(self, "Experiments", name=self.settings.prefix, **stored, **common)
+        self.experiments = experiments = Experiments(self, "Experiments", name=self.settings.prefix, **stored, **common)
         return [
             FineTuning(
                 self,
@@ -144,6 +146,63 @@ class ModelsStack(LayerStack):
             )
             for name, tuned in tuning.pipelines.items()
         ]
+
+    def _platform(self, models: Models) -> None:
+        """What people work with: the hub, the studio, and the watch over traffic."""
+        if not (models.hub or models.studio or models.monitoring):
+            return
+        from aws_genai.models import DriftLimits, ModelHub, ModelMonitoring, Studio
+
+        topic, security = self._foundation.topic, self.settings.security
+        private = self._foundation.network if security.private_functions else None
+        common: dict[str, Any] = {"key": self._key, "topic": topic, "network": private, "log_days": security.log_days}
+        hub = (
+            ModelHub(self, "Hub", name=self.settings.prefix, models=models.catalogued(), **common)
+            if models.hub
+            else None
+        )
+        if models.monitoring:
+            ModelMonitoring(
+                self,
+                "Monitoring",
+                endpoints=[
+                    f"{self.settings.prefix}-{name}"
+                    for name, endpoint in models.endpoints.items()
+                    if endpoint.data_capture_percent
+                ],
+                captured=self._captured,
+                limits=DriftLimits(**models.monitoring.model_dump()),
+                removal_policy=self.removal_policy,
+                **common,
+            )
+        if models.studio:
+            studio = Studio(
+                self,
+                "Studio",
+                name=self.settings.prefix,
+                network=self._network,
+                key=self._key,
+                people=models.studio.people,
+                idle_minutes=models.studio.idle_minutes,
+                instance_types=models.studio.instance_types,
+                sign_on=models.studio.sign_on,
+            )
+            self._equip(studio, hub)
+
+    def _equip(self, studio: Studio, hub: ModelHub | None) -> None:
+        """Give each persona what it works with."""
+        for persona, role in studio.roles.items():
+            if hub:
+                hub.grant_use(role)
+            if self.experiments and persona != "approver":
+                self.experiments.grant_use(role)
+        for tuned in self.tuned:
+            tuned.grant_train(studio.roles["data-scientist"])
+            tuned.grant_approve(studio.roles["approver"])
+            tuned.endpoint.grant_invoke(studio.roles["ml-engineer"])
+        for endpoint in self.endpoints:
+            endpoint.grant_describe(studio.roles["ml-engineer"])
+            endpoint.grant_invoke(studio.roles["ml-engineer"])
 
     @property
     def _network(self) -> PrivateNetwork:

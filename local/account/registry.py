@@ -22,6 +22,7 @@ Body = dict[str, Any]
 MODEL, CONFIG, GROUP = sagemaker.HostedModel(), sagemaker.EndpointConfig(), sagemaker.ModelPackageGroup()
 #: Versions are no resources of CloudFormation here: they are made while a pipeline runs.
 VERSION = "Local::SageMaker::ModelPackage"
+REFERENCE = "Local::SageMaker::HubContentReference"
 
 
 def install() -> None:
@@ -34,6 +35,8 @@ def _subject(operation: str, request: Body) -> tuple[str, dict[str, str]] | None
     if operation not in {each.partition(":")[2] for each in _OPERATIONS}:
         return None
     place = f"arn:aws:sagemaker:{get_region()}:{get_account_id()}"
+    if hub := request.get("HubName"):
+        return f"{place}:hub/{hub}", {}
     if operation.startswith("List"):
         return "*", {}
     for name in ("ModelPackageName", "ModelPackageArn"):
@@ -146,7 +149,44 @@ def _list(resource: base.Resource, listed: str, arn: str) -> Callable[[Body], Bo
     return list_all
 
 
+def _references(hub: str) -> list[Body]:
+    return [each for each in base.instances(REFERENCE) if each["HubName"] == hub]
+
+
+def _refer(request: Body) -> Body:
+    if request["HubName"] not in {each["HubName"] for each in base.instances(sagemaker.Hub.type)}:
+        raise hosting.RefusedError(f"Hub {request['HubName']} does not exist.")
+    base.store(REFERENCE, f"{request['HubName']}/{request['HubContentName']}", request)
+    return {"HubArn": "arn", "HubContentArn": "arn"}
+
+
+def _unrefer(request: Body) -> Body:
+    if not base.remove(REFERENCE, f"{request['HubName']}/{request['HubContentName']}"):
+        raise hosting.RefusedError(f"HubContent {request['HubContentName']} does not exist.")
+    return {}
+
+
+def _list_references(request: Body) -> Body:
+    common = {"HubContentArn": "arn", "HubContentType": "ModelReference", "DocumentSchemaVersion": "1.0.0"}
+    times = {"HubContentStatus": "Available", "CreationTime": 0}
+    return {
+        "HubContentSummaries": [
+            {
+                "HubContentName": each["HubContentName"],
+                "HubContentVersion": each["MinVersion"],
+                **common,
+                **times,
+            }
+            for each in _references(request["HubName"])
+        ]
+    }
+
+
 _OPERATIONS: dict[str, Callable[[Body], Body]] = {
+    "sagemaker:ListHubContents": _list_references,
+    "sagemaker:CreateHubContentReference": _refer,
+    "sagemaker:UpdateHubContentReference": _refer,
+    "sagemaker:DeleteHubContentReference": _unrefer,
     "sagemaker:CreateModelPackage": _create_version,
     "sagemaker:DescribeModelPackage": _describe_version,
     "sagemaker:UpdateModelPackage": _update_version,

@@ -102,6 +102,16 @@ GROUND: Json = {
         "Type": "AWS::Bedrock::Guardrail",
         "Properties": {"Name": "draft", "BlockedInputMessaging": "no", "BlockedOutputsMessaging": "no"},
     },
+    "Lab": {
+        "Type": "AWS::SageMaker::Domain",
+        "Properties": {
+            "DomainName": "lab",
+            "AuthMode": "IAM",
+            "VpcId": ref("Vpc"),
+            "SubnetIds": [ref("Subnet")],
+            "DefaultUserSettings": {"ExecutionRole": attribute("Arn", "Role")},
+        },
+    },
     "Served": {
         "Type": "AWS::SageMaker::Model",
         "Properties": {
@@ -355,6 +365,27 @@ CASES = {
         None,
         {"EndpointName": "absent"},
         'Could not find endpoint "absent"',
+    ),
+    "AWS::SageMaker::Domain": Case(
+        GROUND["Lab"]["Properties"] | {"DomainName": "case"},
+        {"AppNetworkAccessType": "VpcOnly"},
+        {"DomainName": "another"},
+        {"AuthMode": "NONE"},
+        "NONE",
+    ),
+    "AWS::SageMaker::Hub": Case(
+        {"HubName": "case", "HubDescription": "models"},
+        {"HubDescription": "other models"},
+        {"HubName": "another"},
+        {"HubName": "not a name"},
+        "not a name",
+    ),
+    "AWS::SageMaker::UserProfile": Case(
+        {"DomainId": attribute("DomainId", "Lab"), "UserProfileName": "ann"},
+        {"UserSettings": {"ExecutionRole": attribute("Arn", "Role")}},
+        {"UserProfileName": "bob"},
+        {"DomainId": "d-absent"},
+        "Could not find AWS::SageMaker::Domain",
     ),
     "AWS::SageMaker::MlflowApp": Case(
         {"Name": "case", "ArtifactStoreUri": "s3://bucket/mlflow", "RoleArn": attribute("Arn", "Role")},

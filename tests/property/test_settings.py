@@ -177,6 +177,18 @@ def tuned(draw: st.DrawFn) -> dict[str, Any]:
 
 
 @st.composite
+def platform(draw: st.DrawFn, recorded: bool) -> dict[str, Any]:
+    content: dict[str, Any] = {}
+    if draw(st.integers(0, 3)) == 0:
+        content["hub"] = {"models": ["huggingface-llm-mistral-7b-instruct-v3"]}
+    if draw(st.integers(0, 3)) == 0:
+        content["studio"] = {"people": draw(st.sampled_from([{}, {"ann": "approver", "bob": "data-scientist"}]))}
+    if recorded and draw(st.booleans()):
+        content["monitoring"] = {"drift": draw(st.floats(0.01, 1)), "hours": draw(st.integers(1, 24))}
+    return content
+
+
+@st.composite
 def environments(draw: st.DrawFn) -> dict[str, Any]:
     zones = draw(st.lists(st.sampled_from("abcd"), min_size=1, max_size=4, unique=True))
     content: dict[str, Any] = {
@@ -221,6 +233,7 @@ def environments(draw: st.DrawFn) -> dict[str, Any]:
         if draw(st.integers(0, 3)) == 0:
             models["fine_tuning"] = {"pipelines": {"tuned": draw(tuned())}}
         models["endpoints"] = draw(st.dictionaries(names, endpoints(), max_size=2))
+        models |= draw(platform(any(each["data_capture_percent"] for each in models["endpoints"].values())))
         models["idle"] = draw(st.sampled_from([None, {"hours": 2, "dry_run": True}, {"working_hours": {"start": 7}}]))
     if draw(st.booleans()):
         chat = draw(st.lists(st.sampled_from(CHAT_MODELS), min_size=1, max_size=3, unique=True))

@@ -57,6 +57,13 @@ def endpoint(**properties: Any) -> dict[str, Any]:
     return {**BASE, **NETWORK, "models": {"endpoints": {"one": model}}}
 
 
+BGE = "huggingface-sentencesimilarity-bge-m3"
+
+
+def lab(**more: Any) -> dict[str, Any]:
+    return {**BASE, **NETWORK, "models": more}
+
+
 TUNED = "models.fine_tuning.pipelines.one"
 
 
@@ -456,6 +463,33 @@ WRONG: list[tuple[str, dict[str, Any] | str, list[str]]] = [
         {**tuned(), "region": "ap-southeast-6", "network": {"zones": ["ap-southeast-6a"]}},
         [f"{TUNED}.model", "not available in ap-southeast-6"],
     ),
+    (
+        "a hub with an unknown model",
+        lab(hub={"models": ["gpt"]}),
+        ["models.hub.models", "not a model of the JumpStart catalogue"],
+    ),
+    ("a hub of nothing", lab(hub={}), ["models.hub", "Name models"]),
+    ("a hub with a model twice", lab(hub={"models": [BGE, BGE]}), ["models.hub.models", "twice"]),
+    (
+        "a hub with a model of another Region",
+        {**lab(hub={"models": [BGE]}), "region": "ap-southeast-6", "network": {"zones": ["ap-southeast-6a"]}},
+        ["models.hub.models", "not available in ap-southeast-6"],
+    ),
+    (
+        "a persona nobody knows",
+        lab(studio={"people": {"ann": "scientist"}}),
+        ["models.studio.people.ann", "Did you mean data-scientist?"],
+    ),
+    ("a person with a domain", lab(studio={"people": {"ann@x.org": "approver"}}), ["models.studio.people"]),
+    ("spaces that stop too soon", lab(studio={"idle_minutes": 5}), ["models.studio.idle_minutes", "60"]),
+    ("no type for spaces", lab(studio={"instance_types": []}), ["models.studio.instance_types"]),
+    ("a studio without a network", {**BASE, "models": {"studio": {}}}, ["network", "Add network"]),
+    (
+        "nothing to watch",
+        {**BASE, **NETWORK, "models": {"endpoints": {"one": {"model": BGE}}, "monitoring": {}}},
+        ["models.monitoring", "Set data_capture_percent"],
+    ),
+    ("a limit that nothing passes", lab(monitoring={"least_f1": 2}), ["models.monitoring.least_f1", "1"]),
     (
         "model not in the Region",
         {**endpoint(), "region": "ap-southeast-6", "network": {"zones": ["ap-southeast-6a"]}},

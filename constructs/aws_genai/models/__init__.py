@@ -16,7 +16,10 @@ if TYPE_CHECKING:
     from .jumpstart_endpoint import BesideModel, JumpStartEndpoint, ShadowModel
     from .model_access import ModelAccess
     from .model_endpoint import ModelEndpoint
+    from .model_hub import ModelHub
+    from .model_monitoring import DriftLimits, ModelMonitoring
     from .serving import AsyncInference, DataCapture, EndpointOptions
+    from .studio import Studio
     from .traffic import TrafficShift
     from .weights import Weights
     from .working_hours import WarmHours, WorkingHours
@@ -29,6 +32,7 @@ __all__ = [
     "BesideModel",
     "DataCapture",
     "DeniedTopic",
+    "DriftLimits",
     "EndpointOptions",
     "Experiments",
     "FineTuning",
@@ -40,8 +44,11 @@ __all__ = [
     "JumpStartModel",
     "ModelAccess",
     "ModelEndpoint",
+    "ModelHub",
+    "ModelMonitoring",
     "ShadowModel",
     "SignedDataSets",
+    "Studio",
     "TrafficShift",
     "WarmHours",
     "Weights",
@@ -76,11 +83,17 @@ __getattr__ = exports(
         ),
         ".model_access": ("ModelAccess",),
         ".model_endpoint": ("ModelEndpoint",),
+        ".model_hub": ("ModelHub",),
+        ".model_monitoring": (
+            "DriftLimits",
+            "ModelMonitoring",
+        ),
         ".serving": (
             "AsyncInference",
             "DataCapture",
             "EndpointOptions",
         ),
+        ".studio": ("Studio",),
         ".traffic": ("TrafficShift",),
         ".weights": ("Weights",),
         ".working_hours": (

@@ -253,6 +253,10 @@ class HostedEndpoint(Construct):
             namespace="AWS/SageMaker", metric_name=name, statistic=statistic, dimensions_map=self.dimensions
         )
 
+    def grant_describe(self, role: iam.IRole) -> None:
+        """Let ``role`` see how the endpoint is."""
+        grant(role, ["sagemaker:DescribeEndpoint"], [self.endpoint_arn])
+
     @property
     def dimensions(self) -> dict[str, str]:
         """What CloudWatch keeps the metrics of calls by."""

@@ -75,11 +75,26 @@ class WorkloadRole(iam.Role):
     def _add(self, statement: Any) -> None:  # noqa: ANN401 - JSON
         if statement in self._statements:
             return
-        self._statements.append(statement)
+        # A managed policy has at most 6,144 characters, so what is allowed of several resources is said once:
+        # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
+        same = next((each for each in self._statements if _but_resources(each) == _but_resources(statement)), None)
+        if same is not None:
+            same["Resource"] = list(dict.fromkeys([*_listed(same["Resource"]), *_listed(statement["Resource"])]))
+        else:
+            self._statements.append(statement)
         if self._permissions is None:
             _ = self.permissions
         else:
             self._permissions.policy_document = document(self._statements)
+
+
+def _but_resources(statement: Statement) -> Statement:
+    """All that a statement says but of what; a named one stands for itself."""
+    return {**statement, "Resource": statement if "Sid" in statement else None}
+
+
+def _listed(resources: Any) -> list[Any]:  # noqa: ANN401 - JSON
+    return resources if isinstance(resources, list) else [resources]
 
 
 def grant(

@@ -39,6 +39,8 @@ _ARNS: Mapping[str, str] = {
     ":inference-component/{name}",
     "AWS::SageMaker::ModelPackageGroup.ModelPackageGroupArn": "arn:{partition}:sagemaker:{region}:{account}"
     ":model-package-group/{name}",
+    "AWS::SageMaker::Hub.HubArn": "arn:{partition}:sagemaker:{region}:{account}:hub/{name}",
+    "AWS::SageMaker::Domain.DomainId": "d-{name}",
     "AWS::SageMaker::MlflowApp.Arn": "arn:{partition}:sagemaker:{region}:{account}:mlflow-app/{name}",
     "AWS::Cognito::UserPool.Arn": "arn:{partition}:cognito-idp:{region}:{account}:userpool/{name}",
     "AWS::SageMaker::Endpoint.EndpointName": "{name}",
@@ -56,6 +58,7 @@ _NAMES: Mapping[str, str] = {
     "AWS::S3::Bucket": "BucketName",
     "AWS::IAM::Role": "RoleName",
     "AWS::SageMaker::Endpoint": "EndpointName",
+    "AWS::SageMaker::Hub": "HubName",
     "AWS::SageMaker::InferenceComponent": "InferenceComponentName",
     "AWS::SageMaker::ModelPackageGroup": "ModelPackageGroupName",
     "AWS::Logs::LogGroup": "LogGroupName",

@@ -145,6 +145,11 @@ def store(resource_type: str, identifier: str, model: Model) -> None:
     }
 
 
+def remove(resource_type: str, identifier: str) -> bool:
+    """Forget one instance; whether there was one."""
+    return cloudcontrol._resources.pop(cloudcontrol._resource_key(resource_type, identifier), None) is not None
+
+
 def find(resource_type: str, identifier: str) -> Model | None:
     """The model of one recorded instance."""
     found = cloudcontrol._resources.get(cloudcontrol._resource_key(resource_type, identifier))

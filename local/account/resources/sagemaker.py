@@ -88,6 +88,44 @@ class Pipeline(Resource):
         return super().create(model)
 
 
+class Hub(Resource):
+    """https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateHub.html"""
+
+    type = "AWS::SageMaker::Hub"
+    name = "HubName"
+    attributes = {
+        "HubArn": "arn:aws:sagemaker:{region}:{account}:hub/{HubName}",
+        "HubStatus": "InService",
+        "CreationTime": "{now}",
+        "LastModifiedTime": "{now}",
+    }
+
+
+class Domain(Resource):
+    """https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateDomain.html"""
+
+    type = "AWS::SageMaker::Domain"
+    name = "DomainName"
+    attributes = {
+        "DomainArn": "arn:aws:sagemaker:{region}:{account}:domain/d-{token}",
+        "DomainId": "d-{token}",
+        "Url": "https://d-{token}.studio.{region}.sagemaker.aws",
+        "HomeEfsFileSystemId": "none",
+        "SecurityGroupIdForDomainBoundary": "sg-{token}",
+        "SingleSignOnApplicationArn": "none",
+        "SingleSignOnManagedApplicationInstanceId": "none",
+    }
+
+
+class UserProfile(Resource):
+    """https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateUserProfile.html"""
+
+    type = "AWS::SageMaker::UserProfile"
+    name = "UserProfileName"
+    attributes = {"UserProfileArn": "arn:aws:sagemaker:{region}:{account}:user-profile/{DomainId}/{UserProfileName}"}
+    needs = {"DomainId": Domain.type}
+
+
 class MlflowApp(Resource):
     """https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateMlflowApp.html"""
 

@@ -1,0 +1,42 @@
+"""Looks at the traffic of endpoints every hour."""
+
+from __future__ import annotations
+
+import json
+import os
+from functools import cache
+from typing import Any
+
+import boto3
+from aws_lambda_powertools import Logger
+
+from .service import Monitor
+
+logger = Logger()
+
+
+@cache
+def monitors() -> dict[str, Monitor]:
+    """A monitor for each endpoint, made on first use."""
+    s3, cloudwatch = boto3.client("s3"), boto3.client("cloudwatch")
+    names = json.loads(os.environ["ENDPOINTS"])
+    return {name: Monitor(s3, cloudwatch, os.environ["BUCKET"], name) for name in names}
+
+
+def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:  # noqa: ANN401 - Lambda's context
+    """Entry of the function; ``renew`` names an endpoint whose traffic may look different from now on."""
+    if name := event.get("renew"):
+        return {name: monitors()[name].renew()}
+    done: dict[str, Any] = {}
+    failed: list[str] = []
+    for name, monitor in monitors().items():
+        try:
+            done[name] = monitor.look()
+        except Exception:
+            # One endpoint that cannot be looked at does not keep the others.
+            logger.exception("%s could not be looked at", name)
+            failed.append(name)
+    logger.info("Traffic looked at", extra={"done": done, "failed": failed})
+    if failed:
+        raise RuntimeError(f"{', '.join(failed)} could not be looked at")
+    return done

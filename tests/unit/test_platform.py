@@ -1,0 +1,219 @@
+"""Hub, studio and the watch over traffic: what they make, whom they let do what, and what they refuse."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import aws_cdk as cdk
+import pytest
+from aws_cdk import aws_iam as iam
+from aws_cdk.assertions import Match, Template
+
+from aws_genai.errors import InvalidValueError
+from aws_genai.models import DriftLimits, ModelHub, ModelMonitoring, Studio
+from aws_genai.security import AccessLogBucket, AlarmTopic, DataKey, PrivateNetwork, SecureBucket, WorkloadRole
+from aws_genai.testing import assert_allows, assert_denies
+from tests.conftest import Synthesized
+from tests.support import new_stack, template_of
+
+MODELS = ["huggingface-llm-mistral-7b-instruct-v3", "huggingface-sentencesimilarity-bge-m3"]
+PLACE = "arn:aws:sagemaker:us-east-1"
+
+
+def keyed(stack: cdk.Stack) -> DataKey:
+    key = DataKey(stack, "Key", description="Models")
+    key.allow_logs()
+    return key
+
+
+def hub(stack: cdk.Stack, **properties: Any) -> ModelHub:
+    key = keyed(stack)
+    arguments = {"name": "allowed", "models": MODELS, "key": key, "topic": AlarmTopic(stack, "Alarms", key=key)}
+    return ModelHub(stack, "Hub", **{**arguments, **properties})
+
+
+def test_the_hub_refers_to_the_allowed_models() -> None:
+    template = template_of(hub)
+    (resource,) = template.find_resources("AWS::CloudFormation::CustomResource").values()
+    assert set(resource["Properties"]["Models"]) == set(MODELS)
+    (made,) = template.find_resources("AWS::SageMaker::Hub")
+    assert made in resource["DependsOn"]
+
+
+def test_who_uses_the_hub_cannot_see_the_public_one() -> None:
+    stack = new_stack()
+    role = WorkloadRole(stack, "User", assumed_by=iam.ServicePrincipal("sagemaker.amazonaws.com"))
+    everything = {"Effect": "Allow", "Action": "sagemaker:*", "Resource": "*"}
+    role.add_to_principal_policy(iam.PolicyStatement.from_json(everything))
+    hub(stack).grant_use(role)
+    template = Template.from_stack(stack)
+    (user,) = (name for name in template.find_resources("AWS::IAM::Role") if name.startswith("User"))
+    own = f"{PLACE}:111122223333:hub-content/allowed/ModelReference/{MODELS[0]}/1.0.0"
+    assert_allows(template, user, "sagemaker:DescribeHubContent", own)
+    public = f"{PLACE}:aws:hub-content/SageMakerPublicHub/Model/{MODELS[0]}/1.0.0"
+    assert_denies(template, user, "sagemaker:DescribeHubContent", public)
+    assert_denies(template, user, "sagemaker:ListHubContents", f"{PLACE}:aws:hub/SageMakerPublicHub")
+
+
+@pytest.mark.parametrize(
+    ("models", "word"),
+    [([], "Name one"), ([MODELS[0]] * 2, "twice"), (["gpt"], "not a model of the JumpStart catalogue")],
+)
+def test_a_hub_of_nothing_is_refused(models: list[str], word: str) -> None:
+    with pytest.raises(InvalidValueError, match=word):
+        hub(new_stack(), models=models)
+
+
+def studio(stack: cdk.Stack, **properties: Any) -> Studio:
+    key = keyed(stack)
+    arguments: dict[str, Any] = {
+        "name": "lab",
+        "key": key,
+        "network": PrivateNetwork(stack, "Network", zones=["us-east-1a", "us-east-1b"], key=key),
+        "people": {"ann": "approver", "bob": "data-scientist"},
+    }
+    return Studio(stack, "Studio", **{**arguments, **properties})
+
+
+def test_spaces_have_no_way_out_and_stop_by_themselves() -> None:
+    template = template_of(lambda stack: studio(stack, idle_minutes=90))
+    stop = Match.object_like(
+        {
+            "AppLifecycleManagement": {
+                "IdleSettings": Match.object_like({"IdleTimeoutInMinutes": 90, "LifecycleManagement": "ENABLED"})
+            }
+        }
+    )
+    template.has_resource_properties(
+        "AWS::SageMaker::Domain",
+        {
+            "AppNetworkAccessType": "VpcOnly",
+            "KmsKeyId": Match.any_value(),
+            "HomeEfsFileSystemCreation": "Disabled",
+            "DefaultUserSettings": Match.object_like(
+                {
+                    "JupyterLabAppSettings": stop,
+                    "CodeEditorAppSettings": stop,
+                    "SharingSettings": {"NotebookOutputOption": "Disabled"},
+                }
+            ),
+            "DomainSettings": Match.object_like(
+                {
+                    "DockerSettings": {"EnableDockerAccess": "DISABLED"},
+                    "ExecutionRoleIdentityConfig": "USER_PROFILE_NAME",
+                }
+            ),
+        },
+    )
+
+
+def test_each_persona_has_a_role_of_its_own_and_nobody_has_the_domains() -> None:
+    template = template_of(studio)
+    profiles = template.find_resources("AWS::SageMaker::UserProfile")
+    roles = {
+        each["Properties"]["UserProfileName"]: each["Properties"]["UserSettings"]["ExecutionRole"]["Fn::GetAtt"][0]
+        for each in profiles.values()
+    }
+    assert roles["ann"].startswith("StudioApprover")
+    assert roles["bob"].startswith("StudioDataScientist")
+    (domain,) = template.find_resources("AWS::SageMaker::Domain").values()
+    default = domain["Properties"]["DefaultUserSettings"]["ExecutionRole"]["Fn::GetAtt"][0]
+    assert default.startswith("StudioNobody")
+    policies = json.dumps(template.find_resources("AWS::IAM::ManagedPolicy"))
+    assert default not in policies
+    for name in (*roles.values(), default):
+        trust = template.find_resources("AWS::IAM::Role")[name]["Properties"]["AssumeRolePolicyDocument"]["Statement"]
+        assert {action for each in trust for action in each["Action"]} == {"sts:AssumeRole", "sts:SetSourceIdentity"}
+        assert all(each["Condition"]["StringEquals"]["aws:SourceAccount"] for each in trust)
+
+
+def test_a_space_is_private_small_and_ones_own(reference: Synthesized) -> None:
+    template = template_of(studio)
+    (bob,) = (name for name in template.find_resources("AWS::IAM::Role") if name.startswith("StudioDataScientist"))
+    (policy,) = (
+        each for name, each in template.find_resources("AWS::IAM::ManagedPolicy").items() if "Everybody" in name
+    )
+    statements = {json.dumps(each["Action"]): each for each in policy["Properties"]["PolicyDocument"]["Statement"]}
+    app = statements['["sagemaker:CreateApp"]']
+    assert app["Condition"]["StringEquals"] == {"sagemaker:SpaceSharingType": "Private"}
+    assert "ml.t3.medium" in app["Condition"]["ForAllValues:StringEquals"]["sagemaker:InstanceTypes"]
+    assert "${sagemaker:UserProfileName}" in json.dumps(app["Condition"]["ArnLike"])
+    notebook = f"{PLACE}:111122223333:notebook-instance/x"
+    assert_denies(template, bob, "sagemaker:CreateNotebookInstance", notebook)
+
+
+def test_the_personas_of_reference_keep_apart(reference: Synthesized) -> None:
+    def role(persona: str) -> str:
+        resources = reference.template("models")["Resources"]
+        (name,) = (
+            n for n, each in resources.items() if n.startswith(f"Studio{persona}") and each["Type"] == "AWS::IAM::Role"
+        )
+        return f"genai-reference-models.{name}"
+
+    start = ("sagemaker:StartPipelineExecution", f"{PLACE}:111122223333:pipeline/genai-reference-support")
+    approve = ("sagemaker:UpdateModelPackage", f"{PLACE}:111122223333:model-package/genai-reference-support/1")
+    call = ("sagemaker:InvokeEndpoint", f"{PLACE}:111122223333:endpoint/genai-reference-llama")
+    allowed = {"DataScientist": [start], "Approver": [approve], "MlEngineer": [call]}
+    for persona, own in allowed.items():
+        for action in (start, approve, call):
+            check = assert_allows if action in own else assert_denies
+            check(reference.templates, role(persona), *action)
+
+
+@pytest.mark.parametrize(
+    ("properties", "word"),
+    [
+        ({"people": {"ann": "aprover"}}, "Did you mean approver"),
+        ({"idle_minutes": 30}, "60 to 525,600"),
+    ],
+)
+def test_a_studio_that_cannot_be_is_refused(properties: dict[str, Any], word: str) -> None:
+    with pytest.raises(InvalidValueError, match=word):
+        studio(new_stack(), **properties)
+
+
+def monitoring(stack: cdk.Stack, **properties: Any) -> ModelMonitoring:
+    key = keyed(stack)
+    arguments: dict[str, Any] = {
+        "endpoints": ["genai-llama", "genai-guard"],
+        "captured": SecureBucket(stack, "Captured", key=key, access_logs=AccessLogBucket(stack, "Logs")),
+        "key": key,
+        "topic": AlarmTopic(stack, "Alarms", key=key),
+    }
+    return ModelMonitoring(stack, "Monitoring", **{**arguments, **properties})
+
+
+def test_every_endpoint_is_watched_for_drift_and_quality() -> None:
+    template = template_of(lambda stack: monitoring(stack, limits=DriftLimits(drift=0.3, least_f1=0.7, hours=3)))
+    for endpoint in ("genai-llama", "genai-guard"):
+        for metric, threshold in (("TopicDrift", 0.3), ("AnswerDrift", 0.3), ("QuestionDrift", 0.3), ("F1", 0.7)):
+            template.has_resource_properties(
+                "AWS::CloudWatch::Alarm",
+                {
+                    "MetricName": metric,
+                    "Dimensions": [{"Name": "EndpointName", "Value": endpoint}],
+                    "Threshold": threshold,
+                    "EvaluationPeriods": 3,
+                    "ComparisonOperator": "LessThanThreshold" if metric == "F1" else "GreaterThanOrEqualToThreshold",
+                },
+            )
+    template.resource_count_is("AWS::Scheduler::Schedule", 1)
+    template.resource_count_is("AWS::Lambda::Function", 1)
+
+
+def test_the_watch_reads_records_and_publishes_its_own_metrics_only() -> None:
+    template = template_of(monitoring)
+    (role,) = (name for name in template.find_resources("AWS::IAM::Role") if name.startswith("MonitoringFunction"))
+    (bucket,) = (name for name in template.find_resources("AWS::S3::Bucket") if name.startswith("Captured"))
+    assert_allows(template, role, "s3:GetObject", f"arn:aws:s3:::{bucket}/genai-llama/x.jsonl")
+    assert_denies(template, role, "s3:PutObject", f"arn:aws:s3:::{bucket}/genai-llama/x.jsonl")
+    assert_denies(template, role, "s3:GetObject", f"arn:aws:s3:::{bucket}/other/x.jsonl")
+    assert_allows(template, role, "cloudwatch:PutMetricData", "*", {"cloudwatch:namespace": "GenAI/Drift"})
+    assert_denies(template, role, "cloudwatch:PutMetricData", "*", {"cloudwatch:namespace": "AWS/SageMaker"})
+
+
+@pytest.mark.parametrize("limits", [{"drift": 0}, {"empty_percent": 101}, {"least_f1": -0.1}, {"hours": 0}])
+def test_limits_that_are_none_are_refused(limits: dict[str, Any]) -> None:
+    with pytest.raises(InvalidValueError, match=f"{next(iter(limits))} is "):
+        monitoring(new_stack(), limits=DriftLimits(**limits))
