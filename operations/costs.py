@@ -6,7 +6,7 @@ price stands with its source in the library's ``data/prices.json``.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,10 +26,13 @@ class Cost:
     estimated: bool = False
 
 
-def idle(template: dict[str, Any]) -> list[Cost]:
-    """What the template's resources cost a month while idle, the dearest first."""
+def idle(template: dict[str, Any], hosting: Mapping[str, float] | None = None) -> list[Cost]:
+    """What the template's resources cost a month while idle, the dearest first.
+
+    :param hosting: SageMaker's own prices by type, where they are known. Default: EC2's stand in, estimated.
+    """
     lines: dict[str, Cost] = {}
-    for cost in _costs(template.get("Resources", {})):
+    for cost in _costs(template.get("Resources", {}), hosting or {}):
         before = lines.get(cost.what, Cost(cost.what, 0, 0))
         lines[cost.what] = Cost(
             cost.what, before.count + cost.count, before.usd_per_month + cost.usd_per_month, cost.estimated
@@ -37,16 +40,16 @@ def idle(template: dict[str, Any]) -> list[Cost]:
     return sorted(lines.values(), key=lambda cost: -cost.usd_per_month)
 
 
-def _costs(resources: Resources) -> Iterator[Cost]:
+def _costs(resources: Resources, hosting: Mapping[str, float]) -> Iterator[Cost]:
     for resource in resources.values():
-        yield from _resource(resource["Type"], resource.get("Properties", {}))
+        yield from _resource(resource["Type"], resource.get("Properties", {}), hosting)
     hours = load("prices")["hours_per_month"]
     for kind, mean in warm_instances(resources):
-        for cost in _machines(kind, 1, hours):
+        for cost in _machines(kind, 1, hours, hosting):
             yield Cost(f"{cost.what}, in warm hours", 1, cost.usd_per_month * mean, cost.estimated)
 
 
-def _resource(kind: str, properties: dict[str, Any]) -> Iterator[Cost]:
+def _resource(kind: str, properties: dict[str, Any], hosting: Mapping[str, float]) -> Iterator[Cost]:
     data = load("prices")
     prices, hours = data["prices"].get(kind), data["hours_per_month"]
     match kind:
@@ -81,7 +84,7 @@ def _resource(kind: str, properties: dict[str, Any]) -> Iterator[Cost]:
                     "MinInstanceCount", variant["InitialInstanceCount"]
                 )
                 if least:
-                    yield from _machines(variant["InstanceType"], least, hours)
+                    yield from _machines(variant["InstanceType"], least, hours, hosting)
         case "AWS::SageMaker::Cluster":
             for group in properties["InstanceGroups"]:
                 yield from _machines(group["InstanceType"], group["InstanceCount"], hours)
@@ -89,7 +92,21 @@ def _resource(kind: str, properties: dict[str, Any]) -> Iterator[Cost]:
             return
 
 
-def _machines(kind: str, count: int, hours: int) -> Iterator[Cost]:
+def hosted_types(template: dict[str, Any]) -> set[str]:
+    """The SageMaker types behind the endpoints of a template."""
+    return {
+        variant["InstanceType"]
+        for resource in template.get("Resources", {}).values()
+        if resource["Type"] == "AWS::SageMaker::EndpointConfig"
+        for name in ("ProductionVariants", "ShadowProductionVariants")
+        for variant in resource["Properties"].get(name, ())
+    }
+
+
+def _machines(kind: str, count: int, hours: int, hosting: Mapping[str, float] | None = None) -> Iterator[Cost]:
+    if hosting and kind in hosting:
+        yield Cost(f"{kind}, at SageMaker's price", count, count * hours * hosting[kind])
+        return
     # SageMaker's own price is not published offline; EC2's price of the same hardware is a lower bound.
     catalogue, name = AcceleratorCatalogue.default(), kind.removeprefix("ml.")
     hourly = catalogue.get(name).usd_per_hour if name in catalogue else None

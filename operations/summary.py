@@ -5,17 +5,21 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
+from aws_genai.data.accelerators import AcceleratorCatalogue
 from aws_genai.data.bedrock import BedrockCatalogue
+from aws_genai.data.jumpstart import JumpStartCatalogue
 from settings import Settings, SettingsError
 from settings import load as load_settings
 
-from .costs import Cost, idle
+from .costs import Cost, hosted_types, idle
+from .hosting_prices import hosting_prices
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -51,8 +55,11 @@ def acknowledged(assembly: Path) -> int:
     return count
 
 
-def render(settings: Settings, assembly: Path, console: Console) -> None:
-    """Print what the environment is and what it costs."""
+def render(settings: Settings, assembly: Path, console: Console, hosting: Mapping[str, float] | None = None) -> None:
+    """Print what the environment is and what it costs.
+
+    :param hosting: SageMaker's own prices by type. Default: EC2's stand in for them.
+    """
     table = Table(title=f"{settings.prefix} in {settings.region}", title_justify="left")
     table.add_column("Stack", overflow="fold")
     table.add_column("Resources", justify="right", min_width=9)
@@ -60,7 +67,7 @@ def render(settings: Settings, assembly: Path, console: Console) -> None:
     table.add_column("Idle, USD a month", justify="right", no_wrap=True, min_width=17)
     total, resources = 0.0, 0
     for name, template in stacks(assembly).items():
-        costs = idle(template)
+        costs = idle(template, hosting)
         sum_of = sum(cost.usd_per_month for cost in costs)
         total, resources = total + sum_of, resources + len(template["Resources"])
         table.add_row(name, str(len(template["Resources"])), f"{sum_of:,.2f}")
@@ -69,7 +76,10 @@ def render(settings: Settings, assembly: Path, console: Console) -> None:
     table.add_section()
     table.add_row("All", str(resources), f"{total:,.2f}")
     console.print(table)
-    console.print("List prices of us-east-1 without free tiers; ~ estimated, each from the price that its line names.")
+    where = f", SageMaker's own of {settings.region} by the AWS Price List API" if hosting else ""
+    console.print(
+        f"List prices of us-east-1{where}, without free tiers; ~ estimated, each from the price that its line names."
+    )
     if used := by_use(settings):
         console.print(_prices(used))
     console.print(
@@ -97,6 +107,12 @@ def by_use(settings: Settings) -> list[tuple[str, str, str]]:
     for name, queue in settings.compute.queues.items() if settings.compute else ():
         first = queue.types()[0]
         rows.append((f"queue {name}, {first.instance_type}", _price(first.usd_per_hour), "an instance and hour"))
+    tuning = settings.models.fine_tuning if settings.models else None
+    for name, tuned in tuning.pipelines.items() if tuning else ():
+        kind = tuned.instance_type or JumpStartCatalogue.get(tuned.model).training.default_instance_type  # type: ignore[union-attr]
+        hourly = AcceleratorCatalogue.default().get(kind.removeprefix("ml.")).usd_per_hour
+        price = f"~{_price(hourly)}" if hourly else _price(None)
+        rows.append((f"training {name}, {kind}, at EC2's price", price, "an hour"))
     for model in settings.models.bedrock.models if settings.models and settings.models.bedrock else ():
         facts = BedrockCatalogue.get(model)
         if facts.mode not in ("chat", "embedding"):
@@ -134,7 +150,9 @@ def main() -> None:
     parser.add_argument("--assembly", type=Path, default=ROOT / "cdk.out")
     arguments = parser.parse_args()
     try:
-        render(load_settings(arguments.environment), arguments.assembly, Console())
+        settings = load_settings(arguments.environment)
+        kinds = {kind for template in stacks(arguments.assembly).values() for kind in hosted_types(template)}
+        render(settings, arguments.assembly, Console(), hosting_prices(kinds, settings.region) if kinds else None)
     except SettingsError as error:
         print(error, file=sys.stderr)
         sys.exit(2)

@@ -15,6 +15,7 @@ from constructs import Construct
 from ..data.accelerators import AcceleratorCatalogue
 from ..data.jumpstart import check_instances
 from ..errors import InvalidValueError
+from ..pseudo import ACCOUNT_ID, PARTITION
 from ..security.accepted import acknowledge, compliance
 from ..security.alarms import AlarmTopic, alarm
 from ..security.role import grant
@@ -98,6 +99,7 @@ class HostedEndpoint(Construct):
         self,
         container: Container,
         instance_type: str,
+        region: str,
         *,
         beside: Mapping[str, Container] | None = None,
         shadow: Shadow | None = None,
@@ -119,18 +121,18 @@ class HostedEndpoint(Construct):
         self.component_name: str | None = f"{self.endpoint_name}-model"[:63] if to_zero else None
         key.allow_in_sagemaker()
         topic = options["topic"]
-        watching = self._alarms(topic, options.get("latency_ms", 30_000))
+        alarms = [each.ref for each in self._alarms(topic, options.get("latency_ms", 30_000))]
         captured = options.get("data_capture")
         containers = [container, *(beside or {}).values(), *([shadow.container] if shadow else [])]
         role, grants = hosting_role(
             self,
             containers=containers,
             endpoint_name=self.endpoint_name,
-            region=region_of(self),
+            region=region,
             key=key,
             captured=captured.bucket if captured else None,
             queued=self.asynchronous.bucket if self.asynchronous else None,
-            alarm_arns=[each.attr_arn for each in watching],
+            alarm_arns=[f"arn:{PARTITION}:cloudwatch:{region}:{ACCOUNT_ID}:alarm:{each}" for each in alarms],
         )
         group = network.security_group(self, "Group", description=f"Endpoint {self.endpoint_name}: no inbound rule")
         isolated = {"subnets": network.subnet_ids, "securityGroupIds": [group.attr_group_id]}
@@ -185,7 +187,6 @@ class HostedEndpoint(Construct):
         )
         if volume_key is None:
             _encrypted_by_nitro(config)
-        alarms = [each.ref for each in watching]
         self.endpoint = sagemaker.CfnEndpoint(
             self,
             "Resource",

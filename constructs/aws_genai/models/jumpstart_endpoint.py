@@ -109,7 +109,7 @@ class JumpStartEndpoint(HostedEndpoint):
             name: _container(JumpStartCatalogue.get(each.model_id), kind, region, each.accept_eula)
             for name, each in (beside or {}).items()
         }
-        self._serve(first, kind, beside=others, shadow=_shadow(shadow, region) if shadow else None, **options)
+        self._serve(first, kind, region, beside=others, shadow=_shadow(shadow, region) if shadow else None, **options)
 
 
 def _container(model: JumpStartModel, instance_type: str, region: str, accept_eula: bool) -> Container:

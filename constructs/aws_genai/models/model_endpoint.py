@@ -83,8 +83,9 @@ class ModelEndpoint(HostedEndpoint):
         chosen = serving_container(server or default_server(facts))
         chosen.check(instance_type)
         self.server = chosen.name
+        region = region_of(self)
         container = Container(
-            image=chosen.image(region_of(self)),
+            image=chosen.image(region),
             environment={**chosen.variables(facts.count, context), **(environment or {})},
             bucket=bucket,
             key=prefix,
@@ -93,7 +94,7 @@ class ModelEndpoint(HostedEndpoint):
             key_arn=weights.key_arn,
             unread=[ending for ending in PICKLED if not any(name.endswith(ending) for name in weights.pickled)],
         )
-        self._serve(container, instance_type, **options)
+        self._serve(container, instance_type, region, **options)
         check = WeightsCheck(
             self,
             "Weights",
