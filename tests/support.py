@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import shutil
 import tempfile
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -18,10 +20,10 @@ ALL_PACKS = tuple(CompliancePack)
 
 def new_app(*, packs: Sequence[CompliancePack] = (), **context: Any) -> cdk.App:
     """An app with the gate on, in a folder of its own."""
-    app = cdk.App(
-        context={**flags(), "@aws-cdk/core:failSynthOnValidationErrors": False, **context},
-        outdir=tempfile.mkdtemp(prefix="aws-genai-"),
-    )
+    folder = tempfile.mkdtemp(prefix="aws-genai-")
+    # At the end, for templates and assets of an app are read long after it is built.
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    app = cdk.App(context={**flags(), "@aws-cdk/core:failSynthOnValidationErrors": False, **context}, outdir=folder)
     attach_gate(app, packs=packs)
     return app
 

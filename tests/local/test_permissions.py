@@ -5,11 +5,9 @@ Each flow works with the whole role. Each action is taken out of the role in tur
 
 from __future__ import annotations
 
-import copy
 import json
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -19,6 +17,7 @@ from local import chat
 from tests.conftest import ROOT
 
 from .conftest import Local
+from .roles import Role, listed
 
 #: Actions whose use the account cannot show, with the page that asks for them.
 UNSHOWN = {
@@ -32,50 +31,13 @@ DOCS = ROOT / "docs" / "local.md"
 WAIT_SECONDS = 8.0
 
 
-class Function:
+class Function(Role):
     """The chat's function, its role, and the flows that use it."""
 
     def __init__(self, local: Local) -> None:
-        self.local = local
+        super().__init__(local, "application", "ChatFunction")
         self.name = local.resource("application", "AWS::Lambda::Function", "ChatFunction")
-        self.policy = local.resource("application", "AWS::IAM::ManagedPolicy", "ChatFunction")
-        self.iam = local.client("iam")
-        version = self.iam.get_policy(PolicyArn=self.policy)["Policy"]["DefaultVersionId"]
-        found = self.iam.get_policy_version(PolicyArn=self.policy, VersionId=version)
-        document = found["PolicyVersion"]["Document"]
-        self.document: dict[str, Any] = json.loads(document) if isinstance(document, str) else document
         self.configuration = local.client("lambda").get_function_configuration(FunctionName=self.name)
-
-    @contextmanager
-    def without(self, action: str, resource: str) -> Iterator[None]:
-        """The role without one action of one statement."""
-        document = copy.deepcopy(self.document)
-        for statement in document["Statement"]:
-            if _list(statement["Resource"])[0] == resource and action in _list(statement["Action"]):
-                statement["Action"] = [each for each in _list(statement["Action"]) if each != action]
-        document["Statement"] = [each for each in document["Statement"] if each["Action"]]
-        assert document != self.document
-        self._put(document)
-        try:
-            yield
-        finally:
-            self._put(self.document)
-
-    def _put(self, document: dict[str, Any]) -> None:
-        """Make a document the policy's only version."""
-        versions = self.iam.list_policy_versions(PolicyArn=self.policy)["Versions"]
-        for version in versions:
-            if not version["IsDefaultVersion"]:
-                self.iam.delete_policy_version(PolicyArn=self.policy, VersionId=version["VersionId"])
-        self.iam.create_policy_version(PolicyArn=self.policy, PolicyDocument=json.dumps(document), SetAsDefault=True)
-
-    def actions(self) -> list[tuple[str, str]]:
-        """Every action of the role with the first resource of its statement."""
-        return [
-            (action, _list(statement["Resource"])[0])
-            for statement in self.document["Statement"]
-            for action in _list(statement["Action"])
-        ]
 
     # Each flow returns whether it went well.
 
@@ -156,10 +118,6 @@ class Function:
         return _deployed(self.local, "probe", template)
 
 
-def _list(value: str | list[str]) -> list[str]:
-    return [value] if isinstance(value, str) else value
-
-
 def _until(outcome: Callable[[], bool | None]) -> bool:
     deadline = time.monotonic() + WAIT_SECONDS
     while time.monotonic() < deadline:
@@ -214,7 +172,7 @@ def test_every_action_is_needed(function: Function) -> None:
         if action.startswith("kms:"):
             # The models' key encrypts the guardrail, the foundation's the topic.
             guarded = any(
-                resource in _list(each["Resource"]) and "bedrock." in json.dumps(each.get("Condition", {}))
+                resource in listed(each["Resource"]) and "bedrock." in json.dumps(each.get("Condition", {}))
                 for each in function.document["Statement"]
             )
             flow = function.answers if guarded else function.reports_failures
