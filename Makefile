@@ -44,8 +44,8 @@ choose: setup  ## Propose the cheapest types that hold a model: PARAMETERS=8e9 P
 	@$(BIN)/python -m operations.choose --parameters $(or $(PARAMETERS),8e9) --precision $(or $(PRECISION),bf16) \
 		--context $(or $(TOKENS),8192) $(if $(REGION),--region $(REGION))
 
-organization: setup  ## Print the service control policy for accounts with models and data: ROLES="arn ..." deploy
-	@$(BIN)/python -m operations.organization $(ROLES)
+organization: setup  ## Print a service control policy for accounts with models and data: ROLES="arn ...", or MODELS=1 ENV=prod
+	@$(BIN)/python -m operations.organization $(if $(MODELS),--models-of $(ENV),$(ROLES))
 
 accelerators: setup-dev  ## Write the catalogue of instance types anew; LIVE=1 asks AWS with your credentials
 	@$(BIN)/python -m operations.accelerators $(if $(LIVE),--live)
@@ -59,8 +59,9 @@ manifest: setup  ## Write down which files of a data set train: DATA=support ENV
 sign: setup  ## Sign a data set off, as an approver: DATA=support ENV=prod
 	@$(BIN)/python -m operations.data_set sign "$(DATA)" --environment $(ENV)
 
-models: setup-dev  ## Write the catalogue of JumpStart models anew; LIVE=1 asks AWS, MANIFEST=file reads a copy
+models: setup-dev  ## Write the catalogues of JumpStart and Bedrock anew; LIVE=1 asks AWS, MANIFEST= and PRICES=file read copies
 	@$(BIN)/python -m operations.models $(if $(LIVE),--live) $(if $(MANIFEST),--manifest "$(MANIFEST)")
+	@$(BIN)/python -m operations.bedrock_models $(if $(LIVE),--live) $(if $(PRICES),--prices "$(PRICES)")
 
 test: setup-dev setup-local  ## Run linters, types and every test
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy

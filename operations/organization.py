@@ -1,13 +1,18 @@
-"""Print the service control policy for the accounts that hold models and data: ``make organization``."""
+"""Print a service control policy for the accounts that hold models and data: ``make organization``.
+
+With ``MODELS=1`` it is the one that leaves them the models of an environment's settings, and no other.
+"""
 
 from __future__ import annotations
 
 import argparse
 import json
 import sys
+from typing import Any
 
 from aws_genai.errors import InvalidValueError
-from aws_genai.security.organization import service_control_policy
+from aws_genai.security.organization import model_policy, service_control_policy
+from settings import SettingsError, load
 
 #: What ``make deploy`` changes resources as: https://docs.aws.amazon.com/cdk/v2/guide/bootstrapping-env.html
 CDK_ROLE = "arn:aws:iam::*:role/cdk-hnb659fds-cfn-exec-role-*"
@@ -17,13 +22,26 @@ def main(arguments: list[str] | None = None) -> int:
     """Print the policy; 2 with one message if it cannot be."""
     parser = argparse.ArgumentParser(prog="python -m operations.organization", description=__doc__)
     parser.add_argument("roles", nargs="*", help=f"ARNs of the roles that deploy; default {CDK_ROLE}")
+    parser.add_argument("--models-of", metavar="ENVIRONMENT", help="the models that this environment's settings allow")
+    chosen = parser.parse_args(arguments)
     try:
-        document = service_control_policy(deployment_roles=parser.parse_args(arguments).roles or [CDK_ROLE])
-    except InvalidValueError as error:
+        if chosen.models_of:
+            document = _models(chosen.models_of)
+        else:
+            document = service_control_policy(deployment_roles=chosen.roles or [CDK_ROLE])
+    except (InvalidValueError, SettingsError) as error:
         print(error, file=sys.stderr)
         return 2
     print(json.dumps(document, indent=2))
     return 0
+
+
+def _models(environment: str) -> dict[str, Any]:
+    settings = load(environment)
+    bedrock = settings.models.bedrock if settings.models else None
+    if bedrock is None:
+        raise SettingsError(f"config/{environment}.yaml allows no model of Bedrock; add models.bedrock, or attach none")
+    return model_policy(bedrock.models, regions=[settings.region, *bedrock.regions])
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from aws_genai.data.bedrock import check_chat
+from aws_genai.data.bedrock_parameters import ModelParameters
 
 from .base import Section
 
@@ -17,6 +18,42 @@ FirewallRules = Literal[
     "AWSManagedRulesAmazonIpReputationList",
     "AWSManagedRulesAnonymousIpList",
 ]
+
+
+class Parameters(Section):
+    """How one model is asked."""
+
+    max_tokens: Annotated[int, Field(ge=1)] | None = None
+    """Most tokens of an answer."""
+
+    temperature: Annotated[float, Field(ge=0, le=1, strict=False)] | None = None
+    """0 for the likeliest words to 1 for varied ones; the highest that a caller may ask for."""
+
+    top_p: Annotated[float, Field(ge=0, le=1, strict=False)] | None = None
+    """Share of the likeliest words that are chosen from."""
+
+    stop_sequences: Annotated[list[Annotated[str, Field(min_length=1, max_length=100)]], Field(max_length=4)] = []
+    """Texts that end an answer."""
+
+    reasoning_effort: Literal["low", "medium", "high"] | None = None
+    """How long a model that reasons does so."""
+
+    def whole(self) -> ModelParameters:
+        """The parameters as the library knows them."""
+        return ModelParameters(**{**self.model_dump(), "stop_sequences": tuple(self.stop_sequences)})
+
+
+class UserBudget(Section):
+    """How much each user may ask from midnight to midnight, UTC."""
+
+    requests_per_day: Annotated[int, Field(ge=1, le=1_000_000)] = 500
+    """Most questions of a user in a day."""
+
+    tokens_per_day: Annotated[int, Field(ge=1_000, le=10_000_000_000)] = 500_000
+    """Most tokens of a user's questions and answers in a day."""
+
+    blocks_per_day: Annotated[int, Field(ge=1, le=10_000)] = 20
+    """Blocked questions and answers after which a user asks no more that day."""
 
 
 class Chat(Section):
@@ -30,6 +67,12 @@ class Chat(Section):
 
     temperature: Annotated[float, Field(ge=0, le=1, strict=False)] = 0.5
     """Highest temperature that a caller may ask for, and the default."""
+
+    parameters: dict[str, Parameters] = {}
+    """Knobs of single models, by id; they go before max_tokens and temperature."""
+
+    budget: UserBudget | None = None
+    """How much each user may ask in a day; as much as they like without it."""
 
     system_prompt: Annotated[str, Field(min_length=1, max_length=2000)] = (
         "You are a helpful assistant. Say so when you do not know."

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated
 
 from pydantic import Field, field_validator, model_validator
 
 from aws_genai.data import load as facts
 from aws_genai.data.accelerators import AcceleratorCatalogue
-from aws_genai.data.bedrock import BedrockCatalogue, check_chat
+from aws_genai.data.bedrock import BedrockCatalogue, check_chat, check_model
 from aws_genai.data.cluster import check_governed
 from aws_genai.data.jumpstart import JumpStartCatalogue
 from aws_genai.errors import InvalidValueError, nearest
@@ -117,12 +118,17 @@ class Settings(Section):
                     hint=nearest(model, bedrock.models),
                 )
         offered = chat.models or [model for model in bedrock.models if BedrockCatalogue.get(model).mode == "chat"]
-        try:
+        with below("application.chat"):
             check_chat(offered, chat.max_tokens)
-        except InvalidValueError as error:
-            raise InvalidValueError(
-                error.args[0].removesuffix(f". {error.hint}"), field=f"application.chat.{error.field}", hint=error.hint
-            ) from error
+        for model, parameters in chat.parameters.items():
+            if model not in offered:
+                raise InvalidValueError(
+                    f"{model} is not offered, so its parameters mean nothing",
+                    field="application.chat.parameters",
+                    hint=nearest(model, offered),
+                )
+            with below(f"application.chat.parameters.{model}"):
+                parameters.whole().check(model)
 
     def _check_regions(self) -> None:
         for zone in self.network.zones if self.network else ():
@@ -133,8 +139,12 @@ class Settings(Section):
                     hint=f"Did you mean {self.region}a?",
                 )
         self._check_compute_regions()
-        for region in self.models.bedrock.regions if self.models and self.models.bedrock else ():
+        bedrock = self.models.bedrock if self.models else None
+        for region in bedrock.regions if bedrock else ():
             check_region(region, "models.bedrock.regions")
+        for model in bedrock.models if bedrock else ():
+            with below("models.bedrock"):
+                check_model(model, self.region)
         for name, endpoint in self.models.endpoints.items() if self.models else ():
             endpoint.check_region(self.region, f"models.endpoints.{name}")
         tuning = self.models.fine_tuning if self.models else None
@@ -207,3 +217,13 @@ def check_region(value: str, field: str | None = None) -> str:
     if value not in regions:
         raise InvalidValueError(f"{value} is not an AWS Region", field=field, hint=nearest(value, regions))
     return value
+
+
+@contextmanager
+def below(path: str) -> Iterator[None]:
+    """Let an error of the library name its setting by the whole path."""
+    try:
+        yield
+    except InvalidValueError as error:
+        message = str(error.args[0]).removesuffix(f". {error.hint}")
+        raise InvalidValueError(message, field=f"{path}.{error.field}", hint=error.hint) from error

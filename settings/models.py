@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from aws_genai.data.bedrock import check_model
+from aws_genai.data.bedrock import BedrockCatalogue, Use, check_allowed, check_model
 from aws_genai.errors import InvalidValueError, nearest
 
 from .base import Name, Section
@@ -112,11 +112,36 @@ class Bedrock(Section):
     models: Annotated[list[str], Field(min_length=1)]
     """Ids of the foundation models or inference profiles that may be called."""
 
+    providers: list[str] = []
+    """Whose models may be among them, such as amazon; anybody's without any."""
+
+    uses: list[Use] = []
+    """What they may be for; anything without any."""
+
+    application_profiles: bool = True
+    """Whether an application calls models under names of its own, whose tags carry the costs."""
+
     regions: list[str] = []
     """Regions in which they may be called; a profile needs all that it spreads over. Without any, the stacks' own."""
 
     guardrail: GuardrailSettings = GuardrailSettings()
     """What every call goes through."""
+
+    @field_validator("providers")
+    @classmethod
+    def _providers(cls, value: list[str]) -> list[str]:
+        for provider in value:
+            known = BedrockCatalogue.providers()
+            if provider not in known:
+                reason = f"{provider} is not a provider of models that the catalogue knows"
+                raise InvalidValueError(reason, hint=nearest(provider, known))
+        return value
+
+    @model_validator(mode="after")
+    def _allowed(self) -> Bedrock:
+        for model in self.models:
+            check_allowed(model, self.providers, self.uses)
+        return self
 
     @field_validator("models")
     @classmethod

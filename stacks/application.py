@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from constructs import Construct
 
-from aws_genai.application import ChatApi, Dashboard, Firewall, Identity, Inference
+from aws_genai.application import ChatApi, Dashboard, Firewall, Identity, Inference, UsageBudget
+from aws_genai.models import ApplicationProfiles, BedrockCatalogue
 from settings import Settings
 from settings.application import Application, Chat
 
@@ -34,6 +35,9 @@ class ApplicationStack(LayerStack):
     ) -> None:
         super().__init__(scope, "application", settings, description="Layer 3: applications")
         access = models.access if models else None
+        self._profiled = bool(
+            settings.models and settings.models.bedrock and settings.models.bedrock.application_profiles
+        )
         chats = [self._chat(application.chat, foundation, access)] if application.chat and access else []
         if application.dashboard:
             Dashboard(
@@ -59,6 +63,8 @@ class ApplicationStack(LayerStack):
             log_days=security.log_days,
             removal_policy=self.removal_policy,
         )
+        models = chat.models or [model for model in access.models if BedrockCatalogue.get(model).use == "chat"]
+        budget = chat.budget
         return ChatApi(
             self,
             "Chat",
@@ -68,7 +74,12 @@ class ApplicationStack(LayerStack):
             firewall=firewall,
             key=foundation.key,
             topic=foundation.topic,
-            models=chat.models,
+            models=models,
+            profiles=ApplicationProfiles(self, "Models", name=f"{settings.prefix}-chat", access=access, models=models)
+            if self._profiled
+            else None,
+            parameters={model: each.whole() for model, each in chat.parameters.items()},
+            budget=UsageBudget(self, "Budget", key=foundation.key, **budget.model_dump()) if budget else None,
             inference=Inference(
                 max_tokens=chat.max_tokens, temperature=chat.temperature, system_prompt=chat.system_prompt
             ),

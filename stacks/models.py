@@ -54,7 +54,15 @@ class ModelsStack(LayerStack):
         guardrail = Guardrail(
             self, "Guardrail", name=self.settings.prefix, key=self._key, policy=policy(bedrock.guardrail)
         )
-        return ModelAccess(self, "Access", models=bedrock.models, guardrail=guardrail, regions=bedrock.regions)
+        return ModelAccess(
+            self,
+            "Access",
+            models=bedrock.models,
+            guardrail=guardrail,
+            regions=bedrock.regions,
+            providers=bedrock.providers,
+            uses=bedrock.uses,
+        )
 
     def _endpoints(self, models: Models) -> list[HostedEndpoint]:
         if not models.endpoints:

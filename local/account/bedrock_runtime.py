@@ -16,8 +16,6 @@ import json
 import re
 import uuid
 from dataclasses import dataclass, field
-from functools import cache
-from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
@@ -28,6 +26,8 @@ from ministack.core.router import extract_access_key_id
 from ministack.services import bedrock_runtime as runtime
 
 from . import model_server
+from .resources.base import instances
+from .resources.bedrock import foundation_of
 
 SERVICE = "bedrock-runtime"
 Response = tuple[int, dict[str, str], bytes]
@@ -41,7 +41,6 @@ _OPERATIONS = {
 }
 _MODEL = re.compile(r"^/model/(?P<model>.+?)/(?P<operation>[a-z-]+)$")
 _APPLY = re.compile(r"^/guardrail/(?P<guardrail>.+?)/version/(?P<version>[^/]+)/apply$")
-_FACTS = Path(__file__).resolve().parents[2] / "constructs" / "aws_genai" / "data" / "bedrock_models.json"
 
 
 @dataclass(frozen=True)
@@ -165,27 +164,25 @@ def _guardrail(identifier: str, version: str) -> tuple[str, list[Check]]:
 def _model(identifier: str) -> list[tuple[str, dict[str, str]]]:
     """The resources that a model's identifier stands for, with the condition keys of each."""
     region, account = get_region(), get_account_id()
+    own = instances("AWS::Bedrock::ApplicationInferenceProfile")
+    for each in own:
+        if identifier in (each["InferenceProfileArn"], each["InferenceProfileId"]):
+            arn = each["InferenceProfileArn"]
+            return [(arn, {}), (each["Models"][0]["ModelArn"], {"bedrock:InferenceProfileArn": arn})]
     if identifier.startswith("arn:"):
         kind, _, name = identifier.split(":", 5)[5].partition("/")
         if kind not in ("inference-profile", "foundation-model"):
             return [(identifier, {})]
         identifier = name
-    models = _models()
-    if identifier in models:
-        return [(f"arn:aws:bedrock:{region}::foundation-model/{identifier}", {})]
-    for model, facts in models.items():
-        if identifier in facts.get("inference_profiles", []):
-            profile = f"arn:aws:bedrock:{region}:{account}:inference-profile/{identifier}"
-            behind = f"arn:aws:bedrock:{region}::foundation-model/{model}"
-            # Where a profile routes to is Bedrock's choice; the calling Region is checked here for all.
-            return [(profile, {}), (behind, {"bedrock:InferenceProfileArn": profile})]
-    raise UnknownModelError("The provided model identifier is invalid.")
-
-
-@cache
-def _models() -> dict[str, dict[str, Any]]:
-    content: dict[str, dict[str, Any]] = json.loads(_FACTS.read_text(encoding="utf-8"))["models"]
-    return content
+    model = foundation_of(identifier)
+    if model is None:
+        raise UnknownModelError("The provided model identifier is invalid.")
+    behind = f"arn:aws:bedrock:{region}::foundation-model/{model}"
+    if model == identifier:
+        return [(behind, {})]
+    profile = f"arn:aws:bedrock:{region}:{account}:inference-profile/{identifier}"
+    # Where a profile routes to is Bedrock's choice; the calling Region is checked here for all.
+    return [(profile, {}), (behind, {"bedrock:InferenceProfileArn": profile})]
 
 
 def assessed_text(messages: list[dict[str, Any]]) -> str:

@@ -11,6 +11,8 @@ from typing import Any
 import urllib3
 from ministack.services import bedrock_runtime as runtime
 
+from .resources.bedrock import called
+
 #: A JSON file {"url": ..., "model": ..., "timeout_seconds": ...}; without it, or without a url, nothing is asked.
 FILE = "ACCOUNT_MODEL_FILE"
 
@@ -44,7 +46,7 @@ def fixed_reply(model_id: str, messages: list[dict[str, Any]], system: list[dict
     asked = json.dumps([messages, system], sort_keys=True)
     digest = hashlib.sha256(asked.encode()).hexdigest()[:8]
     return (
-        f"This is the local account, where no model answers for {model_id}. Your request ({digest}) arrived "
+        f"This is the local account, where no model answers for {called(model_id)}. Your request ({digest}) arrived "
         "with permission and through the guardrail. To hear a real model, run: make local MODEL_URL=<server>/v1"
     )
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -19,6 +20,8 @@ from botocore.stub import Stubber
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aws_genai.application.inference import Inference, requests_of
+from aws_genai.data.bedrock_parameters import ModelParameters
 from aws_genai.functions.dependencies import bundle
 from tests.conftest import Synthesized
 
@@ -38,10 +41,7 @@ def variables() -> Iterator[None]:
             "AWS_SECRET_ACCESS_KEY": "test",
             "POWERTOOLS_TRACE_DISABLED": "true",
             "POWERTOOLS_SERVICE_NAME": "chat",
-            "MODELS": json.dumps([MODEL, NO_TEMPERATURE]),
-            "NO_TEMPERATURE": json.dumps([NO_TEMPERATURE]),
-            "MAX_TOKENS": "500",
-            "TEMPERATURE": "0.5",
+            "MODELS": json.dumps(requests_of([MODEL, NO_TEMPERATURE], Inference(max_tokens=500), {})),
             "SYSTEM_PROMPT": "Be brief.",
             "GUARDRAIL_ID": "guard",
             "GUARDRAIL_VERSION": "3",
@@ -118,6 +118,27 @@ def test_parameters_stay_within_the_settings(stub: Stubber, asked: dict[str, Any
 def test_a_model_that_takes_no_temperature_gets_none(stub: Stubber) -> None:
     stub.add_response("converse", answer(), expected(modelId=NO_TEMPERATURE, inferenceConfig={"maxTokens": 500}))
     assert call(question(model=NO_TEMPERATURE, temperature=0.2))[0] == 200
+
+
+def test_a_model_is_called_under_the_application_s_name(stub: Stubber, monkeypatch: pytest.MonkeyPatch) -> None:
+    from aws_genai.functions.chat import handler
+
+    named = replace(handler.limits(), profiles={MODEL: "arn:aws:bedrock:us-east-1:1:application-inference-profile/a"})
+    monkeypatch.setattr(handler, "limits", lambda: named)
+    stub.add_response("converse", answer(), expected(modelId=named.profiles[MODEL]))
+    assert call(question())[1]["model"] == MODEL
+
+
+def test_a_model_that_reasons_is_told_how_long(stub: Stubber, monkeypatch: pytest.MonkeyPatch) -> None:
+    from aws_genai.functions.chat import handler
+
+    own = ModelParameters(reasoning_effort="medium", max_tokens=900)
+    limits = replace(handler.limits(), models=requests_of([NO_TEMPERATURE], Inference(), {NO_TEMPERATURE: own}))
+    monkeypatch.setattr(handler, "limits", lambda: limits)
+    fields = {"thinking": {"type": "adaptive"}, "output_config": {"effort": "medium"}}
+    told = {"inferenceConfig": {"maxTokens": 900}, "additionalModelRequestFields": fields}
+    stub.add_response("converse", answer(), expected(modelId=NO_TEMPERATURE, **told))
+    assert call(question(temperature=0.1))[0] == 200
 
 
 @pytest.mark.parametrize(
@@ -269,4 +290,5 @@ def test_package_runs_as_lambda_would_run_it(reference: Synthesized, tmp_path: P
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == "400"
-    assert sorted(path.name for path in code.rglob("*.py")) == ["__init__.py", "errors.py", "handler.py", "service.py"]
+    assert {path.relative_to(code).parts[-2] for path in code.rglob("handler.py")} == {"chat"}
+    assert {path.parent.name for path in code.rglob("*.py")} == {"chat", "usage_budget"}

@@ -89,7 +89,8 @@ def test_a_broken_update_is_told_in_one_place_and_rolled_back(
     assert len(told) == 5
     status = local.client("cloudformation").describe_stacks(StackName=APPLICATION)["Stacks"][0]["StackStatus"]
     assert status == "UPDATE_ROLLBACK_COMPLETE"
-    assert _function(local)["Environment"]["Variables"]["MAX_TOKENS"] == "1024"
+    models = json.loads(_function(local)["Environment"]["Variables"]["MODELS"])
+    assert {each["inferenceConfig"]["maxTokens"] for each in models.values()} == {1024}
     assert ask("Hello").status == 200
 
 

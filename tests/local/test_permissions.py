@@ -23,6 +23,8 @@ from .roles import Role, listed
 UNSHOWN = {
     "xray:PutTraceSegments": "https://docs.aws.amazon.com/lambda/latest/dg/services-xray.html",
     "xray:PutTelemetryRecords": "https://docs.aws.amazon.com/lambda/latest/dg/services-xray.html",
+    # DynamoDB asks for the key in its own name and the caller's.
+    "kms:DescribeKey": "https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/encryption.usagenotes.html",
     # Lambda assigns addresses in its own service; the account checks what Lambda checks on creation.
     "ec2:AssignPrivateIpAddresses": "https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html",
     "ec2:UnassignPrivateIpAddresses": "https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html",
@@ -44,7 +46,8 @@ class Function(Role):
     def answers(self) -> bool:
         """A question is answered."""
         reply = chat.ask(self.local.chat, self.local.token(), "Hello")
-        assert reply.status == 200 or reply.body["error"]["code"] == "model_denied", reply
+        denied = ("model_denied", "budget_unavailable")
+        assert reply.status == 200 or reply.body["error"]["code"] in denied, reply
         return reply.status == 200
 
     def logs(self) -> bool:
@@ -79,9 +82,8 @@ class Function(Role):
         functions.update_function_configuration(FunctionName=self.name, Timeout=1)
         try:
             body = json.dumps({"messages": [{"role": "user", "text": "slow"}]})
-            functions.invoke(
-                FunctionName=self.name, InvocationType="Event", Payload=json.dumps({"body": body}).encode()
-            )
+            event = {"body": body, "requestContext": {"authorizer": {"claims": {"sub": "somebody"}}}}
+            functions.invoke(FunctionName=self.name, InvocationType="Event", Payload=json.dumps(event).encode())
             # Without leave nothing ever comes: the account's log says so at once.
             return _until(lambda: self._outcome(queues, queue, said))
         finally:
@@ -161,6 +163,7 @@ def test_every_flow_works_with_the_whole_role(function: Function) -> None:
 def test_every_action_is_needed(function: Function) -> None:
     flows = {
         "bedrock": function.answers,
+        "dynamodb": function.answers,
         "logs": function.logs,
         "sns": function.reports_failures,
         "ec2": function.is_made,
@@ -210,7 +213,8 @@ def test_what_lies_outside_the_role_is_denied(function: Function, session: dict[
         "guardrailVersion": variables["GUARDRAIL_VERSION"],
     }
     question = {"messages": [{"role": "user", "content": [{"text": "Hello"}]}]}
-    offered, *_ = json.loads(variables["MODELS"])
+    offered, *_ = json.loads(variables["PROFILES"]).values()
+    itself, *_ = json.loads(variables["MODELS"])
     keys = local.client("kms").list_keys()["Keys"]
     bucket = local.client("s3").list_buckets()["Buckets"][0]["Name"]
 
@@ -223,6 +227,7 @@ def test_what_lies_outside_the_role_is_denied(function: Function, session: dict[
         "another model": lambda: runtime.converse(
             modelId="us.anthropic.claude-sonnet-4-6", guardrailConfig=guardrail, **question
         ),
+        "the model under another name": lambda: runtime.converse(modelId=itself, guardrailConfig=guardrail, **question),
         "no guardrail": lambda: runtime.converse(modelId=offered, **question),
         "the draft of the guardrail": lambda: runtime.converse(
             modelId=offered, guardrailConfig={**guardrail, "guardrailVersion": "DRAFT"}, **question

@@ -266,6 +266,16 @@ CASES = {
         {"ScalingTargetId": "nobody"},
         "No scalable target registered for nobody",
     ),
+    "AWS::Bedrock::ApplicationInferenceProfile": Case(
+        {
+            "InferenceProfileName": "case",
+            "ModelSource": {"CopyFrom": "arn:aws:bedrock:us-east-1::foundation-model/amazon.nova-lite-v1:0"},
+        },
+        None,
+        {"InferenceProfileName": "another"},
+        {"ModelSource": {"CopyFrom": "arn:aws:bedrock:us-east-1::foundation-model/amazon.nova-lite-v9:0"}},
+        "The provided model identifier arn:aws:bedrock:us-east-1::foundation-model/amazon.nova-lite-v9:0 is invalid",
+    ),
     "AWS::Bedrock::Guardrail": Case(
         {"Name": "case", "BlockedInputMessaging": "no", "BlockedOutputsMessaging": "no"},
         {"BlockedInputMessaging": "never"},

@@ -50,6 +50,17 @@ def guarded(reference: Synthesized) -> dict[str, str]:
     return {"bedrock:GuardrailIdentifier": f"arn:aws:bedrock:us-east-1:{ACCOUNT}:guardrail/{guardrail}:1"}
 
 
+def profiles(reference: Synthesized) -> dict[str, str]:
+    """The ARNs of the chat's names of models, by how the models' ids begin."""
+    return {
+        each["Properties"]["InferenceProfileName"].removeprefix("genai-reference-chat-").rpartition("-v1")[0]: (
+            f"arn:aws:bedrock:us-east-1:{ACCOUNT}:application-inference-profile/genai-reference-application.{name}"
+        )
+        for name, each in reference.template("application")["Resources"].items()
+        if each["Type"] == "AWS::Bedrock::ApplicationInferenceProfile"
+    }
+
+
 @pytest.mark.parametrize("fleet", ["training", "serving"])
 def test_fleet_reads_its_own_weights_only(reference: Synthesized, weights: str, weights_key: str, fleet: str) -> None:
     role = only(reference, "compute", "AWS::IAM::Role", f"{fleet}Role")
@@ -113,25 +124,29 @@ def test_plain_http_is_denied(reference: Synthesized, weights: str) -> None:
 def test_chat_calls_allowed_models_through_the_guardrail_only(
     reference: Synthesized, chat_role: str, guarded: dict[str, str]
 ) -> None:
-    profile = f"arn:aws:bedrock:us-east-1:{ACCOUNT}:inference-profile/us.amazon.nova-lite-v1:0"
+    own = profiles(reference)
     model = "arn:aws:bedrock:{}::foundation-model/{}"
-    for resource in (
-        profile,
-        model.format("us-east-1", "amazon.nova-lite-v1:0"),
-        model.format("us-west-2", "amazon.nova-lite-v1:0"),
-        model.format("us-east-2", "anthropic.claude-sonnet-4-6"),
+    through = {"bedrock:InferenceProfileArn": own["us-amazon-nova-lite"]}
+    for resource, extra in (
+        (own["us-amazon-nova-lite"], {}),
+        (model.format("us-east-1", "amazon.nova-lite-v1:0"), through),
+        (model.format("us-west-2", "amazon.nova-lite-v1:0"), through),
+        (model.format("us-east-2", "anthropic.claude-sonnet-4-6"), through),
     ):
-        assert_allows(reference.templates, chat_role, "bedrock:InvokeModel", resource, guarded)
-        assert_denies(reference.templates, chat_role, "bedrock:InvokeModel", resource)
+        assert_allows(reference.templates, chat_role, "bedrock:InvokeModel", resource, {**guarded, **extra})
+        assert_denies(reference.templates, chat_role, "bedrock:InvokeModel", resource, extra)
         draft = {"bedrock:GuardrailIdentifier": guarded["bedrock:GuardrailIdentifier"].replace(":1", ":DRAFT")}
-        assert_denies(reference.templates, chat_role, "bedrock:InvokeModel", resource, draft)
+        assert_denies(reference.templates, chat_role, "bedrock:InvokeModel", resource, {**draft, **extra})
+    # What is called under no name of the application is on no bill of its own.
+    unnamed = f"arn:aws:bedrock:us-east-1:{ACCOUNT}:inference-profile/us.amazon.nova-lite-v1:0"
+    assert_denies(reference.templates, chat_role, "bedrock:InvokeModel", unnamed, guarded)
     for resource in (
         model.format("eu-west-1", "amazon.nova-lite-v1:0"),
         model.format("us-east-1", "amazon.nova-pro-v1:0"),
         model.format("us-east-1", "stability.sd3-5-large-v1:0"),
         f"arn:aws:bedrock:us-east-1:{ACCOUNT}:inference-profile/us.amazon.nova-pro-v1:0",
     ):
-        assert_denies(reference.templates, chat_role, "bedrock:InvokeModel", resource, guarded)
+        assert_denies(reference.templates, chat_role, "bedrock:InvokeModel", resource, {**guarded, **through})
 
 
 @pytest.mark.parametrize(
@@ -194,7 +209,8 @@ def endpoint(reference: Synthesized, service: str) -> dict[str, str]:
 def test_endpoints_reach_resources_of_the_account_only(
     reference: Synthesized, chat_role: str, guarded: dict[str, str]
 ) -> None:
-    bedrock = {**guarded, **endpoint(reference, "bedrock-runtime")}
+    own = {"bedrock:InferenceProfileArn": profiles(reference)["us-amazon-nova-lite"]}
+    bedrock = {**guarded, **own, **endpoint(reference, "bedrock-runtime")}
     model = "arn:aws:bedrock:us-east-1::foundation-model/amazon.nova-lite-v1:0"
     assert_allows(reference.templates, chat_role, "bedrock:InvokeModel", model, bedrock)
     somebody = Principal(f"arn:aws:iam::{ACCOUNT}:role/any", EVERYTHING)

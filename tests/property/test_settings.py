@@ -113,7 +113,7 @@ def _apart(members: dict[str, Any], taken: set[str]) -> dict[str, Any]:
 
 def _callable(model: str) -> bool:
     try:
-        check_model(model)
+        check_model(model, REGION)
     except InvalidValueError:
         return False
     return True
@@ -238,10 +238,17 @@ def environments(draw: st.DrawFn) -> dict[str, Any]:
     if draw(st.booleans()):
         chat = draw(st.lists(st.sampled_from(CHAT_MODELS), min_size=1, max_size=3, unique=True))
         others = draw(st.lists(st.sampled_from(OTHER_MODELS), max_size=2, unique=True))
-        models["bedrock"] = {"models": chat + others, "regions": draw(st.sampled_from([[], [REGION, "us-east-1"]]))}
+        models["bedrock"] = {
+            "models": chat + others,
+            "regions": draw(st.sampled_from([[], [REGION, "us-east-1"]])),
+            "application_profiles": draw(st.booleans()),
+        }
         if draw(st.booleans()):
             mfa = draw(st.sampled_from(["required", "optional"]))
-            content["application"] = {"chat": {"max_tokens": 100, "mfa": mfa}, "dashboard": draw(st.booleans())}
+            budget = draw(st.sampled_from([None, {}, {"requests_per_day": 1, "blocks_per_day": 3}]))
+            knobs = {chat[0]: {"max_tokens": 90, "stop_sequences": ["END"]}} if draw(st.booleans()) else {}
+            asked = {"max_tokens": 100, "mfa": mfa, "budget": budget, "parameters": knobs}
+            content["application"] = {"chat": asked, "dashboard": draw(st.booleans())}
     if models:
         content["models"] = models
     return content

@@ -501,6 +501,50 @@ WRONG: list[tuple[str, dict[str, Any] | str, list[str]]] = [
         ["models.bedrock.models", "anthropic.claude-nothing", "Did you mean"],
     ),
     (
+        "model past its end of life",
+        {**BASE, "models": {"bedrock": {"models": ["us.meta.llama3-2-90b-instruct-v1:0"]}}},
+        ["models.bedrock.models", "end of life on 2026-07-07", "Did you mean"],
+    ),
+    (
+        "model of another geography",
+        {**BASE, "models": {"bedrock": {"models": ["eu.amazon.nova-lite-v1:0"]}}},
+        ["models.bedrock.models", "another geography than us-east-1", "Did you mean us.amazon.nova-lite-v1:0?"],
+    ),
+    (
+        "provider unknown",
+        {**BASE, "models": {"bedrock": {**BEDROCK["models"]["bedrock"], "providers": ["antropic"]}}},
+        ["models.bedrock.providers", "Did you mean anthropic?"],
+    ),
+    (
+        "provider not allowed",
+        {**BASE, "models": {"bedrock": {**BEDROCK["models"]["bedrock"], "providers": ["anthropic"]}}},
+        ["models.bedrock.models", "provider amazon, and only anthropic", "Add amazon to models.bedrock.providers"],
+    ),
+    (
+        "use not allowed",
+        {**BASE, "models": {"bedrock": {**BEDROCK["models"]["bedrock"], "uses": ["rerank"]}}},
+        ["models.bedrock.models", "use chat, and only rerank"],
+    ),
+    (
+        "knob that the model lacks",
+        {
+            **BASE,
+            "models": {"bedrock": {"models": ["us.anthropic.claude-opus-5"]}},
+            "application": {"chat": {"parameters": {"us.anthropic.claude-opus-5": {"temperature": 0.1}}}},
+        },
+        ["application.chat.parameters.us.anthropic.claude-opus-5.temperature", "takes no temperature", "Leave it out"],
+    ),
+    (
+        "knob of a model that is not offered",
+        {**BASE, **BEDROCK, "application": {"chat": {"parameters": {"amazon.nova-light-v1:0": {}}}}},
+        ["application.chat.parameters", "not offered", "Did you mean amazon.nova-lite-v1:0?"],
+    ),
+    (
+        "budget of nothing",
+        {**BASE, **BEDROCK, "application": {"chat": {"budget": {"requests_per_day": 0}}}},
+        ["application.chat.budget.requests_per_day", "greater than or equal to 1"],
+    ),
+    (
         "model named twice",
         {**BASE, "models": {"bedrock": {"models": ["amazon.nova-lite-v1:0"] * 2}}},
         ["models.bedrock.models", "twice"],

@@ -5,22 +5,23 @@ from typing import TYPE_CHECKING
 from ..lazily import exports
 
 if TYPE_CHECKING:
-    from .chat_api import ChatApi, Inference
+    from .chat_api import ChatApi
     from .dashboard import Dashboard
     from .firewall import Firewall
     from .identity import Identity
+    from .inference import Inference
+    from .usage_budget import UsageBudget
 
-__all__ = ["ChatApi", "Dashboard", "Firewall", "Identity", "Inference"]
+__all__ = ["ChatApi", "Dashboard", "Firewall", "Identity", "Inference", "UsageBudget"]
 
 __getattr__ = exports(
     __name__,
     {
-        ".chat_api": (
-            "ChatApi",
-            "Inference",
-        ),
+        ".chat_api": ("ChatApi",),
         ".dashboard": ("Dashboard",),
         ".firewall": ("Firewall",),
         ".identity": ("Identity",),
+        ".inference": ("Inference",),
+        ".usage_budget": ("UsageBudget",),
     },
 )

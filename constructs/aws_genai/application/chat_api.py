@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
@@ -26,9 +25,13 @@ from ..security.key import DataKey
 from .api_logging import api_gateway_logging
 from .firewall import Firewall
 from .identity import Identity
+from .inference import Inference, requests_of
 
 if TYPE_CHECKING:
+    from ..data.bedrock_parameters import ModelParameters
+    from ..models.application_profiles import ApplicationProfiles
     from ..security.network import PrivateNetwork
+    from .usage_budget import UsageBudget
 
 STAGE = "v1"
 
@@ -41,20 +44,6 @@ GATEWAY_ERRORS = (
     ("THROTTLED", 429, "throttled", "Too many requests; try again in a moment."),
     ("INTEGRATION_TIMEOUT", 504, "model_timeout", "The answer took too long; ask for less."),
 )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Inference:
-    """Bounds of what a caller may ask of a model.
-
-    :param max_tokens: most tokens of an answer. Default: 1,024.
-    :param temperature: highest temperature, 0 to 1; it is also the default. Default: 0.5.
-    :param system_prompt: instructions that come before every conversation.
-    """
-
-    max_tokens: int = 1024
-    temperature: float = 0.5
-    system_prompt: str = "You are a helpful assistant. Say so when you do not know."
 
 
 class ChatApi(Construct):
@@ -98,13 +87,16 @@ class ChatApi(Construct):
     :param topic: told of every alarm.
     :param models: the models offered, the first by default. Default: all of the access.
     :param inference: bounds of what a caller may ask. Default: :class:`Inference` without arguments.
+    :param parameters: knobs of single models, which go before ``inference``. Default: none.
+    :param profiles: the application's own names of the models, to which costs are attributed. Default: none.
+    :param budget: how much each user may ask in a day. Default: as much as they like.
     :param requests_per_second: sustained rate of all callers together. Default: 10.
     :param burst: requests at once above that rate. Default: 20.
     :param network: a VPC for the function. Default: none.
     :param reserved_concurrency: most answers at a time. Default: 20.
     :param log_days: days that logs are kept. Default: 365.
     :param removal_policy: what happens to the logs on deletion of the stack. Default: retain.
-    :raises InvalidValueError: if a model cannot chat, or cannot give so many tokens.
+    :raises InvalidValueError: if a model cannot chat, cannot give so many tokens, or lacks one of the knobs.
     """
 
     def __init__(
@@ -120,6 +112,9 @@ class ChatApi(Construct):
         topic: AlarmTopic,
         models: Sequence[str] = (),
         inference: Inference | None = None,
+        parameters: Mapping[str, ModelParameters] | None = None,
+        profiles: ApplicationProfiles | None = None,
+        budget: UsageBudget | None = None,
         requests_per_second: float = 10,
         burst: int = 20,
         network: PrivateNetwork | None = None,
@@ -142,19 +137,22 @@ class ChatApi(Construct):
             reserved_concurrency=reserved_concurrency,
             log_days=log_days,
             removal_policy=removal_policy,
+            include=("usage_budget",) if budget else (),
             environment={
-                "MODELS": json.dumps(offered),
-                "NO_TEMPERATURE": json.dumps(
-                    [model for model in offered if "temperature" in BedrockCatalogue.get(model).supports_not]
-                ),
-                "MAX_TOKENS": str(bounds.max_tokens),
-                "TEMPERATURE": str(bounds.temperature),
+                "MODELS": json.dumps(requests_of(offered, bounds, parameters or {})),
                 "SYSTEM_PROMPT": bounds.system_prompt,
                 "GUARDRAIL_ID": access.guardrail.guardrail_id,
                 "GUARDRAIL_VERSION": access.guardrail.version,
+                **({"PROFILES": Stack.of(self).to_json_string(profiles.arns)} if profiles else {}),
+                **(budget.environment if budget else {}),
             },
         )
-        access.grant_invoke(self.function.role, models=offered)
+        if profiles:
+            profiles.grant_invoke(self.function.role)
+        else:
+            access.grant_invoke(self.function.role, models=offered)
+        if budget:
+            budget.grant_use(self.function.role)
         api = apigateway.CfnRestApi(
             self,
             "Resource",
@@ -179,6 +177,8 @@ class ChatApi(Construct):
         association.add_resource_dependency(self.stage)
         self.url = f"https://{api.ref}.execute-api.{REGION}.{URL_SUFFIX}/{STAGE}/chat"
         self._alarms(topic)
+        if budget:
+            self._lock_out_alarm(topic)
         CfnOutput(self, "Url", value=self.url, description="POST questions here with a token of the user pool")
 
     def _method(self, api: apigateway.CfnRestApi, identity: Identity) -> apigateway.CfnMethod:
@@ -306,6 +306,19 @@ class ChatApi(Construct):
             met_by="the function's resource policy, which admits this method of this stage only",
         )
         return stage
+
+    def _lock_out_alarm(self, topic: AlarmTopic) -> None:
+        """Repeated probing: whoever draws out a model, or tries to pass its guardrail, is blocked often."""
+        alarm(
+            self,
+            "AlarmLockedOut",
+            topic=topic,
+            description=f"A user of {self.name} was blocked so often that they are locked out: read the chat's log.",
+            namespace="AwsGenAi",
+            metric="LockedOut",
+            dimensions={"service": "chat"},
+            threshold=1,
+        )
 
     def _alarms(self, topic: AlarmTopic) -> None:
         for metric, threshold, description in (

@@ -6,7 +6,9 @@ from ..lazily import exports
 
 if TYPE_CHECKING:
     from ..data.bedrock import BedrockCatalogue, BedrockModel
+    from ..data.bedrock_parameters import ModelParameters
     from ..data.jumpstart import JumpStartCatalogue, JumpStartModel
+    from .application_profiles import ApplicationProfiles
     from .approved_endpoint import ApprovedEndpoint
     from .data_sets import SignedDataSets
     from .experiments import Experiments
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from .working_hours import WarmHours, WorkingHours
 
 __all__ = [
+    "ApplicationProfiles",
     "ApprovedEndpoint",
     "AsyncInference",
     "BedrockCatalogue",
@@ -46,6 +49,7 @@ __all__ = [
     "ModelEndpoint",
     "ModelHub",
     "ModelMonitoring",
+    "ModelParameters",
     "ShadowModel",
     "SignedDataSets",
     "Studio",
@@ -66,6 +70,8 @@ __getattr__ = exports(
             "JumpStartCatalogue",
             "JumpStartModel",
         ),
+        "..data.bedrock_parameters": ("ModelParameters",),
+        ".application_profiles": ("ApplicationProfiles",),
         ".approved_endpoint": ("ApprovedEndpoint",),
         ".data_sets": ("SignedDataSets",),
         ".experiments": ("Experiments",),

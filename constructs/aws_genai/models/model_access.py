@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from aws_cdk import Stack, Token
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from ..data.bedrock import BedrockCatalogue, check_model
+from ..data.bedrock import BedrockCatalogue, check_allowed, check_model
 from ..errors import InvalidValueError
 from ..pseudo import ACCOUNT_ID, PARTITION, REGION
+from ..security.organization import denials
 from ..security.role import grant
 from .guardrail import Guardrail
 
@@ -17,6 +19,7 @@ from .guardrail import Guardrail
 INVOKE = "bedrock:InvokeModel"
 #: And ConverseStream: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ConverseStream.html
 INVOKE_STREAM = "bedrock:InvokeModelWithResponseStream"
+COUNT_TOKENS = "bedrock:CountTokens"
 
 
 class ModelAccess(Construct):
@@ -50,8 +53,13 @@ class ModelAccess(Construct):
     :param models: ids of foundation models or inference profiles.
     :param guardrail: what every call goes through.
     :param regions: Regions in which a model may be called; an inference profile needs all of its Regions,
-        for a call that it routes to another is denied. Default: the stack's own Region.
-    :raises InvalidValueError: if a model is not known, is reached through a profile only, or through a global profile.
+        for a call that it routes to another is denied. Default: those that each profile is known to route to, and the
+        stack's own.
+    :param providers: whose models may be among them. Default: any.
+    :param uses: what they may be for: chat, embedding, image, rerank, speech. Default: anything.
+    :raises InvalidValueError: if a model is not known, is reached through a profile only or through a global profile,
+        is absent in the stack's Region, has reached its end of life, or is of a provider or for a use that is not
+        allowed.
     """
 
     def __init__(
@@ -62,25 +70,37 @@ class ModelAccess(Construct):
         models: Sequence[str],
         guardrail: Guardrail,
         regions: Sequence[str] = (),
+        providers: Sequence[str] = (),
+        uses: Sequence[str] = (),
     ) -> None:
         super().__init__(scope, id)
         self.guardrail = guardrail
         self.models = list(models)
-        self.regions = list(regions) or [REGION]
+        self._regions = list(regions)
+        here = Stack.of(self).region
         for model in models:
-            check_model(model)
+            check_model(model, None if Token.is_unresolved(here) else here)
+            check_allowed(model, providers, uses)
 
     def resources(self, models: Sequence[str] | None = None) -> list[str]:
         """The ARNs that a call to ``models`` touches. Default: all models of this access."""
         arns: list[str] = []
         for model in models if models is not None else self.models:
-            if model not in self.models:
-                raise InvalidValueError(f"{model} is not among the models of {self.node.path}", field="models")
-            foundation = BedrockCatalogue.get(model).model_id
-            if model != foundation:
-                arns.append(f"arn:{PARTITION}:bedrock:{REGION}:{ACCOUNT_ID}:inference-profile/{model}")
-            arns += [f"arn:{PARTITION}:bedrock:{region}::foundation-model/{foundation}" for region in self.regions]
+            if model != BedrockCatalogue.get(model).model_id:
+                arns.append(profile_arn(model))
+            arns += self.foundation(model)
         return list(dict.fromkeys(arns))
+
+    def foundation(self, model: str) -> list[str]:
+        """The ARNs of the foundation model behind ``model``, one for each Region that may answer.
+
+        :raises InvalidValueError: if the model is not among those of this access.
+        """
+        if model not in self.models:
+            raise InvalidValueError(f"{model} is not among the models of {self.node.path}", field="models")
+        facts = BedrockCatalogue.get(model)
+        regions = self._regions or dict(facts.routes).get(model, (REGION,))
+        return [f"arn:{PARTITION}:bedrock:{region}::foundation-model/{facts.model_id}" for region in regions]
 
     def grant_invoke(self, role: iam.IRole, *, models: Sequence[str] | None = None, streaming: bool = False) -> None:
         """Let ``role`` call ``models`` through the guardrail, and in no other way.
@@ -90,9 +110,51 @@ class ModelAccess(Construct):
         """
         grant(
             role,
-            [INVOKE, INVOKE_STREAM] if streaming else [INVOKE],
+            invoking(streaming=streaming),
             self.resources(models),
             sid="GuardedModels",
-            conditions={"StringEquals": {"bedrock:GuardrailIdentifier": self.guardrail.versioned_arn}},
+            conditions={"StringEquals": self.guarded},
         )
         self.guardrail.grant_apply(role)
+
+    @property
+    def guarded(self) -> dict[str, str]:
+        """The condition that a call goes through the guardrail."""
+        return {"bedrock:GuardrailIdentifier": self.guardrail.versioned_arn}
+
+    def grant_count_tokens(self, role: iam.IRole, *, models: Sequence[str] | None = None) -> None:
+        """Let ``role`` count the tokens of a question, which nothing is paid for and nothing is answered to.
+
+        https://docs.aws.amazon.com/bedrock/latest/userguide/count-tokens.html
+
+        :param models: a part of this access's models. Default: all.
+        """
+        arns = [arn for model in (models if models is not None else self.models) for arn in self.foundation(model)]
+        grant(role, [COUNT_TOKENS], list(dict.fromkeys(arns)), sid="CountedTokens")
+
+    def deny_others(self, role: iam.IRole) -> None:
+        """Deny ``role`` every other model, and these without the guardrail, whatever else it is given.
+
+        :mod:`aws_genai.security.organization` says the same for whole accounts.
+        """
+        for statement in denials(
+            [*self.resources(), profile_arn("*", kind="application-inference-profile")],
+            [
+                arn
+                for model in self.models
+                if BedrockCatalogue.get(model).use == "chat"
+                for arn in self.foundation(model)
+            ],
+            self.guardrail.versioned_arn,
+        ):
+            role.add_to_principal_policy(iam.PolicyStatement.from_json(statement))
+
+
+def invoking(*, streaming: bool) -> list[str]:
+    """The actions of asking a model."""
+    return [INVOKE, INVOKE_STREAM] if streaming else [INVOKE]
+
+
+def profile_arn(name: str, *, kind: str = "inference-profile") -> str:
+    """The ARN of an inference profile of this account and Region."""
+    return f"arn:{PARTITION}:bedrock:{REGION}:{ACCOUNT_ID}:{kind}/{name}"

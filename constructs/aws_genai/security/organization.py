@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from ..data.bedrock import BedrockCatalogue
 from ..errors import InvalidValueError
 
 #: Characters of a service control policy without white space:
@@ -96,10 +97,7 @@ def service_control_policy(*, deployment_roles: Sequence[str]) -> dict[str, Any]
             ),
         ],
     }
-    length = len(json.dumps(document, separators=(",", ":")))
-    if length > LONGEST:
-        raise InvalidValueError(f"The policy has {length} characters; AWS allows {LONGEST}", field="deployment_roles")
-    return document
+    return _bounded(document, "deployment_roles")
 
 
 def _deny(
@@ -107,3 +105,72 @@ def _deny(
 ) -> dict[str, Any]:
     statement: dict[str, Any] = {"Sid": sid, "Effect": "Deny", "Action": list(actions), "Resource": resource}
     return {**statement, "Condition": condition} if condition else statement
+
+
+#: Calls that a model answers: https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonbedrock.html
+MODEL_CALLS = (
+    "bedrock:CreateModelInvocationJob",
+    "bedrock:InvokeModel",
+    "bedrock:InvokeModelWithResponseStream",
+)
+#: Calls that name a guardrail: https://docs.aws.amazon.com/bedrock/latest/userguide/guardrails-permissions-id.html
+GUARDED_CALLS = ("bedrock:InvokeModel", "bedrock:InvokeModelWithResponseStream")
+
+
+def denials(resources: Sequence[str], guarded: Sequence[str], guardrail: str | None = None) -> list[dict[str, Any]]:
+    """Statements that deny calls of any model but ``resources``, and calls of ``guarded`` ones without a guardrail.
+
+    :param resources: ARNs of models, inference profiles and jobs that may be called.
+    :param guarded: ARNs of foundation models that only a call with a guardrail may reach.
+    :param guardrail: ARN of the guardrail with its version. Default: any.
+    """
+    jobs = "arn:*:bedrock:*:*:model-invocation-job/*"
+    made: list[dict[str, Any]] = [
+        {"Sid": "OtherModels", "Effect": "Deny", "Action": list(MODEL_CALLS), "NotResource": [*resources, jobs]}
+    ]
+    if guarded:
+        key = "bedrock:GuardrailIdentifier"
+        # A call that names none has no such key, which is not equal to anything.
+        condition = {"StringNotEquals": {key: guardrail}} if guardrail else {"Null": {key: "true"}}
+        unguarded = {"Sid": "Unguarded", "Effect": "Deny", "Action": list(GUARDED_CALLS), "Resource": list(guarded)}
+        made.append({**unguarded, "Condition": condition})
+    return made
+
+
+def model_policy(models: Sequence[str], *, regions: Sequence[str]) -> dict[str, Any]:
+    """The service control policy that leaves an organizational unit certain models of Amazon Bedrock, and no other.
+
+    Chat models are reached with a guardrail only, whichever; no principal of the accounts can call another model, be
+    its own policy as broad as it may. The bedrock-mantle endpoint is closed, for the guardrail's condition key binds
+    calls of bedrock-runtime only: https://docs.aws.amazon.com/bedrock/latest/userguide/guardrails-permissions-id.html
+
+    :param models: ids of foundation models and inference profiles.
+    :param regions: Regions in which they may be called, those that profiles route to included.
+    :raises InvalidValueError: if there is no model or no Region, one is not known, or the policy grows too long.
+    """
+    if not models or not regions:
+        what = "models" if not models else "regions"
+        raise InvalidValueError(f"Without {what} every call would be denied", field=what, hint="Name them")
+    facts = {model: BedrockCatalogue.get(model) for model in models}
+    arns = {each.model_id: f"arn:*:bedrock:*::foundation-model/{each.model_id}" for each in facts.values()}
+    chats = list(dict.fromkeys(arns[each.model_id] for each in facts.values() if each.use == "chat"))
+    profiles = [f"arn:*:bedrock:*:*:inference-profile/{model}" for model in models if model != facts[model].model_id]
+    own = "arn:*:bedrock:*:*:application-inference-profile/*"
+    elsewhere = {"StringNotEquals": {"aws:RequestedRegion": sorted(set(regions))}}
+    document = {
+        "Version": "2012-10-17",
+        "Statement": [
+            *denials([*arns.values(), *profiles, own], chats),
+            _deny("OtherRegions", MODEL_CALLS, condition=elsewhere),
+            # https://docs.aws.amazon.com/bedrock/latest/userguide/bedrock-mantle.html
+            _deny("NoOtherEndpoint", ("bedrock-mantle:*",)),
+        ],
+    }
+    return _bounded(document, "models")
+
+
+def _bounded(document: dict[str, Any], field: str) -> dict[str, Any]:
+    length = len(json.dumps(document, separators=(",", ":")))
+    if length > LONGEST:
+        raise InvalidValueError(f"The policy has {length} characters; AWS allows {LONGEST}", field=field)
+    return document

@@ -31,6 +31,8 @@ _ARNS: Mapping[str, str] = {
     "AWS::Batch::JobQueue.JobQueueArn": "arn:{partition}:batch:{region}:{account}:job-queue/{name}",
     "AWS::DynamoDB::Table.Arn": "arn:{partition}:dynamodb:{region}:{account}:table/{name}",
     "AWS::SQS::Queue.Arn": "arn:{partition}:sqs:{region}:{account}:{name}",
+    "AWS::Bedrock::ApplicationInferenceProfile.InferenceProfileArn": "arn:{partition}:bedrock:{region}:{account}"
+    ":application-inference-profile/{name}",
     "AWS::Bedrock::Guardrail.GuardrailArn": "arn:{partition}:bedrock:{region}:{account}:guardrail/{name}",
     "AWS::Bedrock::Guardrail.GuardrailId": "{name}",
     "AWS::Bedrock::GuardrailVersion.Version": "1",

@@ -26,6 +26,7 @@ RESOURCES: tuple[Resource, ...] = (
     batch.JobDefinition(),
     batch.JobQueue(),
     batch.SchedulingPolicy(),
+    bedrock.ApplicationInferenceProfile(),
     bedrock.Guardrail(),
     bedrock.GuardrailVersion(),
     budgets.Budget(),

@@ -1,14 +1,18 @@
-"""Guardrails and their versions, in the emulator's own Bedrock service."""
+"""Guardrails and their versions, in the emulator's own Bedrock service, and profiles, which are records."""
 
 from __future__ import annotations
 
 import json
-from typing import Any
+from functools import cache
+from pathlib import Path
+from typing import Any, ClassVar
 
+from ministack.core.responses import get_region
 from ministack.services import bedrock
 
-from .base import Model, Resource, answer
+from .base import Model, Resource, ServiceError, answer, instances
 
+_FACTS = Path(__file__).resolve().parents[3] / "constructs" / "aws_genai" / "data" / "bedrock_models.json"
 #: CloudFormation's names for what the API calls otherwise.
 _RENAMED = {"KmsKeyArn": "kmsKeyId"}
 #: CloudFormation keeps these for itself or calls another operation for them.
@@ -66,6 +70,52 @@ class GuardrailVersion(Resource):
 
     def delete(self, model: Model) -> None:
         bedrock._guardrail_versions.pop(f"{model['GuardrailId']}/{model['Version']}", None)
+
+
+class ApplicationInferenceProfile(Resource):
+    """https://docs.aws.amazon.com/bedrock/latest/APIReference/API_CreateInferenceProfile.html"""
+
+    type = "AWS::Bedrock::ApplicationInferenceProfile"
+    attributes: ClassVar = {
+        "InferenceProfileId": "{token}",
+        "InferenceProfileArn": "arn:aws:bedrock:{region}:{account}:application-inference-profile/{token}",
+        "InferenceProfileIdentifier": "arn:aws:bedrock:{region}:{account}:application-inference-profile/{token}",
+        "Status": "ACTIVE",
+        "Type": "APPLICATION",
+        "CreatedAt": "{now}",
+        "UpdatedAt": "{now}",
+    }
+
+    def create(self, model: Model) -> Model:
+        source = str(model.get("ModelSource", {}).get("CopyFrom", ""))
+        name = foundation_of(source.rpartition("/")[2])
+        if name is None:
+            raise ServiceError(f"The provided model identifier {source} is invalid.")
+        made = super().create(model)
+        return {**made, "Models": [{"ModelArn": f"arn:aws:bedrock:{get_region()}::foundation-model/{name}"}]}
+
+
+def foundation_of(identifier: str) -> str | None:
+    """The foundation model that an id is of, or an inference profile routes to; None if there is none."""
+    models = models_of_bedrock()
+    if identifier in models:
+        return identifier
+    return next((name for name, facts in models.items() if identifier in facts.get("inference_profiles", [])), None)
+
+
+def called(identifier: str) -> str:
+    """What an application's own profile is a copy of; anything else is itself."""
+    for each in instances(ApplicationInferenceProfile.type):
+        if identifier in (each["InferenceProfileArn"], each["InferenceProfileId"]):
+            return str(each["ModelSource"]["CopyFrom"]).rpartition("/")[2]
+    return identifier
+
+
+@cache
+def models_of_bedrock() -> dict[str, dict[str, Any]]:
+    """The facts about Bedrock's models."""
+    content: dict[str, dict[str, Any]] = json.loads(_FACTS.read_text(encoding="utf-8"))["models"]
+    return content
 
 
 def _read(answered: Model, name: str) -> Any:

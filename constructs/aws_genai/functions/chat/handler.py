@@ -14,13 +14,22 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.validation import SchemaValidationError, validate
 from botocore.config import Config
 
-from .errors import ChatError, malformed
-from .service import Limits, ask
+from .errors import NOBODY, ChatError, malformed
+from .service import Answer, Limits, ask, chosen, converse_request
+from .spending import counting, spending
 
 logger = Logger()
 metrics = Metrics(namespace="AwsGenAi")
 tracer = Tracer()
 
+#: Metrics of refusals by their code; any other is counted as Refused.
+_METRICS = {
+    "input_blocked": "Blocked",
+    "output_blocked": "Blocked",
+    "locked_out": "LockedOut",
+    "requests_spent": "BudgetSpent",
+    "tokens_spent": "BudgetSpent",
+}
 SCHEMA: dict[str, Any] = json.loads((Path(__file__).parent / "request.schema.json").read_text(encoding="utf-8"))
 
 
@@ -28,10 +37,8 @@ SCHEMA: dict[str, Any] = json.loads((Path(__file__).parent / "request.schema.jso
 def limits() -> Limits:
     """What the settings allow, from the environment."""
     return Limits(
-        models=tuple(json.loads(os.environ["MODELS"])),
-        max_tokens=int(os.environ["MAX_TOKENS"]),
-        temperature=float(os.environ["TEMPERATURE"]),
-        no_temperature=frozenset(json.loads(os.environ["NO_TEMPERATURE"])),
+        models=json.loads(os.environ["MODELS"]),
+        profiles=json.loads(os.environ.get("PROFILES", "{}")),
         guardrail_id=os.environ["GUARDRAIL_ID"],
         guardrail_version=os.environ["GUARDRAIL_VERSION"],
         system_prompt=os.environ["SYSTEM_PROMPT"],
@@ -53,11 +60,10 @@ def client() -> Any:  # noqa: ANN401 - boto3 has no types
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:  # noqa: ANN401 - Lambda's own type
     """Answer one request of API Gateway; every failure becomes an HTTP error with a code."""
     try:
-        question = body(event)
-        answer = ask(client(), limits(), question)
+        answer = answered(event)
     except ChatError as error:
         logger.warning("refused", extra={"code": error.code, "status": error.status}, exc_info=error.status >= 500)
-        metrics.add_metric(name="Blocked" if error.status == 403 else "Refused", unit=MetricUnit.Count, value=1)
+        metrics.add_metric(name=_METRICS.get(error.code, "Refused"), unit=MetricUnit.Count, value=1)
         return response(error.status, {"error": {"code": error.code, "message": error.message}})
     except Exception:
         # The last resort: a client gets an answer whatever happens, and the log the reason.
@@ -67,6 +73,33 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:  # noqa: AN
     metrics.add_metric(name="InputTokens", unit=MetricUnit.Count, value=answer.input_tokens)
     metrics.add_metric(name="OutputTokens", unit=MetricUnit.Count, value=answer.output_tokens)
     return response(200, answer.as_dict())
+
+
+def answered(event: dict[str, Any]) -> Answer:
+    """The answer to one request, within the budget of who asks.
+
+    :raises ChatError: for every way in which there is none.
+    """
+    question = body(event)
+    request, model = converse_request(limits(), question), chosen(limits(), question)
+    budget = counting()
+    if budget is None:
+        return ask(client(), request, model)
+    with spending(budget, caller(event), request) as spent:
+        answer = ask(client(), request, model)
+        spent(answer.input_tokens + answer.output_tokens)
+    return answer
+
+
+def caller(event: dict[str, Any]) -> str:
+    """Who asks, as the user pool knows them.
+
+    :raises ChatError: if nobody has signed in.
+    """
+    try:
+        return str(event["requestContext"]["authorizer"]["claims"]["sub"])
+    except (KeyError, TypeError) as error:
+        raise NOBODY from error
 
 
 def body(event: dict[str, Any]) -> dict[str, Any]:

@@ -16,10 +16,10 @@ from .errors import AWS_ERRORS, GARBLED, TIMEOUT, UNREACHABLE, blocked, malforme
 class Limits:
     """What the settings allow."""
 
-    models: tuple[str, ...]
-    max_tokens: int
-    temperature: float
-    no_temperature: frozenset[str]
+    #: What a question to each model holds beside its text; the first is asked unless another is named.
+    models: Mapping[str, Mapping[str, Any]]
+    #: The application's own names of models.
+    profiles: Mapping[str, str]
     guardrail_id: str
     guardrail_version: str
     system_prompt: str
@@ -39,14 +39,13 @@ class Answer:
         return asdict(self)
 
 
-def ask(client: Any, limits: Limits, question: Mapping[str, Any]) -> Answer:  # noqa: ANN401 - boto3 has no types
+def ask(client: Any, request: Mapping[str, Any], model: str) -> Answer:  # noqa: ANN401 - boto3 has no types
     """Ask the model and return its answer.
 
     :param client: a ``bedrock-runtime`` client of boto3.
-    :param question: a body that satisfies ``request.schema.json``.
+    :param request: what :func:`converse_request` made.
     :raises ChatError: for every way in which there is no answer.
     """
-    request = converse_request(limits, question)
     try:
         response = client.converse(**request)
     except ClientError as error:
@@ -56,7 +55,18 @@ def ask(client: Any, limits: Limits, question: Mapping[str, Any]) -> Answer:  # 
         raise TIMEOUT from error
     except BotoCoreError as error:
         raise UNREACHABLE from error
-    return read_answer(response, request["modelId"])
+    return read_answer(response, model)
+
+
+def chosen(limits: Limits, question: Mapping[str, Any]) -> str:
+    """The model that a question is for.
+
+    :raises ChatError: if it is not offered.
+    """
+    model = str(question.get("model") or next(iter(limits.models)))
+    if model not in limits.models:
+        raise unknown_model(model, list(limits.models))
+    return model
 
 
 def converse_request(limits: Limits, question: Mapping[str, Any]) -> dict[str, Any]:
@@ -68,18 +78,19 @@ def converse_request(limits: Limits, question: Mapping[str, Any]) -> dict[str, A
 
     :raises ChatError: if the model is not allowed, or the conversation does not begin and end with the user.
     """
-    model = question.get("model", limits.models[0])
-    if model not in limits.models:
-        raise unknown_model(model, list(limits.models))
+    model = chosen(limits, question)
     messages = question["messages"]
     roles = [message["role"] for message in messages]
     if roles[0] != "user" or roles[-1] != "user" or any(a == b for a, b in pairwise(roles)):
         raise malformed("Messages alternate between user and assistant, and the first and the last are the user's.")
-    inference: dict[str, Any] = {"maxTokens": min(question.get("max_tokens", limits.max_tokens), limits.max_tokens)}
-    if model not in limits.no_temperature:
-        inference["temperature"] = min(question.get("temperature", limits.temperature), limits.temperature)
+    own = limits.models[model]
+    inference = dict(own["inferenceConfig"])
+    for theirs, ours in (("max_tokens", "maxTokens"), ("temperature", "temperature")):
+        if theirs in question and ours in inference:
+            inference[ours] = min(question[theirs], inference[ours])
     return {
-        "modelId": model,
+        **own,
+        "modelId": limits.profiles.get(model, model),
         "messages": [{"role": message["role"], "content": [{"text": message["text"]}]} for message in messages],
         "system": [{"text": limits.system_prompt}],
         "inferenceConfig": inference,
@@ -102,10 +113,11 @@ def read_answer(response: Mapping[str, Any], model: str) -> Answer:
         answer = Answer(text, model, stop_reason, int(usage["inputTokens"]), int(usage["outputTokens"]))
     except (KeyError, TypeError, ValueError) as error:
         raise GARBLED from error
+    used = answer.input_tokens + answer.output_tokens
     if stop_reason == "guardrail_intervened":
-        raise blocked(_blocked_part(response), text)
+        raise blocked(_blocked_part(response), text, used)
     if stop_reason == "content_filtered":
-        raise blocked("output", "The model's provider withheld the answer.")
+        raise blocked("output", "The model's provider withheld the answer.", used)
     if not text:
         raise GARBLED
     return answer

@@ -1,0 +1,251 @@
+"""A day's budget is never passed, whoever calls at the same moment, and what was not used comes back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import EndpointConnectionError
+from botocore.stub import Stubber
+from moto import mock_aws
+
+from aws_genai.application.inference import Inference, requests_of
+from aws_genai.functions.chat import handler, spending
+from aws_genai.functions.usage_budget.budget import Allowance, Budget, Reservation, SpentError, most_tokens
+
+MODEL = "amazon.nova-lite-v1:0"
+TABLE = "budget"
+NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = NOON
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+@pytest.fixture
+def client(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "test")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    with mock_aws():
+        made = boto3.client("dynamodb")
+        made.create_table(
+            TableName=TABLE,
+            BillingMode="PAY_PER_REQUEST",
+            KeySchema=[{"AttributeName": "who", "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": "who", "AttributeType": "S"}],
+        )
+        yield made
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def budget(client: Any, clock: Clock) -> Budget:
+    return Budget(client, TABLE, Allowance(requests=5, tokens=1000, blocks=2), clock)
+
+
+def item(client: Any, who: str = "ann") -> dict[str, int]:
+    found = client.get_item(TableName=TABLE, Key={"who": {"S": f"{who}#2026-11-25"}}).get("Item", {})
+    return {name: int(value["N"]) for name, value in found.items() if "N" in value}
+
+
+def test_what_was_not_used_comes_back(client: Any, budget: Budget) -> None:
+    reserved = budget.reserve("ann", 900)
+    with pytest.raises(SpentError, match="tokens"):
+        budget.reserve("ann", 200)
+    budget.settle(reserved, 100)
+    budget.reserve("ann", 900)
+    assert item(client)["tokens"] == 1000
+    assert item(client)["requests"] == 2
+
+
+def test_requests_run_out(budget: Budget) -> None:
+    for _ in range(5):
+        budget.settle(budget.reserve("ann", 10), 0)
+    with pytest.raises(SpentError, match="requests"):
+        budget.reserve("ann", 10)
+    budget.reserve("bob", 10)
+
+
+def test_who_is_blocked_often_is_locked_out_until_midnight(budget: Budget, clock: Clock) -> None:
+    for _ in range(2):
+        budget.settle(budget.reserve("eve", 10), 0, blocked=True)
+    with pytest.raises(SpentError, match="blocks"):
+        budget.reserve("eve", 10)
+    clock.now += timedelta(hours=12)
+    budget.reserve("eve", 10)
+
+
+def test_a_question_larger_than_a_whole_day_writes_nothing(client: Any, budget: Budget) -> None:
+    with pytest.raises(SpentError, match="tokens"):
+        budget.reserve("ann", 1001)
+    assert item(client) == {}
+
+
+def test_a_call_that_ends_after_midnight_is_settled_on_its_own_day(client: Any, budget: Budget, clock: Clock) -> None:
+    reserved = budget.reserve("ann", 900)
+    clock.now += timedelta(hours=12)
+    budget.settle(reserved, 50)
+    assert item(client)["tokens"] == 50
+
+
+def test_items_expire(client: Any, budget: Budget) -> None:
+    budget.reserve("ann", 1)
+    assert item(client)["expires"] == int((NOON + timedelta(days=3)).timestamp())
+
+
+def test_of_calls_at_the_same_moment_those_go_through_that_fit(client: Any, clock: Clock) -> None:
+    budget = Budget(client, TABLE, Allowance(requests=100, tokens=1000, blocks=2), clock)
+
+    def ask(_number: int) -> bool:
+        try:
+            budget.reserve("ann", 300)
+        except SpentError:
+            return False
+        return True
+
+    with ThreadPoolExecutor(12) as pool:
+        assert sum(pool.map(ask, range(24))) == 3
+    assert item(client)["tokens"] == 900
+
+
+def test_the_estimate_is_never_below_what_is_used() -> None:
+    request = {
+        "messages": [{"role": "user", "content": [{"text": "grüße 👋"}]}],
+        "system": [{"text": "Be brief."}],
+        "inferenceConfig": {"maxTokens": 100},
+    }
+    assert most_tokens(request) >= 100 + len("grüße 👋".encode()) + len("Be brief.")
+
+
+# The chat with a budget.
+
+
+class Spender:
+    """A budget that remembers."""
+
+    def __init__(self, spent: str = "") -> None:
+        self.spent, self.settled = spent, list[tuple[int, bool]]()
+
+    def reserve(self, who: str, tokens: int) -> Reservation:
+        if self.spent == "unreachable":
+            raise EndpointConnectionError(endpoint_url="https://dynamodb")
+        if self.spent:
+            raise SpentError(self.spent)
+        return Reservation(f"{who}#today", tokens)
+
+    def settle(self, _reservation: Reservation, used: int, *, blocked: bool = False) -> None:
+        self.settled.append((used, blocked))
+
+
+@pytest.fixture
+def stub(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stubber]:
+    for name, value in {
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "POWERTOOLS_TRACE_DISABLED": "true",
+        "POWERTOOLS_SERVICE_NAME": "chat",
+        "MODELS": json.dumps(requests_of([MODEL], Inference(max_tokens=100), {})),
+        "SYSTEM_PROMPT": "Be brief.",
+        "GUARDRAIL_ID": "guard",
+        "GUARDRAIL_VERSION": "3",
+    }.items():
+        monkeypatch.setenv(name, value)
+    handler.limits.cache_clear()
+    model = boto3.client("bedrock-runtime")
+    monkeypatch.setattr(handler, "client", lambda: model)
+    with Stubber(model) as stubber:
+        yield stubber
+        stubber.assert_no_pending_responses()
+    handler.limits.cache_clear()
+
+
+def call(monkeypatch: pytest.MonkeyPatch, spender: Spender, sub: str | None = "ann") -> tuple[int, str]:
+    monkeypatch.setattr(handler, "counting", lambda: spender)
+    context = SimpleNamespace(
+        function_name="chat", memory_limit_in_mb=512, invoked_function_arn="arn:aws:lambda:x", aws_request_id="1"
+    )
+    event: dict[str, Any] = {"body": json.dumps({"messages": [{"role": "user", "text": "Hello"}]})}
+    if sub:
+        event["requestContext"] = {"authorizer": {"claims": {"sub": sub}}}
+    response = handler.handler(event, context)
+    body = json.loads(response["body"])
+    return response["statusCode"], body.get("error", {}).get("code", "")
+
+
+def said(stop: str = "end_turn") -> dict[str, Any]:
+    return {
+        "output": {"message": {"role": "assistant", "content": [{"text": "Hi"}]}},
+        "stopReason": stop,
+        "usage": {"inputTokens": 3, "outputTokens": 2, "totalTokens": 5},
+        "metrics": {"latencyMs": 10},
+    }
+
+
+def test_an_answer_costs_its_tokens(stub: Stubber, monkeypatch: pytest.MonkeyPatch) -> None:
+    stub.add_response("converse", said())
+    spender = Spender()
+    assert call(monkeypatch, spender)[0] == 200
+    assert spender.settled == [(5, False)]
+
+
+def test_a_block_is_counted(stub: Stubber, monkeypatch: pytest.MonkeyPatch) -> None:
+    stub.add_response("converse", said("guardrail_intervened"))
+    spender = Spender()
+    assert call(monkeypatch, spender)[0] == 403
+    assert spender.settled == [(5, True)]
+
+
+@pytest.mark.parametrize(
+    ("error", "settled"),
+    [("ThrottlingException", [(0, False)]), ("UnheardOfException", [])],
+    ids=["never answered", "perhaps answered"],
+)
+def test_what_may_have_been_answered_stays_counted(
+    stub: Stubber, monkeypatch: pytest.MonkeyPatch, error: str, settled: list[tuple[int, bool]]
+) -> None:
+    stub.add_client_error("converse", error)
+    spender = Spender()
+    assert call(monkeypatch, spender)[0] >= 429
+    assert spender.settled == settled
+
+
+@pytest.mark.parametrize(
+    ("spent", "status", "code"),
+    [
+        ("requests", 429, "requests_spent"),
+        ("tokens", 429, "tokens_spent"),
+        ("blocks", 429, "locked_out"),
+        ("unreachable", 503, "budget_unavailable"),
+    ],
+)
+def test_without_budget_nothing_is_asked(
+    stub: Stubber, monkeypatch: pytest.MonkeyPatch, spent: str, status: int, code: str
+) -> None:
+    assert call(monkeypatch, Spender(spent)) == (status, code)
+
+
+def test_nobody_has_no_budget(stub: Stubber, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert call(monkeypatch, Spender(), sub=None) == (401, "unauthorized")
+
+
+def test_without_settings_nothing_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("BUDGET_TABLE", raising=False)
+    spending.counting.cache_clear()
+    assert spending.counting() is None
+    spending.counting.cache_clear()

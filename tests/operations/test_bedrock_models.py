@@ -1,0 +1,100 @@
+"""The catalogue of Bedrock models is rewritten from what AWS and price lists say, and from nothing else."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from operations import bedrock_models
+
+
+@pytest.fixture
+def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    copy = tmp_path / "bedrock_models.json"
+    copy.write_bytes(bedrock_models.FILE.read_bytes())
+    monkeypatch.setattr(bedrock_models, "FILE", copy)
+    return copy
+
+
+def test_the_shipped_file_is_what_the_command_writes(file: Path) -> None:
+    before = file.read_bytes()
+    assert bedrock_models.main([]) == 0
+    assert file.read_bytes() == before
+
+
+def test_a_list_of_prices_brings_models_and_leaves_out_what_is_not_known(
+    file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole = {"mode": "chat", "in_region": True, "price": {"input": 1.5, "output": 2, "batch_input": 0.7}}
+    listed = {
+        "source": "a list",
+        "models": {
+            "some.new-v1:0": whole,
+            "some.odd-v1:0": {"price": {"input": 1}},
+            "some.none-v1:0": {"mode": "chat"},
+        },
+    }
+    prices = tmp_path / "prices.json"
+    prices.write_text(json.dumps(listed))
+    assert bedrock_models.main(["--prices", str(prices)]) == 0
+    content = json.loads(file.read_text())
+    assert content["models"] == {
+        "some.new-v1:0": {
+            "mode": "chat",
+            "in_region": True,
+            "usd_per_million_input_tokens": 1.5,
+            "usd_per_million_output_tokens": 2,
+            "usd_per_million_batch_input_tokens": 0.7,
+        }
+    }
+    told = capsys.readouterr().err
+    assert "left out: some.odd-v1:0: what it is for is not known" in told
+    assert "left out: some.none-v1:0: it is reached neither in a Region" in told
+
+
+@pytest.mark.parametrize("text", ["{", "{}", '{"models": {}}'])
+def test_an_unreadable_list_writes_nothing(
+    file: Path, tmp_path: Path, text: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before, prices = file.read_bytes(), tmp_path / "prices.json"
+    prices.write_text(text)
+    assert bedrock_models.main(["--prices", str(prices)]) == 2
+    assert "Nothing was written" in capsys.readouterr().err
+    assert file.read_bytes() == before
+
+
+def test_what_bedrock_says_of_regions_routes_and_lifetimes_is_kept() -> None:
+    content = {"models": {"amazon.nova-lite-v1:0": {"mode": "chat"}, "amazon.other-v1:0": {"mode": "chat"}}}
+    summary: dict[str, Any] = {
+        "modelId": "amazon.nova-lite-v1:0",
+        "inferenceTypesSupported": ["ON_DEMAND"],
+        "modelLifecycle": {"endOfLifeTime": datetime(2027, 5, 1, tzinfo=UTC)},
+    }
+    through = {**summary, "inferenceTypesSupported": ["INFERENCE_PROFILE"]}
+
+    def arn(region: str) -> dict[str, str]:
+        return {"modelArn": f"arn:aws:bedrock:{region}::foundation-model/amazon.nova-lite-v1:0"}
+
+    profile = {"inferenceProfileId": "us.amazon.nova-lite-v1:0", "models": [arn("us-east-1"), arn("us-west-2")]}
+    everywhere = {"inferenceProfileId": "global.amazon.nova-lite-v1:0", "models": [arn(""), arn("us-east-1")]}
+    made = bedrock_models.merged(
+        content,
+        {"us-east-1": [summary], "us-west-2": [through], "us-west-1": [{"modelId": "amazon.unheard-v1:0"}]},
+        {"us-east-1": [profile, everywhere], "us-east-2": [profile]},
+    )["models"]
+    assert made["amazon.nova-lite-v1:0"] == {
+        "mode": "chat",
+        "regions": ["us-east-1"],
+        "end_of_life": "2027-05-01",
+        "in_region": True,
+        "inference_profiles": ["global.amazon.nova-lite-v1:0", "us.amazon.nova-lite-v1:0"],
+        "routes": {
+            "global.amazon.nova-lite-v1:0": ["us-east-1"],
+            "us.amazon.nova-lite-v1:0": ["us-east-1", "us-east-2", "us-west-2"],
+        },
+    }
+    assert made["amazon.other-v1:0"]["in_region"] is False

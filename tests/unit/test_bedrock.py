@@ -1,0 +1,239 @@
+"""Which models of Bedrock may be called, with which knobs, and under whose name."""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+from typing import Any
+
+import aws_cdk as cdk
+import pytest
+from aws_cdk import aws_iam as iam
+from aws_cdk.assertions import Match
+
+from aws_genai.application import Inference, UsageBudget
+from aws_genai.application.inference import requests_of
+from aws_genai.data.bedrock import USES, check_allowed, check_model
+from aws_genai.errors import InvalidValueError
+from aws_genai.models import ApplicationProfiles, BedrockCatalogue, Guardrail, ModelAccess, ModelParameters
+from aws_genai.security import DataKey, WorkloadRole
+from aws_genai.security.organization import model_policy
+from aws_genai.testing import assert_allows, assert_denies
+from tests.support import new_stack, template_of
+
+CLAUDE = "us.anthropic.claude-sonnet-4-6"
+NOVA = "us.amazon.nova-lite-v1:0"
+TITAN = "amazon.titan-embed-text-v2:0"
+TODAY = date(2026, 11, 25)
+
+
+@pytest.mark.parametrize("name", BedrockCatalogue.names())
+def test_every_model_of_bedrock_is_whole(name: str) -> None:
+    model = BedrockCatalogue.get(name)
+    assert model.mode in USES
+    assert model.in_region or model.inference_profiles
+    assert not set(model.supports) & set(model.supports_not)
+    if model.end_of_life:
+        assert date.fromisoformat(model.end_of_life) > date(2025, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("model", "region", "words"),
+    [
+        ("meta.llama3-1-405b-instruct-v1:0", None, ["end of life on 2026-07-07", "Did you mean"]),
+        ("eu.amazon.nova-lite-v1:0", "us-east-1", ["another geography", "Did you mean us.amazon.nova-lite-v1:0?"]),
+        ("us.amazon.nova-lite-v1:0", "us-gov-west-1", ["another geography"]),
+        ("jp.anthropic.claude-sonnet-4-6", "ap-southeast-2", ["another geography", "Did you mean"]),
+    ],
+)
+def test_models_that_no_call_reaches(model: str, region: str | None, words: list[str]) -> None:
+    with pytest.raises(InvalidValueError) as refused:
+        check_model(model, region, today=TODAY)
+    assert all(word in str(refused.value) for word in words), refused.value
+
+
+@pytest.mark.parametrize(
+    ("model", "region"),
+    [
+        ("eu.amazon.nova-lite-v1:0", "eu-west-1"),
+        ("apac.amazon.nova-lite-v1:0", "ap-northeast-1"),
+        ("jp.anthropic.claude-sonnet-4-6", "ap-northeast-1"),
+        ("us.amazon.nova-lite-v1:0", "ca-central-1"),
+        # Nothing is known of these Regions, so nothing is refused.
+        ("us.amazon.nova-lite-v1:0", "mx-central-1"),
+        ("amazon.nova-lite-v1:0", "eu-west-1"),
+    ],
+)
+def test_models_that_may_be_reached(model: str, region: str) -> None:
+    check_model(model, region, today=TODAY)
+
+
+def test_where_bedrock_said_which_regions_have_a_model_others_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    facts = BedrockCatalogue.get(NOVA)
+    from dataclasses import replace
+
+    known = replace(facts, regions=("us-east-1",), routes=((NOVA, ("us-east-1", "us-west-2")),))
+    monkeypatch.setattr(BedrockCatalogue, "get", staticmethod(lambda _name: known))
+    check_model(NOVA, "us-west-2", today=TODAY)
+    for model, region in ((NOVA, "ca-central-1"), (known.model_id, "us-west-2")):
+        with pytest.raises(InvalidValueError, match=f"not available in {region}. It is in us-east-1"):
+            check_model(model, region, today=TODAY)
+
+
+def test_provider_and_use_bound_what_may_be_named() -> None:
+    check_allowed(NOVA, ["amazon"], ["chat"])
+    with pytest.raises(InvalidValueError, match="provider anthropic, and only amazon"):
+        check_allowed(CLAUDE, ["amazon"], [])
+    with pytest.raises(InvalidValueError, match="use embedding, and only chat, rerank"):
+        check_allowed(TITAN, [], ["rerank", "chat"])
+
+
+@pytest.mark.parametrize(
+    ("model", "knobs", "field"),
+    [
+        ("us.anthropic.claude-opus-5", {"temperature": 0.2}, "temperature"),
+        ("us.anthropic.claude-opus-5", {"top_p": 0.2}, "top_p"),
+        (CLAUDE, {"reasoning_effort": "low", "temperature": 0.5}, "temperature"),
+        (NOVA, {"reasoning_effort": "low"}, "reasoning_effort"),
+        (NOVA, {"max_tokens": 10_001}, "max_tokens"),
+        (NOVA, {"temperature": 1.5}, "temperature"),
+        ("us.amazon.nova-2-lite-v1:0", {"reasoning_effort": "high"}, "reasoning_effort"),
+        ("us.deepseek.r1-v1:0", {"reasoning_effort": "low"}, "reasoning_effort"),
+    ],
+)
+def test_a_knob_that_a_model_lacks_is_refused(model: str, knobs: dict[str, Any], field: str) -> None:
+    with pytest.raises(InvalidValueError) as refused:
+        ModelParameters(**knobs).check(model)
+    assert refused.value.field == field
+
+
+@pytest.mark.parametrize(
+    ("model", "fields"),
+    [
+        ("us.amazon.nova-2-lite-v1:0", {"reasoningConfig": {"type": "enabled", "maxReasoningEffort": "low"}}),
+        (CLAUDE, {"thinking": {"type": "adaptive"}, "output_config": {"effort": "low"}}),
+        ("openai.gpt-oss-20b-1:0", {"reasoning_effort": "low"}),
+    ],
+)
+def test_each_family_is_told_its_own_way_how_long_to_reason(model: str, fields: dict[str, Any]) -> None:
+    own = ModelParameters(reasoning_effort="low")
+    own.check(model)
+    assert own.request(model)["additionalModelRequestFields"] == fields
+
+
+def test_a_model_s_own_knobs_go_before_the_bounds_of_all() -> None:
+    made = requests_of(
+        [NOVA, CLAUDE, "us.anthropic.claude-opus-5"],
+        Inference(max_tokens=500, temperature=0.4),
+        {NOVA: ModelParameters(top_p=0.9), CLAUDE: ModelParameters(reasoning_effort="medium", max_tokens=900)},
+    )
+    assert made[NOVA]["inferenceConfig"] == {"maxTokens": 500, "topP": 0.9}
+    assert made[CLAUDE]["inferenceConfig"] == {"maxTokens": 900}
+    assert made["us.anthropic.claude-opus-5"] == {"inferenceConfig": {"maxTokens": 500}}
+    with pytest.raises(InvalidValueError, match="not offered"):
+        requests_of([NOVA], Inference(), {CLAUDE: ModelParameters()})
+
+
+def access(stack: cdk.Stack, **options: Any) -> ModelAccess:
+    guardrail = Guardrail(stack, "Guardrail", name="one", key=DataKey(stack, "Key", description="Policy"))
+    return ModelAccess(stack, "Access", models=[CLAUDE, NOVA, TITAN], guardrail=guardrail, **options)
+
+
+def role(stack: cdk.Stack) -> WorkloadRole:
+    return WorkloadRole(stack, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
+
+
+def test_an_application_reaches_models_through_its_profiles_only() -> None:
+    def build(stack: cdk.Stack) -> None:
+        profiles = ApplicationProfiles(stack, "Chat", name="chat", access=access(stack), models=[NOVA])
+        profiles.grant_invoke(role(stack))
+
+    template = template_of(build)
+    template.has_resource_properties(
+        "AWS::Bedrock::ApplicationInferenceProfile",
+        {
+            "InferenceProfileName": "chat-us-amazon-nova-lite-v1-0",
+            "ModelSource": {"CopyFrom": Match.any_value()},
+            "Tags": Match.array_with([{"Key": "application", "Value": "chat"}]),
+        },
+    )
+    (name,) = template.find_resources("AWS::IAM::Role")
+    (profile,) = template.find_resources("AWS::Bedrock::ApplicationInferenceProfile")
+    (guardrail,) = template.find_resources("AWS::Bedrock::Guardrail")
+    guarded = {"bedrock:GuardrailIdentifier": f"arn:aws:bedrock:us-east-1:111122223333:guardrail/{guardrail}:1"}
+    arn = f"arn:aws:bedrock:us-east-1:111122223333:application-inference-profile/{profile}"
+    model = "arn:aws:bedrock:us-east-1::foundation-model/amazon.nova-lite-v1:0"
+    templates = template.to_json()
+    call = "bedrock:InvokeModel"
+    assert_allows(templates, name, call, arn, guarded)
+    assert_allows(templates, name, call, model, {**guarded, "bedrock:InferenceProfileArn": arn})
+    assert_denies(templates, name, call, model, guarded)
+    assert_denies(templates, name, call, arn)
+    system = "arn:aws:bedrock:us-east-1:111122223333:inference-profile/us.amazon.nova-lite-v1:0"
+    assert_denies(templates, name, call, system, guarded)
+
+
+def test_a_profile_of_a_model_that_is_not_allowed_is_refused() -> None:
+    stack = new_stack()
+    with pytest.raises(InvalidValueError, match="not among the models"):
+        ApplicationProfiles(stack, "Chat", name="chat", access=access(stack), models=["amazon.nova-micro-v1:0"])
+
+
+def test_a_long_name_ends_in_a_digest() -> None:
+    template = template_of(
+        lambda stack: ApplicationProfiles(stack, "Chat", name="c" * 50, access=access(stack), models=[NOVA, CLAUDE])
+    )
+    made = template.find_resources("AWS::Bedrock::ApplicationInferenceProfile").values()
+    found = [each["Properties"]["InferenceProfileName"] for each in made]
+    assert len(set(found)) == 2
+    # The pattern of the API: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_CreateInferenceProfile.html
+    assert all(re.fullmatch(r"([0-9a-zA-Z][ _-]?)+", name) and len(name) <= 64 for name in found)
+
+
+def test_a_broader_role_is_held_to_the_models_and_the_guardrail() -> None:
+    def build(stack: cdk.Stack) -> None:
+        broad = role(stack)
+        broad.allow(("bedrock:InvokeModel",), ["*"])
+        access(stack).deny_others(broad)
+
+    template = template_of(build)
+    (name,) = template.find_resources("AWS::IAM::Role")
+    (guardrail,) = template.find_resources("AWS::Bedrock::Guardrail")
+    guarded = {"bedrock:GuardrailIdentifier": f"arn:aws:bedrock:us-east-1:111122223333:guardrail/{guardrail}:1"}
+    foundation = "arn:aws:bedrock:us-east-1::foundation-model/"
+    templates, call = template.to_json(), "bedrock:InvokeModel"
+    assert_allows(templates, name, call, f"{foundation}anthropic.claude-sonnet-4-6", guarded)
+    assert_denies(templates, name, call, f"{foundation}anthropic.claude-sonnet-4-6")
+    assert_denies(templates, name, call, f"{foundation}amazon.nova-pro-v1:0", guarded)
+    # An embedding is no text that a guardrail could assess.
+    assert_allows(templates, name, call, f"{foundation}{TITAN}")
+
+
+def test_tokens_are_counted_without_an_answer() -> None:
+    def build(stack: cdk.Stack) -> None:
+        access(stack).grant_count_tokens(role(stack), models=[CLAUDE])
+
+    template = template_of(build)
+    (name,) = template.find_resources("AWS::IAM::Role")
+    model = "arn:aws:bedrock:us-east-1::foundation-model/anthropic.claude-sonnet-4-6"
+    assert_allows(template.to_json(), name, "bedrock:CountTokens", model)
+    assert_denies(template.to_json(), name, "bedrock:InvokeModel", model)
+
+
+def test_access_is_bounded_by_provider_and_use() -> None:
+    with pytest.raises(InvalidValueError, match="use embedding"):
+        access(new_stack(), uses=["chat"])
+
+
+def test_an_organization_s_policy_needs_models_and_regions_and_stays_short() -> None:
+    for models, regions in (([], ["us-east-1"]), ([NOVA], [])):
+        with pytest.raises(InvalidValueError, match="every call would be denied"):
+            model_policy(models, regions=regions)
+    with pytest.raises(InvalidValueError, match="AWS allows 5120"):
+        model_policy(BedrockCatalogue.names(), regions=["us-east-1"])
+
+
+def test_a_budget_of_nothing_is_refused() -> None:
+    stack = new_stack()
+    with pytest.raises(InvalidValueError, match="nobody could ask"):
+        UsageBudget(stack, "Budget", key=DataKey(stack, "Key", description="Chat"), requests_per_day=0)
