@@ -73,6 +73,7 @@ class Settings(Section):
             self.compute
             or (self.models and self.models.needs_network)
             or (self.security.private_functions and self.application and self.application.chat)
+            or (self.security.private_functions and self.models and self.models.has_functions)
         )
 
     @field_validator("region")

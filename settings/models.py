@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
 from aws_genai.data.bedrock import BedrockCatalogue, Use, check_allowed, check_model
+from aws_genai.data.personal import check_identifiers
 from aws_genai.errors import InvalidValueError, nearest
+from aws_genai.models.guardrail_policy import STRICT_PII, DeniedTopic, GuardrailPolicy
 
 from .base import Name, Section
 from .endpoints import Endpoint, WorkingHoursSettings
 from .fine_tuning import FineTuningSettings
 from .platform import Hub, Monitoring, StudioSettings
+
+#: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_GuardrailAutomatedReasoningPolicyConfig.html
+_REASONING = (
+    r"^arn:aws(-[^:]+)?:bedrock:[a-z0-9-]{1,20}:\d{12}:automated-reasoning-policy/[a-z0-9]{12}(:[1-9]\d{0,11})?$"
+)
 
 Strength = Literal["LOW", "MEDIUM", "HIGH"]
 Threshold = Annotated[float, Field(ge=0, le=0.99, strict=False)]
@@ -21,8 +29,8 @@ Threshold = Annotated[float, Field(ge=0, le=0.99, strict=False)]
 class Topic(Section):
     """A subject that is refused."""
 
-    definition: Annotated[str, Field(min_length=1, max_length=200)]
-    """What belongs to the subject, in one or two sentences."""
+    definition: Annotated[str, Field(min_length=1, max_length=1000)]
+    """What belongs to the subject, in one or two sentences: 200 characters, 1,000 with cross_region."""
 
     examples: Annotated[list[Annotated[str, Field(min_length=1, max_length=100)]], Field(max_length=5)] = []
     """Questions that belong to it."""
@@ -56,6 +64,61 @@ class GuardrailSettings(Section):
 
     relevance_threshold: Threshold = 0.7
     """Least relevance of an answer to its question."""
+
+    patterns: dict[Annotated[str, Field(min_length=1, max_length=100)], Annotated[str, Field(min_length=1)]] = {}
+    """Regular expressions by name, whose matches are blocked."""
+
+    images: bool = False
+    """Assess images too."""
+
+    cross_region: bool = False
+    """Assess in any Region of the geography, with filters that know more languages; in the Region only without."""
+
+    automated_reasoning: Annotated[list[Annotated[str, Field(pattern=_REASONING)]], Field(max_length=2)] = []
+    """ARNs of automated reasoning policies that answers are checked against; they need cross_region."""
+
+    keep_versions: bool = False
+    """Keep versions that are replaced, at most 20, so that version can go back to one."""
+
+    version: Annotated[int, Field(ge=1)] | None = None
+    """Number of an earlier version that callers use; the newest without it."""
+
+    @field_validator("patterns")
+    @classmethod
+    def _expressions(cls, value: dict[str, str]) -> dict[str, str]:
+        for name, pattern in value.items():
+            try:
+                re.compile(pattern)
+            except re.error as error:
+                reason = f"{name} is not a regular expression: {error}"
+                raise InvalidValueError(reason, field=name, hint="Correct it") from error
+        return value
+
+    @model_validator(mode="after")
+    def _possible(self) -> GuardrailSettings:
+        self.policy().check()
+        return self
+
+    def policy(self) -> GuardrailPolicy:
+        """The policy as the library knows it."""
+        same = (
+            "filter_strength",
+            "prompt_attack_strength",
+            "denied_words",
+            "profanity",
+            "grounding_threshold",
+            "relevance_threshold",
+            "patterns",
+            "images",
+            "cross_region",
+            "automated_reasoning",
+        )
+        topics = [DeniedTopic(name, each.definition, tuple(each.examples)) for name, each in self.denied_topics.items()]
+        return GuardrailPolicy(
+            **{name: getattr(self, name) for name in same},
+            denied_topics=topics,
+            pii=dict(STRICT_PII) if self.pii is None else dict(self.pii),
+        )
 
     @field_validator("pii")
     @classmethod
@@ -106,6 +169,55 @@ PII_KINDS = frozenset(
 )
 
 
+class Enforcement(Section):
+    """A guardrail on every call of the account in this Region, those of other projects included."""
+
+    excluded: list[str] = []
+    """Ids of models that it is not enforced on."""
+
+    @field_validator("excluded")
+    @classmethod
+    def _known(cls, value: list[str]) -> list[str]:
+        for model in value:
+            BedrockCatalogue.get(model)
+        return value
+
+
+class InvocationLog(Section):
+    """What models were asked and answered is logged, for the whole account and Region."""
+
+    text: bool = True
+    """Log texts."""
+
+    images: bool = False
+    """Log images."""
+
+    embeddings: bool = False
+    """Log embeddings."""
+
+    mask: list[str] = []
+    """Kinds of personal data that show as asterisks, as CloudWatch names them; nothing is copied to S3 with any."""
+
+    @field_validator("mask")
+    @classmethod
+    def _known(cls, value: list[str]) -> list[str]:
+        check_identifiers(value, stored=False)
+        return value
+
+
+class Watch(Section):
+    """Alarms on how models are used."""
+
+    usd_per_hour: Annotated[float, Field(gt=0, strict=False)] = 20
+    """Dollars of tokens in an hour, of at most four models together, at list prices."""
+
+    blocks_per_hour: Annotated[int, Field(ge=1)] = 50
+    """Interventions of the guardrail in an hour."""
+
+    band: Annotated[float, Field(gt=0, le=10, strict=False)] = 3
+    """Width of what is a usual number of calls, in standard deviations."""
+
+
 class Bedrock(Section):
     """Models that are paid by the token."""
 
@@ -126,6 +238,15 @@ class Bedrock(Section):
 
     guardrail: GuardrailSettings = GuardrailSettings()
     """What every call goes through."""
+
+    watch: Watch | None = None
+    """Alarms on unusually many calls, on costs and on blocks; none without it."""
+
+    invocation_log: InvocationLog | None = None
+    """Log what models were asked and answered; nothing is without it."""
+
+    enforce: Enforcement | None = None
+    """Enforce the guardrail on every call of the account; only this project's calls go through it without."""
 
     @field_validator("providers")
     @classmethod
@@ -228,6 +349,12 @@ class Models(Section):
     def needs_network(self) -> bool:
         """Whether anything of the layer runs in the VPC."""
         return bool(self.endpoints or self.fine_tuning or self.studio)
+
+    @property
+    def has_functions(self) -> bool:
+        """Whether functions of the layer run, which the settings may want in the VPC."""
+        watched = self.hub or self.monitoring or self.fine_tuning or (self.idle and self.endpoints)
+        return bool(watched or self.own_weights or (self.bedrock and self.bedrock.invocation_log))
 
     @property
     def own_weights(self) -> bool:

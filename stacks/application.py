@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from constructs import Construct
 
 from aws_genai.application import ChatApi, Dashboard, Firewall, Identity, Inference, UsageBudget
-from aws_genai.models import ApplicationProfiles, BedrockCatalogue
+from aws_genai.models import ApplicationProfiles, BedrockCatalogue, ModelWatch
 from settings import Settings
 from settings.application import Application, Chat
 
@@ -35,9 +35,10 @@ class ApplicationStack(LayerStack):
     ) -> None:
         super().__init__(scope, "application", settings, description="Layer 3: applications")
         access = models.access if models else None
-        self._profiled = bool(
-            settings.models and settings.models.bedrock and settings.models.bedrock.application_profiles
-        )
+        bedrock = settings.models.bedrock if settings.models else None
+        self._profiled = bool(bedrock and bedrock.application_profiles)
+        #: What CloudWatch keeps the calls of each model by.
+        self._called: dict[str, str] = {model: model for model in access.models} if access else {}
         chats = [self._chat(application.chat, foundation, access)] if application.chat and access else []
         if application.dashboard:
             Dashboard(
@@ -47,7 +48,17 @@ class ApplicationStack(LayerStack):
                 fleets=fleets,
                 chats=chats,
                 endpoints=[*models.endpoints, *(each.endpoint for each in models.tuned)] if models else (),
-                models=access.models if access else (),
+                models=self._called,
+            )
+        watch = bedrock.watch if bedrock else None
+        if watch and access:
+            ModelWatch(
+                self,
+                "Watch",
+                models=self._called,
+                guardrail=access.guardrail,
+                topic=foundation.topic,
+                **watch.model_dump(),
             )
 
     def _chat(self, chat: Chat, foundation: FoundationStack, access: ModelAccess) -> ChatApi:
@@ -64,7 +75,10 @@ class ApplicationStack(LayerStack):
             removal_policy=self.removal_policy,
         )
         models = chat.models or [model for model in access.models if BedrockCatalogue.get(model).use == "chat"]
-        budget = chat.budget
+        budget, profiles = chat.budget, None
+        if self._profiled:
+            profiles = ApplicationProfiles(self, "Models", name=f"{settings.prefix}-chat", access=access, models=models)
+            self._called |= profiles.ids
         return ChatApi(
             self,
             "Chat",
@@ -75,9 +89,7 @@ class ApplicationStack(LayerStack):
             key=foundation.key,
             topic=foundation.topic,
             models=models,
-            profiles=ApplicationProfiles(self, "Models", name=f"{settings.prefix}-chat", access=access, models=models)
-            if self._profiled
-            else None,
+            profiles=profiles,
             parameters={model: each.whole() for model, each in chat.parameters.items()},
             budget=UsageBudget(self, "Budget", key=foundation.key, **budget.model_dump()) if budget else None,
             inference=Inference(

@@ -59,6 +59,7 @@ class FoundationStack(LayerStack):
                 key=self.key,
                 services=services(settings),
                 registries=registries(settings),
+                models=settings.models.bedrock.models if settings.models and settings.models.bedrock else (),
                 flow_log_days=security.log_days,
                 removal_policy=self.removal_policy,
             )
@@ -101,6 +102,11 @@ def services(settings: Settings) -> list[str]:
         needed |= {"kms", "logs", "monitoring", "sns", "xray"}
     if settings.security.private_functions and settings.application and settings.application.chat:
         needed |= {"bedrock-runtime", "logs", "sns", "xray"}
+        if settings.application.chat.budget:
+            needed.add("dynamodb")
+    bedrock = settings.models.bedrock if settings.models else None
+    if settings.security.private_functions and bedrock and bedrock.invocation_log:
+        needed |= {"bedrock", "logs", "sns", "ssm", "xray"}
     return sorted(needed)
 
 

@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from constructs import Construct
 
-from aws_genai.models import DeniedTopic, Guardrail, GuardrailPolicy, ModelAccess
-from aws_genai.models.guardrail import STRICT_PII
+from aws_genai.models import EnforcedGuardrail, Guardrail, InvocationLogging, ModelAccess
 from aws_genai.security import DataKey, SecureBucket
 from settings import Settings
 from settings.endpoints import Endpoint
 from settings.fine_tuning import FineTuningSettings
-from settings.models import Bedrock, GuardrailSettings, Idle, Models
+from settings.models import Bedrock, Idle, InvocationLog, Models
 
 from .base import LayerStack
 from .foundation import FoundationStack
@@ -40,7 +39,8 @@ class ModelsStack(LayerStack):
             alias=f"{settings.prefix}/models",
             removal_policy=self.removal_policy,
         )
-        if models.idle or models.own_weights or models.fine_tuning or models.hub or models.monitoring:
+        calls = models.bedrock and models.bedrock.invocation_log
+        if models.idle or models.own_weights or models.fine_tuning or models.hub or models.monitoring or calls:
             self._key.allow_logs()
         self.experiments: Experiments | None = None
         self.access = self._bedrock(models.bedrock) if models.bedrock else None
@@ -51,9 +51,28 @@ class ModelsStack(LayerStack):
             self._sweeper(models.idle)
 
     def _bedrock(self, bedrock: Bedrock) -> ModelAccess:
+        rules, key = bedrock.guardrail, self._key
+        if bedrock.enforce:
+            # Everybody in the account may use it through Bedrock, so nothing else is encrypted under it.
+            key = DataKey(
+                self,
+                "GuardrailKey",
+                description=f"{self.settings.prefix}: enforced guardrail",
+                removal_policy=self.removal_policy,
+            )
         guardrail = Guardrail(
-            self, "Guardrail", name=self.settings.prefix, key=self._key, policy=policy(bedrock.guardrail)
+            self,
+            "Guardrail",
+            name=self.settings.prefix,
+            key=key,
+            policy=rules.policy(),
+            keep_versions=rules.keep_versions,
+            pinned=rules.version,
         )
+        if bedrock.enforce:
+            EnforcedGuardrail(self, "Everywhere", guardrail=guardrail, excluded=bedrock.enforce.excluded)
+        if bedrock.invocation_log:
+            self._log_calls(bedrock.invocation_log)
         return ModelAccess(
             self,
             "Access",
@@ -62,6 +81,21 @@ class ModelsStack(LayerStack):
             regions=bedrock.regions,
             providers=bedrock.providers,
             uses=bedrock.uses,
+        )
+
+    def _log_calls(self, log: InvocationLog) -> None:
+        security = self.settings.security
+        InvocationLogging(
+            self,
+            "Calls",
+            name=self.settings.prefix,
+            key=self._key,
+            topic=self._foundation.topic,
+            bucket=None if log.mask else self._bucket("CallBodies", security.record_days),
+            network=self._foundation.network if security.private_functions else None,
+            log_days=security.log_days,
+            removal_policy=self.removal_policy,
+            **log.model_dump(),
         )
 
     def _endpoints(self, models: Models) -> list[HostedEndpoint]:
@@ -280,20 +314,3 @@ class ModelsStack(LayerStack):
             log_days=settings.security.log_days,
             removal_policy=self.removal_policy,
         )
-
-
-def policy(guardrail: GuardrailSettings) -> GuardrailPolicy:
-    """The guardrail's policy as the settings describe it."""
-    return GuardrailPolicy(
-        filter_strength=guardrail.filter_strength,
-        prompt_attack_strength=guardrail.prompt_attack_strength,
-        denied_topics=[
-            DeniedTopic(name, topic.definition, tuple(topic.examples))
-            for name, topic in guardrail.denied_topics.items()
-        ],
-        denied_words=guardrail.denied_words,
-        profanity=guardrail.profanity,
-        pii=STRICT_PII if guardrail.pii is None else guardrail.pii,
-        grounding_threshold=guardrail.grounding_threshold,
-        relevance_threshold=guardrail.relevance_threshold,
-    )

@@ -6,6 +6,9 @@ app = cdk.App()
 attach_gate(app)
 CostTags(project="demo", environment="dev", layer="demo", owner="me", cost_center="1").apply(app)
 Dashboard(
-    cdk.Stack(app, "Overview"), "Dashboard", name="assistant", models=["amazon.nova-lite-v1:0"]
+    cdk.Stack(app, "Overview"),
+    "Dashboard",
+    name="assistant",
+    models={"Nova Lite": "amazon.nova-lite-v1:0"},
 )
 app.synth()

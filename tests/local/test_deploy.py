@@ -130,7 +130,11 @@ def test_destroy_leaves_what_retention_says_and_a_redeploy_works(local: Local, v
     home = _deploy(local, tenant, assembly)
     found = chat.deployed(tenant, cdk.stack_names(home))
     assert found is not None
+    bedrock = tenant.client("bedrock")
+    logged = bedrock.get_model_invocation_logging_configuration()["loggingConfig"]
+    assert logged["cloudWatchConfig"]["logGroupName"]
     destroy(home, tenant, _quiet())
+    assert "loggingConfig" not in bedrock.get_model_invocation_logging_configuration()
     left = inventory(tenant) - before
     templates = [cdk.template(home, name)["Resources"] for name in cdk.stack_names(home)]
     retained = {

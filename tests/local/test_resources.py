@@ -297,6 +297,27 @@ CASES = {
         {"Budget": {"TimeUnit": "MONTHLY"}},
         "'BudgetType' is a required property",
     ),
+    "AWS::Bedrock::EnforcedGuardrailConfiguration": Case(
+        {"GuardrailIdentifier": attribute("GuardrailId", "Draft"), "GuardrailVersion": "1"},
+        {"GuardrailVersion": "2"},
+        None,
+        {"GuardrailIdentifier": "absent"},
+        "Guardrail absent not found",
+    ),
+    "AWS::Bedrock::ResourcePolicy": Case(
+        {"ResourceArn": attribute("GuardrailArn", "Draft"), "PolicyDocument": {"Statement": []}},
+        {"PolicyDocument": {"Version": "2012-10-17", "Statement": []}},
+        None,
+        {"ResourceArn": "absent"},
+        "absent is not the ARN of a resource of Bedrock",
+    ),
+    "AWS::CloudWatch::AnomalyDetector": Case(
+        {"Namespace": "AWS/Bedrock", "MetricName": "Invocations", "Stat": "Sum"},
+        None,
+        {"Stat": "Average"},
+        {"Configuration": {"ExcludedTimeRanges": "none"}},
+        "'none' is not of type 'array'",
+    ),
     "AWS::CloudTrail::Trail": Case(
         {"S3BucketName": ref("Bucket"), "IsLogging": True, "TrailName": "case", "SnsTopicName": "notices"},
         {"S3BucketName": ref("OtherBucket")},

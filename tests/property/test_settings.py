@@ -242,6 +242,9 @@ def environments(draw: st.DrawFn) -> dict[str, Any]:
             "models": chat + others,
             "regions": draw(st.sampled_from([[], [REGION, "us-east-1"]])),
             "application_profiles": draw(st.booleans()),
+            "enforce": draw(st.sampled_from([None, {}])),
+            "invocation_log": draw(st.sampled_from([None, {}, {"mask": ["Name"]}])),
+            "watch": draw(st.sampled_from([None, {"usd_per_hour": 1}])),
         }
         if draw(st.booleans()):
             mfa = draw(st.sampled_from(["required", "optional"]))

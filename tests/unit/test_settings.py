@@ -540,6 +540,47 @@ WRONG: list[tuple[str, dict[str, Any] | str, list[str]]] = [
         ["application.chat.parameters", "not offered", "Did you mean amazon.nova-lite-v1:0?"],
     ),
     (
+        "reasoning within one Region",
+        {
+            **BASE,
+            "models": {
+                "bedrock": {
+                    "models": ["amazon.nova-lite-v1:0"],
+                    "guardrail": {
+                        "automated_reasoning": [
+                            "arn:aws:bedrock:us-east-1:111122223333:automated-reasoning-policy/a1b2c3d4e5f6"
+                        ]
+                    },
+                }
+            },
+        },
+        ["models.bedrock.guardrail", "across Regions only", "Set cross_region"],
+    ),
+    (
+        "pattern that is none",
+        {
+            **BASE,
+            "models": {"bedrock": {"models": ["amazon.nova-lite-v1:0"], "guardrail": {"patterns": {"badge": "B-(["}}}},
+        },
+        ["models.bedrock.guardrail.patterns", "badge is not a regular expression"],
+    ),
+    (
+        "mask unknown",
+        {
+            **BASE,
+            "models": {"bedrock": {"models": ["amazon.nova-lite-v1:0"], "invocation_log": {"mask": ["Emails"]}}},
+        },
+        ["models.bedrock.invocation_log.mask", "Did you mean EmailAddress?"],
+    ),
+    (
+        "enforced on all but an unknown model",
+        {
+            **BASE,
+            "models": {"bedrock": {"models": ["amazon.nova-lite-v1:0"], "enforce": {"excluded": ["amazon.titan"]}}},
+        },
+        ["models.bedrock.enforce", "amazon.titan is not a Bedrock model"],
+    ),
+    (
         "budget of nothing",
         {**BASE, **BEDROCK, "application": {"chat": {"budget": {"requests_per_day": 0}}}},
         ["application.chat.budget.requests_per_day", "greater than or equal to 1"],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from aws_cdk import aws_cloudwatch as cloudwatch
@@ -47,14 +47,18 @@ class Dashboard(Construct):
         attach_gate(app)
         CostTags(project="demo", environment="dev", layer="demo", owner="me", cost_center="1").apply(app)
         Dashboard(
-            cdk.Stack(app, "Overview"), "Dashboard", name="assistant", models=["amazon.nova-lite-v1:0"]
+            cdk.Stack(app, "Overview"),
+            "Dashboard",
+            name="assistant",
+            models={"Nova Lite": "amazon.nova-lite-v1:0"},
         )
         app.synth()
 
     :param name: name of the dashboard, 1 to 255 letters, digits, hyphens and underscores.
     :param fleets: fleets whose instances are counted. Default: none.
     :param endpoints: endpoints whose calls, errors and latency are shown, a row each. Default: none.
-    :param models: Bedrock models whose calls and tokens are shown. Default: none.
+    :param models: what CloudWatch keeps the calls of each Bedrock model by: its id, or that of the application's
+        profile. Default: none.
     :param chats: chat APIs whose requests and errors are shown. Default: none.
     """
 
@@ -66,7 +70,7 @@ class Dashboard(Construct):
         name: str,
         fleets: Sequence[AcceleratorFleet] = (),
         endpoints: Sequence[Endpoint] = (),
-        models: Sequence[str] = (),
+        models: Mapping[str, str] | None = None,
         chats: Sequence[ChatApi] = (),
     ) -> None:
         super().__init__(scope, id)
@@ -129,8 +133,11 @@ def _endpoint(endpoint: Endpoint) -> list[dict[str, Any]]:
     ]
 
 
-def _bedrock(models: Sequence[str], metric: str) -> list[list[Any]]:
-    return [["AWS/Bedrock", metric, "ModelId", model, {"stat": "Sum"}] for model in models]
+def _bedrock(models: Mapping[str, str], metric: str) -> list[list[Any]]:
+    return [
+        ["AWS/Bedrock", metric, "ModelId", dimension, {"stat": "Sum", "label": name}]
+        for name, dimension in models.items()
+    ]
 
 
 def _chat(chats: Sequence[ChatApi], metric: str, stat: str) -> list[list[Any]]:

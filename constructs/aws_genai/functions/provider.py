@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from aws_cdk import Stack
+from aws_cdk import RemovalPolicy, Stack
 
 from ..security.alarms import AlarmTopic
 from ..security.key import DataKey
@@ -23,6 +23,7 @@ def provider(
     topic: AlarmTopic,
     network: PrivateNetwork | None = None,
     log_days: int = 365,
+    removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
 ) -> PythonFunction:
     """The function of ``folder`` that serves custom resources of this stack; made on first use."""
     existing = stack.node.try_find_child(id)
@@ -39,4 +40,5 @@ def provider(
         timeout_seconds=300,
         reserved_concurrency=5,
         log_days=log_days,
+        removal_policy=removal_policy,
     )

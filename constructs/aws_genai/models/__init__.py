@@ -11,15 +11,19 @@ if TYPE_CHECKING:
     from .application_profiles import ApplicationProfiles
     from .approved_endpoint import ApprovedEndpoint
     from .data_sets import SignedDataSets
+    from .enforced_guardrail import EnforcedGuardrail
     from .experiments import Experiments
     from .fine_tuning import FineTuning
-    from .guardrail import DeniedTopic, Guardrail, GuardrailPolicy
+    from .guardrail import Guardrail
+    from .guardrail_policy import DeniedTopic, GuardrailPolicy
     from .idle_sweeper import IdleSweeper
+    from .invocation_logging import InvocationLogging
     from .jumpstart_endpoint import BesideModel, JumpStartEndpoint, ShadowModel
     from .model_access import ModelAccess
     from .model_endpoint import ModelEndpoint
     from .model_hub import ModelHub
     from .model_monitoring import DriftLimits, ModelMonitoring
+    from .model_watch import ModelWatch
     from .serving import AsyncInference, DataCapture, EndpointOptions
     from .studio import Studio
     from .traffic import TrafficShift
@@ -37,11 +41,13 @@ __all__ = [
     "DeniedTopic",
     "DriftLimits",
     "EndpointOptions",
+    "EnforcedGuardrail",
     "Experiments",
     "FineTuning",
     "Guardrail",
     "GuardrailPolicy",
     "IdleSweeper",
+    "InvocationLogging",
     "JumpStartCatalogue",
     "JumpStartEndpoint",
     "JumpStartModel",
@@ -50,6 +56,7 @@ __all__ = [
     "ModelHub",
     "ModelMonitoring",
     "ModelParameters",
+    "ModelWatch",
     "ShadowModel",
     "SignedDataSets",
     "Studio",
@@ -74,14 +81,16 @@ __getattr__ = exports(
         ".application_profiles": ("ApplicationProfiles",),
         ".approved_endpoint": ("ApprovedEndpoint",),
         ".data_sets": ("SignedDataSets",),
+        ".enforced_guardrail": ("EnforcedGuardrail",),
         ".experiments": ("Experiments",),
         ".fine_tuning": ("FineTuning",),
-        ".guardrail": (
+        ".guardrail": ("Guardrail",),
+        ".guardrail_policy": (
             "DeniedTopic",
-            "Guardrail",
             "GuardrailPolicy",
         ),
         ".idle_sweeper": ("IdleSweeper",),
+        ".invocation_logging": ("InvocationLogging",),
         ".jumpstart_endpoint": (
             "BesideModel",
             "JumpStartEndpoint",
@@ -94,6 +103,7 @@ __getattr__ = exports(
             "DriftLimits",
             "ModelMonitoring",
         ),
+        ".model_watch": ("ModelWatch",),
         ".serving": (
             "AsyncInference",
             "DataCapture",

@@ -61,15 +61,17 @@ class ApplicationProfiles(Construct):
         self.access = access
         #: The ARN under which each model is called.
         self.arns: dict[str, str] = {}
+        #: What CloudWatch keeps the calls of each model by.
+        self.ids: dict[str, str] = {}
         for model in models if models is not None else access.models:
-            self.arns[model] = self._profile(name, model)
+            self._profile(name, model)
 
-    def _profile(self, name: str, model: str) -> str:
+    def _profile(self, name: str, model: str) -> None:
         foundation = BedrockCatalogue.get(model).model_id
         self.access.foundation(model)
         own = model.replace(".", "-").replace(":", "-")
         here = f"arn:{PARTITION}:bedrock:{REGION}::foundation-model/{foundation}"
-        return bedrock.CfnApplicationInferenceProfile(
+        made = bedrock.CfnApplicationInferenceProfile(
             self,
             own,
             inference_profile_name=_name(f"{name}-{own}"),
@@ -78,7 +80,9 @@ class ApplicationProfiles(Construct):
                 copy_from=here if model == foundation else profile_arn(model)
             ),
             tags=[CfnTag(key="application", value=name)],
-        ).attr_inference_profile_arn
+        )
+        self.arns[model] = made.attr_inference_profile_arn
+        self.ids[model] = made.attr_inference_profile_id
 
     def grant_invoke(self, role: iam.IRole, *, streaming: bool = False) -> None:
         """Let ``role`` call the models through these profiles and the guardrail, and in no other way.

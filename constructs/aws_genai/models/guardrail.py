@@ -4,76 +4,24 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from typing import Literal
+from dataclasses import asdict
 
+from aws_cdk import RemovalPolicy, Stack
 from aws_cdk import aws_bedrock as bedrock
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from ..pseudo import REGION
+from ..errors import InvalidValueError
+from ..pseudo import ACCOUNT_ID, PARTITION, REGION
 from ..security.key import DataKey
 from ..security.role import grant
+from .guardrail_policy import GuardrailPolicy
 
-Strength = Literal["NONE", "LOW", "MEDIUM", "HIGH"]
-PiiAction = Literal["BLOCK", "ANONYMIZE"]
+#: Geographies that guardrails are assessed across, by how their Regions begin.
+#: https://docs.aws.amazon.com/bedrock/latest/userguide/guardrails-cross-region-support.html
+_PROFILES = {"us-gov-": "us-gov", "us-": "us", "eu-": "eu", "ap-": "apac"}
 
 CATEGORIES = ("HATE", "INSULTS", "MISCONDUCT", "SEXUAL", "VIOLENCE")
-
-#: What nobody needs to tell a model, and what it may repeat only masked.
-STRICT_PII: Mapping[str, PiiAction] = {
-    "AWS_ACCESS_KEY": "BLOCK",
-    "AWS_SECRET_KEY": "BLOCK",
-    "CREDIT_DEBIT_CARD_CVV": "BLOCK",
-    "CREDIT_DEBIT_CARD_NUMBER": "BLOCK",
-    "EMAIL": "ANONYMIZE",
-    "INTERNATIONAL_BANK_ACCOUNT_NUMBER": "ANONYMIZE",
-    "PASSWORD": "BLOCK",
-    "PHONE": "ANONYMIZE",
-    "PIN": "BLOCK",
-    "US_SOCIAL_SECURITY_NUMBER": "BLOCK",
-}
-
-
-@dataclass(frozen=True)
-class DeniedTopic:
-    """A subject that is refused, described so that a classifier recognizes it.
-
-    The definition has at most 200 characters, each of at most five examples at most 100.
-    https://docs.aws.amazon.com/bedrock/latest/userguide/guardrails-denied-topics.html
-    """
-
-    name: str
-    definition: str
-    examples: Sequence[str] = ()
-
-
-@dataclass(frozen=True, kw_only=True)
-class GuardrailPolicy:
-    """The policy of a guardrail; without arguments, the strictest that suits a general assistant.
-
-    https://docs.aws.amazon.com/bedrock/latest/userguide/guardrails-components.html
-
-    :param filter_strength: strength of each content filter, on input and output. Default: HIGH.
-    :param prompt_attack_strength: strength of the prompt-attack filter, on input. Default: HIGH.
-    :param denied_topics: subjects that are refused. Default: none.
-    :param denied_words: words and phrases that are refused, each at most 100 characters. Default: none.
-    :param profanity: refuse profanity. Default: yes.
-    :param pii: what happens to each kind of personal data. Default: secrets and card numbers are blocked, contact
-        data is masked.
-    :param grounding_threshold: least grounding in the sources of an answer, 0 to 0.99. Default: 0.7.
-    :param relevance_threshold: least relevance to the question of an answer, 0 to 0.99. Default: 0.7.
-    """
-
-    filter_strength: Strength = "HIGH"
-    prompt_attack_strength: Strength = "HIGH"
-    denied_topics: Sequence[DeniedTopic] = ()
-    denied_words: Sequence[str] = ()
-    profanity: bool = True
-    pii: Mapping[str, PiiAction] = field(default_factory=lambda: dict(STRICT_PII))
-    grounding_threshold: float = 0.7
-    relevance_threshold: float = 0.7
 
 
 class Guardrail(Construct):
@@ -97,6 +45,10 @@ class Guardrail(Construct):
     :param policy: what is refused and masked. Default: :class:`GuardrailPolicy` without arguments.
     :param blocked_input_message: the answer to a refused question.
     :param blocked_output_message: what replaces a refused answer.
+    :param keep_versions: whether versions that are replaced stay, so that ``pinned`` can go back to one. Bedrock keeps
+        at most 20 of a guardrail. Default: no.
+    :param pinned: number of an earlier version that callers use instead of the newest. Default: none, the newest.
+    :raises InvalidValueError: if the policy holds what Bedrock refuses, or the Region has no profile of a geography.
     """
 
     def __init__(
@@ -109,9 +61,13 @@ class Guardrail(Construct):
         policy: GuardrailPolicy | None = None,
         blocked_input_message: str = "I cannot help with that request.",
         blocked_output_message: str = "I cannot give an answer to that.",
+        keep_versions: bool = False,
+        pinned: int | None = None,
     ) -> None:
         super().__init__(scope, id)
         rules = policy or GuardrailPolicy()
+        rules.check()
+        self._profile = guardrail_profile(Stack.of(self).region) if rules.cross_region else None
         key.allow_in_bedrock()
         self.resource = bedrock.CfnGuardrail(
             self,
@@ -125,6 +81,12 @@ class Guardrail(Construct):
             word_policy_config=_words(rules),
             sensitive_information_policy_config=_pii(rules),
             contextual_grounding_policy_config=_grounding(rules),
+            cross_region_config=bedrock.CfnGuardrail.GuardrailCrossRegionConfigProperty(
+                guardrail_profile_arn=self._profile
+            )
+            if self._profile
+            else None,
+            automated_reasoning_policy_config=_reasoning(rules),
         )
         digest = hashlib.sha256(
             json.dumps([asdict(rules), blocked_input_message, blocked_output_message], sort_keys=True).encode()
@@ -138,7 +100,9 @@ class Guardrail(Construct):
         )
         self.guardrail_id: str = self.resource.attr_guardrail_id
         self.guardrail_arn: str = self.resource.attr_guardrail_arn
-        self.version: str = self.version_resource.attr_version
+        if keep_versions:
+            self.version_resource.apply_removal_policy(RemovalPolicy.RETAIN)
+        self.version: str = str(pinned) if pinned else self.version_resource.attr_version
         self.key = key
 
     @property
@@ -151,7 +115,9 @@ class Guardrail(Construct):
 
         https://docs.aws.amazon.com/bedrock/latest/userguide/guardrails-permissions.html
         """
-        grant(role, ["bedrock:ApplyGuardrail"], [self.guardrail_arn])
+        # https://docs.aws.amazon.com/bedrock/latest/userguide/guardrail-profiles-permissions.html
+        profile = [self._profile] if self._profile else []
+        grant(role, ["bedrock:ApplyGuardrail"], [self.guardrail_arn, *profile])
         grant(
             role,
             ["kms:Decrypt"],
@@ -162,9 +128,14 @@ class Guardrail(Construct):
 
 def _content(rules: GuardrailPolicy) -> bedrock.CfnGuardrail.ContentPolicyConfigProperty:
     strength = rules.filter_strength
+    seen = ["TEXT", "IMAGE"] if rules.images else None
     filters = [
         bedrock.CfnGuardrail.ContentFilterConfigProperty(
-            type=category, input_strength=strength, output_strength=strength
+            type=category,
+            input_strength=strength,
+            output_strength=strength,
+            input_modalities=seen,
+            output_modalities=seen,
         )
         for category in CATEGORIES
     ]
@@ -174,13 +145,16 @@ def _content(rules: GuardrailPolicy) -> bedrock.CfnGuardrail.ContentPolicyConfig
             type="PROMPT_ATTACK", input_strength=rules.prompt_attack_strength, output_strength="NONE"
         )
     )
-    return bedrock.CfnGuardrail.ContentPolicyConfigProperty(filters_config=filters)
+    tier = bedrock.CfnGuardrail.ContentFiltersTierConfigProperty(tier_name="STANDARD") if rules.cross_region else None
+    return bedrock.CfnGuardrail.ContentPolicyConfigProperty(filters_config=filters, content_filters_tier_config=tier)
 
 
 def _topics(rules: GuardrailPolicy) -> bedrock.CfnGuardrail.TopicPolicyConfigProperty | None:
     if not rules.denied_topics:
         return None
+    tier = bedrock.CfnGuardrail.TopicsTierConfigProperty(tier_name="STANDARD") if rules.cross_region else None
     return bedrock.CfnGuardrail.TopicPolicyConfigProperty(
+        topics_tier_config=tier,
         topics_config=[
             bedrock.CfnGuardrail.TopicConfigProperty(
                 name=topic.name,
@@ -189,7 +163,7 @@ def _topics(rules: GuardrailPolicy) -> bedrock.CfnGuardrail.TopicPolicyConfigPro
                 type="DENY",
             )
             for topic in rules.denied_topics
-        ]
+        ],
     )
 
 
@@ -204,13 +178,19 @@ def _words(rules: GuardrailPolicy) -> bedrock.CfnGuardrail.WordPolicyConfigPrope
 
 
 def _pii(rules: GuardrailPolicy) -> bedrock.CfnGuardrail.SensitiveInformationPolicyConfigProperty | None:
-    if not rules.pii:
+    if not rules.pii and not rules.patterns:
         return None
     return bedrock.CfnGuardrail.SensitiveInformationPolicyConfigProperty(
+        regexes_config=[
+            bedrock.CfnGuardrail.RegexConfigProperty(name=name, pattern=pattern, action="BLOCK")
+            for name, pattern in sorted(rules.patterns.items())
+        ]
+        or None,
         pii_entities_config=[
             bedrock.CfnGuardrail.PiiEntityConfigProperty(type=kind, action=action)
             for kind, action in sorted(rules.pii.items())
         ]
+        or None,
     )
 
 
@@ -223,4 +203,23 @@ def _grounding(rules: GuardrailPolicy) -> bedrock.CfnGuardrail.ContextualGroundi
                 ("RELEVANCE", rules.relevance_threshold),
             )
         ]
+    )
+
+
+def _reasoning(rules: GuardrailPolicy) -> bedrock.CfnGuardrail.AutomatedReasoningPolicyConfigProperty | None:
+    if not rules.automated_reasoning:
+        return None
+    return bedrock.CfnGuardrail.AutomatedReasoningPolicyConfigProperty(policies=list(rules.automated_reasoning))
+
+
+def guardrail_profile(region: str) -> str:
+    """The ARN of the profile that assesses across the geography of ``region``.
+
+    :raises InvalidValueError: if that geography has none.
+    """
+    for begin, geography in _PROFILES.items():
+        if region.startswith(begin):
+            return f"arn:{PARTITION}:bedrock:{REGION}:{ACCOUNT_ID}:guardrail-profile/{geography}.guardrail.v1:0"
+    raise InvalidValueError(
+        f"No guardrail profile is known for {region}", field="cross_region", hint="Leave it out, or use another Region"
     )

@@ -36,11 +36,12 @@ _WITHOUT_RESOURCES = frozenset(
         "sts",
         "xray",
         "application-autoscaling",
+        "bedrock",
     }
 )
 
 
-def interface_policy(service: str, registries: Sequence[str]) -> dict[str, object]:
+def interface_policy(service: str, registries: Sequence[str], models: Sequence[str] = ()) -> dict[str, object]:
     """Principals of this account, the service's own actions, and resources of this account where AWS can tell.
 
     https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html#condition-keys-resourceaccount
@@ -49,7 +50,8 @@ def interface_policy(service: str, registries: Sequence[str]) -> dict[str, objec
     action = f"{_ACTION_PREFIXES.get(service, service)}:*"
     if service == "bedrock-runtime":
         # Foundation models belong to no account.
-        resources = [f"arn:{PARTITION}:bedrock:*::foundation-model/*", f"arn:{PARTITION}:bedrock:*:{ACCOUNT_ID}:*"]
+        known = [f"arn:{PARTITION}:bedrock:*::foundation-model/{model}" for model in models or ("*",)]
+        resources = [*known, f"arn:{PARTITION}:bedrock:*:{ACCOUNT_ID}:*"]
         statements = [_allow("OwnAccount", action, resources, own)]
     elif service in _REGISTRY:
         images = [f"arn:{PARTITION}:ecr:{REGION}:{account}:repository/*" for account in (ACCOUNT_ID, *registries)]

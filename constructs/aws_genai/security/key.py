@@ -228,6 +228,15 @@ class DataKey(Construct):
         """
         self._allow_through("bedrock", ("kms:CreateGrant", "kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey"))
 
+    def allow_account_in_bedrock(self) -> None:
+        """Let every principal of the account decrypt through Bedrock, without a permission of its own.
+
+        For a guardrail that is enforced on all of them, encrypted with a key that nothing else is encrypted with.
+        https://docs.aws.amazon.com/bedrock/latest/userguide/guardrails-permissions.html
+        """
+        through = {"kms:CallerAccount": ACCOUNT_ID, "kms:ViaService": f"bedrock.{REGION}.amazonaws.com"}
+        self._statement("AccountThroughBedrock", {"AWS": "*"}, ("kms:Decrypt",), {"StringEquals": through})
+
     def allow_in_sagemaker(self) -> None:
         """Let callers whom IAM allows to use the key give SageMaker the grants that endpoint volumes need.
 

@@ -11,6 +11,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
+from ..data.bedrock import BedrockCatalogue
 from ..pseudo import ACCOUNT_ID, PARTITION, REGION
 from ..subnets import split
 from .accepted import acknowledge, compliance
@@ -61,6 +62,7 @@ class PrivateNetwork(Construct):
     :param cidr: IPv4 range of the VPC. Default: 10.0.0.0/16.
     :param services: names of the services to reach through interface endpoints, such as ``bedrock-runtime``.
         Default: none.
+    :param models: ids of the models that ``bedrock-runtime`` lets through. Default: any.
     :param registries: further accounts from whose Amazon ECR container images may be pulled, such as that of AWS's Deep
         Learning Containers. Default: none.
     :param flow_log_days: days that flow logs are kept. Default: 365.
@@ -78,11 +80,13 @@ class PrivateNetwork(Construct):
         cidr: str = "10.0.0.0/16",
         services: Sequence[str] = (),
         registries: Sequence[str] = (),
+        models: Sequence[str] = (),
         flow_log_days: int = 365,
         removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
     ) -> None:
         super().__init__(scope, id)
         self._registries = sorted(registries)
+        self._models = sorted({BedrockCatalogue.get(model).model_id for model in models})
         ranges = split(cidr, len(zones))
         vpc = ec2.CfnVPC(self, "Vpc", cidr_block=cidr, enable_dns_hostnames=True, enable_dns_support=True)
         Tags.of(vpc).add("Name", self.node.path)
@@ -255,7 +259,7 @@ class PrivateNetwork(Construct):
                 private_dns_enabled=True,
                 subnet_ids=self.subnet_ids,
                 security_group_ids=[group.attr_group_id],
-                policy_document=interface_policy(service, self._registries),
+                policy_document=interface_policy(service, self._registries, self._models),
             )
 
 

@@ -20,6 +20,7 @@ from . import (
 from .base import Resource, check_properties, register
 
 RESOURCES: tuple[Resource, ...] = (
+    alarm.AnomalyDetector(),
     audit.FlowLog(),
     audit.Trail(),
     batch.ComputeEnvironment(),
@@ -27,8 +28,10 @@ RESOURCES: tuple[Resource, ...] = (
     batch.JobQueue(),
     batch.SchedulingPolicy(),
     bedrock.ApplicationInferenceProfile(),
+    bedrock.EnforcedGuardrailConfiguration(),
     bedrock.Guardrail(),
     bedrock.GuardrailVersion(),
+    bedrock.ResourcePolicy(),
     budgets.Budget(),
     firewall.LoggingConfiguration(),
     firewall.WebAclAssociation(),

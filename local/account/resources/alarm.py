@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from ministack.services.cloudformation import provisioners
 
-from .base import Model
+from .base import Model, Resource
+
+
+class AnomalyDetector(Resource):
+    """https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutAnomalyDetector.html"""
+
+    type = "AWS::CloudWatch::AnomalyDetector"
+    attributes: ClassVar = {"Id": "{token}"}
 
 
 def install() -> None:

@@ -95,6 +95,39 @@ class ApplicationInferenceProfile(Resource):
         return {**made, "Models": [{"ModelArn": f"arn:aws:bedrock:{get_region()}::foundation-model/{name}"}]}
 
 
+class EnforcedGuardrailConfiguration(Resource):
+    """https://docs.aws.amazon.com/bedrock/latest/APIReference/API_PutEnforcedGuardrailConfiguration.html"""
+
+    type = "AWS::Bedrock::EnforcedGuardrailConfiguration"
+    attributes: ClassVar = {
+        "ConfigId": "{token}",
+        "GuardrailId": "{GuardrailIdentifier}",
+        "CreatedAt": "{now}",
+        "UpdatedAt": "{now}",
+        "CreatedBy": "arn:aws:iam::{account}:role/deployment",
+        "UpdatedBy": "arn:aws:iam::{account}:role/deployment",
+        "Owner": "ACCOUNT",
+    }
+
+    def create(self, model: Model) -> Model:
+        name = str(model["GuardrailIdentifier"]).rpartition("/")[2]
+        record = bedrock._guardrails.get(name)
+        if record is None:
+            raise ServiceError(f"Guardrail {model['GuardrailIdentifier']} not found")
+        return {**super().create(model), "GuardrailId": name, "GuardrailArn": record["GuardrailArn"]}
+
+
+class ResourcePolicy(Resource):
+    """https://docs.aws.amazon.com/bedrock/latest/APIReference/API_PutResourcePolicy.html"""
+
+    type = "AWS::Bedrock::ResourcePolicy"
+
+    def create(self, model: Model) -> Model:
+        if not str(model["ResourceArn"]).startswith("arn:"):
+            raise ServiceError(f"{model['ResourceArn']} is not the ARN of a resource of Bedrock")
+        return super().create(model)
+
+
 def foundation_of(identifier: str) -> str | None:
     """The foundation model that an id is of, or an inference profile routes to; None if there is none."""
     models = models_of_bedrock()

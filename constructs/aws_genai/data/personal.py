@@ -1,0 +1,55 @@
+"""Kinds of personal data that CloudWatch Logs masks.
+
+https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/CWL-managed-data-identifiers.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..errors import InvalidValueError, nearest
+from ..pseudo import PARTITION
+
+#: Those that know no country, and those of the United States.
+IDENTIFIERS = (
+    "Address",
+    "AwsSecretKey",
+    "BankAccountNumber-US",
+    "CreditCardExpiration",
+    "CreditCardNumber",
+    "CreditCardSecurityCode",
+    "DriversLicense-US",
+    "EmailAddress",
+    "IpAddress",
+    "LatLong",
+    "Name",
+    "OpenSshPrivateKey",
+    "PassportNumber-US",
+    "PgpPrivateKey",
+    "PhoneNumber-US",
+    "PkcsPrivateKey",
+    "PuttyPrivateKey",
+    "Ssn-US",
+    "VehicleIdentificationNumber",
+    "ZipCode-US",
+)
+
+
+def check_identifiers(kinds: Sequence[str], *, stored: bool) -> None:
+    """Refuse kinds that CloudWatch does not know, and copies in S3, which masks nothing.
+
+    :raises InvalidValueError: naming the kind.
+    """
+    for kind in kinds:
+        if kind not in IDENTIFIERS:
+            reason = f"{kind} is not a kind of personal data that CloudWatch masks"
+            raise InvalidValueError(reason, field="mask", hint=nearest(kind, IDENTIFIERS))
+    if kinds and stored:
+        raise InvalidValueError(
+            "What CloudWatch masks would stand in S3 in the clear", field="mask", hint="Leave out the mask or the copy"
+        )
+
+
+def identifier_arn(kind: str) -> str:
+    """The ARN of a managed data identifier, which belongs to AWS and to no Region."""
+    return f"arn:{PARTITION}:dataprotection::aws:data-identifier/{kind}"

@@ -1,0 +1,55 @@
+"""Lets Bedrock log calls of models, and log them as before once that is no longer wanted."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from typing import Any
+
+import boto3
+
+from ..custom_resource.serving import Made, Properties, serve
+from .service import Logging
+
+
+@cache
+def client(service: str) -> Any:  # noqa: ANN401 - boto3 has no types
+    """A client, made on first use."""
+    return boto3.client(service)
+
+
+class InvocationLogging:
+    """The configuration of this account and Region; its id is the parameter that says what was before."""
+
+    def create(self, properties: Properties, _token: str) -> Made:
+        """Log as wanted, and note what was before; a failure leaves everything as it was."""
+        logging, wanted = self._logging(properties["Parameter"]), _configuration(properties)
+        try:
+            logging.set(wanted)
+        except Exception:
+            logging.restore(wanted)
+            raise
+        return Made(properties["Parameter"])
+
+    def update(self, physical_id: str, properties: Properties, old: Properties, _token: str) -> Made:
+        """Log as wanted now; what was before the first time stays noted."""
+        self._logging(physical_id).set(_configuration(properties), ours=_configuration(old))
+        return Made(physical_id)
+
+    def delete(self, physical_id: str, properties: Properties) -> None:
+        """Log as before."""
+        self._logging(physical_id).restore(_configuration(properties))
+
+    def _logging(self, parameter: str) -> Logging:
+        return Logging(client("bedrock"), client("ssm"), parameter)
+
+
+def _configuration(properties: Properties) -> dict[str, Any]:
+    """The wanted configuration: as text, for CloudFormation makes a string of every truth."""
+    configuration: dict[str, Any] = json.loads(properties["Configuration"])
+    return configuration
+
+
+def handler(event: dict[str, Any], context: Any) -> None:  # noqa: ANN401 - Lambda's context
+    """Entry of the function."""
+    serve(event, context, InvocationLogging())

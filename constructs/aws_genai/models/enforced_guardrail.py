@@ -1,0 +1,103 @@
+"""A guardrail that every call of the account goes through, whoever makes it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from aws_cdk import aws_bedrock as bedrock
+from constructs import Construct
+
+from ..data.bedrock import BedrockCatalogue
+from ..pseudo import ACCOUNT_ID
+from ..security.statements import allow, document
+from .guardrail import Guardrail
+
+
+class EnforcedGuardrail(Construct):
+    """Enforces a guardrail on every call of models in the account and Region, those of other projects included.
+
+    Messages and system prompts are assessed whole: tags by which a caller leaves parts of a prompt unassessed are
+    ignored. Every principal of the account is let apply the guardrail, for a call without that permission fails; the
+    key that encrypts it must be one of its own, which they may all use through Bedrock.
+    https://docs.aws.amazon.com/bedrock/latest/userguide/guardrails-enforcements.html
+
+    Example::
+
+        import aws_cdk as cdk
+        from aws_genai.models import EnforcedGuardrail, Guardrail
+        from aws_genai.security import CostTags, DataKey, attach_gate
+
+        app = cdk.App()
+        attach_gate(app)
+        CostTags(project="demo", environment="dev", layer="demo", owner="me", cost_center="1").apply(app)
+        stack = cdk.Stack(app, "Account")
+        key = DataKey(stack, "Key", description="Guardrail of the account")
+        EnforcedGuardrail(
+            stack, "Everywhere", guardrail=Guardrail(stack, "Guardrail", name="account", key=key)
+        )
+        app.synth()
+
+    :param guardrail: the guardrail, by its published version.
+    :param excluded: ids of models that it is not enforced on, such as embedding models. Default: none.
+    :raises InvalidValueError: if a model is not known.
+    """
+
+    def __init__(self, scope: Construct, id: str, *, guardrail: Guardrail, excluded: Sequence[str] = ()) -> None:
+        super().__init__(scope, id)
+        models = [BedrockCatalogue.get(model).model_id for model in excluded]
+        guardrail.key.allow_account_in_bedrock()
+        everybody = allow(
+            ["bedrock:ApplyGuardrail"],
+            [guardrail.guardrail_arn],
+            sid="Account",
+            principal={"AWS": "*"},
+            conditions={"StringEquals": {"aws:PrincipalAccount": ACCOUNT_ID}},
+        )
+        policy = bedrock.CfnResourcePolicy(
+            self, "Policy", resource_arn=guardrail.guardrail_arn, policy_document=document([everybody])
+        )
+        self.resource = bedrock.CfnEnforcedGuardrailConfiguration(
+            self,
+            "Resource",
+            guardrail_identifier=guardrail.guardrail_id,
+            guardrail_version=guardrail.version,
+            model_enforcement=bedrock.CfnEnforcedGuardrailConfiguration.ModelEnforcementProperty(
+                included_models=["ALL"], excluded_models=models
+            )
+            if models
+            else None,
+            # Comprehensive: what the caller tags decides nothing.
+            selective_content_guarding=bedrock.CfnEnforcedGuardrailConfiguration.SelectiveContentGuardingProperty(
+                messages="COMPREHENSIVE", system="COMPREHENSIVE"
+            ),
+        )
+        # Enforced before everybody may apply it, it would fail every call for a moment.
+        self.resource.node.add_dependency(policy)
+
+
+def organization_enforcement(guardrails: dict[str, str], *, excluded: Sequence[str] = ()) -> dict[str, object]:
+    """The Bedrock policy of an organization that enforces a guardrail of its management account, for each Region.
+
+    The guardrail needs a resource policy that lets the organization apply it, and no automated reasoning policy.
+    https://docs.aws.amazon.com/organizations/latest/userguide/orgs_manage_policies_bedrock_syntax.html
+
+    :param guardrails: ARN of the guardrail with its version, by Region.
+    :param excluded: ids of models that it is not enforced on. Default: none.
+    """
+    comprehensive = {"@@assign": "comprehensive"}
+    models = [BedrockCatalogue.get(model).model_id for model in excluded]
+    enforced = {"included_models": {"@@assign": ["ALL"]}, "excluded_models": {"@@assign": models}} if models else None
+    return {
+        "bedrock": {
+            "guardrail_inference": {
+                region: {
+                    "config_1": {
+                        "identifier": {"@@assign": arn},
+                        "selective_content_guarding": {"system": comprehensive, "messages": comprehensive},
+                        **({"model_enforcement": enforced} if enforced else {}),
+                    }
+                }
+                for region, arn in sorted(guardrails.items())
+            }
+        }
+    }

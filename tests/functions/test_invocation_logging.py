@@ -1,0 +1,203 @@
+"""Calls of models are logged as wanted, and as before afterwards, whatever fails on the way."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from aws_genai.functions.custom_resource import serving
+from aws_genai.functions.invocation_logging import handler
+from aws_genai.functions.invocation_logging.service import Logging
+
+PARAMETER = "/genai-test/invocation-logging-before"
+OURS = {"cloudWatchConfig": {"logGroupName": "ours", "roleArn": "role"}, "textDataDeliveryEnabled": True}
+CHANGED = {**OURS, "imageDataDeliveryEnabled": True}
+THEIRS = {"s3Config": {"bucketName": "theirs", "keyPrefix": ""}, "textDataDeliveryEnabled": True}
+
+
+def error(code: str) -> ClientError:
+    return ClientError({"Error": {"Code": code, "Message": code}}, "operation")
+
+
+class Account:
+    """Bedrock and Systems Manager of one account, which may fail at any call."""
+
+    def __init__(self, before: dict[str, Any] | None = None) -> None:
+        self.logging: dict[str, Any] | None = before
+        self.parameters: dict[str, str] = {}
+        self.calls: list[str] = []
+        #: The error of each call that fails, by how often it does.
+        self.failing: dict[str, list[str]] = {}
+
+    def _called(self, name: str) -> None:
+        self.calls.append(name)
+        if self.failing.get(name):
+            raise error(self.failing[name].pop(0))
+
+    def get_model_invocation_logging_configuration(self) -> dict[str, Any]:
+        self._called("get")
+        # Bedrock answers with what it was told and a little more.
+        return {"loggingConfig": {**self.logging, "videoDataDeliveryEnabled": False}} if self.logging else {}
+
+    def put_model_invocation_logging_configuration(self, *, loggingConfig: dict[str, Any]) -> None:
+        self._called("put")
+        self.logging = {name: each for name, each in loggingConfig.items() if name != "videoDataDeliveryEnabled"}
+
+    def delete_model_invocation_logging_configuration(self) -> None:
+        self._called("delete")
+        self.logging = None
+
+    def put_parameter(self, *, Name: str, Value: str, **_options: Any) -> None:
+        self._called("note")
+        self.parameters[Name] = Value
+
+    def get_parameter(self, *, Name: str) -> dict[str, Any]:
+        self._called("read")
+        if Name not in self.parameters:
+            raise error("ParameterNotFound")
+        return {"Parameter": {"Value": self.parameters[Name]}}
+
+    def delete_parameter(self, *, Name: str) -> None:
+        self._called("forget")
+        if self.parameters.pop(Name, None) is None:
+            raise error("ParameterNotFound")
+
+
+class Stack:
+    """CloudFormation, as far as one custom resource sees it."""
+
+    def __init__(self, account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.account, self.answers = account, list[dict[str, Any]]()
+        monkeypatch.setattr(handler, "client", lambda _service: account)
+        monkeypatch.setattr("aws_genai.functions.invocation_logging.service.time.sleep", lambda _seconds: None)
+        monkeypatch.setattr(serving._Answer, "_send", lambda _self, answer: self.answers.append(answer))
+        monkeypatch.setattr(
+            handler, "Logging", lambda *arguments: Logging(*arguments, pause=lambda _seconds: None), raising=True
+        )
+
+    def ask(self, kind: str, wanted: Any, physical_id: str = "", old: Any = None) -> dict[str, Any]:
+        event = {
+            "RequestType": kind,
+            "StackId": "stack",
+            "LogicalResourceId": "Calls",
+            "RequestId": "one",
+            "ResponseURL": "https://nowhere",
+            "ResourceProperties": {"Parameter": PARAMETER, "Configuration": json.dumps(wanted)},
+        }
+        if physical_id:
+            event["PhysicalResourceId"] = physical_id
+        if old is not None:
+            event["OldResourceProperties"] = {"Parameter": PARAMETER, "Configuration": json.dumps(old)}
+        handler.handler(event, Context())
+        return self.answers[-1]
+
+
+class Context:
+    def get_remaining_time_in_millis(self) -> int:
+        return 300_000
+
+
+@pytest.fixture
+def stack(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Stack]:
+    return lambda before=None: Stack(Account(before), monkeypatch)
+
+
+@pytest.mark.parametrize("before", [None, THEIRS], ids=["nothing", "something"])
+def test_deletion_sets_back_what_was(stack: Callable[..., Stack], before: Any) -> None:
+    made = stack(before)
+    assert made.ask("Create", OURS)["Status"] == "SUCCESS"
+    assert made.account.logging == OURS
+    assert made.ask("Update", CHANGED, PARAMETER, OURS)["PhysicalResourceId"] == PARAMETER
+    assert made.account.logging == CHANGED
+    assert made.ask("Delete", CHANGED, PARAMETER)["Status"] == "SUCCESS"
+    assert made.account.logging == before
+    assert made.account.parameters == {}
+
+
+def test_every_request_may_be_delivered_twice(stack: Callable[..., Stack]) -> None:
+    made = stack(THEIRS)
+    for _ in range(2):
+        assert made.ask("Create", OURS)["Status"] == "SUCCESS"
+    for _ in range(2):
+        assert made.ask("Update", CHANGED, PARAMETER, OURS)["Status"] == "SUCCESS"
+    for _ in range(2):
+        assert made.ask("Delete", CHANGED, PARAMETER)["Status"] == "SUCCESS"
+    assert made.account.logging == THEIRS
+    assert made.account.parameters == {}
+
+
+def test_an_update_to_other_places_and_its_rollback_keep_what_was_first(stack: Callable[..., Stack]) -> None:
+    made, moved = stack(THEIRS), {"cloudWatchConfig": {"logGroupName": "moved", "roleArn": "role"}}
+    made.ask("Create", OURS)
+    made.ask("Update", moved, PARAMETER, OURS)
+    assert made.account.logging == moved
+    made.ask("Update", OURS, PARAMETER, moved)
+    made.ask("Delete", OURS, PARAMETER)
+    assert made.account.logging == THEIRS
+
+
+def test_what_somebody_else_set_meanwhile_stays(stack: Callable[..., Stack]) -> None:
+    made, other = stack(), {"s3Config": {"bucketName": "other"}}
+    made.ask("Create", OURS)
+    made.account.logging = other
+    assert made.ask("Delete", OURS, PARAMETER)["Status"] == "SUCCESS"
+    assert made.account.logging == other
+    assert made.account.parameters == {}
+
+
+def test_a_role_that_is_not_known_yet_is_tried_again(stack: Callable[..., Stack]) -> None:
+    made = stack()
+    made.account.failing = {"put": ["ValidationException"] * 3 + ["ThrottlingException"]}
+    assert made.ask("Create", OURS)["Status"] == "SUCCESS"
+    assert made.account.logging == OURS
+
+
+@pytest.mark.parametrize("failing", ["get", "note", "put"])
+@pytest.mark.parametrize("before", [None, THEIRS], ids=["nothing", "something"])
+def test_a_create_that_fails_leaves_everything_as_it_was(
+    stack: Callable[..., Stack], before: Any, failing: str
+) -> None:
+    made = stack(before)
+    made.account.failing = {failing: ["AccessDeniedException"]}
+    answer = made.ask("Create", OURS)
+    assert answer["Status"] == "FAILED"
+    # CloudFormation then deletes what was never made.
+    assert made.ask("Delete", OURS, answer["PhysicalResourceId"])["Status"] == "SUCCESS"
+    assert made.account.logging == before
+    assert made.account.parameters == {}
+
+
+@pytest.mark.parametrize("failing", ["get", "put"])
+def test_an_update_that_fails_keeps_its_id_and_can_be_taken_back(stack: Callable[..., Stack], failing: str) -> None:
+    made = stack(THEIRS)
+    made.ask("Create", OURS)
+    made.account.failing = {failing: ["AccessDeniedException"]}
+    answer = made.ask("Update", CHANGED, PARAMETER, OURS)
+    assert (answer["Status"], answer["PhysicalResourceId"]) == ("FAILED", PARAMETER)
+    assert made.ask("Update", OURS, PARAMETER, CHANGED)["Status"] == "SUCCESS"
+    made.ask("Delete", OURS, PARAMETER)
+    assert made.account.logging == THEIRS
+
+
+@pytest.mark.parametrize("failing", ["read", "get", "put", "forget"])
+def test_a_delete_that_fails_can_be_tried_again(stack: Callable[..., Stack], failing: str) -> None:
+    made = stack(THEIRS)
+    made.ask("Create", OURS)
+    made.account.failing = {failing: ["AccessDeniedException"]}
+    assert made.ask("Delete", OURS, PARAMETER)["Status"] == "FAILED"
+    assert made.ask("Delete", OURS, PARAMETER)["Status"] == "SUCCESS"
+    assert made.account.logging == THEIRS
+    assert made.account.parameters == {}
+
+
+def test_a_bucket_that_is_gone_fails_the_deletion_in_a_sentence(stack: Callable[..., Stack]) -> None:
+    made = stack(THEIRS)
+    made.ask("Create", OURS)
+    made.account.failing = {"put": ["ValidationException"] * 50}
+    answer = made.ask("Delete", OURS, PARAMETER)
+    assert answer["Status"] == "FAILED"
+    assert "ValidationException" in answer["Reason"]

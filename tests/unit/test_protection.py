@@ -1,0 +1,260 @@
+"""Guardrails, where they are enforced, what is logged of calls, and when people are told."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import aws_cdk as cdk
+import pytest
+from aws_cdk import aws_iam as iam
+from aws_cdk.assertions import Match
+
+from aws_genai.errors import InvalidValueError
+from aws_genai.models import (
+    BedrockCatalogue,
+    DeniedTopic,
+    EnforcedGuardrail,
+    Guardrail,
+    GuardrailPolicy,
+    InvocationLogging,
+    ModelWatch,
+)
+from aws_genai.models.enforced_guardrail import organization_enforcement
+from aws_genai.security import AccessLogBucket, AlarmTopic, DataKey, SecureBucket, WorkloadRole
+from aws_genai.testing import Principal, assert_allows, assert_denies
+from tests.support import new_stack, template_of
+
+ACCOUNT = "111122223333"
+REASONING = f"arn:aws:bedrock:us-east-1:{ACCOUNT}:automated-reasoning-policy/a1b2c3d4e5f6:1"
+CHATS = [
+    name for name in BedrockCatalogue.names() if name.startswith("us.") and BedrockCatalogue.get(name).use == "chat"
+]
+
+
+def guardrail(stack: cdk.Stack, **options: Any) -> Guardrail:
+    return Guardrail(
+        stack, "Guardrail", name="one", key=DataKey(stack, "GuardrailKey", description="Policy"), **options
+    )
+
+
+def test_a_guardrail_across_regions_has_the_larger_tier_images_patterns_and_reasoning() -> None:
+    policy = GuardrailPolicy(
+        cross_region=True,
+        images=True,
+        patterns={"badge": "B-[0-9]{6}"},
+        automated_reasoning=[REASONING],
+        denied_topics=[DeniedTopic("Long", "x" * 900)],
+    )
+
+    def build(stack: cdk.Stack) -> None:
+        role = WorkloadRole(stack, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
+        guardrail(stack, policy=policy).grant_apply(role)
+
+    template = template_of(build)
+    seen = {"InputModalities": ["TEXT", "IMAGE"], "OutputModalities": ["TEXT", "IMAGE"]}
+    template.has_resource_properties(
+        "AWS::Bedrock::Guardrail",
+        {
+            "ContentPolicyConfig": {
+                "ContentFiltersTierConfig": {"TierName": "STANDARD"},
+                "FiltersConfig": Match.array_with([Match.object_like({"Type": "HATE", **seen})]),
+            },
+            "TopicPolicyConfig": Match.object_like({"TopicsTierConfig": {"TierName": "STANDARD"}}),
+            "SensitiveInformationPolicyConfig": Match.object_like(
+                {"RegexesConfig": [{"Action": "BLOCK", "Name": "badge", "Pattern": "B-[0-9]{6}"}]}
+            ),
+            "AutomatedReasoningPolicyConfig": {"Policies": [REASONING]},
+        },
+    )
+    (made,) = template.find_resources("AWS::Bedrock::Guardrail").values()
+    assert "guardrail-profile/us.guardrail.v1:0" in json.dumps(made["Properties"]["CrossRegionConfig"])
+    (role,) = template.find_resources("AWS::IAM::Role")
+    profile = f"arn:aws:bedrock:us-east-1:{ACCOUNT}:guardrail-profile/us.guardrail.v1:0"
+    assert_allows(template.to_json(), role, "bedrock:ApplyGuardrail", profile)
+
+
+@pytest.mark.parametrize(
+    ("policy", "words"),
+    [
+        (GuardrailPolicy(automated_reasoning=[REASONING]), "across Regions only"),
+        (GuardrailPolicy(automated_reasoning=[REASONING] * 3, cross_region=True), "at most 2"),
+        (GuardrailPolicy(denied_topics=[DeniedTopic("Long", "x" * 201)]), "this tier takes 200"),
+        (GuardrailPolicy(denied_topics=[DeniedTopic("Long", "x" * 1001)], cross_region=True), "takes 1000"),
+    ],
+)
+def test_a_policy_that_bedrock_would_refuse(policy: GuardrailPolicy, words: str) -> None:
+    with pytest.raises(InvalidValueError, match=words):
+        guardrail(new_stack(), policy=policy)
+
+
+def test_a_region_without_a_geography_has_no_profile() -> None:
+    stack = cdk.Stack(cdk.App(), "Test", env=cdk.Environment(region="sa-east-1"))
+    with pytest.raises(InvalidValueError, match="No guardrail profile is known for sa-east-1"):
+        guardrail(stack, policy=GuardrailPolicy(cross_region=True))
+
+
+def test_a_version_that_is_kept_can_be_gone_back_to() -> None:
+    template = template_of(lambda stack: guardrail(stack, keep_versions=True))
+    (version,) = template.find_resources("AWS::Bedrock::GuardrailVersion").values()
+    assert version["DeletionPolicy"] == "Retain"
+    assert guardrail(new_stack(), pinned=3).versioned_arn.endswith(":3")
+
+
+def test_an_enforced_guardrail_assesses_everything_and_everybody_may_apply_it() -> None:
+    excluded = ["amazon.titan-embed-text-v2:0"]
+    template = template_of(
+        lambda stack: EnforcedGuardrail(stack, "Everywhere", guardrail=guardrail(stack), excluded=excluded)
+    )
+    template.has_resource_properties(
+        "AWS::Bedrock::EnforcedGuardrailConfiguration",
+        {
+            "SelectiveContentGuarding": {"Messages": "COMPREHENSIVE", "System": "COMPREHENSIVE"},
+            "ModelEnforcement": {"IncludedModels": ["ALL"], "ExcludedModels": excluded},
+        },
+    )
+    template.has_resource_properties(
+        "AWS::Bedrock::ResourcePolicy",
+        {
+            "PolicyDocument": Match.object_like(
+                {
+                    "Statement": [
+                        Match.object_like(
+                            {
+                                "Action": ["bedrock:ApplyGuardrail"],
+                                "Condition": {"StringEquals": {"aws:PrincipalAccount": {"Ref": "AWS::AccountId"}}},
+                            }
+                        )
+                    ]
+                }
+            )
+        },
+    )
+    (key,) = template.find_resources("AWS::KMS::Key")
+    anybody = Principal(f"arn:aws:iam::{ACCOUNT}:role/any", ())
+    through = {"kms:ViaService": "bedrock.us-east-1.amazonaws.com", "kms:CallerAccount": ACCOUNT}
+    arn = f"arn:aws:kms:us-east-1:{ACCOUNT}:key/{key}"
+    assert_allows(template.to_json(), anybody, "kms:Decrypt", arn, through)
+    assert_denies(template.to_json(), anybody, "kms:Decrypt", arn)
+
+
+def test_an_organization_enforces_it_whole() -> None:
+    arn = f"arn:aws:bedrock:us-east-1:{ACCOUNT}:guardrail/a1:2"
+    made: Any = organization_enforcement({"us-east-1": arn}, excluded=["amazon.titan-embed-text-v2:0"])
+    config = made["bedrock"]["guardrail_inference"]["us-east-1"]["config_1"]
+    assert config["identifier"] == {"@@assign": arn}
+    assert config["selective_content_guarding"]["messages"] == {"@@assign": "comprehensive"}
+    assert config["model_enforcement"]["excluded_models"] == {"@@assign": ["amazon.titan-embed-text-v2:0"]}
+    assert "model_enforcement" not in json.dumps(organization_enforcement({"us-east-1": arn}))
+
+
+def logged(stack: cdk.Stack, **options: Any) -> InvocationLogging:
+    key = DataKey(stack, "Key", description="Calls")
+    key.allow_logs()
+    if options.pop("stored", False):
+        options["bucket"] = SecureBucket(stack, "Bodies", key=key, access_logs=AccessLogBucket(stack, "AccessLogs"))
+    topic = AlarmTopic(stack, "Alarms", key=key)
+    return InvocationLogging(stack, "Calls", name="genai-test", key=key, topic=topic, **options)
+
+
+def test_calls_are_logged_encrypted_and_masked() -> None:
+    template = template_of(lambda stack: logged(stack, mask=["EmailAddress", "Ssn-US"], log_days=90))
+    template.has_resource_properties(
+        "AWS::Logs::LogGroup",
+        {
+            "KmsKeyId": Match.any_value(),
+            "RetentionInDays": 90,
+            "DataProtectionPolicy": Match.object_like(
+                {"Statement": Match.array_with([Match.object_like({"Operation": {"Deidentify": {"MaskConfig": {}}}})])}
+            ),
+        },
+    )
+    (resource,) = template.find_resources("AWS::CloudFormation::CustomResource").values()
+    assert resource["Properties"]["Parameter"] == "/genai-test/invocation-logging-before"
+    assert "s3Config" not in json.dumps(resource)
+
+
+def test_bodies_go_to_a_bucket_that_only_bedrock_of_this_account_writes() -> None:
+    template = template_of(lambda stack: logged(stack, stored=True))
+    (resource,) = template.find_resources("AWS::CloudFormation::CustomResource").values()
+    assert "largeDataDeliveryS3Config" in json.dumps(resource)
+    policies = [
+        statement
+        for each in template.find_resources("AWS::S3::BucketPolicy").values()
+        for statement in each["Properties"]["PolicyDocument"]["Statement"]
+        if statement.get("Sid") == "CallsOfModels"
+    ]
+    assert len(policies) == 1
+    assert policies[0]["Principal"] == {"Service": "bedrock.amazonaws.com"}
+    assert policies[0]["Condition"]["StringEquals"] == {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}
+    assert len(policies[0]["Resource"]) == 2
+
+
+def test_the_function_of_the_log_can_do_nothing_else() -> None:
+    template = template_of(lambda stack: logged(stack)).to_json()
+    role = next(name for name in template["Resources"] if name.startswith("InvocationLoggingRole"))
+    noted = f"arn:aws:ssm:us-east-1:{ACCOUNT}:parameter/genai-test/invocation-logging-before"
+    assert_allows(template, role, "ssm:PutParameter", noted)
+    assert_denies(template, role, "ssm:PutParameter", f"arn:aws:ssm:us-east-1:{ACCOUNT}:parameter/other")
+    assert_allows(template, role, "bedrock:PutModelInvocationLoggingConfiguration", "*")
+    assert_denies(template, role, "bedrock:PutEnforcedGuardrailConfiguration", "*")
+    logging = next(name for name in template["Resources"] if name.startswith("CallsRole"))
+    arn = f"arn:aws:iam::{ACCOUNT}:role/{logging}"
+    assert_allows(template, role, "iam:PassRole", arn, {"iam:PassedToService": "bedrock.amazonaws.com"})
+    assert_denies(template, role, "iam:PassRole", arn, {"iam:PassedToService": "ec2.amazonaws.com"})
+
+
+def test_masks_that_mask_nothing_are_refused() -> None:
+    with pytest.raises(InvalidValueError, match="Did you mean EmailAddress"):
+        logged(new_stack(), mask=["EmailAdress"])
+    with pytest.raises(InvalidValueError, match="would stand in S3 in the clear"):
+        logged(new_stack(), mask=["Name"], stored=True)
+
+
+def watched(stack: cdk.Stack, models: list[str], **options: Any) -> None:
+    key = DataKey(stack, "Key", description="Models")
+    ModelWatch(
+        stack,
+        "Watch",
+        models={model: model for model in models},
+        guardrail=guardrail(stack),
+        topic=AlarmTopic(stack, "Alarms", key=key),
+        **options,
+    )
+
+
+def test_unusual_dear_and_blocked_calls_raise_alarms() -> None:
+    template = template_of(lambda stack: watched(stack, CHATS[:10], usd_per_hour=7, band=2))
+    alarms = [each["Properties"] for each in template.find_resources("AWS::CloudWatch::Alarm").values()]
+    volumes = [each for each in alarms if each.get("ThresholdMetricId") == "usual"]
+    costs = [each for each in alarms if any(query.get("Id") == "cost" for query in each.get("Metrics", []))]
+    assert (len(volumes), len(costs), len(alarms)) == (2, 3, 6)
+    assert all(len(each["Metrics"]) <= 10 for each in volumes + costs)
+    assert volumes[0]["Metrics"][-1]["Expression"] == "ANOMALY_DETECTION_BAND(total, 2)"
+    watched_models = {
+        query["MetricStat"]["Metric"]["Dimensions"][0]["Value"]
+        for each in volumes
+        for query in each["Metrics"]
+        if "MetricStat" in query
+    }
+    assert watched_models == set(CHATS[:10])
+    template.resource_count_is("AWS::CloudWatch::AnomalyDetector", 2)
+    template.has_resource_properties(
+        "AWS::CloudWatch::Alarm", {"MetricName": "InvocationsIntervened", "Threshold": 50, "Period": 3600}
+    )
+
+
+def test_costs_are_tokens_by_their_list_prices() -> None:
+    template = template_of(lambda stack: watched(stack, ["amazon.nova-lite-v1:0"]))
+    (cost,) = [
+        query["Expression"]
+        for each in template.find_resources("AWS::CloudWatch::Alarm").values()
+        for query in each["Properties"].get("Metrics", [])
+        if query["Id"] == "cost"
+    ]
+    assert cost == "(FILL(i0, 0) * 0.06 + FILL(o0, 0) * 0.24) / 1000000"
+
+
+def test_nothing_to_watch_is_refused() -> None:
+    with pytest.raises(InvalidValueError, match="no model to watch"):
+        watched(new_stack(), [])
