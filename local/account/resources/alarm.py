@@ -27,7 +27,11 @@ def install() -> None:
         metrics = properties.get("Metrics")
         if not metrics:
             return record(name, properties)  # type: ignore[no-any-return]
-        plain = {key: value for key, value in properties.items() if key != "Metrics"}
+        # What is unusual has no number, and the emulator knows comparisons with numbers only.
+        unusual = (
+            {"Threshold": 0, "ComparisonOperator": "GreaterThanThreshold"} if "ThresholdMetricId" in properties else {}
+        )
+        plain = {**{key: value for key, value in properties.items() if key != "Metrics"}, **unusual}
         # A namespace that holds nothing: the alarm stays as its missing data tells.
         alarm: Model = record(name, {**plain, "MetricName": "Expression", "Namespace": "Local/None"})
         return {**alarm, "Metrics": metrics}
