@@ -59,6 +59,9 @@ manifest: setup  ## Write down which files of a data set train: DATA=support ENV
 sign: setup  ## Sign a data set off, as an approver: DATA=support ENV=prod
 	@$(BIN)/python -m operations.data_set sign "$(DATA)" --environment $(ENV)
 
+redteam: setup  ## Try the red team's cases on the guardrail of ENV, with your credentials
+	@$(BIN)/python -m operations.redteam --environment $(ENV)
+
 models: setup-dev  ## Write the catalogues of JumpStart and Bedrock anew; LIVE=1 asks AWS, MANIFEST= and PRICES=file read copies
 	@$(BIN)/python -m operations.models $(if $(LIVE),--live) $(if $(MANIFEST),--manifest "$(MANIFEST)")
 	@$(BIN)/python -m operations.bedrock_models $(if $(LIVE),--live) $(if $(PRICES),--prices "$(PRICES)")
@@ -115,4 +118,4 @@ clean:  ## Remove everything that was made here
 	rm -rf $(VENV) .venv-local node_modules tests/oracle/node_modules cdk.out build dist
 
 .PHONY: help synth diff deploy bootstrap test snapshots docs bench lock setup setup-dev setup-local install clean
-.PHONY: choose organization accelerators models manifest sign wake local local-deploy local-ask local-status local-down
+.PHONY: choose organization redteam accelerators models manifest sign wake local local-deploy local-ask local-status local-down

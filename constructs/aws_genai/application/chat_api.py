@@ -137,7 +137,7 @@ class ChatApi(Construct):
             reserved_concurrency=reserved_concurrency,
             log_days=log_days,
             removal_policy=removal_policy,
-            include=("usage_budget",) if budget else (),
+            include=("untrusted", "usage_budget") if budget else ("untrusted",),
             environment={
                 "MODELS": json.dumps(requests_of(offered, bounds, parameters or {})),
                 "SYSTEM_PROMPT": bounds.system_prompt,

@@ -9,6 +9,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError, ConnectTimeoutError, ReadTimeoutError
 
+from ..untrusted.text import neutral
 from .errors import AWS_ERRORS, GARBLED, TIMEOUT, UNREACHABLE, blocked, malformed, unknown_model
 
 
@@ -91,7 +92,9 @@ def converse_request(limits: Limits, question: Mapping[str, Any]) -> dict[str, A
     return {
         **own,
         "modelId": limits.profiles.get(model, model),
-        "messages": [{"role": message["role"], "content": [{"text": message["text"]}]} for message in messages],
+        "messages": [
+            {"role": message["role"], "content": [{"text": neutral(message["text"]) or " "}]} for message in messages
+        ],
         "system": [{"text": limits.system_prompt}],
         "inferenceConfig": inference,
         "guardrailConfig": {

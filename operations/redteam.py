@@ -1,0 +1,139 @@
+"""Try the red team's cases on the guardrail of an environment: ``make redteam ENV=dev``, with your credentials.
+
+Each case is assessed as what it is, a question, a document or an answer; no model is asked. Assessments cost what
+Amazon Bedrock Guardrails cost: https://aws.amazon.com/bedrock/pricing/
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from aws_genai.functions.untrusted.text import neutral, quoted
+from settings import SettingsError, load
+
+from .attempts import Attempt, attempts
+
+_AT_ONCE = 8
+
+
+class NoGuardrailError(Exception):
+    """There is nothing to try the cases on."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What the guardrail did about an attempt: ``blocked``, ``masked`` or nothing."""
+
+    attempt: Attempt
+    action: str
+
+    @property
+    def right(self) -> bool:
+        """Whether an attack was met, or what is harmless left alone."""
+        return (self.action == "") == self.attempt.harmless
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Print what was met by category; 1 if an attempt was not, 2 with one message if none could be made."""
+    parser = argparse.ArgumentParser(prog="python -m operations.redteam", description=__doc__)
+    parser.add_argument("--environment", default="dev")
+    chosen = parser.parse_args(arguments)
+    import boto3
+    from botocore.config import Config
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    config = Config(retries={"mode": "adaptive", "total_max_attempts": 10})
+    try:
+        settings = load(chosen.environment)
+        bedrock = boto3.client("bedrock", region_name=settings.region, config=config)
+        runtime = boto3.client("bedrock-runtime", region_name=settings.region, config=config)
+        outcomes = tried(runtime, *guardrail(bedrock, settings.prefix), attempts())
+    except (SettingsError, NoGuardrailError) as error:
+        print(error, file=sys.stderr)
+        return 2
+    except (BotoCoreError, ClientError) as error:
+        print(
+            f"The guardrail could not be tried: {error}. Sign in to the account of this environment.", file=sys.stderr
+        )
+        return 2
+    show(outcomes, Console())
+    return 0 if all(outcome.right for outcome in outcomes) else 1
+
+
+def guardrail(bedrock: Any, name: str) -> tuple[str, str]:  # noqa: ANN401 - boto3 has no types
+    """The id and the newest version of the guardrail of that name.
+
+    :raises NoGuardrailError: if there is none.
+    """
+    for page in bedrock.get_paginator("list_guardrails").paginate():
+        for each in page["guardrails"]:
+            if each["name"] == name:
+                pages = bedrock.get_paginator("list_guardrails").paginate(guardrailIdentifier=each["id"])
+                versions = [int(v["version"]) for page in pages for v in page["guardrails"] if v["version"].isdigit()]
+                if versions:
+                    return str(each["id"]), str(max(versions))
+    raise NoGuardrailError(
+        f"No guardrail {name} with a version is in this account and Region; deploy first: make deploy"
+    )
+
+
+def tried(runtime: Any, identifier: str, version: str, cases: Iterable[Attempt]) -> list[Outcome]:  # noqa: ANN401
+    """What the guardrail does about each case.
+
+    https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ApplyGuardrail.html
+    """
+
+    def assess(attempt: Attempt) -> Outcome:
+        answer = runtime.apply_guardrail(
+            guardrailIdentifier=identifier,
+            guardrailVersion=version,
+            source="OUTPUT" if attempt.where == "answer" else "INPUT",
+            content=[{"text": {"text": shown(attempt)}}],
+        )
+        if answer["action"] != "GUARDRAIL_INTERVENED":
+            return Outcome(attempt, "")
+        return Outcome(attempt, "blocked" if _blocked(answer["assessments"]) else "masked")
+
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        return list(pool.map(assess, cases))
+
+
+def shown(attempt: Attempt) -> str:
+    """The text of an attempt as the functions of this project hand it to a guardrail."""
+    return quoted(attempt.text, "document") if attempt.where == "document" else neutral(attempt.text)
+
+
+def _blocked(found: Any) -> bool:  # noqa: ANN401 - JSON
+    """Whether any policy of an assessment blocked."""
+    if isinstance(found, dict):
+        return found.get("action") == "BLOCKED" or any(_blocked(each) for each in found.values())
+    return isinstance(found, list) and any(_blocked(each) for each in found)
+
+
+def show(outcomes: list[Outcome], console: Console) -> None:
+    """Print a row for each category, then every attempt that was not met."""
+    table = Table(title="Red team", title_justify="left")
+    for name in ("Category", "OWASP", "Tried", "Blocked", "Masked", "Let through"):
+        table.add_column(name, justify="left" if name in ("Category", "OWASP") else "right")
+    for category in dict.fromkeys(each.attempt.category for each in outcomes):
+        rows = [each for each in outcomes if each.attempt.category == category]
+        counts = [sum(each.action == action for each in rows) for action in ("blocked", "masked", "")]
+        table.add_row(category, rows[0].attempt.owasp, str(len(rows)), *map(str, counts))
+    console.print(table)
+    for each in outcomes:
+        if not each.right:
+            console.print(
+                f"{each.action or 'let through'}: {each.attempt.category}: {each.attempt.plain}", markup=False
+            )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
