@@ -71,6 +71,9 @@ class Chat(Section):
     parameters: dict[str, Parameters] = {}
     """Knobs of single models, by id; they go before max_tokens and temperature."""
 
+    knowledge: str | None = None
+    """Name in models.knowledge of the documents that questions are answered from; none without it."""
+
     budget: UserBudget | None = None
     """How much each user may ask in a day; as much as they like without it."""
 

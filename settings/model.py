@@ -118,6 +118,13 @@ class Settings(Section):
                     field="application.chat.models",
                     hint=nearest(model, bedrock.models),
                 )
+        known = self.models.knowledge if self.models else {}
+        if chat.knowledge and chat.knowledge not in known:
+            raise InvalidValueError(
+                f"{chat.knowledge} is not among models.knowledge",
+                field="application.chat.knowledge",
+                hint=nearest(chat.knowledge, known) if known else "Add models: {knowledge: {...}}",
+            )
         offered = chat.models or [model for model in bedrock.models if BedrockCatalogue.get(model).mode == "chat"]
         with below("application.chat"):
             check_chat(offered, chat.max_tokens)

@@ -15,6 +15,7 @@ from aws_genai.models.guardrail_policy import STRICT_PII, DeniedTopic, Guardrail
 from .base import Name, Section
 from .endpoints import Endpoint, WorkingHoursSettings
 from .fine_tuning import FineTuningSettings
+from .knowledge import Knowledge
 from .platform import Hub, Monitoring, StudioSettings
 
 #: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_GuardrailAutomatedReasoningPolicyConfig.html
@@ -299,6 +300,9 @@ class Models(Section):
     bedrock: Bedrock | None = None
     """Models that are paid by the token."""
 
+    knowledge: dict[Name, Knowledge] = {}
+    """Documents that models answer from, by name."""
+
     endpoints: dict[Name, Endpoint] = {}
     """Models that are hosted, by name."""
 
@@ -320,6 +324,18 @@ class Models(Section):
             if name in self.endpoints:
                 raise InvalidValueError(
                     f"An endpoint and a pipeline are both called {name}", field="fine_tuning", hint="Rename one of them"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _embedded(self) -> Models:
+        allowed = self.bedrock.models if self.bedrock else []
+        for name, each in self.knowledge.items():
+            if each.embedding not in allowed:
+                raise InvalidValueError(
+                    f"{each.embedding} is not among models.bedrock.models",
+                    field=f"models.knowledge.{name}.embedding",
+                    hint="Add it there, or name one that is",
                 )
         return self
 
@@ -354,7 +370,7 @@ class Models(Section):
     def has_functions(self) -> bool:
         """Whether functions of the layer run, which the settings may want in the VPC."""
         watched = self.hub or self.monitoring or self.fine_tuning or (self.idle and self.endpoints)
-        return bool(watched or self.own_weights or (self.bedrock and self.bedrock.invocation_log))
+        return bool(watched or self.own_weights or self.knowledge or (self.bedrock and self.bedrock.invocation_log))
 
     @property
     def own_weights(self) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from constructs import Construct
@@ -18,7 +18,7 @@ from .models import ModelsStack
 
 if TYPE_CHECKING:
     from aws_genai.compute import AcceleratorFleet
-    from aws_genai.models import ModelAccess
+    from aws_genai.models import KnowledgeBase, ModelAccess
 
 
 class ApplicationStack(LayerStack):
@@ -39,7 +39,8 @@ class ApplicationStack(LayerStack):
         self._profiled = bool(bedrock and bedrock.application_profiles)
         #: What CloudWatch keeps the calls of each model by.
         self._called: dict[str, str] = {model: model for model in access.models} if access else {}
-        chats = [self._chat(application.chat, foundation, access)] if application.chat and access else []
+        known = models.knowledge if models else {}
+        chats = [self._chat(application.chat, foundation, access, known)] if application.chat and access else []
         if application.dashboard:
             Dashboard(
                 self,
@@ -61,9 +62,19 @@ class ApplicationStack(LayerStack):
                 **watch.model_dump(),
             )
 
-    def _chat(self, chat: Chat, foundation: FoundationStack, access: ModelAccess) -> ChatApi:
+    def _chat(
+        self, chat: Chat, foundation: FoundationStack, access: ModelAccess, known: Mapping[str, KnowledgeBase]
+    ) -> ChatApi:
         settings, security = self.settings, self.settings.security
-        identity = Identity(self, "Users", pool_name=settings.prefix, mfa=chat.mfa, removal_policy=self.removal_policy)
+        readers = settings.models.knowledge[chat.knowledge].groups if settings.models and chat.knowledge else set()
+        identity = Identity(
+            self,
+            "Users",
+            pool_name=settings.prefix,
+            mfa=chat.mfa,
+            groups=sorted(readers),
+            removal_policy=self.removal_policy,
+        )
         firewall = Firewall(
             self,
             "Firewall",
@@ -90,6 +101,7 @@ class ApplicationStack(LayerStack):
             topic=foundation.topic,
             models=models,
             profiles=profiles,
+            knowledge=known[chat.knowledge] if chat.knowledge else None,
             parameters={model: each.whole() for model, each in chat.parameters.items()},
             budget=UsageBudget(self, "Budget", key=foundation.key, **budget.model_dump()) if budget else None,
             inference=Inference(

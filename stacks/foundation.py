@@ -104,6 +104,10 @@ def services(settings: Settings) -> list[str]:
         needed |= {"bedrock-runtime", "logs", "sns", "xray"}
         if settings.application.chat.budget:
             needed.add("dynamodb")
+        if settings.application.chat.knowledge:
+            needed.add("bedrock-agent-runtime")
+    if settings.security.private_functions and settings.models and settings.models.knowledge:
+        needed |= {"bedrock-agent", "bedrock-runtime", "logs", "sns", "xray"}
     bedrock = settings.models.bedrock if settings.models else None
     if settings.security.private_functions and bedrock and bedrock.invocation_log:
         needed |= {"bedrock", "logs", "sns", "ssm", "xray"}

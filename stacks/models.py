@@ -12,13 +12,14 @@ from aws_genai.security import DataKey, SecureBucket
 from settings import Settings
 from settings.endpoints import Endpoint
 from settings.fine_tuning import FineTuningSettings
+from settings.knowledge import Knowledge
 from settings.models import Bedrock, Idle, InvocationLog, Models
 
 from .base import LayerStack
 from .foundation import FoundationStack
 
 if TYPE_CHECKING:
-    from aws_genai.models import EndpointOptions, Experiments, FineTuning, ModelHub, Studio
+    from aws_genai.models import EndpointOptions, Experiments, FineTuning, KnowledgeBase, ModelHub, Studio
     from aws_genai.models.hosted_endpoint import HostedEndpoint
     from aws_genai.security import PrivateNetwork
 
@@ -39,11 +40,11 @@ class ModelsStack(LayerStack):
             alias=f"{settings.prefix}/models",
             removal_policy=self.removal_policy,
         )
-        calls = models.bedrock and models.bedrock.invocation_log
-        if models.idle or models.own_weights or models.fine_tuning or models.hub or models.monitoring or calls:
+        if models.has_functions or models.idle:
             self._key.allow_logs()
         self.experiments: Experiments | None = None
         self.access = self._bedrock(models.bedrock) if models.bedrock else None
+        self.knowledge = {name: self._knowledge(name, each) for name, each in models.knowledge.items()}
         self.endpoints = self._endpoints(models)
         self.tuned = self._fine_tuning(models.fine_tuning) if models.fine_tuning else []
         self._platform(models)
@@ -96,6 +97,27 @@ class ModelsStack(LayerStack):
             log_days=security.log_days,
             removal_policy=self.removal_policy,
             **log.model_dump(),
+        )
+
+    def _knowledge(self, name: str, knowledge: Knowledge) -> KnowledgeBase:
+        from aws_genai.models import Chunking, KnowledgeBase
+
+        security = self.settings.security
+        return KnowledgeBase(
+            self,
+            f"{name}-knowledge",
+            name=f"{self.settings.prefix}-{name}",
+            sources={source: each.groups for source, each in knowledge.sources.items()},
+            key=self._key,
+            access_logs=self.access_logs,
+            topic=self._foundation.topic,
+            embedding=knowledge.embedding,
+            dimension=knowledge.dimension,
+            chunking=Chunking(**knowledge.chunking.model_dump()),
+            guardrail=self.access.guardrail if self.access else None,
+            network=self._foundation.network if security.private_functions else None,
+            log_days=security.log_days,
+            removal_policy=self.removal_policy,
         )
 
     def _endpoints(self, models: Models) -> list[HostedEndpoint]:

@@ -69,7 +69,7 @@ def complete(
     wait = float(settings.get("timeout_seconds", 20))
     request = {
         "model": settings.get("model") or _first_model(url, wait),
-        "messages": runtime._openai_messages(messages, system),
+        "messages": runtime._openai_messages([_untagged(each) for each in messages], system),
         "stream": False,
         **_inference(inference or {}),
         **_tools(tools),
@@ -84,6 +84,15 @@ def complete(
     if not isinstance(message, dict):
         raise _garbage(url)
     return message, counts
+
+
+def _untagged(message: dict[str, Any]) -> dict[str, Any]:
+    """A message as a model is shown it: tags are for the guardrail."""
+    parts = [
+        {"text": part["guardContent"]["text"]["text"]} if "guardContent" in part else part
+        for part in message["content"]
+    ]
+    return {**message, "content": parts}
 
 
 def _settings() -> dict[str, Any]:

@@ -55,7 +55,7 @@ def stub(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stubber]:
     from aws_genai.functions.chat import handler
 
     client = boto3.client("bedrock-runtime")
-    monkeypatch.setattr(handler, "client", lambda: client)
+    monkeypatch.setattr(handler, "client", lambda _service: client)
     with Stubber(client) as stubber:
         yield stubber
         stubber.assert_no_pending_responses()
@@ -178,7 +178,7 @@ def test_errors_on_the_way(monkeypatch: pytest.MonkeyPatch, error: Exception, st
     def fail(**_: Any) -> None:
         raise error
 
-    monkeypatch.setattr(handler, "client", lambda: SimpleNamespace(converse=fail))
+    monkeypatch.setattr(handler, "client", lambda _service: SimpleNamespace(converse=fail))
     got, body = call(question())
     assert (got, body["error"]["code"]) == (status, name)
     assert "unforeseen" not in body["error"]["message"]
@@ -207,7 +207,7 @@ def test_answer_withheld_by_the_provider(stub: Stubber) -> None:
 def test_garbled_answer(monkeypatch: pytest.MonkeyPatch, response: dict[str, Any]) -> None:
     from aws_genai.functions.chat import handler
 
-    monkeypatch.setattr(handler, "client", lambda: SimpleNamespace(converse=lambda **_: response))
+    monkeypatch.setattr(handler, "client", lambda _service: SimpleNamespace(converse=lambda **_: response))
     status, body = call(question())
     assert (status, body["error"]["code"]) == (502, "model_failed")
 

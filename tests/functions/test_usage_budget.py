@@ -168,7 +168,7 @@ def stub(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stubber]:
         monkeypatch.setenv(name, value)
     handler.limits.cache_clear()
     model = boto3.client("bedrock-runtime")
-    monkeypatch.setattr(handler, "client", lambda: model)
+    monkeypatch.setattr(handler, "client", lambda _service: model)
     with Stubber(model) as stubber:
         yield stubber
         stubber.assert_no_pending_responses()

@@ -46,7 +46,7 @@ class Function(Role):
     def answers(self) -> bool:
         """A question is answered."""
         reply = chat.ask(self.local.chat, self.local.token(), "Hello")
-        denied = ("model_denied", "budget_unavailable")
+        denied = ("model_denied", "budget_unavailable", "knowledge_unavailable")
         assert reply.status == 200 or reply.body["error"]["code"] in denied, reply
         return reply.status == 200
 
@@ -150,6 +150,10 @@ def _deployed(local: Local, stack: str, template: dict[str, Any]) -> bool:
 @pytest.fixture(scope="module")
 def function(local: Local) -> Function:
     local.answers_by(local.model_url)
+    # Documents are searched for people of a group only.
+    pool = local.chat.pool
+    local.client("cognito-idp").admin_add_user_to_group(UserPoolId=pool, Username=chat.EMAIL, GroupName="staff")
+    local._tokens.clear()
     return Function(local)
 
 

@@ -38,10 +38,33 @@ GROUP = {
     "InstanceType": "ml.p5.48xlarge",
 }
 
+INDEX = {
+    "VectorBucketArn": attribute("VectorBucketArn", "Vectors"),
+    "DataType": "float32",
+    "Dimension": 1024,
+    "DistanceMetric": "cosine",
+}
+BASE = {
+    "RoleArn": attribute("Arn", "Role"),
+    "KnowledgeBaseConfiguration": {
+        "Type": "VECTOR",
+        "VectorKnowledgeBaseConfiguration": {
+            "EmbeddingModelArn": "arn:aws:bedrock:us-east-1::foundation-model/amazon.titan-embed-text-v2:0"
+        },
+    },
+    "StorageConfiguration": {
+        "Type": "S3_VECTORS",
+        "S3VectorsConfiguration": {"IndexArn": attribute("IndexArn", "Chunks")},
+    },
+}
+
 #: What the types below stand on.
 GROUND: Json = {
     "Bucket": {"Type": "AWS::S3::Bucket"},
     "OtherBucket": {"Type": "AWS::S3::Bucket"},
+    "Vectors": {"Type": "AWS::S3Vectors::VectorBucket", "Properties": {"VectorBucketName": "ground-vectors"}},
+    "Chunks": {"Type": "AWS::S3Vectors::Index", "Properties": {**INDEX, "IndexName": "ground"}},
+    "Base": {"Type": "AWS::Bedrock::KnowledgeBase", "Properties": {**BASE, "Name": "ground"}},
     "Group": {
         "Type": "AWS::EC2::SecurityGroup",
         "Properties": {"GroupDescription": "group", "VpcId": ref("Vpc")},
@@ -296,6 +319,45 @@ CASES = {
         None,
         {"Budget": {"TimeUnit": "MONTHLY"}},
         "'BudgetType' is a required property",
+    ),
+    "AWS::Bedrock::DataSource": Case(
+        {
+            "KnowledgeBaseId": attribute("KnowledgeBaseId", "Base"),
+            "Name": "case",
+            "DataSourceConfiguration": {"Type": "S3", "S3Configuration": {"BucketArn": attribute("Arn", "Bucket")}},
+        },
+        {"Description": "documents"},
+        None,
+        {"KnowledgeBaseId": "ABSENT0000"},
+        "Knowledge base ABSENT0000 not found",
+    ),
+    "AWS::Bedrock::KnowledgeBase": Case(
+        {**BASE, "Name": "case"},
+        {"Description": "documents"},
+        None,
+        {
+            "KnowledgeBaseConfiguration": {
+                "Type": "VECTOR",
+                "VectorKnowledgeBaseConfiguration": {
+                    "EmbeddingModelArn": "arn:aws:bedrock:us-east-1::foundation-model/amazon.titan-embed-text-v9:0"
+                },
+            }
+        },
+        "The embedding model arn:aws:bedrock:us-east-1::foundation-model/amazon.titan-embed-text-v9:0 is not valid",
+    ),
+    "AWS::S3Vectors::Index": Case(
+        {**INDEX, "IndexName": "case"},
+        {"Tags": [{"Key": "a", "Value": "b"}]},
+        {"IndexName": "other", "Dimension": 512},
+        {"DistanceMetric": "manhattan"},
+        "manhattan is not a valid enum value",
+    ),
+    "AWS::S3Vectors::VectorBucket": Case(
+        {"VectorBucketName": "case-vectors"},
+        {"Tags": [{"Key": "a", "Value": "b"}]},
+        {"VectorBucketName": "other-vectors"},
+        {"EncryptionConfiguration": {"SseType": "none"}},
+        "none is not a valid enum value",
     ),
     "AWS::Bedrock::EnforcedGuardrailConfiguration": Case(
         {"GuardrailIdentifier": attribute("GuardrailId", "Draft"), "GuardrailVersion": "1"},

@@ -122,6 +122,8 @@ def _callable(model: str) -> bool:
 CHAT_MODELS = [
     name for name in BedrockCatalogue.names() if _callable(name) and BedrockCatalogue.get(name).mode == "chat"
 ]
+EMBEDDING = "amazon.titan-embed-text-v2:0"
+CHUNKING = st.fixed_dictionaries({"strategy": st.sampled_from(["fixed", "hierarchical", "semantic", "none"])})
 OTHER_MODELS = [name for name in BedrockCatalogue.names() if _callable(name) and name not in CHAT_MODELS]
 
 
@@ -238,6 +240,10 @@ def environments(draw: st.DrawFn) -> dict[str, Any]:
     if draw(st.booleans()):
         chat = draw(st.lists(st.sampled_from(CHAT_MODELS), min_size=1, max_size=3, unique=True))
         others = draw(st.lists(st.sampled_from(OTHER_MODELS), max_size=2, unique=True))
+        if draw(st.booleans()):
+            others = sorted({*others, EMBEDDING})
+            sources = {"policies": {"groups": ["staff"]}}
+            models["knowledge"] = {draw(names): {"sources": sources, "chunking": draw(CHUNKING)}}
         models["bedrock"] = {
             "models": chat + others,
             "regions": draw(st.sampled_from([[], [REGION, "us-east-1"]])),
@@ -250,7 +256,8 @@ def environments(draw: st.DrawFn) -> dict[str, Any]:
             mfa = draw(st.sampled_from(["required", "optional"]))
             budget = draw(st.sampled_from([None, {}, {"requests_per_day": 1, "blocks_per_day": 3}]))
             knobs = {chat[0]: {"max_tokens": 90, "stop_sequences": ["END"]}} if draw(st.booleans()) else {}
-            asked = {"max_tokens": 100, "mfa": mfa, "budget": budget, "parameters": knobs}
+            known = next(iter(models.get("knowledge", {})), None)
+            asked = {"max_tokens": 100, "mfa": mfa, "budget": budget, "parameters": knobs, "knowledge": known}
             content["application"] = {"chat": asked, "dashboard": draw(st.booleans())}
     if models:
         content["models"] = models

@@ -581,6 +581,40 @@ WRONG: list[tuple[str, dict[str, Any] | str, list[str]]] = [
         ["models.bedrock.enforce", "amazon.titan is not a Bedrock model"],
     ),
     (
+        "knowledge with an embedding model that is not allowed",
+        {
+            **BASE,
+            **{"models": {**BEDROCK["models"], "knowledge": {"handbook": {"sources": {"a": {"groups": ["staff"]}}}}}},
+        },
+        ["models.knowledge.handbook.embedding", "not among models.bedrock.models", "Add it there"],
+    ),
+    (
+        "knowledge without a reader",
+        {
+            **BASE,
+            **{"models": {**BEDROCK["models"], "knowledge": {"handbook": {"sources": {"a": {"groups": []}}}}}},
+        },
+        ["models.knowledge.handbook.sources.a.groups", "at least 1"],
+    ),
+    (
+        "knowledge with vectors that the model does not make",
+        {
+            **BASE,
+            **{
+                "models": {
+                    **BEDROCK["models"],
+                    "knowledge": {"handbook": {"sources": {"a": {"groups": ["staff"]}}, "dimension": 500}},
+                }
+            },
+        },
+        ["models.knowledge.handbook", "makes 256 or 512 or 1024 numbers"],
+    ),
+    (
+        "chat over documents that are not there",
+        {**BASE, **BEDROCK, "application": {"chat": {"knowledge": "handbook"}}},
+        ["application.chat.knowledge", "handbook is not among models.knowledge"],
+    ),
+    (
         "budget of nothing",
         {**BASE, **BEDROCK, "application": {"chat": {"budget": {"requests_per_day": 0}}}},
         ["application.chat.budget.requests_per_day", "greater than or equal to 1"],

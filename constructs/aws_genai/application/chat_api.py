@@ -30,6 +30,7 @@ from .inference import Inference, requests_of
 if TYPE_CHECKING:
     from ..data.bedrock_parameters import ModelParameters
     from ..models.application_profiles import ApplicationProfiles
+    from ..models.knowledge_base import KnowledgeBase
     from ..security.network import PrivateNetwork
     from .usage_budget import UsageBudget
 
@@ -89,6 +90,8 @@ class ChatApi(Construct):
     :param inference: bounds of what a caller may ask. Default: :class:`Inference` without arguments.
     :param parameters: knobs of single models, which go before ``inference``. Default: none.
     :param profiles: the application's own names of the models, to which costs are attributed. Default: none.
+    :param knowledge: documents that questions are answered from, as far as a user's groups may read them. Default:
+        none.
     :param budget: how much each user may ask in a day. Default: as much as they like.
     :param requests_per_second: sustained rate of all callers together. Default: 10.
     :param burst: requests at once above that rate. Default: 20.
@@ -114,6 +117,7 @@ class ChatApi(Construct):
         inference: Inference | None = None,
         parameters: Mapping[str, ModelParameters] | None = None,
         profiles: ApplicationProfiles | None = None,
+        knowledge: KnowledgeBase | None = None,
         budget: UsageBudget | None = None,
         requests_per_second: float = 10,
         burst: int = 20,
@@ -144,9 +148,12 @@ class ChatApi(Construct):
                 "GUARDRAIL_ID": access.guardrail.guardrail_id,
                 "GUARDRAIL_VERSION": access.guardrail.version,
                 **({"PROFILES": Stack.of(self).to_json_string(profiles.arns)} if profiles else {}),
+                **({"KNOWLEDGE_BASE": knowledge.knowledge_base_id} if knowledge else {}),
                 **(budget.environment if budget else {}),
             },
         )
+        if knowledge:
+            knowledge.grant_retrieve(self.function.role)
         if profiles:
             profiles.grant_invoke(self.function.role)
         else:

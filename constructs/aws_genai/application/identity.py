@@ -35,6 +35,7 @@ class Identity(Construct):
     :param pool_name: name of the user pool, 1 to 128 characters.
     :param mfa: whether every user needs an authenticator app. Default: required.
     :param auth_flows: how the client signs users in. Default: SRP, which sends no password.
+    :param groups: groups of users, which what they may read is told by. Default: none.
     :param token_minutes: minutes that an access token is valid, 5 to 1,440. Default: 60.
     :param removal_policy: what happens to the users on deletion of the stack. Default: retain.
     """
@@ -48,6 +49,7 @@ class Identity(Construct):
         mfa: Mfa = "required",
         auth_flows: Sequence[str] = ("ALLOW_USER_SRP_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"),
         token_minutes: int = 60,
+        groups: Sequence[str] = (),
         removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
     ) -> None:
         super().__init__(scope, id)
@@ -81,6 +83,8 @@ class Identity(Construct):
             },
         )
         self.pool.apply_removal_policy(removal_policy)
+        for group in groups:
+            cognito.CfnUserPoolGroup(self, f"Group{group}", user_pool_id=self.pool.ref, group_name=group)
         self.client = cognito.CfnUserPoolClient(
             self,
             "Client",

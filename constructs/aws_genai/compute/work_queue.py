@@ -9,7 +9,7 @@ from ..pseudo import ACCOUNT_ID
 from ..security.dead_letters import DeadLetterQueue
 from ..security.key import DataKey
 from ..security.role import WorkloadRole
-from ..security.statements import deny, document, tls_only
+from ..security.statements import allow, deny, document, service, tls_only
 
 
 class WorkQueue(Construct):
@@ -33,6 +33,7 @@ class WorkQueue(Construct):
     :param key: encrypts the messages.
     :param queue_name: a fixed name, for consumers that find the queue by it. Default: generated.
     :param visibility_seconds: longest that one message is worked on before another worker gets it. Default: 900.
+    :param from_events: whether rules of EventBridge send to it. Default: no.
     :param attempts: how often a message is tried. Default: 3.
     """
 
@@ -45,10 +46,11 @@ class WorkQueue(Construct):
         queue_name: str | None = None,
         visibility_seconds: int = 900,
         attempts: int = 3,
+        from_events: bool = False,
     ) -> None:
         super().__init__(scope, id)
         self.key = key
-        failed = DeadLetterQueue(self, "Failed", key=key, behind_queue=True)
+        failed = self.failed = DeadLetterQueue(self, "Failed", key=key, behind_queue=True, from_events=from_events)
         queue = sqs.CfnQueue(
             self,
             "Resource",
@@ -66,9 +68,24 @@ class WorkQueue(Construct):
                 ["sqs:SendMessage", "sqs:ReceiveMessage"],
                 [self.queue_arn],
                 sid="OwnAccount",
-                conditions={"StringNotEquals": {"aws:PrincipalAccount": ACCOUNT_ID}},
+                conditions={
+                    "StringNotEquals": {"aws:PrincipalAccount": ACCOUNT_ID},
+                    # A service that sends on behalf of a rule is of no account.
+                    **({"Bool": {"aws:PrincipalIsAWSService": "false"}} if from_events else {}),
+                },
             ),
         ]
+        if from_events:
+            policy.append(
+                allow(
+                    ["sqs:SendMessage"],
+                    [self.queue_arn],
+                    sid="EventBridge",
+                    principal=service("events.amazonaws.com"),
+                    conditions={"StringEquals": {"aws:SourceAccount": ACCOUNT_ID}},
+                )
+            )
+            key.allow_service("events.amazonaws.com")
         sqs.CfnQueuePolicy(self, "Policy", queues=[queue.ref], policy_document=document(policy))
 
     def grant_consume(self, role: WorkloadRole) -> None:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .idle_sweeper import IdleSweeper
     from .invocation_logging import InvocationLogging
     from .jumpstart_endpoint import BesideModel, JumpStartEndpoint, ShadowModel
+    from .knowledge_base import Chunking, KnowledgeBase
     from .model_access import ModelAccess
     from .model_endpoint import ModelEndpoint
     from .model_hub import ModelHub
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from .serving import AsyncInference, DataCapture, EndpointOptions
     from .studio import Studio
     from .traffic import TrafficShift
+    from .vector_store import VectorStore
     from .weights import Weights
     from .working_hours import WarmHours, WorkingHours
 
@@ -37,6 +39,7 @@ __all__ = [
     "BedrockCatalogue",
     "BedrockModel",
     "BesideModel",
+    "Chunking",
     "DataCapture",
     "DeniedTopic",
     "DriftLimits",
@@ -51,6 +54,7 @@ __all__ = [
     "JumpStartCatalogue",
     "JumpStartEndpoint",
     "JumpStartModel",
+    "KnowledgeBase",
     "ModelAccess",
     "ModelEndpoint",
     "ModelHub",
@@ -61,6 +65,7 @@ __all__ = [
     "SignedDataSets",
     "Studio",
     "TrafficShift",
+    "VectorStore",
     "WarmHours",
     "Weights",
     "WorkingHours",
@@ -96,6 +101,10 @@ __getattr__ = exports(
             "JumpStartEndpoint",
             "ShadowModel",
         ),
+        ".knowledge_base": (
+            "Chunking",
+            "KnowledgeBase",
+        ),
         ".model_access": ("ModelAccess",),
         ".model_endpoint": ("ModelEndpoint",),
         ".model_hub": ("ModelHub",),
@@ -111,6 +120,7 @@ __getattr__ = exports(
         ),
         ".studio": ("Studio",),
         ".traffic": ("TrafficShift",),
+        ".vector_store": ("VectorStore",),
         ".weights": ("Weights",),
         ".working_hours": (
             "WarmHours",

@@ -29,11 +29,13 @@ class DeadLetterQueue(Construct):
         app.synth()
 
     :param key: encrypts the messages; EventBridge is added to its policy.
-    :param behind_queue: whether SQS itself moves messages here from another queue, and no service sends any.
-        Default: no.
+    :param behind_queue: whether SQS itself moves messages here from another queue. Default: no.
+    :param from_events: whether EventBridge sends what it could not deliver. Default: unless it is behind a queue.
     """
 
-    def __init__(self, scope: Construct, id: str, *, key: DataKey, behind_queue: bool = False) -> None:
+    def __init__(
+        self, scope: Construct, id: str, *, key: DataKey, behind_queue: bool = False, from_events: bool | None = None
+    ) -> None:
         super().__init__(scope, id)
         queue = sqs.CfnQueue(
             self,
@@ -51,8 +53,9 @@ class DeadLetterQueue(Construct):
             met_by="retention of 14 days, the longest that SQS has",
         )
         self.queue_arn: str = queue.attr_arn
+        self.queue_name: str = queue.attr_queue_name
         policy = [tls_only("sqs:*", self.queue_arn)]
-        if not behind_queue:
+        if from_events if from_events is not None else not behind_queue:
             policy.append(
                 allow(
                     ["sqs:SendMessage"],

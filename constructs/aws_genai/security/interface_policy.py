@@ -10,6 +10,8 @@ from .statements import EVERYBODY, Statement, allow, document
 #: Services whose actions have another prefix than their endpoint has a name:
 #: https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html
 _ACTION_PREFIXES = {
+    "bedrock-agent": "bedrock",
+    "bedrock-agent-runtime": "bedrock",
     "bedrock-runtime": "bedrock",
     "sagemaker.api": "sagemaker",
     "ecr.api": "ecr",

@@ -33,6 +33,10 @@ _ARNS: Mapping[str, str] = {
     "AWS::SQS::Queue.Arn": "arn:{partition}:sqs:{region}:{account}:{name}",
     "AWS::Bedrock::ApplicationInferenceProfile.InferenceProfileArn": "arn:{partition}:bedrock:{region}:{account}"
     ":application-inference-profile/{name}",
+    "AWS::Bedrock::KnowledgeBase.KnowledgeBaseArn": "arn:{partition}:bedrock:{region}:{account}:knowledge-base/{name}",
+    "AWS::Bedrock::KnowledgeBase.KnowledgeBaseId": "{name}",
+    "AWS::S3Vectors::VectorBucket.VectorBucketArn": "arn:{partition}:s3vectors:{region}:{account}:bucket/{name}",
+    "AWS::S3Vectors::Index.IndexArn": "arn:{partition}:s3vectors:{region}:{account}:bucket/vectors/index/{name}",
     "AWS::Bedrock::Guardrail.GuardrailArn": "arn:{partition}:bedrock:{region}:{account}:guardrail/{name}",
     "AWS::Bedrock::Guardrail.GuardrailId": "{name}",
     "AWS::Bedrock::GuardrailVersion.Version": "1",

@@ -10,6 +10,7 @@ from . import (
     budgets,
     firewall,
     hyperpod,
+    knowledge,
     lambda_function,
     lustre,
     network,
@@ -39,6 +40,10 @@ RESOURCES: tuple[Resource, ...] = (
     hyperpod.Cluster(),
     hyperpod.ComputeQuota(),
     hyperpod.SchedulerConfig(),
+    knowledge.DataSource(),
+    knowledge.Index(),
+    knowledge.KnowledgeBase(),
+    knowledge.VectorBucket(),
     lustre.DataRepositoryAssociation(),
     lustre.FileSystem(),
     network.PlacementGroup(),
@@ -66,4 +71,5 @@ def install() -> None:
     lambda_function.install()
     topic.install()
     alarm.install()
+    knowledge.install()
     check_properties()

@@ -19,15 +19,15 @@ _RENAMED = {"KmsKeyArn": "kmsKeyId"}
 _READ_ONLY = ("GuardrailArn", "GuardrailId", "Version", "Status", "CreatedAt", "UpdatedAt")
 
 
-def _to_api(value: Any) -> Any:
+def to_api(value: Any) -> Any:
     """Properties in the API's spelling, which begins with a small letter."""
     if isinstance(value, dict):
         return {
-            _RENAMED.get(key, key[:1].lower() + key[1:]): _to_api(item)
+            _RENAMED.get(key, key[:1].lower() + key[1:]): to_api(item)
             for key, item in value.items()
             if key not in _READ_ONLY
         }
-    return [_to_api(item) for item in value] if isinstance(value, list) else value
+    return [to_api(item) for item in value] if isinstance(value, list) else value
 
 
 class Guardrail(Resource):
@@ -37,12 +37,12 @@ class Guardrail(Resource):
     service = True
 
     def create(self, model: Model) -> Model:
-        made = answer(bedrock._create_guardrail(json.dumps(_to_api(model))))
+        made = answer(bedrock._create_guardrail(json.dumps(to_api(model))))
         record = _renamed(_read(made, "guardrailId"))
         return {**model, **{key: record[key] for key in _READ_ONLY}}
 
     def update(self, old: Model, new: Model) -> Model:
-        made = answer(bedrock._update_guardrail(old["GuardrailId"], json.dumps(_to_api(new))))
+        made = answer(bedrock._update_guardrail(old["GuardrailId"], json.dumps(to_api(new))))
         return {**new, "UpdatedAt": _read(made, "updatedAt")}
 
     def delete(self, model: Model) -> None:

@@ -64,6 +64,8 @@ def tag_property(resource_type: str) -> tuple[str, str] | None:
     definition = schema(resource_type)["properties"].get(name)
     if definition is None:
         return None
+    if reference := definition.get("$ref"):
+        definition = schema(resource_type)["definitions"][reference.rpartition("/")[2]]
     return name, "map" if definition.get("type") == "object" else "list"
 
 

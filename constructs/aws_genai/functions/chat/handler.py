@@ -15,6 +15,7 @@ from aws_lambda_powertools.utilities.validation import SchemaValidationError, va
 from botocore.config import Config
 
 from .errors import NOBODY, ChatError, malformed
+from .knowledge import Passage, groups_of, retrieve
 from .service import Answer, Limits, ask, chosen, converse_request
 from .spending import counting, spending
 
@@ -46,12 +47,10 @@ def limits() -> Limits:
 
 
 @cache
-def client() -> Any:  # noqa: ANN401 - boto3 has no types
+def client(service: str) -> Any:  # noqa: ANN401 - boto3 has no types
     """A client that gives up before API Gateway does, after 29 seconds."""
-    return boto3.client(
-        "bedrock-runtime",
-        config=Config(connect_timeout=3, read_timeout=22, retries={"total_max_attempts": 1}),
-    )
+    wait = 22 if service == "bedrock-runtime" else 4
+    return boto3.client(service, config=Config(connect_timeout=2, read_timeout=wait, retries={"total_max_attempts": 1}))
 
 
 @metrics.log_metrics
@@ -60,7 +59,7 @@ def client() -> Any:  # noqa: ANN401 - boto3 has no types
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:  # noqa: ANN401 - Lambda's own type
     """Answer one request of API Gateway; every failure becomes an HTTP error with a code."""
     try:
-        answer = answered(event)
+        answer, passages = answered(event)
     except ChatError as error:
         logger.warning("refused", extra={"code": error.code, "status": error.status}, exc_info=error.status >= 500)
         metrics.add_metric(name=_METRICS.get(error.code, "Refused"), unit=MetricUnit.Count, value=1)
@@ -72,34 +71,45 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:  # noqa: AN
         return response(500, {"error": {"code": "internal_error", "message": "Something went wrong on our side."}})
     metrics.add_metric(name="InputTokens", unit=MetricUnit.Count, value=answer.input_tokens)
     metrics.add_metric(name="OutputTokens", unit=MetricUnit.Count, value=answer.output_tokens)
-    return response(200, answer.as_dict())
+    sources = [{"document": each.document, "uri": each.uri} for each in dict.fromkeys(passages)]
+    return response(200, {**answer.as_dict(), **({"sources": sources} if knowledge_base() else {})})
 
 
-def answered(event: dict[str, Any]) -> Answer:
-    """The answer to one request, within the budget of who asks.
+def answered(event: dict[str, Any]) -> tuple[Answer, list[Passage]]:
+    """The answer to one request, within the budget of who asks, and what it was given to answer from.
 
     :raises ChatError: for every way in which there is none.
     """
-    question = body(event)
-    request, model = converse_request(limits(), question), chosen(limits(), question)
-    budget = counting()
+    question, passages = body(event), list[Passage]()
+    model = chosen(limits(), question)
+    if knowledge := knowledge_base():
+        groups = groups_of(claims(event))
+        passages = retrieve(client("bedrock-agent-runtime"), knowledge, question["messages"][-1]["text"], groups)
+    request, budget = converse_request(limits(), question, passages), counting()
     if budget is None:
-        return ask(client(), request, model)
-    with spending(budget, caller(event), request) as spent:
-        answer = ask(client(), request, model)
+        return ask(client("bedrock-runtime"), request, model), passages
+    with spending(budget, str(claims(event)["sub"]), request) as spent:
+        answer = ask(client("bedrock-runtime"), request, model)
         spent(answer.input_tokens + answer.output_tokens)
-    return answer
+    return answer, passages
 
 
-def caller(event: dict[str, Any]) -> str:
-    """Who asks, as the user pool knows them.
+def knowledge_base() -> str:
+    """The id of the knowledge base that questions are answered from; empty where there is none."""
+    return os.environ.get("KNOWLEDGE_BASE", "")
+
+
+def claims(event: dict[str, Any]) -> dict[str, Any]:
+    """What the user pool says of who asks.
 
     :raises ChatError: if nobody has signed in.
     """
     try:
-        return str(event["requestContext"]["authorizer"]["claims"]["sub"])
+        found: dict[str, Any] = event["requestContext"]["authorizer"]["claims"]
+        _ = found["sub"]
     except (KeyError, TypeError) as error:
         raise NOBODY from error
+    return found
 
 
 def body(event: dict[str, Any]) -> dict[str, Any]:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import pairwise
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError, ConnectTimeoutError, ReadTimeoutError
 
-from ..untrusted.text import neutral
+from ..untrusted.text import RULE, neutral
 from .errors import AWS_ERRORS, GARBLED, TIMEOUT, UNREACHABLE, blocked, malformed, unknown_model
+from .knowledge import Passage, grounded
 
 
 @dataclass(frozen=True)
@@ -70,11 +71,11 @@ def chosen(limits: Limits, question: Mapping[str, Any]) -> str:
     return model
 
 
-def converse_request(limits: Limits, question: Mapping[str, Any]) -> dict[str, Any]:
+def converse_request(limits: Limits, question: Mapping[str, Any], passages: Sequence[Passage] = ()) -> dict[str, Any]:
     """The arguments of Converse, bounded by the settings.
 
-    No part is marked as guarded content, so that the guardrail assesses every message whole: earlier answers too,
-    which the client hands back and could have forged. A client cannot choose what is assessed.
+    Without passages no part is marked as guarded content, so that the guardrail assesses every message whole: earlier
+    answers too, which the client hands back and could have forged. A client cannot choose what is assessed.
     https://docs.aws.amazon.com/bedrock/latest/userguide/guardrails-use-converse-api.html
 
     :raises ChatError: if the model is not allowed, or the conversation does not begin and end with the user.
@@ -84,6 +85,10 @@ def converse_request(limits: Limits, question: Mapping[str, Any]) -> dict[str, A
     roles = [message["role"] for message in messages]
     if roles[0] != "user" or roles[-1] != "user" or any(a == b for a, b in pairwise(roles)):
         raise malformed("Messages alternate between user and assistant, and the first and the last are the user's.")
+    shown = [{"role": message["role"], "content": [{"text": neutral(message["text"]) or " "}]} for message in messages]
+    system = limits.system_prompt
+    if passages:
+        shown, system = grounded(messages, passages), f"{system}\n{RULE}"
     own = limits.models[model]
     inference = dict(own["inferenceConfig"])
     for theirs, ours in (("max_tokens", "maxTokens"), ("temperature", "temperature")):
@@ -92,10 +97,8 @@ def converse_request(limits: Limits, question: Mapping[str, Any]) -> dict[str, A
     return {
         **own,
         "modelId": limits.profiles.get(model, model),
-        "messages": [
-            {"role": message["role"], "content": [{"text": neutral(message["text"]) or " "}]} for message in messages
-        ],
-        "system": [{"text": limits.system_prompt}],
+        "messages": shown,
+        "system": [{"text": system}],
         "inferenceConfig": inference,
         "guardrailConfig": {
             "guardrailIdentifier": limits.guardrail_id,

@@ -114,9 +114,10 @@ class Budget:
 
 def most_tokens(request: Mapping[str, Any]) -> int:
     """The most tokens that a request of Converse can use: no tokenizer makes more of them than there are bytes."""
-    texts = [part["text"] for message in request["messages"] for part in message["content"]]
+    parts = [part for message in request["messages"] for part in message["content"]]
+    texts = [part["text"] if "text" in part else part["guardContent"]["text"]["text"] for part in parts]
     texts += [part["text"] for part in request.get("system", ())]
-    written = sum(len(text.encode()) for text in texts) + _PER_MESSAGE * len(request["messages"]) + _PER_REQUEST
+    written = sum(len(text.encode()) for text in texts) + _PER_MESSAGE * len(parts) + _PER_REQUEST
     return written + int(request["inferenceConfig"]["maxTokens"])
 
 

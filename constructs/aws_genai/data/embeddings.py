@@ -1,0 +1,38 @@
+"""How many numbers embedding models make of a text."""
+
+from __future__ import annotations
+
+from ..errors import InvalidValueError
+from .bedrock import BedrockCatalogue
+
+#: Dimensions that a model can be asked for, where there are several.
+#: https://docs.aws.amazon.com/bedrock/latest/userguide/titan-embedding-models.html
+#: https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters-embed-v4.html
+#: https://docs.aws.amazon.com/nova/latest/userguide/embeddings.html
+SEVERAL = {
+    "amazon.titan-embed-text-v2:0": (256, 512, 1024),
+    "cohere.embed-v4:0": (256, 512, 1024, 1536),
+    "amazon.nova-2-multimodal-embeddings-v1:0": (256, 384, 1024, 3072),
+}
+
+
+def dimension_of(model: str, wanted: int | None = None) -> int:
+    """How many numbers ``model`` makes, or is to make, of a text.
+
+    :raises InvalidValueError: if the model embeds nothing, its dimension is not known, or it makes no such number.
+    """
+    facts = BedrockCatalogue.get(model)
+    if facts.use != "embedding":
+        raise InvalidValueError(
+            f"{model} is a model for {facts.use}, not for embedding",
+            field="embedding",
+            hint="Try amazon.titan-embed-text-v2:0",
+        )
+    known = SEVERAL.get(facts.model_id) or ((facts.embedding_dimension,) if facts.embedding_dimension else ())
+    if not known:
+        reason = f"How many numbers {model} makes is not known"
+        raise InvalidValueError(reason, field="embedding", hint="Try amazon.titan-embed-text-v2:0")
+    if wanted is not None and wanted not in known:
+        choices = " or ".join(str(each) for each in known)
+        raise InvalidValueError(f"{model} makes {choices} numbers, not {wanted}", field="dimension")
+    return wanted or facts.embedding_dimension or known[-1]

@@ -1,0 +1,95 @@
+"""What a user's groups may read of a knowledge base, and how a model is shown it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from ..untrusted.text import neutral, quoted
+from .errors import ChatError
+
+#: How attributes of groups begin, as the intake writes them.
+GROUP = "group_"
+_RESULTS = 5
+#: Most groups in one filter, which has at most as many parts.
+_MOST_GROUPS = 20
+_NAME = re.compile(r"[a-z0-9_-]{1,128}")
+
+UNREACHABLE = ChatError(503, "knowledge_unavailable", "The documents cannot be searched now; try again in a moment.")
+
+
+@dataclass(frozen=True)
+class Passage:
+    """A part of a document that fits a question."""
+
+    text: str
+    document: str
+    uri: str
+
+
+def groups_of(claims: Mapping[str, Any]) -> list[str]:
+    """The groups of whoever asks, however API Gateway writes the list.
+
+    https://docs.aws.amazon.com/cognito/latest/developerguide/cognito-user-pools-user-groups.html
+    """
+    found = claims.get("cognito:groups", "")
+    parts = found if isinstance(found, list) else re.split(r"[\s,]+", str(found).strip("[]"))
+    return sorted({name for name in parts if _NAME.fullmatch(name)})[:_MOST_GROUPS]
+
+
+def permitted(groups: Sequence[str]) -> dict[str, Any]:
+    """The filter that lets through what one of the groups may read.
+
+    https://docs.aws.amazon.com/bedrock/latest/APIReference/API_agent-runtime_RetrievalFilter.html
+    """
+    each = [{"equals": {"key": f"{GROUP}{group}", "value": True}} for group in groups]
+    return each[0] if len(each) == 1 else {"orAll": each}
+
+
+def retrieve(client: Any, knowledge_base: str, question: str, groups: Sequence[str]) -> list[Passage]:  # noqa: ANN401
+    """What fits a question, of what the groups may read; nothing for somebody without a group.
+
+    :param client: a ``bedrock-agent-runtime`` client of boto3.
+    :raises ChatError: if nothing can be searched.
+    """
+    if not groups:
+        return []
+    search = {"numberOfResults": _RESULTS, "filter": permitted(groups)}
+    try:
+        found = client.retrieve(
+            knowledgeBaseId=knowledge_base,
+            retrievalQuery={"text": neutral(question)[:1000]},
+            retrievalConfiguration={"vectorSearchConfiguration": search},
+        )["retrievalResults"]
+    except (BotoCoreError, ClientError) as error:
+        raise UNREACHABLE from error
+    # Looked at again: whatever the filter did, what the groups may not read goes no further.
+    return [
+        _passage(each) for each in found if any(each.get("metadata", {}).get(f"{GROUP}{g}") is True for g in groups)
+    ]
+
+
+def _passage(found: Mapping[str, Any]) -> Passage:
+    uri = str(found.get("location", {}).get("s3Location", {}).get("uri", ""))
+    return Passage(str(found["content"]["text"]), str(found.get("metadata", {}).get("document") or uri), uri)
+
+
+def grounded(messages: Sequence[Mapping[str, Any]], passages: Sequence[Passage]) -> list[dict[str, Any]]:
+    """One message of a user in which every part is tagged: what is untagged would not be assessed.
+
+    What was said before is quoted too, for the client hands it back and may have forged it.
+    https://docs.aws.amazon.com/bedrock/latest/userguide/guardrails-contextual-grounding-check.html
+    """
+    before = [f"{each['role']}: {each['text']}" for each in messages[:-1]]
+    parts = [_tagged(quoted("\n".join(before), "earlier conversation"))] if before else []
+    parts += [_tagged(quoted(each.text, each.document), "grounding_source") for each in passages]
+    parts.append(_tagged(neutral(str(messages[-1]["text"])) or " ", "query"))
+    return [{"role": "user", "content": parts}]
+
+
+def _tagged(text: str, *qualifiers: str) -> dict[str, Any]:
+    return {"guardContent": {"text": {"text": text, "qualifiers": [*qualifiers, "guard_content"]}}}

@@ -1,0 +1,72 @@
+"""The intake's entry in AWS Lambda: called with batches of what changed in the bucket."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from functools import cache
+from typing import Any
+
+import boto3
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.metrics import MetricUnit
+from botocore.config import Config
+
+from .service import BusyError, Intake, changes, follow
+
+logger = Logger()
+metrics = Metrics(namespace="AwsGenAi")
+
+
+@cache
+def client(service: str) -> Any:  # noqa: ANN401 - boto3 has no types
+    """A client that waits when it is throttled."""
+    return boto3.client(service, config=Config(retries={"mode": "adaptive", "total_max_attempts": 6}))
+
+
+def blocks(text: str) -> bool:
+    """Whether the guardrail blocks a text; what it would mask may come in.
+
+    https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ApplyGuardrail.html
+    """
+    answer = client("bedrock-runtime").apply_guardrail(
+        guardrailIdentifier=os.environ["GUARDRAIL_ID"],
+        guardrailVersion=os.environ["GUARDRAIL_VERSION"],
+        source="INPUT",
+        content=[{"text": {"text": text}}],
+    )
+    return answer["action"] == "GUARDRAIL_INTERVENED" and '"BLOCKED"' in json.dumps(answer["assessments"], default=str)
+
+
+@logger.inject_lambda_context
+@metrics.log_metrics
+def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:  # noqa: ANN401 - Lambda's context
+    """Take a batch in; the messages that are to come again."""
+    intake = Intake(
+        client("s3"),
+        os.environ["BUCKET"],
+        json.loads(os.environ["SOURCES"]),
+        blocks if "GUARDRAIL_ID" in os.environ else None,
+    )
+    failed, moved = [], []
+    for record in event["Records"]:
+        try:
+            done = [intake.take(change) for change in changes(record["body"])]
+        except Exception:
+            # One document that cannot be taken in does not keep the others.
+            logger.exception("a document was not taken in")
+            failed.append(record["messageId"])
+            continue
+        for each in done:
+            metrics.add_metric(name=each.title(), unit=MetricUnit.Count, value=1)
+        if any(each != "ignored" for each in done):
+            moved.append(record["messageId"])
+    if moved:
+        token = hashlib.sha256("".join(moved).encode()).hexdigest()
+        try:
+            follow(client("bedrock-agent"), os.environ["KNOWLEDGE_BASE"], os.environ["DATA_SOURCE"], token)
+        except BusyError:
+            logger.info("another ingestion runs; the batch comes again")
+            failed += moved
+    return {"batchItemFailures": [{"itemIdentifier": each} for each in failed]}

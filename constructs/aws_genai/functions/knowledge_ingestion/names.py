@@ -1,0 +1,8 @@
+"""Names that documents have on their way, which the function and whoever deploys it share."""
+
+#: Where documents are put, where they are retrieved from, and where those stay that were refused.
+INCOMING, ACCEPTED, QUARANTINE = "incoming/", "accepted/", "quarantine/"
+#: How attributes of groups begin: one truth each, which every vector store can filter by.
+GROUP = "group_"
+#: https://docs.aws.amazon.com/bedrock/latest/userguide/s3-data-source-connector.html
+SIDECAR = ".metadata.json"

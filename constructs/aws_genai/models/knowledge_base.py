@@ -1,0 +1,377 @@
+"""Documents that models answer from."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from aws_cdk import CfnOutput, RemovalPolicy
+from aws_cdk import aws_bedrock as bedrock
+from aws_cdk import aws_events as events
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_s3 as s3
+from constructs import Construct
+
+from ..compute.work_queue import WorkQueue
+from ..data.embeddings import dimension_of
+from ..errors import InvalidValueError
+from ..functions import PythonFunction
+from ..functions.knowledge_ingestion.names import ACCEPTED, INCOMING, QUARANTINE
+from ..pseudo import ACCOUNT_ID, PARTITION, REGION
+from ..security.accepted import acknowledge, compliance
+from ..security.alarms import AlarmTopic, alarm
+from ..security.bucket import AccessLogBucket, SecureBucket
+from ..security.key import DataKey
+from ..security.role import WorkloadRole, grant
+from .guardrail import Guardrail
+from .vector_store import VectorStore
+
+if TYPE_CHECKING:
+    from ..security.network import PrivateNetwork
+
+Strategy = Literal["fixed", "hierarchical", "semantic", "none"]
+_SERVICE = "bedrock.amazonaws.com"
+#: Characters of names of groups and sources, which are parts of attributes and keys.
+_NAME_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-_")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chunking:
+    """How documents are cut into the parts that are retrieved.
+
+    https://docs.aws.amazon.com/bedrock/latest/userguide/kb-chunking.html
+
+    :param strategy: ``fixed`` parts, ``hierarchical`` ones that are found small and shown large, ``semantic`` ones that
+        end where the subject changes, or ``none``, a document whole. Default: fixed.
+    :param max_tokens: tokens of a part, of the large ones if hierarchical. Default: 300.
+    :param overlap_percent: how much of a part the next repeats, of fixed ones. Default: 20.
+    """
+
+    strategy: Strategy = "fixed"
+    max_tokens: int = 300
+    overlap_percent: int = 20
+
+    def configuration(self) -> dict[str, Any]:
+        """What CloudFormation calls it."""
+        match self.strategy:
+            case "fixed":
+                size = {"maxTokens": self.max_tokens, "overlapPercentage": self.overlap_percent}
+                return {"chunkingStrategy": "FIXED_SIZE", "fixedSizeChunkingConfiguration": size}
+            case "hierarchical":
+                levels = [{"maxTokens": self.max_tokens}, {"maxTokens": max(1, self.max_tokens // 5)}]
+                parts = {"levelConfigurations": levels, "overlapTokens": max(1, self.max_tokens // 25)}
+                return {"chunkingStrategy": "HIERARCHICAL", "hierarchicalChunkingConfiguration": parts}
+            case "semantic":
+                where = {"maxTokens": self.max_tokens, "bufferSize": 1, "breakpointPercentileThreshold": 95}
+                return {"chunkingStrategy": "SEMANTIC", "semanticChunkingConfiguration": where}
+            case _:
+                return {"chunkingStrategy": "NONE"}
+
+
+class KnowledgeBase(Construct):
+    """A Bedrock knowledge base over a bucket of documents that are scanned before they come in.
+
+    Documents are put under ``incoming/<source>/``. A function looks at each: sources that nobody has reviewed,
+    programs, and texts that give orders to models or that the guardrail would block go to ``quarantine/`` with the
+    reasons beside them; the others go to ``accepted/`` with attributes that say who may read them and where they come
+    from, and the knowledge base reads them. A document that is deleted is erased there, with every version, and from
+    the vectors. Changes come in batches through a queue, are tried again while another ingestion runs, and end in a
+    dead-letter queue that raises an alarm.
+    https://docs.aws.amazon.com/bedrock/latest/userguide/knowledge-base.html
+
+    Who asks retrieves with a filter for their own groups, by Retrieve and then Converse: RetrieveAndGenerate carries no
+    guardrail in its inner call. https://docs.aws.amazon.com/bedrock/latest/userguide/guardrails-permissions-id.html
+
+    Example::
+
+        import aws_cdk as cdk
+        from aws_genai.models import KnowledgeBase
+        from aws_genai.security import AccessLogBucket, AlarmTopic, CostTags, DataKey, attach_gate
+
+        app = cdk.App()
+        attach_gate(app)
+        CostTags(project="demo", environment="dev", layer="demo", owner="me", cost_center="1").apply(app)
+        stack = cdk.Stack(app, "Knowledge", env=cdk.Environment(region="us-east-1"))
+        key = DataKey(stack, "Key", description="Documents")
+        key.allow_logs()
+        KnowledgeBase(
+            stack,
+            "Handbook",
+            name="demo-handbook",
+            sources={"policies": ["staff"], "salaries": ["hr"]},
+            key=key,
+            access_logs=AccessLogBucket(stack, "AccessLogs"),
+            topic=AlarmTopic(stack, "Alarms", key=key),
+        )
+        app.synth()
+
+    :param name: name of the knowledge base, 3 to 63 lowercase letters, digits and hyphens.
+    :param sources: the groups of users that may read the documents of each reviewed source.
+    :param key: encrypts documents, vectors, messages and logs; it must let CloudWatch Logs use it.
+    :param access_logs: where server access logs go.
+    :param topic: told when documents could not be taken in.
+    :param embedding: id of the embedding model. Default: amazon.titan-embed-text-v2:0.
+    :param dimension: numbers of a vector. Default: what the model makes unless told otherwise.
+    :param chunking: how documents are cut. Default: :class:`Chunking` without arguments.
+    :param guardrail: assesses texts before they come in. Default: none, patterns only.
+    :param network: a VPC for the function. Default: the service's own network.
+    :param log_days: days that logs are kept. Default: 365.
+    :param removal_policy: what happens to documents and logs on deletion of the stack. Default: retain.
+    :raises InvalidValueError: if there is no source, a source has no group, a name has other characters, or the
+        embedding model does not make such vectors.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        name: str,
+        sources: Mapping[str, Sequence[str]],
+        key: DataKey,
+        access_logs: AccessLogBucket,
+        topic: AlarmTopic,
+        embedding: str = "amazon.titan-embed-text-v2:0",
+        dimension: int | None = None,
+        chunking: Chunking | None = None,
+        guardrail: Guardrail | None = None,
+        network: PrivateNetwork | None = None,
+        log_days: int = 365,
+        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
+    ) -> None:
+        super().__init__(scope, id)
+        check_sources(sources)
+        self.name = name
+        size = dimension_of(embedding, dimension)
+        self.store = VectorStore(self, "Store", name=name, dimension=size, key=key)
+        self.bucket = self._bucket(key, access_logs, removal_policy)
+        self._role = self._reader(embedding)
+        self.resource = bedrock.CfnKnowledgeBase(
+            self,
+            "Resource",
+            name=name,
+            role_arn=self._role.role_arn,
+            knowledge_base_configuration={
+                "type": "VECTOR",
+                "vectorKnowledgeBaseConfiguration": {
+                    "embeddingModelArn": _model(embedding),
+                    "embeddingModelConfiguration": {
+                        "bedrockEmbeddingModelConfiguration": {"dimensions": size, "embeddingDataType": "FLOAT32"}
+                    },
+                },
+            },
+            storage_configuration=self.store.storage,
+        )
+        # Bedrock tries the role when the knowledge base is made.
+        self.resource.node.add_dependency(self._role.permissions, self.store.index)
+        self.knowledge_base_id: str = self.resource.attr_knowledge_base_id
+        self.knowledge_base_arn: str = self.resource.attr_knowledge_base_arn
+        self._documents = bedrock.CfnDataSource(
+            self,
+            "Documents",
+            name=f"{name}-documents",
+            knowledge_base_id=self.knowledge_base_id,
+            # What is deleted from the bucket, or with the data source, is deleted from the vectors.
+            data_deletion_policy="DELETE",
+            data_source_configuration={
+                "type": "S3",
+                "s3Configuration": {"bucketArn": self.bucket.bucket_arn, "inclusionPrefixes": [ACCEPTED]},
+            },
+            server_side_encryption_configuration={"kmsKeyArn": key.key_arn},
+            vector_ingestion_configuration={"chunkingConfiguration": (chunking or Chunking()).configuration()},
+        )
+        self.queue = WorkQueue(self, "Changes", key=key, visibility_seconds=900, attempts=10, from_events=True)
+        self.function = self._function(sources, key, topic, guardrail, network, log_days, removal_policy)
+        self._follow(topic)
+        CfnOutput(self, "BucketName", value=self.bucket.bucket_name, description=f"Documents go under {INCOMING}")
+
+    def _bucket(self, key: DataKey, access_logs: AccessLogBucket, removal_policy: RemovalPolicy) -> SecureBucket:
+        bucket = SecureBucket(
+            self,
+            "Bucket",
+            key=key,
+            access_logs=access_logs,
+            # A document that is deleted is gone a day later, whatever its versions.
+            noncurrent_days=1,
+            removal_policy=removal_policy,
+        )
+        bucket.resource.notification_configuration = s3.CfnBucket.NotificationConfigurationProperty(
+            event_bridge_configuration=s3.CfnBucket.EventBridgeConfigurationProperty(event_bridge_enabled=True)
+        )
+        acknowledge(
+            bucket.resource,
+            compliance("S3BucketReplicationEnabled"),
+            reason="A copy elsewhere would outlive the erasure of a document, which people may ask for.",
+            met_by="the sources that the documents come from, which can be put again",
+        )
+        return bucket
+
+    def _reader(self, embedding: str) -> WorkloadRole:
+        """https://docs.aws.amazon.com/bedrock/latest/userguide/kb-permissions.html"""
+        role = WorkloadRole(
+            self,
+            "Role",
+            assumed_by=iam.ServicePrincipal(
+                _SERVICE,
+                conditions={
+                    "StringEquals": {"aws:SourceAccount": ACCOUNT_ID},
+                    "ArnLike": {"aws:SourceArn": f"arn:{PARTITION}:bedrock:{REGION}:{ACCOUNT_ID}:knowledge-base/*"},
+                },
+            ),
+            description=f"Knowledge base {self.name}",
+        )
+        role.allow(("bedrock:InvokeModel",), [_model(embedding)])
+        acknowledge(
+            role.permissions,
+            "GENAI_MODEL_GRANT_NEEDS_GUARDRAIL",
+            reason="An embedding model makes numbers of a text, so there is no answer that a guardrail could assess.",
+            met_by="the one embedding model in the statement, and the intake, which assesses texts before",
+        )
+        self.bucket.grant_read(role, ACCEPTED)
+        self.store.grant_use(role)
+        return role
+
+    def _function(
+        self,
+        sources: Mapping[str, Sequence[str]],
+        key: DataKey,
+        topic: AlarmTopic,
+        guardrail: Guardrail | None,
+        network: PrivateNetwork | None,
+        log_days: int,
+        removal_policy: RemovalPolicy,
+    ) -> PythonFunction:
+        guarded = {"GUARDRAIL_ID": guardrail.guardrail_id, "GUARDRAIL_VERSION": guardrail.version} if guardrail else {}
+        function = PythonFunction(
+            self,
+            "Intake",
+            folder="knowledge_ingestion",
+            key=key,
+            topic=topic,
+            environment={
+                "BUCKET": self.bucket.bucket_name,
+                "SOURCES": json.dumps({name: sorted(groups) for name, groups in sorted(sources.items())}),
+                "KNOWLEDGE_BASE": self.knowledge_base_id,
+                "DATA_SOURCE": self._documents.attr_data_source_id,
+                **guarded,
+            },
+            memory_mib=1024,
+            timeout_seconds=150,
+            reserved_concurrency=2,
+            network=network,
+            log_days=log_days,
+            removal_policy=removal_policy,
+        )
+        role = function.role
+        self.bucket.grant_read(role, INCOMING)
+        self.bucket.grant_write(role, ACCEPTED, QUARANTINE)
+        # Erasing takes every version of an object.
+        places = [f"{self.bucket.bucket_arn}/{prefix}*" for prefix in (ACCEPTED, QUARANTINE)]
+        role.allow(("s3:DeleteObject", "s3:DeleteObjectVersion"), places)
+        role.allow(
+            ("s3:ListBucketVersions",),
+            [self.bucket.bucket_arn],
+            conditions={"StringLike": {"s3:prefix": [f"{ACCEPTED}*", f"{QUARANTINE}*"]}},
+        )
+        role.allow(("bedrock:StartIngestionJob",), [self.knowledge_base_arn])
+        self.queue.grant_consume(role)
+        if guardrail:
+            guardrail.grant_apply(role)
+        return function
+
+    def _follow(self, topic: AlarmTopic) -> None:
+        """https://docs.aws.amazon.com/AmazonS3/latest/userguide/EventBridge.html"""
+        rule = events.CfnRule(
+            self,
+            "Changed",
+            description=f"Documents of {self.name} were put or deleted",
+            event_pattern={
+                "source": ["aws.s3"],
+                "detail-type": ["Object Created", "Object Deleted"],
+                "detail": {
+                    "bucket": {"name": [self.bucket.bucket_name]},
+                    "object": {"key": [{"prefix": INCOMING}]},
+                },
+            },
+            targets=[
+                {
+                    "id": "Changes",
+                    "arn": self.queue.queue_arn,
+                    "deadLetterConfig": {"arn": self.queue.failed.queue_arn},
+                    "retryPolicy": {"maximumEventAgeInSeconds": 3600, "maximumRetryAttempts": 10},
+                }
+            ],
+        )
+        rule.node.add_dependency(self.queue)
+        mapping = lambda_.CfnEventSourceMapping(
+            self,
+            "Batches",
+            function_name=self.function.function_name,
+            event_source_arn=self.queue.queue_arn,
+            batch_size=25,
+            maximum_batching_window_in_seconds=20,
+            function_response_types=["ReportBatchItemFailures"],
+            scaling_config={"maximumConcurrency": 2},
+        )
+        mapping.node.add_dependency(self.function.role.permissions)
+        acknowledge(
+            mapping,
+            "Serverless-LambdaEventSourceMappingDestination",
+            reason="Lambda takes no destination for a source of SQS: the queue itself moves what fails ten times.",
+            met_by="the dead-letter queue behind the queue, and the alarm on it",
+        )
+        alarm(
+            self,
+            "NotTakenIn",
+            topic=topic,
+            description=f"Documents of {self.name} were not taken in after ten tries: read the function's log.",
+            namespace="AWS/SQS",
+            metric="ApproximateNumberOfMessagesVisible",
+            dimensions={"QueueName": self.queue.failed.queue_name},
+            threshold=1,
+            statistic="Maximum",
+        )
+
+    def grant_retrieve(self, role: iam.IRole) -> None:
+        """Let ``role`` search the documents; it must filter by the groups of whoever asks.
+
+        https://docs.aws.amazon.com/bedrock/latest/userguide/knowledge-base-prereq-permissions-general.html
+        """
+        grant(role, ["bedrock:Retrieve"], [self.knowledge_base_arn])
+
+    def grant_put(self, role: iam.IRole, *sources: str) -> None:
+        """Let ``role`` put documents of ``sources``, and delete them.
+
+        :raises InvalidValueError: if no source is named.
+        """
+        if not sources:
+            raise InvalidValueError("Without a source there is nothing to put", field="sources", hint="Name one")
+        prefixes = [f"{INCOMING}{source}/" for source in sources]
+        self.bucket.grant_write(role, *prefixes)
+        grant(role, ["s3:DeleteObject"], [f"{self.bucket.bucket_arn}/{prefix}*" for prefix in prefixes])
+
+
+def check_sources(sources: Mapping[str, Sequence[str]]) -> None:
+    """Refuse sources that nobody could read, and names that no key or attribute holds.
+
+    :raises InvalidValueError: naming the source.
+    """
+    if not sources:
+        raise InvalidValueError("Without a reviewed source no document comes in", field="sources", hint="Name one")
+    for source, groups in sources.items():
+        if not groups:
+            raise InvalidValueError(
+                f"Nobody could read the documents of {source}", field=f"sources.{source}", hint="Name a group"
+            )
+        for name in (source, *groups):
+            if not name or set(name) - _NAME_CHARACTERS:
+                raise InvalidValueError(
+                    f"{name!r} has other characters than lowercase letters, digits, - and _", field=f"sources.{source}"
+                )
+
+
+def _model(embedding: str) -> str:
+    return f"arn:{PARTITION}:bedrock:{REGION}::foundation-model/{embedding}"

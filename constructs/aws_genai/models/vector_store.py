@@ -1,0 +1,104 @@
+"""Where the vectors of documents are kept and searched."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_s3vectors as s3vectors
+from constructs import Construct
+
+from ..errors import InvalidValueError
+from ..pseudo import ACCOUNT_ID
+from ..security.key import DataKey
+from ..security.role import grant
+
+#: https://docs.aws.amazon.com/AmazonS3/latest/userguide/s3-vectors-limitations.html
+_MOST_DIMENSIONS = 4096
+
+
+class VectorStore(Construct):
+    """An index of Amazon S3 Vectors: paid by what is stored and asked, nothing while nobody asks.
+
+    Text of chunks is kept beside the vectors and cannot be filtered by; everything else that a knowledge base adds can.
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/s3-vectors-bedrock-kb.html
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/s3-vectors-data-encryption.html
+
+    Example::
+
+        import aws_cdk as cdk
+        from aws_genai.models import VectorStore
+        from aws_genai.security import CostTags, DataKey, attach_gate
+
+        app = cdk.App()
+        attach_gate(app)
+        CostTags(project="demo", environment="dev", layer="demo", owner="me", cost_center="1").apply(app)
+        stack = cdk.Stack(app, "Vectors", env=cdk.Environment(region="us-east-1"))
+        VectorStore(
+            stack,
+            "Store",
+            name="demo-handbook",
+            dimension=1024,
+            key=DataKey(stack, "Key", description="Vectors"),
+        )
+        app.synth()
+
+    :param name: name of the bucket of vectors, 3 to 63 lowercase letters, digits and hyphens.
+    :param dimension: numbers of a vector, as many as the embedding model makes, 1 to 4,096.
+    :param key: encrypts the vectors; S3 Vectors is let use it to keep the index.
+    :param distance: how alike two vectors are told to be. Default: cosine.
+    :raises InvalidValueError: if the dimension is out of range.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        name: str,
+        dimension: int,
+        key: DataKey,
+        distance: Literal["cosine", "euclidean"] = "cosine",
+    ) -> None:
+        super().__init__(scope, id)
+        if not 1 <= dimension <= _MOST_DIMENSIONS:
+            raise InvalidValueError(
+                f"S3 Vectors keeps 1 to {_MOST_DIMENSIONS} numbers, not {dimension}", field="dimension"
+            )
+        self.dimension = dimension
+        key.allow_service("indexing.s3vectors.amazonaws.com", actions=("kms:Decrypt",))
+        encryption = {"sseType": "aws:kms", "kmsKeyArn": key.key_arn}
+        bucket = s3vectors.CfnVectorBucket(self, "Bucket", vector_bucket_name=name, encryption_configuration=encryption)
+        self.index = s3vectors.CfnIndex(
+            self,
+            "Index",
+            vector_bucket_arn=bucket.attr_vector_bucket_arn,
+            index_name="chunks",
+            data_type="float32",
+            dimension=dimension,
+            distance_metric=distance,
+            encryption_configuration=encryption,
+            # Longer than the 2 KB of what can be filtered by.
+            metadata_configuration={"nonFilterableMetadataKeys": ["AMAZON_BEDROCK_TEXT", "AMAZON_BEDROCK_METADATA"]},
+        )
+        self.index_arn: str = self.index.attr_index_arn
+        self._key = key
+
+    @property
+    def storage(self) -> dict[str, Any]:
+        """The configuration of a knowledge base's storage."""
+        return {"type": "S3_VECTORS", "s3VectorsConfiguration": {"indexArn": self.index_arn}}
+
+    def grant_use(self, role: iam.IRole) -> None:
+        """Let ``role`` put, read, search and delete vectors of this index.
+
+        https://docs.aws.amazon.com/bedrock/latest/userguide/kb-permissions.html
+        """
+        actions = ("DeleteVectors", "GetIndex", "GetVectors", "PutVectors", "QueryVectors")
+        grant(
+            role,
+            [f"s3vectors:{action}" for action in actions],
+            [self.index_arn],
+            conditions={"StringEquals": {"aws:ResourceAccount": ACCOUNT_ID}},
+        )
+        self._key.grant_encrypt_decrypt(role)

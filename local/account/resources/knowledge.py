@@ -1,0 +1,123 @@
+"""Knowledge bases and their data sources, in the emulator's own service, over indexes of vectors, which are records.
+
+The emulator finds documents by the words of a question and not by vectors.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, ClassVar
+
+from ministack.services import bedrock_agent, s3
+
+from .base import Model, Resource, ServiceError, answer
+from .bedrock import foundation_of, to_api
+
+
+class VectorBucket(Resource):
+    """https://docs.aws.amazon.com/AmazonS3/latest/API/API_S3VectorBuckets_CreateVectorBucket.html"""
+
+    type = "AWS::S3Vectors::VectorBucket"
+    name = "VectorBucketName"
+    attributes: ClassVar = {
+        "VectorBucketArn": "arn:aws:s3vectors:{region}:{account}:bucket/{VectorBucketName}",
+        "CreationTime": "{now}",
+    }
+
+
+class Index(Resource):
+    """https://docs.aws.amazon.com/AmazonS3/latest/API/API_S3VectorBuckets_CreateIndex.html"""
+
+    type = "AWS::S3Vectors::Index"
+    name = "IndexName"
+    needs: ClassVar = {"VectorBucketArn": "AWS::S3Vectors::VectorBucket"}
+    attributes: ClassVar = {"IndexArn": "{VectorBucketArn}/index/{IndexName}", "CreationTime": "{now}"}
+
+
+class KnowledgeBase(Resource):
+    """https://docs.aws.amazon.com/bedrock/latest/APIReference/API_agent_CreateKnowledgeBase.html"""
+
+    type = "AWS::Bedrock::KnowledgeBase"
+    service = True
+    needs: ClassVar = {"StorageConfiguration.S3VectorsConfiguration.IndexArn": "AWS::S3Vectors::Index"}
+
+    def create(self, model: Model) -> Model:
+        embedding = _embedding(model)
+        if embedding and foundation_of(embedding.rpartition("/")[2]) is None:
+            raise ServiceError(f"The embedding model {embedding} is not valid")
+        made = answer(bedrock_agent._create_kb(json.dumps(to_api(model))))["knowledgeBase"]
+        # Ids of AWS are ten letters and digits.
+        record = bedrock_agent._knowledge_bases.pop(made["knowledgeBaseId"])
+        plain = _plain(made["knowledgeBaseId"])
+        record |= {"KnowledgeBaseId": plain, "KnowledgeBaseArn": bedrock_agent._kb_arn(plain)}
+        bedrock_agent._knowledge_bases[plain] = record
+        kept = ("KnowledgeBaseId", "KnowledgeBaseArn", "Status", "CreatedAt", "UpdatedAt")
+        return {**model, **{name: record[name] for name in kept}, "FailureReasons": []}
+
+    def update(self, old: Model, new: Model) -> Model:
+        answer(bedrock_agent._update_kb(old["KnowledgeBaseId"], json.dumps(to_api(new))))
+        return new
+
+    def delete(self, model: Model) -> None:
+        bedrock_agent._delete_kb(model["KnowledgeBaseId"])
+
+
+class DataSource(Resource):
+    """https://docs.aws.amazon.com/bedrock/latest/APIReference/API_agent_CreateDataSource.html"""
+
+    type = "AWS::Bedrock::DataSource"
+    service = True
+
+    def create(self, model: Model) -> Model:
+        base = model["KnowledgeBaseId"]
+        made = answer(bedrock_agent._create_ds(base, json.dumps(to_api(model))))["dataSource"]
+        return {
+            **model,
+            "DataSourceId": made["dataSourceId"],
+            "DataSourceStatus": made["status"],
+            "CreatedAt": made["createdAt"],
+            "UpdatedAt": made["updatedAt"],
+            "FailureReasons": [],
+        }
+
+    def update(self, old: Model, new: Model) -> Model:
+        answer(bedrock_agent._update_ds(old["KnowledgeBaseId"], old["DataSourceId"], json.dumps(to_api(new))))
+        return new
+
+    def delete(self, model: Model) -> None:
+        place = f"{model['KnowledgeBaseId']}/{model['DataSourceId']}"
+        for key in [key for key in bedrock_agent._kb_document_texts if key.startswith(f"{place}/")]:
+            bedrock_agent._kb_document_texts.pop(key, None)
+        bedrock_agent._delete_ds(model["KnowledgeBaseId"], model["DataSourceId"])
+
+
+def install() -> None:
+    """Let an ingestion forget what was deleted from the bucket since the last one.
+
+    https://docs.aws.amazon.com/bedrock/latest/userguide/kb-data-source-sync-ingest.html
+    """
+    ingest = bedrock_agent._run_s3_ingestion
+
+    def following(base: str, source: str, record: Model) -> tuple[dict[str, int], list[str]]:
+        statistics, failures = ingest(base, source, record)
+        configuration = record["DataSourceConfiguration"]["s3Configuration"]
+        bucket = s3._buckets.get(configuration["bucketArn"].rpartition(":")[2])
+        held = bucket["objects"] if bucket else {}
+        place = f"{base}/{source}/"
+        for key in [key for key in bedrock_agent._kb_document_texts if key.startswith(place)]:
+            if key.removeprefix(place) not in held:
+                bedrock_agent._kb_document_texts.pop(key, None)
+                bedrock_agent._kb_documents.pop(key, None)
+                statistics["NumberOfDocumentsDeleted"] += 1
+        return statistics, failures
+
+    bedrock_agent._run_s3_ingestion = following
+
+
+def _embedding(model: Model) -> str:
+    vectors: dict[str, Any] = model["KnowledgeBaseConfiguration"].get("VectorKnowledgeBaseConfiguration", {})
+    return str(vectors.get("EmbeddingModelArn", ""))
+
+
+def _plain(identifier: str) -> str:
+    return identifier.replace("-", "").upper()[:10]

@@ -1,0 +1,60 @@
+"""Settings of documents that models answer from."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from aws_genai.data.embeddings import dimension_of
+
+from .base import Name, Section
+
+#: Parts of attributes and keys.
+Group = Annotated[str, Field(pattern=r"^[a-z0-9_-]{1,64}$")]
+
+
+class Source(Section):
+    """A reviewed source of documents."""
+
+    groups: Annotated[list[Group], Field(min_length=1)]
+    """Groups of users that may read its documents."""
+
+
+class ChunkingSettings(Section):
+    """How documents are cut into the parts that are retrieved."""
+
+    strategy: Literal["fixed", "hierarchical", "semantic", "none"] = "fixed"
+    """Parts of a fixed size, small ones in large ones, ones that end where the subject changes, or whole documents."""
+
+    max_tokens: Annotated[int, Field(ge=20, le=8192)] = 300
+    """Tokens of a part, of the large ones if hierarchical."""
+
+    overlap_percent: Annotated[int, Field(ge=1, le=99)] = 20
+    """How much of a part the next repeats, of fixed ones."""
+
+
+class Knowledge(Section):
+    """Documents that models answer from."""
+
+    sources: Annotated[dict[Name, Source], Field(min_length=1)]
+    """Sources that somebody has reviewed, by the folder under incoming/; others are kept apart."""
+
+    embedding: str = "amazon.titan-embed-text-v2:0"
+    """Id of the embedding model, one of models.bedrock.models."""
+
+    dimension: int | None = None
+    """Numbers of a vector; what the model makes by itself without it."""
+
+    chunking: ChunkingSettings = ChunkingSettings()
+    """How documents are cut."""
+
+    @model_validator(mode="after")
+    def _embeds(self) -> Knowledge:
+        dimension_of(self.embedding, self.dimension)
+        return self
+
+    @property
+    def groups(self) -> set[str]:
+        """Every group that may read something."""
+        return {group for source in self.sources.values() for group in source.groups}

@@ -1,0 +1,168 @@
+"""Knowledge bases, the vectors under them, and who may do what with both."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import aws_cdk as cdk
+import pytest
+from aws_cdk import aws_iam as iam
+from aws_cdk.assertions import Match
+
+from aws_genai.data.embeddings import dimension_of
+from aws_genai.errors import InvalidValueError
+from aws_genai.functions.chat import knowledge as retrieval
+from aws_genai.functions.knowledge_ingestion import names
+from aws_genai.models import Chunking, Guardrail, KnowledgeBase, VectorStore
+from aws_genai.security import AccessLogBucket, AlarmTopic, DataKey, WorkloadRole
+from aws_genai.testing import assert_allows, assert_denies
+from tests.support import new_stack, template_of
+
+ACCOUNT = "111122223333"
+SOURCES = {"policies": ["staff", "hr"], "salaries": ["hr"]}
+
+
+def knowledge(stack: cdk.Stack, **options: Any) -> KnowledgeBase:
+    key = DataKey(stack, "Key", description="Documents")
+    key.allow_logs()
+    if options.pop("guarded", False):
+        options["guardrail"] = Guardrail(stack, "Guardrail", name="one", key=key)
+    arguments: dict[str, Any] = {
+        "name": "genai-test-handbook",
+        "sources": SOURCES,
+        "key": key,
+        "access_logs": AccessLogBucket(stack, "AccessLogs"),
+        "topic": AlarmTopic(stack, "Alarms", key=key),
+    }
+    return KnowledgeBase(stack, "Handbook", **{**arguments, **options})
+
+
+def test_documents_and_vectors_are_encrypted_and_erased_with_their_source() -> None:
+    template = template_of(lambda stack: knowledge(stack, dimension=512))
+    encrypted = {"EncryptionConfiguration": {"SseType": "aws:kms", "KmsKeyArn": Match.any_value()}}
+    template.has_resource_properties("AWS::S3Vectors::VectorBucket", encrypted)
+    template.has_resource_properties(
+        "AWS::S3Vectors::Index", {**encrypted, "Dimension": 512, "DistanceMetric": "cosine", "DataType": "float32"}
+    )
+    template.has_resource_properties(
+        "AWS::Bedrock::DataSource",
+        {
+            "DataDeletionPolicy": "DELETE",
+            "ServerSideEncryptionConfiguration": {"KmsKeyArn": Match.any_value()},
+            "DataSourceConfiguration": {
+                "Type": "S3",
+                "S3Configuration": {"BucketArn": Match.any_value(), "InclusionPrefixes": ["accepted/"]},
+            },
+        },
+    )
+    template.has_resource_properties(
+        "AWS::S3::Bucket",
+        {"NotificationConfiguration": {"EventBridgeConfiguration": {"EventBridgeEnabled": True}}},
+    )
+    template.has_resource_properties(
+        "AWS::Lambda::EventSourceMapping",
+        {"BatchSize": 25, "FunctionResponseTypes": ["ReportBatchItemFailures"]},
+    )
+    template.has_resource_properties(
+        "AWS::SQS::Queue", {"RedrivePolicy": Match.object_like({"maxReceiveCount": 10}), "VisibilityTimeout": 900}
+    )
+    template.has_resource_properties(
+        "AWS::CloudWatch::Alarm", {"MetricName": "ApproximateNumberOfMessagesVisible", "Threshold": 1}
+    )
+
+
+def test_bedrock_reads_what_was_accepted_and_the_intake_writes_it() -> None:
+    template = template_of(lambda stack: knowledge(stack, guarded=True)).to_json()
+    resources = template["Resources"]
+
+    def one(kind: str, begin: str) -> str:
+        (found,) = [name for name, each in resources.items() if each["Type"] == kind and name.startswith(begin)]
+        return str(found)
+
+    reader, intake = one("AWS::IAM::Role", "HandbookRole"), one("AWS::IAM::Role", "HandbookIntakeRole")
+    bucket = f"arn:aws:s3:::{one('AWS::S3::Bucket', 'HandbookBucket')}"
+    own = {"aws:ResourceAccount": ACCOUNT}
+    assert_allows(template, reader, "s3:GetObject", f"{bucket}/accepted/policies/a.md")
+    for place in ("incoming", "quarantine"):
+        assert_denies(template, reader, "s3:GetObject", f"{bucket}/{place}/policies/a.md")
+    embedding = "arn:aws:bedrock:us-east-1::foundation-model/amazon.titan-embed-text-v2:0"
+    assert_allows(template, reader, "bedrock:InvokeModel", embedding)
+    assert_denies(template, reader, "bedrock:InvokeModel", embedding.replace("titan-embed-text-v2", "nova-lite-v1"))
+    index = one("AWS::S3Vectors::Index", "HandbookStore")
+    vectors = f"arn:aws:s3vectors:us-east-1:{ACCOUNT}:bucket/vectors/index/{index}"
+    assert_allows(template, reader, "s3vectors:QueryVectors", vectors, own)
+    assert_denies(template, reader, "s3vectors:DeleteIndex", vectors, own)
+    for place in ("accepted", "quarantine"):
+        assert_allows(template, intake, "s3:PutObject", f"{bucket}/{place}/policies/a.md")
+        assert_allows(template, intake, "s3:DeleteObjectVersion", f"{bucket}/{place}/policies/a.md")
+    assert_denies(template, intake, "s3:PutObject", f"{bucket}/incoming/policies/a.md")
+    assert_denies(template, intake, "s3:DeleteObject", f"{bucket}/incoming/policies/a.md")
+    base = f"arn:aws:bedrock:us-east-1:{ACCOUNT}:knowledge-base/{one('AWS::Bedrock::KnowledgeBase', 'Handbook')}"
+    assert_allows(template, intake, "bedrock:StartIngestionJob", base)
+    assert_denies(template, intake, "bedrock:Retrieve", base)
+
+
+def test_a_source_s_owner_puts_documents_of_that_source_only() -> None:
+    def build(stack: cdk.Stack) -> None:
+        made = knowledge(stack)
+        owner = WorkloadRole(stack, "Owner", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
+        made.grant_put(owner, "policies")
+        made.grant_retrieve(owner)
+        with pytest.raises(InvalidValueError, match="nothing to put"):
+            made.grant_put(owner)
+
+    template = template_of(build).to_json()
+    (bucket,) = [name for name in template["Resources"] if name.startswith("HandbookBucket") and "Policy" not in name]
+    owner = next(
+        name
+        for name, each in template["Resources"].items()
+        if each["Type"] == "AWS::IAM::Role" and name.startswith("Owner")
+    )
+    assert_allows(template, owner, "s3:PutObject", f"arn:aws:s3:::{bucket}/incoming/policies/a.md")
+    assert_denies(template, owner, "s3:PutObject", f"arn:aws:s3:::{bucket}/incoming/salaries/a.md")
+    assert_denies(template, owner, "s3:PutObject", f"arn:aws:s3:::{bucket}/accepted/policies/a.md")
+
+
+@pytest.mark.parametrize(
+    ("chunking", "made"),
+    [
+        (Chunking(), {"ChunkingStrategy": "FIXED_SIZE"}),
+        (Chunking(strategy="hierarchical", max_tokens=1500), {"ChunkingStrategy": "HIERARCHICAL"}),
+        (Chunking(strategy="semantic"), {"ChunkingStrategy": "SEMANTIC"}),
+        (Chunking(strategy="none"), {"ChunkingStrategy": "NONE"}),
+    ],
+)
+def test_documents_are_cut_as_asked(chunking: Chunking, made: dict[str, Any]) -> None:
+    template_of(lambda stack: knowledge(stack, chunking=chunking)).has_resource_properties(
+        "AWS::Bedrock::DataSource",
+        {"VectorIngestionConfiguration": {"ChunkingConfiguration": Match.object_like(made)}},
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"sources": {}}, "Without a reviewed source"),
+        ({"sources": {"policies": []}}, "Nobody could read the documents of policies"),
+        ({"sources": {"policies": ["Staff"]}}, "other characters"),
+        ({"sources": {"../x": ["staff"]}}, "other characters"),
+        ({"embedding": "amazon.nova-lite-v1:0"}, "for chat, not for embedding"),
+        ({"dimension": 500}, "makes 256 or 512 or 1024 numbers, not 500"),
+    ],
+)
+def test_what_cannot_work_is_refused(options: dict[str, Any], words: str) -> None:
+    with pytest.raises(InvalidValueError, match=words):
+        knowledge(new_stack(), **options)
+
+
+def test_vectors_are_as_long_as_the_model_makes_them() -> None:
+    assert dimension_of("amazon.titan-embed-text-v2:0") == 1024
+    assert dimension_of("amazon.titan-embed-text-v1") == 1536
+    assert dimension_of("cohere.embed-v4:0", 256) == 256
+    stack = new_stack()
+    with pytest.raises(InvalidValueError, match="1 to 4096"):
+        VectorStore(stack, "Store", name="one", dimension=5000, key=DataKey(stack, "Key", description="Vectors"))
+
+
+def test_both_functions_call_groups_alike() -> None:
+    assert retrieval.GROUP == names.GROUP
