@@ -12,7 +12,12 @@ from .home import Home
 
 #: A model of one number: https://huggingface.co/docs/safetensors/index#format
 _HEADER = json.dumps({"weight": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}}).encode()
-_FILES = {"config.json": b"{}", "model.safetensors": len(_HEADER).to_bytes(8, "little") + _HEADER + bytes(4)}
+_FILES = {
+    "config.json": b'{"architectures": ["LlamaForCausalLM"]}',
+    "model.safetensors": len(_HEADER).to_bytes(8, "little") + _HEADER + bytes(4),
+    "tokenizer.json": b"{}",
+    "tokenizer_config.json": b"{}",
+}
 
 
 def put_weights(home: Home, account: Account) -> None:
@@ -21,7 +26,7 @@ def put_weights(home: Home, account: Account) -> None:
     for name in cdk.stack_names(home):
         for resource in cdk.template(home, name)["Resources"].values():
             properties = resource.get("Properties", {})
-            if {"Bucket", "Prefix", "Pickled"} <= set(properties) and isinstance(properties["Bucket"], str):
+            if {"Bucket", "Prefix"} <= set(properties) and isinstance(properties["Bucket"], str):
                 bucket, prefix = properties["Bucket"], properties["Prefix"]
                 try:
                     s3.head_bucket(Bucket=bucket)

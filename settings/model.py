@@ -209,6 +209,11 @@ class Settings(Section):
             yield "project", "Guardrail", self.prefix, 50
             if self.models.hub or self.models.studio:
                 yield "project", "Studio", self.prefix, 63
+            for name in self.models.imported:
+                # Names of models end in what tells their weights and the request apart.
+                yield f"models.imported.{name}", "Model", f"{self.prefix}-{name}", 40
+            for name in self.models.knowledge:
+                yield f"models.knowledge.{name}", "Knowledge base", f"{self.prefix}-{name}", 63
             for name in self.models.endpoints:
                 yield f"models.endpoints.{name}", "Endpoint", f"{self.prefix}-{name}", 63
             for name in self.models.fine_tuning.pipelines if self.models.fine_tuning else ():

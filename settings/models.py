@@ -15,6 +15,7 @@ from aws_genai.models.guardrail_policy import STRICT_PII, DeniedTopic, Guardrail
 from .base import Name, Section
 from .endpoints import Endpoint, WorkingHoursSettings
 from .fine_tuning import FineTuningSettings
+from .imported import Imported
 from .knowledge import Knowledge
 from .platform import Hub, Monitoring, StudioSettings
 
@@ -303,6 +304,9 @@ class Models(Section):
     knowledge: dict[Name, Knowledge] = {}
     """Documents that models answer from, by name."""
 
+    imported: dict[Name, Imported] = {}
+    """Models of your own that Bedrock runs, by name."""
+
     endpoints: dict[Name, Endpoint] = {}
     """Models that are hosted, by name."""
 
@@ -325,6 +329,16 @@ class Models(Section):
                 raise InvalidValueError(
                     f"An endpoint and a pipeline are both called {name}", field="fine_tuning", hint="Rename one of them"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _guarded(self) -> Models:
+        if self.imported and not self.bedrock:
+            raise InvalidValueError(
+                "Imported models are called through the guardrail of models.bedrock, which is left out",
+                field="models.imported",
+                hint="Add models: {bedrock: {models: [amazon.nova-lite-v1:0]}}",
+            )
         return self
 
     @model_validator(mode="after")
@@ -370,7 +384,8 @@ class Models(Section):
     def has_functions(self) -> bool:
         """Whether functions of the layer run, which the settings may want in the VPC."""
         watched = self.hub or self.monitoring or self.fine_tuning or (self.idle and self.endpoints)
-        return bool(watched or self.own_weights or self.knowledge or (self.bedrock and self.bedrock.invocation_log))
+        owned = self.own_weights or self.knowledge or self.imported
+        return bool(watched or owned or (self.bedrock and self.bedrock.invocation_log))
 
     @property
     def own_weights(self) -> bool:

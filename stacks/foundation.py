@@ -108,9 +108,11 @@ def services(settings: Settings) -> list[str]:
             needed.add("bedrock-agent-runtime")
     if settings.security.private_functions and settings.models and settings.models.knowledge:
         needed |= {"bedrock-agent", "bedrock-runtime", "logs", "sns", "xray"}
+    if settings.security.private_functions and settings.models and settings.models.imported:
+        needed |= {"bedrock", "kms", "logs", "scheduler", "sns", "xray"}
     bedrock = settings.models.bedrock if settings.models else None
     if settings.security.private_functions and bedrock and bedrock.invocation_log:
-        needed |= {"bedrock", "logs", "sns", "ssm", "xray"}
+        needed |= {"bedrock", "logs", "sns", "xray"}
     return sorted(needed)
 
 

@@ -12,6 +12,7 @@ from aws_genai.security import DataKey, SecureBucket
 from settings import Settings
 from settings.endpoints import Endpoint
 from settings.fine_tuning import FineTuningSettings
+from settings.imported import Imported
 from settings.knowledge import Knowledge
 from settings.models import Bedrock, Idle, InvocationLog, Models
 
@@ -19,7 +20,15 @@ from .base import LayerStack
 from .foundation import FoundationStack
 
 if TYPE_CHECKING:
-    from aws_genai.models import EndpointOptions, Experiments, FineTuning, KnowledgeBase, ModelHub, Studio
+    from aws_genai.models import (
+        EndpointOptions,
+        Experiments,
+        FineTuning,
+        ImportedModel,
+        KnowledgeBase,
+        ModelHub,
+        Studio,
+    )
     from aws_genai.models.hosted_endpoint import HostedEndpoint
     from aws_genai.security import PrivateNetwork
 
@@ -45,6 +54,7 @@ class ModelsStack(LayerStack):
         self.experiments: Experiments | None = None
         self.access = self._bedrock(models.bedrock) if models.bedrock else None
         self.knowledge = {name: self._knowledge(name, each) for name, each in models.knowledge.items()}
+        self.imported = {name: self._imported(name, each) for name, each in models.imported.items()}
         self.endpoints = self._endpoints(models)
         self.tuned = self._fine_tuning(models.fine_tuning) if models.fine_tuning else []
         self._platform(models)
@@ -89,7 +99,6 @@ class ModelsStack(LayerStack):
         InvocationLogging(
             self,
             "Calls",
-            name=self.settings.prefix,
             key=self._key,
             topic=self._foundation.topic,
             bucket=None if log.mask else self._bucket("CallBodies", security.record_days),
@@ -115,6 +124,26 @@ class ModelsStack(LayerStack):
             dimension=knowledge.dimension,
             chunking=Chunking(**knowledge.chunking.model_dump()),
             guardrail=self.access.guardrail if self.access else None,
+            network=self._foundation.network if security.private_functions else None,
+            log_days=security.log_days,
+            removal_policy=self.removal_policy,
+        )
+
+    def _imported(self, name: str, imported: Imported) -> ImportedModel:
+        from aws_genai.models import ImportedModel
+
+        if self.access is None:
+            raise ValueError("imported models are called through a guardrail, and there is none")
+        security = self.settings.security
+        return ImportedModel(
+            self,
+            f"{name}-imported",
+            name=f"{self.settings.prefix}-{name}",
+            weights=imported.weights(),
+            guardrail=self.access.guardrail,
+            key=self._key,
+            topic=self._foundation.topic,
+            version=imported.version,
             network=self._foundation.network if security.private_functions else None,
             log_days=security.log_days,
             removal_policy=self.removal_policy,

@@ -11,7 +11,6 @@ key.allow_logs()
 InvocationLogging(
     stack,
     "Calls",
-    name="demo-dev",
     mask=["EmailAddress"],
     key=key,
     topic=AlarmTopic(stack, "Alarms", key=key),

@@ -13,7 +13,7 @@ from aws_genai.functions.custom_resource import serving
 from aws_genai.functions.invocation_logging import handler
 from aws_genai.functions.invocation_logging.service import Logging
 
-PARAMETER = "/genai-test/invocation-logging-before"
+GROUP = "arn:aws:logs:us-east-1:111122223333:log-group:ours"
 OURS = {"cloudWatchConfig": {"logGroupName": "ours", "roleArn": "role"}, "textDataDeliveryEnabled": True}
 CHANGED = {**OURS, "imageDataDeliveryEnabled": True}
 THEIRS = {"s3Config": {"bucketName": "theirs", "keyPrefix": ""}, "textDataDeliveryEnabled": True}
@@ -24,11 +24,11 @@ def error(code: str) -> ClientError:
 
 
 class Account:
-    """Bedrock and Systems Manager of one account, which may fail at any call."""
+    """Bedrock and the log group of one account, which may fail at any call."""
 
     def __init__(self, before: dict[str, Any] | None = None) -> None:
         self.logging: dict[str, Any] | None = before
-        self.parameters: dict[str, str] = {}
+        self.tags: dict[str, str] = {}
         self.calls: list[str] = []
         #: The error of each call that fails, by how often it does.
         self.failing: dict[str, list[str]] = {}
@@ -51,20 +51,20 @@ class Account:
         self._called("delete")
         self.logging = None
 
-    def put_parameter(self, *, Name: str, Value: str, **_options: Any) -> None:
+    def tag_resource(self, *, resourceArn: str, tags: dict[str, str]) -> None:
         self._called("note")
-        self.parameters[Name] = Value
+        assert resourceArn == GROUP
+        assert all(len(value) <= 256 for value in tags.values())
+        self.tags |= tags
 
-    def get_parameter(self, *, Name: str) -> dict[str, Any]:
+    def list_tags_for_resource(self, *, resourceArn: str) -> dict[str, Any]:
         self._called("read")
-        if Name not in self.parameters:
-            raise error("ParameterNotFound")
-        return {"Parameter": {"Value": self.parameters[Name]}}
+        return {"tags": {"owner": "platform", **self.tags}}
 
-    def delete_parameter(self, *, Name: str) -> None:
+    def untag_resource(self, *, resourceArn: str, tagKeys: list[str]) -> None:
         self._called("forget")
-        if self.parameters.pop(Name, None) is None:
-            raise error("ParameterNotFound")
+        for name in tagKeys:
+            del self.tags[name]
 
 
 class Stack:
@@ -86,12 +86,12 @@ class Stack:
             "LogicalResourceId": "Calls",
             "RequestId": "one",
             "ResponseURL": "https://nowhere",
-            "ResourceProperties": {"Parameter": PARAMETER, "Configuration": json.dumps(wanted)},
+            "ResourceProperties": {"LogGroupArn": GROUP, "Configuration": json.dumps(wanted)},
         }
         if physical_id:
             event["PhysicalResourceId"] = physical_id
         if old is not None:
-            event["OldResourceProperties"] = {"Parameter": PARAMETER, "Configuration": json.dumps(old)}
+            event["OldResourceProperties"] = {"LogGroupArn": GROUP, "Configuration": json.dumps(old)}
         handler.handler(event, Context())
         return self.answers[-1]
 
@@ -111,11 +111,11 @@ def test_deletion_sets_back_what_was(stack: Callable[..., Stack], before: Any) -
     made = stack(before)
     assert made.ask("Create", OURS)["Status"] == "SUCCESS"
     assert made.account.logging == OURS
-    assert made.ask("Update", CHANGED, PARAMETER, OURS)["PhysicalResourceId"] == PARAMETER
+    assert made.ask("Update", CHANGED, GROUP, OURS)["PhysicalResourceId"] == GROUP
     assert made.account.logging == CHANGED
-    assert made.ask("Delete", CHANGED, PARAMETER)["Status"] == "SUCCESS"
+    assert made.ask("Delete", CHANGED, GROUP)["Status"] == "SUCCESS"
     assert made.account.logging == before
-    assert made.account.parameters == {}
+    assert made.account.tags == {}
 
 
 def test_every_request_may_be_delivered_twice(stack: Callable[..., Stack]) -> None:
@@ -123,20 +123,20 @@ def test_every_request_may_be_delivered_twice(stack: Callable[..., Stack]) -> No
     for _ in range(2):
         assert made.ask("Create", OURS)["Status"] == "SUCCESS"
     for _ in range(2):
-        assert made.ask("Update", CHANGED, PARAMETER, OURS)["Status"] == "SUCCESS"
+        assert made.ask("Update", CHANGED, GROUP, OURS)["Status"] == "SUCCESS"
     for _ in range(2):
-        assert made.ask("Delete", CHANGED, PARAMETER)["Status"] == "SUCCESS"
+        assert made.ask("Delete", CHANGED, GROUP)["Status"] == "SUCCESS"
     assert made.account.logging == THEIRS
-    assert made.account.parameters == {}
+    assert made.account.tags == {}
 
 
 def test_an_update_to_other_places_and_its_rollback_keep_what_was_first(stack: Callable[..., Stack]) -> None:
     made, moved = stack(THEIRS), {"cloudWatchConfig": {"logGroupName": "moved", "roleArn": "role"}}
     made.ask("Create", OURS)
-    made.ask("Update", moved, PARAMETER, OURS)
+    made.ask("Update", moved, GROUP, OURS)
     assert made.account.logging == moved
-    made.ask("Update", OURS, PARAMETER, moved)
-    made.ask("Delete", OURS, PARAMETER)
+    made.ask("Update", OURS, GROUP, moved)
+    made.ask("Delete", OURS, GROUP)
     assert made.account.logging == THEIRS
 
 
@@ -144,9 +144,9 @@ def test_what_somebody_else_set_meanwhile_stays(stack: Callable[..., Stack]) -> 
     made, other = stack(), {"s3Config": {"bucketName": "other"}}
     made.ask("Create", OURS)
     made.account.logging = other
-    assert made.ask("Delete", OURS, PARAMETER)["Status"] == "SUCCESS"
+    assert made.ask("Delete", OURS, GROUP)["Status"] == "SUCCESS"
     assert made.account.logging == other
-    assert made.account.parameters == {}
+    assert made.account.tags == {}
 
 
 def test_a_role_that_is_not_known_yet_is_tried_again(stack: Callable[..., Stack]) -> None:
@@ -168,7 +168,7 @@ def test_a_create_that_fails_leaves_everything_as_it_was(
     # CloudFormation then deletes what was never made.
     assert made.ask("Delete", OURS, answer["PhysicalResourceId"])["Status"] == "SUCCESS"
     assert made.account.logging == before
-    assert made.account.parameters == {}
+    assert made.account.tags == {}
 
 
 @pytest.mark.parametrize("failing", ["get", "put"])
@@ -176,10 +176,10 @@ def test_an_update_that_fails_keeps_its_id_and_can_be_taken_back(stack: Callable
     made = stack(THEIRS)
     made.ask("Create", OURS)
     made.account.failing = {failing: ["AccessDeniedException"]}
-    answer = made.ask("Update", CHANGED, PARAMETER, OURS)
-    assert (answer["Status"], answer["PhysicalResourceId"]) == ("FAILED", PARAMETER)
-    assert made.ask("Update", OURS, PARAMETER, CHANGED)["Status"] == "SUCCESS"
-    made.ask("Delete", OURS, PARAMETER)
+    answer = made.ask("Update", CHANGED, GROUP, OURS)
+    assert (answer["Status"], answer["PhysicalResourceId"]) == ("FAILED", GROUP)
+    assert made.ask("Update", OURS, GROUP, CHANGED)["Status"] == "SUCCESS"
+    made.ask("Delete", OURS, GROUP)
     assert made.account.logging == THEIRS
 
 
@@ -188,16 +188,25 @@ def test_a_delete_that_fails_can_be_tried_again(stack: Callable[..., Stack], fai
     made = stack(THEIRS)
     made.ask("Create", OURS)
     made.account.failing = {failing: ["AccessDeniedException"]}
-    assert made.ask("Delete", OURS, PARAMETER)["Status"] == "FAILED"
-    assert made.ask("Delete", OURS, PARAMETER)["Status"] == "SUCCESS"
+    assert made.ask("Delete", OURS, GROUP)["Status"] == "FAILED"
+    assert made.ask("Delete", OURS, GROUP)["Status"] == "SUCCESS"
     assert made.account.logging == THEIRS
-    assert made.account.parameters == {}
+    assert made.account.tags == {}
 
 
 def test_a_bucket_that_is_gone_fails_the_deletion_in_a_sentence(stack: Callable[..., Stack]) -> None:
     made = stack(THEIRS)
     made.ask("Create", OURS)
     made.account.failing = {"put": ["ValidationException"] * 50}
-    answer = made.ask("Delete", OURS, PARAMETER)
+    answer = made.ask("Delete", OURS, GROUP)
     assert answer["Status"] == "FAILED"
     assert "ValidationException" in answer["Reason"]
+
+
+def test_a_long_configuration_is_noted_whole(stack: Callable[..., Stack]) -> None:
+    long = {"s3Config": {"bucketName": "theirs", "keyPrefix": "".join(f"{n:x}/" for n in range(400))}}
+    made = stack(long)
+    made.ask("Create", OURS)
+    assert len(made.account.tags) > 1
+    made.ask("Delete", OURS, GROUP)
+    assert made.account.logging == long

@@ -83,6 +83,7 @@ def test_an_answer_counts_tokens_and_obeys_limits(ask: Ask) -> None:
         "stop_reason": "end_turn",
         "input_tokens": 7,
         "output_tokens": 3,
+        "sources": [],
     }
 
 

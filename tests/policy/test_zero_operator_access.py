@@ -100,12 +100,7 @@ def test_no_role_of_the_stacks_can_open_a_session(reference: Synthesized) -> Non
                 if statement["Effect"] == "Deny":
                     continue
                 actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
-                opened = [
-                    a
-                    for a in actions
-                    # A parameter that is read or written by name opens nothing.
-                    if a in INTERACTIVE or (a.startswith(("ssm", "ec2messages:")) and not a.endswith("Parameter"))
-                ]
+                opened = [a for a in actions if a in INTERACTIVE or a.startswith(("ssm", "ec2messages:"))]
                 assert not opened, f"{layer}.{name}: {opened}"
 
 

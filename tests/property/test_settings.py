@@ -244,6 +244,7 @@ def environments(draw: st.DrawFn) -> dict[str, Any]:
             others = sorted({*others, EMBEDDING})
             sources = {"policies": {"groups": ["staff"]}}
             models["knowledge"] = {draw(names): {"sources": sources, "chunking": draw(CHUNKING)}}
+        models["imported"] = draw(st.sampled_from([{}, {"own": {"uri": "s3://models-of-mine/own/1"}}]))
         models["bedrock"] = {
             "models": chat + others,
             "regions": draw(st.sampled_from([[], [REGION, "us-east-1"]])),

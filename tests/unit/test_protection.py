@@ -154,7 +154,7 @@ def logged(stack: cdk.Stack, **options: Any) -> InvocationLogging:
     if options.pop("stored", False):
         options["bucket"] = SecureBucket(stack, "Bodies", key=key, access_logs=AccessLogBucket(stack, "AccessLogs"))
     topic = AlarmTopic(stack, "Alarms", key=key)
-    return InvocationLogging(stack, "Calls", name="genai-test", key=key, topic=topic, **options)
+    return InvocationLogging(stack, "Calls", key=key, topic=topic, **options)
 
 
 def test_calls_are_logged_encrypted_and_masked() -> None:
@@ -170,7 +170,7 @@ def test_calls_are_logged_encrypted_and_masked() -> None:
         },
     )
     (resource,) = template.find_resources("AWS::CloudFormation::CustomResource").values()
-    assert resource["Properties"]["Parameter"] == "/genai-test/invocation-logging-before"
+    assert "log-group" in json.dumps(resource["Properties"]["LogGroupArn"])
     assert "s3Config" not in json.dumps(resource)
 
 
@@ -193,9 +193,9 @@ def test_bodies_go_to_a_bucket_that_only_bedrock_of_this_account_writes() -> Non
 def test_the_function_of_the_log_can_do_nothing_else() -> None:
     template = template_of(lambda stack: logged(stack)).to_json()
     role = next(name for name in template["Resources"] if name.startswith("InvocationLoggingRole"))
-    noted = f"arn:aws:ssm:us-east-1:{ACCOUNT}:parameter/genai-test/invocation-logging-before"
-    assert_allows(template, role, "ssm:PutParameter", noted)
-    assert_denies(template, role, "ssm:PutParameter", f"arn:aws:ssm:us-east-1:{ACCOUNT}:parameter/other")
+    group = next(name for name in template["Resources"] if name.startswith("CallsLogs"))
+    assert_allows(template, role, "logs:TagResource", f"arn:aws:logs:us-east-1:{ACCOUNT}:log-group:{group}")
+    assert_denies(template, role, "logs:TagResource", f"arn:aws:logs:us-east-1:{ACCOUNT}:log-group:other")
     assert_allows(template, role, "bedrock:PutModelInvocationLoggingConfiguration", "*")
     assert_denies(template, role, "bedrock:PutEnforcedGuardrailConfiguration", "*")
     logging = next(name for name in template["Resources"] if name.startswith("CallsRole"))

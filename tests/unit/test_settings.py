@@ -615,6 +615,25 @@ WRONG: list[tuple[str, dict[str, Any] | str, list[str]]] = [
         ["application.chat.knowledge", "handbook is not among models.knowledge"],
     ),
     (
+        "imported without a guardrail",
+        {**BASE, "models": {"imported": {"support": {"uri": "s3://models/support/1"}}}},
+        ["models.imported", "called through the guardrail", "Add models"],
+    ),
+    (
+        "imported from nowhere",
+        {**BASE, "models": {**BEDROCK["models"], "imported": {"support": {"uri": "support/1"}}}},
+        ["models.imported.support", "not where weights can lie", "s3://bucket/model/version"],
+    ),
+    (
+        "imported under a long name",
+        {
+            **BASE,
+            "project": "a-demo-of-a-project",
+            "models": {**BEDROCK["models"], "imported": {"s" * 24: {"uri": "s3://models/support/1"}}},
+        },
+        [f"models.imported.{'s' * 24}", "AWS allows 40"],
+    ),
+    (
         "budget of nothing",
         {**BASE, **BEDROCK, "application": {"chat": {"budget": {"requests_per_day": 0}}}},
         ["application.chat.budget.requests_per_day", "greater than or equal to 1"],

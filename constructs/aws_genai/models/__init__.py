@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .guardrail import Guardrail
     from .guardrail_policy import DeniedTopic, GuardrailPolicy
     from .idle_sweeper import IdleSweeper
+    from .imported_model import ImportedModel
     from .invocation_logging import InvocationLogging
     from .jumpstart_endpoint import BesideModel, JumpStartEndpoint, ShadowModel
     from .knowledge_base import Chunking, KnowledgeBase
@@ -50,6 +51,7 @@ __all__ = [
     "Guardrail",
     "GuardrailPolicy",
     "IdleSweeper",
+    "ImportedModel",
     "InvocationLogging",
     "JumpStartCatalogue",
     "JumpStartEndpoint",
@@ -95,6 +97,7 @@ __getattr__ = exports(
             "GuardrailPolicy",
         ),
         ".idle_sweeper": ("IdleSweeper",),
+        ".imported_model": ("ImportedModel",),
         ".invocation_logging": ("InvocationLogging",),
         ".jumpstart_endpoint": (
             "BesideModel",

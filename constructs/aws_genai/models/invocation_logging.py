@@ -49,14 +49,12 @@ class InvocationLogging(Construct):
         InvocationLogging(
             stack,
             "Calls",
-            name="demo-dev",
             mask=["EmailAddress"],
             key=key,
             topic=AlarmTopic(stack, "Alarms", key=key),
         )
         app.synth()
 
-    :param name: what names begin with; one in an account and Region.
     :param key: encrypts the logs; it must let CloudWatch Logs use it.
     :param topic: receives calls of the function that failed.
     :param bucket: where bodies go too, of calls whose own are too long for CloudWatch as well. Default: nowhere.
@@ -75,7 +73,6 @@ class InvocationLogging(Construct):
         scope: Construct,
         id: str,
         *,
-        name: str,
         key: DataKey,
         topic: AlarmTopic,
         bucket: SecureBucket | None = None,
@@ -109,7 +106,7 @@ class InvocationLogging(Construct):
             stored = {"bucketName": bucket.bucket_name, "keyPrefix": "calls"}
             configuration["cloudWatchConfig"]["largeDataDeliveryS3Config"] = {**stored, "keyPrefix": "large"}
             configuration["s3Config"] = stored
-        parameter = f"/{name}/invocation-logging-before"
+        group = f"arn:{PARTITION}:logs:{REGION}:{ACCOUNT_ID}:log-group:{self.log_group.ref}"
         function = provider(
             Stack.of(self),
             "InvocationLogging",
@@ -120,9 +117,9 @@ class InvocationLogging(Construct):
             log_days=log_days,
             removal_policy=removal_policy,
         )
-        self._allow(function.role, role, parameter)
+        self._allow(function.role, role, group)
         resource = CfnCustomResource(self, "Resource", service_token=function.function_arn)
-        resource.add_property_override("Parameter", parameter)
+        resource.add_property_override("LogGroupArn", group)
         resource.add_property_override("Configuration", Stack.of(self).to_json_string(configuration))
         resource.node.add_dependency(function.role.permissions, function.resource, role.permissions)
         if bucket is not None:
@@ -146,7 +143,7 @@ class InvocationLogging(Construct):
         role.allow(("logs:CreateLogStream", "logs:PutLogEvents"), [f"{group}:log-stream:aws/bedrock/modelinvocations"])
         return role
 
-    def _allow(self, role: WorkloadRole, logging: WorkloadRole, parameter: str) -> None:
+    def _allow(self, role: WorkloadRole, logging: WorkloadRole, group: str) -> None:
         """https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonbedrock.html"""
         role.allow(
             (
@@ -159,8 +156,7 @@ class InvocationLogging(Construct):
         role.allow(
             ("iam:PassRole",), [logging.role_arn], conditions={"StringEquals": {"iam:PassedToService": _SERVICE}}
         )
-        noted = f"arn:{PARTITION}:ssm:{REGION}:{ACCOUNT_ID}:parameter{parameter}"
-        role.allow(("ssm:DeleteParameter", "ssm:GetParameter", "ssm:PutParameter"), [noted])
+        role.allow(("logs:ListTagsForResource", "logs:TagResource", "logs:UntagResource"), [group])
 
 
 def _let_deliver(bucket: SecureBucket, key: DataKey) -> None:

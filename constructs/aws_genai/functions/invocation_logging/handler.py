@@ -19,17 +19,17 @@ def client(service: str) -> Any:  # noqa: ANN401 - boto3 has no types
 
 
 class InvocationLogging:
-    """The configuration of this account and Region; its id is the parameter that says what was before."""
+    """The configuration of this account and Region; its id is the log group whose tags say what was before."""
 
     def create(self, properties: Properties, _token: str) -> Made:
         """Log as wanted, and note what was before; a failure leaves everything as it was."""
-        logging, wanted = self._logging(properties["Parameter"]), _configuration(properties)
+        logging, wanted = self._logging(properties["LogGroupArn"]), _configuration(properties)
         try:
             logging.set(wanted)
         except Exception:
             logging.restore(wanted)
             raise
-        return Made(properties["Parameter"])
+        return Made(properties["LogGroupArn"])
 
     def update(self, physical_id: str, properties: Properties, old: Properties, _token: str) -> Made:
         """Log as wanted now; what was before the first time stays noted."""
@@ -40,8 +40,8 @@ class InvocationLogging:
         """Log as before."""
         self._logging(physical_id).restore(_configuration(properties))
 
-    def _logging(self, parameter: str) -> Logging:
-        return Logging(client("bedrock"), client("ssm"), parameter)
+    def _logging(self, log_group_arn: str) -> Logging:
+        return Logging(client("bedrock"), client("logs"), log_group_arn)
 
 
 def _configuration(properties: Properties) -> dict[str, Any]:

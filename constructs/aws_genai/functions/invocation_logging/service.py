@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import time
+import zlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -12,10 +14,15 @@ from botocore.exceptions import ClientError
 Configuration = Mapping[str, Any]
 #: Tries and seconds between them, while a new role and its permissions become known everywhere.
 _TRIES, _PAUSE = 12, 5.0
+#: How names of tags begin that hold the note, and how long the value of a tag is.
+_NOTE, _TAG = "logged-before-", 256
 
 
 class Logging:
-    """The one configuration of an account and Region; what it was before is noted in a parameter.
+    """The one configuration of an account and Region; what it was before is noted in tags of the log group.
+
+    Systems Manager, where one would look for such a note, has no endpoint in the network on purpose: nobody is to open
+    a session. https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_TagResource.html
 
     https://docs.aws.amazon.com/bedrock/latest/userguide/model-invocation-logging.html
     """
@@ -23,11 +30,11 @@ class Logging:
     def __init__(
         self,
         bedrock: Any,  # noqa: ANN401 - boto3 has no types
-        ssm: Any,  # noqa: ANN401 - boto3 has no types
-        parameter: str,
+        logs: Any,  # noqa: ANN401 - boto3 has no types
+        log_group_arn: str,
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
-        self._bedrock, self._ssm, self._parameter, self._pause = bedrock, ssm, parameter, pause
+        self._bedrock, self._logs, self._group, self._pause = bedrock, logs, log_group_arn, pause
 
     def set(self, wanted: Configuration, *, ours: Configuration | None = None) -> None:
         """Log as ``wanted``; doing it again changes nothing.
@@ -51,11 +58,8 @@ class Logging:
 
     def forget(self) -> None:
         """Delete the note of what was before."""
-        try:
-            self._ssm.delete_parameter(Name=self._parameter)
-        except ClientError as error:
-            if error.response["Error"]["Code"] != "ParameterNotFound":
-                raise
+        if noted := list(self._tags()):
+            self._logs.untag_resource(resourceArn=self._group, tagKeys=noted)
 
     def _current(self) -> Configuration:
         found: Configuration = self._bedrock.get_model_invocation_logging_configuration().get("loggingConfig") or {}
@@ -75,23 +79,24 @@ class Logging:
                 return
 
     def _note(self, before: Configuration) -> None:
-        self._ssm.put_parameter(
-            Name=self._parameter,
-            Description="How calls of models were logged before",
-            Value=json.dumps(before),
-            Type="String",
-            Overwrite=True,
+        self.forget()
+        text = base64.b64encode(zlib.compress(json.dumps(before).encode())).decode()
+        parts = [text[start : start + _TAG] for start in range(0, len(text), _TAG)]
+        self._logs.tag_resource(
+            resourceArn=self._group, tags={f"{_NOTE}{number:02}": part for number, part in enumerate(parts)}
         )
 
     def _noted(self) -> Configuration | None:
-        try:
-            value = self._ssm.get_parameter(Name=self._parameter)["Parameter"]["Value"]
-        except ClientError as error:
-            if error.response["Error"]["Code"] == "ParameterNotFound":
-                return None
-            raise
-        noted: Configuration = json.loads(value)
+        parts = self._tags()
+        if not parts:
+            return None
+        text = "".join(parts[name] for name in sorted(parts))
+        noted: Configuration = json.loads(zlib.decompress(base64.b64decode(text)))
         return noted
+
+    def _tags(self) -> dict[str, str]:
+        found = self._logs.list_tags_for_resource(resourceArn=self._group)["tags"]
+        return {name: value for name, value in found.items() if name.startswith(_NOTE)}
 
 
 def _same(one: Configuration, other: Configuration | None) -> bool:

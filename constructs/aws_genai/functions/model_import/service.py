@@ -1,0 +1,116 @@
+"""Imports models into Amazon Bedrock, each under a name of its own, and deletes them.
+
+An import cannot be stopped: what is deleted on its way is deleted once it has arrived.
+https://docs.aws.amazon.com/bedrock/latest/APIReference/API_CreateModelImportJob.html
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from ..custom_resource.serving import Made, Pending, Properties
+from .check import ModelFiles, refusals
+
+
+class NotImportedError(RuntimeError):
+    """A model that is not imported."""
+
+
+class Imports:
+    """The imported models of one stack; an id is the name of a model, which is that of its job too."""
+
+    def __init__(self, bedrock: Any, s3: Any) -> None:  # noqa: ANN401 - boto3 has no types
+        self._bedrock, self._s3 = bedrock, s3
+
+    def create(self, properties: Properties, token: str) -> Made | Pending:
+        """Begin an import, after a look at the files."""
+        found = list(refusals(ModelFiles(self._s3, properties["Bucket"], properties["Prefix"])))
+        if found:
+            more = f"; and {len(found) - 3} more" if len(found) > 3 else ""
+            address = f"s3://{properties['Bucket']}/{properties['Prefix']}"
+            raise NotImportedError(f"{address} cannot be imported: {'; '.join(found[:3])}{more}")
+        # Names of jobs are never free again, so each request has its own; the same one, delivered twice, has the same.
+        name = f"{_weights(properties)}{token[:8]}"
+        if self._job(name) is None:
+            self._begin(name, properties, token)
+        return Pending(name, "create")
+
+    def update(self, physical_id: str, properties: Properties, _old: Properties, token: str) -> Made | Pending:
+        """Import what is wanted now beside what serves; CloudFormation deletes the one before once all is well.
+
+        Taken back, the one before is still there and serves on.
+        """
+        weights = _weights(properties)
+        if physical_id.startswith(weights):
+            return self.look(Pending(physical_id, "create"), properties)
+        pages = self._bedrock.get_paginator("list_imported_models").paginate(nameContains=weights)
+        for each in (each for page in pages for each in page["modelSummaries"]):
+            if each["modelName"].startswith(weights):
+                return Made(each["modelName"], {"Arn": str(each["modelArn"]), "Name": each["modelName"]})
+        return self.create(properties, token)
+
+    def delete(self, physical_id: str, _properties: Properties) -> Pending | None:
+        """Delete a model, or wait for what cannot be stopped and delete it then."""
+        job = self._job(physical_id)
+        if job and job["status"] == "InProgress":
+            return Pending(physical_id, "delete")
+        self._delete(physical_id)
+        return None
+
+    def look(self, pending: Pending, _properties: Properties) -> Made | Pending:
+        """Look after an import."""
+        name, job = pending.physical_id, self._job(pending.physical_id)
+        if job and job["status"] == "InProgress":
+            return pending
+        if pending.doing == "delete":
+            self._delete(name)
+            return Made(name)
+        if job is None:
+            raise NotImportedError(f"the import of {name} is gone")
+        if job["status"] != "Completed":
+            raise NotImportedError(f"Bedrock did not import {name}: {job.get('failureMessage', 'without a reason')}")
+        return Made(name, {"Arn": str(job["importedModelArn"]), "Name": name})
+
+    def _begin(self, name: str, properties: Properties, token: str) -> None:
+        key = {"importedModelKmsKeyId": properties["KeyArn"]} if properties.get("KeyArn") else {}
+        try:
+            self._bedrock.create_model_import_job(
+                jobName=name,
+                importedModelName=name,
+                roleArn=properties["RoleArn"],
+                modelDataSource={"s3DataSource": {"s3Uri": f"s3://{properties['Bucket']}/{properties['Prefix']}"}},
+                importedModelTags=[{"key": k, "value": v} for k, v in sorted(properties.get("Tags", {}).items())],
+                clientRequestToken=token,
+                **key,
+            )
+        except ClientError as error:
+            # The same request, delivered twice at once.
+            if error.response["Error"]["Code"] != "ConflictException":
+                raise
+
+    def _job(self, name: str) -> dict[str, Any] | None:
+        try:
+            found: dict[str, Any] = self._bedrock.get_model_import_job(jobIdentifier=name)
+        except ClientError as error:
+            if error.response["Error"]["Code"] == "ResourceNotFoundException":
+                return None
+            raise
+        return found
+
+    def _delete(self, name: str) -> None:
+        try:
+            self._bedrock.delete_imported_model(modelIdentifier=name)
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "ResourceNotFoundException":
+                raise
+
+
+def _weights(properties: Properties) -> str:
+    """How names of models from these files begin."""
+    told = {name: properties.get(name, "") for name in ("Bucket", "Prefix", "RoleArn", "KeyArn", "Version")}
+    digest = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:8]
+    return f"{properties['Name'][:40]}-{digest}-"
