@@ -34,12 +34,12 @@ class ApplicationStack(LayerStack):
         fleets: Sequence[AcceleratorFleet] = (),
     ) -> None:
         super().__init__(scope, "application", settings, description="Layer 3: applications")
-        access = models.access if models else None
+        access = models.bedrock.access if models else None
         bedrock = settings.models.bedrock if settings.models else None
         self._profiled = bool(bedrock and bedrock.application_profiles)
         #: What CloudWatch keeps the calls of each model by.
         self._called: dict[str, str] = {model: model for model in access.models} if access else {}
-        known = models.knowledge if models else {}
+        known = models.bedrock.knowledge if models else {}
         chats = [self._chat(application.chat, foundation, access, known)] if application.chat and access else []
         if application.dashboard:
             Dashboard(
@@ -110,7 +110,7 @@ class ApplicationStack(LayerStack):
             requests_per_second=chat.requests_per_second,
             burst=chat.burst,
             reserved_concurrency=chat.concurrency,
-            network=foundation.network if security.private_functions else None,
+            network=foundation.private,
             log_days=security.log_days,
             removal_policy=self.removal_policy,
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from aws_cdk import Environment, RemovalPolicy, Stack
 from constructs import Construct
 
-from aws_genai.security import AccessLogBucket, CostTags
+from aws_genai.security import AccessLogBucket, CostTags, DataKey, SecureBucket
 from settings import Settings
 
 
@@ -44,3 +44,15 @@ class LayerStack(Stack):
                 self, "AccessLogs", retention_days=days, removal_policy=self.removal_policy
             )
         return self._access_logs
+
+    def bucket(self, id: str, key: DataKey, retention_days: int) -> SecureBucket:
+        """A bucket of this stack, with what the settings say of all."""
+        return SecureBucket(
+            self,
+            id,
+            key=key,
+            access_logs=self.access_logs,
+            retention_days=retention_days,
+            replica=self.settings.security.replicas,
+            removal_policy=self.removal_policy,
+        )

@@ -30,6 +30,7 @@ class ComputeStack(LayerStack):
         if foundation.network is None:
             raise ValueError("accelerated compute runs in a network, and the foundation has none")
         self._network, self._topic = foundation.network, foundation.topic
+        self._functions_network = foundation.private
         self._key = DataKey(
             self,
             "Key",
@@ -192,7 +193,7 @@ class ComputeStack(LayerStack):
                 network=self._network,
                 key=self._key,
                 topic=self._topic,
-                functions_network=self._network if security.private_functions else None,
+                functions_network=self._functions_network,
                 log_days=security.log_days,
             )
             for name, cluster in compute.clusters.items()

@@ -10,6 +10,7 @@ from aws_genai.security import AlarmTopic, AuditTrail, DataKey, MonthlyBudget
 from settings import Settings
 
 from .base import LayerStack
+from .services import registries, services
 
 if TYPE_CHECKING:
     from aws_genai.security import PrivateNetwork
@@ -64,59 +65,7 @@ class FoundationStack(LayerStack):
                 removal_policy=self.removal_policy,
             )
 
-
-def services(settings: Settings) -> list[str]:
-    """The AWS services that the enabled layers call from inside the VPC.
-
-    S3 has a gateway endpoint of its own, free of charge. An endpoint of SageMaker needs none: the service
-    itself fetches images and ships logs.
-    https://docs.aws.amazon.com/sagemaker/latest/dg/host-vpc.html
-    """
-    needed: set[str] = set()
-    if settings.compute:
-        needed |= {"kms", "logs", "monitoring"}
-        clusters = settings.compute.clusters.values()
-        slurm = any(cluster.eks is None for cluster in clusters)
-        if slurm or any(fleet.work_queue for fleet in settings.compute.fleets.values()):
-            needed.add("sqs")
-        if settings.compute.queues:
-            # https://docs.aws.amazon.com/batch/latest/userguide/vpc-endpoint-considerations.html
-            needed |= {"ecr.api", "ecr.dkr", "ecs", "ecs-agent", "ecs-telemetry"}
-        if any(cluster.eks for cluster in clusters):
-            # https://docs.aws.amazon.com/eks/latest/userguide/private-clusters.html
-            needed |= {"ec2", "ecr.api", "ecr.dkr", "eks", "eks-auth", "sts"}
-        if clusters and settings.security.private_functions:
-            needed |= {"logs", "xray"}
-    if settings.security.private_functions and settings.models and settings.models.idle and settings.models.endpoints:
-        needed |= {"application-autoscaling", "dynamodb", "kms", "logs", "monitoring", "sagemaker.api", "sns", "xray"}
-    if settings.security.private_functions and settings.models and settings.models.own_weights:
-        needed |= {"kms", "logs", "sns", "xray"}
-    if settings.security.private_functions and settings.models and settings.models.fine_tuning:
-        needed |= {"cloudtrail", "kms", "logs", "monitoring", "sagemaker.api", "sns", "xray"}
-    if settings.models and settings.models.studio:
-        # https://docs.aws.amazon.com/sagemaker/latest/dg/studio-updated-and-internet-access.html
-        needed |= {"kms", "logs", "monitoring", "sagemaker.api", "sagemaker.runtime", "sts"}
-    if settings.security.private_functions and settings.models and settings.models.hub:
-        needed |= {"logs", "sagemaker.api", "sns", "xray"}
-    if settings.security.private_functions and settings.models and settings.models.monitoring:
-        needed |= {"kms", "logs", "monitoring", "sns", "xray"}
-    if settings.security.private_functions and settings.application and settings.application.chat:
-        needed |= {"bedrock-runtime", "logs", "sns", "xray"}
-        if settings.application.chat.budget:
-            needed.add("dynamodb")
-        if settings.application.chat.knowledge:
-            needed.add("bedrock-agent-runtime")
-    if settings.security.private_functions and settings.models and settings.models.knowledge:
-        needed |= {"bedrock-agent", "bedrock-runtime", "logs", "sns", "xray"}
-    if settings.security.private_functions and settings.models and settings.models.imported:
-        needed |= {"bedrock", "kms", "logs", "scheduler", "sns", "xray"}
-    bedrock = settings.models.bedrock if settings.models else None
-    if settings.security.private_functions and bedrock and bedrock.invocation_log:
-        needed |= {"bedrock", "logs", "sns", "xray"}
-    return sorted(needed)
-
-
-def registries(settings: Settings) -> list[str]:
-    """The accounts whose container images queues pull, beside their own."""
-    queues = settings.compute.queues.values() if settings.compute else ()
-    return sorted({queue.image.partition(".")[0] for queue in queues} - {settings.account or ""})
+    @property
+    def private(self) -> PrivateNetwork | None:
+        """The network of functions, if the settings want them in one."""
+        return self.network if self.settings.security.private_functions else None

@@ -7,16 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from constructs import Construct
 
-from aws_genai.models import EnforcedGuardrail, Guardrail, InvocationLogging, ModelAccess
 from aws_genai.security import DataKey, SecureBucket
 from settings import Settings
 from settings.endpoints import Endpoint
 from settings.fine_tuning import FineTuningSettings
-from settings.imported import Imported
-from settings.knowledge import Knowledge
-from settings.models import Bedrock, Idle, InvocationLog, Models
+from settings.models import Idle, Models
 
 from .base import LayerStack
+from .bedrock import BedrockModels
 from .foundation import FoundationStack
 
 if TYPE_CHECKING:
@@ -24,8 +22,6 @@ if TYPE_CHECKING:
         EndpointOptions,
         Experiments,
         FineTuning,
-        ImportedModel,
-        KnowledgeBase,
         ModelHub,
         Studio,
     )
@@ -52,102 +48,14 @@ class ModelsStack(LayerStack):
         if models.has_functions or models.idle:
             self._key.allow_logs()
         self.experiments: Experiments | None = None
-        self.access = self._bedrock(models.bedrock) if models.bedrock else None
-        self.knowledge = {name: self._knowledge(name, each) for name, each in models.knowledge.items()}
-        self.imported = {name: self._imported(name, each) for name, each in models.imported.items()}
+        #: What is paid by the token.
+        self.bedrock = BedrockModels(self, foundation, self._key)
+        self.bedrock.make(models)
         self.endpoints = self._endpoints(models)
         self.tuned = self._fine_tuning(models.fine_tuning) if models.fine_tuning else []
         self._platform(models)
         if models.idle and models.endpoints:
             self._sweeper(models.idle)
-
-    def _bedrock(self, bedrock: Bedrock) -> ModelAccess:
-        rules, key = bedrock.guardrail, self._key
-        if bedrock.enforce:
-            # Everybody in the account may use it through Bedrock, so nothing else is encrypted under it.
-            key = DataKey(
-                self,
-                "GuardrailKey",
-                description=f"{self.settings.prefix}: enforced guardrail",
-                removal_policy=self.removal_policy,
-            )
-        guardrail = Guardrail(
-            self,
-            "Guardrail",
-            name=self.settings.prefix,
-            key=key,
-            policy=rules.policy(),
-            keep_versions=rules.keep_versions,
-            pinned=rules.version,
-        )
-        if bedrock.enforce:
-            EnforcedGuardrail(self, "Everywhere", guardrail=guardrail, excluded=bedrock.enforce.excluded)
-        if bedrock.invocation_log:
-            self._log_calls(bedrock.invocation_log)
-        return ModelAccess(
-            self,
-            "Access",
-            models=bedrock.models,
-            guardrail=guardrail,
-            regions=bedrock.regions,
-            providers=bedrock.providers,
-            uses=bedrock.uses,
-        )
-
-    def _log_calls(self, log: InvocationLog) -> None:
-        security = self.settings.security
-        InvocationLogging(
-            self,
-            "Calls",
-            key=self._key,
-            topic=self._foundation.topic,
-            bucket=None if log.mask else self._bucket("CallBodies", security.record_days),
-            network=self._foundation.network if security.private_functions else None,
-            log_days=security.log_days,
-            removal_policy=self.removal_policy,
-            **log.model_dump(),
-        )
-
-    def _knowledge(self, name: str, knowledge: Knowledge) -> KnowledgeBase:
-        from aws_genai.models import Chunking, KnowledgeBase
-
-        security = self.settings.security
-        return KnowledgeBase(
-            self,
-            f"{name}-knowledge",
-            name=f"{self.settings.prefix}-{name}",
-            sources={source: each.groups for source, each in knowledge.sources.items()},
-            key=self._key,
-            access_logs=self.access_logs,
-            topic=self._foundation.topic,
-            embedding=knowledge.embedding,
-            dimension=knowledge.dimension,
-            chunking=Chunking(**knowledge.chunking.model_dump()),
-            guardrail=self.access.guardrail if self.access else None,
-            network=self._foundation.network if security.private_functions else None,
-            log_days=security.log_days,
-            removal_policy=self.removal_policy,
-        )
-
-    def _imported(self, name: str, imported: Imported) -> ImportedModel:
-        from aws_genai.models import ImportedModel
-
-        if self.access is None:
-            raise ValueError("imported models are called through a guardrail, and there is none")
-        security = self.settings.security
-        return ImportedModel(
-            self,
-            f"{name}-imported",
-            name=f"{self.settings.prefix}-{name}",
-            weights=imported.weights(),
-            guardrail=self.access.guardrail,
-            key=self._key,
-            topic=self._foundation.topic,
-            version=imported.version,
-            network=self._foundation.network if security.private_functions else None,
-            log_days=security.log_days,
-            removal_policy=self.removal_policy,
-        )
 
     def _endpoints(self, models: Models) -> list[HostedEndpoint]:
         if not models.endpoints:
@@ -155,7 +63,7 @@ class ModelsStack(LayerStack):
         # Imported as needed: SageMaker is a large module of the CDK.
         from aws_genai.models import JumpStartEndpoint, ModelEndpoint
 
-        private = self._foundation.network if self.settings.security.private_functions else None
+        private = self._foundation.private
         made: list[HostedEndpoint] = []
         for name, endpoint in models.endpoints.items():
             options = self._options(name, endpoint)
@@ -194,7 +102,7 @@ class ModelsStack(LayerStack):
         from aws_genai.models import Experiments, FineTuning, SignedDataSets
 
         network, security = self._network, self.settings.security
-        private = network if security.private_functions else None
+        private = self._foundation.private
         stored: dict[str, Any] = {"replica": security.replicas, "access_logs": self.access_logs}
         common: dict[str, Any] = {"key": self._key, "removal_policy": self.removal_policy}
         data_sets = SignedDataSets(
@@ -247,7 +155,7 @@ class ModelsStack(LayerStack):
         from aws_genai.models import DriftLimits, ModelHub, ModelMonitoring, Studio
 
         topic, security = self._foundation.topic, self.settings.security
-        private = self._foundation.network if security.private_functions else None
+        private = self._foundation.private
         common: dict[str, Any] = {"key": self._key, "topic": topic, "network": private, "log_days": security.log_days}
         hub = (
             ModelHub(self, "Hub", name=self.settings.prefix, models=models.catalogued(), **common)
@@ -327,23 +235,12 @@ class ModelsStack(LayerStack):
     @cached_property
     def _captured(self) -> SecureBucket:
         """Calls that endpoints record."""
-        return self._bucket("Captured", self.settings.security.record_days)
+        return self.bucket("Captured", self._key, self.settings.security.record_days)
 
     @cached_property
     def _queued(self) -> SecureBucket:
         """Requests that wait for asynchronous endpoints, and their answers."""
-        return self._bucket("Queued", _QUEUED_DAYS)
-
-    def _bucket(self, id: str, retention_days: int) -> SecureBucket:
-        return SecureBucket(
-            self,
-            id,
-            key=self._key,
-            access_logs=self.access_logs,
-            retention_days=retention_days,
-            replica=self.settings.security.replicas,
-            removal_policy=self.removal_policy,
-        )
+        return self.bucket("Queued", self._key, _QUEUED_DAYS)
 
     def _sweeper(self, idle: Idle) -> None:
         from aws_genai.models import IdleSweeper, WorkingHours
@@ -361,7 +258,7 @@ class ModelsStack(LayerStack):
             notice_hours=idle.notice_hours,
             working_hours=hours,
             dry_run=idle.dry_run,
-            network=self._foundation.network if settings.security.private_functions else None,
+            network=self._foundation.private,
             log_days=settings.security.log_days,
             removal_policy=self.removal_policy,
         )

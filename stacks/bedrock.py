@@ -1,0 +1,122 @@
+"""What layer 2 has of Amazon Bedrock."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aws_genai.models import EnforcedGuardrail, Guardrail, InvocationLogging, ModelAccess
+from aws_genai.security import DataKey
+from settings.imported import Imported
+from settings.knowledge import Knowledge
+from settings.models import Bedrock, InvocationLog, Models
+
+from .base import LayerStack
+from .foundation import FoundationStack
+
+if TYPE_CHECKING:
+    from aws_genai.models import ImportedModel, KnowledgeBase
+
+
+class BedrockModels:
+    """The guardrail, the models that may be called through it, and what is built on them."""
+
+    def __init__(self, stack: LayerStack, foundation: FoundationStack, key: DataKey) -> None:
+        self._stack, self._foundation, self._key = stack, foundation, key
+        self._settings = stack.settings
+        self.access: ModelAccess | None = None
+        self.knowledge: dict[str, KnowledgeBase] = {}
+        self.imported: dict[str, ImportedModel] = {}
+
+    def make(self, models: Models) -> None:
+        """Make all that the settings ask for."""
+        self.access = self._bedrock(models.bedrock) if models.bedrock else None
+        self.knowledge = {name: self._knowledge(name, each) for name, each in models.knowledge.items()}
+        self.imported = {name: self._imported(name, each) for name, each in models.imported.items()}
+
+    def _bedrock(self, bedrock: Bedrock) -> ModelAccess:
+        rules, key = bedrock.guardrail, self._key
+        if bedrock.enforce:
+            # Everybody in the account may use it through Bedrock, so nothing else is encrypted under it.
+            key = DataKey(
+                self._stack,
+                "GuardrailKey",
+                description=f"{self._settings.prefix}: enforced guardrail",
+                removal_policy=self._stack.removal_policy,
+            )
+        guardrail = Guardrail(
+            self._stack,
+            "Guardrail",
+            name=self._settings.prefix,
+            key=key,
+            policy=rules.policy(),
+            keep_versions=rules.keep_versions,
+            pinned=rules.version,
+        )
+        if bedrock.enforce:
+            EnforcedGuardrail(self._stack, "Everywhere", guardrail=guardrail, excluded=bedrock.enforce.excluded)
+        if bedrock.invocation_log:
+            self._log_calls(bedrock.invocation_log)
+        return ModelAccess(
+            self._stack,
+            "Access",
+            models=bedrock.models,
+            guardrail=guardrail,
+            regions=bedrock.regions,
+            providers=bedrock.providers,
+            uses=bedrock.uses,
+        )
+
+    def _log_calls(self, log: InvocationLog) -> None:
+        security = self._settings.security
+        InvocationLogging(
+            self._stack,
+            "Calls",
+            key=self._key,
+            topic=self._foundation.topic,
+            bucket=None if log.mask else self._stack.bucket("CallBodies", self._key, security.record_days),
+            network=self._foundation.private,
+            log_days=security.log_days,
+            removal_policy=self._stack.removal_policy,
+            **log.model_dump(),
+        )
+
+    def _knowledge(self, name: str, knowledge: Knowledge) -> KnowledgeBase:
+        from aws_genai.models import Chunking, KnowledgeBase
+
+        security = self._settings.security
+        return KnowledgeBase(
+            self._stack,
+            f"{name}-knowledge",
+            name=f"{self._settings.prefix}-{name}",
+            sources={source: each.groups for source, each in knowledge.sources.items()},
+            key=self._key,
+            access_logs=self._stack.access_logs,
+            topic=self._foundation.topic,
+            embedding=knowledge.embedding,
+            dimension=knowledge.dimension,
+            chunking=Chunking(**knowledge.chunking.model_dump()),
+            guardrail=self.access.guardrail if self.access else None,
+            network=self._foundation.private,
+            log_days=security.log_days,
+            removal_policy=self._stack.removal_policy,
+        )
+
+    def _imported(self, name: str, imported: Imported) -> ImportedModel:
+        from aws_genai.models import ImportedModel
+
+        if self.access is None:
+            raise ValueError("imported models are called through a guardrail, and there is none")
+        security = self._settings.security
+        return ImportedModel(
+            self._stack,
+            f"{name}-imported",
+            name=f"{self._settings.prefix}-{name}",
+            weights=imported.weights(),
+            guardrail=self.access.guardrail,
+            key=self._key,
+            topic=self._foundation.topic,
+            version=imported.version,
+            network=self._foundation.private,
+            log_days=security.log_days,
+            removal_policy=self._stack.removal_policy,
+        )

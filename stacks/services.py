@@ -1,0 +1,91 @@
+"""What the layers call from inside the VPC, for which it has endpoints.
+
+S3 has a gateway endpoint of its own, free of charge. A hosted endpoint needs none: SageMaker itself fetches images and
+ships logs. https://docs.aws.amazon.com/sagemaker/latest/dg/host-vpc.html
+"""
+
+from __future__ import annotations
+
+from settings import Settings
+from settings.application import Application
+from settings.compute import Compute
+from settings.models import Models
+
+#: What every function calls: logs, traces, and the topic that hears of its failures.
+_FUNCTION = {"logs", "sns", "xray"}
+
+
+def services(settings: Settings) -> list[str]:
+    """The AWS services that the enabled layers call from inside the VPC."""
+    private = settings.security.private_functions
+    needed: set[str] = set()
+    if settings.compute:
+        needed |= _compute(settings.compute, functions=private)
+    if settings.models and settings.models.studio:
+        # https://docs.aws.amazon.com/sagemaker/latest/dg/studio-updated-and-internet-access.html
+        needed |= {"kms", "logs", "monitoring", "sagemaker.api", "sagemaker.runtime", "sts"}
+    if settings.models and private:
+        needed |= _hosted(settings.models) | _bedrock(settings.models)
+    if settings.application and private:
+        needed |= _application(settings.application)
+    return sorted(needed)
+
+
+def registries(settings: Settings) -> list[str]:
+    """The accounts whose container images queues pull, beside their own."""
+    queues = settings.compute.queues.values() if settings.compute else ()
+    return sorted({queue.image.partition(".")[0] for queue in queues} - {settings.account or ""})
+
+
+def _compute(compute: Compute, *, functions: bool) -> set[str]:
+    needed = {"kms", "logs", "monitoring"}
+    clusters = compute.clusters.values()
+    slurm = any(cluster.eks is None for cluster in clusters)
+    if slurm or any(fleet.work_queue for fleet in compute.fleets.values()):
+        needed.add("sqs")
+    if compute.queues:
+        # https://docs.aws.amazon.com/batch/latest/userguide/vpc-endpoint-considerations.html
+        needed |= {"ecr.api", "ecr.dkr", "ecs", "ecs-agent", "ecs-telemetry"}
+    if any(cluster.eks for cluster in clusters):
+        # https://docs.aws.amazon.com/eks/latest/userguide/private-clusters.html
+        needed |= {"ec2", "ecr.api", "ecr.dkr", "eks", "eks-auth", "sts"}
+    if clusters and functions:
+        needed |= {"logs", "xray"}
+    return needed
+
+
+def _hosted(models: Models) -> set[str]:
+    needed: set[str] = set()
+    if models.idle and models.endpoints:
+        needed |= _FUNCTION | {"application-autoscaling", "dynamodb", "kms", "monitoring", "sagemaker.api"}
+    if models.own_weights:
+        needed |= _FUNCTION | {"kms"}
+    if models.fine_tuning:
+        needed |= _FUNCTION | {"cloudtrail", "kms", "monitoring", "sagemaker.api"}
+    if models.hub:
+        needed |= _FUNCTION | {"sagemaker.api"}
+    if models.monitoring:
+        needed |= _FUNCTION | {"kms", "monitoring"}
+    return needed
+
+
+def _bedrock(models: Models) -> set[str]:
+    needed: set[str] = set()
+    if models.knowledge:
+        needed |= _FUNCTION | {"bedrock-agent", "bedrock-runtime"}
+    if models.imported:
+        needed |= _FUNCTION | {"bedrock", "kms", "scheduler"}
+    if models.bedrock and models.bedrock.invocation_log:
+        needed |= _FUNCTION | {"bedrock"}
+    return needed
+
+
+def _application(application: Application) -> set[str]:
+    needed: set[str] = set()
+    if application.chat:
+        needed |= _FUNCTION | {"bedrock-runtime"}
+        if application.chat.budget:
+            needed.add("dynamodb")
+        if application.chat.knowledge:
+            needed.add("bedrock-agent-runtime")
+    return needed
