@@ -59,6 +59,9 @@ manifest: setup  ## Write down which files of a data set train: DATA=support ENV
 sign: setup  ## Sign a data set off, as an approver: DATA=support ENV=prod
 	@$(BIN)/python -m operations.data_set sign "$(DATA)" --environment $(ENV)
 
+evaluate: setup  ## Run an evaluation and show its table: NAME=assistants ENV=prod, DATA= puts questions first
+	@$(BIN)/python -m operations.evaluate "$(NAME)" --environment $(ENV) $(if $(DATA),--data "$(DATA)")
+
 redteam: setup  ## Try the red team's cases on the guardrail of ENV, with your credentials
 	@$(BIN)/python -m operations.redteam --environment $(ENV)
 
@@ -118,4 +121,4 @@ clean:  ## Remove everything that was made here
 	rm -rf $(VENV) .venv-local node_modules tests/oracle/node_modules cdk.out build dist
 
 .PHONY: help synth diff deploy bootstrap test snapshots docs bench lock setup setup-dev setup-local install clean
-.PHONY: choose organization redteam accelerators models manifest sign wake local local-deploy local-ask local-status local-down
+.PHONY: choose evaluate organization redteam accelerators models manifest sign wake local local-deploy local-ask local-status local-down

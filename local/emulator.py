@@ -158,6 +158,8 @@ def _server_environment(home: Home, port: int, account: str, region: str) -> dic
         "SFTP_ENABLED": "0",
         "IOT_MTLS_ENABLED": "0",
         "LAMBDA_ACCOUNT_CONCURRENCY": "1000",
+        # Jobs take a moment here, so state machines need not wait minutes for them.
+        "SFN_WAIT_SCALE": "0.02",
         "ACCOUNT_MODEL_FILE": str(home.model),
     }
 

@@ -29,7 +29,9 @@ def _line(problem: Any, file: str, model: type[BaseModel]) -> str:  # noqa: ANN4
     if isinstance(cause, InvalidValueError):
         if cause.field:
             parts = cause.field.split(".")
-            location = parts if len(parts) > 1 or not location else _append(location, parts[0])
+            # Checks of the library know a part of the path only, those of the settings the whole.
+            whole = parts[0] in model.model_fields and len(parts) > 1
+            location = parts if whole or not location else _append(location, *parts)
         message, value = str(cause), ""
     elif problem["type"] == "extra_forbidden":
         message = "unknown key. " + nearest(str(location[-1]), _keys(model, location[:-1]))
@@ -43,8 +45,8 @@ def _line(problem: Any, file: str, model: type[BaseModel]) -> str:  # noqa: ANN4
     return f"{file}: {path or '(whole file)'}{f' = {value}' if value else ''}: {message}"
 
 
-def _append(location: list[Any], part: str) -> list[Any]:
-    return location if str(location[-1]) == part else [*location, part]
+def _append(location: list[Any], *parts: str) -> list[Any]:
+    return [*location, *(parts[1:] if str(location[-1]) == parts[0] else parts)]
 
 
 def _short(value: Any) -> str:  # noqa: ANN401 - whatever the file holds

@@ -212,6 +212,9 @@ class Settings(Section):
             for name in self.models.imported:
                 # Names of models end in what tells their weights and the request apart.
                 yield f"models.imported.{name}", "Model", f"{self.prefix}-{name}", 40
+            for name in self.models.evaluations:
+                # Names of its jobs end in what tells runs apart, and that of its state machine in its kind.
+                yield f"models.evaluations.{name}", "Evaluation", f"{self.prefix}-{name}", 63
             for name in self.models.knowledge:
                 yield f"models.knowledge.{name}", "Knowledge base", f"{self.prefix}-{name}", 63
             for name in self.models.endpoints:

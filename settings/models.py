@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
@@ -14,6 +15,7 @@ from aws_genai.models.guardrail_policy import STRICT_PII, DeniedTopic, Guardrail
 
 from .base import Name, Section
 from .endpoints import Endpoint, WorkingHoursSettings
+from .evaluation import EvaluationSettings
 from .fine_tuning import FineTuningSettings
 from .imported import Imported
 from .knowledge import Knowledge
@@ -307,6 +309,9 @@ class Models(Section):
     imported: dict[Name, Imported] = {}
     """Models of your own that Bedrock runs, by name."""
 
+    evaluations: dict[Name, EvaluationSettings] = {}
+    """Models that are asked the same questions, by name."""
+
     endpoints: dict[Name, Endpoint] = {}
     """Models that are hosted, by name."""
 
@@ -344,6 +349,14 @@ class Models(Section):
     @model_validator(mode="after")
     def _embedded(self) -> Models:
         allowed = self.bedrock.models if self.bedrock else []
+        for name, evaluation in self.evaluations.items():
+            check_named(f"models.evaluations.{name}", evaluation.asked, allowed)
+            if evaluation.knowledge and evaluation.knowledge not in self.knowledge:
+                raise InvalidValueError(
+                    f"{evaluation.knowledge} is not among models.knowledge",
+                    field=f"models.evaluations.{name}.knowledge",
+                    hint=nearest(evaluation.knowledge, list(self.knowledge)),
+                )
         for name, each in self.knowledge.items():
             if each.embedding not in allowed:
                 raise InvalidValueError(
@@ -384,10 +397,22 @@ class Models(Section):
     def has_functions(self) -> bool:
         """Whether functions of the layer run, which the settings may want in the VPC."""
         watched = self.hub or self.monitoring or self.fine_tuning or (self.idle and self.endpoints)
-        owned = self.own_weights or self.knowledge or self.imported
+        owned = self.own_weights or self.knowledge or self.imported or self.evaluations
         return bool(watched or owned or (self.bedrock and self.bedrock.invocation_log))
 
     @property
     def own_weights(self) -> bool:
         """Whether any endpoint serves weights of one's own, which a function looks at."""
         return any(endpoint.weights for endpoint in self.endpoints.values())
+
+
+def check_named(field: str, models: Sequence[str], allowed: Sequence[str]) -> None:
+    """Refuse models that may not be called.
+
+    :raises InvalidValueError: naming the first.
+    """
+    for model in models:
+        if model not in allowed:
+            raise InvalidValueError(
+                f"{model} is not among models.bedrock.models", field=field, hint="Add it there, or name one that is"
+            )

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from aws_genai.models import EnforcedGuardrail, Guardrail, InvocationLogging, ModelAccess
 from aws_genai.security import DataKey
+from settings.evaluation import EvaluationSettings
 from settings.imported import Imported
 from settings.knowledge import Knowledge
 from settings.models import Bedrock, InvocationLog, Models
@@ -14,7 +15,7 @@ from .base import LayerStack
 from .foundation import FoundationStack
 
 if TYPE_CHECKING:
-    from aws_genai.models import ImportedModel, KnowledgeBase
+    from aws_genai.models import Evaluation, ImportedModel, KnowledgeBase
 
 
 class BedrockModels:
@@ -26,12 +27,14 @@ class BedrockModels:
         self.access: ModelAccess | None = None
         self.knowledge: dict[str, KnowledgeBase] = {}
         self.imported: dict[str, ImportedModel] = {}
+        self.evaluations: dict[str, Evaluation] = {}
 
     def make(self, models: Models) -> None:
         """Make all that the settings ask for."""
         self.access = self._bedrock(models.bedrock) if models.bedrock else None
         self.knowledge = {name: self._knowledge(name, each) for name, each in models.knowledge.items()}
         self.imported = {name: self._imported(name, each) for name, each in models.imported.items()}
+        self.evaluations = {name: self._evaluation(name, each) for name, each in models.evaluations.items()}
 
     def _bedrock(self, bedrock: Bedrock) -> ModelAccess:
         rules, key = bedrock.guardrail, self._key
@@ -116,6 +119,52 @@ class BedrockModels:
             key=self._key,
             topic=self._foundation.topic,
             version=imported.version,
+            network=self._foundation.private,
+            log_days=security.log_days,
+            removal_policy=self._stack.removal_policy,
+        )
+
+    def _evaluation(self, name: str, evaluation: EvaluationSettings) -> Evaluation:
+        from aws_genai.models import ApplicationProfiles, Evaluation, Inference
+
+        if self.access is None:
+            raise ValueError("evaluated models are called through a guardrail, and there is none")
+        whole, security = f"{self._settings.prefix}-{name}", self._settings.security
+        bedrock = self._settings.models.bedrock if self._settings.models else None
+        profiles = (
+            ApplicationProfiles(
+                self._stack,
+                f"{name}-evaluated",
+                name=f"{whole}-evaluation",
+                access=self.access,
+                models=evaluation.models,
+            )
+            if bedrock and bedrock.application_profiles
+            else None
+        )
+        return Evaluation(
+            self._stack,
+            f"{name}-evaluation",
+            name=whole,
+            models=evaluation.models,
+            access=self.access,
+            profiles=profiles,
+            judge=evaluation.judge.whole() if evaluation.judge else None,
+            thresholds=evaluation.thresholds,
+            knowledge=self.knowledge[evaluation.knowledge] if evaluation.knowledge else None,
+            groups=evaluation.groups,
+            inference=Inference(
+                max_tokens=evaluation.max_tokens,
+                temperature=evaluation.temperature,
+                system_prompt=evaluation.system_prompt,
+            ),
+            schedule=evaluation.schedule,
+            time_zone=evaluation.time_zone,
+            key=self._key,
+            access_logs=self._stack.access_logs,
+            topic=self._foundation.topic,
+            retention_days=security.record_days,
+            replica=security.replicas,
             network=self._foundation.private,
             log_days=security.log_days,
             removal_policy=self._stack.removal_policy,

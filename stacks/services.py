@@ -73,6 +73,10 @@ def _bedrock(models: Models) -> set[str]:
     needed: set[str] = set()
     if models.knowledge:
         needed |= _FUNCTION | {"bedrock-agent", "bedrock-runtime"}
+    if models.evaluations:
+        needed |= _FUNCTION | {"bedrock", "bedrock-runtime"}
+        if any(each.knowledge for each in models.evaluations.values()):
+            needed.add("bedrock-agent-runtime")
     if models.imported:
         needed |= _FUNCTION | {"bedrock", "kms", "scheduler"}
     if models.bedrock and models.bedrock.invocation_log:

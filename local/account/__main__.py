@@ -20,7 +20,7 @@ def application() -> Callable[..., Awaitable[None]]:
     """The emulator's application, with what it lacks."""
     from ministack.app import app
 
-    from . import bedrock_runtime, conditions, events, hosting, images, imports, principals, registry, resources
+    from . import bedrock_jobs, bedrock_runtime, conditions, events, hosting, images, principals, registry, resources
 
     conditions.install()
     principals.install()
@@ -30,7 +30,7 @@ def application() -> Callable[..., Awaitable[None]]:
     hosting.install()
     registry.install()
     images.install()
-    imports.install()
+    bedrock_jobs.install()
 
     async def over_tls(scope: dict[str, Any], receive: Any, send: Any) -> None:
         headers = scope.get("headers", [])

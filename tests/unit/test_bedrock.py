@@ -12,10 +12,10 @@ from aws_cdk import aws_iam as iam
 from aws_cdk.assertions import Match
 
 from aws_genai.application import Inference, UsageBudget
-from aws_genai.application.inference import requests_of
 from aws_genai.data.bedrock import USES, check_allowed, check_model
 from aws_genai.errors import InvalidValueError
 from aws_genai.models import ApplicationProfiles, BedrockCatalogue, Guardrail, ModelAccess, ModelParameters
+from aws_genai.models.inference import requests_of
 from aws_genai.security import DataKey, WorkloadRole
 from aws_genai.security.organization import model_policy
 from aws_genai.testing import assert_allows, assert_denies

@@ -15,13 +15,8 @@ from aws_genai.data import load as facts
 from settings import SettingsError, available, load
 from settings.document import SCHEMA, TABLE, schema, table
 from settings.loader import CONFIG
+from tests.settings_support import BASE, message, write
 
-BASE: dict[str, Any] = {
-    "project": "demo",
-    "region": "us-east-1",
-    "owner": "team",
-    "cost_center": "1",
-}
 NETWORK = {"network": {"zones": ["us-east-1a", "us-east-1b"]}}
 BEDROCK = {"models": {"bedrock": {"models": ["amazon.nova-lite-v1:0"]}}}
 
@@ -80,20 +75,6 @@ def own(**more: Any) -> dict[str, Any]:
 def idle(**properties: Any) -> dict[str, Any]:
     whole = endpoint()
     return {**whole, "models": {**whole["models"], "idle": properties}}
-
-
-def write(folder: Path, content: str) -> Path:
-    config = folder / "config"
-    config.mkdir(exist_ok=True)
-    (config / "test.yaml").write_text(content, encoding="utf-8")
-    return config
-
-
-def message(folder: Path, content: dict[str, Any] | str) -> str:
-    text = content if isinstance(content, str) else yaml.safe_dump(content)
-    with pytest.raises(SettingsError) as caught:
-        load("test", write(folder, text))
-    return str(caught.value)
 
 
 #: What is wrong, the settings, and what the message must name.

@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING
 from ..lazily import exports
 
 if TYPE_CHECKING:
+    from ..models.inference import Inference
     from .chat_api import ChatApi
     from .dashboard import Dashboard
     from .firewall import Firewall
     from .identity import Identity
-    from .inference import Inference
     from .usage_budget import UsageBudget
 
 __all__ = ["ChatApi", "Dashboard", "Firewall", "Identity", "Inference", "UsageBudget"]
@@ -21,7 +21,7 @@ __getattr__ = exports(
         ".dashboard": ("Dashboard",),
         ".firewall": ("Firewall",),
         ".identity": ("Identity",),
-        ".inference": ("Inference",),
+        "..models.inference": ("Inference",),
         ".usage_budget": ("UsageBudget",),
     },
 )

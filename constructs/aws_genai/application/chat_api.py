@@ -17,6 +17,7 @@ from constructs import Construct
 
 from ..data.bedrock import BedrockCatalogue, check_chat
 from ..functions import PythonFunction
+from ..models.inference import Inference, requests_of
 from ..models.model_access import ModelAccess
 from ..pseudo import ACCOUNT_ID, PARTITION, REGION, URL_SUFFIX
 from ..security.accepted import acknowledge, compliance
@@ -25,7 +26,6 @@ from ..security.key import DataKey
 from .api_logging import api_gateway_logging
 from .firewall import Firewall
 from .identity import Identity
-from .inference import Inference, requests_of
 
 if TYPE_CHECKING:
     from ..data.bedrock_parameters import ModelParameters

@@ -12,13 +12,17 @@ if TYPE_CHECKING:
     from .approved_endpoint import ApprovedEndpoint
     from .data_sets import SignedDataSets
     from .enforced_guardrail import EnforcedGuardrail
+    from .evaluation import Evaluation
     from .experiments import Experiments
     from .fine_tuning import FineTuning
     from .guardrail import Guardrail
     from .guardrail_policy import DeniedTopic, GuardrailPolicy
     from .idle_sweeper import IdleSweeper
     from .imported_model import ImportedModel
+    from .inference import Inference
     from .invocation_logging import InvocationLogging
+    from .job_machine import JobMachine
+    from .judge import Judge
     from .jumpstart_endpoint import BesideModel, JumpStartEndpoint, ShadowModel
     from .knowledge_base import Chunking, KnowledgeBase
     from .model_access import ModelAccess
@@ -46,13 +50,17 @@ __all__ = [
     "DriftLimits",
     "EndpointOptions",
     "EnforcedGuardrail",
+    "Evaluation",
     "Experiments",
     "FineTuning",
     "Guardrail",
     "GuardrailPolicy",
     "IdleSweeper",
     "ImportedModel",
+    "Inference",
     "InvocationLogging",
+    "JobMachine",
+    "Judge",
     "JumpStartCatalogue",
     "JumpStartEndpoint",
     "JumpStartModel",
@@ -89,6 +97,7 @@ __getattr__ = exports(
         ".approved_endpoint": ("ApprovedEndpoint",),
         ".data_sets": ("SignedDataSets",),
         ".enforced_guardrail": ("EnforcedGuardrail",),
+        ".evaluation": ("Evaluation",),
         ".experiments": ("Experiments",),
         ".fine_tuning": ("FineTuning",),
         ".guardrail": ("Guardrail",),
@@ -98,7 +107,10 @@ __getattr__ = exports(
         ),
         ".idle_sweeper": ("IdleSweeper",),
         ".imported_model": ("ImportedModel",),
+        ".inference": ("Inference",),
         ".invocation_logging": ("InvocationLogging",),
+        ".job_machine": ("JobMachine",),
+        ".judge": ("Judge",),
         ".jumpstart_endpoint": (
             "BesideModel",
             "JumpStartEndpoint",

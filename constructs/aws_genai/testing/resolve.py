@@ -51,6 +51,17 @@ _ARNS: Mapping[str, str] = {
     "AWS::Cognito::UserPool.Arn": "arn:{partition}:cognito-idp:{region}:{account}:userpool/{name}",
     "AWS::SageMaker::Endpoint.EndpointName": "{name}",
     "AWS::SNS::Topic.TopicArn": "arn:{partition}:sns:{region}:{account}:{name}",
+    "AWS::StepFunctions::StateMachine.Arn": "arn:{partition}:states:{region}:{account}:stateMachine:{name}",
+    "AWS::OpenSearchServerless::Collection.Arn": "arn:{partition}:aoss:{region}:{account}:collection/{name}",
+    "AWS::NeptuneGraph::Graph.GraphArn": "arn:{partition}:neptune-graph:{region}:{account}:graph/{name}",
+    "AWS::RDS::DBCluster.DBClusterArn": "arn:{partition}:rds:{region}:{account}:cluster:{name}",
+    "AWS::RDS::DBCluster.MasterUserSecret.SecretArn": "arn:{partition}:secretsmanager:{region}:{account}:secret:{name}",
+    "AWS::Bedrock::Prompt.Arn": "arn:{partition}:bedrock:{region}:{account}:prompt/{name}",
+    "AWS::Bedrock::PromptVersion.Arn": "arn:{partition}:bedrock:{region}:{account}:prompt/{name}:1",
+    "AWS::Bedrock::Flow.Arn": "arn:{partition}:bedrock:{region}:{account}:flow/{name}",
+    "AWS::Bedrock::FlowAlias.Arn": "arn:{partition}:bedrock:{region}:{account}:flow/flow/alias/{name}",
+    "AWS::Bedrock::IntelligentPromptRouter.PromptRouterArn": "arn:{partition}:bedrock:{region}:{account}"
+    ":prompt-router/{name}",
     "AWS::WAFv2::WebACL.Arn": "arn:{partition}:wafv2:{region}:{account}:regional/webacl/{name}",
 }
 _REFS: Mapping[str, str] = {
@@ -71,6 +82,7 @@ _NAMES: Mapping[str, str] = {
     "AWS::SNS::Topic": "TopicName",
     "AWS::Lambda::Function": "FunctionName",
     "AWS::SQS::Queue": "QueueName",
+    "AWS::StepFunctions::StateMachine": "StateMachineName",
 }
 
 

@@ -1,0 +1,1 @@
+"""Evaluates models side by side: quality, latency and price of their answers to the same questions."""

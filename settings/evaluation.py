@@ -1,0 +1,75 @@
+"""Settings of evaluations: which model answers best, in what time and for how much."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field, model_validator
+
+from aws_genai.models.judge import Judge, check_evaluation
+
+from .base import Section
+from .knowledge import Group
+
+
+class JudgeSettings(Section):
+    """A model that says how good answers are."""
+
+    model: str
+    """Id of the model that judges, one of models.bedrock.models that Bedrock takes as an evaluator."""
+
+    metrics: Annotated[list[str], Field(min_length=1)] = ["Correctness", "Completeness", "Helpfulness"]
+    """What it judges, as Bedrock names it without Builtin."""
+
+    def whole(self) -> Judge:
+        """The same for the library."""
+        return Judge(model=self.model, metrics=tuple(self.metrics))
+
+
+class EvaluationSettings(Section):
+    """Models that are asked the same questions, side by side."""
+
+    models: Annotated[list[str], Field(min_length=1)]
+    """Ids of the models, of models.bedrock.models; the thresholds are for the first."""
+
+    judge: JudgeSettings | None = None
+    """Who judges the answers; without one, they are compared with those that were expected."""
+
+    thresholds: dict[str, Annotated[float, Field(ge=0, strict=False)]] = {}
+    """What the first model must reach: at least of Correctness, f1 and the like, at most of latency_ms,
+    usd_per_answer and blocked_percent."""
+
+    knowledge: str | None = None
+    """Name in models.knowledge of the documents that are answered from; none without it."""
+
+    groups: list[Group] = []
+    """Whose documents the models are shown, with knowledge."""
+
+    max_tokens: Annotated[int, Field(ge=1, le=128_000)] = 1024
+    """Most tokens of an answer."""
+
+    temperature: Annotated[float, Field(ge=0, le=1, strict=False)] = 0
+    """How varied answers are; at 0 two runs are the most alike."""
+
+    system_prompt: Annotated[str, Field(min_length=1, max_length=2000)] = (
+        "You are a helpful assistant. Say so when you do not know."
+    )
+    """Instructions that come before every question."""
+
+    schedule: Annotated[str, Field(pattern=r"^(cron|rate)\(.+\)$")] | None = None
+    """When a run starts by itself, such as cron(0 5 ? * MON *); only when asked for without it."""
+
+    time_zone: str = "UTC"
+    """Time zone of the schedule."""
+
+    @model_validator(mode="after")
+    def _measures(self) -> EvaluationSettings:
+        judge = self.judge.whole() if self.judge else None
+        documents = self.knowledge is not None
+        check_evaluation(self.models, judge, self.thresholds, self.max_tokens, documents=documents, groups=self.groups)
+        return self
+
+    @property
+    def asked(self) -> list[str]:
+        """Every model that is called."""
+        return [*self.models, *([self.judge.model] if self.judge else [])]

@@ -1,0 +1,145 @@
+"""Evaluations of models: what their function, their judge and a pipeline may do."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import aws_cdk as cdk
+import pytest
+from aws_cdk import aws_iam as iam
+
+from aws_genai.errors import InvalidValueError
+from aws_genai.models import Evaluation, Guardrail, Judge, KnowledgeBase, ModelAccess
+from aws_genai.security import AccessLogBucket, AlarmTopic, DataKey, WorkloadRole
+from aws_genai.testing import assert_allows, assert_denies
+from tests.support import new_stack, template_of
+
+ACCOUNT = "111122223333"
+PRO, LITE, EMBED = "us.amazon.nova-pro-v1:0", "us.amazon.nova-lite-v1:0", "amazon.titan-embed-text-v2:0"
+HERE = f"arn:aws:bedrock:us-east-1:{ACCOUNT}"
+
+
+def evaluation(stack: cdk.Stack, *, documents: bool = False, **options: Any) -> Evaluation:
+    key = DataKey(stack, "Key", description="Evaluations")
+    key.allow_logs()
+    topic, logs = AlarmTopic(stack, "Alarms", key=key), AccessLogBucket(stack, "AccessLogs")
+    common: dict[str, Any] = {"key": key, "topic": topic, "access_logs": logs}
+    guardrail = Guardrail(stack, "Guardrail", name="one", key=key)
+    arguments: dict[str, Any] = {
+        "name": "genai-test-both",
+        "models": [PRO, LITE],
+        "access": ModelAccess(stack, "Access", models=[PRO, LITE, EMBED], guardrail=guardrail),
+        "judge": Judge(model=PRO),
+    }
+    if documents:
+        arguments["knowledge"] = KnowledgeBase(stack, "Docs", name="docs", sources={"a": ["staff"]}, **common)
+    return Evaluation(stack, "Evaluation", **{**arguments, **common, **options})
+
+
+def role(template: dict[str, Any], begin: str) -> str:
+    names = [n for n, each in template["Resources"].items() if each["Type"] == "AWS::IAM::Role" and n.startswith(begin)]
+    (found,) = names
+    return str(found)
+
+
+def test_the_function_asks_through_the_guardrail_and_the_judge_only_judges() -> None:
+    template = template_of(evaluation).to_json()
+    function, judge = role(template, "EvaluationSteps"), role(template, "EvaluationJudge")
+    guarded = next(n for n, each in template["Resources"].items() if each["Type"] == "AWS::Bedrock::GuardrailVersion")
+    assert guarded
+    model = "arn:aws:bedrock:us-east-1::foundation-model/amazon.nova-lite-v1:0"
+    assert_denies(template, function, "bedrock:InvokeModel", model)
+    other = "arn:aws:bedrock:us-east-1::foundation-model/amazon.titan-embed-text-v2:0"
+    for each in (function, judge):
+        assert_denies(template, each, "bedrock:InvokeModel", other)
+    assert_allows(template, judge, "bedrock:InvokeModel", f"{HERE}:inference-profile/{PRO}")
+    assert_denies(template, judge, "bedrock:InvokeModel", f"{HERE}:inference-profile/{LITE}")
+    assert_allows(template, function, "bedrock:GetEvaluationJob", f"{HERE}:evaluation-job/abc")
+    assert_denies(template, function, "bedrock:StopEvaluationJob", f"{HERE}:evaluation-job/abc")
+
+
+def test_the_state_machine_is_encrypted_logged_traced_and_calls_one_function() -> None:
+    template = template_of(evaluation).to_json()
+    (machine,) = [e for e in template["Resources"].values() if e["Type"] == "AWS::StepFunctions::StateMachine"]
+    properties = machine["Properties"]
+    assert properties["EncryptionConfiguration"]["Type"] == "CUSTOMER_MANAGED_KMS_KEY"
+    assert properties["LoggingConfiguration"]["Level"] == "ALL"
+    assert properties["LoggingConfiguration"]["IncludeExecutionData"] is False
+    assert properties["TracingConfiguration"] == {"Enabled": True}
+    definition = json.loads(properties["DefinitionString"])
+    tasks = [each for each in _states(definition) if each["Type"] == "Task"]
+    assert [each["Parameters"]["Payload"]["step"] for each in tasks] == ["prepare", "start", "look", "finish"]
+    for each in tasks:
+        assert each["Parameters"]["FunctionName"] == "${Function}"
+        assert "TryAgainError" in each["Retry"][0]["ErrorEquals"]
+    waits = [each for each in _states(definition) if each["Type"] == "Wait"]
+    assert [each["Seconds"] for each in waits] == [60]
+    caller = role(template, "EvaluationRunsRole")
+    assert_denies(template, caller, "lambda:UpdateFunctionCode", "*")
+
+
+def _states(definition: dict[str, Any]) -> list[dict[str, Any]]:
+    found = []
+    for each in definition["States"].values():
+        found.append(each)
+        if "ItemProcessor" in each:
+            found += _states(each["ItemProcessor"])
+    return found
+
+
+def test_a_schedule_may_start_it_and_nothing_else() -> None:
+    template = template_of(lambda stack: evaluation(stack, schedule="cron(0 5 ? * MON *)")).to_json()
+    clock = role(template, "EvaluationRunsClock")
+    assert_allows(
+        template,
+        clock,
+        "states:StartExecution",
+        f"arn:aws:states:us-east-1:{ACCOUNT}:stateMachine:genai-test-both-evaluation",
+    )
+    assert_denies(template, clock, "states:StartExecution", f"arn:aws:states:us-east-1:{ACCOUNT}:stateMachine:other")
+
+
+def test_a_pipeline_puts_questions_runs_and_reads_reports_only() -> None:
+    stack = new_stack()
+    made = evaluation(stack, judge=None)
+    pipeline = WorkloadRole(stack, "Pipeline", assumed_by=iam.ServicePrincipal("codebuild.amazonaws.com"))
+    made.grant_run(pipeline)
+    template = cdk.assertions.Template.from_stack(stack).to_json()
+    name, bucket = role(template, "Pipeline"), made.bucket.logical_id
+    run = f"arn:aws:states:us-east-1:{ACCOUNT}:execution:genai-test-both-evaluation:1"
+    assert_allows(template, name, "states:DescribeExecution", run)
+    assert_allows(template, name, "s3:PutObject", f"arn:aws:s3:::{bucket}/questions/q.jsonl")
+    assert_denies(template, name, "s3:PutObject", f"arn:aws:s3:::{bucket}/reports/r.json")
+    assert_denies(template, name, "s3:GetObject", f"arn:aws:s3:::{bucket}/runs/r/answers.jsonl")
+
+
+def test_documents_are_searched_for_the_groups_that_are_named() -> None:
+    template = template_of(lambda stack: evaluation(stack, documents=True, groups=["staff"], judge=None)).to_json()
+    functions = [each for each in template["Resources"].values() if each["Type"] == "AWS::Lambda::Function"]
+    (steps,) = [each for each in functions if each["Properties"]["Handler"].startswith("functions.evaluation")]
+    variables = steps["Properties"]["Environment"]["Variables"]
+    assert "KNOWLEDGE_BASE" in variables
+    assert json.loads(variables["PLAN"])["groups"] == ["staff"]
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"models": []}, "Without a model"),
+        ({"models": [EMBED]}, EMBED),
+        ({"judge": Judge(model=EMBED)}, EMBED),
+        ({"judge": Judge(model=PRO, metrics=["Correctnes"])}, "Correctness"),
+        ({"judge": Judge(model=PRO, metrics=[])}, "judges nothing"),
+        ({"thresholds": {"Correctness": 1}, "judge": None}, "Correctness is not measured"),
+        ({"thresholds": {"latency": 1}}, "latency_ms"),
+        ({"groups": ["staff"]}, "there are none"),
+        ({"documents": True}, "for nobody"),
+        ({"documents": True, "groups": ["staff"], "judge": Judge(model=PRO, metrics=["Relevance"])}, "Relevance"),
+    ],
+    ids=lambda each: str(each)[:40],
+)
+def test_what_measures_nothing_is_refused(options: dict[str, Any], words: str) -> None:
+    with pytest.raises(InvalidValueError) as raised:
+        evaluation(new_stack(), **options)
+    assert words in str(raised.value)

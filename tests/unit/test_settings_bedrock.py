@@ -1,0 +1,59 @@
+"""What can be set wrong about models that are paid by the token ends in one message."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.settings_support import BASE, message
+
+LITE, EMBED = "amazon.nova-lite-v1:0", "amazon.titan-embed-text-v2:0"
+DOCUMENTS = {"handbook": {"sources": {"a": {"groups": ["staff"]}}}}
+
+
+def bedrock(**more: Any) -> dict[str, Any]:
+    return {**BASE, "models": {"bedrock": {"models": [LITE, EMBED]}, **more}}
+
+
+def evaluated(**more: Any) -> dict[str, Any]:
+    return bedrock(evaluations={"both": {"models": [LITE], **more}}, knowledge=DOCUMENTS)
+
+
+BOTH = "models.evaluations.both"
+WRONG: list[tuple[str, dict[str, Any], list[str]]] = [
+    ("evaluated without a model", evaluated(models=[]), [f"{BOTH}.models", "at least 1"]),
+    (
+        "evaluated without permission",
+        evaluated(models=["amazon.nova-pro-v1:0"]),
+        [BOTH, "amazon.nova-pro-v1:0 is not among models.bedrock.models", "Add it there"],
+    ),
+    (
+        "evaluated by a judge without permission",
+        evaluated(judge={"model": "amazon.nova-pro-v1:0"}),
+        [BOTH, "not among"],
+    ),
+    ("evaluated embedding", evaluated(models=[EMBED]), [BOTH, EMBED]),
+    (
+        "judged by what is no metric",
+        evaluated(judge={"model": LITE, "metrics": ["Corectness"]}),
+        [BOTH, "Corectness is not a metric", "Correctness"],
+    ),
+    ("threshold of what is not measured", evaluated(thresholds={"speed": 1}), [BOTH, "speed is not measured"]),
+    ("evaluated with documents of nobody", evaluated(knowledge="handbook"), [BOTH, "for nobody", "Name knowledge"]),
+    (
+        "evaluated with documents that are not there",
+        evaluated(knowledge="handbok", groups=["staff"]),
+        [f"{BOTH}.knowledge", "handbok is not among models.knowledge", "handbook"],
+    ),
+    ("evaluated at no time", evaluated(schedule="mondays"), [f"{BOTH}.schedule", "mondays"]),
+]
+
+
+@pytest.mark.parametrize(("content", "words"), [case[1:] for case in WRONG], ids=[case[0] for case in WRONG])
+def test_wrong_settings_are_explained(tmp_path: Path, content: dict[str, Any], words: list[str]) -> None:
+    text = message(tmp_path, content)
+    assert text.startswith("config/test.yaml")
+    for word in words:
+        assert word in text
