@@ -212,6 +212,8 @@ class Settings(Section):
             for name in self.models.imported:
                 # Names of models end in what tells their weights and the request apart.
                 yield f"models.imported.{name}", "Model", f"{self.prefix}-{name}", 40
+            for name in self.models.batches:
+                yield f"models.batches.{name}", "Batch", f"{self.prefix}-{name}", 63
             for name in self.models.evaluations:
                 # Names of its jobs end in what tells runs apart, and that of its state machine in its kind.
                 yield f"models.evaluations.{name}", "Evaluation", f"{self.prefix}-{name}", 63

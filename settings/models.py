@@ -14,6 +14,7 @@ from aws_genai.errors import InvalidValueError, nearest
 from aws_genai.models.guardrail_policy import STRICT_PII, DeniedTopic, GuardrailPolicy
 
 from .base import Name, Section
+from .batch import Batch
 from .endpoints import Endpoint, WorkingHoursSettings
 from .evaluation import EvaluationSettings
 from .fine_tuning import FineTuningSettings
@@ -309,6 +310,9 @@ class Models(Section):
     imported: dict[Name, Imported] = {}
     """Models of your own that Bedrock runs, by name."""
 
+    batches: dict[Name, Batch] = {}
+    """Many questions to one model, by name."""
+
     evaluations: dict[Name, EvaluationSettings] = {}
     """Models that are asked the same questions, by name."""
 
@@ -349,6 +353,8 @@ class Models(Section):
     @model_validator(mode="after")
     def _embedded(self) -> Models:
         allowed = self.bedrock.models if self.bedrock else []
+        for name, batch in self.batches.items():
+            check_named(f"models.batches.{name}.model", [batch.model], allowed)
         for name, evaluation in self.evaluations.items():
             check_named(f"models.evaluations.{name}", evaluation.asked, allowed)
             if evaluation.knowledge and evaluation.knowledge not in self.knowledge:
@@ -397,7 +403,7 @@ class Models(Section):
     def has_functions(self) -> bool:
         """Whether functions of the layer run, which the settings may want in the VPC."""
         watched = self.hub or self.monitoring or self.fine_tuning or (self.idle and self.endpoints)
-        owned = self.own_weights or self.knowledge or self.imported or self.evaluations
+        owned = self.own_weights or self.knowledge or self.imported or self.evaluations or self.batches
         return bool(watched or owned or (self.bedrock and self.bedrock.invocation_log))
 
     @property

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from aws_genai.models import EnforcedGuardrail, Guardrail, InvocationLogging, ModelAccess
 from aws_genai.security import DataKey
+from settings.batch import Batch
 from settings.evaluation import EvaluationSettings
 from settings.imported import Imported
 from settings.knowledge import Knowledge
@@ -15,7 +16,7 @@ from .base import LayerStack
 from .foundation import FoundationStack
 
 if TYPE_CHECKING:
-    from aws_genai.models import Evaluation, ImportedModel, KnowledgeBase
+    from aws_genai.models import ApplicationProfiles, BatchInference, Evaluation, ImportedModel, KnowledgeBase
 
 
 class BedrockModels:
@@ -28,12 +29,14 @@ class BedrockModels:
         self.knowledge: dict[str, KnowledgeBase] = {}
         self.imported: dict[str, ImportedModel] = {}
         self.evaluations: dict[str, Evaluation] = {}
+        self.batches: dict[str, BatchInference] = {}
 
     def make(self, models: Models) -> None:
         """Make all that the settings ask for."""
         self.access = self._bedrock(models.bedrock) if models.bedrock else None
         self.knowledge = {name: self._knowledge(name, each) for name, each in models.knowledge.items()}
         self.imported = {name: self._imported(name, each) for name, each in models.imported.items()}
+        self.batches = {name: self._batch(name, each) for name, each in models.batches.items()}
         self.evaluations = {name: self._evaluation(name, each) for name, each in models.evaluations.items()}
 
     def _bedrock(self, bedrock: Bedrock) -> ModelAccess:
@@ -125,30 +128,18 @@ class BedrockModels:
         )
 
     def _evaluation(self, name: str, evaluation: EvaluationSettings) -> Evaluation:
-        from aws_genai.models import ApplicationProfiles, Evaluation, Inference
+        from aws_genai.models import Evaluation, Inference
 
         if self.access is None:
             raise ValueError("evaluated models are called through a guardrail, and there is none")
         whole, security = f"{self._settings.prefix}-{name}", self._settings.security
-        bedrock = self._settings.models.bedrock if self._settings.models else None
-        profiles = (
-            ApplicationProfiles(
-                self._stack,
-                f"{name}-evaluated",
-                name=f"{whole}-evaluation",
-                access=self.access,
-                models=evaluation.models,
-            )
-            if bedrock and bedrock.application_profiles
-            else None
-        )
         return Evaluation(
             self._stack,
             f"{name}-evaluation",
             name=whole,
             models=evaluation.models,
             access=self.access,
-            profiles=profiles,
+            profiles=self._profiles(f"{name}-evaluated", f"{whole}-evaluation", evaluation.models),
             judge=evaluation.judge.whole() if evaluation.judge else None,
             thresholds=evaluation.thresholds,
             knowledge=self.knowledge[evaluation.knowledge] if evaluation.knowledge else None,
@@ -169,3 +160,39 @@ class BedrockModels:
             log_days=security.log_days,
             removal_policy=self._stack.removal_policy,
         )
+
+    def _batch(self, name: str, batch: Batch) -> BatchInference:
+        from aws_genai.models import BatchInference, Inference
+
+        if self.access is None:
+            raise ValueError("models of batches are called through a guardrail, and there is none")
+        whole, security = f"{self._settings.prefix}-{name}", self._settings.security
+        return BatchInference(
+            self._stack,
+            f"{name}-batch",
+            name=whole,
+            model=batch.model,
+            access=self.access,
+            profiles=self._profiles(f"{name}-batched", f"{whole}-batch", [batch.model]),
+            most_failed_percent=batch.most_failed_percent,
+            inference=Inference(
+                max_tokens=batch.max_tokens, temperature=batch.temperature, system_prompt=batch.system_prompt
+            ),
+            key=self._key,
+            access_logs=self._stack.access_logs,
+            topic=self._foundation.topic,
+            retention_days=security.record_days,
+            replica=security.replicas,
+            network=self._foundation.private,
+            log_days=security.log_days,
+            removal_policy=self._stack.removal_policy,
+        )
+
+    def _profiles(self, id: str, name: str, models: list[str]) -> ApplicationProfiles | None:
+        """Names under which one use of models is paid for, if the settings want such."""
+        from aws_genai.models import ApplicationProfiles
+
+        bedrock = self._settings.models.bedrock if self._settings.models else None
+        if self.access is None or bedrock is None or not bedrock.application_profiles:
+            return None
+        return ApplicationProfiles(self._stack, id, name=name, access=self.access, models=models)

@@ -73,6 +73,8 @@ def _bedrock(models: Models) -> set[str]:
     needed: set[str] = set()
     if models.knowledge:
         needed |= _FUNCTION | {"bedrock-agent", "bedrock-runtime"}
+    if models.batches:
+        needed |= _FUNCTION | {"bedrock", "bedrock-runtime"}
     if models.evaluations:
         needed |= _FUNCTION | {"bedrock", "bedrock-runtime"}
         if any(each.knowledge for each in models.evaluations.values()):

@@ -16,6 +16,7 @@ from ministack.core import iam_actions
 from ministack.core.responses import get_account_id, get_region
 from ministack.services import bedrock
 
+from .batch_jobs import asked
 from .judge import judged
 
 #: What paths of the API are about.
@@ -23,6 +24,8 @@ _KINDS = {
     "evaluation-job": "evaluation-job",
     "evaluation-jobs": "evaluation-job",
     "imported-models": "imported-model",
+    "model-invocation-job": "model-invocation-job",
+    "model-invocation-jobs": "model-invocation-job",
     "model-import-jobs": "model-import-job",
 }
 #: Seconds that a job takes.
@@ -33,8 +36,10 @@ Record = dict[str, Any]
 def install() -> None:
     """Let jobs complete, and what they make appear only then."""
     _once(bedrock, "_create_evaluation_job", lambda: bedrock._evaluation_jobs)
+    _once(bedrock, "_create_model_invocation_job", lambda: bedrock._model_invocation_jobs)
     _complete("_get_model_import_job", lambda: bedrock._model_import_jobs, _imported)
     _complete("_get_evaluation_job", lambda: bedrock._evaluation_jobs, judged)
+    _complete("_get_model_invocation_job", lambda: bedrock._model_invocation_jobs, asked)
     models = bedrock._get_imported_model
 
     def get_model(identifier: str) -> Any:

@@ -245,6 +245,7 @@ def environments(draw: st.DrawFn) -> dict[str, Any]:
             sources = {"policies": {"groups": ["staff"]}}
             models["knowledge"] = {draw(names): {"sources": sources, "chunking": draw(CHUNKING)}}
         models["imported"] = draw(st.sampled_from([{}, {"own": {"uri": "s3://models-of-mine/own/1"}}]))
+        models["batches"] = draw(st.sampled_from([{}, {"all": {"model": chat[0], "most_failed_percent": 1}}]))
         models["evaluations"] = draw(st.sampled_from([{}, {"all": {"models": chat, "thresholds": {"f1": 0.5}}}]))
         models["bedrock"] = {
             "models": chat + others,

@@ -47,6 +47,17 @@ WRONG: list[tuple[str, dict[str, Any], list[str]]] = [
         evaluated(knowledge="handbok", groups=["staff"]),
         [f"{BOTH}.knowledge", "handbok is not among models.knowledge", "handbook"],
     ),
+    (
+        "batch of a model without permission",
+        bedrock(batches={"all": {"model": "amazon.nova-pro-v1:0"}}),
+        ["models.batches.all.model", "not among models.bedrock.models"],
+    ),
+    ("batch of embeddings", bedrock(batches={"all": {"model": EMBED}}), ["models.batches.all", EMBED]),
+    (
+        "batch that fails more than wholly",
+        bedrock(batches={"all": {"model": LITE, "most_failed_percent": 200}}),
+        ["models.batches.all.most_failed_percent", "100"],
+    ),
     ("evaluated at no time", evaluated(schedule="mondays"), [f"{BOTH}.schedule", "mondays"]),
 ]
 

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from ..data.jumpstart import JumpStartCatalogue, JumpStartModel
     from .application_profiles import ApplicationProfiles
     from .approved_endpoint import ApprovedEndpoint
+    from .batch_inference import BatchInference
     from .data_sets import SignedDataSets
     from .enforced_guardrail import EnforcedGuardrail
     from .evaluation import Evaluation
@@ -41,6 +42,7 @@ __all__ = [
     "ApplicationProfiles",
     "ApprovedEndpoint",
     "AsyncInference",
+    "BatchInference",
     "BedrockCatalogue",
     "BedrockModel",
     "BesideModel",
@@ -95,6 +97,7 @@ __getattr__ = exports(
         "..data.bedrock_parameters": ("ModelParameters",),
         ".application_profiles": ("ApplicationProfiles",),
         ".approved_endpoint": ("ApprovedEndpoint",),
+        ".batch_inference": ("BatchInference",),
         ".data_sets": ("SignedDataSets",),
         ".enforced_guardrail": ("EnforcedGuardrail",),
         ".evaluation": ("Evaluation",),

@@ -18,7 +18,7 @@ from typing import Any
 from ..chat.errors import ChatError
 from ..chat.knowledge import retrieve
 from ..chat.service import Answer, Limits, ask, converse_request
-from ..jobs.steps import DONE, FAILED, RUNNING, Job, RefusedError, TryAgainError
+from ..jobs.steps import DONE, FAILED, RUNNING, Job, RefusedError, TryAgainError, cause
 from ..model_evaluation.scores import scores
 from .names import COMPARED, LEAST, QUESTIONS, REPORTS, RUNS
 from .questions import Answered, Question, for_judge, for_judge_of_documents, parse
@@ -204,7 +204,7 @@ class Evaluations:
         # A job that was lost is told of beside what it was.
         lost = job.get("job")
         if isinstance(lost, dict):
-            return Compared(str(lost["model"]), {}, _cause(job.get("reason")))
+            return Compared(str(lost["model"]), {}, cause(job.get("reason")))
         model, place = str(job["model"]), f"{RUNS}{run}/{job['number']}/"
         figures: dict[str, float] = json.loads(self._read(f"{place}figures.json"))
         return Compared(model, {**figures, **self._judged(f"{place}judged/")}, str(job.get("reason", "")))
@@ -257,11 +257,3 @@ def _results(content: object) -> Iterator[tuple[str, float]]:
 def _called(model: str) -> str:
     """A model's id in the characters that names of sources may have."""
     return model.replace(":", "-")
-
-
-def _cause(text: object) -> str:
-    """Why a step failed, of what Step Functions tells."""
-    try:
-        return str(json.loads(str(text))["errorMessage"])
-    except (ValueError, KeyError, TypeError):
-        return str(text)

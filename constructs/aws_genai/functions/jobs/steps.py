@@ -5,6 +5,7 @@ https://docs.aws.amazon.com/step-functions/latest/dg/connect-lambda.html
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any, Protocol
 
@@ -58,3 +59,11 @@ def serve(event: Mapping[str, Any], work: Work) -> dict[str, Any]:
             return work.finish(run, [dict(each) for each in event["jobs"]])
         case other:
             raise RefusedError(f"{other} is not a step")
+
+
+def cause(text: object) -> str:
+    """Why a step failed, of what Step Functions tells."""
+    try:
+        return str(json.loads(str(text))["errorMessage"])
+    except (ValueError, KeyError, TypeError):
+        return str(text)

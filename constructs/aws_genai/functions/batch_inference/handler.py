@@ -1,0 +1,55 @@
+"""The steps of a batch, called by its state machine."""
+
+from __future__ import annotations
+
+import json
+import os
+from functools import cache
+from typing import Any
+
+import boto3
+from aws_lambda_powertools import Logger
+from botocore.config import Config
+
+from ..chat.service import Limits
+from ..jobs.steps import serve
+from .service import Batches, Plan
+
+logger = Logger()
+
+
+@cache
+def client(service: str) -> Any:  # noqa: ANN401 - boto3 has no types
+    """A client, made on first use, that is patient with throttling: nobody waits for an answer here."""
+    config = Config(connect_timeout=5, read_timeout=120, retries={"mode": "adaptive", "total_max_attempts": 8})
+    return boto3.client(service, config=config)
+
+
+@cache
+def plan() -> Plan:
+    """What the settings ask for, from the environment."""
+    content = json.loads(os.environ["PLAN"])
+    return Plan(
+        name=content["name"],
+        bucket=os.environ["BUCKET"],
+        model=content["model"],
+        limits=Limits(
+            models=content["models"],
+            profiles=json.loads(os.environ.get("PROFILES", "{}")),
+            guardrail_id=os.environ["GUARDRAIL_ID"],
+            guardrail_version=os.environ["GUARDRAIL_VERSION"],
+            system_prompt=content["system_prompt"],
+        ),
+        role_arn=os.environ["JOB_ROLE"],
+        key_arn=os.environ["KEY_ARN"],
+        most_failed_percent=content["most_failed_percent"],
+        batch_price=tuple(content["batch_price"]),
+        price=tuple(content["price"]),
+    )
+
+
+def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:  # noqa: ANN401 - Lambda's context
+    """Entry of the function."""
+    answer = serve(event, Batches(plan(), client))
+    logger.info("step", extra={"step": event["step"], "run": event["run"]})
+    return answer

@@ -1,0 +1,122 @@
+"""Questions of a batch, and what became of them: lines of JSON.
+
+https://docs.aws.amazon.com/bedrock/latest/userguide/batch-inference-data.html
+https://docs.aws.amazon.com/bedrock/latest/userguide/batch-inference-results.html
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from ..jobs.steps import RefusedError
+from .names import LEAST_RECORDS, MOST_QUESTIONS, MOST_RECORDS
+
+
+@dataclass(frozen=True)
+class Record:
+    """One question."""
+
+    id: str
+    prompt: str
+
+
+@dataclass(frozen=True)
+class Result:
+    """What became of a question: ``answered``, ``blocked`` or ``failed``."""
+
+    id: str
+    outcome: str
+    text: str = ""
+    input_tokens: int = 0
+    output_tokens: int = 0
+    #: Whether it was part of a batch job, which costs half of a question asked alone.
+    batched: bool = True
+
+
+def parse(text: str, address: str) -> list[Record]:
+    """The questions of a file.
+
+    :raises RefusedError: naming the first line that is none.
+    """
+    found: dict[str, Record] = {}
+    for number, line in enumerate(text.splitlines(), start=1):
+        if not line.strip():
+            continue
+        where = f"{address}, line {number}"
+        try:
+            content = json.loads(line)
+            record = Record(content["recordId"], content["prompt"])
+        except (ValueError, KeyError, TypeError) as error:
+            form = '{"recordId": "...", "prompt": "..."}'
+            raise RefusedError(f"{where}: not of the form {form} ({error!r})") from error
+        if not all(isinstance(each, str) and each.strip() for each in (record.id, record.prompt)):
+            raise RefusedError(f"{where}: recordId and prompt are texts")
+        if record.id in found:
+            raise RefusedError(f"{where}: recordId {record.id} stands twice")
+        found[record.id] = record
+    if not found:
+        raise RefusedError(f"{address} has no question")
+    if len(found) > MOST_QUESTIONS:
+        raise RefusedError(f"{address} has {len(found)} questions; {MOST_QUESTIONS} are the most")
+    return list(found.values())
+
+
+def parts(records: Sequence[Record]) -> list[Sequence[Record]]:
+    """The same in as few equal parts as jobs take."""
+    count = -(-len(records) // MOST_RECORDS)
+    size = -(-len(records) // count)
+    return [records[start : start + size] for start in range(0, len(records), size)]
+
+
+def enough(records: Sequence[Record]) -> bool:
+    """Whether Bedrock takes them as a job."""
+    return len(records) >= LEAST_RECORDS
+
+
+def job_input(records: Iterable[Record], request: Mapping[str, Any], system: str) -> str:
+    """What a job reads: requests of Converse, without a guardrail, which jobs do not apply."""
+    return lines(
+        {
+            "recordId": each.id,
+            "modelInput": {
+                **request,
+                "messages": [{"role": "user", "content": [{"text": each.prompt}]}],
+                "system": [{"text": system}],
+            },
+        }
+        for each in records
+    )
+
+
+def job_output(text: str) -> dict[str, Mapping[str, Any]]:
+    """The answers of Converse that a job wrote, by record; records that failed are left out."""
+    found = {}
+    for line in text.splitlines():
+        content = json.loads(line)
+        answer = content.get("modelOutput")
+        if answer and "error" not in content:
+            found[str(content["recordId"])] = answer
+    return found
+
+
+def to_lines(results: Iterable[Result]) -> str:
+    """Results as lines of JSON."""
+    return lines(asdict(each) for each in results)
+
+
+def from_lines(text: str) -> list[Result]:
+    """And back."""
+    return [Result(**json.loads(line)) for line in text.splitlines()]
+
+
+def records_from(text: str) -> list[Record]:
+    """Records that this function has written."""
+    return [Record(**json.loads(line)) for line in text.splitlines()]
+
+
+def lines(each: Iterable[Mapping[str, Any]]) -> str:
+    """JSON, a line each."""
+    return "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in each)

@@ -1,0 +1,43 @@
+"""What a guardrail says of a text that no call carries to a model.
+
+https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ApplyGuardrail.html
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+
+@dataclass(frozen=True)
+class Assessed:
+    """The text as the guardrail leaves it, with personal data masked, and whether it may be used at all."""
+
+    text: str
+    blocked: bool = False
+
+
+def assess(client: Any, guardrail: tuple[str, str], text: str, source: Literal["INPUT", "OUTPUT"]) -> Assessed:  # noqa: ANN401
+    """Have a text assessed.
+
+    :param client: a ``bedrock-runtime`` client of boto3.
+    :param guardrail: its id and version.
+    :param source: whether the text is asked or answered.
+    """
+    answer = client.apply_guardrail(
+        guardrailIdentifier=guardrail[0],
+        guardrailVersion=guardrail[1],
+        source=source,
+        content=[{"text": {"text": text}}],
+    )
+    if answer["action"] != "GUARDRAIL_INTERVENED":
+        return Assessed(text)
+    shown = "".join(each.get("text", "") for each in answer.get("outputs", []))
+    return Assessed(shown, blocked=_blocked(answer.get("assessments", [])))
+
+
+def _blocked(found: Any) -> bool:  # noqa: ANN401 - JSON
+    """Whether any policy of an assessment blocked, and did not only mask."""
+    if isinstance(found, dict):
+        return found.get("action") == "BLOCKED" or any(_blocked(each) for each in found.values())
+    return isinstance(found, list) and any(_blocked(each) for each in found)
