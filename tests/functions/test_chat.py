@@ -20,9 +20,9 @@ from botocore.stub import Stubber
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aws_genai.application.inference import Inference, requests_of
 from aws_genai.data.bedrock_parameters import ModelParameters
 from aws_genai.functions.dependencies import bundle
+from aws_genai.models.inference import Inference, requests_of
 from tests.conftest import Synthesized
 
 MODEL = "amazon.nova-lite-v1:0"
