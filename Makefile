@@ -62,6 +62,9 @@ sign: setup  ## Sign a data set off, as an approver: DATA=support ENV=prod
 evaluate: setup  ## Run an evaluation and show its table: NAME=assistants ENV=prod, DATA= puts questions first
 	@$(BIN)/python -m operations.evaluate "$(NAME)" --environment $(ENV) $(if $(DATA),--data "$(DATA)")
 
+prompts: setup  ## Ask the prompts of ENV what their tests give them, and look at the answers
+	@$(BIN)/python -m operations.prompts --environment $(ENV)
+
 redteam: setup  ## Try the red team's cases on the guardrail of ENV, with your credentials
 	@$(BIN)/python -m operations.redteam --environment $(ENV)
 
@@ -121,4 +124,4 @@ clean:  ## Remove everything that was made here
 	rm -rf $(VENV) .venv-local node_modules tests/oracle/node_modules cdk.out build dist
 
 .PHONY: help synth diff deploy bootstrap test snapshots docs bench lock setup setup-dev setup-local install clean
-.PHONY: choose evaluate organization redteam accelerators models manifest sign wake local local-deploy local-ask local-status local-down
+.PHONY: choose evaluate prompts organization redteam accelerators models manifest sign wake local local-deploy local-ask local-status local-down

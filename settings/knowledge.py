@@ -6,7 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from aws_genai.data.embeddings import dimension_of
+from aws_genai.data.embeddings import MOST_DIMENSIONS, dimension_of
+from aws_genai.errors import InvalidValueError
 
 from .base import Name, Section
 
@@ -46,12 +47,21 @@ class Knowledge(Section):
     dimension: int | None = None
     """Numbers of a vector; what the model makes by itself without it."""
 
+    store: Literal["s3", "opensearch", "aurora"] = "s3"
+    """Where vectors are kept: S3 Vectors and Aurora sleep while nobody asks, OpenSearch Serverless runs always."""
+
     chunking: ChunkingSettings = ChunkingSettings()
     """How documents are cut."""
 
     @model_validator(mode="after")
     def _embeds(self) -> Knowledge:
-        dimension_of(self.embedding, self.dimension)
+        size = dimension_of(self.embedding, self.dimension)
+        if size > MOST_DIMENSIONS[self.store]:
+            raise InvalidValueError(
+                f"{self.store} keeps vectors of at most {MOST_DIMENSIONS[self.store]} numbers, and there are {size}",
+                field="dimension",
+                hint="Set a smaller dimension, or another store",
+            )
         return self
 
     @property

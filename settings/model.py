@@ -212,13 +212,16 @@ class Settings(Section):
             for name in self.models.imported:
                 # Names of models end in what tells their weights and the request apart.
                 yield f"models.imported.{name}", "Model", f"{self.prefix}-{name}", 40
+            for name in self.models.routers:
+                yield f"models.routers.{name}", "Router", f"{self.prefix}-{name}", 64
             for name in self.models.batches:
                 yield f"models.batches.{name}", "Batch", f"{self.prefix}-{name}", 63
             for name in self.models.evaluations:
                 # Names of its jobs end in what tells runs apart, and that of its state machine in its kind.
                 yield f"models.evaluations.{name}", "Evaluation", f"{self.prefix}-{name}", 63
             for name in self.models.knowledge:
-                yield f"models.knowledge.{name}", "Knowledge base", f"{self.prefix}-{name}", 63
+                most = 28 if self.models.knowledge[name].store == "opensearch" else 63
+                yield f"models.knowledge.{name}", "Knowledge base", f"{self.prefix}-{name}", most
             for name in self.models.endpoints:
                 yield f"models.endpoints.{name}", "Endpoint", f"{self.prefix}-{name}", 63
             for name in self.models.fine_tuning.pipelines if self.models.fine_tuning else ():

@@ -21,6 +21,7 @@ from .fine_tuning import FineTuningSettings
 from .imported import Imported
 from .knowledge import Knowledge
 from .platform import Hub, Monitoring, StudioSettings
+from .prompts import FlowSettings, PromptSettings, RouterSettings
 
 #: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_GuardrailAutomatedReasoningPolicyConfig.html
 _REASONING = (
@@ -313,6 +314,15 @@ class Models(Section):
     batches: dict[Name, Batch] = {}
     """Many questions to one model, by name."""
 
+    prompts: dict[Name, PromptSettings] = {}
+    """Prompts that are kept and versioned, by name."""
+
+    flows: dict[Name, FlowSettings] = {}
+    """Prompts that take each other's answers, by name."""
+
+    routers: dict[Name, RouterSettings] = {}
+    """Pairs of models of which the cheaper answers where it is good enough, by name."""
+
     evaluations: dict[Name, EvaluationSettings] = {}
     """Models that are asked the same questions, by name."""
 
@@ -353,6 +363,15 @@ class Models(Section):
     @model_validator(mode="after")
     def _embedded(self) -> Models:
         allowed = self.bedrock.models if self.bedrock else []
+        for name, prompt in self.prompts.items():
+            check_named(f"models.prompts.{name}.model", [prompt.model], allowed)
+        for name, router in self.routers.items():
+            check_named(f"models.routers.{name}.models", router.models, allowed)
+        for name, flow in self.flows.items():
+            try:
+                flow.check(self.prompts)
+            except InvalidValueError as error:
+                raise InvalidValueError(str(error), field=f"models.flows.{name}.{error.field}") from error
         for name, batch in self.batches.items():
             check_named(f"models.batches.{name}.model", [batch.model], allowed)
         for name, evaluation in self.evaluations.items():
@@ -397,7 +416,8 @@ class Models(Section):
     @property
     def needs_network(self) -> bool:
         """Whether anything of the layer runs in the VPC."""
-        return bool(self.endpoints or self.fine_tuning or self.studio)
+        aurora = any(each.store == "aurora" for each in self.knowledge.values())
+        return bool(self.endpoints or self.fine_tuning or self.studio or aurora)
 
     @property
     def has_functions(self) -> bool:

@@ -11,12 +11,23 @@ from settings.evaluation import EvaluationSettings
 from settings.imported import Imported
 from settings.knowledge import Knowledge
 from settings.models import Bedrock, InvocationLog, Models
+from settings.prompts import FlowSettings, PromptSettings, RouterSettings
 
 from .base import LayerStack
 from .foundation import FoundationStack
 
 if TYPE_CHECKING:
-    from aws_genai.models import ApplicationProfiles, BatchInference, Evaluation, ImportedModel, KnowledgeBase
+    from aws_genai.models import (
+        ApplicationProfiles,
+        BatchInference,
+        Evaluation,
+        ImportedModel,
+        KnowledgeBase,
+        Prompt,
+        PromptFlow,
+        PromptRouter,
+        VectorStore,
+    )
 
 
 class BedrockModels:
@@ -30,12 +41,18 @@ class BedrockModels:
         self.imported: dict[str, ImportedModel] = {}
         self.evaluations: dict[str, Evaluation] = {}
         self.batches: dict[str, BatchInference] = {}
+        self.prompts: dict[str, Prompt] = {}
+        self.flows: dict[str, PromptFlow] = {}
+        self.routers: dict[str, PromptRouter] = {}
 
     def make(self, models: Models) -> None:
         """Make all that the settings ask for."""
         self.access = self._bedrock(models.bedrock) if models.bedrock else None
         self.knowledge = {name: self._knowledge(name, each) for name, each in models.knowledge.items()}
         self.imported = {name: self._imported(name, each) for name, each in models.imported.items()}
+        self.prompts = {name: self._prompt(name, each) for name, each in models.prompts.items()}
+        self.flows = {name: self._flow(name, each) for name, each in models.flows.items()}
+        self.routers = {name: self._router(name, each) for name, each in models.routers.items()}
         self.batches = {name: self._batch(name, each) for name, each in models.batches.items()}
         self.evaluations = {name: self._evaluation(name, each) for name, each in models.evaluations.items()}
 
@@ -100,6 +117,7 @@ class BedrockModels:
             topic=self._foundation.topic,
             embedding=knowledge.embedding,
             dimension=knowledge.dimension,
+            store=self._store(name, knowledge),
             chunking=Chunking(**knowledge.chunking.model_dump()),
             guardrail=self.access.guardrail if self.access else None,
             network=self._foundation.private,
@@ -107,18 +125,46 @@ class BedrockModels:
             removal_policy=self._stack.removal_policy,
         )
 
+    def _store(self, name: str, knowledge: Knowledge) -> VectorStore | None:
+        from aws_genai.data.embeddings import dimension_of
+
+        security, whole = self._settings.security, f"{self._settings.prefix}-{name}"
+        size = dimension_of(knowledge.embedding, knowledge.dimension)
+        match knowledge.store:
+            case "opensearch":
+                from aws_genai.models import OpenSearchStore
+
+                return OpenSearchStore(self._stack, f"{name}-vectors", name=whole, dimension=size, key=self._key)
+            case "aurora":
+                from aws_genai.models import AuroraStore
+
+                if self._foundation.network is None:
+                    raise ValueError("a database lies in a network, and the foundation has none")
+                return AuroraStore(
+                    self._stack,
+                    f"{name}-vectors",
+                    name=whole,
+                    dimension=size,
+                    key=self._key,
+                    topic=self._foundation.topic,
+                    network=self._foundation.network,
+                    functions_network=self._foundation.private,
+                    log_days=security.log_days,
+                    removal_policy=self._stack.removal_policy,
+                )
+            case _:
+                return None
+
     def _imported(self, name: str, imported: Imported) -> ImportedModel:
         from aws_genai.models import ImportedModel
 
-        if self.access is None:
-            raise ValueError("imported models are called through a guardrail, and there is none")
         security = self._settings.security
         return ImportedModel(
             self._stack,
             f"{name}-imported",
             name=f"{self._settings.prefix}-{name}",
             weights=imported.weights(),
-            guardrail=self.access.guardrail,
+            guardrail=self._through.guardrail,
             key=self._key,
             topic=self._foundation.topic,
             version=imported.version,
@@ -130,15 +176,13 @@ class BedrockModels:
     def _evaluation(self, name: str, evaluation: EvaluationSettings) -> Evaluation:
         from aws_genai.models import Evaluation, Inference
 
-        if self.access is None:
-            raise ValueError("evaluated models are called through a guardrail, and there is none")
         whole, security = f"{self._settings.prefix}-{name}", self._settings.security
         return Evaluation(
             self._stack,
             f"{name}-evaluation",
             name=whole,
             models=evaluation.models,
-            access=self.access,
+            access=self._through,
             profiles=self._profiles(f"{name}-evaluated", f"{whole}-evaluation", evaluation.models),
             judge=evaluation.judge.whole() if evaluation.judge else None,
             thresholds=evaluation.thresholds,
@@ -164,15 +208,13 @@ class BedrockModels:
     def _batch(self, name: str, batch: Batch) -> BatchInference:
         from aws_genai.models import BatchInference, Inference
 
-        if self.access is None:
-            raise ValueError("models of batches are called through a guardrail, and there is none")
         whole, security = f"{self._settings.prefix}-{name}", self._settings.security
         return BatchInference(
             self._stack,
             f"{name}-batch",
             name=whole,
             model=batch.model,
-            access=self.access,
+            access=self._through,
             profiles=self._profiles(f"{name}-batched", f"{whole}-batch", [batch.model]),
             most_failed_percent=batch.most_failed_percent,
             inference=Inference(
@@ -196,3 +238,51 @@ class BedrockModels:
         if self.access is None or bedrock is None or not bedrock.application_profiles:
             return None
         return ApplicationProfiles(self._stack, id, name=name, access=self.access, models=models)
+
+    def _prompt(self, name: str, prompt: PromptSettings) -> Prompt:
+        from aws_genai.models import Inference, Prompt
+
+        return Prompt(
+            self._stack,
+            f"{name}-prompt",
+            name=f"{self._settings.prefix}-{name}",
+            text=prompt.text,
+            model=prompt.model,
+            access=self._through,
+            key=self._key,
+            inference=Inference(max_tokens=prompt.max_tokens, temperature=prompt.temperature),
+            keep_versions=prompt.keep_versions,
+        )
+
+    def _flow(self, name: str, flow: FlowSettings) -> PromptFlow:
+        from aws_genai.models import PromptFlow
+
+        return PromptFlow(
+            self._stack,
+            f"{name}-flow",
+            name=f"{self._settings.prefix}-{name}",
+            prompts=self.prompts,
+            steps=flow.whole(),
+            guardrail=self._through.guardrail,
+            key=self._key,
+            keep_versions=flow.keep_versions,
+        )
+
+    def _router(self, name: str, router: RouterSettings) -> PromptRouter:
+        from aws_genai.models import PromptRouter
+
+        return PromptRouter(
+            self._stack,
+            f"{name}-router",
+            name=f"{self._settings.prefix}-{name}",
+            models=router.models,
+            access=self._through,
+            quality_difference=router.quality_difference,
+        )
+
+    @property
+    def _through(self) -> ModelAccess:
+        """What everything that calls models calls them through; the settings make sure of it."""
+        if self.access is None:
+            raise ValueError("models are called through a guardrail, and there is none")
+        return self.access

@@ -73,6 +73,8 @@ def _bedrock(models: Models) -> set[str]:
     needed: set[str] = set()
     if models.knowledge:
         needed |= _FUNCTION | {"bedrock-agent", "bedrock-runtime"}
+        if any(each.store == "aurora" for each in models.knowledge.values()):
+            needed |= {"rds-data", "scheduler"}
     if models.batches:
         needed |= _FUNCTION | {"bedrock", "bedrock-runtime"}
     if models.evaluations:

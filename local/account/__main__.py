@@ -20,9 +20,21 @@ def application() -> Callable[..., Awaitable[None]]:
     """The emulator's application, with what it lacks."""
     from ministack.app import app
 
-    from . import bedrock_jobs, bedrock_runtime, conditions, events, hosting, images, principals, registry, resources
+    from . import (
+        bedrock_jobs,
+        bedrock_runtime,
+        conditions,
+        databases,
+        events,
+        hosting,
+        images,
+        principals,
+        registry,
+        resources,
+    )
 
     conditions.install()
+    databases.install()
     principals.install()
     events.install()
     resources.install()

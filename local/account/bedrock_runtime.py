@@ -17,7 +17,7 @@ import re
 import uuid
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 from ministack import app
 from ministack.core import iam_actions, iam_evaluator
@@ -26,8 +26,9 @@ from ministack.core.router import extract_access_key_id
 from ministack.services import bedrock_runtime as runtime
 
 from . import model_server
-from .resources.base import instances
+from .resources.base import ServiceError, instances
 from .resources.bedrock import foundation_of
+from .resources.prompts import rendered
 
 SERVICE = "bedrock-runtime"
 Response = tuple[int, dict[str, str], bytes]
@@ -74,7 +75,11 @@ def install() -> None:
     async def handle(
         method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, Any]
     ) -> tuple[int, dict[str, str], bytes]:
-        denied = _denied(path, headers, body, query)
+        try:
+            path, body, needed = _by_prompt(path, body)
+        except ServiceError as error:
+            return runtime._error("ValidationException", str(error), 400)  # type: ignore[no-any-return]
+        denied = _denied(path, headers, body, query, needed)
         if denied is not None:
             return denied
         try:
@@ -88,11 +93,32 @@ def install() -> None:
     runtime._last_user_text = assessed_text
 
 
-def _denied(path: str, headers: dict[str, str], body: bytes, query: dict[str, Any]) -> Response | None:
+def _by_prompt(path: str, body: bytes) -> tuple[str, bytes, list[Check]]:
+    """A call of a version of a prompt, as one of the model behind it, and what the prompt itself needs.
+
+    https://docs.aws.amazon.com/bedrock/latest/userguide/prompt-management-test.html
+    """
+    called = _MODEL.match(path)
+    arn = unquote(called["model"]) if called else ""
+    if called is None or ":prompt/" not in arn:
+        return path, body, []
+    request = json.loads(body or b"{}")
+    found = rendered(arn, request.pop("promptVariables", {}))
+    if found is None:
+        raise ServiceError(f"{arn} is no version of a prompt")
+    model, text, how = found
+    messages = [{"role": "user", "content": [{"text": text}]}, *request.get("messages", [])]
+    body = json.dumps({**request, "messages": messages, "inferenceConfig": how}).encode()
+    return f"/model/{quote(model, safe='')}/{called['operation']}", body, [Check("bedrock:RenderPrompt", arn)]
+
+
+def _denied(
+    path: str, headers: dict[str, str], body: bytes, query: dict[str, Any], first: list[Check]
+) -> Response | None:
     """The refusal of a call, or None if the caller may make it."""
     key = extract_access_key_id(headers, query)
     try:
-        needed = checks(path, headers, body)
+        needed = [*first, *checks(path, headers, body)]
     except UnknownModelError as error:
         return runtime._error("ValidationException", str(error), 400)  # type: ignore[no-any-return]
     for check in needed:

@@ -1,4 +1,4 @@
-"""Conditions of templates: the engine compares without joining first, which the CDK's bootstrap template needs."""
+"""Conditions of templates: joined before they are compared, and none where a property is only called so."""
 
 from __future__ import annotations
 
@@ -21,9 +21,23 @@ def install() -> None:
         conditions = _joined(template.get("Conditions", {}), params)
         return evaluate({**template, "Conditions": conditions}, params)  # type: ignore[no-any-return]
 
-    for name, module in list(sys.modules.items()):
-        if name.startswith("ministack.services.cloudformation") and getattr(module, _NAME, None) is evaluate:
-            setattr(module, _NAME, joined_first)
+    _replace(_NAME, evaluate, joined_first)
+    resolve = engine._resolve_refs
+
+    def as_it_is(value: Any, *rest: Any) -> Any:
+        # A property of that name, such as a flow's, refers to no condition of the template.
+        if isinstance(value, dict) and value.keys() == {"Condition"}:
+            return {"Condition": resolve(value["Condition"], *rest)}
+        return resolve(value, *rest)
+
+    _replace("_resolve_refs", resolve, as_it_is)
+
+
+def _replace(name: str, old: Any, new: Any) -> None:
+    """Put a function in place of another wherever the engine has it."""
+    for path, module in list(sys.modules.items()):
+        if path.startswith("ministack.services.cloudformation") and getattr(module, name, None) is old:
+            setattr(module, name, new)
 
 
 def _joined(value: Any, params: dict[str, Any]) -> Any:

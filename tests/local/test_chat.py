@@ -35,7 +35,7 @@ def test_ask_and_status(local: Local) -> None:
     shown = verb(local.home, "status")
     assert shown.returncode == 0
     assert local.account.url in shown.stdout
-    assert shown.stdout.count("CREATE_COMPLETE") >= 5
+    assert shown.stdout.count("E_COMPLETE") >= 5
 
 
 def test_nobody_asks_without_signing_in(local: Local) -> None:

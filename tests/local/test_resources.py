@@ -58,6 +58,34 @@ BASE = {
     },
 }
 
+KEY = "arn:aws:kms:us-east-1:000000000000:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+MODELS = "arn:aws:bedrock:us-east-1::foundation-model"
+VARIANT = {
+    "Name": "default",
+    "TemplateType": "TEXT",
+    "ModelId": "amazon.nova-lite-v1:0",
+    "TemplateConfiguration": {"Text": {"Text": "Say {{text}}"}},
+}
+STEPS: Json = {
+    "Nodes": [
+        {"Name": "Begin", "Type": "Input", "Outputs": [{"Name": "document", "Type": "String"}]},
+        {
+            "Name": "End",
+            "Type": "Output",
+            "Inputs": [{"Name": "document", "Type": "String", "Expression": "$.data"}],
+        },
+    ],
+    "Connections": [
+        {
+            "Name": "Through",
+            "Source": "Begin",
+            "Target": "End",
+            "Type": "Data",
+            "Configuration": {"Data": {"SourceOutput": "document", "TargetInput": "document"}},
+        }
+    ],
+}
+
 #: What the types below stand on.
 GROUND: Json = {
     "Bucket": {"Type": "AWS::S3::Bucket"},
@@ -65,6 +93,43 @@ GROUND: Json = {
     "Vectors": {"Type": "AWS::S3Vectors::VectorBucket", "Properties": {"VectorBucketName": "ground-vectors"}},
     "Chunks": {"Type": "AWS::S3Vectors::Index", "Properties": {**INDEX, "IndexName": "ground"}},
     "Base": {"Type": "AWS::Bedrock::KnowledgeBase", "Properties": {**BASE, "Name": "ground"}},
+    **{
+        name: {
+            "Type": "AWS::Bedrock::Prompt",
+            "Properties": {
+                "Name": name,
+                "DefaultVariant": "default",
+                "Variants": [VARIANT],
+                "CustomerEncryptionKeyArn": KEY,
+            },
+        }
+        for name in ("Words", "OtherWords")
+    },
+    **{
+        name: {
+            "Type": "AWS::Bedrock::Flow",
+            "Properties": {
+                "Name": name,
+                "ExecutionRoleArn": attribute("Arn", "Role"),
+                "Definition": STEPS,
+                "CustomerEncryptionKeyArn": KEY,
+            },
+        }
+        for name in ("Talk", "OtherTalk")
+    },
+    "Encryption": {
+        "Type": "AWS::OpenSearchServerless::SecurityPolicy",
+        "Properties": {
+            "Name": "ground",
+            "Type": "encryption",
+            "Policy": '{"Rules": [{"ResourceType": "collection", "Resource": ["collection/ground"]}]}',
+        },
+    },
+    "Search": {
+        "Type": "AWS::OpenSearchServerless::Collection",
+        "DependsOn": "Encryption",
+        "Properties": {"Name": "ground", "Type": "VECTORSEARCH"},
+    },
     "Group": {
         "Type": "AWS::EC2::SecurityGroup",
         "Properties": {"GroupDescription": "group", "VpcId": ref("Vpc")},
@@ -190,6 +255,81 @@ class Case:
 
 
 CASES = {
+    "AWS::Bedrock::Prompt": Case(
+        {"Name": "case", "Variants": [VARIANT]},
+        {"Description": "what it is for"},
+        None,
+        {"Variants": [{**VARIANT, "ModelId": "nobody.model"}]},
+        "The provided model identifier nobody.model is invalid",
+    ),
+    "AWS::Bedrock::PromptVersion": Case(
+        {"PromptArn": attribute("Arn", "Words")},
+        None,
+        {"PromptArn": attribute("Arn", "OtherWords")},
+        {"PromptArn": "arn:aws:bedrock:us-east-1:444444444444:prompt/ABCDEFGHIJ"},
+        "Could not find AWS::Bedrock::Prompt",
+    ),
+    "AWS::Bedrock::Flow": Case(
+        {"Name": "case", "ExecutionRoleArn": attribute("Arn", "Role"), "Definition": STEPS},
+        {"Description": "what it does"},
+        None,
+        {"Definition": {**STEPS, "Nodes": STEPS["Nodes"][:1]}},
+        "has an unknown target node End",
+    ),
+    "AWS::Bedrock::FlowVersion": Case(
+        {"FlowArn": attribute("Arn", "Talk")},
+        None,
+        {"FlowArn": attribute("Arn", "OtherTalk")},
+        {"FlowArn": "arn:aws:bedrock:us-east-1:444444444444:flow/ABCDEFGHIJ"},
+        "Could not find AWS::Bedrock::Flow",
+    ),
+    "AWS::Bedrock::FlowAlias": Case(
+        {"Name": "case", "FlowArn": attribute("Arn", "Talk"), "RoutingConfiguration": [{"FlowVersion": "1"}]},
+        {"RoutingConfiguration": [{"FlowVersion": "2"}]},
+        {"FlowArn": attribute("Arn", "OtherTalk")},
+        {"FlowArn": "arn:aws:bedrock:us-east-1:444444444444:flow/ABCDEFGHIJ"},
+        "Could not find AWS::Bedrock::Flow",
+    ),
+    "AWS::Bedrock::IntelligentPromptRouter": Case(
+        {
+            "PromptRouterName": "case",
+            "Models": [{"ModelArn": f"{MODELS}/amazon.nova-pro-v1:0"}, {"ModelArn": f"{MODELS}/amazon.nova-lite-v1:0"}],
+            "FallbackModel": {"ModelArn": f"{MODELS}/amazon.nova-pro-v1:0"},
+            "RoutingCriteria": {"ResponseQualityDifference": 10},
+        },
+        None,
+        {"RoutingCriteria": {"ResponseQualityDifference": 20}},
+        {"Models": [{"ModelArn": f"{MODELS}/nobody.model-v1:0"}]},
+        "is invalid",
+    ),
+    "AWS::OpenSearchServerless::SecurityPolicy": Case(
+        {"Name": "case", "Type": "network", "Policy": "[]"},
+        {"Policy": "[{}]"},
+        {"Name": "another"},
+        {"Policy": "no json"},
+        "Policy json is invalid",
+    ),
+    "AWS::OpenSearchServerless::AccessPolicy": Case(
+        {"Name": "case", "Type": "data", "Policy": "[]"},
+        {"Policy": "[{}]"},
+        {"Name": "another"},
+        {"Policy": "no json"},
+        "Policy json is invalid",
+    ),
+    "AWS::OpenSearchServerless::Collection": Case(
+        {"Name": "ground", "Type": "VECTORSEARCH"},
+        {"Description": "chunks"},
+        None,
+        {"Name": "unencrypted"},
+        "No matching security policy of encryption type found for collection unencrypted",
+    ),
+    "AWS::OpenSearchServerless::Index": Case(
+        {"CollectionEndpoint": attribute("CollectionEndpoint", "Search"), "IndexName": "case"},
+        {"Settings": {"Index": {"Knn": True}}},
+        {"IndexName": "another"},
+        {"CollectionEndpoint": "https://nobody.us-east-1.aoss.amazonaws.com"},
+        "No collection answers at https://nobody",
+    ),
     "AWS::Batch::ComputeEnvironment": Case(
         {
             "Type": "MANAGED",
@@ -612,7 +752,8 @@ def template(resource_type: str, properties: Json) -> Json:
     outputs |= {
         each: {"Value": attribute(each, "Case")}
         for each in handled()[resource_type][1]
-        if not each.endswith("s") and "*" not in each and "/" not in each
+        # Lists and objects are no outputs.
+        if not each.endswith("s") and "*" not in each and "/" not in each and each != "Definition"
     }
     case = {"Type": resource_type, "Properties": properties, "DependsOn": ["Target"]}
     return {"Resources": {**GROUND, "Case": case}, "Outputs": outputs}

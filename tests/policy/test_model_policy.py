@@ -38,7 +38,7 @@ def test_allowed_models_answer_through_a_guardrail(reference: Synthesized, admin
     assert_allows(reference.templates, administrator, CALL, embedding, HERE)
 
 
-@pytest.mark.parametrize("model", ["amazon.nova-pro-v1:0", "deepseek.r1-v1:0", "anthropic.claude-opus-5"])
+@pytest.mark.parametrize("model", ["amazon.nova-micro-v1:0", "deepseek.r1-v1:0", "anthropic.claude-opus-5"])
 def test_no_other_model_answers(reference: Synthesized, administrator: Principal, model: str) -> None:
     assert_denies(reference.templates, administrator, CALL, MODEL.format("us-east-1", model), GUARDED)
     batch = "bedrock:CreateModelInvocationJob"

@@ -13,7 +13,7 @@ from aws_genai.data.embeddings import dimension_of
 from aws_genai.errors import InvalidValueError
 from aws_genai.functions.chat import knowledge as retrieval
 from aws_genai.functions.knowledge_ingestion import names
-from aws_genai.models import Chunking, Guardrail, KnowledgeBase, VectorStore
+from aws_genai.models import Chunking, Guardrail, KnowledgeBase, S3VectorStore
 from aws_genai.security import AccessLogBucket, AlarmTopic, DataKey, WorkloadRole
 from aws_genai.testing import assert_allows, assert_denies
 from tests.support import new_stack, template_of
@@ -161,7 +161,7 @@ def test_vectors_are_as_long_as_the_model_makes_them() -> None:
     assert dimension_of("cohere.embed-v4:0", 256) == 256
     stack = new_stack()
     with pytest.raises(InvalidValueError, match="1 to 4096"):
-        VectorStore(stack, "Store", name="one", dimension=5000, key=DataKey(stack, "Key", description="Vectors"))
+        S3VectorStore(stack, "Store", name="one", dimension=5000, key=DataKey(stack, "Key", description="Vectors"))
 
 
 def test_both_functions_call_groups_alike() -> None:

@@ -58,6 +58,63 @@ WRONG: list[tuple[str, dict[str, Any], list[str]]] = [
         bedrock(batches={"all": {"model": LITE, "most_failed_percent": 200}}),
         ["models.batches.all.most_failed_percent", "100"],
     ),
+    (
+        "prompt whose test gives other variables",
+        bedrock(prompts={"one": {"text": "Say {{what}}", "model": LITE, "tests": [{"given": {"who": "a"}}]}}),
+        ["models.prompts.one.tests.0.given", "gives who, and the text asks for what"],
+    ),
+    (
+        "prompt of a model without permission",
+        bedrock(prompts={"one": {"text": "Hi", "model": "amazon.nova-pro-v1:0"}}),
+        ["models.prompts.one.model", "not among models.bedrock.models"],
+    ),
+    (
+        "prompt with an odd variable",
+        bedrock(prompts={"one": {"text": "Say {{a-b}}", "model": LITE}}),
+        ["models.prompts.one.text", "{{a-b}} is no variable"],
+    ),
+    (
+        "flow of a prompt that is not there",
+        bedrock(flows={"all": {"steps": {"first": {"prompt": "one"}}}}),
+        ["models.flows.all.steps.first.prompt", "one is no prompt"],
+    ),
+    (
+        "router between families",
+        bedrock(routers={"both": {"models": [LITE, "us.anthropic.claude-sonnet-4-6"]}}),
+        ["models.routers.both.models", "does not route between", "Amazon Nova"],
+    ),
+    (
+        "vectors too long for their store",
+        {
+            **BASE,
+            "network": {"zones": ["us-east-1a", "us-east-1b"]},
+            "models": {
+                "bedrock": {"models": ["amazon.nova-2-multimodal-embeddings-v1:0"]},
+                "knowledge": {
+                    "handbook": {
+                        "sources": {"a": {"groups": ["staff"]}},
+                        "embedding": "amazon.nova-2-multimodal-embeddings-v1:0",
+                        "dimension": 3072,
+                        "store": "aurora",
+                    }
+                },
+            },
+        },
+        ["models.knowledge.handbook", "aurora keeps vectors of at most 2000 numbers", "dimension"],
+    ),
+    (
+        "collection under a long name",
+        {
+            **bedrock(knowledge={"a-handbook-of-rules": {**DOCUMENTS["handbook"], "store": "opensearch"}}),
+            "project": "a-demo-of-a-project",
+        },
+        ["models.knowledge.a-handbook-of-rules", "AWS allows 28"],
+    ),
+    (
+        "database without a network",
+        bedrock(knowledge={"handbook": {**DOCUMENTS["handbook"], "store": "aurora"}}),
+        ["network"],
+    ),
     ("evaluated at no time", evaluated(schedule="mondays"), [f"{BOTH}.schedule", "mondays"]),
 ]
 

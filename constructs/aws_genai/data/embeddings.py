@@ -14,6 +14,11 @@ SEVERAL = {
     "cohere.embed-v4:0": (256, 512, 1024, 1536),
     "amazon.nova-2-multimodal-embeddings-v1:0": (256, 384, 1024, 3072),
 }
+#: Longest vectors that each kind of store keeps and finds fast.
+#: https://docs.aws.amazon.com/AmazonS3/latest/userguide/s3-vectors-limitations.html
+#: https://docs.opensearch.org/latest/mappings/supported-field-types/knn-vector/
+#: https://github.com/pgvector/pgvector#hnsw
+MOST_DIMENSIONS = {"s3": 4096, "opensearch": 16_000, "aurora": 2_000}
 
 
 def dimension_of(model: str, wanted: int | None = None) -> int:

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from ..data.jumpstart import JumpStartCatalogue, JumpStartModel
     from .application_profiles import ApplicationProfiles
     from .approved_endpoint import ApprovedEndpoint
+    from .aurora_store import AuroraStore
     from .batch_inference import BatchInference
     from .data_sets import SignedDataSets
     from .enforced_guardrail import EnforcedGuardrail
@@ -31,10 +32,15 @@ if TYPE_CHECKING:
     from .model_hub import ModelHub
     from .model_monitoring import DriftLimits, ModelMonitoring
     from .model_watch import ModelWatch
+    from .opensearch_store import OpenSearchStore
+    from .prompt import Prompt
+    from .prompt_flow import PromptFlow
+    from .prompt_router import PromptRouter
+    from .prompt_rules import FlowStep
     from .serving import AsyncInference, DataCapture, EndpointOptions
     from .studio import Studio
     from .traffic import TrafficShift
-    from .vector_store import VectorStore
+    from .vector_store import S3VectorStore, VectorStore
     from .weights import Weights
     from .working_hours import WarmHours, WorkingHours
 
@@ -42,6 +48,7 @@ __all__ = [
     "ApplicationProfiles",
     "ApprovedEndpoint",
     "AsyncInference",
+    "AuroraStore",
     "BatchInference",
     "BedrockCatalogue",
     "BedrockModel",
@@ -55,6 +62,7 @@ __all__ = [
     "Evaluation",
     "Experiments",
     "FineTuning",
+    "FlowStep",
     "Guardrail",
     "GuardrailPolicy",
     "IdleSweeper",
@@ -73,6 +81,11 @@ __all__ = [
     "ModelMonitoring",
     "ModelParameters",
     "ModelWatch",
+    "OpenSearchStore",
+    "Prompt",
+    "PromptFlow",
+    "PromptRouter",
+    "S3VectorStore",
     "ShadowModel",
     "SignedDataSets",
     "Studio",
@@ -97,6 +110,7 @@ __getattr__ = exports(
         "..data.bedrock_parameters": ("ModelParameters",),
         ".application_profiles": ("ApplicationProfiles",),
         ".approved_endpoint": ("ApprovedEndpoint",),
+        ".aurora_store": ("AuroraStore",),
         ".batch_inference": ("BatchInference",),
         ".data_sets": ("SignedDataSets",),
         ".enforced_guardrail": ("EnforcedGuardrail",),
@@ -131,6 +145,11 @@ __getattr__ = exports(
             "ModelMonitoring",
         ),
         ".model_watch": ("ModelWatch",),
+        ".opensearch_store": ("OpenSearchStore",),
+        ".prompt": ("Prompt",),
+        ".prompt_flow": ("PromptFlow",),
+        ".prompt_router": ("PromptRouter",),
+        ".prompt_rules": ("FlowStep",),
         ".serving": (
             "AsyncInference",
             "DataCapture",
@@ -138,7 +157,10 @@ __getattr__ = exports(
         ),
         ".studio": ("Studio",),
         ".traffic": ("TrafficShift",),
-        ".vector_store": ("VectorStore",),
+        ".vector_store": (
+            "S3VectorStore",
+            "VectorStore",
+        ),
         ".weights": ("Weights",),
         ".working_hours": (
             "WarmHours",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from aws_cdk import CfnOutput, RemovalPolicy, Stack
 from aws_cdk import aws_iam as iam
@@ -24,7 +24,7 @@ from .inference import Inference, requests_of
 from .job_machine import JobMachine
 from .judge import Judge, check_evaluation
 from .knowledge_base import KnowledgeBase
-from .model_access import ModelAccess, profile_arn
+from .model_access import ModelAccess, called_arn, profile_arn
 
 if TYPE_CHECKING:
     from ..security.network import PrivateNetwork
@@ -160,7 +160,7 @@ class Evaluation(Construct):
                 "GUARDRAIL_VERSION": access.guardrail.version,
                 **({"PROFILES": Stack.of(self).to_json_string(profiles.arns)} if profiles else {}),
                 **({"KNOWLEDGE_BASE": knowledge.knowledge_base_id} if knowledge else {}),
-                **({"JUDGE": _evaluator(judge.model)} if judge else {}),
+                **({"JUDGE": called_arn(judge.model)} if judge else {}),
                 **({"JUDGE_ROLE": reader.role_arn, "KEY_ARN": key.key_arn} if reader else {}),
             },
             memory_mib=1024,
@@ -254,8 +254,3 @@ def _price(model: str) -> tuple[float, float] | None:
     facts = BedrockCatalogue.get(model)
     asked, answered = facts.usd_per_million_input_tokens, facts.usd_per_million_output_tokens
     return None if asked is None or answered is None else (asked, answered)
-
-
-def _evaluator(model: str) -> str:
-    foundation: Any = BedrockCatalogue.get(model).model_id
-    return profile_arn(model) if model != foundation else f"arn:{PARTITION}:bedrock:{REGION}::foundation-model/{model}"

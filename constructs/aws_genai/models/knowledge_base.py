@@ -27,7 +27,7 @@ from ..security.bucket import AccessLogBucket, SecureBucket
 from ..security.key import DataKey
 from ..security.role import WorkloadRole, grant
 from .guardrail import Guardrail
-from .vector_store import VectorStore
+from .vector_store import S3VectorStore, VectorStore
 
 if TYPE_CHECKING:
     from ..security.network import PrivateNetwork
@@ -115,13 +115,14 @@ class KnowledgeBase(Construct):
     :param topic: told when documents could not be taken in.
     :param embedding: id of the embedding model. Default: amazon.titan-embed-text-v2:0.
     :param dimension: numbers of a vector. Default: what the model makes unless told otherwise.
+    :param store: where vectors are kept and searched. Default: S3 Vectors, which cost nothing while nobody asks.
     :param chunking: how documents are cut. Default: :class:`Chunking` without arguments.
     :param guardrail: assesses texts before they come in. Default: none, patterns only.
     :param network: a VPC for the function. Default: the service's own network.
     :param log_days: days that logs are kept. Default: 365.
     :param removal_policy: what happens to documents and logs on deletion of the stack. Default: retain.
     :raises InvalidValueError: if there is no source, a source has no group, a name has other characters, or the
-        embedding model does not make such vectors.
+        embedding model does not make vectors as the store keeps.
     """
 
     def __init__(
@@ -136,6 +137,7 @@ class KnowledgeBase(Construct):
         topic: AlarmTopic,
         embedding: str = "amazon.titan-embed-text-v2:0",
         dimension: int | None = None,
+        store: VectorStore | None = None,
         chunking: Chunking | None = None,
         guardrail: Guardrail | None = None,
         network: PrivateNetwork | None = None,
@@ -146,7 +148,11 @@ class KnowledgeBase(Construct):
         check_sources(sources)
         self.name = name
         size = dimension_of(embedding, dimension)
-        self.store = VectorStore(self, "Store", name=name, dimension=size, key=key)
+        if store and store.dimension != size:
+            raise InvalidValueError(
+                f"{embedding} makes {size} numbers, and {store.node.path} keeps {store.dimension}", field="dimension"
+            )
+        self.store = store or S3VectorStore(self, "Store", name=name, dimension=size, key=key)
         self.bucket = self._bucket(key, access_logs, removal_policy)
         self._role = self._reader(embedding)
         self.resource = bedrock.CfnKnowledgeBase(
@@ -166,7 +172,7 @@ class KnowledgeBase(Construct):
             storage_configuration=self.store.storage,
         )
         # Bedrock tries the role when the knowledge base is made.
-        self.resource.node.add_dependency(self._role.permissions, self.store.index)
+        self.resource.node.add_dependency(self._role.permissions, *self.store.ready)
         self.knowledge_base_id: str = self.resource.attr_knowledge_base_id
         self.knowledge_base_arn: str = self.resource.attr_knowledge_base_arn
         self._documents = bedrock.CfnDataSource(

@@ -158,3 +158,9 @@ def invoking(*, streaming: bool) -> list[str]:
 def profile_arn(name: str, *, kind: str = "inference-profile") -> str:
     """The ARN of an inference profile of this account and Region."""
     return f"arn:{PARTITION}:bedrock:{REGION}:{ACCOUNT_ID}:{kind}/{name}"
+
+
+def called_arn(model: str) -> str:
+    """The ARN that a model is called by: its own, or that of the inference profile that names it."""
+    foundation = BedrockCatalogue.get(model).model_id
+    return profile_arn(model) if model != foundation else f"arn:{PARTITION}:bedrock:{REGION}::foundation-model/{model}"

@@ -2,39 +2,79 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from collections.abc import Sequence
+from typing import Any, ClassVar, Literal
 
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3vectors as s3vectors
-from constructs import Construct
+from constructs import Construct, IDependable
 
+from ..data.embeddings import MOST_DIMENSIONS
 from ..errors import InvalidValueError
 from ..pseudo import ACCOUNT_ID
 from ..security.key import DataKey
 from ..security.role import grant
 
-#: https://docs.aws.amazon.com/AmazonS3/latest/userguide/s3-vectors-limitations.html
-_MOST_DIMENSIONS = 4096
-
 
 class VectorStore(Construct):
+    """What every store of vectors is to a knowledge base.
+
+    :param dimension: numbers of a vector, as many as the embedding model makes.
+    :raises InvalidValueError: if the store keeps no vectors of that length.
+    """
+
+    #: Longest vectors that are kept and found fast.
+    most_dimensions: ClassVar[int] = MOST_DIMENSIONS["s3"]
+    #: What the store is called.
+    called: ClassVar[str] = "The store"
+    #: Whether words are searched beside vectors.
+    hybrid: ClassVar[bool] = False
+
+    def __init__(self, scope: Construct, id: str, *, dimension: int) -> None:
+        super().__init__(scope, id)
+        if not 1 <= dimension <= self.most_dimensions:
+            raise InvalidValueError(
+                f"{self.called} keeps 1 to {self.most_dimensions} numbers, not {dimension}", field="dimension"
+            )
+        self.dimension = dimension
+
+    @property
+    def storage(self) -> dict[str, Any]:
+        """The configuration of a knowledge base's storage."""
+        raise NotImplementedError
+
+    @property
+    def ready(self) -> Sequence[IDependable]:
+        """What has to be there before a knowledge base is made."""
+        raise NotImplementedError
+
+    def grant_use(self, role: iam.IRole) -> None:
+        """Let ``role``, that of a knowledge base, put, read, search and delete vectors.
+
+        https://docs.aws.amazon.com/bedrock/latest/userguide/kb-permissions.html
+        """
+        raise NotImplementedError
+
+
+class S3VectorStore(VectorStore):
     """An index of Amazon S3 Vectors: paid by what is stored and asked, nothing while nobody asks.
 
     Text of chunks is kept beside the vectors and cannot be filtered by; everything else that a knowledge base adds can.
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/s3-vectors-bedrock-kb.html
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/s3-vectors-data-encryption.html
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/s3-vectors-limitations.html
 
     Example::
 
         import aws_cdk as cdk
-        from aws_genai.models import VectorStore
+        from aws_genai.models import S3VectorStore
         from aws_genai.security import CostTags, DataKey, attach_gate
 
         app = cdk.App()
         attach_gate(app)
         CostTags(project="demo", environment="dev", layer="demo", owner="me", cost_center="1").apply(app)
         stack = cdk.Stack(app, "Vectors", env=cdk.Environment(region="us-east-1"))
-        VectorStore(
+        S3VectorStore(
             stack,
             "Store",
             name="demo-handbook",
@@ -50,6 +90,8 @@ class VectorStore(Construct):
     :raises InvalidValueError: if the dimension is out of range.
     """
 
+    called: ClassVar[str] = "S3 Vectors"
+
     def __init__(
         self,
         scope: Construct,
@@ -60,12 +102,7 @@ class VectorStore(Construct):
         key: DataKey,
         distance: Literal["cosine", "euclidean"] = "cosine",
     ) -> None:
-        super().__init__(scope, id)
-        if not 1 <= dimension <= _MOST_DIMENSIONS:
-            raise InvalidValueError(
-                f"S3 Vectors keeps 1 to {_MOST_DIMENSIONS} numbers, not {dimension}", field="dimension"
-            )
-        self.dimension = dimension
+        super().__init__(scope, id, dimension=dimension)
         key.allow_service("indexing.s3vectors.amazonaws.com", actions=("kms:Decrypt",))
         encryption = {"sseType": "aws:kms", "kmsKeyArn": key.key_arn}
         bucket = s3vectors.CfnVectorBucket(self, "Bucket", vector_bucket_name=name, encryption_configuration=encryption)
@@ -88,6 +125,11 @@ class VectorStore(Construct):
     def storage(self) -> dict[str, Any]:
         """The configuration of a knowledge base's storage."""
         return {"type": "S3_VECTORS", "s3VectorsConfiguration": {"indexArn": self.index_arn}}
+
+    @property
+    def ready(self) -> Sequence[IDependable]:
+        """The index."""
+        return [self.index]
 
     def grant_use(self, role: iam.IRole) -> None:
         """Let ``role`` put, read, search and delete vectors of this index.

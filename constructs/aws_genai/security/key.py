@@ -260,6 +260,24 @@ class DataKey(Construct):
         """
         self._allow_through("dynamodb", (*USE, "kms:CreateGrant"))
 
+    def allow_in_opensearch(self) -> None:
+        """Let callers whom IAM allows to use the key make collections that are encrypted under it.
+
+        https://docs.aws.amazon.com/opensearch-service/latest/developerguide/serverless-encryption.html
+        """
+        self._allow_through("aoss", ("kms:CreateGrant", "kms:DescribeKey"))
+
+    def allow_in_rds(self) -> None:
+        """Let callers whom IAM allows to use the key make databases and their passwords, encrypted under it.
+
+        https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/Overview.Encryption.Keys.html
+        https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/rds-secrets-manager.html
+        """
+        self._allow_through("rds", (*USE, "kms:CreateGrant"))
+        self._allow_through(
+            "secretsmanager", ("kms:CreateGrant", "kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey")
+        )
+
     def allow_in_sns(self) -> None:
         """Let principals whom IAM allows to use the key publish to topics encrypted under it."""
         self._allow_through("sns", ("kms:Decrypt", "kms:GenerateDataKey"))

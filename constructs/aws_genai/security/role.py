@@ -89,8 +89,8 @@ class WorkloadRole(iam.Role):
 
 
 def _but_resources(statement: Statement) -> Statement:
-    """All that a statement says but of what; a named one stands for itself."""
-    return {**statement, "Resource": statement if "Sid" in statement else None}
+    """All that a statement says but of what."""
+    return {**statement, "Resource": None}
 
 
 def _listed(resources: Any) -> list[Any]:  # noqa: ANN401 - JSON

@@ -14,6 +14,8 @@ from . import (
     lambda_function,
     lustre,
     network,
+    opensearch,
+    prompts,
     sagemaker,
     scaling,
     topic,
@@ -33,6 +35,16 @@ RESOURCES: tuple[Resource, ...] = (
     bedrock.Guardrail(),
     bedrock.GuardrailVersion(),
     bedrock.ResourcePolicy(),
+    prompts.Flow(),
+    prompts.FlowAlias(),
+    prompts.FlowVersion(),
+    prompts.IntelligentPromptRouter(),
+    prompts.Prompt(),
+    prompts.PromptVersion(),
+    opensearch.AccessPolicy(),
+    opensearch.Collection(),
+    opensearch.Index(),
+    opensearch.SecurityPolicy(),
     budgets.Budget(),
     firewall.LoggingConfiguration(),
     firewall.WebAclAssociation(),
@@ -68,6 +80,7 @@ def install() -> None:
     """Teach the emulator's CloudFormation engine the types above, and the checks that AWS makes before any of them."""
     for resource in RESOURCES:
         register(resource)
+    bedrock.install()
     lambda_function.install()
     topic.install()
     alarm.install()

@@ -128,6 +128,27 @@ class ResourcePolicy(Resource):
         return super().create(model)
 
 
+def install() -> None:
+    """Let the versions of one guardrail be listed, which the emulator does not.
+
+    https://docs.aws.amazon.com/bedrock/latest/APIReference/API_ListGuardrails.html
+    """
+    listed = bedrock._list_guardrails
+
+    def versions(query: dict[str, Any]) -> Any:
+        asked = query.get("guardrailIdentifier")
+        identifier = str((asked[0] if isinstance(asked, list) else asked) or "").rpartition("/")[2]
+        record = bedrock._guardrails.get(identifier)
+        if record is None:
+            return listed(query)
+        numbers = [key.partition("/")[2] for key in bedrock._guardrail_versions if key.startswith(f"{identifier}/")]
+        kept = ("Status", "Name", "Description", "CreatedAt", "UpdatedAt")
+        same = {"Id": identifier, "Arn": record["GuardrailArn"], **{name: record[name] for name in kept}}
+        return bedrock._json({"Guardrails": [{**same, "Version": each} for each in ("DRAFT", *sorted(numbers))]})
+
+    bedrock._list_guardrails = versions
+
+
 def foundation_of(identifier: str) -> str | None:
     """The foundation model that an id is of, or an inference profile routes to; None if there is none."""
     models = models_of_bedrock()

@@ -1,0 +1,1 @@
+"""Makes the table of vectors in a database of PostgreSQL."""

@@ -1,0 +1,104 @@
+"""Ask every prompt what its tests give it, and look at the answers: ``make prompts ENV=dev``, with your credentials.
+
+The deployed versions are asked, through the guardrail, at the price of their tokens.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import boto3
+from botocore.exceptions import BotoCoreError, ClientError
+
+from settings import Settings, SettingsError, load
+from settings.prompts import PromptTest
+
+from .redteam import NoGuardrailError, guardrail
+
+
+class PromptsError(Exception):
+    """Prompts could not be asked; the message says what to do."""
+
+
+@dataclass(frozen=True)
+class Tried:
+    """What a prompt answered to a test, and what is wrong with it."""
+
+    prompt: str
+    number: int
+    answer: str
+    wrong: tuple[str, ...]
+
+
+def tried(session: Any, settings: Settings) -> Iterator[Tried]:  # noqa: ANN401 - boto3 has no types
+    """The outcome of every test of every prompt.
+
+    :raises PromptsError: if no prompt has a test, or one is not deployed.
+    """
+    prompts = settings.models.prompts if settings.models else {}
+    if not any(each.tests for each in prompts.values()):
+        raise PromptsError("No prompt of models.prompts has a test: give one tests, with given and contains")
+    identifier, version = guardrail(session.client("bedrock"), settings.prefix)
+    guarded = {"guardrailIdentifier": identifier, "guardrailVersion": version}
+    deployed = _versions(session, f"{settings.prefix}-models", list(prompts))
+    runtime = session.client("bedrock-runtime")
+    for name, prompt in prompts.items():
+        for number, test in enumerate(prompt.tests, start=1):
+            response = runtime.converse(
+                modelId=deployed[name],
+                promptVariables={variable: {"text": value} for variable, value in test.given.items()},
+                guardrailConfig=guarded,
+            )
+            text = "".join(each.get("text", "") for each in response["output"]["message"]["content"])
+            yield Tried(name, number, text, tuple(_wrong(test, text)))
+
+
+def _wrong(test: PromptTest, text: str) -> Iterator[str]:
+    for words in test.contains:
+        if words.lower() not in text.lower():
+            yield f"has no {words!r}"
+    for words in test.lacks:
+        if words.lower() in text.lower():
+            yield f"has {words!r}"
+
+
+def _versions(session: Any, stack: str, names: list[str]) -> dict[str, str]:  # noqa: ANN401 - boto3 has no types
+    outputs = session.client("cloudformation").describe_stacks(StackName=stack)["Stacks"][0].get("Outputs", [])
+    found = {}
+    for name in names:
+        begin = f"{name.replace('-', '')}promptVersionArn"
+        arns = [each["OutputValue"] for each in outputs if each["OutputKey"].startswith(begin)]
+        if not arns:
+            raise PromptsError(f"The stack {stack} does not have the prompt {name} yet: deploy it first")
+        found[name] = arns[0]
+    return found
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Print each outcome; 1 if an answer was not as it should be, 2 with one message if none could be asked for."""
+    parser = argparse.ArgumentParser(prog="python -m operations.prompts", description=__doc__)
+    parser.add_argument("--environment", default="dev")
+    chosen = parser.parse_args(arguments)
+    failed = 0
+    try:
+        settings = load(chosen.environment)
+        for each in tried(boto3.Session(region_name=settings.region), settings):
+            failed += bool(each.wrong)
+            print(f"{'FAILED' if each.wrong else 'passed'}  {each.prompt}, test {each.number}")
+            if each.wrong:
+                print(f"        the answer {' and '.join(each.wrong)}: {each.answer[:200]}")
+    except (SettingsError, PromptsError, NoGuardrailError) as error:
+        print(error, file=sys.stderr)
+        return 2
+    except (BotoCoreError, ClientError) as error:
+        print(f"AWS did not answer: {error}. Sign in with an account that has this environment.", file=sys.stderr)
+        return 2
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

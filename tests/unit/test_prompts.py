@@ -1,0 +1,210 @@
+"""Prompts, flows of them and routers: versions, guardrails, and what cannot be connected."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import aws_cdk as cdk
+import pytest
+from aws_cdk import aws_iam as iam
+
+from aws_genai.errors import InvalidValueError
+from aws_genai.models import FlowStep, Guardrail, Inference, ModelAccess, Prompt, PromptFlow, PromptRouter
+from aws_genai.models.prompt_flow import definition
+from aws_genai.models.prompt_rules import check_flow, variables
+from aws_genai.security import DataKey, WorkloadRole
+from aws_genai.testing import assert_allows, assert_denies
+from tests.support import new_stack, template_of
+
+ACCOUNT = "111122223333"
+LITE, PRO = "us.amazon.nova-lite-v1:0", "us.amazon.nova-pro-v1:0"
+TEXTS = {"kind": "Which kind? {{message}}", "reply": "Answer {{message}} for {{reader}}"}
+STEPS = {
+    "kind": FlowStep(prompt="kind", given={"message": "input"}),
+    "a-bill": FlowStep(prompt="kind", given={"message": "kind"}, when=("kind", "bill")),
+    "rest": FlowStep(prompt="reply", given={"message": "input", "reader": "kind"}, when=("kind", "otherwise")),
+}
+
+
+def ground(stack: cdk.Stack) -> tuple[DataKey, ModelAccess]:
+    key = DataKey(stack, "Key", description="Prompts")
+    guardrail = Guardrail(stack, "Guardrail", name="one", key=key)
+    return key, ModelAccess(stack, "Access", models=[LITE, PRO], guardrail=guardrail)
+
+
+def flow(stack: cdk.Stack, *, text: str = TEXTS["reply"], **options: Any) -> PromptFlow:
+    key, access = ground(stack)
+    prompts = {
+        name: Prompt(stack, name, name=name, text=each, model=LITE, access=access, key=key)
+        for name, each in {**TEXTS, "reply": text}.items()
+    }
+    given: dict[str, Any] = {"name": "triage", "prompts": prompts, "steps": STEPS, "guardrail": access.guardrail}
+    return PromptFlow(stack, "Flow", **{**given, "key": key, **options})
+
+
+def logical(template: dict[str, Any], kind: str) -> set[str]:
+    return {name for name, each in template["Resources"].items() if each["Type"] == kind}
+
+
+def test_a_changed_text_is_a_new_version_of_the_prompt_and_of_the_flow() -> None:
+    before, same, after = (template_of(lambda stack, t=t: flow(stack, text=t)).to_json() for t in _texts())
+    for kind, changed in (("AWS::Bedrock::PromptVersion", 1), ("AWS::Bedrock::FlowVersion", 1)):
+        assert logical(before, kind) == logical(same, kind)
+        assert len(logical(before, kind) - logical(after, kind)) == changed
+    for kind in ("AWS::Bedrock::Prompt", "AWS::Bedrock::Flow", "AWS::Bedrock::FlowAlias"):
+        assert logical(before, kind) == logical(after, kind)
+
+
+def _texts() -> tuple[str, str, str]:
+    return TEXTS["reply"], TEXTS["reply"], TEXTS["reply"] + "!"
+
+
+def test_versions_stay_where_they_are_to() -> None:
+    def kept(stack: cdk.Stack) -> None:
+        key, access = ground(stack)
+        Prompt(stack, "P", name="p", text="Hi", model=LITE, access=access, key=key, keep_versions=True)
+
+    template = template_of(kept).to_json()
+    (version,) = [e for e in template["Resources"].values() if e["Type"] == "AWS::Bedrock::PromptVersion"]
+    assert version["DeletionPolicy"] == "Retain"
+
+
+def test_every_prompt_of_a_flow_goes_through_the_guardrail() -> None:
+    template = template_of(flow).to_json()
+    (made,) = [e["Properties"] for e in template["Resources"].values() if e["Type"] == "AWS::Bedrock::Flow"]
+    asked = [node for node in made["Definition"]["Nodes"] if node["Type"] == "Prompt"]
+    assert len(asked) == 3
+    for node in asked:
+        assert node["Configuration"]["Prompt"]["GuardrailConfiguration"]["GuardrailIdentifier"]
+    (runner,) = [name for name in logical(template, "AWS::IAM::Role") if name.startswith("FlowRole")]
+    model = f"arn:aws:bedrock:us-east-1:{ACCOUNT}:inference-profile/{LITE}"
+    guarded = {"bedrock:GuardrailIdentifier": _guardrail(template)}
+    assert_denies(template, runner, "bedrock:InvokeModel", model)
+    assert_allows(template, runner, "bedrock:InvokeModel", model, context=guarded)
+
+
+def _guardrail(template: dict[str, Any]) -> str:
+    (name,) = logical(template, "AWS::Bedrock::Guardrail")
+    return f"arn:aws:bedrock:us-east-1:{ACCOUNT}:guardrail/{name}:1"
+
+
+def test_ways_part_by_an_answer_and_each_ends() -> None:
+    made = definition(STEPS, {"kind": "k", "reply": "r"}, {})
+    assert [node["name"] for node in made["nodes"]] == [
+        "FlowInput",
+        "kind",
+        "a_bill",
+        "rest",
+        "kind_choice",
+        "a_bill_end",
+        "rest_end",
+    ]
+    (choice,) = [node for node in made["nodes"] if node["type"] == "Condition"]
+    conditions = choice["configuration"]["condition"]["conditions"]
+    assert conditions == [{"name": "way0", "expression": 'answer == "bill"'}, {"name": "default"}]
+    ways = {
+        each["target"]: each["configuration"]["conditional"]["condition"]
+        for each in made["connections"]
+        if each["type"] == "Conditional"
+    }
+    assert ways == {"a_bill": "way0", "rest": "default"}
+    names = [each["name"] for each in made["connections"]]
+    assert len(set(names)) == len(names)
+    ends = {node["name"] for node in made["nodes"]}
+    assert all({each["source"], each["target"]} <= ends for each in made["connections"])
+
+
+def test_a_router_is_called_through_the_guardrail_only() -> None:
+    stack = new_stack()
+    _, access = ground(stack)
+    router = PromptRouter(stack, "Router", name="nova", models=[PRO, LITE], access=access)
+    caller = WorkloadRole(stack, "Caller", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
+    router.grant_invoke(caller)
+    template = cdk.assertions.Template.from_stack(stack).to_json()
+    (name,) = logical(template, "AWS::Bedrock::IntelligentPromptRouter")
+    (who,) = [each for each in logical(template, "AWS::IAM::Role") if each.startswith("Caller")]
+    arn = f"arn:aws:bedrock:us-east-1:{ACCOUNT}:prompt-router/{name}"
+    assert_denies(template, who, "bedrock:InvokeModel", arn)
+    guarded = {"bedrock:GuardrailIdentifier": _guardrail(template)}
+    assert_allows(template, who, "bedrock:InvokeModel", arn, context=guarded)
+
+
+@pytest.mark.parametrize(
+    ("models", "difference", "words"),
+    [
+        ([PRO, PRO], 10, "two models"),
+        ([PRO], 10, "two models"),
+        ([PRO, "us.anthropic.claude-sonnet-4-6"], 10, "does not route between"),
+        (["amazon.nova-pro-v1:0", PRO], 10, "the same model"),
+        ([PRO, LITE], 101, "no percentage"),
+    ],
+)
+def test_what_is_not_routed_between_is_refused(models: list[str], difference: int, words: str) -> None:
+    stack = new_stack()
+    _, access = ground(stack)
+    with pytest.raises(InvalidValueError) as raised:
+        PromptRouter(stack, "Router", name="r", models=models, access=access, quality_difference=difference)
+    assert words in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("{{a b}}", "is no variable"),
+        ("{{x}}", "is no variable"),
+        ("{{open", "do not match"),
+        ("shut}}", "do not match"),
+        ("{{}}", "is no variable"),
+    ],
+)
+def test_odd_variables_are_refused(text: str, words: str) -> None:
+    with pytest.raises(InvalidValueError) as raised:
+        variables(text)
+    assert words in str(raised.value)
+
+
+def test_variables_stand_once_in_the_order_of_the_text() -> None:
+    assert variables("{{ one }} and {{two}} and {{one}}") == ["one", "two"]
+    assert variables('JSON such as {"a": 1}') == []
+
+
+@pytest.mark.parametrize(
+    ("steps", "words"),
+    [
+        ({}, "without a step"),
+        ({"kind": FlowStep(prompt="kidn", given={"message": "input"})}, "kidn is no prompt. Did you mean kind"),
+        ({"kind": FlowStep(prompt="kind")}, "asks for message"),
+        ({"kind": FlowStep(prompt="kind", given={"message": "input", "x": "input"})}, "no variable x"),
+        ({"kind": FlowStep(prompt="kind", given={"message": "inpt"})}, "inpt is no step"),
+        ({"kind": FlowStep(prompt="kind", given={"message": "kind"})}, "wait for each other"),
+        ({"k": FlowStep(prompt="kind", given={"message": "input"})}, "no name of a step"),
+        ({"one": STEPS["kind"], "two": FlowStep(prompt="kind", given={"message": "input"}, when=("one", "a"))}, "else"),
+        (
+            {
+                "one": STEPS["kind"],
+                "two": FlowStep(prompt="kind", given={"message": "input"}, when=("one", "otherwise")),
+            },
+            "All ways",
+        ),
+        (
+            {"one": STEPS["kind"], "two": FlowStep(prompt="kind", given={"message": "input"}, when=("one", 'a"b'))},
+            "no short answer",
+        ),
+    ],
+    ids=["none", "prompt", "missing", "extra", "source", "circle", "name", "no way", "one way", "answer"],
+)
+def test_steps_that_cannot_be_connected_are_refused(steps: dict[str, FlowStep], words: str) -> None:
+    with pytest.raises(InvalidValueError) as raised:
+        check_flow(steps, {"kind": ["message"]})
+    assert words in str(raised.value)
+
+
+def test_a_prompt_of_a_model_that_may_not_be_called_is_refused() -> None:
+    stack = new_stack()
+    key, access = ground(stack)
+    with pytest.raises(InvalidValueError, match="is not among the models"):
+        Prompt(stack, "P", name="p", text="Hi", model="amazon.nova-micro-v1:0", access=access, key=key)
+    with pytest.raises(InvalidValueError, match="tokens"):
+        Prompt(
+            stack, "Q", name="q", text="Hi", model=LITE, access=access, key=key, inference=Inference(max_tokens=10**6)
+        )

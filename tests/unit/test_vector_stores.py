@@ -1,0 +1,124 @@
+"""Stores of vectors other than S3: encrypted, closed to others, and fit for the embedding model."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import aws_cdk as cdk
+import pytest
+
+from aws_genai.errors import InvalidValueError
+from aws_genai.models import AuroraStore, KnowledgeBase, OpenSearchStore, VectorStore
+from aws_genai.security import AccessLogBucket, AlarmTopic, DataKey, PrivateNetwork
+from aws_genai.testing import assert_allows, assert_denies
+from tests.support import new_stack, template_of
+
+ACCOUNT = "111122223333"
+
+
+def opensearch(stack: cdk.Stack, key: DataKey, _topic: AlarmTopic, **options: Any) -> VectorStore:
+    return OpenSearchStore(stack, "Store", **{"name": "genai-tickets", "dimension": 1024, "key": key, **options})
+
+
+def aurora(stack: cdk.Stack, key: DataKey, topic: AlarmTopic, **options: Any) -> VectorStore:
+    network = PrivateNetwork(stack, "Network", zones=["us-east-1a", "us-east-1b"], key=key)
+    given: dict[str, Any] = {"name": "genai-contracts", "dimension": 1024, "key": key, "topic": topic}
+    return AuroraStore(stack, "Store", **{**given, "network": network, **options})
+
+
+def known(stack: cdk.Stack, kind: Any, **options: Any) -> KnowledgeBase:
+    key = DataKey(stack, "Key", description="Documents")
+    key.allow_logs()
+    topic = AlarmTopic(stack, "Alarms", key=key)
+    return KnowledgeBase(
+        stack,
+        "Known",
+        name="genai-known",
+        sources={"a": ["staff"]},
+        store=kind(stack, key, topic, **options),
+        key=key,
+        access_logs=AccessLogBucket(stack, "AccessLogs"),
+        topic=topic,
+    )
+
+
+def resources(template: dict[str, Any], kind: str) -> list[dict[str, Any]]:
+    return [each["Properties"] for each in template["Resources"].values() if each["Type"] == kind]
+
+
+def role(template: dict[str, Any], begin: str) -> str:
+    names = [n for n, each in template["Resources"].items() if each["Type"] == "AWS::IAM::Role" and n.startswith(begin)]
+    (found,) = names
+    return str(found)
+
+
+def test_a_database_sleeps_is_encrypted_and_lets_nobody_in() -> None:
+    template = template_of(lambda stack: known(stack, aurora)).to_json()
+    (cluster,) = resources(template, "AWS::RDS::DBCluster")
+    assert cluster["ServerlessV2ScalingConfiguration"] == {
+        "MinCapacity": 0,
+        "MaxCapacity": 4,
+        "SecondsUntilAutoPause": 300,
+    }
+    assert cluster["StorageEncrypted"]
+    assert cluster["ManageMasterUserPassword"]
+    assert cluster["MasterUserSecret"]["KmsKeyId"] == cluster["KmsKeyId"]
+    assert cluster["DeletionProtection"]
+    assert not resources(template, "AWS::EC2::SecurityGroupIngress")
+    (instance,) = resources(template, "AWS::RDS::DBInstance")
+    assert instance["PubliclyAccessible"] is False
+    (base,) = resources(template, "AWS::Bedrock::KnowledgeBase")
+    assert base["StorageConfiguration"]["RdsConfiguration"]["TableName"] == "bedrock_integration.chunks_1024"
+
+
+def test_a_knowledge_base_waits_for_its_table_and_both_use_the_data_api_of_one_cluster() -> None:
+    template = template_of(lambda stack: known(stack, aurora)).to_json()
+    (name,) = [n for n, e in template["Resources"].items() if e["Type"] == "AWS::CloudFormation::CustomResource"]
+    (base,) = [e for e in template["Resources"].values() if e["Type"] == "AWS::Bedrock::KnowledgeBase"]
+    assert name in base["DependsOn"]
+    (cluster,) = [n for n, e in template["Resources"].items() if e["Type"] == "AWS::RDS::DBCluster"]
+    arn = f"arn:aws:rds:us-east-1:{ACCOUNT}:cluster:"
+    for each in (role(template, "KnownRole"), role(template, "VectorTableRole")):
+        assert_allows(template, each, "rds-data:ExecuteStatement", f"{arn}{cluster}")
+        assert_denies(template, each, "rds-data:ExecuteStatement", f"{arn}other")
+        assert_denies(template, each, "rds:ModifyDBCluster", f"{arn}{cluster}")
+
+
+def test_a_collection_is_encrypted_and_two_roles_may_use_its_index() -> None:
+    template = template_of(lambda stack: known(stack, opensearch)).to_json()
+    policies = {
+        each["Type"]: each["Policy"] for each in resources(template, "AWS::OpenSearchServerless::SecurityPolicy")
+    }
+    assert '"AWSOwnedKey":false' in json.dumps(policies["encryption"]).replace("\\", "")
+    assert '"ResourceType":"dashboard"' not in policies["network"]
+    (access,) = resources(template, "AWS::OpenSearchServerless::AccessPolicy")
+    joined = json.dumps(access["Policy"])
+    assert "KnownRole" in joined
+    assert "cdk-hnb659fds-cfn-exec-role" in joined
+    assert "index/genai-tickets/*" not in joined
+    (index,) = resources(template, "AWS::OpenSearchServerless::Index")
+    assert index["Mappings"]["Properties"]["vector"]["Dimension"] == 1024
+    assert_denies(template, role(template, "KnownIntakeRole"), "aoss:APIAccessAll", "*")
+
+
+def test_stores_search_words_where_they_can() -> None:
+    assert OpenSearchStore.hybrid
+    assert AuroraStore.hybrid
+    assert not VectorStore.hybrid
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "words"),
+    [
+        (aurora, {"dimension": 2001}, "An index of pgvector keeps 1 to 2000 numbers, not 2001"),
+        (opensearch, {"dimension": 16_001}, "OpenSearch Serverless keeps"),
+        (opensearch, {"name": "n" * 29}, "28 are the most"),
+        (opensearch, {"dimension": 512}, "makes 1024 numbers, and"),
+    ],
+    ids=["long vectors", "longer vectors", "name", "other vectors"],
+)
+def test_what_does_not_fit_is_refused(kind: Any, options: dict[str, Any], words: str) -> None:
+    with pytest.raises(InvalidValueError) as raised:
+        known(new_stack(), kind, **options)
+    assert words in str(raised.value)
