@@ -85,6 +85,11 @@ def _resource(kind: str, properties: dict[str, Any], hosting: Mapping[str, float
                 )
                 if least:
                     yield from _machines(variant["InstanceType"], least, hours, hosting)
+        case "AWS::CloudFormation::CustomResource" if "UsdPerUnitHour" in properties:
+            units, usd = int(properties["Units"]), float(properties["UsdPerUnitHour"])
+            yield Cost("model unit, at the settings' price", units, units * hours * usd)
+        case "AWS::OpenSearchServerless::Collection":
+            yield Cost("OpenSearch Serverless collection, price not known", 1, 0, estimated=True)
         case "AWS::SageMaker::Cluster":
             for group in properties["InstanceGroups"]:
                 yield from _machines(group["InstanceType"], group["InstanceCount"], hours)

@@ -10,6 +10,7 @@ from aws_genai.data.jumpstart import JumpStartCatalogue, check_eula
 from aws_genai.errors import InvalidValueError, nearest
 
 from .base import Name, RoleArn, Section
+from .customized import Customized
 
 Share = Annotated[float, Field(ge=0, le=1, strict=False)]
 
@@ -110,3 +111,6 @@ class FineTuningSettings(Section):
 
     pipelines: dict[Name, Tuned] = {}
     """What is fine-tuned, by the name of its data set."""
+
+    customized: dict[Name, Customized] = {}
+    """Models of Bedrock that learn from the same data sets, by name."""

@@ -214,6 +214,10 @@ class Settings(Section):
                 yield f"models.imported.{name}", "Model", f"{self.prefix}-{name}", 40
             for name in self.models.routers:
                 yield f"models.routers.{name}", "Router", f"{self.prefix}-{name}", 64
+            for name in self.models.provisioned:
+                yield f"models.provisioned.{name}", "Throughput", f"{self.prefix}-{name}", 54
+            for name in self.models.fine_tuning.customized if self.models.fine_tuning else ():
+                yield f"models.fine_tuning.customized.{name}", "Model", f"{self.prefix}-{name}", 54
             for name in self.models.batches:
                 yield f"models.batches.{name}", "Batch", f"{self.prefix}-{name}", 63
             for name in self.models.evaluations:

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from typing import Annotated, Literal
+from typing import Annotated
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
-from aws_genai.data.bedrock import BedrockCatalogue, Use, check_allowed, check_model
-from aws_genai.data.personal import check_identifiers
 from aws_genai.errors import InvalidValueError, nearest
-from aws_genai.models.guardrail_policy import STRICT_PII, DeniedTopic, GuardrailPolicy
 
 from .base import Name, Section
 from .batch import Batch
+from .bedrock import Bedrock
+from .customized import Provisioned
 from .endpoints import Endpoint, WorkingHoursSettings
 from .evaluation import EvaluationSettings
 from .fine_tuning import FineTuningSettings
@@ -22,262 +20,6 @@ from .imported import Imported
 from .knowledge import Knowledge
 from .platform import Hub, Monitoring, StudioSettings
 from .prompts import FlowSettings, PromptSettings, RouterSettings
-
-#: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_GuardrailAutomatedReasoningPolicyConfig.html
-_REASONING = (
-    r"^arn:aws(-[^:]+)?:bedrock:[a-z0-9-]{1,20}:\d{12}:automated-reasoning-policy/[a-z0-9]{12}(:[1-9]\d{0,11})?$"
-)
-
-Strength = Literal["LOW", "MEDIUM", "HIGH"]
-Threshold = Annotated[float, Field(ge=0, le=0.99, strict=False)]
-
-
-class Topic(Section):
-    """A subject that is refused."""
-
-    definition: Annotated[str, Field(min_length=1, max_length=1000)]
-    """What belongs to the subject, in one or two sentences: 200 characters, 1,000 with cross_region."""
-
-    examples: Annotated[list[Annotated[str, Field(min_length=1, max_length=100)]], Field(max_length=5)] = []
-    """Questions that belong to it."""
-
-
-class GuardrailSettings(Section):
-    """What models may be asked and may answer."""
-
-    filter_strength: Strength = "HIGH"
-    """Strength of the content filters, on questions and answers."""
-
-    prompt_attack_strength: Strength = "HIGH"
-    """Strength of the prompt-attack filter, on questions."""
-
-    denied_topics: Annotated[
-        dict[Annotated[str, Field(pattern=r"^[0-9a-zA-Z][0-9a-zA-Z _!?.-]{0,99}$")], Topic], Field(max_length=30)
-    ] = {}
-    """Subjects that are refused, by name."""
-
-    denied_words: Annotated[list[Annotated[str, Field(min_length=1, max_length=100)]], Field(max_length=10000)] = []
-    """Words and phrases that are refused."""
-
-    profanity: bool = True
-    """Refuse profanity."""
-
-    pii: dict[Annotated[str, Field(pattern=r"^[A-Z_]+$")], Literal["BLOCK", "ANONYMIZE"]] | None = None
-    """What happens to each kind of personal data; without it, secrets are blocked and contact data is masked."""
-
-    grounding_threshold: Threshold = 0.7
-    """Least grounding of an answer in its sources."""
-
-    relevance_threshold: Threshold = 0.7
-    """Least relevance of an answer to its question."""
-
-    patterns: dict[Annotated[str, Field(min_length=1, max_length=100)], Annotated[str, Field(min_length=1)]] = {}
-    """Regular expressions by name, whose matches are blocked."""
-
-    images: bool = False
-    """Assess images too."""
-
-    cross_region: bool = False
-    """Assess in any Region of the geography, with filters that know more languages; in the Region only without."""
-
-    automated_reasoning: Annotated[list[Annotated[str, Field(pattern=_REASONING)]], Field(max_length=2)] = []
-    """ARNs of automated reasoning policies that answers are checked against; they need cross_region."""
-
-    keep_versions: bool = False
-    """Keep versions that are replaced, at most 20, so that version can go back to one."""
-
-    version: Annotated[int, Field(ge=1)] | None = None
-    """Number of an earlier version that callers use; the newest without it."""
-
-    @field_validator("patterns")
-    @classmethod
-    def _expressions(cls, value: dict[str, str]) -> dict[str, str]:
-        for name, pattern in value.items():
-            try:
-                re.compile(pattern)
-            except re.error as error:
-                reason = f"{name} is not a regular expression: {error}"
-                raise InvalidValueError(reason, field=name, hint="Correct it") from error
-        return value
-
-    @model_validator(mode="after")
-    def _possible(self) -> GuardrailSettings:
-        self.policy().check()
-        return self
-
-    def policy(self) -> GuardrailPolicy:
-        """The policy as the library knows it."""
-        same = (
-            "filter_strength",
-            "prompt_attack_strength",
-            "denied_words",
-            "profanity",
-            "grounding_threshold",
-            "relevance_threshold",
-            "patterns",
-            "images",
-            "cross_region",
-            "automated_reasoning",
-        )
-        topics = [DeniedTopic(name, each.definition, tuple(each.examples)) for name, each in self.denied_topics.items()]
-        return GuardrailPolicy(
-            **{name: getattr(self, name) for name in same},
-            denied_topics=topics,
-            pii=dict(STRICT_PII) if self.pii is None else dict(self.pii),
-        )
-
-    @field_validator("pii")
-    @classmethod
-    def _known(cls, value: dict[str, str] | None) -> dict[str, str] | None:
-        for kind in value or {}:
-            if kind not in PII_KINDS:
-                raise InvalidValueError(
-                    f"{kind} is not a kind of personal data", field=kind, hint=nearest(kind, PII_KINDS)
-                )
-        return value
-
-
-#: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_GuardrailPiiEntityConfig.html
-PII_KINDS = frozenset(
-    {
-        "ADDRESS",
-        "AGE",
-        "AWS_ACCESS_KEY",
-        "AWS_SECRET_KEY",
-        "CA_HEALTH_NUMBER",
-        "CA_SOCIAL_INSURANCE_NUMBER",
-        "CREDIT_DEBIT_CARD_CVV",
-        "CREDIT_DEBIT_CARD_EXPIRY",
-        "CREDIT_DEBIT_CARD_NUMBER",
-        "DRIVER_ID",
-        "EMAIL",
-        "INTERNATIONAL_BANK_ACCOUNT_NUMBER",
-        "IP_ADDRESS",
-        "LICENSE_PLATE",
-        "MAC_ADDRESS",
-        "NAME",
-        "PASSWORD",
-        "PHONE",
-        "PIN",
-        "SWIFT_CODE",
-        "UK_NATIONAL_HEALTH_SERVICE_NUMBER",
-        "UK_NATIONAL_INSURANCE_NUMBER",
-        "UK_UNIQUE_TAXPAYER_REFERENCE_NUMBER",
-        "URL",
-        "USERNAME",
-        "US_BANK_ACCOUNT_NUMBER",
-        "US_BANK_ROUTING_NUMBER",
-        "US_INDIVIDUAL_TAX_IDENTIFICATION_NUMBER",
-        "US_PASSPORT_NUMBER",
-        "US_SOCIAL_SECURITY_NUMBER",
-        "VEHICLE_IDENTIFICATION_NUMBER",
-    }
-)
-
-
-class Enforcement(Section):
-    """A guardrail on every call of the account in this Region, those of other projects included."""
-
-    excluded: list[str] = []
-    """Ids of models that it is not enforced on."""
-
-    @field_validator("excluded")
-    @classmethod
-    def _known(cls, value: list[str]) -> list[str]:
-        for model in value:
-            BedrockCatalogue.get(model)
-        return value
-
-
-class InvocationLog(Section):
-    """What models were asked and answered is logged, for the whole account and Region."""
-
-    text: bool = True
-    """Log texts."""
-
-    images: bool = False
-    """Log images."""
-
-    embeddings: bool = False
-    """Log embeddings."""
-
-    mask: list[str] = []
-    """Kinds of personal data that show as asterisks, as CloudWatch names them; nothing is copied to S3 with any."""
-
-    @field_validator("mask")
-    @classmethod
-    def _known(cls, value: list[str]) -> list[str]:
-        check_identifiers(value, stored=False)
-        return value
-
-
-class Watch(Section):
-    """Alarms on how models are used."""
-
-    usd_per_hour: Annotated[float, Field(gt=0, strict=False)] = 20
-    """Dollars of tokens in an hour, of at most four models together, at list prices."""
-
-    blocks_per_hour: Annotated[int, Field(ge=1)] = 50
-    """Interventions of the guardrail in an hour."""
-
-    band: Annotated[float, Field(gt=0, le=10, strict=False)] = 3
-    """Width of what is a usual number of calls, in standard deviations."""
-
-
-class Bedrock(Section):
-    """Models that are paid by the token."""
-
-    models: Annotated[list[str], Field(min_length=1)]
-    """Ids of the foundation models or inference profiles that may be called."""
-
-    providers: list[str] = []
-    """Whose models may be among them, such as amazon; anybody's without any."""
-
-    uses: list[Use] = []
-    """What they may be for; anything without any."""
-
-    application_profiles: bool = True
-    """Whether an application calls models under names of its own, whose tags carry the costs."""
-
-    regions: list[str] = []
-    """Regions in which they may be called; a profile needs all that it spreads over. Without any, the stacks' own."""
-
-    guardrail: GuardrailSettings = GuardrailSettings()
-    """What every call goes through."""
-
-    watch: Watch | None = None
-    """Alarms on unusually many calls, on costs and on blocks; none without it."""
-
-    invocation_log: InvocationLog | None = None
-    """Log what models were asked and answered; nothing is without it."""
-
-    enforce: Enforcement | None = None
-    """Enforce the guardrail on every call of the account; only this project's calls go through it without."""
-
-    @field_validator("providers")
-    @classmethod
-    def _providers(cls, value: list[str]) -> list[str]:
-        for provider in value:
-            known = BedrockCatalogue.providers()
-            if provider not in known:
-                reason = f"{provider} is not a provider of models that the catalogue knows"
-                raise InvalidValueError(reason, hint=nearest(provider, known))
-        return value
-
-    @model_validator(mode="after")
-    def _allowed(self) -> Bedrock:
-        for model in self.models:
-            check_allowed(model, self.providers, self.uses)
-        return self
-
-    @field_validator("models")
-    @classmethod
-    def _callable(cls, value: list[str]) -> list[str]:
-        if len(set(value)) != len(value):
-            raise InvalidValueError("A model is named twice", hint="Name each once")
-        for model in value:
-            check_model(model)
-        return value
 
 
 class Idle(Section):
@@ -323,6 +65,9 @@ class Models(Section):
     routers: dict[Name, RouterSettings] = {}
     """Pairs of models of which the cheaper answers where it is good enough, by name."""
 
+    provisioned: dict[Name, Provisioned] = {}
+    """Throughput that is paid by the hour, by name."""
+
     evaluations: dict[Name, EvaluationSettings] = {}
     """Models that are asked the same questions, by name."""
 
@@ -352,10 +97,14 @@ class Models(Section):
 
     @model_validator(mode="after")
     def _guarded(self) -> Models:
-        if self.imported and not self.bedrock:
+        deployed = self.fine_tuning and any(each.deployed for each in self.fine_tuning.customized.values())
+        kinds = {"imported": self.imported, "provisioned": self.provisioned, "fine_tuning.customized": deployed}
+        kind = next((name for name, each in kinds.items() if each), None)
+        if kind and not self.bedrock:
+            told = "Imported" if kind == "imported" else "Your own"
             raise InvalidValueError(
-                "Imported models are called through the guardrail of models.bedrock, which is left out",
-                field="models.imported",
+                f"{told} models are called through the guardrail of models.bedrock, which is left out",
+                field=f"models.{kind}",
                 hint="Add models: {bedrock: {models: [amazon.nova-lite-v1:0]}}",
             )
         return self
@@ -423,7 +172,9 @@ class Models(Section):
     def has_functions(self) -> bool:
         """Whether functions of the layer run, which the settings may want in the VPC."""
         watched = self.hub or self.monitoring or self.fine_tuning or (self.idle and self.endpoints)
-        owned = self.own_weights or self.knowledge or self.imported or self.evaluations or self.batches
+        owned = (
+            self.own_weights or self.knowledge or self.imported or self.evaluations or self.batches or self.provisioned
+        )
         return bool(watched or owned or (self.bedrock and self.bedrock.invocation_log))
 
     @property

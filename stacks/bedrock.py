@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from aws_genai.models import EnforcedGuardrail, Guardrail, InvocationLogging, ModelAccess
 from aws_genai.security import DataKey
 from settings.batch import Batch
+from settings.bedrock import Bedrock, InvocationLog
+from settings.customized import Customized, Provisioned
 from settings.evaluation import EvaluationSettings
 from settings.imported import Imported
 from settings.knowledge import Knowledge
-from settings.models import Bedrock, InvocationLog, Models
+from settings.models import Models
 from settings.prompts import FlowSettings, PromptSettings, RouterSettings
 
 from .base import LayerStack
@@ -20,12 +23,16 @@ if TYPE_CHECKING:
     from aws_genai.models import (
         ApplicationProfiles,
         BatchInference,
+        CustomizedModel,
         Evaluation,
         ImportedModel,
         KnowledgeBase,
+        ModelDeployment,
         Prompt,
         PromptFlow,
         PromptRouter,
+        ProvisionedThroughput,
+        SignedDataSets,
         VectorStore,
     )
 
@@ -44,6 +51,9 @@ class BedrockModels:
         self.prompts: dict[str, Prompt] = {}
         self.flows: dict[str, PromptFlow] = {}
         self.routers: dict[str, PromptRouter] = {}
+        self.customized: dict[str, CustomizedModel] = {}
+        self.deployed: dict[str, ModelDeployment] = {}
+        self.provisioned: dict[str, ProvisionedThroughput] = {}
 
     def make(self, models: Models) -> None:
         """Make all that the settings ask for."""
@@ -55,6 +65,35 @@ class BedrockModels:
         self.routers = {name: self._router(name, each) for name, each in models.routers.items()}
         self.batches = {name: self._batch(name, each) for name, each in models.batches.items()}
         self.evaluations = {name: self._evaluation(name, each) for name, each in models.evaluations.items()}
+
+    def customize(self, customized: Mapping[str, Customized], data_sets: SignedDataSets) -> None:
+        """Make what models of Bedrock learn by, and deploy what was chosen of what they became."""
+        for name, each in customized.items():
+            self.customized[name] = self._customized(name, each, data_sets)
+            if each.deployed:
+                self.deployed[name] = self._deployed(name, each.deployed)
+
+    def give(self, provisioned: Mapping[str, Provisioned]) -> None:
+        """Provision the throughput that is paid by the hour."""
+        from aws_genai.models import ProvisionedThroughput
+
+        for name, each in provisioned.items():
+            self.provisioned[name] = ProvisionedThroughput(
+                self._stack,
+                f"{name}-throughput",
+                name=f"{self._settings.prefix}-{name}",
+                model_arn=each.model,
+                units=each.units,
+                usd_per_hour=each.usd_per_hour,
+                commitment=each.commitment,
+                guardrail=self._through.guardrail,
+                key=self._key,
+                topic=self._foundation.topic,
+                tags=self._stack.cost_tags,
+                network=self._foundation.private,
+                log_days=self._settings.security.log_days,
+                removal_policy=self._stack.removal_policy,
+            )
 
     def _bedrock(self, bedrock: Bedrock) -> ModelAccess:
         rules, key = bedrock.guardrail, self._key
@@ -278,6 +317,49 @@ class BedrockModels:
             models=router.models,
             access=self._through,
             quality_difference=router.quality_difference,
+        )
+
+    def _customized(self, name: str, customized: Customized, data_sets: SignedDataSets) -> CustomizedModel:
+        from aws_genai.models import CustomizedModel
+
+        security = self._settings.security
+        return CustomizedModel(
+            self._stack,
+            f"{name}-customized",
+            name=f"{self._settings.prefix}-{name}",
+            data_set=customized.data_set or name,
+            base=customized.base,
+            kind=customized.kind,
+            teacher=customized.teacher,
+            hyperparameters=customized.hyperparameters,
+            refuse_personal_data=customized.refuse_personal_data,
+            most_duplicates_percent=customized.most_duplicates_percent,
+            data_sets=data_sets,
+            key=self._key,
+            access_logs=self._stack.access_logs,
+            topic=self._foundation.topic,
+            tags=self._stack.cost_tags,
+            replica=security.replicas,
+            network=self._foundation.private,
+            log_days=security.log_days,
+            removal_policy=self._stack.removal_policy,
+        )
+
+    def _deployed(self, name: str, model_arn: str) -> ModelDeployment:
+        from aws_genai.models import ModelDeployment
+
+        return ModelDeployment(
+            self._stack,
+            f"{name}-deployed",
+            name=f"{self._settings.prefix}-{name}",
+            model_arn=model_arn,
+            guardrail=self._through.guardrail,
+            key=self._key,
+            topic=self._foundation.topic,
+            tags=self._stack.cost_tags,
+            network=self._foundation.private,
+            log_days=self._settings.security.log_days,
+            removal_policy=self._stack.removal_policy,
         )
 
     @property

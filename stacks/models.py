@@ -53,6 +53,7 @@ class ModelsStack(LayerStack):
         self.bedrock.make(models)
         self.endpoints = self._endpoints(models)
         self.tuned = self._fine_tuning(models.fine_tuning) if models.fine_tuning else []
+        self.bedrock.give(models.provisioned)
         self._platform(models)
         if models.idle and models.endpoints:
             self._sweeper(models.idle)
@@ -115,6 +116,7 @@ class ModelsStack(LayerStack):
             **stored,
             **common,
         )
+        self.bedrock.customize(tuning.customized, data_sets)
         self.experiments = experiments = Experiments(self, "Experiments", name=self.settings.prefix, **stored, **common)
         return [
             FineTuning(

@@ -75,6 +75,8 @@ def _bedrock(models: Models) -> set[str]:
         needed |= _FUNCTION | {"bedrock-agent", "bedrock-runtime"}
         if any(each.store == "aurora" for each in models.knowledge.values()):
             needed |= {"rds-data", "scheduler"}
+    if models.provisioned or (models.fine_tuning and models.fine_tuning.customized):
+        needed |= _FUNCTION | {"bedrock", "lambda", "scheduler"}
     if models.batches:
         needed |= _FUNCTION | {"bedrock", "bedrock-runtime"}
     if models.evaluations:

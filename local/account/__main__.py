@@ -24,6 +24,7 @@ def application() -> Callable[..., Awaitable[None]]:
         bedrock_jobs,
         bedrock_runtime,
         conditions,
+        custom_models,
         databases,
         events,
         hosting,
@@ -43,6 +44,7 @@ def application() -> Callable[..., Awaitable[None]]:
     registry.install()
     images.install()
     bedrock_jobs.install()
+    custom_models.install()
 
     async def over_tls(scope: dict[str, Any], receive: Any, send: Any) -> None:
         headers = scope.get("headers", [])

@@ -11,19 +11,25 @@ import time
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
+from urllib.parse import unquote
 
 from ministack.core import iam_actions
 from ministack.core.responses import get_account_id, get_region
 from ministack.services import bedrock
 
 from .batch_jobs import asked
+from .custom_models import trained
 from .judge import judged
 
 #: What paths of the API are about.
 _KINDS = {
+    "custom-model-deployments": "custom-model-deployment",
     "evaluation-job": "evaluation-job",
     "evaluation-jobs": "evaluation-job",
     "imported-models": "imported-model",
+    "model-customization-jobs": "model-customization-job",
+    "provisioned-model-throughput": "provisioned-model",
+    "provisioned-model-throughputs": "provisioned-model",
     "model-invocation-job": "model-invocation-job",
     "model-invocation-jobs": "model-invocation-job",
     "model-import-jobs": "model-import-job",
@@ -37,8 +43,10 @@ def install() -> None:
     """Let jobs complete, and what they make appear only then."""
     _once(bedrock, "_create_evaluation_job", lambda: bedrock._evaluation_jobs)
     _once(bedrock, "_create_model_invocation_job", lambda: bedrock._model_invocation_jobs)
+    _once(bedrock, "_create_model_customization_job", lambda: bedrock._model_customization_jobs)
     _complete("_get_model_import_job", lambda: bedrock._model_import_jobs, _imported)
     _complete("_get_evaluation_job", lambda: bedrock._evaluation_jobs, judged)
+    _complete("_get_model_customization_job", lambda: bedrock._model_customization_jobs, trained)
     _complete("_get_model_invocation_job", lambda: bedrock._model_invocation_jobs, asked)
     models = bedrock._get_imported_model
 
@@ -52,7 +60,7 @@ def install() -> None:
     by_path = iam_actions.extract_resource_arn
 
     def resource(service: str, method: str, path: str, *rest: Any, **more: Any) -> str:
-        parts = path.strip("/").split("/", 1)
+        parts = unquote(path).strip("/").removeprefix("model-customization/").split("/", 1)
         if service == "bedrock" and parts[0] in _KINDS:
             if len(parts) == 1 and method == "POST":
                 # A job that begins has no id yet.

@@ -115,6 +115,57 @@ WRONG: list[tuple[str, dict[str, Any], list[str]]] = [
         bedrock(knowledge={"handbook": {**DOCUMENTS["handbook"], "store": "aurora"}}),
         ["network"],
     ),
+    (
+        "customization of what is not customized",
+        bedrock(fine_tuning={"customized": {"tone": {"base": EMBED}}}),
+        ["models.fine_tuning.customized.tone.base", "is not a model whose customization is known"],
+    ),
+    (
+        "customization out of range",
+        bedrock(fine_tuning={"customized": {"tone": {"base": LITE, "hyperparameters": {"epochCount": 9}}}}),
+        ["models.fine_tuning.customized.tone.hyperparameters.epochCount", "goes from 1 to 5 in whole numbers"],
+    ),
+    (
+        "distillation without a teacher",
+        bedrock(fine_tuning={"customized": {"tone": {"base": LITE, "kind": "distillation"}}}),
+        ["models.fine_tuning.customized.tone.teacher", "Distillation needs a teacher"],
+    ),
+    (
+        "distillation of a smaller model",
+        bedrock(
+            fine_tuning={
+                "customized": {
+                    "tone": {
+                        "base": "amazon.nova-pro-v1:0",
+                        "kind": "distillation",
+                        "teacher": "amazon.nova-pro-v1:0",
+                    }
+                }
+            }
+        ),
+        ["models.fine_tuning.customized.tone.teacher", "does not learn from", "amazon.nova-premier-v1:0"],
+    ),
+    (
+        "throughput without a guardrail",
+        {
+            **BASE,
+            "models": {
+                "provisioned": {
+                    "peak": {
+                        "model": "arn:aws:bedrock:us-east-1::foundation-model/amazon.nova-lite-v1:0",
+                        "units": 1,
+                        "usd_per_hour": 1,
+                    }
+                }
+            },
+        },
+        ["models.provisioned", "through the guardrail of models.bedrock"],
+    ),
+    (
+        "throughput without a price",
+        bedrock(provisioned={"peak": {"model": "arn:aws:bedrock:us-east-1::foundation-model/a.b", "units": 1}}),
+        ["models.provisioned.peak.usd_per_hour", "missing"],
+    ),
     ("evaluated at no time", evaluated(schedule="mondays"), [f"{BOTH}.schedule", "mondays"]),
 ]
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from .approved_endpoint import ApprovedEndpoint
     from .aurora_store import AuroraStore
     from .batch_inference import BatchInference
+    from .customized_model import CustomizedModel
     from .data_sets import SignedDataSets
     from .enforced_guardrail import EnforcedGuardrail
     from .evaluation import Evaluation
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from .jumpstart_endpoint import BesideModel, JumpStartEndpoint, ShadowModel
     from .knowledge_base import Chunking, KnowledgeBase
     from .model_access import ModelAccess
+    from .model_capacity import ModelDeployment, ProvisionedThroughput
     from .model_endpoint import ModelEndpoint
     from .model_hub import ModelHub
     from .model_monitoring import DriftLimits, ModelMonitoring
@@ -54,6 +56,7 @@ __all__ = [
     "BedrockModel",
     "BesideModel",
     "Chunking",
+    "CustomizedModel",
     "DataCapture",
     "DeniedTopic",
     "DriftLimits",
@@ -76,6 +79,7 @@ __all__ = [
     "JumpStartModel",
     "KnowledgeBase",
     "ModelAccess",
+    "ModelDeployment",
     "ModelEndpoint",
     "ModelHub",
     "ModelMonitoring",
@@ -85,6 +89,7 @@ __all__ = [
     "Prompt",
     "PromptFlow",
     "PromptRouter",
+    "ProvisionedThroughput",
     "S3VectorStore",
     "ShadowModel",
     "SignedDataSets",
@@ -112,6 +117,7 @@ __getattr__ = exports(
         ".approved_endpoint": ("ApprovedEndpoint",),
         ".aurora_store": ("AuroraStore",),
         ".batch_inference": ("BatchInference",),
+        ".customized_model": ("CustomizedModel",),
         ".data_sets": ("SignedDataSets",),
         ".enforced_guardrail": ("EnforcedGuardrail",),
         ".evaluation": ("Evaluation",),
@@ -138,6 +144,10 @@ __getattr__ = exports(
             "KnowledgeBase",
         ),
         ".model_access": ("ModelAccess",),
+        ".model_capacity": (
+            "ModelDeployment",
+            "ProvisionedThroughput",
+        ),
         ".model_endpoint": ("ModelEndpoint",),
         ".model_hub": ("ModelHub",),
         ".model_monitoring": (

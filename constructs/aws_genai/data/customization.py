@@ -1,0 +1,61 @@
+"""Which Bedrock models are customized, and how."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+from ..errors import InvalidValueError, nearest
+
+Kind = Literal["fine-tuning", "distillation"]
+#: Base models, by the id that a job takes, which tells the length of the context too.
+#: https://docs.aws.amazon.com/bedrock/latest/userguide/custom-model-fine-tuning.html
+BASES = {
+    "amazon.nova-micro-v1:0": "amazon.nova-micro-v1:0:128k",
+    "amazon.nova-lite-v1:0": "amazon.nova-lite-v1:0:300k",
+    "amazon.nova-pro-v1:0": "amazon.nova-pro-v1:0:300k",
+}
+#: Whom smaller models learn from.
+#: https://docs.aws.amazon.com/bedrock/latest/userguide/prequisites-model-distillation.html
+TEACHERS = {
+    "amazon.nova-pro-v1:0": ("amazon.nova-lite-v1:0", "amazon.nova-micro-v1:0"),
+    "amazon.nova-premier-v1:0": ("amazon.nova-pro-v1:0", "amazon.nova-lite-v1:0", "amazon.nova-micro-v1:0"),
+}
+#: Least and most of each hyperparameter, and whether it is a whole number.
+#: https://docs.aws.amazon.com/bedrock/latest/userguide/cm-hp-nova-mm.html
+RANGES = {
+    "epochCount": (1, 5, True),
+    "learningRate": (1e-6, 1e-4, False),
+    "learningRateWarmupSteps": (0, 100, True),
+}
+
+
+def check_customization(base: str, kind: Kind, teacher: str | None, hyperparameters: Mapping[str, float]) -> None:
+    """Refuse a job that Bedrock would not run.
+
+    :raises InvalidValueError: naming what.
+    """
+    if base not in BASES:
+        raise InvalidValueError(
+            f"{base} is not a model whose customization is known", field="base", hint=nearest(base, list(BASES))
+        )
+    if (kind == "distillation") != (teacher is not None):
+        reason = "Distillation needs a teacher" if teacher is None else "Only distillation has a teacher"
+        raise InvalidValueError(reason, field="teacher", hint=f"One of: {', '.join(TEACHERS)}, or leave it out")
+    if teacher is not None and base not in TEACHERS.get(teacher, ()):
+        taught = [each for each, pupils in TEACHERS.items() if base in pupils]
+        hint = f"Choose one of: {', '.join(taught)}" if taught else "Choose a smaller base"
+        raise InvalidValueError(f"{base} does not learn from {teacher}", field="teacher", hint=hint)
+    for name, value in hyperparameters.items():
+        if name not in RANGES:
+            raise InvalidValueError(
+                f"{base} has no hyperparameter {name}",
+                field=f"hyperparameters.{name}",
+                hint=nearest(name, list(RANGES)),
+            )
+        least, most, whole = RANGES[name]
+        if not least <= value <= most or (whole and value != int(value)):
+            raise InvalidValueError(
+                f"{name} goes from {least:g} to {most:g}{' in whole numbers' if whole else ''}, and is {value:g}",
+                field=f"hyperparameters.{name}",
+            )

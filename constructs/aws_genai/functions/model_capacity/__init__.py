@@ -1,0 +1,1 @@
+"""Gives models of Amazon Bedrock capacity: deployments on demand, and provisioned throughput."""

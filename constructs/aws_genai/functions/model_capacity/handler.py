@@ -1,0 +1,26 @@
+"""Gives models of Amazon Bedrock capacity."""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+from typing import Any
+
+import boto3
+
+from ..custom_resource.serving import serve
+from ..custom_resource.waiting import Schedules
+from .service import Deployments, Throughputs
+
+
+@cache
+def client(service: str) -> Any:  # noqa: ANN401 - boto3 has no types
+    """A client, made on first use."""
+    return boto3.client(service)
+
+
+def handler(event: dict[str, Any], context: Any) -> None:  # noqa: ANN401 - Lambda's context
+    """Entry of the function."""
+    kind = Throughputs if "Units" in event["ResourceProperties"] else Deployments
+    waiting = Schedules(client("scheduler"), context.invoked_function_arn, os.environ["WAIT_ROLE"])
+    serve(event, context, kind(client("bedrock")), waiting)

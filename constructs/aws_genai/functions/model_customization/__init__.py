@@ -1,0 +1,1 @@
+"""Customizes models of Amazon Bedrock with data sets that were signed off."""

@@ -1,0 +1,64 @@
+"""Settings of Bedrock models that are customized, and of throughput that is paid by the hour."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from aws_genai.data.customization import Kind, check_customization
+
+from .base import Section
+
+#: ARNs of custom models, and of foundation models beside them.
+_CUSTOM = r"arn:aws[a-z-]*:bedrock:[a-z0-9-]+:\d{12}:custom-model/[a-z0-9.:-]+/[a-z0-9]{12}"
+_FOUNDATION = r"arn:aws[a-z-]*:bedrock:[a-z0-9-]+::foundation-model/[a-z0-9.:-]+"
+
+
+class Customized(Section):
+    """A model of Bedrock that learns from a signed data set."""
+
+    base: str
+    """Id of the foundation model that learns."""
+
+    data_set: str | None = None
+    """Name of the data set; the customization's own without it."""
+
+    kind: Kind = "fine-tuning"
+    """Fine-tuning on the answers of the data set, or distillation of a teacher's."""
+
+    teacher: str | None = None
+    """Id of the model that is learnt from, with distillation."""
+
+    hyperparameters: dict[str, Annotated[float, Field(strict=False)]] = {}
+    """By Bedrock's names, such as epochCount; Bedrock's own without them."""
+
+    refuse_personal_data: bool = False
+    """Let personal data stop a run, instead of only being counted."""
+
+    most_duplicates_percent: Annotated[float, Field(ge=0, le=100, strict=False)] = 5
+    """Share of records that may stand twice, in percent."""
+
+    deployed: Annotated[str, Field(pattern=f"^{_CUSTOM}$")] | None = None
+    """ARN of the model that serves, as a run tells it; none serves without it."""
+
+    @model_validator(mode="after")
+    def _customizable(self) -> Customized:
+        check_customization(self.base, self.kind, self.teacher, self.hyperparameters)
+        return self
+
+
+class Provisioned(Section):
+    """Model units that are paid by the hour, asked or not."""
+
+    model: Annotated[str, Field(pattern=f"^({_CUSTOM}|{_FOUNDATION})$")]
+    """ARN of the custom or foundation model."""
+
+    units: Annotated[int, Field(ge=1, le=100)]
+    """Model units."""
+
+    usd_per_hour: Annotated[float, Field(gt=0, strict=False)]
+    """Dollars of one unit in an hour, as AWS quotes them for the model and the term."""
+
+    commitment: Literal["OneMonth", "SixMonths"] | None = None
+    """Term within which it cannot be given back; any time without it."""
