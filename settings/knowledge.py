@@ -8,11 +8,13 @@ from pydantic import Field, model_validator
 
 from aws_genai.data.embeddings import MOST_DIMENSIONS, dimension_of
 from aws_genai.errors import InvalidValueError
+from aws_genai.models.reading import Parsing, Search
 
 from .base import Name, Section
 
 #: Parts of attributes and keys.
 Group = Annotated[str, Field(pattern=r"^[a-z0-9_-]{1,64}$")]
+FunctionArn = Annotated[str, Field(pattern=r"^arn:aws[a-z-]*:lambda:[a-z0-9-]+:\d{12}:function:[\w-]+$")]
 
 
 class Source(Section):
@@ -34,6 +36,29 @@ class ChunkingSettings(Section):
     overlap_percent: Annotated[int, Field(ge=1, le=99)] = 20
     """How much of a part the next repeats, of fixed ones."""
 
+    function_arn: FunctionArn | None = None
+    """ARN of a function of your own that cuts documents; the strategy does without it."""
+
+
+class ParsingSettings(Section):
+    """Who makes text of documents, of their tables and pictures too."""
+
+    model: str | None = None
+    """Id of a foundation model that sees, one of models.bedrock.models."""
+
+    data_automation: bool = False
+    """Whether Bedrock Data Automation does; Bedrock's own parser reads text only."""
+
+
+class SearchSettings(Section):
+    """How chunks are found."""
+
+    hybrid: bool = False
+    """Whether words are searched beside vectors, with store aurora or opensearch."""
+
+    rerank: str | None = None
+    """Id of a model that puts what was found in order, one of models.bedrock.models."""
+
 
 class Knowledge(Section):
     """Documents that models answer from."""
@@ -53,6 +78,12 @@ class Knowledge(Section):
     chunking: ChunkingSettings = ChunkingSettings()
     """How documents are cut."""
 
+    parsing: ParsingSettings = ParsingSettings()
+    """How documents are read."""
+
+    search: SearchSettings = SearchSettings()
+    """How chunks are found."""
+
     @model_validator(mode="after")
     def _embeds(self) -> Knowledge:
         size = dimension_of(self.embedding, self.dimension)
@@ -62,7 +93,14 @@ class Knowledge(Section):
                 field="dimension",
                 hint="Set a smaller dimension, or another store",
             )
+        Parsing(**self.parsing.model_dump()).check()
+        Search(**self.search.model_dump()).check(words=self.store != "s3")
         return self
+
+    @property
+    def called(self) -> list[str]:
+        """Every model that is called."""
+        return [each for each in (self.embedding, self.parsing.model, self.search.rerank) if each]
 
     @property
     def groups(self) -> set[str]:

@@ -132,12 +132,8 @@ class Models(Section):
                     hint=nearest(evaluation.knowledge, list(self.knowledge)),
                 )
         for name, each in self.knowledge.items():
-            if each.embedding not in allowed:
-                raise InvalidValueError(
-                    f"{each.embedding} is not among models.bedrock.models",
-                    field=f"models.knowledge.{name}.embedding",
-                    hint="Add it there, or name one that is",
-                )
+            check_named(f"models.knowledge.{name}.embedding", [each.embedding], allowed)
+            check_named(f"models.knowledge.{name}", each.called, allowed)
         return self
 
     @model_validator(mode="after")

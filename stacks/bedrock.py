@@ -143,7 +143,7 @@ class BedrockModels:
         )
 
     def _knowledge(self, name: str, knowledge: Knowledge) -> KnowledgeBase:
-        from aws_genai.models import Chunking, KnowledgeBase
+        from aws_genai.models import Chunking, KnowledgeBase, Parsing, Search
 
         security = self._settings.security
         return KnowledgeBase(
@@ -158,6 +158,9 @@ class BedrockModels:
             dimension=knowledge.dimension,
             store=self._store(name, knowledge),
             chunking=Chunking(**knowledge.chunking.model_dump()),
+            access=self.access,
+            parsing=Parsing(**knowledge.parsing.model_dump()),
+            search=Search(**knowledge.search.model_dump()),
             guardrail=self.access.guardrail if self.access else None,
             network=self._foundation.private,
             log_days=security.log_days,

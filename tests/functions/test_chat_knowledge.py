@@ -109,3 +109,15 @@ def test_a_request_with_passages_tells_the_model_what_they_are() -> None:
     plain = converse_request(LIMITS, question)
     assert plain["system"] == [{"text": "Be brief."}]
     assert "guardContent" not in json.dumps(plain)
+
+
+def test_what_is_put_in_order_again_is_chosen_from_more() -> None:
+    agent = Agent(found("a", group_staff=True))
+    ways = {"overrideSearchType": "HYBRID", "rerankingConfiguration": {"type": "BEDROCK_RERANKING_MODEL"}}
+    retrieve(agent, "kb", "question", ["staff"], ways)
+    retrieve(agent, "kb", "question", ["staff"])
+    asked = [each["retrievalConfiguration"]["vectorSearchConfiguration"] for each in agent.asked]
+    assert [each["numberOfResults"] for each in asked] == [20, 5]
+    assert asked[0]["overrideSearchType"] == "HYBRID"
+    # However chunks are found, the filter stands.
+    assert all(each["filter"] == permitted(["staff"]) for each in asked)

@@ -13,7 +13,15 @@ from aws_genai.data.embeddings import dimension_of
 from aws_genai.errors import InvalidValueError
 from aws_genai.functions.chat import knowledge as retrieval
 from aws_genai.functions.knowledge_ingestion import names
-from aws_genai.models import Chunking, Guardrail, KnowledgeBase, S3VectorStore
+from aws_genai.models import (
+    Chunking,
+    Guardrail,
+    KnowledgeBase,
+    OpenSearchStore,
+    Parsing,
+    S3VectorStore,
+    Search,
+)
 from aws_genai.security import AccessLogBucket, AlarmTopic, DataKey, WorkloadRole
 from aws_genai.testing import assert_allows, assert_denies
 from tests.support import new_stack, template_of
@@ -166,3 +174,78 @@ def test_vectors_are_as_long_as_the_model_makes_them() -> None:
 
 def test_both_functions_call_groups_alike() -> None:
     assert retrieval.GROUP == names.GROUP
+
+
+def _statements(template: dict[str, Any], begin: str) -> list[dict[str, Any]]:
+    return [
+        statement
+        for name, each in template["Resources"].items()
+        if each["Type"] == "AWS::IAM::ManagedPolicy" and name.startswith(begin)
+        for statement in each["Properties"]["PolicyDocument"]["Statement"]
+    ]
+
+
+def _ingestion(template: dict[str, Any]) -> dict[str, Any]:
+    (found,) = [e["Properties"] for e in template["Resources"].values() if e["Type"] == "AWS::Bedrock::DataSource"]
+    configuration: dict[str, Any] = found["VectorIngestionConfiguration"]
+    return configuration
+
+
+def test_a_function_of_ones_own_cuts_documents_in_a_place_of_its_own() -> None:
+    arn = f"arn:aws:lambda:us-east-1:{ACCOUNT}:function:cut"
+    template = template_of(lambda stack: knowledge(stack, chunking=Chunking(function_arn=arn))).to_json()
+    made = _ingestion(template)
+    assert made["ChunkingConfiguration"] == {"ChunkingStrategy": "NONE"}
+    (step,) = made["CustomTransformationConfiguration"]["Transformations"]
+    assert step["StepToApply"] == "POST_CHUNKING"
+    roles = [n for n, e in template["Resources"].items() if e["Type"] == "AWS::IAM::Role"]
+    (role,) = [name for name in roles if name.startswith("HandbookRole")]
+    assert_allows(template, role, "lambda:InvokeFunction", arn)
+    assert_denies(template, role, "lambda:InvokeFunction", f"{arn}-other")
+    (bucket,) = [n for n, e in template["Resources"].items() if e["Type"] == "AWS::S3::Bucket" and "Handbook" in n]
+    assert_allows(template, role, "s3:PutObject", f"arn:aws:s3:::{bucket}/cutting/a.json")
+    assert_denies(template, role, "s3:PutObject", f"arn:aws:s3:::{bucket}/accepted/a.md")
+
+
+@pytest.mark.parametrize(
+    ("parsing", "strategy", "action"),
+    [
+        (Parsing(model="amazon.nova-lite-v1:0"), "BEDROCK_FOUNDATION_MODEL", "bedrock:InvokeModel"),
+        (Parsing(data_automation=True), "BEDROCK_DATA_AUTOMATION", "bedrock:InvokeDataAutomationAsync"),
+    ],
+)
+def test_pages_are_read_by_a_model_or_by_data_automation(parsing: Parsing, strategy: str, action: str) -> None:
+    template = template_of(lambda stack: knowledge(stack, parsing=parsing)).to_json()
+    assert _ingestion(template)["ParsingConfiguration"]["ParsingStrategy"] == strategy
+    assert any(action in each["Action"] for each in _statements(template, "HandbookRole"))
+
+
+def test_whoever_retrieves_is_told_how_and_may_rerank() -> None:
+    stack = new_stack()
+    store = OpenSearchStore(stack, "Words", name="words", dimension=1024, key=DataKey(stack, "K", description="Words"))
+    search = Search(hybrid=True, rerank="cohere.rerank-v3-5:0")
+    base = knowledge(stack, store=store, search=search)
+    reader = WorkloadRole(stack, "Reader", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
+    base.grant_retrieve(reader)
+    told = stack.resolve(base.environment["SEARCH"])
+    assert "HYBRID" in str(told)
+    assert "cohere.rerank-v3-5:0" in str(told)
+    statements = _statements(cdk.assertions.Template.from_stack(stack).to_json(), "Reader")
+    assert any("bedrock:Rerank" in each["Action"] for each in statements)
+    assert "SEARCH" not in knowledge(new_stack()).environment
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"parsing": Parsing(model="amazon.nova-micro-v1:0")}, "does not see pages"),
+        ({"parsing": Parsing(model="amazon.nova-lite-v1:0", data_automation=True)}, "One of them reads"),
+        ({"search": Search(hybrid=True)}, "searches vectors only"),
+        ({"search": Search(rerank="amazon.nova-lite-v1:0")}, "does not rerank"),
+    ],
+    ids=["blind", "both", "vectors only", "chat"],
+)
+def test_what_cannot_read_or_search_is_refused(options: dict[str, Any], words: str) -> None:
+    with pytest.raises(InvalidValueError) as raised:
+        knowledge(new_stack(), **options)
+    assert words in str(raised.value)

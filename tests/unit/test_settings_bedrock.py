@@ -166,6 +166,21 @@ WRONG: list[tuple[str, dict[str, Any], list[str]]] = [
         bedrock(provisioned={"peak": {"model": "arn:aws:bedrock:us-east-1::foundation-model/a.b", "units": 1}}),
         ["models.provisioned.peak.usd_per_hour", "missing"],
     ),
+    (
+        "words in vectors only",
+        bedrock(knowledge={"handbook": {**DOCUMENTS["handbook"], "search": {"hybrid": True}}}),
+        ["models.knowledge.handbook.search.hybrid", "searches vectors only", "store: aurora or opensearch"],
+    ),
+    (
+        "reranked by a model without permission",
+        bedrock(knowledge={"handbook": {**DOCUMENTS["handbook"], "search": {"rerank": "cohere.rerank-v3-5:0"}}}),
+        ["models.knowledge.handbook", "cohere.rerank-v3-5:0 is not among models.bedrock.models"],
+    ),
+    (
+        "read by two",
+        bedrock(knowledge={"handbook": {**DOCUMENTS["handbook"], "parsing": {"model": LITE, "data_automation": True}}}),
+        ["models.knowledge.handbook.parsing", "One of them reads"],
+    ),
     ("evaluated at no time", evaluated(schedule="mondays"), [f"{BOTH}.schedule", "mondays"]),
 ]
 

@@ -148,7 +148,7 @@ class ChatApi(Construct):
                 "GUARDRAIL_ID": access.guardrail.guardrail_id,
                 "GUARDRAIL_VERSION": access.guardrail.version,
                 **({"PROFILES": Stack.of(self).to_json_string(profiles.arns)} if profiles else {}),
-                **({"KNOWLEDGE_BASE": knowledge.knowledge_base_id} if knowledge else {}),
+                **(knowledge.environment if knowledge else {}),
                 **(budget.environment if budget else {}),
             },
         )

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from .job_machine import JobMachine
     from .judge import Judge
     from .jumpstart_endpoint import BesideModel, JumpStartEndpoint, ShadowModel
-    from .knowledge_base import Chunking, KnowledgeBase
+    from .knowledge_base import KnowledgeBase
     from .model_access import ModelAccess
     from .model_capacity import ModelDeployment, ProvisionedThroughput
     from .model_endpoint import ModelEndpoint
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from .prompt_flow import PromptFlow
     from .prompt_router import PromptRouter
     from .prompt_rules import FlowStep
+    from .reading import Chunking, Parsing, Search
     from .serving import AsyncInference, DataCapture, EndpointOptions
     from .studio import Studio
     from .traffic import TrafficShift
@@ -86,11 +87,13 @@ __all__ = [
     "ModelParameters",
     "ModelWatch",
     "OpenSearchStore",
+    "Parsing",
     "Prompt",
     "PromptFlow",
     "PromptRouter",
     "ProvisionedThroughput",
     "S3VectorStore",
+    "Search",
     "ShadowModel",
     "SignedDataSets",
     "Studio",
@@ -139,10 +142,7 @@ __getattr__ = exports(
             "JumpStartEndpoint",
             "ShadowModel",
         ),
-        ".knowledge_base": (
-            "Chunking",
-            "KnowledgeBase",
-        ),
+        ".knowledge_base": ("KnowledgeBase",),
         ".model_access": ("ModelAccess",),
         ".model_capacity": (
             "ModelDeployment",
@@ -160,6 +160,11 @@ __getattr__ = exports(
         ".prompt_flow": ("PromptFlow",),
         ".prompt_router": ("PromptRouter",),
         ".prompt_rules": ("FlowStep",),
+        ".reading": (
+            "Chunking",
+            "Parsing",
+            "Search",
+        ),
         ".serving": (
             "AsyncInference",
             "DataCapture",

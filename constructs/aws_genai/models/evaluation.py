@@ -159,7 +159,7 @@ class Evaluation(Construct):
                 "GUARDRAIL_ID": access.guardrail.guardrail_id,
                 "GUARDRAIL_VERSION": access.guardrail.version,
                 **({"PROFILES": Stack.of(self).to_json_string(profiles.arns)} if profiles else {}),
-                **({"KNOWLEDGE_BASE": knowledge.knowledge_base_id} if knowledge else {}),
+                **(knowledge.environment if knowledge else {}),
                 **({"JUDGE": called_arn(judge.model)} if judge else {}),
                 **({"JUDGE_ROLE": reader.role_arn, "KEY_ARN": key.key_arn} if reader else {}),
             },

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-from aws_cdk import CfnOutput, RemovalPolicy
+from aws_cdk import CfnOutput, RemovalPolicy, Stack
 from aws_cdk import aws_bedrock as bedrock
 from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
@@ -16,59 +15,29 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from ..compute.work_queue import WorkQueue
+from ..data.bedrock import BedrockCatalogue
 from ..data.embeddings import dimension_of
 from ..errors import InvalidValueError
 from ..functions import PythonFunction
-from ..functions.knowledge_ingestion.names import ACCEPTED, INCOMING, QUARANTINE
+from ..functions.knowledge_ingestion.names import ACCEPTED, CUTTING, INCOMING, QUARANTINE
 from ..pseudo import ACCOUNT_ID, PARTITION, REGION
 from ..security.accepted import acknowledge, compliance
 from ..security.alarms import AlarmTopic, alarm
 from ..security.bucket import AccessLogBucket, SecureBucket
 from ..security.key import DataKey
 from ..security.role import WorkloadRole, grant
-from .guardrail import Guardrail
+from .guardrail import Guardrail, guardrail_profile
+from .model_access import ModelAccess, called_arn
+from .reading import Chunking, Parsing, Search
 from .vector_store import S3VectorStore, VectorStore
 
 if TYPE_CHECKING:
     from ..security.network import PrivateNetwork
 
-Strategy = Literal["fixed", "hierarchical", "semantic", "none"]
 _SERVICE = "bedrock.amazonaws.com"
+_SHOWN = "arn:<AWS::Partition>:bedrock:<AWS::Region>:<AWS::AccountId>"
 #: Characters of names of groups and sources, which are parts of attributes and keys.
 _NAME_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-_")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Chunking:
-    """How documents are cut into the parts that are retrieved.
-
-    https://docs.aws.amazon.com/bedrock/latest/userguide/kb-chunking.html
-
-    :param strategy: ``fixed`` parts, ``hierarchical`` ones that are found small and shown large, ``semantic`` ones that
-        end where the subject changes, or ``none``, a document whole. Default: fixed.
-    :param max_tokens: tokens of a part, of the large ones if hierarchical. Default: 300.
-    :param overlap_percent: how much of a part the next repeats, of fixed ones. Default: 20.
-    """
-
-    strategy: Strategy = "fixed"
-    max_tokens: int = 300
-    overlap_percent: int = 20
-
-    def configuration(self) -> dict[str, Any]:
-        """What CloudFormation calls it."""
-        match self.strategy:
-            case "fixed":
-                size = {"maxTokens": self.max_tokens, "overlapPercentage": self.overlap_percent}
-                return {"chunkingStrategy": "FIXED_SIZE", "fixedSizeChunkingConfiguration": size}
-            case "hierarchical":
-                levels = [{"maxTokens": self.max_tokens}, {"maxTokens": max(1, self.max_tokens // 5)}]
-                parts = {"levelConfigurations": levels, "overlapTokens": max(1, self.max_tokens // 25)}
-                return {"chunkingStrategy": "HIERARCHICAL", "hierarchicalChunkingConfiguration": parts}
-            case "semantic":
-                where = {"maxTokens": self.max_tokens, "bufferSize": 1, "breakpointPercentileThreshold": 95}
-                return {"chunkingStrategy": "SEMANTIC", "semanticChunkingConfiguration": where}
-            case _:
-                return {"chunkingStrategy": "NONE"}
 
 
 class KnowledgeBase(Construct):
@@ -117,6 +86,9 @@ class KnowledgeBase(Construct):
     :param dimension: numbers of a vector. Default: what the model makes unless told otherwise.
     :param store: where vectors are kept and searched. Default: S3 Vectors, which cost nothing while nobody asks.
     :param chunking: how documents are cut. Default: :class:`Chunking` without arguments.
+    :param parsing: who makes text of documents. Default: Bedrock's own parser, which reads text only.
+    :param search: how chunks are found. Default: by likeness of vectors.
+    :param access: the Regions in which a model that reads pages may answer. Default: the stack's own.
     :param guardrail: assesses texts before they come in. Default: none, patterns only.
     :param network: a VPC for the function. Default: the service's own network.
     :param log_days: days that logs are kept. Default: 365.
@@ -139,6 +111,9 @@ class KnowledgeBase(Construct):
         dimension: int | None = None,
         store: VectorStore | None = None,
         chunking: Chunking | None = None,
+        parsing: Parsing | None = None,
+        search: Search | None = None,
+        access: ModelAccess | None = None,
         guardrail: Guardrail | None = None,
         network: PrivateNetwork | None = None,
         log_days: int = 365,
@@ -146,15 +121,19 @@ class KnowledgeBase(Construct):
     ) -> None:
         super().__init__(scope, id)
         check_sources(sources)
-        self.name = name
+        self.name, self._access = name, access
         size = dimension_of(embedding, dimension)
         if store and store.dimension != size:
             raise InvalidValueError(
                 f"{embedding} makes {size} numbers, and {store.node.path} keeps {store.dimension}", field="dimension"
             )
         self.store = store or S3VectorStore(self, "Store", name=name, dimension=size, key=key)
+        cut, read = chunking or Chunking(), parsing or Parsing()
+        self.search = search or Search()
+        read.check()
+        self.search.check(words=self.store.hybrid)
         self.bucket = self._bucket(key, access_logs, removal_policy)
-        self._role = self._reader(embedding)
+        self._role = self._reader(embedding, cut, read)
         self.resource = bedrock.CfnKnowledgeBase(
             self,
             "Resource",
@@ -187,7 +166,7 @@ class KnowledgeBase(Construct):
                 "s3Configuration": {"bucketArn": self.bucket.bucket_arn, "inclusionPrefixes": [ACCEPTED]},
             },
             server_side_encryption_configuration={"kmsKeyArn": key.key_arn},
-            vector_ingestion_configuration={"chunkingConfiguration": (chunking or Chunking()).configuration()},
+            vector_ingestion_configuration=self._ingestion(cut, read),
         )
         self.queue = WorkQueue(self, "Changes", key=key, visibility_seconds=900, attempts=10, from_events=True)
         self.function = self._function(sources, key, topic, guardrail, network, log_days, removal_policy)
@@ -215,7 +194,26 @@ class KnowledgeBase(Construct):
         )
         return bucket
 
-    def _reader(self, embedding: str) -> WorkloadRole:
+    def _ingestion(self, cut: Chunking, read: Parsing) -> dict[str, Any]:
+        parser = read.configuration(called_arn(read.model) if read.model else "")
+        own = {
+            "intermediateStorage": {"s3Location": {"uri": f"s3://{self.bucket.bucket_name}/{CUTTING}"}},
+            "transformations": [
+                {
+                    "stepToApply": "POST_CHUNKING",
+                    "transformationFunction": {
+                        "transformationLambdaConfiguration": {"lambdaArn": cut.function_arn},
+                    },
+                }
+            ],
+        }
+        return {
+            "chunkingConfiguration": cut.configuration(),
+            **({"parsingConfiguration": parser} if parser else {}),
+            **({"customTransformationConfiguration": own} if cut.function_arn else {}),
+        }
+
+    def _reader(self, embedding: str, cut: Chunking, read: Parsing) -> WorkloadRole:
         """https://docs.aws.amazon.com/bedrock/latest/userguide/kb-permissions.html"""
         role = WorkloadRole(
             self,
@@ -230,15 +228,41 @@ class KnowledgeBase(Construct):
             description=f"Knowledge base {self.name}",
         )
         role.allow(("bedrock:InvokeModel",), [_model(embedding)])
+        seeing = self._seeing(read.model) if read.model else []
+        # Both kinds of profiles are named after the geography.
+        profile = guardrail_profile(Stack.of(self).region).rpartition("/")[2] if read.data_automation else ""
+        geography = profile.partition(".")[0]
+        for actions, resources in read.needs(seeing, geography):
+            role.allow(actions, resources)
+        if read.data_automation:
+            acknowledge(
+                role.permissions,
+                "AwsSolutions-IAM5",
+                finding=f"Resource::{_SHOWN}:data-automation-invocation/*",
+                reason="Bedrock Data Automation chooses the ids of its invocations.",
+                met_by="the account and Region in the statement, and looking at an invocation only",
+            )
+        if self.search.rerank:
+            role.allow(("bedrock:InvokeModel",), [_model(self.search.rerank)])
+        if cut.function_arn:
+            role.allow(("lambda:InvokeFunction",), [cut.function_arn])
+            self.bucket.grant_read(role, CUTTING)
+            self.bucket.grant_write(role, CUTTING)
         acknowledge(
             role.permissions,
             "GENAI_MODEL_GRANT_NEEDS_GUARDRAIL",
-            reason="An embedding model makes numbers of a text, so there is no answer that a guardrail could assess.",
-            met_by="the one embedding model in the statement, and the intake, which assesses texts before",
+            reason="Models that embed, rerank or read pages serve the index; nobody is shown their answers as such.",
+            met_by="these models alone in the statement, the intake before, and the guardrail of who retrieves",
         )
         self.bucket.grant_read(role, ACCEPTED)
         self.store.grant_use(role)
         return role
+
+    def _seeing(self, model: str) -> list[str]:
+        """What a call of the model that reads pages touches, in each Region that may answer."""
+        if self._access:
+            return self._access.resources([model])
+        return list(dict.fromkeys([called_arn(model), _model(BedrockCatalogue.get(model).model_id)]))
 
     def _function(
         self,
@@ -341,12 +365,22 @@ class KnowledgeBase(Construct):
             statistic="Maximum",
         )
 
+    @property
+    def environment(self) -> dict[str, str]:
+        """What a function that retrieves has to know."""
+        search = self.search.configuration()
+        told = {"SEARCH": Stack.of(self).to_json_string(search)} if search else {}
+        return {"KNOWLEDGE_BASE": self.knowledge_base_id, **told}
+
     def grant_retrieve(self, role: iam.IRole) -> None:
         """Let ``role`` search the documents; it must filter by the groups of whoever asks.
 
         https://docs.aws.amazon.com/bedrock/latest/userguide/knowledge-base-prereq-permissions-general.html
         """
         grant(role, ["bedrock:Retrieve"], [self.knowledge_base_arn])
+        if self.search.rerank:
+            # It takes no resource: https://docs.aws.amazon.com/bedrock/latest/userguide/rerank-prereq.html
+            grant(role, ["bedrock:Rerank"], ["*"])
 
     def grant_put(self, role: iam.IRole, *sources: str) -> None:
         """Let ``role`` put documents of ``sources``, and delete them.

@@ -84,7 +84,9 @@ def answered(event: dict[str, Any]) -> tuple[Answer, list[Passage]]:
     model = chosen(limits(), question)
     if knowledge := knowledge_base():
         groups = groups_of(claims(event))
-        passages = retrieve(client("bedrock-agent-runtime"), knowledge, question["messages"][-1]["text"], groups)
+        search = json.loads(os.environ.get("SEARCH", "{}"))
+        asked = question["messages"][-1]["text"]
+        passages = retrieve(client("bedrock-agent-runtime"), knowledge, asked, groups, search)
     request, budget = converse_request(limits(), question, passages), counting()
     if budget is None:
         return ask(client("bedrock-runtime"), request, model), passages

@@ -50,20 +50,29 @@ def permitted(groups: Sequence[str]) -> dict[str, Any]:
     return each[0] if len(each) == 1 else {"orAll": each}
 
 
-def retrieve(client: Any, knowledge_base: str, question: str, groups: Sequence[str]) -> list[Passage]:  # noqa: ANN401
+def retrieve(
+    client: Any,  # noqa: ANN401 - boto3 has no types
+    knowledge_base: str,
+    question: str,
+    groups: Sequence[str],
+    search: Mapping[str, Any] | None = None,
+) -> list[Passage]:
     """What fits a question, of what the groups may read; nothing for somebody without a group.
 
     :param client: a ``bedrock-agent-runtime`` client of boto3.
+    :param search: how chunks are found, beside the number of results and the filter. Default: by likeness of vectors.
     :raises ChatError: if nothing can be searched.
     """
     if not groups:
         return []
-    search = {"numberOfResults": _RESULTS, "filter": permitted(groups)}
+    # What is put in order again is chosen from more.
+    wanted = 4 * _RESULTS if search and "rerankingConfiguration" in search else _RESULTS
+    asked = {"numberOfResults": wanted, "filter": permitted(groups), **(search or {})}
     try:
         found = client.retrieve(
             knowledgeBaseId=knowledge_base,
             retrievalQuery={"text": neutral(question)[:1000]},
-            retrievalConfiguration={"vectorSearchConfiguration": search},
+            retrievalConfiguration={"vectorSearchConfiguration": asked},
         )["retrievalResults"]
     except (BotoCoreError, ClientError) as error:
         raise UNREACHABLE from error

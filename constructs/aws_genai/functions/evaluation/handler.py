@@ -47,6 +47,7 @@ def plan() -> Plan:
         key_arn=os.environ.get("KEY_ARN", ""),
         knowledge_base=os.environ.get("KNOWLEDGE_BASE", ""),
         groups=tuple(content["groups"]),
+        search=json.loads(os.environ.get("SEARCH", "{}")),
     )
 
 

@@ -47,6 +47,7 @@ class Plan:
     key_arn: str = ""
     knowledge_base: str = ""
     groups: tuple[str, ...] = ()
+    search: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Evaluations:
@@ -128,7 +129,11 @@ class Evaluations:
         asked: dict[str, Any] = {"model": model, "messages": [{"role": "user", "text": question.prompt}]}
         passages = (
             retrieve(
-                self._clients("bedrock-agent-runtime"), self._plan.knowledge_base, question.prompt, self._plan.groups
+                self._clients("bedrock-agent-runtime"),
+                self._plan.knowledge_base,
+                question.prompt,
+                self._plan.groups,
+                self._plan.search,
             )
             if self._plan.knowledge_base
             else []

@@ -2,6 +2,8 @@
 
 #: Where documents are put, where they are retrieved from, and where those stay that were refused.
 INCOMING, ACCEPTED, QUARANTINE = "incoming/", "accepted/", "quarantine/"
+#: Where a function that cuts documents finds them, and puts what it cut.
+CUTTING = "cutting/"
 #: How attributes of groups begin: one truth each, which every vector store can filter by.
 GROUP = "group_"
 #: https://docs.aws.amazon.com/bedrock/latest/userguide/s3-data-source-connector.html
