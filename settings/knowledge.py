@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from aws_genai.data.embeddings import MOST_DIMENSIONS, dimension_of
 from aws_genai.errors import InvalidValueError
@@ -60,11 +60,47 @@ class SearchSettings(Section):
     """Id of a model that puts what was found in order, one of models.bedrock.models."""
 
 
+class WebSettings(Section):
+    """Pages of the web, read again by the clock, and screened chunk by chunk."""
+
+    urls: Annotated[list[str], Field(min_length=1, max_length=100)]
+    """Where the crawler begins, each with https; you have to be allowed to crawl them."""
+
+    groups: Annotated[list[Group], Field(min_length=1)]
+    """Groups of users that may read them."""
+
+    within: Literal["path", "host", "subdomains"] = "path"
+    """Whether it stays below the addresses, on their host, or on their subdomains."""
+
+    pages_per_minute: Annotated[int, Field(ge=1, le=300)] = 30
+    """Most pages of a host in a minute."""
+
+    most_pages: Annotated[int, Field(ge=1, le=25_000)] = 1_000
+    """Most pages of one crawl."""
+
+    days: Annotated[int, Field(ge=1, le=90)] = 1
+    """Days between two crawls."""
+
+    @field_validator("urls")
+    @classmethod
+    def _safe(cls, value: list[str]) -> list[str]:
+        for url in value:
+            if not url.startswith("https://") or len(url) < 12:
+                raise InvalidValueError(f"{url} is no address with https")
+        return value
+
+
 class Knowledge(Section):
     """Documents that models answer from."""
 
     sources: Annotated[dict[Name, Source], Field(min_length=1)]
     """Sources that somebody has reviewed, by the folder under incoming/; others are kept apart."""
+
+    web: dict[Name, WebSettings] = {}
+    """Pages of the web that are read too, by name."""
+
+    custom: dict[Name, Source] = {}
+    """Sources whose documents programs hand over to Bedrock, by name."""
 
     embedding: str = "amazon.titan-embed-text-v2:0"
     """Id of the embedding model, one of models.bedrock.models."""
@@ -86,6 +122,15 @@ class Knowledge(Section):
 
     @model_validator(mode="after")
     def _embeds(self) -> Knowledge:
+        names = [*self.sources, *self.web, *self.custom]
+        if twice := next((name for name in names if names.count(name) > 1), None):
+            raise InvalidValueError(f"Two sources are called {twice}", field="web", hint="Rename one of them")
+        if self.chunking.function_arn and (self.web or self.custom):
+            raise InvalidValueError(
+                "Chunks of web and custom sources are screened by a function, and one is the most",
+                field="chunking.function_arn",
+                hint="Leave it out, or the sources",
+            )
         size = dimension_of(self.embedding, self.dimension)
         if size > MOST_DIMENSIONS[self.store]:
             raise InvalidValueError(
@@ -105,4 +150,6 @@ class Knowledge(Section):
     @property
     def groups(self) -> set[str]:
         """Every group that may read something."""
-        return {group for source in self.sources.values() for group in source.groups}
+        every = [each.groups for each in (*self.sources.values(), *self.custom.values())]
+        every += [each.groups for each in self.web.values()]
+        return {group for groups in every for group in groups}

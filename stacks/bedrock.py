@@ -12,12 +12,12 @@ from settings.bedrock import Bedrock, InvocationLog
 from settings.customized import Customized, Provisioned
 from settings.evaluation import EvaluationSettings
 from settings.imported import Imported
-from settings.knowledge import Knowledge
 from settings.models import Models
 from settings.prompts import FlowSettings, PromptSettings, RouterSettings
 
 from .base import LayerStack
 from .foundation import FoundationStack
+from .knowledge import knowledge_base
 
 if TYPE_CHECKING:
     from aws_genai.models import (
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
         PromptRouter,
         ProvisionedThroughput,
         SignedDataSets,
-        VectorStore,
     )
 
 
@@ -58,7 +57,10 @@ class BedrockModels:
     def make(self, models: Models) -> None:
         """Make all that the settings ask for."""
         self.access = self._bedrock(models.bedrock) if models.bedrock else None
-        self.knowledge = {name: self._knowledge(name, each) for name, each in models.knowledge.items()}
+        self.knowledge = {
+            name: knowledge_base(self._stack, self._foundation, self._key, self.access, name, each)
+            for name, each in models.knowledge.items()
+        }
         self.imported = {name: self._imported(name, each) for name, each in models.imported.items()}
         self.prompts = {name: self._prompt(name, each) for name, each in models.prompts.items()}
         self.flows = {name: self._flow(name, each) for name, each in models.flows.items()}
@@ -141,61 +143,6 @@ class BedrockModels:
             removal_policy=self._stack.removal_policy,
             **log.model_dump(),
         )
-
-    def _knowledge(self, name: str, knowledge: Knowledge) -> KnowledgeBase:
-        from aws_genai.models import Chunking, KnowledgeBase, Parsing, Search
-
-        security = self._settings.security
-        return KnowledgeBase(
-            self._stack,
-            f"{name}-knowledge",
-            name=f"{self._settings.prefix}-{name}",
-            sources={source: each.groups for source, each in knowledge.sources.items()},
-            key=self._key,
-            access_logs=self._stack.access_logs,
-            topic=self._foundation.topic,
-            embedding=knowledge.embedding,
-            dimension=knowledge.dimension,
-            store=self._store(name, knowledge),
-            chunking=Chunking(**knowledge.chunking.model_dump()),
-            access=self.access,
-            parsing=Parsing(**knowledge.parsing.model_dump()),
-            search=Search(**knowledge.search.model_dump()),
-            guardrail=self.access.guardrail if self.access else None,
-            network=self._foundation.private,
-            log_days=security.log_days,
-            removal_policy=self._stack.removal_policy,
-        )
-
-    def _store(self, name: str, knowledge: Knowledge) -> VectorStore | None:
-        from aws_genai.data.embeddings import dimension_of
-
-        security, whole = self._settings.security, f"{self._settings.prefix}-{name}"
-        size = dimension_of(knowledge.embedding, knowledge.dimension)
-        match knowledge.store:
-            case "opensearch":
-                from aws_genai.models import OpenSearchStore
-
-                return OpenSearchStore(self._stack, f"{name}-vectors", name=whole, dimension=size, key=self._key)
-            case "aurora":
-                from aws_genai.models import AuroraStore
-
-                if self._foundation.network is None:
-                    raise ValueError("a database lies in a network, and the foundation has none")
-                return AuroraStore(
-                    self._stack,
-                    f"{name}-vectors",
-                    name=whole,
-                    dimension=size,
-                    key=self._key,
-                    topic=self._foundation.topic,
-                    network=self._foundation.network,
-                    functions_network=self._foundation.private,
-                    log_days=security.log_days,
-                    removal_policy=self._stack.removal_policy,
-                )
-            case _:
-                return None
 
     def _imported(self, name: str, imported: Imported) -> ImportedModel:
         from aws_genai.models import ImportedModel

@@ -181,6 +181,16 @@ WRONG: list[tuple[str, dict[str, Any], list[str]]] = [
         bedrock(knowledge={"handbook": {**DOCUMENTS["handbook"], "parsing": {"model": LITE, "data_automation": True}}}),
         ["models.knowledge.handbook.parsing", "One of them reads"],
     ),
+    (
+        "pages without https",
+        bedrock(knowledge={"handbook": {**DOCUMENTS["handbook"], "web": {"b": {"urls": ["x"], "groups": ["staff"]}}}}),
+        ["models.knowledge.handbook.web.b.urls", "x is no address with https"],
+    ),
+    (
+        "two sources of one name",
+        bedrock(knowledge={"handbook": {**DOCUMENTS["handbook"], "custom": {"a": {"groups": ["staff"]}}}}),
+        ["models.knowledge.handbook", "Two sources are called a"],
+    ),
     ("evaluated at no time", evaluated(schedule="mondays"), [f"{BOTH}.schedule", "mondays"]),
 ]
 

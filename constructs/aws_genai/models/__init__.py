@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from .prompt_router import PromptRouter
     from .prompt_rules import FlowStep
     from .reading import Chunking, Parsing, Search
+    from .screened_source import ScreenedSource
     from .serving import AsyncInference, DataCapture, EndpointOptions
     from .studio import Studio
     from .traffic import TrafficShift
@@ -93,6 +94,7 @@ __all__ = [
     "PromptRouter",
     "ProvisionedThroughput",
     "S3VectorStore",
+    "ScreenedSource",
     "Search",
     "ShadowModel",
     "SignedDataSets",
@@ -165,6 +167,7 @@ __getattr__ = exports(
             "Parsing",
             "Search",
         ),
+        ".screened_source": ("ScreenedSource",),
         ".serving": (
             "AsyncInference",
             "DataCapture",

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from aws_cdk import CfnOutput, RemovalPolicy, Stack
 from aws_cdk import aws_bedrock as bedrock
-from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
@@ -18,15 +15,15 @@ from ..compute.work_queue import WorkQueue
 from ..data.bedrock import BedrockCatalogue
 from ..data.embeddings import dimension_of
 from ..errors import InvalidValueError
-from ..functions import PythonFunction
-from ..functions.knowledge_ingestion.names import ACCEPTED, CUTTING, INCOMING, QUARANTINE
+from ..functions.knowledge_ingestion.names import ACCEPTED, CUTTING, INCOMING
 from ..pseudo import ACCOUNT_ID, PARTITION, REGION
 from ..security.accepted import acknowledge, compliance
-from ..security.alarms import AlarmTopic, alarm
+from ..security.alarms import AlarmTopic
 from ..security.bucket import AccessLogBucket, SecureBucket
 from ..security.key import DataKey
 from ..security.role import WorkloadRole, grant
 from .guardrail import Guardrail, guardrail_profile
+from .knowledge_intake import follow, intake
 from .model_access import ModelAccess, called_arn
 from .reading import Chunking, Parsing, Search
 from .vector_store import S3VectorStore, VectorStore
@@ -121,7 +118,7 @@ class KnowledgeBase(Construct):
     ) -> None:
         super().__init__(scope, id)
         check_sources(sources)
-        self.name, self._access = name, access
+        self.name, self.key, self._access = name, key, access
         size = dimension_of(embedding, dimension)
         if store and store.dimension != size:
             raise InvalidValueError(
@@ -133,12 +130,12 @@ class KnowledgeBase(Construct):
         read.check()
         self.search.check(words=self.store.hybrid)
         self.bucket = self._bucket(key, access_logs, removal_policy)
-        self._role = self._reader(embedding, cut, read)
+        self.role = self._reader(embedding, cut, read)
         self.resource = bedrock.CfnKnowledgeBase(
             self,
             "Resource",
             name=name,
-            role_arn=self._role.role_arn,
+            role_arn=self.role.role_arn,
             knowledge_base_configuration={
                 "type": "VECTOR",
                 "vectorKnowledgeBaseConfiguration": {
@@ -151,10 +148,10 @@ class KnowledgeBase(Construct):
             storage_configuration=self.store.storage,
         )
         # Bedrock tries the role when the knowledge base is made.
-        self.resource.node.add_dependency(self._role.permissions, *self.store.ready)
+        self.resource.node.add_dependency(self.role.permissions, *self.store.ready)
         self.knowledge_base_id: str = self.resource.attr_knowledge_base_id
         self.knowledge_base_arn: str = self.resource.attr_knowledge_base_arn
-        self._documents = bedrock.CfnDataSource(
+        self.documents = bedrock.CfnDataSource(
             self,
             "Documents",
             name=f"{name}-documents",
@@ -169,8 +166,8 @@ class KnowledgeBase(Construct):
             vector_ingestion_configuration=self._ingestion(cut, read),
         )
         self.queue = WorkQueue(self, "Changes", key=key, visibility_seconds=900, attempts=10, from_events=True)
-        self.function = self._function(sources, key, topic, guardrail, network, log_days, removal_policy)
-        self._follow(topic)
+        self.function = intake(self, sources, key, topic, guardrail, network, log_days, removal_policy)
+        follow(self, topic)
         CfnOutput(self, "BucketName", value=self.bucket.bucket_name, description=f"Documents go under {INCOMING}")
 
     def _bucket(self, key: DataKey, access_logs: AccessLogBucket, removal_policy: RemovalPolicy) -> SecureBucket:
@@ -263,107 +260,6 @@ class KnowledgeBase(Construct):
         if self._access:
             return self._access.resources([model])
         return list(dict.fromkeys([called_arn(model), _model(BedrockCatalogue.get(model).model_id)]))
-
-    def _function(
-        self,
-        sources: Mapping[str, Sequence[str]],
-        key: DataKey,
-        topic: AlarmTopic,
-        guardrail: Guardrail | None,
-        network: PrivateNetwork | None,
-        log_days: int,
-        removal_policy: RemovalPolicy,
-    ) -> PythonFunction:
-        guarded = {"GUARDRAIL_ID": guardrail.guardrail_id, "GUARDRAIL_VERSION": guardrail.version} if guardrail else {}
-        function = PythonFunction(
-            self,
-            "Intake",
-            folder="knowledge_ingestion",
-            key=key,
-            topic=topic,
-            environment={
-                "BUCKET": self.bucket.bucket_name,
-                "SOURCES": json.dumps({name: sorted(groups) for name, groups in sorted(sources.items())}),
-                "KNOWLEDGE_BASE": self.knowledge_base_id,
-                "DATA_SOURCE": self._documents.attr_data_source_id,
-                **guarded,
-            },
-            memory_mib=1024,
-            timeout_seconds=150,
-            reserved_concurrency=2,
-            network=network,
-            log_days=log_days,
-            removal_policy=removal_policy,
-        )
-        role = function.role
-        self.bucket.grant_read(role, INCOMING)
-        self.bucket.grant_write(role, ACCEPTED, QUARANTINE)
-        # Erasing takes every version of an object.
-        places = [f"{self.bucket.bucket_arn}/{prefix}*" for prefix in (ACCEPTED, QUARANTINE)]
-        role.allow(("s3:DeleteObject", "s3:DeleteObjectVersion"), places)
-        role.allow(
-            ("s3:ListBucketVersions",),
-            [self.bucket.bucket_arn],
-            conditions={"StringLike": {"s3:prefix": [f"{ACCEPTED}*", f"{QUARANTINE}*"]}},
-        )
-        role.allow(("bedrock:StartIngestionJob",), [self.knowledge_base_arn])
-        self.queue.grant_consume(role)
-        if guardrail:
-            guardrail.grant_apply(role)
-        return function
-
-    def _follow(self, topic: AlarmTopic) -> None:
-        """https://docs.aws.amazon.com/AmazonS3/latest/userguide/EventBridge.html"""
-        rule = events.CfnRule(
-            self,
-            "Changed",
-            description=f"Documents of {self.name} were put or deleted",
-            event_pattern={
-                "source": ["aws.s3"],
-                "detail-type": ["Object Created", "Object Deleted"],
-                "detail": {
-                    "bucket": {"name": [self.bucket.bucket_name]},
-                    "object": {"key": [{"prefix": INCOMING}]},
-                },
-            },
-            targets=[
-                {
-                    "id": "Changes",
-                    "arn": self.queue.queue_arn,
-                    "deadLetterConfig": {"arn": self.queue.failed.queue_arn},
-                    "retryPolicy": {"maximumEventAgeInSeconds": 3600, "maximumRetryAttempts": 10},
-                }
-            ],
-        )
-        rule.node.add_dependency(self.queue)
-        mapping = lambda_.CfnEventSourceMapping(
-            self,
-            "Batches",
-            function_name=self.function.function_name,
-            event_source_arn=self.queue.queue_arn,
-            batch_size=25,
-            maximum_batching_window_in_seconds=20,
-            function_response_types=["ReportBatchItemFailures"],
-            scaling_config={"maximumConcurrency": 2},
-        )
-        mapping.node.add_dependency(self.function.role.permissions)
-        acknowledge(
-            mapping,
-            "Serverless-LambdaEventSourceMappingDestination",
-            reason="Lambda takes no destination for a source of SQS: the queue itself moves what fails ten times.",
-            met_by="the dead-letter queue behind the queue, and the alarm on it",
-        )
-        alarm(
-            self,
-            "NotTakenIn",
-            topic=topic,
-            description=f"Documents of {self.name} were not taken in after ten tries: read the function's log.",
-            namespace="AWS/SQS",
-            metric="ApproximateNumberOfMessagesVisible",
-            dimensions={"QueueName": self.queue.failed.queue_name},
-            threshold=1,
-            statistic="Maximum",
-        )
 
     @property
     def environment(self) -> dict[str, str]:

@@ -4,6 +4,8 @@
 INCOMING, ACCEPTED, QUARANTINE = "incoming/", "accepted/", "quarantine/"
 #: Where a function that cuts documents finds them, and puts what it cut.
 CUTTING = "cutting/"
+#: Where chunks from elsewhere are screened, by source.
+SCREENING = "screening/"
 #: How attributes of groups begin: one truth each, which every vector store can filter by.
 GROUP = "group_"
 #: https://docs.aws.amazon.com/bedrock/latest/userguide/s3-data-source-connector.html

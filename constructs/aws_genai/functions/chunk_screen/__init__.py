@@ -1,0 +1,1 @@
+"""Screens what knowledge bases read from elsewhere, chunk by chunk, before it is indexed."""

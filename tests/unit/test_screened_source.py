@@ -1,0 +1,113 @@
+"""Sources that pass no bucket of ours: screened by a function, crawled by the clock, handed over by those who may."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import aws_cdk as cdk
+import pytest
+from aws_cdk import aws_iam as iam
+
+from aws_genai.errors import InvalidValueError
+from aws_genai.models import Chunking, Guardrail, KnowledgeBase, ScreenedSource
+from aws_genai.security import AccessLogBucket, AlarmTopic, DataKey, WorkloadRole
+from aws_genai.testing import assert_allows, assert_denies
+from tests.support import new_stack, template_of
+
+ACCOUNT = "111122223333"
+
+
+def source(stack: cdk.Stack, **options: Any) -> ScreenedSource:
+    key = DataKey(stack, "Key", description="Documents")
+    key.allow_logs()
+    topic = AlarmTopic(stack, "Alarms", key=key)
+    base = KnowledgeBase(
+        stack,
+        "Known",
+        name="known",
+        sources={"policies": ["staff"]},
+        key=key,
+        access_logs=AccessLogBucket(stack, "AccessLogs"),
+        topic=topic,
+    )
+    if options.pop("guarded", False):
+        options["guardrail"] = Guardrail(stack, "Guardrail", name="one", key=key)
+    given: dict[str, Any] = {"name": "site", "groups": ["staff"], "topic": topic, "base": base}
+    return ScreenedSource(stack, "Site", **{**given, **options})
+
+
+def data_source(template: dict[str, Any]) -> dict[str, Any]:
+    (found,) = [
+        each["Properties"]
+        for name, each in template["Resources"].items()
+        if each["Type"] == "AWS::Bedrock::DataSource" and name.startswith("Site")
+    ]
+    properties: dict[str, Any] = found
+    return properties
+
+
+def role(template: dict[str, Any], begin: str) -> str:
+    names = [n for n, each in template["Resources"].items() if each["Type"] == "AWS::IAM::Role" and n.startswith(begin)]
+    (found,) = names
+    return str(found)
+
+
+def test_every_chunk_is_screened_and_erased_with_its_source() -> None:
+    template = template_of(lambda stack: source(stack, guarded=True)).to_json()
+    made = data_source(template)
+    assert made["DataSourceConfiguration"] == {"Type": "CUSTOM"}
+    assert made["DataDeletionPolicy"] == "DELETE"
+    assert made["ServerSideEncryptionConfiguration"]["KmsKeyArn"]
+    (step,) = made["VectorIngestionConfiguration"]["CustomTransformationConfiguration"]["Transformations"]
+    assert step["StepToApply"] == "POST_CHUNKING"
+    (bucket,) = [n for n, e in template["Resources"].items() if e["Type"] == "AWS::S3::Bucket" and "Known" in n]
+    screen, reader = role(template, "SiteScreen"), role(template, "KnownRole")
+    arn = f"arn:aws:s3:::{bucket}"
+    assert_allows(template, screen, "s3:PutObject", f"{arn}/quarantine/site/a.json")
+    for each in (screen, reader):
+        assert_allows(template, each, "s3:GetObject", f"{arn}/screening/site/1.json")
+        assert_denies(template, each, "s3:GetObject", f"{arn}/screening/other/1.json")
+        assert_denies(template, each, "s3:PutObject", f"{arn}/accepted/a.md")
+
+
+def test_pages_are_read_again_by_the_clock_within_bounds() -> None:
+    options = {"urls": ["https://docs.example.com/"], "within": "host", "most_pages": 50, "days": 7}
+    template = template_of(lambda stack: source(stack, **options)).to_json()
+    web = data_source(template)["DataSourceConfiguration"]["WebConfiguration"]
+    assert web["SourceConfiguration"]["UrlConfiguration"]["SeedUrls"] == [{"Url": "https://docs.example.com/"}]
+    assert web["CrawlerConfiguration"] == {"CrawlerLimits": {"MaxPages": 50, "RateLimit": 30}, "Scope": "HOST_ONLY"}
+    (schedule,) = [e["Properties"] for e in template["Resources"].values() if e["Type"] == "AWS::Scheduler::Schedule"]
+    assert schedule["ScheduleExpression"] == "rate(7 days)"
+    clock = role(template, "SiteClock")
+    (base,) = [n for n, e in template["Resources"].items() if e["Type"] == "AWS::Bedrock::KnowledgeBase"]
+    here = f"arn:aws:bedrock:us-east-1:{ACCOUNT}:knowledge-base"
+    assert_allows(template, clock, "bedrock:StartIngestionJob", f"{here}/{base}")
+    assert_denies(template, clock, "bedrock:StartIngestionJob", f"{here}/OTHER")
+
+
+def test_programs_that_may_hand_documents_over_and_others_not() -> None:
+    stack = new_stack()
+    made = source(stack)
+    program = WorkloadRole(stack, "Program", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
+    made.grant_hand_over(program)
+    template = cdk.assertions.Template.from_stack(stack).to_json()
+    (base,) = [n for n, e in template["Resources"].items() if e["Type"] == "AWS::Bedrock::KnowledgeBase"]
+    arn = f"arn:aws:bedrock:us-east-1:{ACCOUNT}:knowledge-base/{base}"
+    assert_allows(template, role(template, "Program"), "bedrock:IngestKnowledgeBaseDocuments", arn)
+    assert_denies(template, role(template, "SiteScreen"), "bedrock:IngestKnowledgeBaseDocuments", arn)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"groups": []}, "Nobody could read"),
+        ({"urls": ["http://docs.example.com"]}, "no address with https"),
+        ({"chunking": Chunking(function_arn=f"arn:aws:lambda:us-east-1:{ACCOUNT}:function:cut")}, "one is the most"),
+        ({"name": "A site"}, "other characters"),
+    ],
+    ids=["nobody", "http", "two functions", "name"],
+)
+def test_what_cannot_be_screened_is_refused(options: dict[str, Any], words: str) -> None:
+    with pytest.raises(InvalidValueError) as raised:
+        source(new_stack(), **options)
+    assert words in str(raised.value)
