@@ -80,6 +80,7 @@ class ModelsStack(LayerStack):
                         environment=own.environment,
                         functions_network=private,
                         log_days=self.settings.security.log_days,
+                        removal_policy=self.removal_policy,
                         **options,
                     )
                 )
@@ -159,6 +160,7 @@ class ModelsStack(LayerStack):
         topic, security = self._foundation.topic, self.settings.security
         private = self._foundation.private
         common: dict[str, Any] = {"key": self._key, "topic": topic, "network": private, "log_days": security.log_days}
+        common["removal_policy"] = self.removal_policy
         hub = (
             ModelHub(self, "Hub", name=self.settings.prefix, models=models.catalogued(), **common)
             if models.hub
@@ -175,7 +177,6 @@ class ModelsStack(LayerStack):
                 ],
                 captured=self._captured,
                 limits=DriftLimits(**models.monitoring.model_dump()),
-                removal_policy=self.removal_policy,
                 **common,
             )
         if models.studio:

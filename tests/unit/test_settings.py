@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from aws_genai.data import load as facts
 from settings import SettingsError, available, load
 from settings.document import SCHEMA, TABLE, schema, table
 from settings.loader import CONFIG
+from tests.conftest import ROOT
 from tests.settings_support import BASE, message, write
 
 NETWORK = {"network": {"zones": ["us-east-1a", "us-east-1b"]}}
@@ -791,3 +794,11 @@ def test_promises_of_the_shipped_environments(name: str, packs: int) -> None:
         assert settings.application.chat
         assert settings.application.chat.mfa == "required"
         assert all(item.min_instances >= 2 for item in settings.models.endpoints.values()) if settings.models else True
+
+
+def test_settings_are_read_without_the_cdk() -> None:
+    code = (
+        "import sys, settings; settings.load('reference'); print([m for m in sys.modules if m.startswith('aws_cdk')])"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert ran.stdout.strip() == "[]"

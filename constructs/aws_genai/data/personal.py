@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..errors import InvalidValueError, nearest
-from ..pseudo import PARTITION
 
 #: Those that know no country, and those of the United States.
 IDENTIFIERS = (
@@ -50,6 +49,6 @@ def check_identifiers(kinds: Sequence[str], *, stored: bool) -> None:
         )
 
 
-def identifier_arn(kind: str) -> str:
+def identifier_arn(kind: str, partition: str) -> str:
     """The ARN of a managed data identifier, which belongs to AWS and to no Region."""
-    return f"arn:{PARTITION}:dataprotection::aws:data-identifier/{kind}"
+    return f"arn:{partition}:dataprotection::aws:data-identifier/{kind}"

@@ -181,7 +181,7 @@ _PREFIXES = ("calls", "large")
 
 def _masking(kinds: Sequence[str]) -> dict[str, Any]:
     """https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/mask-sensitive-log-data-start.html"""
-    identifiers = [identifier_arn(kind) for kind in kinds]
+    identifiers = [identifier_arn(kind, PARTITION) for kind in kinds]
     return {
         "Name": "calls-of-models",
         "Version": "2021-06-01",

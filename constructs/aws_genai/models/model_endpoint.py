@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Unpack
 
+from aws_cdk import RemovalPolicy
 from constructs import Construct
 
 from ..data.accelerators import AcceleratorCatalogue
@@ -58,6 +59,7 @@ class ModelEndpoint(HostedEndpoint):
     :param environment: further variables of the container; they win. Default: none.
     :param functions_network: a VPC that the function of the deployment runs in. Default: none, the service's own.
     :param log_days: days that logs are kept. Default: 365.
+    :param removal_policy: what happens to the function's logs on deletion of the stack. Default: retain.
     :param options: see :class:`EndpointOptions`.
     :raises InvalidValueError: if the address is none, the container does not run on the type or in the Region, or the
         ways to serve exclude each other.
@@ -75,6 +77,7 @@ class ModelEndpoint(HostedEndpoint):
         environment: Mapping[str, str] | None = None,
         functions_network: PrivateNetwork | None = None,
         log_days: int = 365,
+        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
         **options: Unpack[EndpointOptions],
     ) -> None:
         super().__init__(scope, id)
@@ -106,5 +109,6 @@ class ModelEndpoint(HostedEndpoint):
             topic=options["topic"],
             network=functions_network,
             log_days=log_days,
+            removal_policy=removal_policy,
         )
         self.node.find_child("Model").node.add_dependency(check)

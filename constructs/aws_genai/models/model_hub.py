@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from aws_cdk import CfnCustomResource, Stack
+from aws_cdk import CfnCustomResource, RemovalPolicy, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sagemaker as sagemaker
 from constructs import Construct
@@ -61,6 +61,7 @@ class ModelHub(Construct):
     :param topic: receives calls of the function that failed.
     :param network: a VPC that the function runs in. Default: none, the service's own network.
     :param log_days: days that logs are kept. Default: 365.
+    :param removal_policy: what happens to the function's logs on deletion of the stack. Default: retain.
     :raises InvalidValueError: if there is no model, one stands twice, or one is not in the catalogue or the Region.
     """
 
@@ -75,6 +76,7 @@ class ModelHub(Construct):
         topic: AlarmTopic,
         network: PrivateNetwork | None = None,
         log_days: int = 365,
+        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
     ) -> None:
         super().__init__(scope, id)
         region = region_of(self)
@@ -85,7 +87,14 @@ class ModelHub(Construct):
         )
         self.hub_arn: str = self.hub.attr_hub_arn
         function = provider(
-            Stack.of(self), "HubModels", "hub_models", key=key, topic=topic, network=network, log_days=log_days
+            Stack.of(self),
+            "HubModels",
+            "hub_models",
+            key=key,
+            topic=topic,
+            network=network,
+            log_days=log_days,
+            removal_policy=removal_policy,
         )
         place = f"arn:{PARTITION}:sagemaker:{region}"
         references = f"{place}:{ACCOUNT_ID}:hub-content/{name}/ModelReference/*"

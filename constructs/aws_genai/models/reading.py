@@ -8,7 +8,6 @@ from typing import Any, Literal
 
 from ..data.bedrock import BedrockCatalogue
 from ..errors import InvalidValueError
-from ..pseudo import ACCOUNT_ID, PARTITION, REGION
 
 Strategy = Literal["fixed", "hierarchical", "semantic", "none"]
 
@@ -84,12 +83,17 @@ class Parsing:
     def needs(self, model_arns: Sequence[str], geography: str) -> list[tuple[list[str], list[str]]]:
         """The actions that a knowledge base's role needs, and on what.
 
+        :param geography: what names of profiles of Data Automation begin with.
+
         https://docs.aws.amazon.com/bedrock/latest/userguide/kb-permissions.html
         """
         if self.model:
             return [(["bedrock:InvokeModel"], list(model_arns))]
         if not self.data_automation:
             return []
+        # Settings are checked without the CDK.
+        from ..pseudo import ACCOUNT_ID, PARTITION, REGION
+
         here = f"arn:{PARTITION}:bedrock:{REGION}"
         return [
             (
@@ -135,6 +139,8 @@ class Search:
         """What a request of Retrieve holds of it beside the number of results and the filter."""
         found: dict[str, Any] = {"overrideSearchType": "HYBRID"} if self.hybrid else {}
         if self.rerank:
+            from ..pseudo import PARTITION, REGION
+
             model = {"modelArn": f"arn:{PARTITION}:bedrock:{REGION}::foundation-model/{self.rerank}"}
             how = {"modelConfiguration": model, "numberOfRerankedResults": 5}
             found["rerankingConfiguration"] = {

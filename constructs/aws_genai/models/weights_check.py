@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from aws_cdk import CfnCustomResource, Stack
+from aws_cdk import CfnCustomResource, RemovalPolicy, Stack
 from constructs import Construct
 
 from ..functions.provider import provider
@@ -51,6 +51,7 @@ class WeightsCheck(Construct):
     :param topic: receives calls of the function that failed.
     :param network: a VPC that the function runs in. Default: none, the service's own network.
     :param log_days: days that logs are kept. Default: 365.
+    :param removal_policy: what happens to the function's logs on deletion of the stack. Default: retain.
     """
 
     def __init__(
@@ -66,6 +67,7 @@ class WeightsCheck(Construct):
         pickled: Sequence[str] = (),
         network: PrivateNetwork | None = None,
         log_days: int = 365,
+        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
     ) -> None:
         super().__init__(scope, id)
         function = provider(
@@ -76,6 +78,7 @@ class WeightsCheck(Construct):
             topic=topic,
             network=network,
             log_days=log_days,
+            removal_policy=removal_policy,
         )
         arn = f"arn:{PARTITION}:s3:::{bucket}"
         function.role.allow(("s3:GetObject",), [f"{arn}/{prefix}*"])

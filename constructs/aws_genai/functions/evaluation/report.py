@@ -11,7 +11,7 @@ from .names import COSTS, LEAST
 
 _COLOURS = ("#1f77b4", "#ff7f0e", "#2ca02c", "#9467bd", "#8c564b", "#17becf")
 _TITLES = {"latency_ms": "Latency, median (ms)", "usd_per_answer": "USD per answer", "blocked_percent": "Blocked (%)"}
-_BAR, _LEFT, _WIDTH = 14, 220, 420
+_BAR, _LEFT, _WIDTH = 14, 270, 420
 
 
 @dataclass(frozen=True)
@@ -44,9 +44,10 @@ def chart(name: str, compared: Sequence[Compared]) -> str:
     parts: list[str] = []
     y = 40
     for number, each in enumerate(compared):
-        parts.append(f'<rect x="{_LEFT + number * 200}" y="{y - 10}" width="10" height="10" fill="{_colour(number)}"/>')
-        parts.append(f'<text x="{_LEFT + 16 + number * 200}" y="{y}">{escape(each.model)}</text>')
-    y += 24
+        parts.append(f'<rect x="{_LEFT}" y="{y - 10}" width="10" height="10" fill="{_colour(number)}"/>')
+        parts.append(f'<text x="{_LEFT + 16}" y="{y}">{escape(each.model)}</text>')
+        y += 18
+    y += 8
     for metric in _metrics(compared):
         values = [each.figures.get(metric) for each in compared]
         # Shares have a whole; everything else is drawn against the largest.
@@ -60,7 +61,7 @@ def chart(name: str, compared: Sequence[Compared]) -> str:
             parts.append(f'<text x="{_LEFT + width + 6}" y="{y + _BAR - 3}">{_shown(value)}</text>')
             y += _BAR + 2
         y += 10
-    width = max(_LEFT + _WIDTH + 100, _LEFT + 200 * len(compared))
+    width = _LEFT + _WIDTH + 100
     head = (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{y}" font-family="sans-serif" font-size="12">'
     )
