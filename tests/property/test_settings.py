@@ -123,6 +123,7 @@ CHAT_MODELS = [
     name for name in BedrockCatalogue.names() if _callable(name) and BedrockCatalogue.get(name).mode == "chat"
 ]
 EMBEDDING = "amazon.titan-embed-text-v2:0"
+SITE = {"urls": ["https://docs.example.com/"], "groups": ["hr"], "most_pages": 10}
 CHUNKING = st.fixed_dictionaries({"strategy": st.sampled_from(["fixed", "hierarchical", "semantic", "none"])})
 OTHER_MODELS = [name for name in BedrockCatalogue.names() if _callable(name) and name not in CHAT_MODELS]
 
@@ -243,8 +244,22 @@ def environments(draw: st.DrawFn) -> dict[str, Any]:
         if draw(st.booleans()):
             others = sorted({*others, EMBEDDING})
             sources = {"policies": {"groups": ["staff"]}}
-            models["knowledge"] = {draw(names): {"sources": sources, "chunking": draw(CHUNKING)}}
+            elsewhere = draw(
+                st.sampled_from([{}, {"custom": {"handed": {"groups": ["staff"]}}}, {"web": {"site": SITE}}])
+            )
+            models["knowledge"] = {draw(names): {"sources": sources, "chunking": draw(CHUNKING), **elsewhere}}
         models["imported"] = draw(st.sampled_from([{}, {"own": {"uri": "s3://models-of-mine/own/1"}}]))
+        prompt = {"text": "Say {{what}}", "model": chat[0], "tests": [{"given": {"what": "hi"}}]}
+        models["prompts"] = draw(st.sampled_from([{}, {"say": prompt}]))
+        if models["prompts"]:
+            asked = {"prompt": "say", "given": {"what": "input"}}
+            after = {"prompt": "say", "given": {"what": "first"}, "when": {"first": "yes"}}
+            rest = {**after, "when": {"first": "otherwise"}}
+            flows = [{}, {"one": {"steps": {"first": asked}}}]
+            flows.append({"ways": {"steps": {"first": asked, "then": after, "else": rest}, "keep_versions": True}})
+            models["flows"] = draw(st.sampled_from(flows))
+        unit = {"model": f"arn:aws:bedrock:{REGION}::foundation-model/amazon.nova-lite-v1:0", "units": 1}
+        models["provisioned"] = draw(st.sampled_from([{}, {"peak": {**unit, "usd_per_hour": 20}}]))
         models["batches"] = draw(st.sampled_from([{}, {"all": {"model": chat[0], "most_failed_percent": 1}}]))
         models["evaluations"] = draw(st.sampled_from([{}, {"all": {"models": chat, "thresholds": {"f1": 0.5}}}]))
         models["bedrock"] = {
