@@ -62,7 +62,7 @@ sign: setup  ## Sign a data set off, as an approver: DATA=support ENV=prod
 evaluate: setup  ## Run an evaluation and show its table: NAME=assistants ENV=prod, DATA= puts questions first
 	@$(BIN)/python -m operations.evaluate "$(NAME)" --environment $(ENV) $(if $(DATA),--data "$(DATA)")
 
-prompts: setup  ## Ask the prompts of ENV what their tests give them, and look at the answers
+prompts: setup  ## Ask the prompts and flows of ENV what their tests give them, and look at the answers
 	@$(BIN)/python -m operations.prompts --environment $(ENV)
 
 redteam: setup  ## Try the red team's cases on the guardrail of ENV, with your credentials

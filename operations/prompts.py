@@ -1,4 +1,4 @@
-"""Ask every prompt what its tests give it, and look at the answers: ``make prompts ENV=dev``, with your credentials.
+"""Ask prompts and flows what their tests give them, and look at the answers: ``make prompts ENV=dev``.
 
 The deployed versions are asked, through the guardrail, at the price of their tokens.
 """
@@ -15,7 +15,7 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from settings import Settings, SettingsError, load
-from settings.prompts import PromptTest
+from settings.prompts import FlowTest, PromptTest
 
 from .redteam import NoGuardrailError, guardrail
 
@@ -35,16 +35,18 @@ class Tried:
 
 
 def tried(session: Any, settings: Settings) -> Iterator[Tried]:  # noqa: ANN401 - boto3 has no types
-    """The outcome of every test of every prompt.
+    """The outcome of every test of every prompt and of every flow.
 
     :raises PromptsError: if no prompt has a test, or one is not deployed.
     """
     prompts = settings.models.prompts if settings.models else {}
-    if not any(each.tests for each in prompts.values()):
-        raise PromptsError("No prompt of models.prompts has a test: give one tests, with given and contains")
+    flows = settings.models.flows if settings.models else {}
+    if not any(prompt.tests for prompt in prompts.values()) and not any(flow.tests for flow in flows.values()):
+        raise PromptsError("No prompt and no flow has a test: give one tests, with given and contains")
+    stack = f"{settings.prefix}-models"
     identifier, version = guardrail(session.client("bedrock"), settings.prefix)
     guarded = {"guardrailIdentifier": identifier, "guardrailVersion": version}
-    deployed = _versions(session, f"{settings.prefix}-models", list(prompts))
+    deployed = _deployed(session, stack, list(prompts), "prompt", "VersionArn")
     runtime = session.client("bedrock-runtime")
     for name, prompt in prompts.items():
         for number, test in enumerate(prompt.tests, start=1):
@@ -55,9 +57,30 @@ def tried(session: Any, settings: Settings) -> Iterator[Tried]:  # noqa: ANN401 
             )
             text = "".join(each.get("text", "") for each in response["output"]["message"]["content"])
             yield Tried(name, number, text, tuple(_wrong(test, text)))
+    aliases = _deployed(session, stack, [name for name, each in flows.items() if each.tests], "flow", "AliasArn")
+    runner = session.client("bedrock-agent-runtime")
+    for name, arn in aliases.items():
+        for number, check in enumerate(flows[name].tests, start=1):
+            text = _run(runner, arn, check.given)
+            yield Tried(name, number, text, tuple(_wrong(check, text)))
 
 
-def _wrong(test: PromptTest, text: str) -> Iterator[str]:
+def _run(runner: Any, alias_arn: str, given: str) -> str:  # noqa: ANN401 - boto3 has no types
+    """What a flow says at its ends.
+
+    https://docs.aws.amazon.com/bedrock/latest/APIReference/API_agent-runtime_InvokeFlow.html
+    """
+    flow, _, alias = alias_arn.rpartition("/alias/")
+    answer = runner.invoke_flow(
+        flowIdentifier=flow.rpartition("/")[2],
+        flowAliasIdentifier=alias,
+        inputs=[{"nodeName": "FlowInput", "nodeOutputName": "document", "content": {"document": given}}],
+    )
+    ends = [each["flowOutputEvent"] for each in answer["responseStream"] if "flowOutputEvent" in each]
+    return "\n".join(str(each["content"]["document"]) for each in ends)
+
+
+def _wrong(test: PromptTest | FlowTest, text: str) -> Iterator[str]:
     for words in test.contains:
         if words.lower() not in text.lower():
             yield f"has no {words!r}"
@@ -66,14 +89,21 @@ def _wrong(test: PromptTest, text: str) -> Iterator[str]:
             yield f"has {words!r}"
 
 
-def _versions(session: Any, stack: str, names: list[str]) -> dict[str, str]:  # noqa: ANN401 - boto3 has no types
+def _deployed(
+    session: Any,  # noqa: ANN401 - boto3 has no types
+    stack: str,
+    names: list[str],
+    kind: str,
+    output: str,
+) -> dict[str, str]:
+    """The ARNs of what is deployed, by name."""
     outputs = session.client("cloudformation").describe_stacks(StackName=stack)["Stacks"][0].get("Outputs", [])
     found = {}
     for name in names:
-        begin = f"{name.replace('-', '')}promptVersionArn"
+        begin = f"{name.replace('-', '')}{kind}{output}"
         arns = [each["OutputValue"] for each in outputs if each["OutputKey"].startswith(begin)]
         if not arns:
-            raise PromptsError(f"The stack {stack} does not have the prompt {name} yet: deploy it first")
+            raise PromptsError(f"The stack {stack} does not have the {kind} {name} yet: deploy it first")
         found[name] = arns[0]
     return found
 

@@ -60,6 +60,19 @@ class PromptSettings(Section):
         return self
 
 
+class FlowTest(Section):
+    """What a flow is to answer."""
+
+    given: Annotated[str, Field(min_length=1)]
+    """What it is given."""
+
+    contains: list[Annotated[str, Field(min_length=1)]] = []
+    """Words that what it answers has, in whatever case."""
+
+    lacks: list[Annotated[str, Field(min_length=1)]] = []
+    """Words that it has not."""
+
+
 class StepSettings(Section):
     """One question of a flow."""
 
@@ -82,6 +95,9 @@ class FlowSettings(Section):
 
     steps: Annotated[dict[Name, StepSettings], Field(min_length=1)]
     """The questions, by name."""
+
+    tests: list[FlowTest] = []
+    """What make prompts gives it, and how it is to be answered."""
 
     keep_versions: bool = False
     """Whether versions outlive a change, to go back to."""

@@ -27,6 +27,7 @@ def application() -> Callable[..., Awaitable[None]]:
         custom_models,
         databases,
         events,
+        flows,
         hosting,
         images,
         principals,
@@ -38,6 +39,7 @@ def application() -> Callable[..., Awaitable[None]]:
     databases.install()
     principals.install()
     events.install()
+    flows.install()
     resources.install()
     bedrock_runtime.install()
     hosting.install()

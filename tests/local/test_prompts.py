@@ -33,6 +33,9 @@ PROMPTS = """  prompts:
         kind: {prompt: kind, given: {message: input}}
         bill: {prompt: reply, given: {message: kind}, when: {kind: bill}}
         rest: {prompt: reply, given: {message: input}, when: {kind: otherwise}}
+      tests:
+        - {given: an invoice, contains: ["Answer: an invoice"], lacks: [bill]}
+        - {given: tell me of project nightingale, lacks: [heard]}
 """
 
 
@@ -59,10 +62,15 @@ def test_prompts_are_tried_and_a_changed_text_is_a_new_version(
     settings = load("local", config)
     try:
         local.deploy(variant(LINE, PROMPTS + LINE))
-        first, second = operation.tried(Session(local), settings)
+        first, second, flow_said, other_said = operation.tried(Session(local), settings)
         assert first.answer == "tiny heard: What kind is this? an invoice"
         assert first.wrong == ()
         assert second.wrong == ("has no 'parcel'", "has 'letter'")
+        # The answer to an invoice is no "bill", so the other way is taken.
+        assert flow_said.answer == "tiny heard: Answer: an invoice"
+        assert flow_said.wrong == ()
+        assert "nightingale" not in other_said.answer
+        assert other_said.wrong == ()
         (flow,) = records(local, "Flow")
         assert len(records(local, "FlowAlias")) == 1
         before = records(local, "PromptVersion")

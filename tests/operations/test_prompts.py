@@ -14,7 +14,11 @@ from operations import prompts
 class Session:
     """An account with the prompts of ``reference``, whose model answers what it is told to."""
 
-    outputs = [{"OutputKey": f"{n}promptVersionArn1A", "OutputValue": f"arn:{n}:1"} for n in ("kind", "sum", "reply")]
+    outputs = [
+        *({"OutputKey": f"{n}promptVersionArn1A", "OutputValue": f"arn:{n}:1"} for n in ("kind", "sum", "reply")),
+        {"OutputKey": "triageflowAliasArn2B", "OutputValue": "arn:aws:bedrock:us-east-1:1:flow/FLOW/alias/LIVE"},
+    ]
+    ends = ["300 dollars"]
     answer = "A bill."
     asked: list[dict[str, Any]] = []
 
@@ -28,10 +32,16 @@ class Session:
             kind.asked.append(request)
             return {"output": {"message": {"content": [{"text": kind.answer}]}}}
 
+        def flow(**request: Any) -> dict[str, Any]:
+            assert (request["flowIdentifier"], request["flowAliasIdentifier"]) == ("FLOW", "LIVE")
+            said = [{"flowOutputEvent": {"content": {"document": each}}} for each in kind.ends]
+            return {"responseStream": [*said, {"flowCompletionEvent": {}}]}
+
         guardrails = [{"name": "genai-reference", "id": "g", "version": "3"}]
         return SimpleNamespace(
             describe_stacks=lambda StackName: {"Stacks": [{"Outputs": kind.outputs}]},
             converse=converse,
+            invoke_flow=flow,
             get_paginator=lambda _name: SimpleNamespace(paginate=lambda **_: [{"guardrails": guardrails}]),
         )
 
@@ -51,7 +61,7 @@ def test_deployed_versions_are_asked_through_the_guardrail(
     session: type[Session], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run() == 0
-    assert capsys.readouterr().out == "passed  kind, test 1\n"
+    assert capsys.readouterr().out == "passed  kind, test 1\npassed  triage, test 1\n"
     (asked,) = session.asked
     assert asked["modelId"] == "arn:kind:1"
     assert asked["guardrailConfig"] == {"guardrailIdentifier": "g", "guardrailVersion": "3"}
@@ -64,6 +74,12 @@ def test_a_wrong_answer_ends_with_one(session: type[Session], capsys: pytest.Cap
     assert "FAILED  kind, test 1\n        the answer has no 'bill' and has 'complaint': A complaint." in (
         capsys.readouterr().out
     )
+
+
+def test_a_flow_is_tried_to_its_ends(session: type[Session], capsys: pytest.CaptureFixture[str]) -> None:
+    session.ends = ["Dear", "customer"]
+    assert run() == 1
+    assert "FAILED  triage, test 1\n        the answer has no '300': Dear\ncustomer" in capsys.readouterr().out
 
 
 def test_what_is_not_deployed_is_said_in_one_line(session: type[Session], capsys: pytest.CaptureFixture[str]) -> None:
