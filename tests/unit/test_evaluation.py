@@ -75,6 +75,10 @@ def test_the_state_machine_is_encrypted_logged_traced_and_calls_one_function() -
         assert "TryAgainError" in each["Retry"][0]["ErrorEquals"]
     waits = [each for each in _states(definition) if each["Type"] == "Wait"]
     assert [each["Seconds"] for each in waits] == [60]
+    # Whoever deploys makes it, and whoever may look at a run reads it, through Step Functions only.
+    (key,) = [e["Properties"]["KeyPolicy"] for e in template["Resources"].values() if e["Type"] == "AWS::KMS::Key"]
+    (through,) = [each for each in key["Statement"] if "states." in json.dumps(each.get("Condition", {}))]
+    assert set(through["Action"]) == {"kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey"}
     caller = role(template, "EvaluationRunsRole")
     assert_denies(template, caller, "lambda:UpdateFunctionCode", "*")
 

@@ -104,7 +104,8 @@ class JobMachine(Construct):
             retention_in_days=log_days,
         )
         log_group.apply_removal_policy(removal_policy)
-        self._role = self._caller(function, key)
+        key.allow_in_states()
+        self._role, self._key = self._caller(function, key), key
         self.resource = states.CfnStateMachine(
             self,
             "Resource",
@@ -186,6 +187,8 @@ class JobMachine(Construct):
         """
         grant(role, ["states:StartExecution"], [self.machine_arn])
         grant(role, ["states:DescribeExecution"], [f"{self.executions_arn}:*"])
+        through = {"StringEquals": {"kms:ViaService": f"states.{REGION}.amazonaws.com"}}
+        grant(role, ["kms:Decrypt"], [self._key.key_arn], conditions=through)
 
     def every(self, expression: str, time_zone: str, given: dict[str, Any]) -> None:
         """Start a run by the clock.

@@ -278,6 +278,13 @@ class DataKey(Construct):
             "secretsmanager", ("kms:CreateGrant", "kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey")
         )
 
+    def allow_in_states(self) -> None:
+        """Let callers whom IAM allows to use the key make state machines that are encrypted under it, and look at runs.
+
+        https://docs.aws.amazon.com/step-functions/latest/dg/encryption-at-rest.html
+        """
+        self._allow_through("states", ("kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey"))
+
     def allow_in_sns(self) -> None:
         """Let principals whom IAM allows to use the key publish to topics encrypted under it."""
         self._allow_through("sns", ("kms:Decrypt", "kms:GenerateDataKey"))
