@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from aws_genai.models import EnforcedGuardrail, Guardrail, InvocationLogging, ModelAccess
 from aws_genai.security import DataKey
@@ -89,12 +89,8 @@ class BedrockModels:
                 usd_per_hour=each.usd_per_hour,
                 commitment=each.commitment,
                 guardrail=self._through.guardrail,
-                key=self._key,
-                topic=self._foundation.topic,
                 tags=self._stack.cost_tags,
-                network=self._foundation.private,
-                log_days=self._settings.security.log_days,
-                removal_policy=self._stack.removal_policy,
+                **self._served,
             )
 
     def _bedrock(self, bedrock: Bedrock) -> ModelAccess:
@@ -135,37 +131,28 @@ class BedrockModels:
         InvocationLogging(
             self._stack,
             "Calls",
-            key=self._key,
-            topic=self._foundation.topic,
             bucket=None if log.mask else self._stack.bucket("CallBodies", self._key, security.record_days),
-            network=self._foundation.private,
-            log_days=security.log_days,
-            removal_policy=self._stack.removal_policy,
+            **self._served,
             **log.model_dump(),
         )
 
     def _imported(self, name: str, imported: Imported) -> ImportedModel:
         from aws_genai.models import ImportedModel
 
-        security = self._settings.security
         return ImportedModel(
             self._stack,
             f"{name}-imported",
             name=f"{self._settings.prefix}-{name}",
             weights=imported.weights(),
             guardrail=self._through.guardrail,
-            key=self._key,
-            topic=self._foundation.topic,
             version=imported.version,
-            network=self._foundation.private,
-            log_days=security.log_days,
-            removal_policy=self._stack.removal_policy,
+            **self._served,
         )
 
     def _evaluation(self, name: str, evaluation: EvaluationSettings) -> Evaluation:
         from aws_genai.models import Evaluation, Inference
 
-        whole, security = f"{self._settings.prefix}-{name}", self._settings.security
+        whole = f"{self._settings.prefix}-{name}"
         return Evaluation(
             self._stack,
             f"{name}-evaluation",
@@ -184,20 +171,15 @@ class BedrockModels:
             ),
             schedule=evaluation.schedule,
             time_zone=evaluation.time_zone,
-            key=self._key,
-            access_logs=self._stack.access_logs,
-            topic=self._foundation.topic,
-            retention_days=security.record_days,
-            replica=security.replicas,
-            network=self._foundation.private,
-            log_days=security.log_days,
-            removal_policy=self._stack.removal_policy,
+            retention_days=self._settings.security.record_days,
+            **self._stored,
+            **self._served,
         )
 
     def _batch(self, name: str, batch: Batch) -> BatchInference:
         from aws_genai.models import BatchInference, Inference
 
-        whole, security = f"{self._settings.prefix}-{name}", self._settings.security
+        whole = f"{self._settings.prefix}-{name}"
         return BatchInference(
             self._stack,
             f"{name}-batch",
@@ -209,14 +191,9 @@ class BedrockModels:
             inference=Inference(
                 max_tokens=batch.max_tokens, temperature=batch.temperature, system_prompt=batch.system_prompt
             ),
-            key=self._key,
-            access_logs=self._stack.access_logs,
-            topic=self._foundation.topic,
-            retention_days=security.record_days,
-            replica=security.replicas,
-            network=self._foundation.private,
-            log_days=security.log_days,
-            removal_policy=self._stack.removal_policy,
+            retention_days=self._settings.security.record_days,
+            **self._stored,
+            **self._served,
         )
 
     def _profiles(self, id: str, name: str, models: list[str]) -> ApplicationProfiles | None:
@@ -272,7 +249,6 @@ class BedrockModels:
     def _customized(self, name: str, customized: Customized, data_sets: SignedDataSets) -> CustomizedModel:
         from aws_genai.models import CustomizedModel
 
-        security = self._settings.security
         return CustomizedModel(
             self._stack,
             f"{name}-customized",
@@ -285,14 +261,9 @@ class BedrockModels:
             refuse_personal_data=customized.refuse_personal_data,
             most_duplicates_percent=customized.most_duplicates_percent,
             data_sets=data_sets,
-            key=self._key,
-            access_logs=self._stack.access_logs,
-            topic=self._foundation.topic,
             tags=self._stack.cost_tags,
-            replica=security.replicas,
-            network=self._foundation.private,
-            log_days=security.log_days,
-            removal_policy=self._stack.removal_policy,
+            **self._stored,
+            **self._served,
         )
 
     def _deployed(self, name: str, model_arn: str) -> ModelDeployment:
@@ -304,13 +275,25 @@ class BedrockModels:
             name=f"{self._settings.prefix}-{name}",
             model_arn=model_arn,
             guardrail=self._through.guardrail,
-            key=self._key,
-            topic=self._foundation.topic,
             tags=self._stack.cost_tags,
-            network=self._foundation.private,
-            log_days=self._settings.security.log_days,
-            removal_policy=self._stack.removal_policy,
+            **self._served,
         )
+
+    @property
+    def _served(self) -> dict[str, Any]:
+        """What every construct with a function takes."""
+        return {
+            "key": self._key,
+            "topic": self._foundation.topic,
+            "network": self._foundation.private,
+            "log_days": self._settings.security.log_days,
+            "removal_policy": self._stack.removal_policy,
+        }
+
+    @property
+    def _stored(self) -> dict[str, Any]:
+        """What every construct with a bucket takes beside."""
+        return {"access_logs": self._stack.access_logs, "replica": self._settings.security.replicas}
 
     @property
     def _through(self) -> ModelAccess:

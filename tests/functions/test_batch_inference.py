@@ -34,7 +34,7 @@ class S3:
     def get_object(self, *, Bucket: str, Key: str, VersionId: str = "") -> dict[str, Any]:
         return {"Body": io.BytesIO(self.objects[Key].encode()), "VersionId": "v1"}
 
-    def put_object(self, *, Bucket: str, Key: str, Body: bytes, IfNoneMatch: str = "") -> None:
+    def put_object(self, *, Bucket: str, Key: str, Body: bytes, IfNoneMatch: str = "", ContentType: str = "") -> None:
         if IfNoneMatch and Key in self.objects:
             raise error("PreconditionFailed")
         self.objects[Key] = Body.decode()

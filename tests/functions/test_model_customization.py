@@ -42,7 +42,7 @@ class S3:
         assert Bucket == "data"
         return {"Body": io.BytesIO(self.objects[Key].encode())}
 
-    def put_object(self, *, Bucket: str, Key: str, Body: bytes) -> None:
+    def put_object(self, *, Bucket: str, Key: str, Body: bytes, ContentType: str) -> None:
         assert Bucket == "b"
         self.objects[Key] = Body.decode()
 

@@ -9,7 +9,7 @@ import aws_cdk as cdk
 import pytest
 
 from aws_genai.errors import InvalidValueError
-from aws_genai.models import AuroraStore, KnowledgeBase, OpenSearchStore, VectorStore
+from aws_genai.models import AuroraStore, KnowledgeBase, OpenSearchStore, S3VectorStore, VectorStore
 from aws_genai.security import AccessLogBucket, AlarmTopic, DataKey, PrivateNetwork
 from aws_genai.testing import assert_allows, assert_denies
 from tests.support import new_stack, template_of
@@ -105,7 +105,7 @@ def test_a_collection_is_encrypted_and_two_roles_may_use_its_index() -> None:
 def test_stores_search_words_where_they_can() -> None:
     assert OpenSearchStore.hybrid
     assert AuroraStore.hybrid
-    assert not VectorStore.hybrid
+    assert not S3VectorStore.hybrid
 
 
 @pytest.mark.parametrize(

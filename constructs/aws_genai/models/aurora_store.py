@@ -18,7 +18,7 @@ from ..security.accepted import acknowledge
 from ..security.alarms import AlarmTopic
 from ..security.key import DataKey
 from ..security.role import WorkloadRole, grant
-from .vector_store import VectorStore
+from .vector_store import check_length
 
 if TYPE_CHECKING:
     from ..security.network import PrivateNetwork
@@ -29,7 +29,7 @@ _VERSION = "16.8"
 _PORT = 5433
 
 
-class AuroraStore(VectorStore):
+class AuroraStore(Construct):
     """An Aurora PostgreSQL cluster with pgvector, for one knowledge base: it sleeps after five minutes without a call.
 
     Nothing connects to it: no rule of its security group lets anybody in, and both Bedrock and the function that makes
@@ -73,8 +73,6 @@ class AuroraStore(VectorStore):
     :raises InvalidValueError: if the dimension is out of range: longer vectors have no index.
     """
 
-    called: ClassVar[str] = "An index of pgvector"
-    most_dimensions: ClassVar[int] = MOST_DIMENSIONS["aurora"]
     hybrid: ClassVar[bool] = True
 
     def __init__(
@@ -92,7 +90,9 @@ class AuroraStore(VectorStore):
         log_days: int = 365,
         removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
     ) -> None:
-        super().__init__(scope, id, dimension=dimension)
+        super().__init__(scope, id)
+        check_length("An index of pgvector", dimension, MOST_DIMENSIONS["aurora"])
+        self.dimension = dimension
         self._key = key
         key.allow_in_rds()
         self.cluster = self._cluster(name, key, network, most_capacity, removal_policy)
@@ -142,6 +142,8 @@ class AuroraStore(VectorStore):
         # A database that stays keeps its table.
         self.table.apply_removal_policy(removal_policy)
         self.table.node.add_dependency(instance, function.role.permissions, function.resource)
+        self.storage: dict[str, Any] = self._storage()
+        self.ready: Sequence[IDependable] = [self.table]
 
     def _cluster(
         self,
@@ -231,9 +233,7 @@ class AuroraStore(VectorStore):
         through = {"StringEquals": {"kms:ViaService": f"secretsmanager.{REGION}.amazonaws.com"}}
         grant(role, ["kms:Decrypt"], [self._key.key_arn], conditions=through)
 
-    @property
-    def storage(self) -> dict[str, Any]:
-        """The configuration of a knowledge base's storage."""
+    def _storage(self) -> dict[str, Any]:
         fields = {
             "primaryKeyField": ID,
             "vectorField": VECTOR,
@@ -251,11 +251,6 @@ class AuroraStore(VectorStore):
                 "fieldMapping": fields,
             },
         }
-
-    @property
-    def ready(self) -> Sequence[IDependable]:
-        """The table."""
-        return [self.table]
 
     def grant_use(self, role: iam.IRole) -> None:
         """Let ``role`` read and write the table through the Data API.

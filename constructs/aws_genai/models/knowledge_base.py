@@ -122,9 +122,9 @@ class KnowledgeBase(Construct):
         size = dimension_of(embedding, dimension)
         if store and store.dimension != size:
             raise InvalidValueError(
-                f"{embedding} makes {size} numbers, and {store.node.path} keeps {store.dimension}", field="dimension"
+                f"{embedding} makes {size} numbers, and its store keeps {store.dimension}", field="dimension"
             )
-        self.store = store or S3VectorStore(self, "Store", name=name, dimension=size, key=key)
+        self.store: VectorStore = store or S3VectorStore(self, "Store", name=name, dimension=size, key=key)
         cut, read = chunking or Chunking(), parsing or Parsing()
         self.search = search or Search()
         read.check()

@@ -15,7 +15,7 @@ from ..errors import InvalidValueError
 from ..pseudo import ACCOUNT_ID, PARTITION, REGION
 from ..security.key import DataKey
 from ..security.role import grant
-from .vector_store import VectorStore
+from .vector_store import check_length
 
 _INDEX, _VECTOR = "chunks", "vector"
 _TEXT, _METADATA = "AMAZON_BEDROCK_TEXT_CHUNK", "AMAZON_BEDROCK_METADATA"
@@ -23,7 +23,7 @@ _TEXT, _METADATA = "AMAZON_BEDROCK_TEXT_CHUNK", "AMAZON_BEDROCK_METADATA"
 _LONGEST_NAME = 28
 
 
-class OpenSearchStore(VectorStore):
+class OpenSearchStore(Construct):
     """A collection of OpenSearch Serverless, whose index is searched by meaning and by words at once.
 
     It is paid by the hour, asked or not. Everything in it is encrypted with the customer key; only the roles of
@@ -59,8 +59,6 @@ class OpenSearchStore(VectorStore):
     :raises InvalidValueError: if the name is too long, or the dimension is out of range.
     """
 
-    called: ClassVar[str] = "OpenSearch Serverless"
-    most_dimensions: ClassVar[int] = MOST_DIMENSIONS["opensearch"]
     hybrid: ClassVar[bool] = True
 
     def __init__(
@@ -74,7 +72,9 @@ class OpenSearchStore(VectorStore):
         redundant: bool = True,
         deployer_role_arn: str | None = None,
     ) -> None:
-        super().__init__(scope, id, dimension=dimension)
+        super().__init__(scope, id)
+        check_length("OpenSearch Serverless", dimension, MOST_DIMENSIONS["opensearch"])
+        self.dimension = dimension
         if not 3 <= len(name) <= _LONGEST_NAME:
             raise InvalidValueError(f"{name} has {len(name)} characters; {_LONGEST_NAME} are the most", field="name")
         self.name = name
@@ -109,6 +109,15 @@ class OpenSearchStore(VectorStore):
         )
         self.collection.node.add_dependency(encryption, network, self._access)
         self.index = self._index(dimension)
+        self.ready: Sequence[IDependable] = [self.index]
+        self.storage: dict[str, Any] = {
+            "type": "OPENSEARCH_SERVERLESS",
+            "opensearchServerlessConfiguration": {
+                "collectionArn": self.collection.attr_arn,
+                "vectorIndexName": _INDEX,
+                "fieldMapping": {"vectorField": _VECTOR, "textField": _TEXT, "metadataField": _METADATA},
+            },
+        }
 
     def _index(self, dimension: int) -> aoss.CfnIndex:
         index = aoss.CfnIndex(
@@ -169,23 +178,6 @@ class OpenSearchStore(VectorStore):
 
     def _json(self, content: Any) -> str:  # noqa: ANN401 - JSON
         return Stack.of(self).to_json_string(content)
-
-    @property
-    def storage(self) -> dict[str, Any]:
-        """The configuration of a knowledge base's storage."""
-        return {
-            "type": "OPENSEARCH_SERVERLESS",
-            "opensearchServerlessConfiguration": {
-                "collectionArn": self.collection.attr_arn,
-                "vectorIndexName": _INDEX,
-                "fieldMapping": {"vectorField": _VECTOR, "textField": _TEXT, "metadataField": _METADATA},
-            },
-        }
-
-    @property
-    def ready(self) -> Sequence[IDependable]:
-        """The index."""
-        return [self.index]
 
     def grant_use(self, role: iam.IRole) -> None:
         """Let ``role`` read and write chunks: by IAM, and by the collection's own policy.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Protocol
 
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3vectors as s3vectors
@@ -16,47 +16,36 @@ from ..security.key import DataKey
 from ..security.role import grant
 
 
-class VectorStore(Construct):
-    """What every store of vectors is to a knowledge base.
+class VectorStore(Protocol):
+    """What every store of vectors is to a knowledge base; each kind is a construct of its own."""
 
-    :param dimension: numbers of a vector, as many as the embedding model makes.
-    :raises InvalidValueError: if the store keeps no vectors of that length.
-    """
-
-    #: Longest vectors that are kept and found fast.
-    most_dimensions: ClassVar[int] = MOST_DIMENSIONS["s3"]
-    #: What the store is called.
-    called: ClassVar[str] = "The store"
+    #: Numbers of a vector, as many as the embedding model makes.
+    dimension: int
     #: Whether words are searched beside vectors.
-    hybrid: ClassVar[bool] = False
-
-    def __init__(self, scope: Construct, id: str, *, dimension: int) -> None:
-        super().__init__(scope, id)
-        if not 1 <= dimension <= self.most_dimensions:
-            raise InvalidValueError(
-                f"{self.called} keeps 1 to {self.most_dimensions} numbers, not {dimension}", field="dimension"
-            )
-        self.dimension = dimension
-
-    @property
-    def storage(self) -> dict[str, Any]:
-        """The configuration of a knowledge base's storage."""
-        raise NotImplementedError
-
-    @property
-    def ready(self) -> Sequence[IDependable]:
-        """What has to be there before a knowledge base is made."""
-        raise NotImplementedError
+    hybrid: ClassVar[bool]
+    #: The configuration of a knowledge base's storage.
+    storage: dict[str, Any]
+    #: What has to be there before a knowledge base is made.
+    ready: Sequence[IDependable]
 
     def grant_use(self, role: iam.IRole) -> None:
         """Let ``role``, that of a knowledge base, put, read, search and delete vectors.
 
         https://docs.aws.amazon.com/bedrock/latest/userguide/kb-permissions.html
         """
-        raise NotImplementedError
+        ...
 
 
-class S3VectorStore(VectorStore):
+def check_length(called: str, dimension: int, most: int) -> None:
+    """Refuse vectors that a store does not keep, or does not find fast.
+
+    :raises InvalidValueError: saying how long they may be.
+    """
+    if not 1 <= dimension <= most:
+        raise InvalidValueError(f"{called} keeps 1 to {most} numbers, not {dimension}", field="dimension")
+
+
+class S3VectorStore(Construct):
     """An index of Amazon S3 Vectors: paid by what is stored and asked, nothing while nobody asks.
 
     Text of chunks is kept beside the vectors and cannot be filtered by; everything else that a knowledge base adds can.
@@ -90,7 +79,7 @@ class S3VectorStore(VectorStore):
     :raises InvalidValueError: if the dimension is out of range.
     """
 
-    called: ClassVar[str] = "S3 Vectors"
+    hybrid: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -102,7 +91,9 @@ class S3VectorStore(VectorStore):
         key: DataKey,
         distance: Literal["cosine", "euclidean"] = "cosine",
     ) -> None:
-        super().__init__(scope, id, dimension=dimension)
+        super().__init__(scope, id)
+        check_length("S3 Vectors", dimension, MOST_DIMENSIONS["s3"])
+        self.dimension = dimension
         key.allow_service("indexing.s3vectors.amazonaws.com", actions=("kms:Decrypt",))
         encryption = {"sseType": "aws:kms", "kmsKeyArn": key.key_arn}
         bucket = s3vectors.CfnVectorBucket(self, "Bucket", vector_bucket_name=name, encryption_configuration=encryption)
@@ -119,17 +110,12 @@ class S3VectorStore(VectorStore):
             metadata_configuration={"nonFilterableMetadataKeys": ["AMAZON_BEDROCK_TEXT", "AMAZON_BEDROCK_METADATA"]},
         )
         self.index_arn: str = self.index.attr_index_arn
+        self.storage: dict[str, Any] = {
+            "type": "S3_VECTORS",
+            "s3VectorsConfiguration": {"indexArn": self.index_arn},
+        }
+        self.ready: Sequence[IDependable] = [self.index]
         self._key = key
-
-    @property
-    def storage(self) -> dict[str, Any]:
-        """The configuration of a knowledge base's storage."""
-        return {"type": "S3_VECTORS", "s3VectorsConfiguration": {"indexArn": self.index_arn}}
-
-    @property
-    def ready(self) -> Sequence[IDependable]:
-        """The index."""
-        return [self.index]
 
     def grant_use(self, role: iam.IRole) -> None:
         """Let ``role`` put, read, search and delete vectors of this index.

@@ -7,22 +7,13 @@ import os
 from functools import cache
 from typing import Any
 
-import boto3
 from aws_lambda_powertools import Logger
-from botocore.config import Config
 
-from ..chat.service import Limits
+from ..jobs.asking import client, limits
 from ..jobs.steps import serve
 from .service import Batches, Plan
 
 logger = Logger()
-
-
-@cache
-def client(service: str) -> Any:  # noqa: ANN401 - boto3 has no types
-    """A client, made on first use, that is patient with throttling: nobody waits for an answer here."""
-    config = Config(connect_timeout=5, read_timeout=120, retries={"mode": "adaptive", "total_max_attempts": 8})
-    return boto3.client(service, config=config)
 
 
 @cache
@@ -33,13 +24,7 @@ def plan() -> Plan:
         name=content["name"],
         bucket=os.environ["BUCKET"],
         model=content["model"],
-        limits=Limits(
-            models=content["models"],
-            profiles=json.loads(os.environ.get("PROFILES", "{}")),
-            guardrail_id=os.environ["GUARDRAIL_ID"],
-            guardrail_version=os.environ["GUARDRAIL_VERSION"],
-            system_prompt=content["system_prompt"],
-        ),
+        limits=limits(content),
         role_arn=os.environ["JOB_ROLE"],
         key_arn=os.environ["KEY_ARN"],
         most_failed_percent=content["most_failed_percent"],

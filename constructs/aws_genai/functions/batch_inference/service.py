@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
@@ -18,6 +18,7 @@ from botocore.exceptions import ClientError
 
 from ..chat.errors import ChatError
 from ..chat.service import Limits, ask, converse_request, read_answer
+from ..jobs.files import Files
 from ..jobs.steps import DONE, FAILED, RUNNING, Job, RefusedError, TryAgainError, cause
 from ..untrusted.assessment import Assessed, assess
 from ..untrusted.text import neutral
@@ -63,6 +64,7 @@ class Batches:
 
     def __init__(self, plan: Plan, clients: Callable[[str], Any]) -> None:
         self._plan, self._clients = plan, clients
+        self._files = Files(clients("s3"), plan.bucket)
 
     def prepare(self, run: str, given: Mapping[str, Any]) -> list[Job]:
         """Take a file of questions apart; a file that another run has taken is left to it.
@@ -83,14 +85,14 @@ class Batches:
             return []
         jobs = []
         for number, part in enumerate(parts(parse(text, address))):
-            self._write(f"{RUNS}{run}/{number}/left-1.jsonl", lines(asdict(each) for each in part))
+            self._files.write(f"{RUNS}{run}/{number}/left-1.jsonl", lines(asdict(each) for each in part))
             jobs.append({"number": number, "attempt": 1, "state": RUNNING})
         return jobs
 
     def start(self, run: str, job: Job) -> Job:
         """Assess the questions of a part, and begin a job with those that may be asked."""
         place = f"{RUNS}{run}/{job['number']}/"
-        records = records_from(self._read(f"{place}left-1.jsonl"))
+        records = records_from(self._files.read(f"{place}left-1.jsonl"))
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             assessed = list(pool.map(self._assessed, records))
         may = [Record(each.id, found.text) for each, found in zip(records, assessed, strict=True) if not found.blocked]
@@ -99,7 +101,7 @@ class Batches:
             for each, found in zip(records, assessed, strict=True)
             if found.blocked
         ]
-        self._write(f"{place}results-0.jsonl", to_lines(blocked))
+        self._files.write(f"{place}results-0.jsonl", to_lines(blocked))
         return self._begin(run, {**job, "attempt": 1}, may)
 
     def look(self, run: str, job: Job) -> Job:
@@ -110,13 +112,13 @@ class Batches:
         if found["status"] == "Failed":
             return {**job, "state": FAILED, "reason": str(found.get("message") or "the job failed without a reason")}
         place, attempt = f"{RUNS}{run}/{job['number']}/", int(job["attempt"])
-        asked = records_from(self._read(f"{place}asked-{attempt}.jsonl"))
+        asked = records_from(self._files.read(f"{place}asked-{attempt}.jsonl"))
         answers = job_output(self._output(f"{place}out-{attempt}/"))
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             there = [each for each in asked if each.id in answers]
             results = list(pool.map(self._answered, there, [answers[each.id] for each in there]))
         good = [each for each in results if each.outcome != "failed"]
-        self._write(f"{place}results-{attempt}.jsonl", to_lines(good))
+        self._files.write(f"{place}results-{attempt}.jsonl", to_lines(good))
         done = {each.id for each in good}
         return self._begin(run, {**job, "attempt": attempt + 1}, [each for each in asked if each.id not in done])
 
@@ -134,15 +136,15 @@ class Batches:
         known = {each.id for each in results}
         for job in jobs:
             number = (job.get("job") or job)["number"]
-            asked = records_from(self._read(f"{RUNS}{run}/{number}/left-1.jsonl"))
+            asked = records_from(self._files.read(f"{RUNS}{run}/{number}/left-1.jsonl"))
             results += [Result(each.id, "failed") for each in asked if each.id not in known]
         counts = Counter(each.outcome for each in results)
         failed = 100 * counts["failed"] / len(results)
         if failed > self._plan.most_failed_percent:
             reasons.append(f"{counts['failed']} of {len(results)} questions were not answered")
         place = f"{ANSWERS}{run}/"
-        self._write(f"{place}answers.jsonl", to_lines(each for each in results if each.outcome == "answered"))
-        self._write(f"{place}left.jsonl", to_lines(each for each in results if each.outcome != "answered"))
+        self._files.write(f"{place}answers.jsonl", to_lines(each for each in results if each.outcome == "answered"))
+        self._files.write(f"{place}left.jsonl", to_lines(each for each in results if each.outcome != "answered"))
         summary = {
             "questions": len(results),
             **{outcome: counts[outcome] for outcome in ("answered", "blocked", "failed")},
@@ -151,7 +153,7 @@ class Batches:
             "usd": self._cost(results),
             "reasons": reasons,
         }
-        self._write(f"{place}summary.json", json.dumps(summary, indent=1))
+        self._files.write(f"{place}summary.json", json.dumps(summary, indent=1))
         passed = failed <= self._plan.most_failed_percent
         return {"passed": passed, "reason": "; ".join(reasons)[:1000], "answers": place}
 
@@ -166,7 +168,7 @@ class Batches:
         except s3.exceptions.ClientError as error:
             if error.response["Error"]["Code"] not in ("PreconditionFailed", "ConditionalRequestConflict"):
                 raise
-            return self._read(key) == run
+            return self._files.read(key) == run
         return True
 
     def _begin(self, run: str, job: Job, records: Sequence[Record]) -> Job:
@@ -176,12 +178,12 @@ class Batches:
             return {**job, "state": DONE}
         if not enough(records) or attempt > ATTEMPTS:
             with ThreadPoolExecutor(_AT_ONCE) as pool:
-                self._write(f"{place}results-{attempt}.jsonl", to_lines(pool.map(self._ask, records)))
+                self._files.write(f"{place}results-{attempt}.jsonl", to_lines(pool.map(self._ask, records)))
             return {**job, "state": DONE}
-        self._write(f"{place}asked-{attempt}.jsonl", lines(asdict(each) for each in records))
+        self._files.write(f"{place}asked-{attempt}.jsonl", lines(asdict(each) for each in records))
         request = {k: v for k, v in self._plan.limits.models[self._plan.model].items() if k != "modelId"}
         text = job_input(records, request, self._plan.limits.system_prompt)
-        self._write(f"{place}in-{attempt}/records.jsonl", text)
+        self._files.write(f"{place}in-{attempt}/records.jsonl", text)
         return {**job, "arn": self._create(run, place, attempt), "state": RUNNING}
 
     def _create(self, run: str, place: str, attempt: int) -> str:
@@ -259,17 +261,7 @@ class Batches:
         return round(total / 1e6, 6)
 
     def _results(self, place: str) -> list[Result]:
-        return [result for key in self._keys(f"{place}results-") for result in from_lines(self._read(key))]
+        return [result for key in self._files.keys(f"{place}results-") for result in from_lines(self._files.read(key))]
 
     def _output(self, prefix: str) -> str:
-        return "".join(self._read(key) for key in self._keys(prefix) if key.endswith(".jsonl.out"))
-
-    def _keys(self, prefix: str) -> Iterator[str]:
-        pages = self._clients("s3").get_paginator("list_objects_v2").paginate(Bucket=self._plan.bucket, Prefix=prefix)
-        return (each["Key"] for page in pages for each in page.get("Contents", []))
-
-    def _read(self, key: str) -> str:
-        return str(self._clients("s3").get_object(Bucket=self._plan.bucket, Key=key)["Body"].read().decode("utf-8"))
-
-    def _write(self, key: str, text: str) -> None:
-        self._clients("s3").put_object(Bucket=self._plan.bucket, Key=key, Body=text.encode())
+        return "".join(self._files.read(key) for key in self._files.keys(prefix) if key.endswith(".jsonl.out"))

@@ -18,6 +18,7 @@ from typing import Any
 from ..chat.errors import ChatError
 from ..chat.knowledge import retrieve
 from ..chat.service import Answer, Limits, ask, converse_request
+from ..jobs.files import Files
 from ..jobs.steps import DONE, FAILED, RUNNING, Job, RefusedError, TryAgainError, cause
 from ..model_evaluation.scores import scores
 from .names import COMPARED, LEAST, QUESTIONS, REPORTS, RUNS
@@ -60,6 +61,7 @@ class Evaluations:
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self._plan, self._clients, self._clock = plan, clients, clock
+        self._files = Files(clients("s3"), plan.bucket)
 
     def prepare(self, run: str, given: Mapping[str, Any]) -> list[Job]:
         """One job for each model.
@@ -80,20 +82,20 @@ class Evaluations:
         if compared and not all(each.expected for each in questions):
             raise RefusedError(f"{address} has questions without a referenceResponse, so {min(compared)} means nothing")
         # A run is of the questions that it began with, whoever changes the data set meanwhile.
-        self._write(f"{RUNS}{run}/questions.jsonl", text)
+        self._files.write(f"{RUNS}{run}/questions.jsonl", text)
         models = enumerate(self._plan.limits.models)
         return [{"number": number, "model": model, "state": RUNNING} for number, model in models]
 
     def start(self, run: str, job: Job) -> Job:
         """Ask one model every question; then let the judge begin."""
         place, model = f"{RUNS}{run}/{job['number']}/", str(job["model"])
-        questions = parse(self._read(f"{RUNS}{run}/questions.jsonl"), run)
+        questions = parse(self._files.read(f"{RUNS}{run}/questions.jsonl"), run)
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             answers = list(pool.map(lambda each: self._ask(model, each), questions))
-        self._write(f"{place}figures.json", json.dumps(self._figures(model, answers)))
+        self._files.write(f"{place}figures.json", json.dumps(self._figures(model, answers)))
         judged = for_judge_of_documents if self._plan.knowledge_base else for_judge
         lines = judged(answers, _called(model))
-        self._write(f"{place}answers.jsonl", lines)
+        self._files.write(f"{place}answers.jsonl", lines)
         if not self._plan.judge or not lines:
             return {**job, "state": DONE}
         name = f"{self._plan.name[:40]}-{hashlib.sha256(f'{run} {model}'.encode()).hexdigest()[:16]}"
@@ -120,9 +122,9 @@ class Evaluations:
         reasons = list(self._short(compared))
         passed, reason = not reasons, "; ".join(reasons)
         outcome = {**judged, "passed": passed, "reason": reason}
-        self._write(f"{report}report.json", json.dumps(outcome, indent=1))
-        self._write(f"{report}report.md", table(self._plan.name, compared, self._plan.thresholds))
-        self._write(f"{report}chart.svg", chart(self._plan.name, compared), "image/svg+xml")
+        self._files.write(f"{report}report.json", json.dumps(outcome, indent=1))
+        self._files.write(f"{report}report.md", table(self._plan.name, compared, self._plan.thresholds))
+        self._files.write(f"{report}chart.svg", chart(self._plan.name, compared), "image/svg+xml")
         return {"passed": passed, "reason": reason[:1000], "report": report}
 
     def _ask(self, model: str, question: Question) -> Answered:
@@ -211,16 +213,15 @@ class Evaluations:
         if isinstance(lost, dict):
             return Compared(str(lost["model"]), {}, cause(job.get("reason")))
         model, place = str(job["model"]), f"{RUNS}{run}/{job['number']}/"
-        figures: dict[str, float] = json.loads(self._read(f"{place}figures.json"))
+        figures: dict[str, float] = json.loads(self._files.read(f"{place}figures.json"))
         return Compared(model, {**figures, **self._judged(f"{place}judged/")}, str(job.get("reason", "")))
 
     def _judged(self, prefix: str) -> dict[str, float]:
         """The means of what the judge found."""
         found: dict[str, list[float]] = {}
-        pages = self._clients("s3").get_paginator("list_objects_v2").paginate(Bucket=self._plan.bucket, Prefix=prefix)
-        for each in (each for page in pages for each in page.get("Contents", [])):
-            if each["Key"].endswith("_output.jsonl"):
-                for line in self._read(each["Key"]).splitlines():
+        for key in self._files.keys(prefix):
+            if key.endswith("_output.jsonl"):
+                for line in self._files.read(key).splitlines():
                     for metric, result in _results(json.loads(line)):
                         found.setdefault(metric, []).append(result)
         return {metric: round(statistics.fmean(values), 4) for metric, values in sorted(found.items())}
@@ -238,12 +239,6 @@ class Evaluations:
                 yield f"{metric} of {first.model} is {value:g}, above {limit:g}"
             elif metric not in LEAST and value < limit:
                 yield f"{metric} of {first.model} is {value:g}, below {limit:g}"
-
-    def _read(self, key: str) -> str:
-        return str(self._clients("s3").get_object(Bucket=self._plan.bucket, Key=key)["Body"].read().decode("utf-8"))
-
-    def _write(self, key: str, text: str, kind: str = "text/plain; charset=utf-8") -> None:
-        self._clients("s3").put_object(Bucket=self._plan.bucket, Key=key, Body=text.encode(), ContentType=kind)
 
 
 def _results(content: object) -> Iterator[tuple[str, float]]:

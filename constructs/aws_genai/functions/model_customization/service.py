@@ -13,6 +13,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from ..jobs.files import Files
 from ..jobs.steps import DONE, FAILED, RUNNING, Job, RefusedError, TryAgainError, cause
 from ..training_data.records import Record, parse
 
@@ -46,6 +47,8 @@ class Customizations:
 
     def __init__(self, plan: Plan, clients: Callable[[str], Any]) -> None:
         self._plan, self._clients = plan, clients
+        self._files = Files(clients("s3"), plan.bucket)
+        self._data_sets = Files(clients("s3"), plan.data_bucket)
 
     def prepare(self, run: str, given: Mapping[str, Any]) -> list[Job]:
         """Have the data set admitted, and write its records in Bedrock's form.
@@ -56,7 +59,7 @@ class Customizations:
         lineage = {name: admitted[name] for name in ("manifest", "manifest_version", "manifest_sha256", "approver")}
         for part in ("train", "held_out"):
             records = self._records(admitted[part].removeprefix(f"s3://{self._plan.data_bucket}/"), admitted["train"])
-            self._write(f"runs/{run}/{part}.jsonl", "".join(self._line(each) for each in records))
+            self._files.write(f"runs/{run}/{part}.jsonl", "".join(self._line(each) for each in records))
         return [{"lineage": lineage, "state": RUNNING}]
 
     def start(self, run: str, job: Job) -> Job:
@@ -98,7 +101,7 @@ class Customizations:
             "hyperparameters": dict(self._plan.hyperparameters),
             **job["lineage"],
         }
-        self._write(f"models/{run}.json", json.dumps(made, indent=1))
+        self._files.write(f"models/{run}.json", json.dumps(made, indent=1))
         return {"passed": True, "reason": "", "model_arn": job["model_arn"]}
 
     def _admit(self, data_set: str, run: str) -> dict[str, str]:
@@ -110,15 +113,15 @@ class Customizations:
         return dict(content)
 
     def _records(self, prefix: str, train: str) -> Iterator[Record]:
-        template = json.loads(self._data(f"{train.removeprefix(f's3://{self._plan.data_bucket}/')}template.json"))
-        pages = self._clients("s3").get_paginator("list_objects_v2")
-        for page in pages.paginate(Bucket=self._plan.data_bucket, Prefix=prefix):
-            for each in page.get("Contents", []):
-                if each["Key"].endswith("template.json"):
-                    continue
-                for line in self._data(each["Key"]).split("\n"):
-                    if line.strip():
-                        yield parse(line, "instruction", template)
+        template = json.loads(
+            self._data_sets.read(f"{train.removeprefix(f's3://{self._plan.data_bucket}/')}template.json")
+        )
+        for key in self._data_sets.keys(prefix):
+            if key.endswith("template.json"):
+                continue
+            for line in self._data_sets.read(key).split("\n"):
+                if line.strip():
+                    yield parse(line, "instruction", template)
 
     def _line(self, record: Record) -> str:
         messages = [{"role": "user", "content": [{"text": record.prompt}]}]
@@ -150,10 +153,3 @@ class Customizations:
                 else {"validationDataConfig": {"validators": [{"s3Uri": f"{place}held_out.jsonl"}]}}
             ),
         }
-
-    def _data(self, key: str) -> str:
-        body = self._clients("s3").get_object(Bucket=self._plan.data_bucket, Key=key)["Body"]
-        return str(body.read().decode("utf-8"))
-
-    def _write(self, key: str, text: str) -> None:
-        self._clients("s3").put_object(Bucket=self._plan.bucket, Key=key, Body=text.encode())
