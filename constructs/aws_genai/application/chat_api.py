@@ -21,9 +21,10 @@ from ..models.inference import Inference, requests_of
 from ..models.model_access import ModelAccess
 from ..pseudo import ACCOUNT_ID, PARTITION, REGION, URL_SUFFIX
 from ..security.accepted import acknowledge, compliance
-from ..security.alarms import AlarmTopic, alarm
+from ..security.alarms import AlarmTopic
 from ..security.key import DataKey
 from .api_logging import api_gateway_logging
+from .chat_alarms import chat_alarms, lock_out_alarm
 from .firewall import Firewall
 from .identity import Identity
 
@@ -183,9 +184,9 @@ class ChatApi(Construct):
         association = firewall.protect(self, "Protection", stage_arn)
         association.add_resource_dependency(self.stage)
         self.url = f"https://{api.ref}.execute-api.{REGION}.{URL_SUFFIX}/{STAGE}/chat"
-        self._alarms(topic)
+        chat_alarms(self, topic, STAGE)
         if budget:
-            self._lock_out_alarm(topic)
+            lock_out_alarm(self, topic)
         CfnOutput(self, "Url", value=self.url, description="POST questions here with a token of the user pool")
 
     def _method(self, api: apigateway.CfnRestApi, identity: Identity) -> apigateway.CfnMethod:
@@ -313,45 +314,6 @@ class ChatApi(Construct):
             met_by="the function's resource policy, which admits this method of this stage only",
         )
         return stage
-
-    def _lock_out_alarm(self, topic: AlarmTopic) -> None:
-        """Repeated probing: whoever draws out a model, or tries to pass its guardrail, is blocked often."""
-        alarm(
-            self,
-            "AlarmLockedOut",
-            topic=topic,
-            description=f"A user of {self.name} was blocked so often that they are locked out: read the chat's log.",
-            namespace="AwsGenAi",
-            metric="LockedOut",
-            dimensions={"service": "chat"},
-            threshold=1,
-        )
-
-    def _alarms(self, topic: AlarmTopic) -> None:
-        for metric, threshold, description in (
-            ("5XXError", 5, "answers with server errors: read the function's log group"),
-            ("4XXError", 100, "refuses many requests: look for probing in the access log"),
-        ):
-            alarm(
-                self,
-                f"Alarm{metric}",
-                topic=topic,
-                description=f"Chat API {self.name} {description}.",
-                namespace="AWS/ApiGateway",
-                metric=metric,
-                dimensions={"ApiName": self.name, "Stage": STAGE},
-                threshold=threshold,
-            )
-        alarm(
-            self,
-            "AlarmThrottles",
-            topic=topic,
-            description=f"Chat API {self.name} has more requests than its concurrency: raise it or find the caller.",
-            namespace="AWS/Lambda",
-            metric="Throttles",
-            dimensions={"FunctionName": self.function.function_name},
-            threshold=1,
-        )
 
 
 @cache

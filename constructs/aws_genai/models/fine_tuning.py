@@ -24,8 +24,7 @@ from ..security.network import PrivateNetwork
 from ..security.role import WorkloadRole, grant
 from .approved_endpoint import ApprovedEndpoint
 from .data_sets import SignedDataSets
-from .execution import IN_VPC, LOG, METRICS_ONLY, PULL, WILDCARDS, WILDCARDS_MET_BY
-from .execution import METRICS as PUT_METRICS
+from .fine_tuning_roles import job_role, pipeline_role, scripts_bucket
 from .hosted_endpoint import region_of
 from .pipeline_definition import Pipeline, Serving, Training
 
@@ -187,8 +186,8 @@ class FineTuning(Construct):
             model_package_group_name=endpoint_name,
             model_package_group_description=f"{model_id}, fine-tuned on {name}",
         )
-        job = self._job_role(model, facts, image, region, key)
-        runner = self._pipeline_role(job, evaluate, experiments)
+        job = job_role(self, model, facts, image, region, key)
+        runner = pipeline_role(self, job, evaluate, experiments)
         definition = Pipeline(
             data_set=name,
             method=method,
@@ -205,7 +204,7 @@ class FineTuning(Construct):
                 hyperparameters=facts.arguments(method, hyperparameters or {}),
                 model_uri=f"s3://{model.bucket(region)}/{facts.artifact}",
                 accept_eula=bool(model.eula),
-                code_uri=f"s3://{_scripts(region)}/{facts.script}",
+                code_uri=f"s3://{scripts_bucket(region)}/{facts.script}",
                 instance_type=trains,
                 volume_gib=facts.volume_gib,
                 volume_key=_volume_key(trains, key),
@@ -237,7 +236,7 @@ class FineTuning(Construct):
             role_arn=runner.role_arn,
         )
         self.pipeline.node.add_dependency(runner.permissions, job.permissions)
-        self.pipeline_arn: str = self._arn(f"pipeline/{endpoint_name}")
+        self.pipeline_arn: str = self.arn(f"pipeline/{endpoint_name}")
         #: Where approved versions serve.
         self.endpoint = ApprovedEndpoint(
             self,
@@ -289,7 +288,7 @@ class FineTuning(Construct):
         https://docs.aws.amazon.com/sagemaker/latest/dg/model-registry-approve.html
         """
         self.data_sets.allow_approver(role)
-        versions = self._arn(f"model-package/{self.pipeline_name}/*")
+        versions = self.arn(f"model-package/{self.pipeline_name}/*")
         grant(role, ["sagemaker:DescribeModelPackage", "sagemaker:UpdateModelPackage"], [versions])
         # Listing versions is allowed on their group.
         grant(
@@ -309,79 +308,8 @@ class FineTuning(Construct):
                 met_by="the one pipeline and the one group of versions in the statement",
             )
 
-    def _job_role(
-        self, model: JumpStartModel, facts: TrainingFacts, image: str, region: str, key: DataKey
-    ) -> WorkloadRole:
-        """What training and batch transform may: read admitted data and the base model, write their own output.
-
-        https://docs.aws.amazon.com/sagemaker/latest/dg/sagemaker-roles.html#sagemaker-roles-createtrainingjob-perms
-        """
-        role = WorkloadRole(self, "Job", assumed_by=_sagemaker(), description=f"Jobs that fine-tune on {self.name}")
-        bucket = self.data_sets.bucket
-        bucket.grant_read(role, f"verified/{self.name}/", f"output/{self.name}/", f"checkpoints/{self.name}/")
-        bucket.grant_write(role, f"output/{self.name}/", f"checkpoints/{self.name}/")
-        weights = f"arn:{PARTITION}:s3:::{model.bucket(region)}"
-        scripts = f"arn:{PARTITION}:s3:::{_scripts(region)}"
-        role.allow(("s3:GetObject",), [f"{weights}/{facts.artifact}", f"{scripts}/{facts.script}"])
-        for arn, prefix in ((weights, facts.artifact), (scripts, facts.script)):
-            role.allow(("s3:ListBucket",), [arn], conditions={"StringLike": {"s3:prefix": f"{prefix}*"}})
-        images = [facts.image_uri(region), image]
-        role.allow(PULL, [_repository(each, region) for each in images])
-        role.allow(("ecr:GetAuthorizationToken", *IN_VPC), ["*"])
-        role.allow((PUT_METRICS,), ["*"], conditions=METRICS_ONLY)
-        logs = "log-group:/aws/sagemaker/T*"
-        role.allow(LOG, [f"arn:{PARTITION}:logs:{region}:{ACCOUNT_ID}:{logs}"])
-        # Volumes and output are encrypted under the key, by grants that jobs make for SageMaker.
-        role.allow(("kms:CreateGrant", "kms:DescribeKey", "kms:Encrypt"), [key.key_arn])
-        key.allow_role(f"Jobs{self.node.id}", role.role_arn, ("kms:CreateGrant", "kms:DescribeKey", "kms:Encrypt"))
-        acknowledge(
-            role.permissions,
-            "AwsSolutions-IAM5",
-            finding=("Resource::*", f"Resource::arn:<AWS::Partition>:logs:{region}:<AWS::AccountId>:{logs}"),
-            reason=f"Training and transform jobs share two log groups, which SageMaker makes. {WILDCARDS}",
-            met_by=f"log groups of SageMaker's jobs only; {WILDCARDS_MET_BY}",
-        )
-        return role
-
-    def _pipeline_role(
-        self, job: WorkloadRole, evaluate: PythonFunction, experiments: Experiments | None
-    ) -> WorkloadRole:
-        """What the pipeline may: start its own jobs, call its two functions, and register versions in its group.
-
-        https://docs.aws.amazon.com/sagemaker/latest/dg/build-and-manage-access.html
-        """
-        role = WorkloadRole(self, "Runner", assumed_by=_sagemaker(), description=f"Pipeline {self.pipeline_name}")
-        role.allow(("lambda:InvokeFunction",), [self.data_sets.function.function_arn, evaluate.function_arn])
-        names = {kind: f"{kind}/pipelines-*" for kind in ("training-job", "transform-job", "model")}
-        for kind, verbs in (
-            ("training-job", ("CreateTrainingJob", "DescribeTrainingJob", "StopTrainingJob")),
-            ("transform-job", ("CreateTransformJob", "DescribeTransformJob", "StopTransformJob")),
-            ("model", ("CreateModel", "DeleteModel", "DescribeModel")),
-        ):
-            role.allow(tuple(f"sagemaker:{verb}" for verb in (*verbs, "AddTags")), [self._arn(names[kind])])
-        versions = f"model-package/{self.pipeline_name}/*"
-        role.allow(
-            ("sagemaker:AddTags", "sagemaker:CreateModelPackage", "sagemaker:DescribeModelPackage"),
-            [self._arn(versions), self.group.attr_model_package_group_arn],
-        )
-        role.allow(
-            ("iam:PassRole",),
-            [job.role_arn],
-            conditions={"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}},
-        )
-        if experiments:
-            experiments.grant_use(role)
-        place = f"Resource::arn:<AWS::Partition>:sagemaker:{region_of(self)}:<AWS::AccountId>:"
-        acknowledge(
-            role.permissions,
-            "AwsSolutions-IAM5",
-            finding=tuple(f"{place}{each}" for each in (*names.values(), versions)),
-            reason="A pipeline names its jobs by the id of a run, and the registry numbers versions.",
-            met_by="the prefix of pipelines, the one group of versions, and the one role that may be passed",
-        )
-        return role
-
-    def _arn(self, resource: str) -> str:
+    def arn(self, resource: str) -> str:
+        """The ARN of a resource of SageMaker beside this pipeline."""
         return f"arn:{PARTITION}:sagemaker:{region_of(self)}:{ACCOUNT_ID}:{resource}"
 
 
@@ -414,22 +342,6 @@ def check_thresholds(thresholds: Mapping[str, float]) -> None:
             raise InvalidValueError(f"{name} is not measured", field="thresholds", hint=nearest(name, METRICS))
         if not 0 <= least <= 1:
             raise InvalidValueError(f"{name} is between 0 and 1, not {least:g}", field="thresholds")
-
-
-def _sagemaker() -> iam.ServicePrincipal:
-    return iam.ServicePrincipal(
-        "sagemaker.amazonaws.com", conditions={"StringEquals": {"aws:SourceAccount": ACCOUNT_ID}}
-    )
-
-
-def _scripts(region: str) -> str:
-    """The bucket of JumpStart's scripts, which are open whatever the model is."""
-    return f"jumpstart-cache-prod-{region}"
-
-
-def _repository(image: str, region: str) -> str:
-    registry, _, name = image.partition("/")
-    return f"arn:{PARTITION}:ecr:{region}:{registry.partition('.')[0]}:repository/{name.partition(':')[0]}"
 
 
 def _volume_key(instance_type: str, key: DataKey) -> str | None:
