@@ -34,8 +34,8 @@ def main() -> int:
     import aws_cdk as cdk
 
     from aws_genai.functions.dependencies import DependenciesError
+    from aws_genai.gate.synthesis import REPORT_ONLY
     from aws_genai.security import CompliancePack, GateError, attach_gate, synth
-    from aws_genai.security.gate import REPORT_ONLY
     from stacks import assemble
 
     app = cdk.App(context={**values, REPORT_ONLY: False}, outdir=os.environ.get("CDK_OUTDIR") or str(ROOT / "cdk.out"))

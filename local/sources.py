@@ -10,7 +10,7 @@ def source_of(environment: str, path: str) -> str:
     """
     import aws_cdk as cdk
 
-    from aws_genai.security.gate import construct_source
+    from aws_genai.gate.synthesis import construct_source
     from settings import load
     from stacks import assemble
 

@@ -76,7 +76,7 @@ import aws_cdk as cdk
 parts["import aws_cdk and start Node.js"] = lap()
 import cdk_nag
 from aws_genai.security import CompliancePack, attach_gate
-from aws_genai.security import gate
+from aws_genai.gate import synthesis as gate
 from stacks import assemble
 parts["import cdk_nag and our own"] = lap()
 context = json.load(open(sys.argv[2]))["context"]
@@ -95,7 +95,7 @@ PLUGIN = """
 import json, sys, tempfile, time
 import aws_cdk as cdk
 import cdk_nag
-from aws_genai.security.gate import _cloudformation_validate
+from aws_genai.gate.synthesis import _cloudformation_validate
 from settings import load
 from stacks import assemble
 context = json.load(open(sys.argv[2]))["context"]

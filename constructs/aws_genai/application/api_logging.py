@@ -6,8 +6,8 @@ from aws_cdk import RemovalPolicy, Stack
 from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_iam as iam
 
+from ..gate.acknowledgements import acknowledge
 from ..pseudo import ACCOUNT_ID
-from ..security.accepted import acknowledge
 
 
 def api_gateway_logging(stack: Stack) -> apigateway.CfnAccount:

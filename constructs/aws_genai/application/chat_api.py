@@ -17,10 +17,10 @@ from constructs import Construct
 
 from ..data.bedrock import BedrockCatalogue, check_chat
 from ..functions import PythonFunction
+from ..gate.acknowledgements import acknowledge, compliance
 from ..models.inference import Inference, requests_of
 from ..models.model_access import ModelAccess
 from ..pseudo import ACCOUNT_ID, PARTITION, REGION, URL_SUFFIX
-from ..security.accepted import acknowledge, compliance
 from ..security.alarms import AlarmTopic
 from ..security.key import DataKey
 from .api_logging import api_gateway_logging

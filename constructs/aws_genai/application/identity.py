@@ -9,7 +9,7 @@ from aws_cdk import CfnOutput, RemovalPolicy
 from aws_cdk import aws_cognito as cognito
 from constructs import Construct
 
-from ..security.accepted import acknowledge
+from ..gate.acknowledgements import acknowledge
 
 Mfa = Literal["required", "optional"]
 

@@ -8,8 +8,8 @@ from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from ..errors import InvalidValueError
+from ..gate.acknowledgements import acknowledge
 from ..pseudo import REGION
-from ..security.accepted import acknowledge
 from ..security.key import DataKey
 from ..security.role import grant
 

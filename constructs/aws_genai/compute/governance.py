@@ -10,7 +10,7 @@ from aws_cdk import aws_sagemaker as sagemaker
 from constructs import Construct
 
 from ..data.cluster import Eks, Team
-from ..security.accepted import acknowledge
+from ..gate.acknowledgements import acknowledge
 
 
 def share_capacity(

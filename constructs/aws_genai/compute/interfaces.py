@@ -9,7 +9,7 @@ from constructs import Construct
 
 from ..data.accelerators import Accelerator
 from ..data.purchase import check_efa
-from ..security.accepted import acknowledge, compliance
+from ..gate.acknowledgements import acknowledge, compliance
 from ..security.network import let_reach
 from .lustre import LustreFileSystem
 

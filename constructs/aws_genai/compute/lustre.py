@@ -11,8 +11,8 @@ from aws_cdk import aws_scheduler as scheduler
 from constructs import Construct
 
 from ..data.lustre import Throughput, check_capacity
+from ..gate.acknowledgements import acknowledge
 from ..pseudo import ACCOUNT_ID, PARTITION, REGION
-from ..security.accepted import acknowledge
 from ..security.bucket import SecureBucket
 from ..security.key import DataKey
 from ..security.network import PrivateNetwork, let_reach

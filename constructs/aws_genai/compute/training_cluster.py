@@ -13,8 +13,8 @@ from constructs import Construct
 
 from ..data.cluster import ClusterGroup, Eks, Slurm, Team, check_cluster, check_governed
 from ..functions.files import BucketFiles
+from ..gate.acknowledgements import acknowledge
 from ..pseudo import ACCOUNT_ID, PARTITION, REGION
-from ..security.accepted import acknowledge
 from ..security.alarms import AlarmTopic
 from ..security.bucket import SecureBucket
 from ..security.key import DataKey

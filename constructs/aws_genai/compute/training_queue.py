@@ -15,8 +15,8 @@ from constructs import Construct
 from ..data.accelerators import AcceleratorCatalogue, Platform
 from ..data.purchase import Capacity, OnDemand, Spot, check, check_efa, check_family
 from ..data.training import check_nodes
+from ..gate.acknowledgements import acknowledge
 from ..pseudo import ACCOUNT_ID, PARTITION, REGION
-from ..security.accepted import acknowledge
 from ..security.alarms import AlarmTopic
 from ..security.key import DataKey
 from ..security.network import PrivateNetwork

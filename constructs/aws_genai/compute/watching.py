@@ -8,7 +8,7 @@ from aws_cdk import Stack
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-from ..security.accepted import acknowledge
+from ..gate.acknowledgements import acknowledge
 from ..security.alarms import AlarmTopic, alarm
 from ..security.key import DataKey
 from ..security.report import report_event

@@ -8,8 +8,8 @@ from aws_cdk import CfnCustomResource, Stack
 from aws_cdk import aws_s3_assets as s3_assets
 from constructs import Construct
 
+from ..gate.acknowledgements import acknowledge
 from ..pseudo import PARTITION
-from ..security.accepted import acknowledge
 from ..security.alarms import AlarmTopic
 from ..security.bucket import SecureBucket
 from ..security.key import DataKey

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from aws_cdk import RemovalPolicy, Stack
 from aws_cdk import aws_iam as iam
 
+from ..gate.acknowledgements import acknowledge
 from ..pseudo import ACCOUNT_ID, PARTITION, REGION
-from ..security.accepted import acknowledge
 from ..security.alarms import AlarmTopic
 from ..security.key import DataKey
 from ..security.role import WorkloadRole

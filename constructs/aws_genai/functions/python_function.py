@@ -11,8 +11,8 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
+from ..gate.acknowledgements import acknowledge, compliance
 from ..pseudo import PARTITION, REGION
-from ..security.accepted import acknowledge, compliance
 from ..security.alarms import AlarmTopic
 from ..security.key import DataKey
 from ..security.role import WorkloadRole

@@ -13,8 +13,8 @@ from constructs import Construct
 
 from ..data.accelerators import AcceleratorCatalogue
 from ..functions.python_function import PythonFunction
+from ..gate.acknowledgements import acknowledge
 from ..pseudo import ACCOUNT_ID, PARTITION
-from ..security.accepted import acknowledge
 from ..security.alarms import AlarmTopic, alarm
 from ..security.bucket import SecureBucket
 from ..security.key import DataKey

@@ -13,8 +13,8 @@ from constructs import Construct, IDependable
 from ..data.embeddings import MOST_DIMENSIONS
 from ..functions.provider import provider
 from ..functions.vector_table.names import CUSTOM, DATABASE, ID, METADATA, TEXT, VECTOR, table
+from ..gate.acknowledgements import acknowledge
 from ..pseudo import ACCOUNT_ID, PARTITION, REGION
-from ..security.accepted import acknowledge
 from ..security.alarms import AlarmTopic
 from ..security.key import DataKey
 from ..security.role import WorkloadRole, grant

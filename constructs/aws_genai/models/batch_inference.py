@@ -15,8 +15,8 @@ from ..data.bedrock import BedrockCatalogue, check_chat
 from ..errors import InvalidValueError
 from ..functions.batch_inference.names import ANSWERS, REQUESTS, RUNS
 from ..functions.python_function import PythonFunction
+from ..gate.acknowledgements import acknowledge
 from ..pseudo import ACCOUNT_ID, PARTITION, REGION
-from ..security.accepted import acknowledge
 from ..security.alarms import AlarmTopic
 from ..security.bucket import AccessLogBucket, SecureBucket
 from ..security.key import DataKey

@@ -12,8 +12,8 @@ from constructs import Construct
 
 from ..data.customization import BASES, Kind, check_customization
 from ..functions.python_function import PythonFunction
+from ..gate.acknowledgements import acknowledge
 from ..pseudo import ACCOUNT_ID, PARTITION, REGION
-from ..security.accepted import acknowledge
 from ..security.alarms import AlarmTopic
 from ..security.bucket import AccessLogBucket, SecureBucket
 from ..security.key import DataKey

@@ -13,8 +13,8 @@ from constructs import Construct
 from ..data.bedrock import BedrockCatalogue
 from ..functions.evaluation.names import QUESTIONS, REPORTS, RUNS
 from ..functions.python_function import PythonFunction
+from ..gate.acknowledgements import acknowledge
 from ..pseudo import ACCOUNT_ID, PARTITION, REGION
-from ..security.accepted import acknowledge
 from ..security.alarms import AlarmTopic
 from ..security.bucket import AccessLogBucket, SecureBucket
 from ..security.key import DataKey

@@ -16,8 +16,8 @@ from ..data.jumpstart import JumpStartCatalogue, JumpStartModel, check_eula
 from ..errors import InvalidValueError, nearest
 from ..functions.model_evaluation.scores import METRICS
 from ..functions.python_function import PythonFunction
+from ..gate.acknowledgements import acknowledge
 from ..pseudo import ACCOUNT_ID, PARTITION
-from ..security.accepted import acknowledge
 from ..security.alarms import AlarmTopic
 from ..security.key import DataKey
 from ..security.network import PrivateNetwork

@@ -9,8 +9,8 @@ from aws_cdk import aws_iam as iam
 from ..data.fine_tuning import TrainingFacts
 from ..data.jumpstart import JumpStartModel
 from ..functions.python_function import PythonFunction
+from ..gate.acknowledgements import acknowledge
 from ..pseudo import ACCOUNT_ID, PARTITION
-from ..security.accepted import acknowledge
 from ..security.key import DataKey
 from ..security.role import WorkloadRole
 from .execution import IN_VPC, LOG, METRICS_ONLY, PULL, WILDCARDS, WILDCARDS_MET_BY

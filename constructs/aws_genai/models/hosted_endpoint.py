@@ -15,8 +15,8 @@ from constructs import Construct
 from ..data.accelerators import AcceleratorCatalogue
 from ..data.jumpstart import check_instances
 from ..errors import InvalidValueError
+from ..gate.acknowledgements import acknowledge, compliance
 from ..pseudo import ACCOUNT_ID, PARTITION
-from ..security.accepted import acknowledge, compliance
 from ..security.alarms import AlarmTopic, alarm
 from ..security.role import grant
 from .endpoint_scaling import scale, scale_queue

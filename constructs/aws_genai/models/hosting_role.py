@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
+from ..gate.acknowledgements import acknowledge
 from ..pseudo import ACCOUNT_ID, PARTITION
-from ..security.accepted import acknowledge
 from ..security.bucket import SecureBucket
 from ..security.key import DataKey
 from .execution import IN_VPC, LOG, METRICS, METRICS_ONLY, PULL, WILDCARDS, WILDCARDS_MET_BY

@@ -10,8 +10,8 @@ from constructs import Construct
 
 from ..errors import InvalidValueError
 from ..functions.provider import provider
+from ..gate.acknowledgements import acknowledge
 from ..pseudo import ACCOUNT_ID, PARTITION, REGION
-from ..security.accepted import acknowledge
 from ..security.alarms import AlarmTopic
 from ..security.key import DataKey
 from ..security.role import WorkloadRole, grant

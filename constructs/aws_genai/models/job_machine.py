@@ -14,8 +14,8 @@ from constructs import Construct
 
 from ..functions.jobs.steps import TryAgainError
 from ..functions.python_function import PythonFunction
+from ..gate.acknowledgements import acknowledge
 from ..pseudo import ACCOUNT_ID, PARTITION, REGION
-from ..security.accepted import acknowledge
 from ..security.alarms import AlarmTopic, alarm
 from ..security.key import DataKey
 from ..security.role import WorkloadRole, grant

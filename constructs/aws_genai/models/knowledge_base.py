@@ -16,8 +16,8 @@ from ..data.bedrock import BedrockCatalogue
 from ..data.embeddings import dimension_of
 from ..errors import InvalidValueError
 from ..functions.knowledge_ingestion.names import ACCEPTED, CUTTING, INCOMING
+from ..gate.acknowledgements import acknowledge, compliance
 from ..pseudo import ACCOUNT_ID, PARTITION, REGION
-from ..security.accepted import acknowledge, compliance
 from ..security.alarms import AlarmTopic
 from ..security.bucket import AccessLogBucket, SecureBucket
 from ..security.key import DataKey

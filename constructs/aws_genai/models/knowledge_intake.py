@@ -12,7 +12,7 @@ from aws_cdk import aws_lambda as lambda_
 
 from ..functions import PythonFunction
 from ..functions.knowledge_ingestion.names import ACCEPTED, INCOMING, QUARANTINE
-from ..security.accepted import acknowledge
+from ..gate.acknowledgements import acknowledge
 from ..security.alarms import AlarmTopic, alarm
 from ..security.key import DataKey
 from .guardrail import Guardrail

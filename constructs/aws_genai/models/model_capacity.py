@@ -12,8 +12,8 @@ from constructs import Construct
 from ..errors import InvalidValueError
 from ..functions.provider import provider
 from ..functions.python_function import PythonFunction
+from ..gate.acknowledgements import acknowledge
 from ..pseudo import ACCOUNT_ID, PARTITION, REGION
-from ..security.accepted import acknowledge
 from ..security.alarms import AlarmTopic
 from ..security.key import DataKey
 from ..security.role import grant

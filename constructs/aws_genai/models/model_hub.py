@@ -14,8 +14,8 @@ from ..data.jumpstart import JumpStartCatalogue
 from ..errors import InvalidValueError
 from ..functions.hub_models.names import PUBLIC_HUB
 from ..functions.provider import provider
+from ..gate.acknowledgements import acknowledge
 from ..pseudo import ACCOUNT_ID, PARTITION
-from ..security.accepted import acknowledge
 from ..security.alarms import AlarmTopic
 from ..security.key import DataKey
 from ..security.role import WorkloadRole, grant

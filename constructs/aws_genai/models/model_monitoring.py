@@ -15,8 +15,8 @@ from constructs import Construct
 from ..errors import InvalidValueError
 from ..functions.drift.names import NAMESPACE
 from ..functions.python_function import PythonFunction
+from ..gate.acknowledgements import acknowledge
 from ..pseudo import ACCOUNT_ID
-from ..security.accepted import acknowledge
 from ..security.alarms import AlarmTopic, alarm
 from ..security.bucket import SecureBucket
 from ..security.key import DataKey

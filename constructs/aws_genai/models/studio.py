@@ -10,8 +10,8 @@ from aws_cdk import aws_sagemaker as sagemaker
 from constructs import Construct
 
 from ..errors import InvalidValueError, nearest
+from ..gate.acknowledgements import acknowledge
 from ..pseudo import ACCOUNT_ID, PARTITION
-from ..security.accepted import acknowledge
 from ..security.key import DataKey
 from ..security.network import PrivateNetwork
 from ..security.role import WorkloadRole

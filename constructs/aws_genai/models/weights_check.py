@@ -8,8 +8,8 @@ from aws_cdk import CfnCustomResource, RemovalPolicy, Stack
 from constructs import Construct
 
 from ..functions.provider import provider
+from ..gate.acknowledgements import acknowledge
 from ..pseudo import PARTITION
-from ..security.accepted import acknowledge
 from ..security.alarms import AlarmTopic
 from ..security.key import DataKey
 from ..security.network import PrivateNetwork

@@ -5,14 +5,14 @@ from typing import TYPE_CHECKING
 from ..lazily import exports
 
 if TYPE_CHECKING:
-    from .accepted import Acknowledgement, acknowledge, acknowledgements, compliance
+    from ..gate.acknowledgements import Acknowledgement, acknowledge, acknowledgements, compliance
+    from ..gate.synthesis import CompliancePack, Finding, GateError, attach_gate, findings, synth
     from .alarms import AlarmTopic, MonthlyBudget, alarm
     from .attempts import AccessAttempts
     from .audit import AuditTrail
     from .bucket import AccessLogBucket, SecureBucket
     from .dead_letters import DeadLetterQueue
     from .envelope import EnvelopeKey
-    from .gate import CompliancePack, Finding, GateError, attach_gate, findings, synth
     from .key import DataKey
     from .network import PrivateNetwork
     from .organization import service_control_policy
@@ -50,7 +50,7 @@ __all__ = [
 __getattr__ = exports(
     __name__,
     {
-        ".accepted": (
+        "..gate.acknowledgements": (
             "Acknowledgement",
             "acknowledge",
             "acknowledgements",
@@ -69,7 +69,7 @@ __getattr__ = exports(
         ),
         ".dead_letters": ("DeadLetterQueue",),
         ".envelope": ("EnvelopeKey",),
-        ".gate": (
+        "..gate.synthesis": (
             "CompliancePack",
             "Finding",
             "GateError",

@@ -9,8 +9,8 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
+from ..gate.acknowledgements import acknowledge, compliance
 from ..pseudo import ACCOUNT_ID
-from .accepted import acknowledge, compliance
 from .key import DataKey
 from .role import WorkloadRole, grant
 from .statements import Statement, allow, deny, document, service, tls_only

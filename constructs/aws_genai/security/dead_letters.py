@@ -5,8 +5,8 @@ from __future__ import annotations
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+from ..gate.acknowledgements import acknowledge
 from ..pseudo import ACCOUNT_ID
-from .accepted import acknowledge
 from .key import DataKey
 from .statements import allow, document, service, tls_only
 

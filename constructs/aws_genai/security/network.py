@@ -12,9 +12,9 @@ from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from ..data.bedrock import BedrockCatalogue
+from ..gate.acknowledgements import acknowledge, compliance
 from ..pseudo import ACCOUNT_ID, PARTITION, REGION
 from ..subnets import split
-from .accepted import acknowledge, compliance
 from .interface_policy import interface_policy
 from .key import DataKey
 from .role import WorkloadRole

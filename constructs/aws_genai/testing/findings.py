@@ -8,8 +8,8 @@ from pathlib import Path
 from aws_cdk import App
 from constructs import IConstruct
 
-from ..security.accepted import Acknowledgement, acknowledgements, ineffective
-from ..security.gate import CompliancePack, GateError, attach_gate, synth
+from ..gate.acknowledgements import Acknowledgement, acknowledgements, ineffective
+from ..gate.synthesis import CompliancePack, GateError, attach_gate, synth
 
 
 def assert_no_findings(scope: IConstruct) -> None:
