@@ -79,8 +79,8 @@ test: setup-dev setup-local  ## Run linters, types and every test
 snapshots: setup-dev  ## Rewrite the snapshots of the templates
 	$(BIN)/pytest tests/snapshot --snapshot-update
 
-docs: setup-dev  ## Rewrite what is made from code: the settings schema and table, the examples
-	$(BIN)/python -m settings.document && $(BIN)/python -m tests.examples
+docs: setup-dev  ## Rewrite what is made from code: the settings schema and table, the rules, the examples
+	$(BIN)/python -m settings.document && $(BIN)/python -m tests.examples && $(BIN)/python -m aws_genai.gate.document docs/rules.md
 
 bench: setup-dev  ## Measure synthesis: CPU time, memory, and where the time goes
 	$(BIN)/python tests/bench.py

@@ -95,7 +95,7 @@ def engines(settings: Settings) -> list[str]:
     """The policy engines that checked the synthesis."""
     names = {"nist-800-53-r5": "NIST 800-53 R5", "hipaa": "HIPAA", "pci-dss": "PCI DSS"}
     packs = [names[pack] for pack in settings.security.packs]
-    return ["AwsSolutions", "Serverless", *packs, "CloudFormation Validate with genai.guard"]
+    return ["AwsSolutions", "Serverless", *packs, "CloudFormation Validate", "own rules"]
 
 
 def by_use(settings: Settings) -> list[tuple[str, str, str]]:

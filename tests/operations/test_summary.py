@@ -140,7 +140,7 @@ def test_table_names_stacks_models_and_engines(reference: Synthesized) -> None:
         "us.amazon.nova-lite-v1:0",
     ]:
         assert word in text
-    assert len(engines(reference.settings)) == 6
+    assert len(engines(reference.settings)) == 7
     assert f"{acknowledged(reference.folder)} accepted" in text
 
 

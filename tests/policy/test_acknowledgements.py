@@ -24,7 +24,7 @@ def test_accepted_is_exactly_what_the_rules_find(
 ) -> None:
     made = environment(name)
     # All packs, for a construct accepts what any of them finds; that the environment's own pass, the fixture shows.
-    accepted = {(item.rule.removeprefix("CloudFormation-Validate::"), item.path) for item in made.acknowledgements}
+    accepted = {(item.finding, item.path) for item in made.acknowledgements}
 
     found = every_finding(lambda app: assemble(app, made.settings), tmp_path, ALL_PACKS)
 
@@ -47,7 +47,7 @@ def test_same_violation_elsewhere_fails() -> None:
 
 def test_every_acknowledged_rule_fails_without_its_acknowledgement(reference: Synthesized, tmp_path: Path) -> None:
     found = {rule for rule, _ in every_finding(lambda app: assemble(app, reference.settings), tmp_path, ALL_PACKS)}
-    assert {item.rule.removeprefix("CloudFormation-Validate::") for item in reference.acknowledgements} <= found
+    assert {item.finding for item in reference.acknowledgements} <= found
 
 
 def test_scope_is_refused() -> None:
@@ -70,7 +70,7 @@ def test_only_the_helper_accepts_findings() -> None:
         str(path.relative_to(ROOT))
         for folder in ("constructs", "stacks", "settings", "operations", "examples")
         for path in (ROOT / folder).rglob("*.py")
-        if path.name not in ("accepted.py", "summary.py", "findings.py")
+        if path.name not in ("acknowledgements.py", "summary.py", "findings.py")
         and any(word in path.read_text(encoding="utf-8") for word in (METADATA_KEY, ".acknowledge(", "ineffective("))
     ]
     assert offenders == []

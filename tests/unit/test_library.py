@@ -41,7 +41,6 @@ def test_wheel_holds_code_rules_and_facts(wheel: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
     assert {
         "aws_genai/py.typed",
-        "aws_genai/security/genai.guard",
         "aws_genai/functions/requirements.txt",
         "aws_genai/compute/hyperpod/controller.sh",
         "aws_genai/compute/hyperpod/intake.py",

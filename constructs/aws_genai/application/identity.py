@@ -106,7 +106,7 @@ class Identity(Construct):
         if mfa == "optional":
             acknowledge(
                 self.pool,
-                "AwsSolutions-COG2",
+                ("AwsSolutions-COG2", "GENAI_SIGN_IN_NEEDS_MFA"),
                 reason="The settings make the second factor optional: this pool guards no production data.",
                 met_by="threat protection, which asks for a second factor at a risky sign-in",
             )

@@ -37,6 +37,14 @@ class Acknowledgement:
     reason: str
     met_by: str
 
+    @property
+    def finding(self) -> str:
+        """The rule as findings name it: without its engine."""
+        for engine in (_VALIDATE, _OWN):
+            if self.rule.startswith(engine):
+                return self.rule.removeprefix(engine)
+        return self.rule
+
 
 @dataclass
 class _Record:
@@ -58,6 +66,9 @@ class _Record:
 
 _recorded: list[_Record] = []
 
+#: Engines whose rules go by their names alone.
+_VALIDATE, _OWN = "CloudFormation-Validate::", "GenAI::"
+
 _PACK_PREFIXES = frozenset({"AwsSolutions", "Serverless", "NIST.800.53.R5", "HIPAA.Security", "PCI.DSS.321"})
 
 
@@ -75,8 +86,8 @@ def acknowledge(
     granular findings have (https://github.com/cdklabs/cdk-nag/issues/2351).
 
     :param construct: a resource, or a construct whose default child is the resource; a scope is refused.
-    :param rules: the rule's id, such as ``AwsSolutions-IAM5``, or the ids of the same rule in several packs; a Guard
-        or CloudFormation Validate rule by its name.
+    :param rules: the rule's id, such as ``AwsSolutions-IAM5``, or the ids of the same rule in several packs; a rule
+        of this library or of CloudFormation Validate by its name.
     :param reason: why the finding does not apply here, in one sentence.
     :param met_by: where the control is met instead.
     :param finding: the granular finding within the rule, such as ``Resource::*``, or several that share a reason.
@@ -99,7 +110,9 @@ def acknowledge(
 
 
 def _qualified(rule: str) -> str:
-    return rule if rule.partition("-")[0] in _PACK_PREFIXES else f"CloudFormation-Validate::{rule}"
+    if rule.startswith("GENAI_"):
+        return f"{_OWN}{rule}"
+    return rule if rule.partition("-")[0] in _PACK_PREFIXES else f"{_VALIDATE}{rule}"
 
 
 def compliance(rule: str) -> tuple[str, ...]:

@@ -15,11 +15,11 @@ Example::
     assert_no_findings(stack)
 """
 
-from .decision import Decision, assert_allows, assert_denies, decide
+from ..policies.decision import Decision, assert_allows, assert_denies, decide
+from ..policies.principal import Principal
+from ..policies.resolve import Environment
+from ..policies.undecidable import UndecidableError
 from .findings import assert_no_findings, assert_no_unused_acknowledgements
-from .principal import Principal
-from .resolve import Environment
-from .undecidable import UndecidableError
 
 __all__ = [
     "Decision",

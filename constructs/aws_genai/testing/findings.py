@@ -72,7 +72,7 @@ def assert_no_unused_acknowledgements(
     app = App(context={"@aws-cdk/core:failSynthOnValidationErrors": False}, outdir=str(outdir / "kept"))
     attach_gate(app, packs=packs)
     keep(app)
-    unused = [item for item in made if (item.rule.removeprefix("CloudFormation-Validate::"), item.path) not in found]
+    unused = [item for item in made if (item.finding, item.path) not in found]
     if unused:
         lines = "\n".join(f"{item.path}: {item.rule} ({item.reason})" for item in unused)
         raise AssertionError(f"No rule asks for these acknowledgements; remove them:\n{lines}")

@@ -90,11 +90,28 @@ class Resolver:
     """Values for the intrinsic functions of one or more templates that are deployed together.
 
     A resource without a name of its own goes by its logical id, behind its stack and a dot where there are several.
+
+    :param environment: where the templates are thought to be deployed.
+    :param environments: by stack, where it is not that.
+    :param lenient: give what only a deployment knows a made-up value, ``<...>``, instead of an error.
     """
 
-    def __init__(self, templates: Mapping[str, dict[str, Any]], environment: Environment) -> None:
+    def __init__(
+        self,
+        templates: Mapping[str, dict[str, Any]],
+        environment: Environment,
+        *,
+        environments: Mapping[str, Environment] | None = None,
+        lenient: bool = False,
+    ) -> None:
         self._templates = templates
         self.environment = environment
+        self._environments = environments or {}
+        self._lenient = lenient
+
+    def where(self, stack: str) -> Environment:
+        """Where a stack is thought to be deployed."""
+        return self._environments.get(stack, self.environment)
 
     def resources(self) -> list[tuple[str, str, dict[str, Any]]]:
         """Stack, logical id and resource of everything in the templates."""
@@ -144,7 +161,10 @@ class Resolver:
                 return self._substitute(stack, text, values)
             case "Fn::Select":
                 index, items = argument
-                return self.resolve(stack, items)[int(index)]
+                found = self.resolve(stack, items)
+                if self._lenient and not (isinstance(found, list) and int(index) < len(found)):
+                    return f"<{found}[{index}]>"
+                return found[int(index)]
             case "Fn::Split":
                 separator, text = argument
                 return str(self.resolve(stack, text)).split(separator)
@@ -152,25 +172,40 @@ class Resolver:
                 return self._import(self.resolve(stack, argument))
             case "Fn::GetStackOutput":
                 return self._output(argument)
+            case _ if self._lenient:
+                return f"<{stack}.{key}>"
             case _:
                 raise UndecidableError(f"{stack}: {key} has a value that only a deployment knows")
 
-    def _ref(self, stack: str, name: str) -> str:
-        pseudo = {
-            "AWS::AccountId": self.environment.account,
-            "AWS::Region": self.environment.region,
-            "AWS::Partition": self.environment.partition,
-            "AWS::URLSuffix": self.environment.url_suffix,
-            "AWS::StackName": stack,
-        }
-        if name in pseudo:
-            return pseudo[name]
+    def _ref(self, stack: str, name: str) -> str | None:
+        if name.startswith("AWS::"):
+            return self._pseudo(stack, name)
+        if self._lenient and name not in self._templates[stack].get("Resources", {}):
+            return f"<{stack}.{name}>"
         kind = self._resource(stack, name)["Type"]
         return self._format(stack, name, _REFS.get(kind, "{name}"))
 
+    def _pseudo(self, stack: str, name: str) -> str | None:
+        environment = self.where(stack)
+        pseudo = {
+            "AWS::AccountId": environment.account,
+            "AWS::Region": environment.region,
+            "AWS::Partition": environment.partition,
+            "AWS::URLSuffix": environment.url_suffix,
+            "AWS::StackName": stack,
+            "AWS::StackId": f"<{stack}>",
+        }
+        if name not in pseudo and not self._lenient:
+            raise UndecidableError(f"{stack}: {name} has a value that only a deployment knows")
+        return pseudo.get(name)
+
     def _attribute(self, stack: str, logical_id: str, attribute: str) -> str:
+        if self._lenient and logical_id not in self._templates[stack].get("Resources", {}):
+            return f"<{stack}.{logical_id}.{attribute}>"
         kind = self._resource(stack, logical_id)["Type"]
         form = _ARNS.get(f"{kind}.{attribute}")
+        if form is None and self._lenient:
+            return f"<{stack}.{logical_id}.{attribute}>"
         if form is None:
             raise UndecidableError(f"{stack}: {kind} {logical_id} has no known {attribute}")
         return self._format(stack, logical_id, form)
@@ -179,7 +214,7 @@ class Resolver:
         resource = self._resource(stack, logical_id)
         made_up = logical_id if len(self._templates) == 1 else f"{stack}.{logical_id}"
         name = resource.get("Properties", {}).get(_NAMES.get(resource["Type"], ""), made_up)
-        environment = self.environment
+        environment = self.where(stack)
         return form.format(
             name=self.resolve(stack, name),
             account=environment.account,
@@ -195,7 +230,7 @@ class Resolver:
             if name in values:
                 return str(self.resolve(stack, values[name]))
             logical_id, _, attribute = name.partition(".")
-            return self._attribute(stack, logical_id, attribute) if attribute else self._ref(stack, name)
+            return self._attribute(stack, logical_id, attribute) if attribute else str(self._ref(stack, name))
 
         return re.sub(r"\$\{([^}]+)\}", value, text)
 
@@ -204,6 +239,8 @@ class Resolver:
             for output in template.get("Outputs", {}).values():
                 if "Export" in output and self.resolve(stack, output["Export"]["Name"]) == export:
                     return self.resolve(stack, output["Value"])
+        if self._lenient:
+            return f"<{export}>"
         raise UndecidableError(f"No template exports {export}; pass the template of the stack that does")
 
     def _output(self, argument: Mapping[str, Any]) -> Any:  # noqa: ANN401
@@ -211,6 +248,8 @@ class Resolver:
         for stack, template in self._templates.items():
             if stack == name and output in template.get("Outputs", {}):
                 return self.resolve(stack, template["Outputs"][output]["Value"])
+        if self._lenient:
+            return f"<{name}.{output}>"
         raise UndecidableError(f"No template of stack {name} has the output {output}; pass it too")
 
     def _resource(self, stack: str, logical_id: str) -> dict[str, Any]:

@@ -69,7 +69,7 @@ def matches(statement: Statement, request: Request) -> bool:
     if unknown:
         raise UndecidableError(f"A statement has the unknown elements {', '.join(sorted(unknown))}")
     return (
-        _action(statement, action)
+        action_matches(statement, action)
         and _resource(statement, resource, context)
         and holds(statement.get("Condition") or {}, context)
     )
@@ -88,7 +88,7 @@ _ELEMENTS = {
 }
 
 
-def _action(statement: Statement, action: str) -> bool:
+def action_matches(statement: Statement, action: str) -> bool:
     named = any(
         glob(str(pattern), ignore_case=True).fullmatch(action)
         for pattern in as_list(statement.get("Action", statement.get("NotAction")))

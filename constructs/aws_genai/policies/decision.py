@@ -7,9 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
-
-from aws_cdk.assertions import Template
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Union
 
 from .conditions import Context, as_list, text
 from .principal import Principal
@@ -17,7 +16,10 @@ from .resolve import Environment, Resolver
 from .statements import Identity, Request, Statement, allowing, first, matches, name_of, names
 from .undecidable import UndecidableError
 
-Templates = Template | Mapping[str, Any] | Sequence[Template | Mapping[str, Any]]
+if TYPE_CHECKING:
+    from aws_cdk.assertions import Template
+
+Templates = Union["Template", Mapping[str, Any], Sequence[Union["Template", Mapping[str, Any]]]]
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,7 @@ def decide(
     environment: Environment | None = None,
 ) -> Decision:
     """Whether ``role`` may do ``action`` on ``resource``, and why; see :func:`assert_allows`."""
-    model = _Model(_named(template), environment or Environment())
+    model = Model(Resolver(_named(template), environment or Environment()))
     return model.decide(model.principal(role), action, model.target(resource), context or {})
 
 
@@ -87,36 +89,44 @@ def _who(role: str | Principal) -> str:
 
 
 def _named(template: Templates) -> dict[str, dict[str, Any]]:
-    if isinstance(template, Template):
-        return {"stack": dict(template.to_json())}
     if isinstance(template, Mapping):
         if "Resources" in template:
             return {"stack": dict(template)}
         return {name: dict(item) for name, item in template.items()}
-    items = [item.to_json() if isinstance(item, Template) else item for item in template]
-    return {f"stack{index}": dict(item) for index, item in enumerate(items)}
+    if isinstance(template, Sequence):
+        items = [item if isinstance(item, Mapping) else item.to_json() for item in template]
+        return {f"stack{index}": dict(item) for index, item in enumerate(items)}
+    return {"stack": dict(template.to_json())}
 
 
-class _Model:
-    """The policies of templates that are deployed together."""
+class Model:
+    """The policies of templates that are deployed together; one serves any number of decisions.
 
-    def __init__(self, templates: dict[str, dict[str, Any]], environment: Environment) -> None:
-        self._resolver = Resolver(templates, environment)
-        self._environment = environment
+    :param resolver: gives the references of the templates values.
+    """
+
+    def __init__(self, resolver: Resolver) -> None:
+        self._resolver = resolver
+        self._environment = resolver.environment
+        self._read: dict[int, list[Statement]] = {}
 
     def principal(self, role: str | Principal) -> Identity:
+        """A principal outside the templates, or a role in them by its logical id."""
         if isinstance(role, Principal):
             policies = tuple(statement for policy in role.policies for statement in as_list(policy["Statement"]))
             boundary = tuple(as_list(role.boundary["Statement"])) if role.boundary else None
             return Identity(role.arn, role.is_service, policies, boundary)
         stack, resource = self._find(role, "AWS::IAM::Role")
-        role = role.removeprefix(f"{stack}.")
-        arn = self._resolver.arn(stack, role) or role
+        return self.role(stack, role.removeprefix(f"{stack}."), resource)
+
+    def role(self, stack: str, logical_id: str, resource: Mapping[str, Any]) -> Identity:
+        """A role of the templates with all its policies."""
+        arn = self._resolver.arn(stack, logical_id) or logical_id
         boundary = resource.get("Properties", {}).get("PermissionsBoundary")
         return Identity(
             arn,
             False,
-            tuple(self._attached(stack, role, resource)),
+            tuple(self._attached(stack, logical_id, resource)),
             self._boundary(stack, boundary) if boundary else None,
         )
 
@@ -211,13 +221,67 @@ class _Model:
         if len(parts) == 6 and parts[4]:
             return parts[4]
         bucket = f"{':'.join(parts[:5])}:{parts[5].split('/')[0]}" if len(parts) == 6 else resource
-        if any(
-            self._resolver.arn(stack, id) == bucket
-            for stack, id, item in self._resolver.resources()
-            if item["Type"] == "AWS::S3::Bucket"
-        ):
-            return self._environment.account
-        return None
+        return self._environment.account if bucket in self._buckets else None
+
+    @cached_property
+    def _by_type(self) -> dict[str, list[tuple[str, str, dict[str, Any]]]]:
+        found: dict[str, list[tuple[str, str, dict[str, Any]]]] = {}
+        for stack, logical_id, item in self._resolver.resources():
+            found.setdefault(item["Type"], []).append((stack, logical_id, item))
+        return found
+
+    def _of(self, *types: str) -> Iterator[tuple[str, str, dict[str, Any]]]:
+        return (each for type in types for each in self._by_type.get(type, ()))
+
+    @cached_property
+    def _buckets(self) -> set[str | None]:
+        return {self._resolver.arn(stack, id) for stack, id, _ in self._of("AWS::S3::Bucket")}
+
+    @cached_property
+    def _policies_by_role(self) -> dict[str, list[tuple[str, Mapping[str, Any]]]]:
+        """Stack and document of each policy that names a role, by the role's name."""
+        found: dict[str, list[tuple[str, Mapping[str, Any]]]] = {}
+        for stack, _, item in self._of("AWS::IAM::Policy", "AWS::IAM::ManagedPolicy"):
+            for name in self._resolver.resolve(stack, item["Properties"].get("Roles", [])):
+                found.setdefault(name, []).append((stack, item["Properties"]["PolicyDocument"]))
+        return found
+
+    @cached_property
+    def _managed_by_arn(self) -> dict[str | None, tuple[str, Mapping[str, Any]]]:
+        return {
+            self._resolver.arn(stack, id): (stack, item["Properties"]["PolicyDocument"])
+            for stack, id, item in self._of("AWS::IAM::ManagedPolicy")
+        }
+
+    @cached_property
+    def _documents(self) -> dict[str | None, tuple[str, str, Mapping[str, Any]]]:
+        """Kind, stack and document of the policies of keys and roles, by the ARN of what they are on."""
+        resolver = self._resolver
+        keys = {
+            resolver.arn(stack, id): ("key policy", stack, item["Properties"]["KeyPolicy"])
+            for stack, id, item in self._of("AWS::KMS::Key")
+        }
+        roles = {
+            resolver.arn(stack, id): ("trust policy", stack, item["Properties"]["AssumeRolePolicyDocument"])
+            for stack, id, item in self._of("AWS::IAM::Role")
+        }
+        return keys | roles
+
+    @cached_property
+    def _places(self) -> list[tuple[str, tuple[str, ...], str, Mapping[str, Any]]]:
+        """Kind, what it is on, stack and document of the policies of buckets, topics and queues."""
+        found: list[tuple[str, tuple[str, ...], str, Mapping[str, Any]]] = []
+        resolve = self._resolver.resolve
+        for stack, _, item in self._of("AWS::S3::BucketPolicy"):
+            bucket = f"arn:{self._environment.partition}:s3:::{resolve(stack, item['Properties']['Bucket'])}"
+            found.append(("bucket policy", (bucket,), stack, item["Properties"]["PolicyDocument"]))
+        for stack, _, item in self._of("AWS::SNS::TopicPolicy"):
+            topics = tuple(map(str, resolve(stack, item["Properties"]["Topics"])))
+            found.append(("topic policy", topics, stack, item["Properties"]["PolicyDocument"]))
+        for stack, _, item in self._of("AWS::SQS::QueuePolicy"):
+            queues = tuple(str(queue).rpartition("/")[2] for queue in resolve(stack, item["Properties"]["Queues"]))
+            found.append(("queue policy", queues, stack, item["Properties"]["PolicyDocument"]))
+        return found
 
     def _find(self, logical_id: str, kind: str | None = None) -> tuple[str, dict[str, Any]]:
         found = [
@@ -237,58 +301,42 @@ class _Model:
             yield from self._statements(stack, policy["PolicyDocument"])
         for attached in properties.get("ManagedPolicyArns", ()):
             yield from self._managed(stack, attached)
-        name = self._resolver.resolve(stack, {"Ref": role})
-        for other, _, item in self._resolver.resources():
-            if item["Type"] in ("AWS::IAM::Policy", "AWS::IAM::ManagedPolicy"):
-                roles = self._resolver.resolve(other, item["Properties"].get("Roles", []))
-                if name in roles:
-                    yield from self._statements(other, item["Properties"]["PolicyDocument"])
+        for other, document in self._policies_by_role.get(self._resolver.resolve(stack, {"Ref": role}), ()):
+            yield from self._statements(other, document)
 
     def _managed(self, stack: str, attached: Any) -> Iterator[Statement]:  # noqa: ANN401 - JSON
         arn = self._resolver.resolve(stack, attached)
-        for other, logical_id, item in self._resolver.resources():
-            if item["Type"] == "AWS::IAM::ManagedPolicy" and self._resolver.arn(other, logical_id) == arn:
-                yield from self._statements(other, item["Properties"]["PolicyDocument"])
-                return
-        raise UndecidableError(f"The managed policy {arn} is not in the template, so what it allows is not known")
+        if arn not in self._managed_by_arn:
+            raise UndecidableError(f"The managed policy {arn} is not in the template, so what it allows is not known")
+        yield from self._statements(*self._managed_by_arn[arn])
 
     def _boundary(self, stack: str, boundary: Any) -> tuple[Statement, ...]:  # noqa: ANN401 - JSON
         return tuple(self._managed(stack, boundary))
 
     def _statements(self, stack: str, document: Mapping[str, Any]) -> list[Statement]:
-        return [self._resolver.resolve(stack, statement) for statement in as_list(document["Statement"])]
+        # Templates stay as they are, so what was read once holds.
+        if id(document) not in self._read:
+            found = [self._resolver.resolve(stack, statement) for statement in as_list(document["Statement"])]
+            self._read[id(document)] = found
+        return self._read[id(document)]
 
     def _resource_policies(self, resource: str) -> Iterator[tuple[str, list[Statement]]]:
         """The policies on what is asked for."""
-        for stack, logical_id, item in self._resolver.resources():
-            properties = item.get("Properties", {})
-            match item["Type"]:
-                case "AWS::KMS::Key" if self._resolver.arn(stack, logical_id) == resource:
-                    # In a key policy, the resource * is the key itself.
-                    yield "key policy", self._statements(stack, properties["KeyPolicy"])
-                case "AWS::IAM::Role" if self._resolver.arn(stack, logical_id) == resource:
-                    trust = self._statements(stack, properties["AssumeRolePolicyDocument"])
-                    yield "trust policy", [{**statement, "Resource": resource} for statement in trust]
-                case "AWS::S3::BucketPolicy":
-                    bucket = f"arn:{self._environment.partition}:s3:::" + str(
-                        self._resolver.resolve(stack, properties["Bucket"])
-                    )
-                    if resource == bucket or resource.startswith(f"{bucket}/"):
-                        yield "bucket policy", self._statements(stack, properties["PolicyDocument"])
-                case "AWS::SNS::TopicPolicy" if resource in self._resolver.resolve(stack, properties["Topics"]):
-                    yield "topic policy", self._statements(stack, properties["PolicyDocument"])
-                case "AWS::SQS::QueuePolicy":
-                    queues = self._resolver.resolve(stack, properties["Queues"])
-                    if resource.rpartition(":")[2] in [str(queue).rpartition("/")[2] for queue in queues]:
-                        yield "queue policy", self._statements(stack, properties["PolicyDocument"])
-                case "AWS::Lambda::Permission":
-                    if self._resolver.resolve(stack, properties["FunctionName"]) in (
-                        resource,
-                        resource.rpartition(":")[2],
-                    ):
-                        yield "function policy", [self._permission(stack, properties, resource)]
-                case _:
-                    pass
+        if resource in self._documents:
+            kind, stack, document = self._documents[resource]
+            # In a key policy, the resource * is the key itself; a trust policy names none.
+            named = {} if kind == "key policy" else {"Resource": resource}
+            yield kind, [{**statement, **named} for statement in self._statements(stack, document)]
+        queue = resource.rpartition(":")[2]
+        for kind, places, stack, document in self._places:
+            for place in places:
+                on_bucket = kind == "bucket policy" and resource.startswith(f"{place}/")
+                if on_bucket or place == (queue if kind == "queue policy" else resource):
+                    yield kind, self._statements(stack, document)
+        for stack, _, item in self._of("AWS::Lambda::Permission"):
+            properties = item["Properties"]
+            if self._resolver.resolve(stack, properties["FunctionName"]) in (resource, queue):
+                yield "function policy", [self._permission(stack, properties, resource)]
 
     def _permission(self, stack: str, properties: Mapping[str, Any], resource: str) -> Statement:
         values = self._resolver.resolve(stack, properties)
@@ -309,9 +357,9 @@ class _Model:
     def _endpoint_policies(self, context: Context) -> Iterator[tuple[str, list[Statement]]]:
         """The policy of the VPC endpoint that the request comes through, named in ``aws:SourceVpce``."""
         through = context.get("aws:sourcevpce", [])
-        for stack, logical_id, item in self._resolver.resources():
+        for stack, logical_id, item in self._of("AWS::EC2::VPCEndpoint"):
             # By its logical id, with or without its stack: as references to it resolve.
-            if item["Type"] == "AWS::EC2::VPCEndpoint" and {logical_id, f"{stack}.{logical_id}"} & set(through):
+            if {logical_id, f"{stack}.{logical_id}"} & set(through):
                 document = item["Properties"].get("PolicyDocument")
                 if document:
                     yield "VPC endpoint policy", self._statements(stack, document)

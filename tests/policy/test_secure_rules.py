@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
-from importlib.resources import files
 from typing import Any
 
 import aws_cdk as cdk
 import pytest
+from aws_cdk import aws_cognito as cognito
+from aws_cdk import aws_s3 as s3
 
+from aws_genai.application import Identity
+from aws_genai.gate import acknowledge, secure
+from aws_genai.gate.document import table
+from aws_genai.gate.engine import OwnRules
+from aws_genai.gate.rules import RULES, Rule
 from aws_genai.security import COST_TAGS
+from tests.conftest import ROOT
 from tests.support import findings_of, rules_broken
-
-RULES = (files("aws_genai") / "security" / "genai.guard").read_text(encoding="utf-8")
 
 MODEL = "arn:aws:bedrock:us-east-1::foundation-model/amazon.nova-lite-v1:0"
 
@@ -282,6 +286,8 @@ CASES: list[tuple[str, str, dict[str, Any], dict[str, Any] | None]] = [
     ("GENAI_TRAINING_ISOLATED", "AWS::SageMaker::Cluster", cluster(NodeRecovery="None"), cluster()),
     ("GENAI_TRAINING_ISOLATED", "AWS::SageMaker::Cluster", cluster(key=False), cluster()),
     ("GENAI_DATA_VERSIONED", "AWS::S3::Bucket", bucket(VersioningConfiguration={"Status": "Suspended"}), bucket()),
+    ("GENAI_SIGN_IN_HAS_MFA", "AWS::Cognito::UserPool", {"MfaConfiguration": "OFF"}, {"MfaConfiguration": "ON"}),
+    ("GENAI_SIGN_IN_NEEDS_MFA", "AWS::Cognito::UserPool", {"MfaConfiguration": "OPTIONAL"}, {"MfaConfiguration": "ON"}),
 ]
 
 
@@ -348,12 +354,58 @@ def test_one_tagged_resource_does_not_cover_another() -> None:
 
 
 def test_every_rule_has_a_case() -> None:
-    rules = set(re.findall(r"^rule (\w+)", RULES, re.MULTILINE))
-    assert len(rules) >= 10
+    rules = {each.id for each in RULES.values() if each.check.__module__.startswith(secure.__name__)}
+    assert len(rules) >= 15
     assert rules == {case[0] for case in CASES} | {"GENAI_COST_TAGS"}
 
 
-def test_every_message_says_why_and_how_to_fix() -> None:
-    messages = re.findall(r"<<(.*?)>>", RULES, re.DOTALL)
-    assert messages
-    assert all(" Fix: " in message for message in messages)
+@pytest.mark.parametrize("value", ["OFF", None])
+def test_an_override_is_seen(value: str | None) -> None:
+    def build(stack: cdk.Stack) -> None:
+        pool = cognito.CfnUserPool(stack, "Pool", mfa_configuration="ON")
+        pool.add_property_override("MfaConfiguration", value)
+
+    assert "GENAI_SIGN_IN_HAS_MFA" in rules_broken(build)
+    assert "GENAI_SIGN_IN_HAS_MFA" not in rules_broken(lambda stack: Identity(stack, "Users", pool_name="users"))
+
+
+def test_an_acknowledged_rule_passes_on_that_resource_alone() -> None:
+    def build(stack: cdk.Stack) -> None:
+        for name in ("Accepted", "Other"):
+            bucket = s3.CfnBucket(stack, name)
+            if name == "Accepted":
+                acknowledge(
+                    bucket,
+                    "GENAI_DATA_VERSIONED",
+                    reason="What is in it is made anew every day.",
+                    met_by="the job that makes it",
+                )
+
+    assert {each.path for each in findings_of(build) if each.rule == "GENAI_DATA_VERSIONED"} == {"Test/Other"}
+
+
+def test_what_cannot_be_read_is_not_passed() -> None:
+    found = findings_of(planted("AWS::S3::Bucket", {"PublicAccessBlockConfiguration": "nonsense"}))
+    assert any(each.rule == "GENAI_NO_PUBLIC_WEIGHTS" and "could not read" in each.message for each in found), found
+
+
+def test_an_engine_that_breaks_is_a_finding(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(_: object, __: object) -> None:
+        raise RuntimeError("out of order")
+
+    monkeypatch.setattr(OwnRules, "validate", broken)
+    found = findings_of(planted("AWS::SNS::Topic", {}))
+    assert [each.rule for each in found if each.engine == "GenAI"] == ["ENGINE_FAILED"]
+    assert "out of order" in next(each.message for each in found if each.engine == "GenAI")
+
+
+@pytest.mark.parametrize("rule", RULES.values(), ids=lambda each: each.id)
+def test_every_rule_says_why_how_to_fix_it_and_where_aws_says_so(rule: Rule) -> None:
+    assert rule.id.startswith("GENAI_")
+    assert rule.page.startswith("https://docs.aws.amazon.com/")
+    assert rule.why.endswith(".") and rule.why[0].isupper()
+    assert rule.fix.endswith(".") and rule.fix[0].islower()
+
+
+def test_the_table_of_rules_is_current() -> None:
+    assert (ROOT / "docs" / "rules.md").read_text(encoding="utf-8") == table(), "run `make docs`"

@@ -1,0 +1,1 @@
+"""Rules on what AWS would refuse, or do otherwise than the template's author meant."""

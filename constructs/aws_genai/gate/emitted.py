@@ -1,0 +1,211 @@
+"""What a synthesis emitted: all stacks of the app together, as the rules of the gate read them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from ..policies.conditions import as_list
+from ..policies.decision import Model
+from ..policies.resolve import Environment, Resolver
+from ..policies.statements import Identity
+
+#: What stands for the account where a stack is not bound to one.
+ACCOUNT = Environment().account
+
+
+@dataclass(frozen=True)
+class Stack:
+    """One emitted template: where it is, and where it is deployed."""
+
+    name: str
+    #: Path of the stack's construct.
+    path: str
+    file: str
+    region: str
+    template: Mapping[str, Any]
+
+
+class Resource:
+    """One resource of a template, with its references resolved when somebody asks."""
+
+    def __init__(self, app: Emitted, stack: Stack, id: str, body: Mapping[str, Any]) -> None:
+        self.app, self.stack, self.id, self.body = app, stack, id, body
+        self.type: str = body["Type"]
+        #: As they stand in the template.
+        self.raw: Mapping[str, Any] = body.get("Properties") or {}
+
+    @cached_property
+    def properties(self) -> dict[str, Any]:
+        """The properties with all references resolved; what only a deployment knows stands in ``<...>``."""
+        resolved: dict[str, Any] = self.app.resolver.resolve(self.stack.name, self.raw)
+        return resolved
+
+    @cached_property
+    def arn(self) -> str | None:
+        """The ARN that other resources name this one by, if it is known."""
+        return self.app.resolver.arn(self.stack.name, self.id)
+
+    @property
+    def depends_on(self) -> list[str]:
+        """Logical ids in ``DependsOn``."""
+        return as_list(self.body.get("DependsOn") or [])
+
+    @cached_property
+    def waits_for(self) -> frozenset[str]:
+        """Logical ids that this resource waits for, by ``DependsOn`` or a reference, directly or by way of others."""
+        return self.app.waits_for(self.stack, self.id)
+
+    def get(self, path: str, default: Any = None) -> Any:  # noqa: ANN401 - JSON
+        """A resolved property by its path, such as ``LaunchTemplateData.KeyName``."""
+        return pick(self.properties, path, default)
+
+
+def pick(value: Any, path: str, default: Any = None) -> Any:  # noqa: ANN401 - JSON
+    """What stands at a path of names in nested objects."""
+    for part in path.split("."):
+        if not isinstance(value, Mapping) or part not in value:
+            return default
+        value = value[part]
+    return value
+
+
+class Emitted:
+    """The stacks of an app together.
+
+    :param stacks: by name.
+    """
+
+    def __init__(self, stacks: Mapping[str, Stack]) -> None:
+        self.stacks = stacks
+        first = next(iter(stacks.values()))
+        environments = {
+            name: Environment(region=stack.region, **_partition(stack.region)) for name, stack in stacks.items()
+        }
+        self.resolver = Resolver(
+            {name: dict(stack.template) for name, stack in stacks.items()},
+            environments[first.name],
+            environments=environments,
+            lenient=True,
+        )
+        #: IAM's decisions over all of it.
+        self.model = Model(self.resolver)
+        #: Policies wherever they stand, once they were looked for.
+        self.documents: list[Any] | None = None
+        self._identities: dict[str, Identity] = {}
+        self._waits: dict[tuple[str, str], frozenset[str]] = {}
+
+    @cached_property
+    def resources(self) -> list[Resource]:
+        """Every resource of every stack."""
+        return [
+            Resource(self, stack, id, body)
+            for stack in self.stacks.values()
+            for id, body in stack.template.get("Resources", {}).items()
+        ]
+
+    @cached_property
+    def _by_type(self) -> dict[str, list[Resource]]:
+        found: dict[str, list[Resource]] = {}
+        for resource in self.resources:
+            found.setdefault(resource.type, []).append(resource)
+        return found
+
+    def of(self, *types: str) -> Iterator[Resource]:
+        """The resources of some types."""
+        return (resource for type in types for resource in self._by_type.get(type, ()))
+
+    @cached_property
+    def by_arn(self) -> dict[str, Resource]:
+        """Resources by their ARN, those whose ARN is known."""
+        return {resource.arn: resource for resource in self.resources if resource.arn}
+
+    def found(self, value: Any, type: str) -> Resource | None:  # noqa: ANN401 - JSON
+        """The resource of that type that a resolved value names by ARN, or by what ``Ref`` gives."""
+        return self._named.get((type, value)) if isinstance(value, str) else None
+
+    @cached_property
+    def _named(self) -> dict[tuple[str, str], Resource]:
+        found: dict[tuple[str, str], Resource] = {}
+        for resource in self.resources:
+            names = {resource.arn, self.resolver.resolve(resource.stack.name, {"Ref": resource.id})}
+            found |= {(resource.type, name): resource for name in names if name}
+        return found
+
+    def role(self, arn: Any) -> Identity | None:  # noqa: ANN401 - JSON
+        """The role of the app with that ARN, with all its policies; nothing if it is made elsewhere."""
+        resource = self.found(arn, "AWS::IAM::Role")
+        if resource is None:
+            return None
+        if arn not in self._identities:
+            self._identities[arn] = self.model.role(resource.stack.name, resource.id, resource.body)
+        return self._identities[arn]
+
+    def waits_for(self, stack: Stack, id: str) -> frozenset[str]:
+        """The logical ids that a resource waits for; see :attr:`Resource.waits_for`."""
+        key = (stack.name, id)
+        if key not in self._waits:
+            self._waits[key] = frozenset()  # ends a circle, which CloudFormation would refuse anyway
+            body = stack.template["Resources"][id]
+            direct = {*as_list(body.get("DependsOn") or []), *_references(body.get("Properties") or {})}
+            known = direct & stack.template["Resources"].keys()
+            self._waits[key] = frozenset(known.union(*(self.waits_for(stack, other) for other in known)))
+        return self._waits[key]
+
+
+def _references(value: Any) -> Iterator[str]:  # noqa: ANN401 - JSON
+    """The logical ids that a value of a template refers to."""
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            if key == "Ref" and isinstance(item, str):
+                yield item
+            elif key == "Fn::GetAtt":
+                yield item[0] if isinstance(item, list) else item.partition(".")[0]
+            elif key == "Fn::Sub":
+                text = item if isinstance(item, str) else item[0]
+                yield from (part.partition("}")[0].partition(".")[0] for part in text.split("${")[1:])
+                yield from _references(item if isinstance(item, list) else [])
+            else:
+                yield from _references(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _references(item)
+
+
+def _partition(region: str) -> dict[str, str]:
+    """Partition and host suffix of a Region."""
+    if region.startswith("cn-"):
+        return {"partition": "aws-cn", "url_suffix": "amazonaws.com.cn"}
+    return {"partition": "aws-us-gov"} if region.startswith("us-gov-") else {}
+
+
+def read(templates: Mapping[str, tuple[str, str | None]]) -> Emitted:
+    """Read emitted templates, those of nested stacks beside them too.
+
+    :param templates: path of the stack's construct and Region, by file. A stack without a Region is thought to be in
+        us-east-1.
+    """
+    stacks: dict[str, Stack] = {}
+    files = {Path(file): place for file, place in templates.items()}
+    for folder in {file.parent: None for file in files}:
+        names = _stack_names(folder)
+        beside = next(place for file, place in files.items() if file.parent == folder)
+        nested = dict.fromkeys(sorted(folder.glob("*.nested.template.json")), beside)
+        for file, (path, region) in {**{f: p for f, p in files.items() if f.parent == folder}, **nested}.items():
+            name = names.get(file.name, file.name)
+            # Two stacks may have one name, in two Regions or accounts.
+            key = path if name in stacks else name
+            template = json.loads(file.read_text(encoding="utf-8"))
+            stacks[key] = Stack(key, path, str(file), region or "us-east-1", template)
+    return Emitted(stacks)
+
+
+def _stack_names(folder: Path) -> dict[str, str]:
+    """The names that stacks are deployed under, by template file: what ``Fn::GetStackOutput`` names them by."""
+    artifacts = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))["artifacts"].values()
+    properties = [each["properties"] for each in artifacts if each["type"] == "aws:cloudformation:stack"]
+    return {each["templateFile"]: each.get("stackName", each["templateFile"]) for each in properties}

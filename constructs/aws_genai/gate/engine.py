@@ -1,0 +1,56 @@
+"""The gate's own engine: a validation plug-in of the CDK that reads the emitted templates, overrides included.
+
+https://docs.aws.amazon.com/cdk/v2/guide/policy-validation-synthesis.html
+"""
+
+from __future__ import annotations
+
+import aws_cdk as cdk
+import jsii
+
+from .emitted import Resource, read
+
+#: The plug-in's name; acknowledgements of its rules carry it.
+NAME = "GenAI"
+
+
+@jsii.implements(cdk.IPolicyValidationPlugin)
+class OwnRules:
+    """Checks everything that an app emits against :data:`aws_genai.gate.rules.RULES`, in one call."""
+
+    @property
+    def name(self) -> str:
+        return NAME
+
+    @property
+    def version(self) -> str:
+        return "1.0.0"
+
+    @property
+    def rule_ids(self) -> list[str]:
+        return []
+
+    def validate(self, context: cdk.IPolicyValidationContext) -> cdk.PolicyValidationPluginReport:
+        # Imported late: only a synthesis needs the rules and their tables.
+        from . import deploys, secure  # noqa: F401 - they register their rules
+        from .rules import broken
+
+        app = read({each.template_path: (each.stack_construct_path, each.region) for each in context.stack_templates})
+        violations = []
+        for rule, hits in broken(app):
+            for hit in hits:
+                at = (
+                    {"resource_logical_id": hit.at.id, "template_path": hit.at.stack.file}
+                    if isinstance(hit.at, Resource)
+                    else {"construct_path": hit.at.path}
+                )
+                violations.append(
+                    cdk.PolicyViolation(
+                        rule_name=rule.id,
+                        description=rule.message(hit),
+                        fix=rule.fix,
+                        severity="error",
+                        violating_resources=[cdk.PolicyViolatingResource(locations=[hit.where], **at)],
+                    )
+                )
+        return cdk.PolicyValidationPluginReport(success=not violations, violations=violations)

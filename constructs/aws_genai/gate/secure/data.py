@@ -1,0 +1,99 @@
+"""Data stays private and keeps its versions, users prove who they are, and every resource says who pays for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from ..emitted import Emitted
+from ..rules import Hit, rule
+
+_BUCKET, _POOL = "AWS::S3::Bucket", "AWS::Cognito::UserPool"
+_BLOCKED = ("BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets")
+
+#: Cost tags that a bill is split by.
+_TAGS = ("project", "environment", "layer", "owner", "cost-center")
+_TAGGED = (
+    _BUCKET,
+    "AWS::KMS::Key",
+    "AWS::Lambda::Function",
+    "AWS::SageMaker::Endpoint",
+    "AWS::SageMaker::EndpointConfig",
+    "AWS::SageMaker::Model",
+    "AWS::Bedrock::Guardrail",
+    "AWS::EC2::VPC",
+    "AWS::EC2::VPCEndpoint",
+    "AWS::Logs::LogGroup",
+    "AWS::SNS::Topic",
+    "AWS::ApiGateway::RestApi",
+    "AWS::ApiGateway::Stage",
+    "AWS::CloudTrail::Trail",
+    "AWS::WAFv2::WebACL",
+)
+
+
+@rule(
+    "GENAI_NO_PUBLIC_WEIGHTS",
+    holds="No bucket can be made public.",
+    why="A bucket that can be made public can publish weights and training data by one mistake.",
+    fix="block all four kinds of public access, as SecureBucket does.",
+    page="https://docs.aws.amazon.com/AmazonS3/latest/userguide/access-control-block-public-access.html",
+)
+def private(app: Emitted) -> Iterator[Hit]:
+    for bucket in app.of(_BUCKET):
+        blocked = bucket.get("PublicAccessBlockConfiguration", {})
+        if any(blocked.get(each) is not True for each in _BLOCKED):
+            yield Hit(bucket, "Properties.PublicAccessBlockConfiguration")
+
+
+@rule(
+    "GENAI_DATA_VERSIONED",
+    holds="Every bucket keeps versions.",
+    why="Without versions, poisoned training data or weights replace the reviewed ones and leave no trace.",
+    fix="set VersioningConfiguration to Enabled, as SecureBucket does.",
+    page="https://docs.aws.amazon.com/AmazonS3/latest/userguide/Versioning.html",
+)
+def versioned(app: Emitted) -> Iterator[Hit]:
+    for bucket in app.of(_BUCKET):
+        if bucket.get("VersioningConfiguration.Status") != "Enabled":
+            yield Hit(bucket, "Properties.VersioningConfiguration")
+
+
+@rule(
+    "GENAI_COST_TAGS",
+    holds="What costs money carries the cost tags.",
+    why="A resource without the cost tags cannot be attributed to whoever pays for it.",
+    fix="apply CostTags to the stack.",
+    page="https://docs.aws.amazon.com/awsaccountbilling/latest/aboutv2/cost-alloc-tags.html",
+)
+def tagged(app: Emitted) -> Iterator[Hit]:
+    for each in app.of(*_TAGGED):
+        tags = each.get("Tags") or []
+        keys = set(tags) if isinstance(tags, Mapping) else {tag.get("Key") for tag in tags}
+        if missing := [tag for tag in _TAGS if tag not in keys]:
+            yield Hit(each, "Properties.Tags", f"The tag {missing[0]} is missing.")
+
+
+@rule(
+    "GENAI_SIGN_IN_HAS_MFA",
+    holds="A user pool asks for a second factor, or lets its users have one.",
+    why="Without a second factor a stolen password opens every conversation of its user.",
+    fix="set MfaConfiguration to ON, as Identity does.",
+    page="https://docs.aws.amazon.com/cognito/latest/developerguide/user-pool-settings-mfa.html",
+)
+def second_factor(app: Emitted) -> Iterator[Hit]:
+    for pool in app.of(_POOL):
+        if pool.get("MfaConfiguration") not in ("ON", "OPTIONAL"):
+            yield Hit(pool, "Properties.MfaConfiguration")
+
+
+@rule(
+    "GENAI_SIGN_IN_NEEDS_MFA",
+    holds="A user pool requires the second factor.",
+    why="A second factor that users may leave out protects those who need it least.",
+    fix="set MfaConfiguration to ON, as Identity does.",
+    page="https://docs.aws.amazon.com/cognito/latest/developerguide/user-pool-settings-mfa.html",
+)
+def second_factor_required(app: Emitted) -> Iterator[Hit]:
+    for pool in app.of(_POOL):
+        if pool.get("MfaConfiguration") == "OPTIONAL":
+            yield Hit(pool, "Properties.MfaConfiguration")
