@@ -13,6 +13,7 @@ from ..policies.conditions import as_list
 from ..policies.decision import Model
 from ..policies.resolve import Environment, Resolver
 from ..policies.statements import Identity
+from ..policies.undecidable import UndecidableError
 
 #: What stands for the account where a stack is not bound to one.
 ACCOUNT = Environment().account
@@ -96,7 +97,7 @@ class Emitted:
         self.model = Model(self.resolver)
         #: Policies wherever they stand, once they were looked for.
         self.documents: list[Any] | None = None
-        self._identities: dict[str, Identity] = {}
+        self._identities: dict[str, Identity | None] = {}
         self._waits: dict[tuple[str, str], frozenset[str]] = {}
 
     @cached_property
@@ -137,12 +138,18 @@ class Emitted:
         return found
 
     def role(self, arn: Any) -> Identity | None:  # noqa: ANN401 - JSON
-        """The role of the app with that ARN, with all its policies; nothing if it is made elsewhere."""
+        """The role of the app with that ARN, with all its policies.
+
+        Nothing if it is made elsewhere, or has a policy that is: what that allows is not known.
+        """
         resource = self.found(arn, "AWS::IAM::Role")
         if resource is None:
             return None
         if arn not in self._identities:
-            self._identities[arn] = self.model.role(resource.stack.name, resource.id, resource.body)
+            try:
+                self._identities[arn] = self.model.role(resource.stack.name, resource.id, resource.body)
+            except UndecidableError:
+                self._identities[arn] = None
         return self._identities[arn]
 
     def waits_for(self, stack: Stack, id: str) -> frozenset[str]:

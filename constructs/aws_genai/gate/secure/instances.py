@@ -73,7 +73,7 @@ def unreachable(app: Emitted) -> Iterator[Hit]:
 
 @rule(
     "GENAI_TRAINING_ISOLATED",
-    holds="Training hosts have no key pair, containers no privilege or shell; clusters are in a VPC, encrypted, repaired.",
+    holds="Training hosts have no key pair, containers no privilege or shell; clusters are in a VPC and encrypted.",
     why="Training jobs and clusters hold the data and the weights that they make.",
     fix="use TrainingQueue and TrainingCluster, which set all of it.",
     page="https://docs.aws.amazon.com/batch/latest/userguide/security-best-practices.html",

@@ -1,0 +1,183 @@
+"""Policies say what IAM knows: actions, resources and condition keys that exist, and that can meet."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from functools import cache
+
+from ...data import iam, load
+from ...policies.conditions import as_list
+from ..arns import overlaps
+from ..documents import ENDPOINT, KEY, TRUST, Document, documents
+from ..emitted import Emitted
+from ..rules import Hit, rule
+
+_REFERENCE = (
+    "https://docs.aws.amazon.com/service-authorization/latest/reference/"
+    "reference_policies_actions-resources-contextkeys.html"
+)
+
+#: Keys that AWS's pages promise though the reference does not list them with the action.
+#: Action, key, page.
+_PROMISED: tuple[tuple[str, str, str], ...] = ()
+
+
+def _named(statement: Mapping[str, object]) -> list[str]:
+    return [str(each) for each in as_list(statement.get("Action", statement.get("NotAction", [])))]
+
+
+def _split(action: str) -> tuple[str, str]:
+    prefix, _, name = action.partition(":")
+    return prefix.lower(), name
+
+
+def _statements(app: Emitted) -> Iterator[tuple[Document, Mapping[str, object]]]:
+    for each in documents(app):
+        for statement in each.statements:
+            yield each, statement
+
+
+@rule(
+    "GENAI_ACTION_EXISTS",
+    holds="Every action of every policy is one that IAM knows.",
+    why="IAM takes a policy with an action that does not exist, and then allows or denies nothing by it.",
+    fix="name the action as the Service Authorization Reference does; Converse, for one, is allowed by InvokeModel.",
+    page=_REFERENCE,
+)
+def actions_exist(app: Emitted) -> Iterator[Hit]:
+    for each, statement in _statements(app):
+        for action in _named(statement):
+            prefix, name = _split(action)
+            if action == "*" or "<" in action:
+                continue
+            service = iam.service(prefix)
+            if service is None:
+                yield Hit(each.resource, each.where, f"There is no service prefix {prefix} ({action}).")
+            elif not service.matching(name):
+                yield Hit(each.resource, each.where, f"{action} is not an action.")
+
+
+@rule(
+    "GENAI_ACTION_MEETS_RESOURCE",
+    holds="Every action that a statement allows takes at least one of its resources.",
+    why="An action that takes none of the resources beside it is never allowed by that statement.",
+    fix="give the action a resource of a type that it takes, or * where it takes none, in a statement of its own.",
+    page=_REFERENCE,
+)
+def actions_meet_resources(app: Emitted) -> Iterator[Hit]:
+    for each, statement in _statements(app):
+        if each.kind in (KEY, TRUST) or statement.get("Effect") != "Allow" or "Resource" not in statement:
+            continue
+        resources = tuple(str(item) for item in as_list(statement["Resource"]))
+        for action in _named(statement) if "Action" in statement else ():
+            if not _meets(action, resources):
+                what = "it takes no resource" if not _forms(action) else "none of the resources is of a type it takes"
+                yield Hit(each.resource, each.where, f"{action} is never allowed: {what}.")
+
+
+@cache
+def _forms(action: str) -> tuple[str, ...] | None:
+    """ARN forms of what an action takes; nothing if it is not one known action."""
+    prefix, name = _split(action)
+    service = iam.service(prefix) if "*" not in action and "?" not in action else None
+    found = service.action(name) if service else None
+    return tuple(service.arns[type] for type in found.types if type in service.arns) if service and found else None
+
+
+@cache
+def _meets(action: str, resources: tuple[str, ...]) -> bool:
+    forms = _forms(action)
+    if forms is None or "*" in resources:
+        return True
+    # An unknown value may be anything.
+    if any(re.fullmatch(r"<[^<>]*>", each) for each in resources):
+        return bool(forms)
+    return any(overlaps(each, form) for each in resources for form in forms)
+
+
+#: Operators that hold where a request does not carry the key.
+_HOLDS_WITHOUT = re.compile(r"(Not|IfExists|Null|ForAllValues)")
+
+
+@rule(
+    "GENAI_CONDITION_KEY_KNOWN",
+    holds="Every condition of a statement that allows asks for a key that its actions know.",
+    why="A request never carries a key that its action does not know, so the statement never allows the action.",
+    fix="ask for a key that the action knows, in a statement of its own, as sagemaker:TaggingAction for AddTags.",
+    page=_REFERENCE,
+)
+def condition_keys_known(app: Emitted) -> Iterator[Hit]:
+    for each, statement in _statements(app):
+        conditions = statement.get("Condition")
+        if statement.get("Effect") != "Allow" or not isinstance(conditions, Mapping) or "Action" not in statement:
+            continue
+        resources = tuple(str(item) for item in as_list(statement.get("Resource", "*")))
+        for operator, tests in conditions.items():
+            if _HOLDS_WITHOUT.search(operator):
+                continue
+            for key in tests:
+                for action in _named(statement):
+                    if not _knows(action, str(key).lower(), resources):
+                        yield Hit(each.resource, each.where, f"{action} knows no condition key {key}.")
+
+
+@cache
+def _knows(action: str, key: str, resources: tuple[str, ...]) -> bool:
+    if key in iam.GLOBAL_KEYS or key.startswith("aws:principaltag/") or "<" in action or action == "*":
+        return True
+    prefix, pattern = _split(action)
+    service = iam.service(prefix)
+    if service is None:
+        return True  # told by another rule
+    return any(_one_knows(service, name, key, resources) for name in service.matching(pattern)) or not service.matching(
+        pattern
+    )
+
+
+def _one_knows(service: iam.Service, name: str, key: str, resources: tuple[str, ...]) -> bool:
+    action = service.action(name)
+    assert action is not None  # noqa: S101 - it was just found
+    types = [
+        type
+        for type in action.types
+        if type in service.arns and any(overlaps(each, service.arns[type]) for each in resources)
+    ]
+    known = [*action.keys, *(each for type in types for each in service.keys_of(type))]
+    return any(_key_matches(each.lower(), key) for each in known)
+
+
+def _key_matches(known: str, key: str) -> bool:
+    """Whether a key is one of the reference's, in which ``${...}`` stands for a name."""
+    stem, variable, _ = known.partition("${")
+    return key.startswith(stem) and len(key) > len(stem) if variable else key == known
+
+
+@rule(
+    "GENAI_POLICY_OF_ITS_SERVICE",
+    holds="Policies of keys, roles and VPC endpoints name actions of their own service.",
+    why="Such a policy is asked about requests of its own service only.",
+    fix="name actions of the service that the key, role or endpoint belongs to, by the prefix that IAM has for it.",
+    page="https://docs.aws.amazon.com/vpc/latest/privatelink/vpc-endpoints-access.html",
+)
+def policies_of_their_service(app: Emitted) -> Iterator[Hit]:
+    for each, statement in _statements(app):
+        if each.kind == KEY:
+            allowed = {"kms"}
+        elif each.kind == TRUST:
+            allowed = {"sts"}
+        elif each.kind == ENDPOINT:
+            allowed = endpoint_prefixes(str(each.resource.get("ServiceName")))
+        else:
+            continue
+        for action in _named(statement):
+            prefix, _ = _split(action)
+            if allowed and prefix not in allowed and action != "*":
+                yield Hit(each.resource, each.where, f"{action} is never asked here.")
+
+
+def endpoint_prefixes(service_name: str) -> set[str]:
+    """The IAM prefixes of what is asked for through an endpoint; empty if it is not known."""
+    service = service_name.partition("com.amazonaws.")[2].partition(".")[2]
+    entry = load("endpoints")["services"].get(service)
+    return set(entry["prefixes"]) if entry else set()
