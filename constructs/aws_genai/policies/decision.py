@@ -119,6 +119,10 @@ class Model:
         stack, resource = self._find(role, "AWS::IAM::Role")
         return self.role(stack, role.removeprefix(f"{stack}."), resource)
 
+    def service(self, name: str) -> Identity:
+        """An AWS service that asks in its own name, such as ``events.amazonaws.com``."""
+        return Identity(name, True, (), None)
+
     def role(self, stack: str, logical_id: str, resource: Mapping[str, Any]) -> Identity:
         """A role of the templates with all its policies."""
         arn = self._resolver.arn(stack, logical_id) or logical_id

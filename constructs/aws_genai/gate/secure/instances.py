@@ -17,7 +17,7 @@ _ANYWHERE = frozenset({"0.0.0.0/0", "::/0"})
 _XEN = re.compile(r"(ml\.)?(p2|p3|g2|g3|g3s|f1|m1|m2|m3|m4|c1|c3|c4|r3|r4|i2|i3|d2|h1|x1|x1e|t1|t2)\.")
 
 
-def _types(app: Emitted) -> Iterator[tuple[Any, str, str]]:
+def instance_types(app: Emitted) -> Iterator[tuple[Any, str, str]]:
     """Resource, property and instance type, wherever one is named."""
     for each in app.of(_TEMPLATE, "AWS::EC2::Instance"):
         where = "LaunchTemplateData.InstanceType" if each.type == _TEMPLATE else "InstanceType"
@@ -45,7 +45,7 @@ def _types(app: Emitted) -> Iterator[tuple[Any, str, str]]:
     page="https://docs.aws.amazon.com/ec2/latest/instancetypes/ec2-nitro-instances.html",
 )
 def nitro_only(app: Emitted) -> Iterator[Hit]:
-    for each, where, kind in _types(app):
+    for each, where, kind in instance_types(app):
         if _XEN.match(kind):
             yield Hit(each, f"Properties.{where}", f"{kind} is not Nitro-based.")
 

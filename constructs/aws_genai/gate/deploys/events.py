@@ -1,0 +1,145 @@
+"""Events that arrive, and trails that end."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from ...policies.conditions import as_list
+from ..documents import RESOURCE, documents
+from ..emitted import Emitted, Resource, pick
+from ..rules import Hit, rule
+
+_RULE = "AWS::Events::Rule"
+_EVENTS = "events.amazonaws.com"
+
+
+def _services(statement: Any) -> list[str]:  # noqa: ANN401 - JSON
+    return [str(each) for each in as_list(pick(statement, "Principal.Service", []))]
+
+
+@rule(
+    "GENAI_TOPIC_HEARS_EVENTS",
+    holds="A topic's policy lets EventBridge publish without a condition, or its rules publish by a role.",
+    why="EventBridge supports no Condition block in the policy of a topic: SNS refuses what its rules send, unseen.",
+    fix="give the rule's target a RoleArn that may publish, as report_event does.",
+    page="https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html#eb-sns-permissions",
+)
+def topics_hear_events(app: Emitted) -> Iterator[Hit]:
+    for each in documents(app):
+        if each.kind == RESOURCE and each.resource.type.startswith("AWS::SNS::Topic"):
+            for statement in each.statements:
+                if _EVENTS in _services(statement) and statement.get("Condition"):
+                    yield Hit(each.resource, each.where)
+    for each_rule in app.of(_RULE):
+        for target in as_list(each_rule.get("Targets") or []):
+            topic = app.found(target.get("Arn"), "AWS::SNS::Topic")
+            if topic is None or "RoleArn" in target:
+                continue
+            decision = app.model.decide(app.model.service(_EVENTS), "sns:Publish", str(topic.arn), {})
+            if not decision.allowed:
+                yield Hit(each_rule, "Properties.Targets", f"EventBridge may not publish to {topic.id}.")
+
+
+@rule(
+    "GENAI_TARGET_ROLE_MAY_DELIVER",
+    holds="The role of an event rule's target may do there what the rule needs.",
+    why="EventBridge drops an event that the target's role may not deliver, after a day of retries.",
+    fix="grant the role sns:Publish, sqs:SendMessage, states:StartExecution or lambda:InvokeFunction on the target.",
+    page="https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-identity-based.html",
+)
+def target_roles_deliver(app: Emitted) -> Iterator[Hit]:
+    needs = {
+        "AWS::SNS::Topic": "sns:Publish",
+        "AWS::SQS::Queue": "sqs:SendMessage",
+        "AWS::StepFunctions::StateMachine": "states:StartExecution",
+        "AWS::Lambda::Function": "lambda:InvokeFunction",
+        "AWS::SageMaker::Pipeline": "sagemaker:StartPipelineExecution",
+    }
+    for each in app.of(_RULE, "AWS::Scheduler::Schedule"):
+        targets = as_list(each.get("Targets") or each.get("Target") or [])
+        for target in targets:
+            who = app.role(target.get("RoleArn"))
+            place = app.by_arn.get(str(target.get("Arn")))
+            if who is None or place is None or place.type not in needs:
+                continue
+            action = needs[place.type]
+            if not app.model.decide(who, action, str(place.arn), {}).allowed:
+                yield Hit(each, "Properties", f"Its role may not {action} on {place.id}.")
+
+
+#: What changes nothing: by its name, and by AWS's list of read-only management events.
+#: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-service-management-event-list.html
+_READ_ONLY = re.compile(r"(Get|List|Describe|View|Search|Lookup|BatchGet)[A-Z]")
+_READ_ONLY_BY_NAME = frozenset(
+    {
+        "Decrypt",
+        "Encrypt",
+        "GenerateDataKey",
+        "GenerateDataKeyWithoutPlaintext",
+        "ReEncrypt",
+        "Sign",
+        "Verify",
+        "AssumeRole",
+    }
+)
+_ALL_EVENTS = "ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS"
+
+#: Data events, which match in an enabled rule where a trail records them.
+_DATA_EVENTS = frozenset({"GetObject", "GetObjectAcl", "GetItem", "ListObjects", "HeadObject"})
+
+
+@rule(
+    "GENAI_RULE_SEES_READS",
+    holds="A rule on API calls that only read matches all of CloudTrail's management events.",
+    why="A rule with the state ENABLED never matches management events that only read, such as Decrypt.",
+    fix=f"set State to {_ALL_EVENTS}.",
+    page="https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-service-event-cloudtrail.html",
+)
+def rules_see_reads(app: Emitted) -> Iterator[Hit]:
+    for each in app.of(_RULE):
+        pattern = each.get("EventPattern") or {}
+        if "AWS API Call via CloudTrail" not in as_list(pattern.get("detail-type", [])):
+            continue
+        names = [name for name in as_list(pick(pattern, "detail.eventName", [])) if isinstance(name, str)]
+        reads = [
+            name
+            for name in names
+            if name not in _DATA_EVENTS and (name in _READ_ONLY_BY_NAME or _READ_ONLY.match(name))
+        ]
+        if reads and each.get("State") != _ALL_EVENTS:
+            yield Hit(each, "Properties.State", f"{reads[0]} only reads.")
+
+
+@rule(
+    "GENAI_TRAIL_LEAVES_ITSELF_OUT",
+    holds="The data events of a trail leave out the buckets that it and its replicas are written to.",
+    why="A trail that records what it writes writes for ever.",
+    fix="exclude the bucket, and the bucket that it is replicated to, in the trail's event selectors.",
+    page="https://docs.aws.amazon.com/awscloudtrail/latest/userguide/logging-data-events-with-cloudtrail.html",
+)
+def trails_leave_themselves_out(app: Emitted) -> Iterator[Hit]:
+    for trail in app.of("AWS::CloudTrail::Trail"):
+        written = _written(app, trail)
+        for selector in as_list(trail.get("AdvancedEventSelectors") or []):
+            fields = {each.get("Field"): each for each in as_list(selector.get("FieldSelectors") or [])}
+            if "AWS::S3::Object" not in as_list(pick(fields.get("resources.type"), "Equals", [])):
+                continue
+            arns = fields.get("resources.ARN") or {}
+            for bucket in written:
+                place = f"{bucket.arn}/AWSLogs"
+                starts = [str(item) for item in as_list(arns.get("StartsWith") or arns.get("Equals") or [])]
+                leaves = [str(item) for item in as_list(arns.get("NotStartsWith") or [])]
+                taken = any(place.startswith(item) for item in starts) if starts else True
+                if taken and not any(place.startswith(item) for item in leaves):
+                    yield Hit(trail, "Properties.AdvancedEventSelectors", f"It records what is written to {bucket.id}.")
+
+
+def _written(app: Emitted, trail: Resource) -> list[Resource]:
+    bucket = app.found(trail.get("S3BucketName"), "AWS::S3::Bucket")
+    found = [bucket] if bucket else []
+    for rule_ in as_list(bucket.get("ReplicationConfiguration.Rules") or []) if bucket else ():
+        replica = app.found(pick(rule_, "Destination.Bucket"), "AWS::S3::Bucket")
+        found += [replica] if replica else []
+    return found

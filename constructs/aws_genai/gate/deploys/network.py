@@ -1,0 +1,108 @@
+"""Endpoints and subnets that EC2 makes."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ...data import load
+from ..emitted import Emitted, Resource
+from ..rules import Hit, rule
+
+_ENDPOINT, _SUBNET, _VPC = "AWS::EC2::VPCEndpoint", "AWS::EC2::Subnet", "AWS::EC2::VPC"
+_CREATE = "https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateVpcEndpoint.html"
+
+
+def endpoint_service(endpoint: Resource) -> str:
+    """The service that an endpoint is for, such as ``ecr.api``."""
+    return str(endpoint.get("ServiceName", "")).partition("com.amazonaws.")[2].partition(".")[2]
+
+
+def _facts(endpoint: Resource) -> Mapping[str, Any]:
+    facts: Mapping[str, Any] = load("endpoints")["services"].get(endpoint_service(endpoint), {})
+    return facts
+
+
+def _is_interface(endpoint: Resource) -> bool:
+    return bool(endpoint.get("VpcEndpointType") == "Interface")
+
+
+@rule(
+    "GENAI_ENDPOINT_PRIVATE_DNS",
+    holds="Private DNS is on only where the service's interface endpoints have it.",
+    why="EC2 refuses an interface endpoint with private DNS for a service that has none.",
+    fix="use the gateway endpoint of the service, or leave PrivateDnsEnabled out and call the endpoint's own name.",
+    page="https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/privatelink-interface-endpoints.html",
+)
+def private_dns(app: Emitted) -> Iterator[Hit]:
+    for each in app.of(_ENDPOINT):
+        if _is_interface(each) and each.get("PrivateDnsEnabled") is True and _facts(each).get("private_dns") is False:
+            yield Hit(each, "Properties.PrivateDnsEnabled", f"{endpoint_service(each)} has no private DNS.")
+
+
+@rule(
+    "GENAI_ENDPOINT_POLICY_TAKEN",
+    holds="An endpoint has a policy only where the service takes one.",
+    why="EC2 refuses a policy on the endpoint of a service that takes none.",
+    fix="leave PolicyDocument out.",
+    page="https://docs.aws.amazon.com/vpc/latest/privatelink/vpc-endpoints-access.html",
+)
+def policy_taken(app: Emitted) -> Iterator[Hit]:
+    for each in app.of(_ENDPOINT):
+        if each.get("PolicyDocument") is not None and _facts(each).get("policy") is False:
+            yield Hit(each, "Properties.PolicyDocument", f"{endpoint_service(each)} takes no policy.")
+
+
+@rule(
+    "GENAI_ENDPOINT_OF_ITS_KIND",
+    holds="Gateway endpoints are for S3 and DynamoDB, by route tables; interface endpoints by subnets and groups.",
+    why="EC2 refuses an endpoint of a kind that the service does not have, or with properties of the other kind.",
+    fix="name RouteTableIds for a gateway endpoint, SubnetIds and SecurityGroupIds for an interface endpoint.",
+    page=_CREATE,
+)
+def kind_of_endpoint(app: Emitted) -> Iterator[Hit]:
+    for each in app.of(_ENDPOINT):
+        service = endpoint_service(each)
+        # CloudFormation's default.
+        kind = each.get("VpcEndpointType", "Gateway")
+        if kind == "Gateway":
+            if service and service not in ("s3", "dynamodb"):
+                yield Hit(each, "Properties.VpcEndpointType", f"{service} has no gateway endpoint.")
+            for name in ("SubnetIds", "SecurityGroupIds", "PrivateDnsEnabled"):
+                if each.get(name):
+                    yield Hit(each, f"Properties.{name}", f"A gateway endpoint has no {name}.")
+        elif kind == "Interface" and each.get("RouteTableIds"):
+            yield Hit(each, "Properties.RouteTableIds", "An interface endpoint has no RouteTableIds.")
+
+
+def _network(value: Any) -> ipaddress.IPv4Network | None:  # noqa: ANN401 - JSON
+    try:
+        return ipaddress.IPv4Network(value)
+    except (ValueError, TypeError):
+        return None
+
+
+@rule(
+    "GENAI_SUBNETS_APART",
+    holds="The subnets of a VPC lie in its range and do not overlap.",
+    why="EC2 refuses a subnet that overlaps another of the VPC, one that an update is about to remove too.",
+    fix="cut the range for as many zones as there may ever be, and give each subnet its own part.",
+    page="https://docs.aws.amazon.com/vpc/latest/userguide/subnet-sizing.html",
+)
+def subnets_apart(app: Emitted) -> Iterator[Hit]:
+    seen: list[tuple[Any, ipaddress.IPv4Network]] = []
+    for each in app.of(_SUBNET):
+        vpc, mine = each.get("VpcId"), _network(each.get("CidrBlock"))
+        if mine is None:
+            continue
+        found = app.found(vpc, _VPC)
+        whole = _network(found.get("CidrBlock")) if found else None
+        secondary = any(block.get("VpcId") == vpc for block in app.of("AWS::EC2::VPCCidrBlock"))
+        if whole is not None and not secondary and not mine.subnet_of(whole):
+            yield Hit(each, "Properties.CidrBlock", f"{mine} is not in {whole}.")
+        if not 16 <= mine.prefixlen <= 28:
+            yield Hit(each, "Properties.CidrBlock", f"{mine} is not between /16 and /28.")
+        if any(other == vpc and mine.overlaps(theirs) for other, theirs in seen):
+            yield Hit(each, "Properties.CidrBlock", f"{mine} overlaps another subnet.")
+        seen.append((vpc, mine))

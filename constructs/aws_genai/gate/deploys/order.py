@@ -1,0 +1,224 @@
+"""Dependencies that CloudFormation does not infer: AWS checks at creation what another resource of the stack grants."""
+
+from __future__ import annotations
+
+import fnmatch
+import json
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+
+from ...policies.conditions import as_list
+from ..emitted import Emitted, Resource
+from ..rules import Hit, rule
+
+_DEPENDS = "https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-attribute-dependson.html"
+
+Roles = Callable[[Resource], Sequence[object]]
+
+
+def _at(*paths: str) -> Roles:
+    return lambda each: [each.get(path) for path in paths]
+
+
+def _function_role(each: Resource) -> Sequence[object]:
+    function = each.app.found(each.get("FunctionName"), "AWS::Lambda::Function")
+    return [function.get("Role")] if function else []
+
+
+def _if(path: str, roles: Roles) -> Roles:
+    return lambda each: roles(each) if each.get(path) else []
+
+
+#: Types that AWS makes only if a role already may do what they need: where they name it, what is refused without.
+_CHECKED: tuple[tuple[str, Roles, str], ...] = (
+    ("AWS::Lambda::EventSourceMapping", _function_role, "Lambda checks that the function's role may read the source"),
+    (
+        "AWS::Lambda::EventInvokeConfig",
+        _function_role,
+        "Lambda checks that the function's role may reach the destination",
+    ),
+    (
+        "AWS::Lambda::Function",
+        _if("VpcConfig.SubnetIds", _at("Role")),
+        "Lambda checks that the role may make network interfaces",
+    ),
+    (
+        "AWS::Lambda::Function",
+        _if("DeadLetterConfig.TargetArn", _at("Role")),
+        "Lambda checks that the role may send to the dead-letter target",
+    ),
+    (
+        "AWS::StepFunctions::StateMachine",
+        _if("LoggingConfiguration.Destinations", _at("RoleArn")),
+        "Step Functions checks that the role may deliver logs",
+    ),
+    (
+        "AWS::StepFunctions::StateMachine",
+        _if("EncryptionConfiguration.KmsKeyId", _at("RoleArn")),
+        "Step Functions checks that the role may use the key",
+    ),
+    ("AWS::Bedrock::KnowledgeBase", _at("RoleArn"), "Bedrock checks that the role may reach the store and the model"),
+    ("AWS::CloudTrail::Trail", _at("CloudWatchLogsRoleArn"), "CloudTrail checks that the role may write the log group"),
+    ("AWS::SageMaker::Model", _at("ExecutionRoleArn"), "SageMaker checks that the role may read the model's data"),
+    (
+        "AWS::SageMaker::Cluster",
+        lambda each: [group.get("ExecutionRole") for group in as_list(each.get("InstanceGroups") or [])],
+        "nodes read their lifecycle scripts by the role",
+    ),
+    (
+        "AWS::RDS::DBInstance",
+        _at("MonitoringRoleArn"),
+        "RDS checks that the role may write what Enhanced Monitoring measures",
+    ),
+)
+
+
+def _policies(app: Emitted, role: Resource) -> Iterator[Resource]:
+    """Policies of a role that are resources of their own in its stack."""
+    name = app.resolver.resolve(role.stack.name, {"Ref": role.id})
+    for each in app.of("AWS::IAM::Policy", "AWS::IAM::ManagedPolicy", "AWS::IAM::RolePolicy"):
+        names = [*as_list(each.get("Roles") or []), each.get("RoleName")]
+        if each.stack is role.stack and name in names:
+            yield each
+
+
+@rule(
+    "GENAI_WAITS_FOR_PERMISSIONS",
+    holds="What AWS makes only with a role that has its permissions waits for the policies of that role.",
+    why="CloudFormation makes both at once where nothing orders them, and creation fails at random.",
+    fix="add a dependency on the policies of the role, as WorkloadRole.permissions.",
+    page=_DEPENDS,
+)
+def waits_for_permissions(app: Emitted) -> Iterator[Hit]:
+    for type, roles, checked in _CHECKED:
+        for each in app.of(type):
+            for arn in roles(each):
+                role = app.found(arn, "AWS::IAM::Role")
+                if role is None or role.stack is not each.stack:
+                    continue
+                missing = [policy.id for policy in _policies(app, role) if policy.id not in each.waits_for]
+                if missing:
+                    yield Hit(each, "DependsOn", f"{checked}, and {missing[0]} may come later.")
+
+
+def _bucket_policies(app: Emitted, each: Resource, path: str) -> Iterator[Resource]:
+    bucket = app.found(each.get(path), "AWS::S3::Bucket")
+    for policy in app.of("AWS::S3::BucketPolicy") if bucket else ():
+        if app.found(policy.get("Bucket"), "AWS::S3::Bucket") is bucket:
+            yield policy
+
+
+def _notified(app: Emitted, bucket: Resource) -> Iterator[Resource]:
+    for kind, name, policy, places in (
+        ("TopicConfigurations", "Topic", "AWS::SNS::TopicPolicy", "Topics"),
+        ("QueueConfigurations", "Queue", "AWS::SQS::QueuePolicy", "Queues"),
+        ("LambdaConfigurations", "Function", "AWS::Lambda::Permission", "FunctionName"),
+    ):
+        for entry in as_list(bucket.get(f"NotificationConfiguration.{kind}") or []):
+            target = app.by_arn.get(str(entry.get(name)))
+            for each in app.of(policy) if target else ():
+                named = [app.found(place, target.type) for place in as_list(each.get(places) or [])] if target else []
+                if target in named:
+                    yield each
+
+
+def _port_rules(app: Emitted, file_system: Resource) -> Iterator[Resource]:
+    groups = as_list(file_system.get("SecurityGroupIds") or [])
+    for each in app.of("AWS::EC2::SecurityGroupIngress", "AWS::EC2::SecurityGroupEgress"):
+        if each.get("GroupId") in groups:
+            yield each
+
+
+def _encryption(app: Emitted, collection: Resource) -> Iterator[Resource]:
+    name = f"collection/{collection.get('Name')}"
+    for policy in app.of("AWS::OpenSearchServerless::SecurityPolicy"):
+        if policy.get("Type") != "encryption":
+            continue
+        content = json.loads(str(policy.get("Policy", "{}")))
+        patterns = [item for each in content.get("Rules", ()) for item in each.get("Resource", ())]
+        if any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns):
+            yield policy
+
+
+def _access(app: Emitted, base: Resource) -> Iterator[Resource]:
+    """What lets a knowledge base into its collection: the access policies of the stack."""
+    if base.get("StorageConfiguration.OpensearchServerlessConfiguration"):
+        yield from app.of("AWS::OpenSearchServerless::AccessPolicy", "AWS::OpenSearchServerless::Index")
+
+
+def _account(app: Emitted, stage: Resource) -> Iterator[Resource]:
+    settings = as_list(stage.get("MethodSettings") or [])
+    if stage.get("AccessLogSetting") or any(each.get("LoggingLevel", "OFF") != "OFF" for each in settings):
+        yield from app.of("AWS::ApiGateway::Account")
+
+
+def _snapshot(app: Emitted, deployment: Resource) -> Iterator[Resource]:
+    types = ("Method", "Authorizer", "GatewayResponse", "Model", "RequestValidator")
+    for each in app.of(*(f"AWS::ApiGateway::{type}" for type in types)):
+        if each.get("RestApiId") == deployment.get("RestApiId"):
+            yield each
+
+
+#: What must stand before a type is made: type, what it is, why, page.
+_BEFORE: tuple[tuple[str, Callable[[Emitted, Resource], Iterator[Resource]], str, str], ...] = (
+    (
+        "AWS::CloudTrail::Trail",
+        partial(_bucket_policies, path="S3BucketName"),
+        "CloudTrail checks that it may write to the bucket",
+        "awscloudtrail/latest/userguide/create-s3-bucket-policy-for-cloudtrail.html",
+    ),
+    (
+        "AWS::S3::Bucket",
+        _notified,
+        "S3 checks that it may reach what it notifies",
+        "AmazonS3/latest/userguide/grant-destinations-permissions-to-s3.html",
+    ),
+    (
+        "AWS::FSx::FileSystem",
+        _port_rules,
+        "FSx checks that the group lets Lustre's ports through",
+        "fsx/latest/LustreGuide/limit-access-security-groups.html",
+    ),
+    (
+        "AWS::OpenSearchServerless::Collection",
+        _encryption,
+        "a collection is made only under an encryption policy that matches it",
+        "opensearch-service/latest/developerguide/serverless-encryption.html",
+    ),
+    (
+        "AWS::Bedrock::KnowledgeBase",
+        _access,
+        "Bedrock checks that the role may read the index",
+        "bedrock/latest/userguide/knowledge-base-setup.html",
+    ),
+    (
+        "AWS::ApiGateway::Stage",
+        _account,
+        "a stage that logs needs the account's role for CloudWatch Logs",
+        "apigateway/latest/developerguide/set-up-logging.html",
+    ),
+    (
+        "AWS::ApiGateway::Deployment",
+        _snapshot,
+        "a deployment is a snapshot of the API as it then is",
+        "AWSCloudFormation/latest/TemplateReference/aws-resource-apigateway-deployment.html",
+    ),
+)
+
+
+@rule(
+    "GENAI_WAITS_FOR_OTHERS",
+    holds="A resource waits for all that must stand before AWS makes it.",
+    why="CloudFormation makes both at once where nothing orders them: creation fails at random, or misses a part.",
+    fix="add a dependency (DependsOn) on what must come first.",
+    page=_DEPENDS,
+)
+def waits_for_others(app: Emitted) -> Iterator[Hit]:
+    for type, before, reason, page in _BEFORE:
+        for each in app.of(type):
+            missing = [
+                other.id for other in before(app, each) if other.stack is each.stack and other.id not in each.waits_for
+            ]
+            if missing:
+                what = f"{reason}, and {missing[0]} may come later (see https://docs.aws.amazon.com/{page})."
+                yield Hit(each, "DependsOn", what[0].upper() + what[1:])

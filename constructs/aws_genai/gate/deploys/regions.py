@@ -1,0 +1,52 @@
+"""What a stack asks for is to be had in its Region."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cache
+
+from ...data import load
+from ...data.accelerators import AcceleratorCatalogue
+from ...errors import InvalidValueError
+from ..emitted import Emitted
+from ..rules import Hit, rule
+from ..secure.instances import instance_types
+
+
+@cache
+def regions_without(type: str) -> frozenset[str]:
+    """The Regions whose CloudFormation is known not to have a type of resource."""
+    data = load("resource_types")
+    mask = int(data["absent"].get(type, "0"), 16)
+    return frozenset(region for bit, region in enumerate(data["regions"]) if mask >> bit & 1)
+
+
+@rule(
+    "GENAI_TYPE_IN_REGION",
+    holds="CloudFormation has each type of resource in the stack's Region.",
+    why="CloudFormation refuses the whole template where one type is not in the Region's registry.",
+    fix="leave the feature out in this Region, or deploy the stack to a Region that has the type.",
+    page="https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/registry.html",
+)
+def types_in_region(app: Emitted) -> Iterator[Hit]:
+    for each in app.resources:
+        if each.stack.region in regions_without(each.type):
+            yield Hit(each, "Type", f"{each.stack.region} has no {each.type}.")
+
+
+@rule(
+    "GENAI_INSTANCE_IN_REGION",
+    holds="Accelerated instance types are offered in the stack's Region.",
+    why="EC2, Batch and SageMaker refuse an instance type that the Region does not have.",
+    fix="choose a type that the Region has: make choose REGION= proposes some.",
+    page="https://docs.aws.amazon.com/ec2/latest/instancetypes/ec2-instance-regions.html",
+)
+def instances_in_region(app: Emitted) -> Iterator[Hit]:
+    catalogue = AcceleratorCatalogue.default()
+    for each, where, name in instance_types(app):
+        bare = name.removeprefix("ml.")
+        if bare in catalogue:
+            try:
+                catalogue.check_region(bare, each.stack.region)
+            except InvalidValueError as error:
+                yield Hit(each, f"Properties.{where}", f"{error}.")

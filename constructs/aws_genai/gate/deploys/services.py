@@ -1,0 +1,178 @@
+"""What single services refuse, or take and then do not do."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ...policies.conditions import as_list
+from ..emitted import Emitted, pick
+from ..rules import Hit, rule
+
+_GUARDRAIL = "AWS::Bedrock::Guardrail"
+
+
+@rule(
+    "GENAI_HYPERPOD_PROVISIONING",
+    holds="A HyperPod cluster that provisions continuously leaves SlurmConfigStrategy out.",
+    why="SageMaker refuses any SlurmConfigStrategy beside NodeProvisioningMode Continuous.",
+    fix="leave Orchestrator.Slurm.SlurmConfigStrategy out.",
+    page="https://docs.aws.amazon.com/sagemaker/latest/dg/sagemaker-hyperpod-scaling-slurm.html",
+)
+def hyperpod_provisioning(app: Emitted) -> Iterator[Hit]:
+    for cluster in app.of("AWS::SageMaker::Cluster"):
+        continuous = cluster.get("NodeProvisioningMode") == "Continuous"
+        if continuous and cluster.get("Orchestrator.Slurm.SlurmConfigStrategy") is not None:
+            yield Hit(cluster, "Properties.Orchestrator.Slurm")
+
+
+@rule(
+    "GENAI_HYPERPOD_VOLUMES",
+    holds="A HyperPod cluster with volumes under a customer key provisions continuously.",
+    why="SageMaker takes customer keys for volumes with NodeProvisioningMode Continuous only.",
+    fix="set NodeProvisioningMode to Continuous.",
+    page="https://docs.aws.amazon.com/sagemaker/latest/dg/smcluster-cmk.html",
+)
+def hyperpod_volumes(app: Emitted) -> Iterator[Hit]:
+    for cluster in app.of("AWS::SageMaker::Cluster"):
+        storages = [
+            storage
+            for group in as_list(cluster.get("InstanceGroups") or [])
+            for storage in as_list(group.get("InstanceStorageConfigs") or [])
+        ]
+        keyed = any(pick(each, "EbsVolumeConfig.VolumeKmsKeyId") for each in storages)
+        if keyed and cluster.get("NodeProvisioningMode") != "Continuous":
+            yield Hit(cluster, "Properties.NodeProvisioningMode")
+
+
+#: Properties of an Aurora instance that belong to its cluster.
+#: https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-rds-dbinstance.html
+_OF_THE_CLUSTER = (
+    "AllocatedStorage",
+    "BackupRetentionPeriod",
+    "CopyTagsToSnapshot",
+    "DeletionProtection",
+    "EnableIAMDatabaseAuthentication",
+    "KmsKeyId",
+    "MasterUserPassword",
+    "MasterUsername",
+    "ManageMasterUserPassword",
+    "MaxAllocatedStorage",
+    "Port",
+    "PreferredBackupWindow",
+    "StorageEncrypted",
+    "StorageType",
+    "VPCSecurityGroups",
+)
+
+
+@rule(
+    "GENAI_AURORA_INSTANCE",
+    holds="An instance of an Aurora cluster leaves the cluster's properties to the cluster.",
+    why="RDS refuses, or ignores, what belongs to the cluster on one of its instances.",
+    fix="set the property on AWS::RDS::DBCluster.",
+    page="https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-rds-dbinstance.html",
+)
+def aurora_instances(app: Emitted) -> Iterator[Hit]:
+    for instance in app.of("AWS::RDS::DBInstance"):
+        if instance.get("DBClusterIdentifier") is not None:
+            for name in _OF_THE_CLUSTER:
+                if instance.get(name) is not None:
+                    yield Hit(instance, f"Properties.{name}", f"{name} is the cluster's.")
+
+
+def _steps(definition: Any) -> list[Mapping[str, Any]]:  # noqa: ANN401 - JSON
+    if isinstance(definition, str):
+        try:
+            definition = json.loads(definition)
+        except ValueError:
+            return []
+    found = [each for each in as_list(pick(definition, "Steps", [])) if isinstance(each, Mapping)]
+    for each in list(found):
+        for branch in ("IfSteps", "ElseSteps"):
+            found += _steps({"Steps": pick(each, f"Arguments.{branch}", [])})
+    return found
+
+
+@rule(
+    "GENAI_TRANSFORM_TAKES_MODEL",
+    holds="A pipeline that runs a batch transform makes its model from a packed model.tar.gz.",
+    why="Batch transform refuses a model that was made with ModelDataSource, after the training has been paid for.",
+    fix="name ModelDataUrl in the Model step, or evaluate by an endpoint.",
+    page="https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_ContainerDefinition.html",
+)
+def transforms_take_models(app: Emitted) -> Iterator[Hit]:
+    for pipeline in app.of("AWS::SageMaker::Pipeline"):
+        body = pipeline.get("PipelineDefinition.PipelineDefinitionBody") or pipeline.get("PipelineDefinition")
+        steps = _steps(body)
+        if any(each.get("Type") == "Transform" for each in steps):
+            for each in steps:
+                arguments = each.get("Arguments", {})
+                containers = [arguments.get("PrimaryContainer"), *as_list(arguments.get("Containers", []))]
+                if each.get("Type") == "Model" and any(pick(item, "ModelDataSource") for item in containers):
+                    what = f"The step {each.get('Name')} makes such a model."
+                    yield Hit(pipeline, "Properties.PipelineDefinition", what)
+
+
+@rule(
+    "GENAI_ENFORCED_GUARDRAIL_KINDS",
+    holds="A guardrail that is enforced on the account has no automated reasoning.",
+    why="Bedrock does not support automated reasoning in an enforced guardrail: every call of the account fails.",
+    fix="enforce a guardrail without AutomatedReasoningPolicyConfig.",
+    page="https://docs.aws.amazon.com/bedrock/latest/userguide/guardrails-enforcements.html",
+)
+def enforced_guardrails(app: Emitted) -> Iterator[Hit]:
+    for each in app.of("AWS::Bedrock::EnforcedGuardrailConfiguration"):
+        named = each.get("GuardrailIdentifier")
+        for guardrail in app.of(_GUARDRAIL):
+            id = app.resolver.resolve(guardrail.stack.name, {"Fn::GetAtt": [guardrail.id, "GuardrailId"]})
+            if named in (guardrail.arn, id) and guardrail.get("AutomatedReasoningPolicyConfig") is not None:
+                yield Hit(each, "Properties.GuardrailIdentifier")
+
+
+@rule(
+    "GENAI_BUDGET_OF_ONE_ENVIRONMENT",
+    holds="A budget that is filtered by the project's tag is filtered by the environment's too.",
+    why="Budgets of two environments of one account would warn of each other's costs.",
+    fix="filter by both tags, in one expression with And.",
+    page="https://docs.aws.amazon.com/cost-management/latest/userguide/budgets-create-filters.html",
+)
+def budgets_of_one_environment(app: Emitted) -> Iterator[Hit]:
+    for budget in app.of("AWS::Budgets::Budget"):
+        expression = json.dumps([budget.get("Budget.FilterExpression"), budget.get("Budget.CostFilters")])
+        if "project" in expression and "environment" not in expression:
+            yield Hit(budget, "Properties.Budget")
+
+
+@rule(
+    "GENAI_ALARM_OF_ONE_ENVIRONMENT",
+    holds="An alarm on a metric of the project's own names the environment in the metric's dimensions.",
+    why="Environments of one account publish the same metric, and would set off each other's alarms.",
+    fix="put the environment's name into a dimension of the metric and of the alarm.",
+    page="https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch_concepts.html#Dimension",
+)
+def alarms_of_one_environment(app: Emitted) -> Iterator[Hit]:
+    for alarm in app.of("AWS::CloudWatch::Alarm"):
+        queries = [each.get("MetricStat") for each in as_list(alarm.get("Metrics") or []) if each.get("MetricStat")]
+        metrics = [pick(each, "Metric", {}) for each in queries] or [alarm.properties]
+        environment = _tag(alarm, "environment")
+        for metric in metrics:
+            namespace = str(metric.get("Namespace") or "AWS/")
+            if namespace.startswith("AWS/") or namespace in _OF_AWS or environment is None:
+                continue
+            dimensions = [str(each.get("Value")) for each in as_list(metric.get("Dimensions") or [])]
+            named = (*dimensions, namespace, str(metric.get("MetricName")))
+            if not any(environment in each or "<" in each or alarm.stack.name in each for each in named):
+                what = f"{namespace} {metric.get('MetricName')} is every environment's."
+                yield Hit(alarm, "Properties.Dimensions", what)
+
+
+#: Namespaces of AWS's own agents.
+_OF_AWS = frozenset({"CWAgent", "ContainerInsights", "LambdaInsights", "/aws/sagemaker/Endpoints"})
+
+
+def _tag(resource: Any, name: str) -> str | None:  # noqa: ANN401 - Resource
+    tags = resource.get("Tags") or []
+    found = [tag.get("Value") for tag in as_list(tags) if isinstance(tag, Mapping) and tag.get("Key") == name]
+    return str(found[0]) if found else None

@@ -1,0 +1,60 @@
+"""Write down anew which CloudFormation types which Region lacks: ``python -m operations.resource_types``.
+
+cfn-lint (PyPI, MIT-0, by AWS) carries the registry's types of each Region, and contributors have it installed:
+https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/resource-type-schemas.html
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+FILE = Path(__file__).resolve().parent.parent / "constructs" / "aws_genai" / "data" / "resource_types.json"
+
+
+def main() -> int:
+    """Rewrite the file; 0 if that worked, 2 with one message if not."""
+    try:
+        content = read()
+    except (ModuleNotFoundError, PackageNotFoundError):
+        print("This needs cfn-lint. Run make setup-dev.", file=sys.stderr)
+        return 2
+    FILE.write_text(render(content), encoding="utf-8")
+    print(f"{FILE.name}: {len(content['absent'])} types that some Region lacks")
+    return 0
+
+
+def read() -> dict[str, Any]:
+    """Types that some Region of the commercial, GovCloud, China and European Sovereign partitions lacks.
+
+    Which Regions lack a type stands as a hexadecimal number, a bit for each Region in their order.
+    """
+    folder = files("cfnlint") / "data" / "schemas" / "providers"
+    found: dict[str, set[str]] = {}
+    for entry in folder.iterdir():
+        region = entry.name.removesuffix(".json")
+        if entry.name.endswith(".json") and region != "sam" and "iso" not in region:
+            types = json.loads(entry.read_text(encoding="utf-8"))
+            found[region] = {type for type in types if type.startswith("AWS::")}
+    regions = sorted(found)
+    absent = {}
+    for type in sorted(set().union(*found.values())):
+        if mask := sum(1 << bit for bit, region in enumerate(regions) if type not in found[region]):
+            absent[type] = f"{mask:x}"
+    source = f"CloudFormation registry as in cfn-lint {version('cfn-lint')}"
+    return {"source": source, "regions": regions, "absent": absent}
+
+
+def render(content: dict[str, Any]) -> str:
+    """The file's text, a line for each type."""
+    lines = ",\n".join(f"  {json.dumps(type)}: {json.dumps(mask)}" for type, mask in content["absent"].items())
+    head = "".join(f" {json.dumps(name)}: {json.dumps(content[name])},\n" for name in ("source", "regions"))
+    return f'{{\n{head} "absent": {{\n{lines}\n }}\n}}\n'
+
+
+if __name__ == "__main__":
+    sys.exit(main())
