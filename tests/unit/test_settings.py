@@ -248,6 +248,15 @@ WRONG: list[tuple[str, dict[str, Any] | str, list[str]]] = [
         ["compute.clusters.one.teams", "no task governance in us-west-2", "us-east-1"],
     ),
     (
+        "nodes under EKS where the registry of HyperPod's agent is not known",
+        {
+            **cluster(eks={"cluster_arn": EKS}, groups={"a": {"instance_type": "ml.m5.xlarge", "instances": 1}}),
+            "region": "ap-southeast-3",
+            "network": {"zones": ["ap-southeast-3a"]},
+        },
+        ["compute.clusters.one.eks", "registry of ap-southeast-3", "Add its account to registries", "us-east-1"],
+    ),
+    (
         "teams under Slurm",
         cluster(teams={"a": {"instance_type": "ml.p5.48xlarge", "instances": 1}}),
         ["clusters.one.teams", "EKS"],
