@@ -165,7 +165,7 @@ def check_governed(region: str) -> None:
 
 
 def registries(region: str, further: Sequence[str] = ()) -> set[str]:
-    """The accounts whose images nodes under EKS pull: those of EKS's add-ons and of HyperPod's health agent, and further.
+    """The accounts whose images nodes under EKS pull: EKS's add-ons, HyperPod's health agent, and further ones.
 
     https://docs.aws.amazon.com/eks/latest/userguide/add-ons-images.html
 

@@ -243,6 +243,7 @@ class FineTuning(Construct):
             "Approved",
             endpoint_name=endpoint_name,
             group=self.group,
+            pipeline=endpoint_name,
             image=image,
             models=bucket,
             prefix=f"output/{name}/",
