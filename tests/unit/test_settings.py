@@ -391,6 +391,11 @@ WRONG: list[tuple[str, dict[str, Any] | str, list[str]]] = [
         endpoint(traffic={"kind": "linear", "percent": 5}),
         ["models.endpoints.one.traffic", "10 to 50 percent"],
     ),
+    (
+        "no instance to keep",
+        endpoint(retain_capacity=True, scale_to_zero=True),
+        ["models.endpoints.one.retain_capacity", "has none to keep", "Leave retain_capacity or scale_to_zero out"],
+    ),
     ("a shift to more than all", endpoint(traffic={"percent": 60}), ["models.endpoints.one.traffic.percent", "50"]),
     (
         "a queue and components",
