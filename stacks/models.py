@@ -200,6 +200,7 @@ class ModelsStack(LayerStack):
                 hub.grant_use(role)
             if self.experiments and persona != "approver":
                 self.experiments.grant_use(role)
+                self.experiments.grant_open(role)
         for tuned in self.tuned:
             tuned.grant_train(studio.roles["data-scientist"])
             tuned.grant_approve(studio.roles["approver"])

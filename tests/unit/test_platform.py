@@ -178,6 +178,14 @@ def test_the_personas_of_reference_keep_apart(reference: Synthesized) -> None:
         for action in (start, approve, call):
             check = assert_allows if action in own else assert_denies
             check(reference.templates, role(persona), *action)
+    for persona, opens in (("DataScientist", True), ("MlEngineer", True), ("Approver", False)):
+        name = role(persona).rpartition(".")[2]
+        policies = [
+            each["Properties"]["PolicyDocument"]
+            for each in reference.template("models")["Resources"].values()
+            if each["Type"] == "AWS::IAM::ManagedPolicy" and f'"{name}"' in json.dumps(each["Properties"]["Roles"])
+        ]
+        assert ("sagemaker:CreatePresignedMlflowAppUrl" in json.dumps(policies)) is opens
 
 
 @pytest.mark.parametrize(

@@ -422,6 +422,11 @@ WRONG: list[tuple[str, dict[str, Any] | str, list[str]]] = [
         tuned(model="huggingface-llm-phi-2"),
         [f"{TUNED}.model", "huggingface-llm-phi-2 is fine-tuned is not known", "gemma-7b-instruct"],
     ),
+    (
+        "evaluation on a type that batch transform lacks",
+        tuned(endpoint={"instance_type": "ml.p4d.24xlarge"}),
+        [f"{TUNED}.endpoint", "has no ml.p4d.24xlarge", "Did you mean"],
+    ),
     ("fine-tuning without the licence", tuned(accept_eula=False), [f"{TUNED}.accept_eula", "licence"]),
     (
         "a hyperparameter out of range",
