@@ -74,16 +74,16 @@ def refresh(content: dict[str, Any], *, live: bool) -> dict[str, Any]:
         name: {**facts(each), "zones": offered.get(name, {}), "usd_per_hour": prices[name]}
         for name, each in sorted(raw.items())
     }
-    sources["hyperpod_types"] = (
-        f"ClusterInstanceType of SageMaker's service model in the PyPI package botocore {botocore.__version__}"
-    )
-    hyperpod = {"hyperpod_types": sorted(_hyperpod())}
-    return {**content, **dates, "sources": sources, "regions": answered, **hyperpod, "types": types}
+    lists = {}
+    for name, shape in (("hyperpod_types", "ClusterInstanceType"), ("transform_types", "TransformInstanceType")):
+        sources[name] = f"{shape} of SageMaker's service model in the PyPI package botocore {botocore.__version__}"
+        lists[name] = sorted(_enumerated(shape))
+    return {**content, **dates, "sources": sources, "regions": answered, **lists, "types": types}
 
 
-def _hyperpod() -> list[str]:
+def _enumerated(shape: str) -> list[str]:
     model = boto3.client("sagemaker", region_name=REGION).meta.service_model
-    found: list[str] = model.shape_for("ClusterInstanceType").enum
+    found: list[str] = model.shape_for(shape).enum
     return found
 
 

@@ -33,7 +33,6 @@ def from_document(document: Mapping[str, Any]) -> dict[str, Any] | None:
             each for each in document.get("SupportedTrainingInstanceTypes", []) if each.removeprefix("ml.") in known
         ],
         "volume_gib": document.get("TrainingVolumeSize") or 256,
-        "packed_output": not document.get("DisableOutputCompression", False),
         "validation": bool(document.get("ValidationSupported")),
         "metrics": {each["Name"].partition(":")[2]: each["Regex"] for each in document.get("TrainingMetrics", [])},
         "hyperparameters": {

@@ -181,6 +181,9 @@ class Endpoint(Section):
     asynchronous: Asynchronous | None = None
     """Calls wait in a queue and instances go to none; without it, calls are answered at once."""
 
+    retain_capacity: bool = False
+    """Whether a new version keeps the instances that scaling has added; set it once the endpoint exists, not before."""
+
     traffic: Traffic | None = None
     """How calls move to a new version; all at once without it."""
 
@@ -207,6 +210,7 @@ class Endpoint(Section):
             shifted=self.traffic is not None,
             shadowed=self.shadow is not None,
             shared=bool(self.beside),
+            retained=self.retain_capacity,
         )
         if self.traffic:
             self.traffic.shift().check()

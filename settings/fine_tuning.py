@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from aws_genai.data.fine_tuning import check_transform
 from aws_genai.data.jumpstart import JumpStartCatalogue, check_eula
 from aws_genai.errors import InvalidValueError, nearest
 
@@ -90,6 +91,7 @@ class Tuned(Section):
                 field="endpoint",
                 hint=nearest(kind, model.supported_instance_types),
             )
+        check_transform(kind or model.default_instance_type, field="endpoint")
         return self
 
     def check_region(self, region: str, place: str) -> None:

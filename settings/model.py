@@ -12,6 +12,7 @@ from aws_genai.data import load as facts
 from aws_genai.data.accelerators import AcceleratorCatalogue
 from aws_genai.data.bedrock import BedrockCatalogue, check_chat, check_model
 from aws_genai.data.cluster import check_governed
+from aws_genai.data.cluster import registries as cluster_registries
 from aws_genai.data.jumpstart import JumpStartCatalogue
 from aws_genai.errors import InvalidValueError, nearest
 
@@ -191,6 +192,11 @@ class Settings(Section):
                     check_governed(self.region)
                 except InvalidValueError as error:
                     raise InvalidValueError(str(error), field=f"compute.clusters.{name}.teams") from error
+            if cluster.eks:
+                try:
+                    cluster_registries(self.region, cluster.eks.registries)
+                except InvalidValueError as error:
+                    raise InvalidValueError(str(error), field=f"compute.clusters.{name}.eks") from error
             for group in cluster.machines():
                 if group.accelerator is not None:
                     try:

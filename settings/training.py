@@ -138,6 +138,9 @@ class EksSettings(Section):
     security_group_ids: list[Annotated[str, Field(pattern=r"^sg-[0-9a-f]{8,17}$")]] = []
     """Security groups that nodes join to reach its control plane."""
 
+    registries: list[Annotated[str, Field(pattern=r"^\d{12}$")]] = []
+    """Accounts from whose Amazon ECR nodes pull images beside their own, EKS's and HyperPod's, 12 digits in quotes."""
+
 
 class TeamSettings(Section):
     """A share of an EKS cluster's capacity."""

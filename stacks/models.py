@@ -200,6 +200,7 @@ class ModelsStack(LayerStack):
                 hub.grant_use(role)
             if self.experiments and persona != "approver":
                 self.experiments.grant_use(role)
+                self.experiments.grant_open(role)
         for tuned in self.tuned:
             tuned.grant_train(studio.roles["data-scientist"])
             tuned.grant_approve(studio.roles["approver"])
@@ -227,6 +228,7 @@ class ModelsStack(LayerStack):
             "idle_hours": endpoint.idle_hours,
             "scale_to_zero": endpoint.scale_to_zero,
             "warm": WarmHours(**endpoint.warm.model_dump()) if endpoint.warm else None,
+            "retain_capacity": endpoint.retain_capacity,
             "traffic": endpoint.traffic.shift() if endpoint.traffic else None,
             "asynchronous": AsyncInference(bucket=self._queued, **queued.model_dump()) if queued else None,
             "data_capture": DataCapture(bucket=self._captured, sampling_percent=percent) if percent else None,

@@ -6,6 +6,7 @@ ships logs. https://docs.aws.amazon.com/sagemaker/latest/dg/host-vpc.html
 
 from __future__ import annotations
 
+from aws_genai.data.cluster import registries as cluster_registries
 from settings import Settings
 from settings.application import Application
 from settings.compute import Compute
@@ -32,9 +33,15 @@ def services(settings: Settings) -> list[str]:
 
 
 def registries(settings: Settings) -> list[str]:
-    """The accounts whose container images queues pull, beside their own."""
-    queues = settings.compute.queues.values() if settings.compute else ()
-    return sorted({queue.image.partition(".")[0] for queue in queues} - {settings.account or ""})
+    """The accounts whose container images queues and nodes under EKS pull, beside their own."""
+    compute = settings.compute
+    if compute is None:
+        return []
+    found = {queue.image.partition(".")[0] for queue in compute.queues.values()}
+    for cluster in compute.clusters.values():
+        if cluster.eks:
+            found |= cluster_registries(settings.region, cluster.eks.registries)
+    return sorted(found - {settings.account or ""})
 
 
 def _compute(compute: Compute, *, functions: bool) -> set[str]:

@@ -23,6 +23,7 @@ MODEL, CONFIG, GROUP = sagemaker.HostedModel(), sagemaker.EndpointConfig(), sage
 #: Versions are no resources of CloudFormation here: they are made while a pipeline runs.
 VERSION = "Local::SageMaker::ModelPackage"
 REFERENCE = "Local::SageMaker::HubContentReference"
+EXECUTION = "Local::SageMaker::PipelineExecution"
 
 
 def install() -> None:
@@ -39,7 +40,7 @@ def _subject(operation: str, request: Body) -> tuple[str, dict[str, str]] | None
         return f"{place}:hub/{hub}", {}
     if operation.startswith("List"):
         return "*", {}
-    for name in ("ModelPackageName", "ModelPackageArn"):
+    for name in ("ModelPackageName", "ModelPackageArn", "PipelineExecutionArn"):
         if name in request:
             return str(request[name]), {}
     if group := request.get("ModelPackageGroupName"):
@@ -107,7 +108,15 @@ def _start(request: Body) -> Body:
             "CloudTrailEvent": json.dumps(event),
         }
     )
+    base.store(EXECUTION, execution, {"PipelineExecutionArn": execution, "CreationTime": time.time()})
     return {"PipelineExecutionArn": execution}
+
+
+def _describe_execution(request: Body) -> Body:
+    found = base.find(EXECUTION, request["PipelineExecutionArn"])
+    if found is None:
+        raise hosting.RefusedError(f"PipelineExecution {request['PipelineExecutionArn']} does not exist.")
+    return found
 
 
 def _create_model(request: Body) -> Body:
@@ -191,6 +200,7 @@ _OPERATIONS: dict[str, Callable[[Body], Body]] = {
     "sagemaker:DescribeModelPackage": _describe_version,
     "sagemaker:UpdateModelPackage": _update_version,
     "sagemaker:StartPipelineExecution": _start,
+    "sagemaker:DescribePipelineExecution": _describe_execution,
     "sagemaker:CreateModel": _create_model,
     "sagemaker:DeleteModel": _delete(MODEL),
     "sagemaker:ListModels": _list(MODEL, "Models", "ModelArn"),

@@ -56,6 +56,14 @@ class SageMaker:
         self.configs: dict[str, Any] = {}
         self.endpoint: str | None = None
         self.calls: list[str] = []
+        self.updated: dict[str, Any] = {}
+        #: When the run began that registered the version; None once its pipeline is gone.
+        self.started: datetime | None = NOW - timedelta(hours=2)
+
+    def describe_pipeline_execution(self, *, PipelineExecutionArn: str) -> dict[str, Any]:
+        if self.started is None:
+            raise ClientError({"Error": {"Code": "ResourceNotFound", "Message": PipelineExecutionArn}}, "x")
+        return {"PipelineExecutionArn": PipelineExecutionArn, "CreationTime": self.started}
 
     def describe_model_package(self, *, ModelPackageName: str) -> dict[str, Any]:
         assert ModelPackageName == PACKAGE
@@ -86,8 +94,14 @@ class SageMaker:
 
     def update_endpoint(self, **request: Any) -> None:
         self.calls.append("update")
+        self.updated = request
         assert request["DeploymentConfig"]["AutoRollbackConfiguration"] == {"Alarms": [{"AlarmName": "errors"}]}
         self.endpoint = request["EndpointConfigName"]
+
+    def describe_endpoint_config(self, *, EndpointConfigName: str) -> dict[str, Any]:
+        if EndpointConfigName not in self.configs:
+            raise refused(f'Could not find endpoint configuration "{EndpointConfigName}".')
+        return dict(self.configs[EndpointConfigName])
 
     def delete_endpoint(self, *, EndpointName: str) -> None:
         if self.endpoint is None:
@@ -119,9 +133,12 @@ class Trail:
     def __init__(self, who: str | None) -> None:
         self.who = who
         self.source: str | None = None
+        #: When the person started the pipeline.
+        self.at = NOW - timedelta(hours=2)
 
     def get_paginator(self, _operation: str) -> Any:
         events = [{"userIdentity": {"arn": identity("zoe")}, "responseElements": None}]
+        at = self.at
         if self.who:
             by = {"arn": self.who, "sessionContext": {"sourceIdentity": self.source} if self.source else {}}
             events.append({"userIdentity": by, "responseElements": {"pipelineExecutionArn": EXECUTION}})
@@ -129,7 +146,8 @@ class Trail:
         class Pages:
             def paginate(self, **request: Any) -> Any:
                 assert request["LookupAttributes"][0]["AttributeValue"] == "StartPipelineExecution"
-                yield {"Events": [{"CloudTrailEvent": json.dumps(event)} for event in events]}
+                found = events if request["StartTime"] <= at <= request["EndTime"] else events[:1]
+                yield {"Events": [{"CloudTrailEvent": json.dumps(event)} for event in found]}
 
         return Pages()
 
@@ -175,6 +193,31 @@ def test_a_further_version_moves_over_with_rollback() -> None:
     world.sagemaker.endpoint = "genai-support-v2"
     assert world.hear() == "updating"
     assert world.sagemaker.calls == ["update"]
+
+
+@pytest.mark.parametrize(("instances", "kept"), [(1, True), (2, False)])
+def test_a_further_version_keeps_the_instances_that_there_are_unless_the_plan_changed(
+    instances: int, kept: bool
+) -> None:
+    world = World()
+    world.sagemaker.endpoint = "genai-support-v2"
+    world.sagemaker.configs["genai-support-v2"] = {"ProductionVariants": [{"InitialInstanceCount": instances}]}
+    world.hear()
+    assert world.sagemaker.updated["RetainAllVariantProperties"] is True
+    wanted = None if kept else [{"VariantPropertyType": "DesiredInstanceCount"}]
+    assert world.sagemaker.updated.get("ExcludeRetainedVariantProperties") == wanted
+
+
+def test_a_training_of_days_is_found_by_its_start() -> None:
+    world = World()
+    world.sagemaker.started = world.trail.at = NOW - timedelta(days=5)
+    assert world.hear() == "created"
+
+
+def test_a_version_whose_run_is_gone_is_looked_for_by_its_own_time() -> None:
+    world = World()
+    world.sagemaker.started = None
+    assert world.hear() == "created"
 
 
 def test_one_who_died_halfway_is_finished_by_the_next() -> None:

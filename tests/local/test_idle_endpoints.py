@@ -14,6 +14,7 @@ from .roles import Role
 
 NAME = "genai-local-embeddings"
 _AUTHORIZATION = "https://docs.aws.amazon.com/service-authorization/latest/reference/list"
+_ENDPOINTS = "https://docs.aws.amazon.com/sagemaker/latest/dg"
 _SCALING = "https://docs.aws.amazon.com/autoscaling/application/userguide"
 _LAMBDA = "https://docs.aws.amazon.com/lambda/latest/dg"
 
@@ -74,6 +75,10 @@ UNSHOWN = {
     # What services do on the function's behalf, where the account asks for nothing.
     "sagemaker:AddTags": "https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateEndpoint.html",
     "sagemaker:CreateEndpoint": "https://docs.aws.amazon.com/sagemaker/latest/dg/api-permissions-reference.html",
+    "application-autoscaling:DeregisterScalableTarget": f"{_ENDPOINTS}/endpoint-delete-with-scaling.html",
+    "cloudwatch:DeleteAlarms": f"{_ENDPOINTS}/endpoint-auto-scaling-prerequisites.html",
+    "iam:CreateServiceLinkedRole": f"{_ENDPOINTS}/endpoint-auto-scaling-prerequisites.html",
+    "sagemaker:UpdateEndpointWeightsAndCapacities": f"{_ENDPOINTS}/endpoint-auto-scaling-prerequisites.html",
     "cloudwatch:DescribeAlarms": f"{_SCALING}/security_iam_id-based-policy-examples.html",
     "cloudwatch:PutMetricAlarm": f"{_SCALING}/security_iam_id-based-policy-examples.html",
     "kms:CreateGrant": "https://docs.aws.amazon.com/sagemaker/latest/dg/api-permissions-reference.html",

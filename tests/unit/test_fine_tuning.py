@@ -138,6 +138,25 @@ def test_training_is_isolated_encrypted_and_interruptible() -> None:
     assert "CheckpointConfig" not in steps(definition(template_of(spot=False)))["Train"]["Arguments"]
 
 
+def test_batch_transform_gets_a_model_that_it_takes() -> None:
+    """https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_ContainerDefinition.html"""
+    known = steps(definition(template_of()))
+    assert known["Train"]["Arguments"]["OutputDataConfig"]["CompressionType"] == "GZIP"
+    assert known["Answer"]["Arguments"]["ModelName"] == {"Get": "Steps.Model.ModelName"}
+    (registered,) = known["Register"]["Arguments"]["InferenceSpecification"]["Containers"]
+    for container in (known["Model"]["Arguments"]["PrimaryContainer"], registered):
+        assert container["ModelDataUrl"] == {"Get": "Steps.Train.ModelArtifacts.S3ModelArtifacts"}
+        assert "ModelDataSource" not in container
+
+
+def test_the_type_that_answers_is_one_of_batch_transform() -> None:
+    with pytest.raises(InvalidValueError, match=r"Batch transform.* has no ml\.p4d\.24xlarge"):
+        template_of(serving_type="ml.p4d.24xlarge")
+    assert "ml.p4d.24xlarge" in JumpStartCatalogue.get(MODEL).supported_instance_types
+    served = steps(definition(template_of(serving_type="ml.g5.48xlarge")))
+    assert served["Answer"]["Arguments"]["TransformResources"]["InstanceType"] == "ml.g5.48xlarge"
+
+
 def test_below_a_threshold_nothing_is_registered() -> None:
     known = steps(definition(template_of(thresholds={"f1": 0.4, "exact_match": 0.1})))
     decision = known["GoodEnough"]["Arguments"]

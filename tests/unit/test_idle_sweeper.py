@@ -75,6 +75,29 @@ def test_it_deletes_what_the_project_owns_and_nothing_else(template: dict[str, A
     assert_denies(template, role, "sagemaker:CreateEndpoint", own)
 
 
+def test_it_may_let_an_endpoint_scale_again_and_clean_up_after_one(template: dict[str, Any]) -> None:
+    """https://docs.aws.amazon.com/sagemaker/latest/dg/endpoint-auto-scaling-prerequisites.html"""
+    role, _ = only(template, "AWS::IAM::Role", "IdleFunctionRole")
+    place = "us-east-1:111122223333"
+    own = ENDPOINT.format("genai-prod-llama")
+    alarm = f"arn:aws:cloudwatch:{place}:alarm:TargetTracking-endpoint/{{}}-llama/variant/AllTraffic-AlarmHigh-1"
+    assert_allows(template, role, "sagemaker:UpdateEndpointWeightsAndCapacities", own)
+    assert_denies(template, role, "sagemaker:UpdateEndpointWeightsAndCapacities", ENDPOINT.format("other-llama"))
+    for action in ("PutMetricAlarm", "DeleteAlarms"):
+        assert_allows(template, role, f"cloudwatch:{action}", alarm.format("genai-prod"))
+        assert_denies(template, role, f"cloudwatch:{action}", alarm.format("other"))
+    target = f"arn:aws:application-autoscaling:{place}:scalable-target/1234"
+    for action in ("RegisterScalableTarget", "PutScalingPolicy", "PutScheduledAction", "DeregisterScalableTarget"):
+        assert_allows(template, role, f"application-autoscaling:{action}", target)
+    scaling = "sagemaker.application-autoscaling.amazonaws.com"
+    linked = (
+        f"arn:aws:iam::111122223333:role/aws-service-role/{scaling}/"
+        "AWSServiceRoleForApplicationAutoScaling_SageMakerEndpoint"
+    )
+    assert_allows(template, role, "iam:CreateServiceLinkedRole", linked, {"iam:AWSServiceName": scaling})
+    assert_denies(template, role, "iam:CreateServiceLinkedRole", linked, {"iam:AWSServiceName": "ecs.amazonaws.com"})
+
+
 @pytest.mark.parametrize(
     ("options", "told"),
     [

@@ -41,6 +41,18 @@ def test_the_hub_refers_to_the_allowed_models() -> None:
     assert made in resource["DependsOn"]
 
 
+def test_models_are_named_with_and_without_their_version() -> None:
+    template = template_of(hub)
+    (role,) = (name for name in template.find_resources("AWS::IAM::Role") if name.startswith("HubModels"))
+    for model in MODELS:
+        content = f"{PLACE}:aws:hub-content/SageMakerPublicHub/Model/{model}"
+        for arn in (content, f"{content}/1.0.0"):
+            assert_allows(template, role, "sagemaker:CreateHubContentReference", arn)
+            assert_allows(template, role, "sagemaker:DescribeHubContent", arn)
+    other = f"{PLACE}:aws:hub-content/SageMakerPublicHub/Model/{MODELS[0]}-other"
+    assert_denies(template, role, "sagemaker:CreateHubContentReference", other)
+
+
 def test_who_uses_the_hub_cannot_see_the_public_one() -> None:
     stack = new_stack()
     role = WorkloadRole(stack, "User", assumed_by=iam.ServicePrincipal("sagemaker.amazonaws.com"))
@@ -139,6 +151,13 @@ def test_a_space_is_private_small_and_ones_own(reference: Synthesized) -> None:
     assert app["Condition"]["StringEquals"] == {"sagemaker:SpaceSharingType": "Private"}
     assert "ml.t3.medium" in app["Condition"]["ForAllValues:StringEquals"]["sagemaker:InstanceTypes"]
     assert "${sagemaker:UserProfileName}" in json.dumps(app["Condition"]["ArnLike"])
+    # Tagging sends no owner: a condition on one would never be met.
+    domain = next(iter(template.find_resources("AWS::SageMaker::Domain")))
+    for resource in ("space", "app"):
+        arn = f"{PLACE}:111122223333:{resource}/d-{domain}/bobs"
+        made = {"sagemaker:TaggingAction": f"Create{resource.title()}"}
+        assert_allows(template, bob, "sagemaker:AddTags", arn, made)
+        assert_denies(template, bob, "sagemaker:AddTags", arn)
     notebook = f"{PLACE}:111122223333:notebook-instance/x"
     assert_denies(template, bob, "sagemaker:CreateNotebookInstance", notebook)
 
@@ -159,6 +178,14 @@ def test_the_personas_of_reference_keep_apart(reference: Synthesized) -> None:
         for action in (start, approve, call):
             check = assert_allows if action in own else assert_denies
             check(reference.templates, role(persona), *action)
+    for persona, opens in (("DataScientist", True), ("MlEngineer", True), ("Approver", False)):
+        name = role(persona).rpartition(".")[2]
+        policies = [
+            each["Properties"]["PolicyDocument"]
+            for each in reference.template("models")["Resources"].values()
+            if each["Type"] == "AWS::IAM::ManagedPolicy" and f'"{name}"' in json.dumps(each["Properties"]["Roles"])
+        ]
+        assert ("sagemaker:CreatePresignedMlflowAppUrl" in json.dumps(policies)) is opens
 
 
 @pytest.mark.parametrize(

@@ -251,6 +251,19 @@ def test_traffic_moves_as_asked_and_alarms_take_it_back(shift: TrafficShift | No
     assert len(deployment["AutoRollbackConfiguration"]["Alarms"]) == 2
 
 
+def test_a_new_version_keeps_the_instances_only_where_asked() -> None:
+    stack = new_stack()
+    catalogue(stack, retain_capacity=True)
+    made = only(Template.from_stack(stack), "AWS::SageMaker::Endpoint")
+    assert made["RetainAllVariantProperties"] is True
+    assert made["ExcludeRetainedVariantProperties"] == [{"VariantPropertyType": "DesiredWeight"}]
+    stack = new_stack()
+    catalogue(stack)
+    # CloudFormation advises against both when an endpoint is made.
+    made = only(Template.from_stack(stack), "AWS::SageMaker::Endpoint")
+    assert not {"RetainAllVariantProperties", "ExcludeRetainedVariantProperties"} & set(made)
+
+
 @pytest.mark.parametrize(
     ("properties", "word"),
     [
@@ -267,6 +280,7 @@ def test_traffic_moves_as_asked_and_alarms_take_it_back(shift: TrafficShift | No
         ),
         ({"scale_to_zero": True, "min_instances": 2}, "2 instances and none"),
         ({"scale_to_zero": True, "traffic": TrafficShift()}, "copy by copy"),
+        ({"scale_to_zero": True, "retain_capacity": True}, "Leave retain_capacity or scale_to_zero out"),
     ],
 )
 def test_ways_that_exclude_each_other_are_refused(properties: dict[str, Any], word: str) -> None:

@@ -248,6 +248,15 @@ WRONG: list[tuple[str, dict[str, Any] | str, list[str]]] = [
         ["compute.clusters.one.teams", "no task governance in us-west-2", "us-east-1"],
     ),
     (
+        "nodes under EKS where the registry of HyperPod's agent is not known",
+        {
+            **cluster(eks={"cluster_arn": EKS}, groups={"a": {"instance_type": "ml.m5.xlarge", "instances": 1}}),
+            "region": "ap-southeast-3",
+            "network": {"zones": ["ap-southeast-3a"]},
+        },
+        ["compute.clusters.one.eks", "registry of ap-southeast-3", "Add its account to registries", "us-east-1"],
+    ),
+    (
         "teams under Slurm",
         cluster(teams={"a": {"instance_type": "ml.p5.48xlarge", "instances": 1}}),
         ["clusters.one.teams", "EKS"],
@@ -382,6 +391,11 @@ WRONG: list[tuple[str, dict[str, Any] | str, list[str]]] = [
         endpoint(traffic={"kind": "linear", "percent": 5}),
         ["models.endpoints.one.traffic", "10 to 50 percent"],
     ),
+    (
+        "no instance to keep",
+        endpoint(retain_capacity=True, scale_to_zero=True),
+        ["models.endpoints.one.retain_capacity", "has none to keep", "Leave retain_capacity or scale_to_zero out"],
+    ),
     ("a shift to more than all", endpoint(traffic={"percent": 60}), ["models.endpoints.one.traffic.percent", "50"]),
     (
         "a queue and components",
@@ -407,6 +421,11 @@ WRONG: list[tuple[str, dict[str, Any] | str, list[str]]] = [
         "a model whose fine-tuning nobody knows",
         tuned(model="huggingface-llm-phi-2"),
         [f"{TUNED}.model", "huggingface-llm-phi-2 is fine-tuned is not known", "gemma-7b-instruct"],
+    ),
+    (
+        "evaluation on a type that batch transform lacks",
+        tuned(endpoint={"instance_type": "ml.p4d.24xlarge"}),
+        [f"{TUNED}.endpoint", "has no ml.p4d.24xlarge", "Did you mean"],
     ),
     ("fine-tuning without the licence", tuned(accept_eula=False), [f"{TUNED}.accept_eula", "licence"]),
     (

@@ -126,6 +126,33 @@ def files(stack: cdk.Stack, **options: Any) -> LustreFileSystem:
     )
 
 
+def test_the_file_system_comes_after_every_rule_of_its_ports() -> None:
+    resources = template_of(files).to_json()["Resources"]
+    rules = {
+        name
+        for name, each in resources.items()
+        if each["Type"] in ("AWS::EC2::SecurityGroupIngress", "AWS::EC2::SecurityGroupEgress")
+    }
+    assert len(rules) == 12
+    (made,) = [each for each in resources.values() if each["Type"] == "AWS::FSx::FileSystem"]
+    assert rules <= set(made["DependsOn"])
+
+
+def test_what_mounts_the_file_system_comes_after_its_links(reference: Synthesized) -> None:
+    resources = reference.template("compute")["Resources"]
+    links = {name for name, each in resources.items() if each["Type"] == "AWS::FSx::DataRepositoryAssociation"}
+    mounting = {name for name, each in resources.items() if "lustre" in json.dumps(each["Properties"])}
+    templates = {n for n in mounting if resources[n]["Type"] == "AWS::EC2::LaunchTemplate"}
+    kinds = ("AWS::AutoScaling::AutoScalingGroup", "AWS::Batch::ComputeEnvironment", "AWS::SageMaker::Cluster")
+    found = set()
+    for each in resources.values():
+        text = json.dumps(each["Properties"])
+        if each["Type"] in kinds and ("FsxLustreConfig" in text or any(f'"{name}"' in text for name in templates)):
+            assert links <= set(each["DependsOn"])
+            found.add(each["Type"])
+    assert found == set(kinds)
+
+
 def test_the_file_system_is_encrypted_linked_and_exported_by_the_clock() -> None:
     template = template_of(lambda stack: files(stack, capacity_gib=2400, throughput=500, export_minutes=15))
     template.has_resource_properties(
@@ -194,3 +221,5 @@ def test_fsx_may_use_the_key_for_files_and_linked_buckets() -> None:
     linked = json.dumps(statements["LinkedBuckets"]["Condition"])
     assert "AWSServiceRoleForFSxS3Access_fs-*" in linked
     assert "ArnLike" in linked
+    assert "kms:CallerAccount" in linked
+    assert "kms:ViaService" in linked, "FSx reads and writes linked buckets through S3"

@@ -15,10 +15,12 @@ from aws_cdk import aws_iam as iam
 
 from aws_genai.compute import ClusterGroup, Eks, Slurm, Team, TrainingCluster, TrainingStorage
 from aws_genai.compute.hyperpod import intake
+from aws_genai.data import load
+from aws_genai.data.cluster import registries
 from aws_genai.errors import InvalidValueError
 from aws_genai.security import AccessLogBucket, AlarmTopic, DataKey, PrivateNetwork, SecureBucket, WorkloadRole
 from aws_genai.testing import assert_allows, assert_denies
-from tests.conftest import ROOT
+from tests.conftest import ROOT, Synthesized
 from tests.support import new_stack, template_of
 
 EKS = Eks("arn:aws:eks:us-east-1:111122223333:cluster/research", ("sg-0123456789abcdef0",))
@@ -64,7 +66,9 @@ def test_slurm_has_a_controller_and_a_partition_for_each_group() -> None:
     assert workers["SlurmConfig"] == {"NodeType": "Compute", "PartitionNames": ["workers"]}
     assert workers["OnStartDeepHealthChecks"] == ["InstanceStress", "InstanceConnectivity"]
     assert "OnStartDeepHealthChecks" not in controller
-    assert properties["Orchestrator"] == {"Slurm": {"SlurmConfigStrategy": "Managed"}}
+    # No strategy: the two together are an error of the API.
+    assert properties["Orchestrator"] == {"Slurm": {}}
+    assert properties["NodeProvisioningMode"] == "Continuous"
     assert properties["NodeRecovery"] == "Automatic"
     assert len(properties["VpcConfig"]["Subnets"]) == 1
 
@@ -76,6 +80,22 @@ def test_every_volume_has_the_customers_key() -> None:
         assert root["RootVolume"] is True
         assert "VolumeSizeInGB" not in root
         assert root["VolumeKmsKeyId"] == second["VolumeKmsKeyId"] == {"Fn::GetAtt": ["Key961B73FD", "Arn"]}
+
+
+@pytest.mark.parametrize("orchestrator", [Slurm(), EKS])
+def test_roles_of_nodes_give_grants_for_their_volumes_through_sagemaker_only(orchestrator: Slurm | Eks) -> None:
+    template = template_json(HOPPER, orchestrator=orchestrator)
+    key, _ = only(template, "AWS::KMS::Key")
+    arn = f"arn:aws:kms:us-east-1:111122223333:key/{key}"
+    through = {"kms:ViaService": "sagemaker.us-east-1.amazonaws.com"}
+    _, made = only(template, "AWS::SageMaker::Cluster")
+    roles = {group["ExecutionRole"]["Fn::GetAtt"][0] for group in made["Properties"]["InstanceGroups"]}
+    assert len(roles) == (2 if isinstance(orchestrator, Slurm) else 1)
+    for role in roles:
+        for action in ("kms:CreateGrant", "kms:DescribeKey"):
+            # No encryption context is sent.
+            assert_allows(template, role, action, arn, through)
+            assert_denies(template, role, action, arn)
 
 
 def test_capacity_may_come_from_a_training_plan() -> None:
@@ -275,3 +295,25 @@ def test_a_message_is_deleted_once_its_job_is_submitted(
 def test_the_scripts_are_shell(tmp_path: Path) -> None:
     for path in (*SCRIPTS.glob("*.sh"), *(ROOT / "config" / "scripts").rglob("*.s*")):
         subprocess.run(["bash", "-n", str(path)], check=True, timeout=10)
+
+
+def test_nodes_under_eks_pull_images_that_lie_in_accounts_of_aws(reference: Synthesized) -> None:
+    for service in ("ecr.api", "ecr.dkr"):
+        (policy,) = [
+            each["Properties"]["PolicyDocument"]["Statement"]
+            for each in reference.template("foundation")["Resources"].values()
+            if each["Type"] == "AWS::EC2::VPCEndpoint" and json.dumps(each["Properties"]["ServiceName"]).count(service)
+        ]
+        # EKS's add-ons, and HyperPod's health agent.
+        for account in ("602401143452", "767398015722"):
+            assert f":{account}:repository/*" in json.dumps(policy)
+
+
+def test_registries_are_those_of_the_region() -> None:
+    assert registries("eu-south-2", ["123456789012"]) == {"455263428931", "123456789012"}
+    assert registries("eu-central-1") == {"602401143452", "211125453373"}
+    with pytest.raises(InvalidValueError, match="registry of eu-south-2 has the health agent of HyperPod"):
+        registries("eu-south-2")
+    content = load("registries")
+    assert set(content["eks"]) | set(content["hyperpod"]) <= set(load("regions")["regions"])
+    assert all(re.fullmatch(r"\d{12}", each) for kind in ("eks", "hyperpod") for each in content[kind].values())

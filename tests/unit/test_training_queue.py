@@ -230,11 +230,67 @@ def test_hosts_start_closed_and_mount_what_jobs_need(tmp_path: Path) -> None:
     text = script.get_payload()
     for line in ("amazon-ssm-agent.service", "ECS_DISABLE_PRIVILEGED=true", "ECS_ENABLE_SPOT_INSTANCE_DRAINING=true"):
         assert line in text
-    assert re.search(r"mount -t lustre .* /fsx \|\| systemctl poweroff", text)
-    assert "dnf -y -q install mdadm xfsprogs awscli-2 amazon-cloudwatch-agent lustre-client" in text
     path = tmp_path / "user-data"
     path.write_text(text)
     subprocess.run(["bash", "-n", str(path)], check=True, timeout=10)
+
+
+def boots(folder: Path, failing: str = "nothing", mounted: str = "no", **options: Any) -> tuple[list[str], int]:
+    """The commands of a host's user data in their order, run with stand-ins of which those that match fail."""
+    (template,) = made(**options)["AWS::EC2::LaunchTemplate"]
+    (script,) = message_from_string(text_of(template["LaunchTemplateData"]["UserData"])).get_payload()
+    text = re.sub(r"(?<=[ \"])/(?=(?:etc|opt|scratch|fsx)\b)", f"{folder}/", script.get_payload())
+    for name in ("etc/systemd/system", "opt", "fsx", "bin"):
+        (folder / name).mkdir(parents=True)
+    stand_in = folder / "bin" / "systemctl"
+    stand_in.write_text(
+        f'#!/bin/bash\nsaid="$(basename "$0") $*"\necho "$said" >> {folder}/said\n'
+        '[[ "$said" != lsblk* ]] || echo "/dev/nvme1n1 Amazon EC2 NVMe Instance Storage"\n'
+        f'[[ "$said" != mountpoint* || ("$said" = *fsx && {mounted} = yes) ]] && [[ ! "$said" =~ {failing} ]]\n'
+    )
+    stand_in.chmod(0o700)
+    for name in ("dnf", "mount", "mountpoint", "mdadm", "mkfs.xfs", "lsblk", "sleep", "chmod"):
+        (folder / "bin" / name).symlink_to(stand_in)
+    search = f"{folder}/bin:/usr/bin:/bin"
+    ended = subprocess.run(["bash"], input=text.encode(), env={"PATH": search}, timeout=20, check=False)
+    return (folder / "said").read_text().splitlines(), ended.returncode
+
+
+def test_a_host_takes_packages_from_the_one_repository_that_it_reaches_and_mounts_first(tmp_path: Path) -> None:
+    said, code = boots(tmp_path, mounted="yes", files=True)
+    assert code == 0
+    assert "systemctl poweroff" not in said
+    packages = [each for each in said if each.startswith("dnf")]
+    assert packages
+    assert all("--disablerepo=* --enablerepo=amazonlinux install" in each for each in packages)
+    assert packages[0].endswith(" lustre-client")
+    (mounts,) = [number for number, each in enumerate(said) if each.startswith("mount -t lustre")]
+    assert said.index(packages[0]) < mounts < said.index(packages[1])
+
+
+@pytest.mark.parametrize(
+    ("failing", "mounted"),
+    [("lustre-client", "no"), ("^mount.-t.lustre", "no"), ("install.mdadm", "yes"), ("^mkfs", "yes")],
+)
+def test_a_host_without_its_file_systems_switches_itself_off(tmp_path: Path, failing: str, mounted: str) -> None:
+    said, _ = boots(tmp_path, failing, mounted, files=True)
+    assert "systemctl poweroff" in said
+
+
+def test_a_host_that_cannot_be_watched_works(tmp_path: Path) -> None:
+    said, code = boots(tmp_path, "cloudwatch-agent", "yes", files=True)
+    assert code == 0
+    assert "systemctl poweroff" not in said
+
+
+def test_hosts_come_after_the_file_system_and_its_links() -> None:
+    template = template_of(lambda stack: queue(stack, files=True)).to_json()
+    resources = template["Resources"]
+    links = {name for name, each in resources.items() if each["Type"] == "AWS::FSx::DataRepositoryAssociation"}
+    assert len(links) == 2
+    hosts = [each for each in resources.values() if each["Type"] == "AWS::Batch::ComputeEnvironment"]
+    assert hosts
+    assert all(links <= set(each["DependsOn"]) for each in hosts)
 
 
 @pytest.mark.parametrize(

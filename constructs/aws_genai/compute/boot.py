@@ -23,6 +23,10 @@ UTILIZATION = "Utilization"
 
 _HEAD = "#!/bin/bash\nset -eu\n"
 
+# The ECS agent takes jobs once user data has ended, however it ended: what fails here must not be followed by a job.
+# https://docs.aws.amazon.com/AmazonECS/latest/developerguide/bootstrap_container_instance.html
+_CLOSED = "trap '[ $? -eq 0 ] || systemctl poweroff' EXIT\n"
+
 # Belt and braces: the role has no Systems Manager permission and the network no endpoint for it.
 _NO_WAY_IN = """for unit in amazon-ssm-agent.service snap.amazon-ssm-agent.amazon-ssm-agent.service ssh.service \\
     ssh.socket ec2-instance-connect.service serial-getty@ttyS0.service; do
@@ -82,8 +86,21 @@ systemctl enable --now aws-genai-watch.service
 
 _AGENT = "/opt/aws/amazon-cloudwatch-agent"
 
-# What Amazon Linux's container image lacks, from AWS's own package bucket, and the kernel's log as a file.
-_AMAZON_LINUX = """dnf -y -q install mdadm xfsprogs awscli-2 amazon-cloudwatch-agent %s
+# The network reaches AWS's own package bucket and no other repository of the image, such as those of accelerators'
+# drivers; dnf fails on the first that does not answer.
+# https://docs.aws.amazon.com/linux/al2023/ug/managing-repos-os-updates.html
+_PACKAGES = """add_packages() {
+  for _ in 1 2 3; do
+    dnf -y -q --disablerepo='*' --enablerepo=amazonlinux install "$@" && return 0
+    sleep 10
+  done
+  return 1
+}
+"""
+
+# What Amazon Linux's container image lacks for watching it, without which jobs run all the same, and the kernel's log
+# as a file.
+_AMAZON_LINUX = """add_packages awscli-2 amazon-cloudwatch-agent || echo "unwatched: its packages cannot be had" >&2
 cat > /etc/systemd/system/aws-genai-kernel.service <<'UNIT'
 [Unit]
 Description=Writes the kernel's messages to a file
@@ -157,10 +174,11 @@ def script(platform: Platform, measuring: Measuring, *, scratch: bool, mount: st
     :param scratch: whether the type has NVMe disks of its own, mounted at ``/scratch``.
     :param mount: what mounts a shared file system. Default: nothing.
     """
-    parts = [_HEAD, _NO_WAY_IN, _WATCH, _agent(platform, measuring)]
+    parts = [_HEAD, _NO_WAY_IN, _WATCH]
+    # What work needs comes before what watches it.
     if scratch:
         parts.append(_SCRATCH)
-    parts.append(mount)
+    parts += [mount, _agent(platform, measuring)]
     if platform is Platform.NEURON:
         parts.append(_NEURON % _target(measuring))
     return "".join(parts)
@@ -171,15 +189,21 @@ def container_script(
 ) -> str:
     """The user data of an instance that AWS Batch starts and runs containers on, as it wants it: MIME in parts.
 
+    An instance that cannot give jobs their file system or their scratch space switches itself off.
     https://docs.aws.amazon.com/batch/latest/userguide/launch-templates.html
 
     :param packages: what ``mount`` needs installed, by name. Default: nothing.
     """
-    parts = [_HEAD, _NO_WAY_IN, _CONTAINERS, _AMAZON_LINUX % packages, _agent(platform, measuring)]
+    parts = [_HEAD, _CLOSED, _NO_WAY_IN, _CONTAINERS, _PACKAGES]
+    # What jobs read and write comes first.
+    if packages:
+        parts.append(f"add_packages {packages}\n")
+    parts.append(mount)
     if scratch:
-        parts.append(_SCRATCH)
+        parts += ["add_packages mdadm xfsprogs\n", _SCRATCH]
     # Containers have it to write to, whether the type has disks or not.
-    parts.append(f"mkdir -p {SCRATCH}\nchmod 1777 {SCRATCH}\n{mount}")
+    parts.append(f"mkdir -p {SCRATCH}\nchmod 1777 {SCRATCH}\n")
+    parts += [_AMAZON_LINUX, _agent(platform, measuring)]
     if platform is Platform.NEURON:
         parts.append(_NEURON % _target(measuring))
     return (
@@ -225,6 +249,7 @@ def _agent(platform: Platform, measuring: Measuring) -> str:
     return (
         f"if [ -x {_AGENT}/bin/amazon-cloudwatch-agent-ctl ]; then\n"
         f"  cat > {_AGENT}/etc/aws-genai.json <<'CONFIG'\n{json.dumps(config)}\nCONFIG\n"
-        f"  {_AGENT}/bin/amazon-cloudwatch-agent-ctl -a fetch-config -m ec2 -s -c file:{_AGENT}/etc/aws-genai.json\n"
+        f"  {_AGENT}/bin/amazon-cloudwatch-agent-ctl -a fetch-config -m ec2 -s -c file:{_AGENT}/etc/aws-genai.json"
+        ' || echo "unwatched: the agent does not start" >&2\n'
         "fi\n"
     )

@@ -160,6 +160,8 @@ class AcceleratorFleet(Construct):
         errors = watching.hardware_alarm(self, self.metric_name, self.log_group, topic)
         template = self._template(key, image_id=image_id, efa=efa, root_volume_gib=root_volume_gib)
         self.group = self._group(template, network, topic, max_instances, cluster=cluster)
+        if files is not None:
+            files.come_before(self.group)
         self.group.cfn_options.update_policy = _refresh(errors)
         self.group_name: str = self.group.ref
         if isinstance(self.capacity, Spot):

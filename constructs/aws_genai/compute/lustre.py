@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 
 from aws_cdk import RemovalPolicy
+from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_fsx as fsx
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_scheduler as scheduler
-from constructs import Construct
+from constructs import Construct, IConstruct
 
 from ..data.lustre import Throughput, check_capacity
 from ..gate.acknowledgements import acknowledge
@@ -21,6 +22,7 @@ from ..security.role import WorkloadRole
 #: Ports that Lustre clients and servers speak over:
 #: https://docs.aws.amazon.com/fsx/latest/LustreGuide/limit-access-security-groups.html
 PORTS = ((988, 988), (1018, 1023))
+_RULES = (ec2.CfnSecurityGroupEgress, ec2.CfnSecurityGroupIngress)
 #: Where the buckets appear in the file system.
 DATA_PATH, CHECKPOINT_PATH = "/data", "/checkpoints"
 
@@ -29,8 +31,10 @@ class LustreFileSystem(Construct):
     """An encrypted FSx for Lustre file system that shows data sets and writes checkpoints back by the clock.
 
     New and changed objects of the data sets appear by themselves. Files under ``/checkpoints`` are exported on a
-    schedule; a file that is deleted here stays in the bucket.
+    schedule; a file that is deleted here stays in the bucket. It is made after the rules of its ports, which FSx looks
+    at, and what mounts it after its links to the buckets (:meth:`come_before`).
     https://docs.aws.amazon.com/fsx/latest/LustreGuide/create-dra-linked-data-repo.html
+    https://docs.aws.amazon.com/fsx/latest/LustreGuide/limit-access-security-groups.html
 
     Example::
 
@@ -102,6 +106,7 @@ class LustreFileSystem(Construct):
                 ("Answers", self.security_group, self.clients),
             ):
                 let_reach(self, name, source, target, description="Lustre", ports=ports)
+        rules = [each for each in self.node.children if isinstance(each, _RULES)]
         self.resource = fsx.CfnFileSystem(
             self,
             "Resource",
@@ -121,10 +126,12 @@ class LustreFileSystem(Construct):
             ),
         )
         self.resource.apply_removal_policy(removal_policy)
+        # FSx refuses a group that does not let Lustre's ports through yet, and the group stands before its rules.
+        self.resource.node.add_dependency(*rules)
         self.dns_name: str = self.resource.attr_dns_name
         self.mount_name: str = self.resource.attr_lustre_mount_name
         events = ["NEW", "CHANGED", "DELETED"]
-        fsx.CfnDataRepositoryAssociation(
+        data = fsx.CfnDataRepositoryAssociation(
             self,
             "Data",
             file_system_id=self.resource.ref,
@@ -142,7 +149,13 @@ class LustreFileSystem(Construct):
             file_system_path=CHECKPOINT_PATH,
             data_repository_path=f"s3://{checkpoints.bucket_name}/",
         )
+        self._links = (data, exported)
         self._export(export_minutes).node.add_dependency(exported)
+
+    def come_before(self, *clients: IConstruct) -> None:
+        """Let what mounts the file system be made after it, after the rules of its ports and its links to buckets."""
+        for each in clients:
+            each.node.add_dependency(*self._links)
 
     def _export(self, minutes: int) -> scheduler.CfnSchedule:
         """Write changed checkpoints to their bucket, again and again.
@@ -188,13 +201,17 @@ class LustreFileSystem(Construct):
 
 
 def mount_script(files: LustreFileSystem, *, needed: bool = False) -> str:
-    """What mounts a file system at ``/fsx`` on an instance whose image has a Lustre client.
+    """What mounts a file system at ``/fsx``; an instance that has a Lustre client and cannot, switches itself off.
 
+    Work that found an empty directory instead would write to a disk that goes with the instance.
     https://docs.aws.amazon.com/fsx/latest/LustreGuide/mounting-ec2-instance.html
 
-    :param needed: whether an instance that cannot mount it switches itself off. Default: no, it goes on without.
+    :param needed: whether one without a Lustre client switches itself off too. Default: no, it goes on without.
     """
     mount = f"mount -t lustre -o relatime,flock {files.dns_name}@tcp:/{files.mount_name} /fsx"
-    if needed:
-        return f"mkdir -p /fsx\n{mount} || systemctl poweroff\n"
-    return f"if modprobe lustre; then\n  mkdir -p /fsx\n  {mount}\nfi\n"
+    closed = (
+        "mkdir -p /fsx\n"
+        f"for _ in 1 2 3 4 5; do {mount} && break; sleep 10; done\n"
+        "mountpoint -q /fsx || systemctl poweroff\n"
+    )
+    return closed if needed else f"if modprobe lustre; then\n{closed}fi\n"

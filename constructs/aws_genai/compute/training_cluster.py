@@ -262,6 +262,10 @@ class TrainingCluster(Construct):
         interfaces = f"arn:{PARTITION}:ec2:{REGION}:{ACCOUNT_ID}:network-interface/*"
         role.allow(("ec2:CreateTags",), [interfaces])
         self._bucket.grant_read(role, self._scripts.prefix)
+        # Nodes that are added, replaced or patched get volumes by grants of this role:
+        # https://docs.aws.amazon.com/sagemaker/latest/dg/smcluster-cmk.html
+        through = {"StringEquals": {"kms:ViaService": f"sagemaker.{REGION}.amazonaws.com"}}
+        role.allow(("kms:CreateGrant", "kms:DescribeKey"), [self._key.key_arn], conditions=through)
         named = "arn:<AWS::Partition>"
         acknowledge(
             role.permissions,
@@ -320,7 +324,9 @@ class TrainingCluster(Construct):
             groups += chosen.security_group_ids
             orchestrator: dict[str, Any] = {"eks": {"clusterArn": chosen.cluster_arn}}
         else:
-            orchestrator = {"slurm": {"slurmConfigStrategy": "Managed"}}
+            # Any strategy beside continuous provisioning, which manages partitions by itself, is an error:
+            # https://docs.aws.amazon.com/sagemaker/latest/dg/sagemaker-hyperpod-scaling-slurm.html
+            orchestrator = {"slurm": {}}
         made = sagemaker.CfnCluster(
             self,
             "Resource",
@@ -333,4 +339,6 @@ class TrainingCluster(Construct):
             vpc_config={"subnets": network.subnet_ids[:1], "securityGroupIds": groups},
         )
         made.node.add_dependency(self._scripts)
+        if self._files is not None:
+            self._files.come_before(made)
         return made

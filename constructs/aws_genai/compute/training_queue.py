@@ -281,7 +281,7 @@ class TrainingQueue(Construct):
         )
 
     def _environment(self, id: str, kind: str, strategy: str, shared: dict[str, Any]) -> batch.CfnComputeEnvironment:
-        return batch.CfnComputeEnvironment(
+        made = batch.CfnComputeEnvironment(
             self,
             id,
             type="managed",
@@ -291,6 +291,9 @@ class TrainingQueue(Construct):
             replace_compute_environment=False,
             update_policy={"terminateJobsOnUpdate": False, "jobExecutionTimeoutMinutes": 360},
         )
+        if self._files is not None:
+            self._files.come_before(made)
+        return made
 
     def _fair_share(self, shares: Mapping[str, float]) -> str:
         """https://docs.aws.amazon.com/batch/latest/userguide/fair-share-scheduling.html"""

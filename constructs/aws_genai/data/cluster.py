@@ -164,6 +164,25 @@ def check_governed(region: str) -> None:
         )
 
 
+def registries(region: str, further: Sequence[str] = ()) -> set[str]:
+    """The accounts whose images nodes under EKS pull: EKS's add-ons, HyperPod's health agent, and further ones.
+
+    https://docs.aws.amazon.com/eks/latest/userguide/add-ons-images.html
+
+    :raises InvalidValueError: if one of the first two is not known and no further is given.
+    """
+    known = load("registries")
+    for kind, what in (("eks", "the add-ons of Amazon EKS"), ("hyperpod", "the health agent of HyperPod")):
+        if region not in known[kind] and not further:
+            both = sorted(known["eks"].keys() & known["hyperpod"].keys())
+            raise InvalidValueError(
+                f"It is not known which registry of {region} has {what}, without which no node gets ready",
+                field="eks",
+                hint=f"Add its account to registries, or take {', '.join(both)}",
+            )
+    return {*further, *(known[kind][region] for kind in ("eks", "hyperpod") if region in known[kind])}
+
+
 def check_cluster_type(instance_type: str, *, field: str = "instance_type") -> None:
     """Refuse a type that HyperPod does not have.
 

@@ -32,7 +32,6 @@ class TrainingFacts:
     default_instance_type: str
     supported_instance_types: Sequence[str]
     volume_gib: int
-    packed_output: bool
     validation: bool
     metrics: Mapping[str, str]
     hyperparameters: Mapping[str, Mapping[str, Any]]
@@ -103,3 +102,19 @@ class TrainingFacts:
             reach = f"from {least} to {most}" if most is not None else f"{least} or more"
             raise InvalidValueError(f"{name} of {value} is out of range", field=field, hint=f"Set a number {reach}")
         return str(value)
+
+
+def check_transform(instance_type: str, *, field: str = "serving_type") -> None:
+    """Refuse a type that batch transform does not have, by which a trained model answers what was held out.
+
+    https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_TransformResources.html
+
+    :raises InvalidValueError: naming the nearest type.
+    """
+    known = load("accelerators")["transform_types"]
+    if instance_type not in known:
+        raise InvalidValueError(
+            f"Batch transform, by which a trained model is evaluated, has no {instance_type}",
+            field=field,
+            hint=nearest(instance_type, known),
+        )

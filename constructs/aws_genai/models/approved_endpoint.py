@@ -74,6 +74,7 @@ class ApprovedEndpoint(Construct):
 
     :param endpoint_name: name of the endpoint, 1 to 50 letters, digits and hyphens.
     :param group: the group of versions.
+    :param pipeline: name of the pipeline that registers them. Default: the group's.
     :param image: the container that serves them.
     :param models: the bucket of their artifacts.
     :param prefix: prefix of the artifacts, ending in ``/``.
@@ -97,6 +98,7 @@ class ApprovedEndpoint(Construct):
         *,
         endpoint_name: str,
         group: sagemaker.CfnModelPackageGroup,
+        pipeline: str | None = None,
         image: str,
         models: SecureBucket,
         prefix: str,
@@ -208,7 +210,8 @@ class ApprovedEndpoint(Construct):
             log_days=log_days,
             removal_policy=removal_policy,
         )
-        self._allow(role, str(group.model_package_group_name), alarms=[each.attr_arn for each in alarms], key=key)
+        versions = str(group.model_package_group_name)
+        self._allow(role, versions, pipeline or versions, alarms=[each.attr_arn for each in alarms], key=key)
         self._listen(group, key, topic)
         # What approvals made goes with the stack, while the function may still do so.
         deployed = CfnCustomResource(self, "Deployed", service_token=self.function.function_arn)
@@ -225,10 +228,11 @@ class ApprovedEndpoint(Construct):
         actions = ["sagemaker:InvokeEndpoint", "sagemaker:InvokeEndpointWithResponseStream"]
         grant(role, actions, [self.endpoint_arn])
 
-    def _allow(self, hosting: str, group: str, *, alarms: list[str], key: DataKey) -> None:
+    def _allow(self, hosting: str, group: str, pipeline: str, *, alarms: list[str], key: DataKey) -> None:
         role, name = self.function.role, self.endpoint_name
         place = f"arn:{PARTITION}:sagemaker:{region_of(self)}:{ACCOUNT_ID}"
         made = [f"{place}:endpoint-config/{name}-v*", f"{place}:model/{name}-v*"]
+        runs = f"{place}:pipeline/{pipeline}/execution/*"
         versions = f"{place}:model-package/{group}/*"
         role.allow(
             (
@@ -250,6 +254,8 @@ class ApprovedEndpoint(Construct):
             ),
             made,
         )
+        role.allow(("sagemaker:DescribeEndpointConfig",), [made[0]])
+        role.allow(("sagemaker:DescribePipelineExecution",), [runs])
         role.allow(
             ("sagemaker:CreateModel", "sagemaker:DescribeModelPackage", "sagemaker:UpdateModelPackage"), [versions]
         )
@@ -270,9 +276,10 @@ class ApprovedEndpoint(Construct):
                 f"{shown}endpoint-config/{name}-v*",
                 f"{shown}model/{name}-v*",
                 f"{shown}model-package/{group}/*",
+                f"{shown}pipeline/{pipeline}/execution/*",
             ),
-            reason="The registry numbers versions, and a model and a configuration are named after each.",
-            met_by="the name of the one endpoint and the one group of versions in the statements",
+            reason="The registry numbers versions, which name models and configurations, and runs have ids.",
+            met_by="the names of the one endpoint, group of versions and pipeline in the statements",
         )
 
     def _listen(self, group: sagemaker.CfnModelPackageGroup, key: DataKey, topic: AlarmTopic) -> None:

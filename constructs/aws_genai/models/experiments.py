@@ -81,3 +81,10 @@ class Experiments(Construct):
     def grant_use(self, role: iam.IRole) -> None:
         """Let ``role`` record runs and read them; an app has one permission for both."""
         grant(role, ["sagemaker:CallMlflowAppApi", "sagemaker:DescribeMlflowApp"], [self.app_arn])
+
+    def grant_open(self, role: iam.IRole) -> None:
+        """Let ``role`` open MLflow's pages, beside :meth:`grant_use`.
+
+        https://docs.aws.amazon.com/sagemaker/latest/dg/mlflow-launch-ui.html
+        """
+        grant(role, ["sagemaker:CreatePresignedMlflowAppUrl"], [self.app_arn])

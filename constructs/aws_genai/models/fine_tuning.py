@@ -11,7 +11,7 @@ from aws_cdk import aws_sagemaker as sagemaker
 from constructs import Construct
 
 from ..data.accelerators import AcceleratorCatalogue
-from ..data.fine_tuning import Method, TrainingFacts
+from ..data.fine_tuning import Method, TrainingFacts, check_transform
 from ..data.jumpstart import JumpStartCatalogue, JumpStartModel, check_eula
 from ..errors import InvalidValueError, nearest
 from ..functions.model_evaluation.scores import METRICS
@@ -117,7 +117,7 @@ class FineTuning(Construct):
     :param log_days: days that logs are kept. Default: 365.
     :param removal_policy: what happens to logs on deletion of the stack. Default: retain.
     :raises InvalidValueError: if the model cannot be fine-tuned, a hyperparameter is out of its range, a threshold is
-        not a metric, or the Region lacks the model.
+        not a metric, batch transform lacks the type that answers, or the Region lacks the model.
     """
 
     def __init__(
@@ -161,6 +161,7 @@ class FineTuning(Construct):
         trains = instance_type or facts.default_instance_type
         facts.check_type(trains)
         serves = serving_type or model.default_instance_type
+        check_transform(serves)
         image = model.image(serves, region)
         bucket = data_sets.bucket
         group = network.security_group(self, "Group", description=f"Training of {name}: no inbound rule")
@@ -210,7 +211,6 @@ class FineTuning(Construct):
                 volume_key=_volume_key(trains, key),
                 max_hours=max_hours,
                 spot=spot,
-                packed_output=facts.packed_output,
                 held_out=facts.validation,
             ),
             serving=Serving(
@@ -243,6 +243,7 @@ class FineTuning(Construct):
             "Approved",
             endpoint_name=endpoint_name,
             group=self.group,
+            pipeline=endpoint_name,
             image=image,
             models=bucket,
             prefix=f"output/{name}/",

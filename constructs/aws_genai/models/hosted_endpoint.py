@@ -199,6 +199,7 @@ class HostedEndpoint(Construct):
                 "blueGreenUpdatePolicy": (options.get("traffic") or TrafficShift()).policy(),
                 "autoRollbackConfiguration": {"alarms": [{"alarmName": each} for each in alarms]},
             },
+            **_retained() if options.get("retain_capacity", False) else {},
         )
         self.endpoint_arn: str = self.endpoint.ref
         self.components: list[InferenceComponent] = []
@@ -327,6 +328,17 @@ def _variant(
     return {**made, "inferenceAmiVersion": host_image} if host_image else made
 
 
+def _retained() -> dict[str, Any]:
+    """Instances stay as many as scaling has made them; weights are what the configuration says.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-sagemaker-endpoint.html
+    """
+    return {
+        "retain_all_variant_properties": True,
+        "exclude_retained_variant_properties": [{"variantPropertyType": "DesiredWeight"}],
+    }
+
+
 def _check(options: EndpointOptions, *, shadowed: bool, shared: bool) -> None:
     check_ways(
         to_zero=options.get("scale_to_zero", False),
@@ -335,6 +347,7 @@ def _check(options: EndpointOptions, *, shadowed: bool, shared: bool) -> None:
         shifted=options.get("traffic") is not None,
         shadowed=shadowed,
         shared=shared,
+        retained=options.get("retain_capacity", False),
     )
 
 

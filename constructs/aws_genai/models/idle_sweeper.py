@@ -25,6 +25,13 @@ if TYPE_CHECKING:
     from ..security.network import PrivateNetwork
 
 
+#: By which Application Auto Scaling changes endpoints, made where an account has none.
+_SCALING_ROLE = (
+    f"arn:{PARTITION}:iam::{ACCOUNT_ID}:role/aws-service-role/sagemaker.application-autoscaling.amazonaws.com/"
+    "AWSServiceRoleForApplicationAutoScaling_SageMakerEndpoint"
+)
+
+
 class IdleSweeper(Construct):
     """A function that looks every hour for SageMaker endpoints that nobody calls.
 
@@ -152,7 +159,12 @@ class IdleSweeper(Construct):
         return table
 
     def _allow(self, prefix: str, owner: Mapping[str, str], key: DataKey, table: dynamodb.CfnTable) -> None:
-        """https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsagemaker.html"""
+        """Look, delete, make anew and let scale again: who registers a target needs what scaling itself does.
+
+        https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsagemaker.html
+        https://docs.aws.amazon.com/sagemaker/latest/dg/endpoint-auto-scaling-prerequisites.html
+        https://docs.aws.amazon.com/sagemaker/latest/dg/endpoint-delete-with-scaling.html
+        """
         role, here = self.function.role, f"{REGION}:{ACCOUNT_ID}"
         sagemaker = f"arn:{PARTITION}:sagemaker:{here}"
         endpoints, configs = f"{sagemaker}:endpoint/{prefix}*", f"{sagemaker}:endpoint-config/*"
@@ -161,7 +173,10 @@ class IdleSweeper(Construct):
         alarms = f"arn:{PARTITION}:cloudwatch:{here}:alarm:TargetTracking-endpoint/{prefix}*"
         ours = {f"aws:ResourceTag/{name}": value for name, value in owner.items()}
         made = {f"aws:RequestTag/{name}": value for name, value in owner.items()}
-        role.allow(("sagemaker:DescribeEndpoint", "sagemaker:ListTags"), [endpoints])
+        role.allow(
+            ("sagemaker:DescribeEndpoint", "sagemaker:ListTags", "sagemaker:UpdateEndpointWeightsAndCapacities"),
+            [endpoints],
+        )
         role.allow(("sagemaker:DeleteEndpoint",), [endpoints], conditions={"StringEquals": ours})
         role.allow(("sagemaker:AddTags", "sagemaker:CreateEndpoint"), [endpoints], conditions={"StringEquals": made})
         role.allow(("sagemaker:CreateEndpoint", "sagemaker:DescribeEndpointConfig"), [configs])
@@ -170,13 +185,19 @@ class IdleSweeper(Construct):
         )
         role.allow(
             (
+                "application-autoscaling:DeregisterScalableTarget",
                 "application-autoscaling:PutScalingPolicy",
                 "application-autoscaling:PutScheduledAction",
                 "application-autoscaling:RegisterScalableTarget",
             ),
             [targets],
         )
-        role.allow(("cloudwatch:PutMetricAlarm",), [alarms])
+        role.allow(("cloudwatch:DeleteAlarms", "cloudwatch:PutMetricAlarm"), [alarms])
+        role.allow(
+            ("iam:CreateServiceLinkedRole",),
+            [_SCALING_ROLE],
+            conditions={"StringEquals": {"iam:AWSServiceName": "sagemaker.application-autoscaling.amazonaws.com"}},
+        )
         role.allow(("dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem"), [table.attr_arn])
         for service, actions in (
             ("dynamodb", ("kms:Decrypt", "kms:DescribeKey")),

@@ -98,7 +98,10 @@ class ModelHub(Construct):
         )
         place = f"arn:{PARTITION}:sagemaker:{region}"
         references = f"{place}:{ACCOUNT_ID}:hub-content/{name}/ModelReference/*"
-        public = [f"{place}:aws:hub-content/{PUBLIC_HUB}/Model/{model}/*" for model in models]
+        contents = [f"{place}:aws:hub-content/{PUBLIC_HUB}/Model/{model}" for model in models]
+        # The function names a model without its version, as IAM's reference does:
+        # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsagemaker.html
+        public = [*contents, *(f"{each}/*" for each in contents)]
         function.role.allow(
             (
                 "sagemaker:CreateHubContentReference",
@@ -108,7 +111,8 @@ class ModelHub(Construct):
             ),
             [self.hub_arn, references],
         )
-        function.role.allow(("sagemaker:CreateHubContentReference", "sagemaker:DescribeHubContent"), public)
+        function.role.allow(("sagemaker:CreateHubContentReference",), public)
+        function.role.allow(("sagemaker:DescribeHubContent",), [f"{place}:aws:hub/{PUBLIC_HUB}", *public])
         shown = f"Resource::arn:<AWS::Partition>:sagemaker:{region}"
         acknowledge(
             function.role.permissions,

@@ -55,7 +55,6 @@ class Training:
     volume_key: str | None
     max_hours: int
     spot: bool
-    packed_output: bool
     held_out: bool
 
 
@@ -151,7 +150,8 @@ class Pipeline:
             "OutputDataConfig": {
                 "S3OutputPath": f"s3://{self.bucket}/output/{self.data_set}/",
                 "KmsKeyId": self.key_arn,
-                "CompressionType": "GZIP" if job.packed_output else "NONE",
+                # Batch transform takes packed models only, whatever JumpStart's own training writes.
+                "CompressionType": "GZIP",
             },
             "ResourceConfig": {
                 "InstanceType": job.instance_type,
@@ -179,18 +179,14 @@ class Pipeline:
 
     @property
     def _container(self) -> dict[str, Any]:
-        trained = {"Get": "Steps.Train.ModelArtifacts.S3ModelArtifacts"}
-        packed = self.training.packed_output
+        """The container of the trained model; a ``ModelDataSource`` does not go with batch transform.
+
+        https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_ContainerDefinition.html
+        """
         return {
             "Image": self.serving.image,
             "Environment": dict(self.serving.environment),
-            "ModelDataSource": {
-                "S3DataSource": {
-                    "S3Uri": trained,
-                    "S3DataType": "S3Object" if packed else "S3Prefix",
-                    "CompressionType": "Gzip" if packed else "None",
-                }
-            },
+            "ModelDataUrl": {"Get": "Steps.Train.ModelArtifacts.S3ModelArtifacts"},
         }
 
     def _model(self) -> Step:

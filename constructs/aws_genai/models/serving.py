@@ -126,6 +126,9 @@ class EndpointOptions(TypedDict, total=False):
     scale_to_zero: bool
     #: Hours in which more instances stand ready than the least. Default: none.
     warm: WarmHours | None
+    #: Whether a new version keeps the instances that scaling has added, instead of starting over with the least. Not
+    #: for the deployment that makes the endpoint, where CloudFormation advises against it. Default: no.
+    retain_capacity: bool
     #: How calls move to a new version. Default: all at once.
     traffic: TrafficShift | None
     #: Calls wait in a queue and instances go to none. Default: calls are answered at once.

@@ -190,7 +190,14 @@ class Studio(Construct):
                         [spaces],
                         conditions=own,
                     ),
-                    allow(["sagemaker:AddTags", "sagemaker:DeleteApp"], [apps, spaces], conditions=own),
+                    allow(["sagemaker:DeleteApp"], [apps], conditions=own),
+                    # Spaces and apps get the domain's tags when they are made; tagging knows nothing of owners, only of
+                    # the action that it comes with.
+                    allow(
+                        ["sagemaker:AddTags"],
+                        [apps, spaces],
+                        conditions={"Null": {"sagemaker:TaggingAction": "false"}},
+                    ),
                     allow(["sagemaker:CreateApp"], [apps], conditions=of_types),
                     allow(
                         [f"sagemaker:{verb}" for verb in _DESCRIBE],
@@ -210,7 +217,8 @@ class Studio(Construct):
             "AwsSolutions-IAM5",
             finding=("Resource::*", *(f"{shown}{kind}/{at}/*" for kind in ("space", "app", "user-profile"))),
             reason="People name their own spaces, and lists take no resource.",
-            met_by="conditions on the owner and on private spaces of this domain; lists show names only",
+            met_by="conditions on the owner and on private spaces of this domain; tags where one is made only; lists "
+            "show names only",
         )
 
 

@@ -54,7 +54,16 @@ class TrafficShift:
         }
 
 
-def check_ways(*, to_zero: bool, asynchronous: bool, least: int, shifted: bool, shadowed: bool, shared: bool) -> None:
+def check_ways(
+    *,
+    to_zero: bool,
+    asynchronous: bool,
+    least: int,
+    shifted: bool,
+    shadowed: bool,
+    shared: bool,
+    retained: bool = False,
+) -> None:
     """Refuse ways to serve that cannot be had together.
 
     :raises InvalidValueError: naming the two.
@@ -79,6 +88,12 @@ def check_ways(*, to_zero: bool, asynchronous: bool, least: int, shifted: bool, 
             "A shadow copies calls that are answered at once, by instances that stand",
             field="shadow",
             hint=f"Leave {zero} or shadow out",
+        )
+    if zero and retained:
+        raise InvalidValueError(
+            "What goes to no instance has none to keep",
+            field="retain_capacity",
+            hint=f"Leave retain_capacity or {zero} out",
         )
     if shared and not to_zero:
         raise InvalidValueError(

@@ -251,7 +251,8 @@ class DataKey(Construct):
         https://docs.aws.amazon.com/fsx/latest/LustreGuide/s3-server-side-encryption-support.html
         """
         self._allow_through("fsx", ("kms:CreateGrant", "kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey*"))
-        self.allow_role_arn("LinkedBuckets", FSX_LINKS, USE, operator="ArnLike")
+        through = {"kms:CallerAccount": ACCOUNT_ID, "kms:ViaService": f"s3.{REGION}.amazonaws.com"}
+        self.allow_role_arn("LinkedBuckets", FSX_LINKS, USE, {"StringEquals": through}, operator="ArnLike")
 
     def allow_in_dynamodb(self) -> None:
         """Let callers whom IAM allows to use the key make and use tables that are encrypted under it.

@@ -23,6 +23,10 @@ class Cluster(Resource):
         for subnet in model.get("VpcConfig", {}).get("Subnets", []):
             if subnet not in ec2._subnets:
                 raise ServiceError(f"The subnet ID '{subnet}' does not exist (Service: SageMaker)")
+        strategy = model.get("Orchestrator", {}).get("Slurm", {}).get("SlurmConfigStrategy")
+        if strategy and model.get("NodeProvisioningMode") == "Continuous":
+            # https://docs.aws.amazon.com/sagemaker/latest/dg/sagemaker-hyperpod-scaling-slurm.html
+            raise ServiceError("SlurmConfigStrategy does not go with continuous provisioning (Service: SageMaker)")
         for group in model["InstanceGroups"]:
             self._check_scripts(group)
         return super().create(model)

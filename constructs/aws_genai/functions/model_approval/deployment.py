@@ -62,6 +62,7 @@ class Deployment:
         self._sagemaker.update_endpoint(
             EndpointName=plan["endpoint"],
             EndpointConfigName=name,
+            **self._capacity(serving),
             DeploymentConfig={
                 "BlueGreenUpdatePolicy": {
                     "TrafficRoutingConfiguration": {"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 300},
@@ -71,6 +72,22 @@ class Deployment:
             },
         )
         return "updating"
+
+    def _capacity(self, serving: str) -> dict[str, Any]:
+        """Keep the instances that an endpoint has, however many were added meanwhile, unless the plan changed.
+
+        https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_UpdateEndpoint.html
+        """
+        keep: dict[str, Any] = {"RetainAllVariantProperties": True}
+        try:
+            before = self._sagemaker.describe_endpoint_config(EndpointConfigName=serving)["ProductionVariants"]
+        except ClientError as error:
+            if "Could not find" not in error.response["Error"]["Message"]:
+                raise
+            return keep
+        if [each.get("InitialInstanceCount") for each in before] != [self._plan["instances"]]:
+            keep["ExcludeRetainedVariantProperties"] = [{"VariantPropertyType": "DesiredInstanceCount"}]
+        return keep
 
     def remove(self) -> None:
         """Delete the endpoint with every configuration and model that was made for it."""

@@ -22,7 +22,7 @@ def person(arn: str, source_identity: str | None = None) -> str | None:
     return None if name == _NOTEBOOK else name
 
 
-def trainer(cloudtrail: Any, execution: str, around: datetime) -> str | None:  # noqa: ANN401 - boto3 has no types
+def trainer(cloudtrail: Any, execution: str, started: datetime) -> str | None:  # noqa: ANN401 - boto3 has no types
     """The person who started a pipeline's execution; None if CloudTrail does not know, or not yet; empty if
     the identity is nobody's in particular.
 
@@ -31,8 +31,8 @@ def trainer(cloudtrail: Any, execution: str, around: datetime) -> str | None:  #
     """
     pages = cloudtrail.get_paginator("lookup_events").paginate(
         LookupAttributes=[{"AttributeKey": "EventName", "AttributeValue": "StartPipelineExecution"}],
-        StartTime=around - timedelta(days=1),
-        EndTime=around + timedelta(days=1),
+        StartTime=started - timedelta(days=1),
+        EndTime=started + timedelta(days=1),
     )
     for page in pages:
         for event in page["Events"]:

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from botocore.exceptions import ClientError
+
 from .deployment import Deployment
 from .people import person, trainer
 
@@ -70,10 +72,10 @@ class Approvals:
         if not approver:
             return "The registry does not say who approved it."
         execution = package.get("CustomerMetadataProperties", {}).get("execution", "")
-        started = package["CreationTime"]
-        trained = trainer(self._cloudtrail, execution, started) if execution else None
+        registered = package["CreationTime"]
+        trained = trainer(self._cloudtrail, execution, self._started(execution, registered)) if execution else None
         if trained is None:
-            if execution and self._clock() - package.get("LastModifiedTime", started) < PATIENCE:
+            if execution and self._clock() - package.get("LastModifiedTime", registered) < PATIENCE:
                 raise NotYetKnownError(f"CloudTrail does not tell yet who started {execution}")
             return "Nobody can tell who trained it."
         if not trained:
@@ -81,3 +83,18 @@ class Approvals:
         if trained == approver:
             return f"{approver} trained and approved it; another person has to approve."
         return None
+
+    def _started(self, execution: str, registered: datetime) -> datetime:
+        """When a run was started, which may be days before it registered a version: training and Spot capacity last.
+
+        https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_DescribePipelineExecution.html
+        """
+        try:
+            found = self._sagemaker.describe_pipeline_execution(PipelineExecutionArn=execution)
+        except ClientError as error:
+            # Runs go with their pipeline; a version outlives both.
+            if error.response["Error"]["Code"] not in ("ResourceNotFound", "ValidationException"):
+                raise
+            return registered
+        started: datetime = found["CreationTime"]
+        return started
