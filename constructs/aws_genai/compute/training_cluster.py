@@ -166,6 +166,7 @@ class TrainingCluster(Construct):
         )
         allow_fabric(self, self.security_group)
         self._scripts = self._deploy(scripts, lifecycle or {}, jobs or {}, topic, functions_network, log_days)
+        self._roles: list[WorkloadRole] = []
         self.role = self._role("Role", "Nodes")
         for data_set in data_sets if data_sets is not None else (f"{id}/",):
             storage.data_sets.grant_read(self.role, data_set)
@@ -180,6 +181,8 @@ class TrainingCluster(Construct):
             controller.allow(("sqs:GetQueueUrl",), [self.jobs.queue_arn])
             members.insert(0, self._controller(self.orchestrator, controller))
         self.resource = self._cluster(members, network)
+        # Nodes read their scripts by their roles as soon as they start.
+        self.resource.node.add_dependency(*(each.permissions for each in self._roles))
         self.cluster_arn: str = self.resource.attr_cluster_arn
         if teams and isinstance(self.orchestrator, Eks):
             share_capacity(self, self.cluster_name, self.resource, self.orchestrator, teams)
@@ -240,9 +243,9 @@ class TrainingCluster(Construct):
         role = WorkloadRole(
             self,
             id,
-            assumed_by=iam.ServicePrincipal(
-                "sagemaker.amazonaws.com", conditions={"StringEquals": {"aws:SourceAccount": ACCOUNT_ID}}
-            ),
+            # The page of this role has no condition, and promises no key that could be asked for:
+            # https://docs.aws.amazon.com/sagemaker/latest/dg/sagemaker-hyperpod-prerequisites-iam.html
+            assumed_by=iam.ServicePrincipal("sagemaker.amazonaws.com"),
             description=f"{what} of the cluster {self.cluster_name}",
         )
         # AWS's managed policy for nodes opens Session Manager channels; this one does not.
@@ -278,6 +281,7 @@ class TrainingCluster(Construct):
             reason="HyperPod makes interfaces and log groups itself at run time, and metrics take no resource.",
             met_by="the name of the cluster in its log groups, the namespace of its metrics, and no other EC2 action",
         )
+        self._roles.append(role)
         return role
 
     def _group(self, group: ClusterGroup, role: WorkloadRole) -> dict[str, Any]:

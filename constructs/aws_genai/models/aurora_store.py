@@ -97,6 +97,7 @@ class AuroraStore(Construct):
         key.allow_in_rds()
         self.cluster = self._cluster(name, key, network, most_capacity, removal_policy)
         self.secret_arn: str = self.cluster.attr_master_user_secret_secret_arn
+        monitor = self._monitor()
         instance = rds.CfnDBInstance(
             self,
             "Writer",
@@ -110,9 +111,11 @@ class AuroraStore(Construct):
             ca_certificate_identifier="rds-ca-rsa2048-g1",
             copy_tags_to_snapshot=True,
             monitoring_interval=60,
-            monitoring_role_arn=self._monitor().role_arn,
+            monitoring_role_arn=monitor.role_arn,
         )
         instance.apply_removal_policy(removal_policy)
+        # RDS looks at the role's permissions when it makes the instance.
+        instance.node.add_dependency(monitor.permissions)
         acknowledge(
             instance,
             ("NIST.800.53.R5-RDSInBackupPlan", "HIPAA.Security-RDSInBackupPlan"),

@@ -7,7 +7,6 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sagemaker as sagemaker
 from constructs import Construct
 
-from ..pseudo import ACCOUNT_ID
 from ..security.bucket import AccessLogBucket, SecureBucket
 from ..security.key import DataKey
 from ..security.role import WorkloadRole, grant
@@ -59,9 +58,9 @@ class Experiments(Construct):
         role = WorkloadRole(
             self,
             "Role",
-            assumed_by=iam.ServicePrincipal(
-                "sagemaker.amazonaws.com", conditions={"StringEquals": {"aws:SourceAccount": ACCOUNT_ID}}
-            ),
+            # No page promises a condition key for this role:
+            # https://docs.aws.amazon.com/sagemaker/latest/dg/mlflow-create-tracking-server-iam.html
+            assumed_by=iam.ServicePrincipal("sagemaker.amazonaws.com"),
             description=f"MLflow app {name}",
         )
         self.bucket.grant_read(role, "mlflow/")

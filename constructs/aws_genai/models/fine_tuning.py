@@ -291,12 +291,9 @@ class FineTuning(Construct):
         self.data_sets.allow_approver(role)
         versions = self.arn(f"model-package/{self.pipeline_name}/*")
         grant(role, ["sagemaker:DescribeModelPackage", "sagemaker:UpdateModelPackage"], [versions])
-        # Listing versions is allowed on their group.
-        grant(
-            role,
-            ["sagemaker:DescribeModelPackageGroup", "sagemaker:ListModelPackages"],
-            [self.group.attr_model_package_group_arn],
-        )
+        # IAM's reference allows listing on versions, the pages of the registry on their group.
+        group = self.group.attr_model_package_group_arn
+        grant(role, ["sagemaker:DescribeModelPackageGroup", "sagemaker:ListModelPackages"], [group, versions])
         self._below(role, f"model-package/{self.pipeline_name}/*")
 
     def _below(self, role: iam.IRole, resource: str) -> None:

@@ -18,9 +18,18 @@ _REFERENCE = (
     "reference_policies_actions-resources-contextkeys.html"
 )
 
-#: Keys that AWS's pages promise though the reference does not list them with the action.
-#: Action, key, page.
-_PROMISED: tuple[tuple[str, str, str], ...] = ()
+#: Forms of ARNs that an action takes by AWS's pages, though the reference does not list them with it.
+_ALSO_TAKEN = {
+    # A model is made from a version of the registry:
+    # https://docs.aws.amazon.com/sagemaker/latest/dg/model-registry-deploy-xaccount.html
+    "sagemaker:createmodel": ("arn:${Partition}:sagemaker:${Region}:${Account}:model-package/${ModelPackageName}",),
+}
+
+#: Condition keys that AWS's own policies ask of an action that the reference lists without them.
+_ALSO_KNOWN = {
+    # https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/encrypt-log-data-kms.html
+    ("kms:describekey", "kms:encryptioncontext:aws:logs:arn"),
+}
 
 
 def _named(statement: Mapping[str, object]) -> list[str]:
@@ -82,7 +91,10 @@ def _forms(action: str) -> tuple[str, ...] | None:
     prefix, name = _split(action)
     service = iam.service(prefix) if "*" not in action and "?" not in action else None
     found = service.action(name) if service else None
-    return tuple(service.arns[type] for type in found.types if type in service.arns) if service and found else None
+    if service is None or found is None:
+        return None
+    listed = tuple(service.arns[type] for type in found.types if type in service.arns)
+    return listed + _ALSO_TAKEN.get(action.lower(), ())
 
 
 @cache
@@ -124,7 +136,9 @@ def condition_keys_known(app: Emitted) -> Iterator[Hit]:
 
 @cache
 def _knows(action: str, key: str, resources: tuple[str, ...]) -> bool:
-    if key in iam.GLOBAL_KEYS or key.startswith("aws:principaltag/") or "<" in action or action == "*":
+    if (action.lower(), key) in _ALSO_KNOWN or "<" in action or action == "*":
+        return True
+    if key in iam.GLOBAL_KEYS or key.startswith("aws:principaltag/"):
         return True
     prefix, pattern = _split(action)
     service = iam.service(prefix)
