@@ -82,6 +82,9 @@ snapshots: setup-dev  ## Rewrite the snapshots of the templates
 docs: setup-dev  ## Rewrite what is made from code: the settings schema and table, the rules, the examples
 	$(BIN)/python -m settings.document && $(BIN)/python -m tests.examples && $(BIN)/python -m aws_genai.gate.document docs/rules.md
 
+facts: setup-dev  ## Write the facts of IAM and CloudFormation anew, from the packages that carry them
+	$(BIN)/python -m operations.iam_reference && $(BIN)/python -m operations.resource_types
+
 bench: setup-dev  ## Measure synthesis: CPU time, memory, and where the time goes
 	$(BIN)/python tests/bench.py
 
@@ -124,4 +127,4 @@ clean:  ## Remove everything that was made here
 	rm -rf $(VENV) .venv-local node_modules tests/oracle/node_modules cdk.out build dist
 
 .PHONY: help synth diff deploy bootstrap test snapshots docs bench lock setup setup-dev setup-local install clean
-.PHONY: choose evaluate prompts organization redteam accelerators models manifest sign wake local local-deploy local-ask local-status local-down
+.PHONY: facts choose evaluate prompts organization redteam accelerators models manifest sign wake local local-deploy local-ask local-status local-down
