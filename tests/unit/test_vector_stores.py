@@ -102,6 +102,19 @@ def test_a_collection_is_encrypted_and_two_roles_may_use_its_index() -> None:
     assert_denies(template, role(template, "KnownIntakeRole"), "aoss:APIAccessAll", "*")
 
 
+def test_whoever_deploys_makes_vectors_under_the_key_and_the_service_keeps_them() -> None:
+    def build(stack: cdk.Stack) -> None:
+        S3VectorStore(stack, "Store", name="one", dimension=8, key=DataKey(stack, "Key", description="Vectors"))
+
+    (policy,) = [each["KeyPolicy"] for each in resources(template_of(build).to_json(), "AWS::KMS::Key")]
+    by_id = {each["Sid"]: each for each in policy["Statement"]}
+    assert by_id["ThroughS3Vectors"]["Action"] == ["kms:Decrypt", "kms:GenerateDataKey"]
+    assert "s3vectors." in json.dumps(by_id["ThroughS3Vectors"]["Condition"])
+    service = by_id["ServiceIndexing"]
+    assert service["Principal"] == {"Service": "indexing.s3vectors.amazonaws.com"}
+    assert "bucket/*" in json.dumps(service["Condition"]["ArnLike"]["aws:SourceArn"])
+
+
 def test_stores_search_words_where_they_can() -> None:
     assert OpenSearchStore.hybrid
     assert AuroraStore.hybrid
