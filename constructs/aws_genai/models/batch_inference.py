@@ -140,7 +140,7 @@ class BatchInference(Construct):
             self,
             "Steps",
             folder="batch_inference",
-            include=("chat", "jobs", "untrusted"),
+            include=("chat", "jobs", "untrusted", "waking"),
             key=key,
             topic=topic,
             environment={

@@ -150,7 +150,7 @@ class Evaluation(Construct):
             self,
             "Steps",
             folder="evaluation",
-            include=("chat", "jobs", "model_evaluation", "untrusted"),
+            include=("chat", "jobs", "model_evaluation", "untrusted", "waking"),
             key=key,
             topic=topic,
             environment={
