@@ -24,6 +24,7 @@ from ..security.key import DataKey
 from ..security.role import WorkloadRole, grant
 from .guardrail import Guardrail
 from .knowledge_intake import follow, intake
+from .knowledge_trial import trial
 from .model_access import ModelAccess, called_arn
 from .reading import Chunking, Parsing, Search
 from .vector_store import S3VectorStore, VectorStore
@@ -135,22 +136,36 @@ class KnowledgeBase(Construct):
         if assessing:
             # Embedding, reranking and reading pages carry no guardrail of their own.
             assessing.grant_if_enforced(self.role)
+        vectors: dict[str, Any] = {"embeddingModelArn": _model(embedding)}
+        if asks_for_dimension(embedding):
+            vectors |= {"embeddingModelConfiguration": _embedded(size)}
+        request: dict[str, Any] = {
+            "name": name,
+            "roleArn": self.role.role_arn,
+            "knowledgeBaseConfiguration": {"type": "VECTOR", "vectorKnowledgeBaseConfiguration": vectors},
+            "storageConfiguration": self.store.storage,
+        }
         self.resource = bedrock.CfnKnowledgeBase(
             self,
             "Resource",
             name=name,
             role_arn=self.role.role_arn,
-            knowledge_base_configuration={
-                "type": "VECTOR",
-                "vectorKnowledgeBaseConfiguration": {
-                    "embeddingModelArn": _model(embedding),
-                    **({"embeddingModelConfiguration": _embedded(size)} if asks_for_dimension(embedding) else {}),
-                },
-            },
+            knowledge_base_configuration=request["knowledgeBaseConfiguration"],
             storage_configuration=self.store.storage,
         )
-        # Bedrock tries the role when the knowledge base is made.
-        self.resource.node.add_dependency(self.role.permissions, *self.store.ready)
+        # Bedrock tries role and index when the knowledge base is made.
+        tried = trial(
+            self,
+            request,
+            self.role,
+            after=[*self.store.ready],
+            key=key,
+            topic=topic,
+            network=network,
+            log_days=log_days,
+            removal_policy=removal_policy,
+        )
+        self.resource.node.add_dependency(self.role.permissions, *self.store.ready, tried)
         self.knowledge_base_id: str = self.resource.attr_knowledge_base_id
         self.knowledge_base_arn: str = self.resource.attr_knowledge_base_arn
         self.documents = bedrock.CfnDataSource(
