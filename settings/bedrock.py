@@ -72,7 +72,8 @@ class GuardrailSettings(Section):
     """Assess in any Region of the geography, with filters that know more languages; in the Region only without."""
 
     automated_reasoning: Annotated[list[Annotated[str, Field(pattern=_REASONING)]], Field(max_length=2)] = []
-    """ARNs of automated reasoning policies that answers are checked against; they need cross_region."""
+    """ARNs of versions of automated reasoning policies that answers are checked against; they need cross_region, and
+    cannot be enforced."""
 
     keep_versions: bool = False
     """Keep versions that are replaced, at most 20, so that version can go back to one."""
@@ -259,6 +260,8 @@ class Bedrock(Section):
     def _allowed(self) -> Bedrock:
         for model in self.models:
             check_allowed(model, self.providers, self.uses)
+        if self.enforce:
+            self.guardrail.policy().check_enforced()
         return self
 
     @field_validator("models")

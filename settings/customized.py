@@ -14,6 +14,8 @@ from .base import Section
 _CUSTOM = r"arn:aws[a-z-]*:bedrock:[a-z0-9-]+:\d{12}:custom-model/[a-z0-9.:-]+/[a-z0-9]{12}"
 _FOUNDATION = r"arn:aws[a-z-]*:bedrock:[a-z0-9-]+::foundation-model/[a-z0-9.:-]+"
 
+KeyArn = Annotated[str, Field(pattern=r"^arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/[0-9a-f-]+$")]
+
 
 class Customized(Section):
     """A model of Bedrock that learns from a signed data set."""
@@ -42,6 +44,9 @@ class Customized(Section):
     deployed: Annotated[str, Field(pattern=f"^{_CUSTOM}$")] | None = None
     """ARN of the model that serves, as a run tells it; none serves without it."""
 
+    key_arn: KeyArn | None = None
+    """ARN of the key that encrypts the model that serves; the key of layer 2, which runs encrypt with, without it."""
+
     @model_validator(mode="after")
     def _customizable(self) -> Customized:
         check_customization(self.base, self.kind, self.teacher, self.hyperparameters)
@@ -53,6 +58,9 @@ class Provisioned(Section):
 
     model: Annotated[str, Field(pattern=f"^({_CUSTOM}|{_FOUNDATION})$")]
     """ARN of the custom or foundation model."""
+
+    key_arn: KeyArn | None = None
+    """ARN of the key that encrypts a custom model; the key of layer 2 without it."""
 
     units: Annotated[int, Field(ge=1, le=100)]
     """Model units."""

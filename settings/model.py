@@ -13,8 +13,10 @@ from aws_genai.data.accelerators import AcceleratorCatalogue
 from aws_genai.data.bedrock import BedrockCatalogue, check_chat, check_model
 from aws_genai.data.cluster import check_governed
 from aws_genai.data.cluster import registries as cluster_registries
+from aws_genai.data.geographies import GUARDRAILS, routed
 from aws_genai.data.jumpstart import JumpStartCatalogue
 from aws_genai.errors import InvalidValueError, nearest
+from aws_genai.models.reading import read_across
 
 from .application import Application
 from .base import Name, Section
@@ -154,6 +156,7 @@ class Settings(Section):
         for model in bedrock.models if bedrock else ():
             with below("models.bedrock"):
                 check_model(model, self.region)
+        self._check_geographies()
         for name, endpoint in self.models.endpoints.items() if self.models else ():
             endpoint.check_region(self.region, f"models.endpoints.{name}")
         tuning = self.models.fine_tuning if self.models else None
@@ -162,6 +165,17 @@ class Settings(Section):
         for model in self.models.hub.models if self.models and self.models.hub else ():
             if self.region not in JumpStartCatalogue.get(model).regions:
                 raise InvalidValueError(f"{model} is not available in {self.region}", field="models.hub.models")
+
+    def _check_geographies(self) -> None:
+        """What Bedrock does across the Regions of a geography is offered in some of them."""
+        bedrock = self.models.bedrock if self.models else None
+        if bedrock and bedrock.guardrail.cross_region:
+            with below("models.bedrock.guardrail"):
+                routed(GUARDRAILS, self.region, what="guardrails", field="cross_region")
+        for name, knowledge in self.models.knowledge.items() if self.models else ():
+            if knowledge.parsing.data_automation:
+                with below(f"models.knowledge.{name}"):
+                    read_across(self.region)
 
     def _check_compute_regions(self) -> None:
         if self.compute is None:

@@ -73,7 +73,7 @@ class BedrockModels:
         for name, each in customized.items():
             self.customized[name] = self._customized(name, each, data_sets)
             if each.deployed:
-                self.deployed[name] = self._deployed(name, each.deployed)
+                self.deployed[name] = self._deployed(name, each.deployed, each.key_arn)
 
     def give(self, provisioned: Mapping[str, Provisioned]) -> None:
         """Provision the throughput that is paid by the hour."""
@@ -85,6 +85,7 @@ class BedrockModels:
                 f"{name}-throughput",
                 name=f"{self._settings.prefix}-{name}",
                 model_arn=each.model,
+                model_key_arn=each.key_arn,
                 units=each.units,
                 usd_per_hour=each.usd_per_hour,
                 commitment=each.commitment,
@@ -257,6 +258,7 @@ class BedrockModels:
             base=customized.base,
             kind=customized.kind,
             teacher=customized.teacher,
+            guardrail=self.access.guardrail if self.access else None,
             hyperparameters=customized.hyperparameters,
             refuse_personal_data=customized.refuse_personal_data,
             most_duplicates_percent=customized.most_duplicates_percent,
@@ -266,7 +268,7 @@ class BedrockModels:
             **self._served,
         )
 
-    def _deployed(self, name: str, model_arn: str) -> ModelDeployment:
+    def _deployed(self, name: str, model_arn: str, key_arn: str | None) -> ModelDeployment:
         from aws_genai.models import ModelDeployment
 
         return ModelDeployment(
@@ -274,6 +276,7 @@ class BedrockModels:
             f"{name}-deployed",
             name=f"{self._settings.prefix}-{name}",
             model_arn=model_arn,
+            model_key_arn=key_arn,
             guardrail=self._through.guardrail,
             tags=self._stack.cost_tags,
             **self._served,

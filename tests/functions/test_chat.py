@@ -15,7 +15,7 @@ from typing import Any
 
 import boto3
 import pytest
-from botocore.exceptions import EndpointConnectionError, ReadTimeoutError
+from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
 from botocore.stub import Stubber
 from hypothesis import given
 from hypothesis import strategies as st
@@ -68,6 +68,49 @@ def call(body: Any) -> tuple[int, dict[str, Any]]:
     response = handler(event, CONTEXT)
     assert response["headers"]["Cache-Control"] == "no-store"
     return response["statusCode"], json.loads(response["body"])
+
+
+CLAIMED = {"authorizer": {"claims": {"sub": "u", "cognito:groups": "staff"}}}
+
+
+@pytest.mark.parametrize(("asleep", "status"), [(1, 200), (2, 503)], ids=["wakes up", "sleeps on"])
+def test_documents_that_sleep_are_tried_again_once(monkeypatch: pytest.MonkeyPatch, asleep: int, status: int) -> None:
+    from aws_genai.functions.chat import handler
+    from aws_genai.functions.waking import database
+
+    now, made = [0.0], list[tuple[str, int | None]]()
+    left = [asleep]
+
+    def retrieve(**_: Any) -> dict[str, Any]:
+        if left[0]:
+            left[0] -= 1
+            message = "The Aurora DB instance db-X is resuming after being auto-paused."
+            raise ClientError({"Error": {"Code": "ValidationException", "Message": message}}, "Retrieve")
+        return {"retrievalResults": []}
+
+    def client(service: str, seconds: int | None = None) -> Any:
+        made.append((service, seconds))
+        return SimpleNamespace(retrieve=retrieve, converse=lambda **_: answer())
+
+    def pause(seconds: float) -> None:
+        now[0] += seconds
+
+    monkeypatch.setenv("KNOWLEDGE_BASE", "KB1")
+    monkeypatch.setattr(handler, "client", client)
+    monkeypatch.setattr(handler, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    monkeypatch.setattr(database, "time", SimpleNamespace(sleep=pause))
+    response = handler.handler({"body": json.dumps(question()), "requestContext": CLAIMED}, CONTEXT)
+    assert response["statusCode"] == status
+    assert now[0] == 10
+    if status == 503:
+        assert json.loads(response["body"])["error"]["code"] == "knowledge_waking"
+        assert response["headers"]["Retry-After"] == "20"
+        # A model that nobody waits for would be paid all the same.
+        assert "bedrock-runtime" not in dict(made)
+    else:
+        # What the wait took is taken from the model, so that API Gateway is still there for the answer.
+        assert dict(made)["bedrock-runtime"] == 10
+        assert "Retry-After" not in response["headers"]
 
 
 def question(**extra: Any) -> dict[str, Any]:
@@ -291,4 +334,4 @@ def test_package_runs_as_lambda_would_run_it(reference: Synthesized, tmp_path: P
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == "400"
     assert {path.relative_to(code).parts[-2] for path in code.rglob("handler.py")} == {"chat"}
-    assert {path.parent.name for path in code.rglob("*.py")} == {"chat", "untrusted", "usage_budget"}
+    assert {path.parent.name for path in code.rglob("*.py")} == {"chat", "untrusted", "usage_budget", "waking"}

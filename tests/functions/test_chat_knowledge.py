@@ -83,6 +83,30 @@ def test_documents_that_cannot_be_searched_fail_the_question() -> None:
     assert (failed.value.status, failed.value.code) == (503, "knowledge_unavailable")
 
 
+class Asleep(Agent):
+    """A store that sleeps through so many calls."""
+
+    def __init__(self, calls: int, *results: dict[str, Any]) -> None:
+        super().__init__(*results)
+        self.calls = calls
+
+    def retrieve(self, **request: Any) -> dict[str, Any]:
+        if self.calls:
+            self.calls -= 1
+            message = "The Aurora DB instance db-X is resuming after being auto-paused."
+            raise ClientError({"Error": {"Code": "ValidationException", "Message": message}}, "Retrieve")
+        return super().retrieve(**request)
+
+
+def test_documents_that_sleep_are_waited_for_and_then_said_to_be_waking() -> None:
+    found_one = found("a", group_staff=True)
+    assert len(retrieve(Asleep(1, found_one), "kb", "Trains?", ["staff"], waits=(0,))) == 1
+    with pytest.raises(ChatError) as failed:
+        retrieve(Asleep(2, found_one), "kb", "Trains?", ["staff"], waits=(0,))
+    assert (failed.value.status, failed.value.code) == (503, "knowledge_waking")
+    assert 10 <= (failed.value.retry_seconds or 0) <= 30
+
+
 def test_every_part_of_a_grounded_question_is_tagged() -> None:
     messages = [
         {"role": "user", "text": "Hello"},

@@ -18,6 +18,7 @@ from aws_genai.functions.evaluation.questions import parse
 from aws_genai.functions.evaluation.report import Compared, chart, table
 from aws_genai.functions.evaluation.service import Evaluations, Plan
 from aws_genai.functions.jobs.steps import RefusedError, TryAgainError, serve
+from aws_genai.functions.waking import database
 
 CHEAP, DEAR = "amazon.nova-micro-v1:0", "amazon.nova-pro-v1:0"
 QUESTIONS = "".join(
@@ -256,6 +257,40 @@ def test_a_data_set_that_is_not_there_or_cannot_be_compared_is_refused(made: dic
     made["s3"].objects["questions/numbers.jsonl"] = '{"prompt": "a"}\n'
     with pytest.raises(RefusedError, match="f1 means nothing"):
         evaluations(made, thresholds={"f1": 0.5}).prepare("r1", {})
+
+
+def test_a_judge_of_answers_from_documents_needs_an_expected_answer_to_each(made: dict[str, Any]) -> None:
+    documents: dict[str, Any] = {"knowledge_base": "kb", "groups": ("staff",)}
+    whole = json.dumps({"prompt": "a", "referenceResponse": "b"})
+    made["s3"].objects["questions/numbers.jsonl"] = f'{whole}\n{{"prompt": "a"}}\n{{"prompt": "c"}}\n'
+    judged = evaluations(made, judge="judge", metrics=("Correctness",), **documents)
+    with pytest.raises(RefusedError, match="has 2 questions without a referenceResponse, the first of them question 2"):
+        judged.prepare("r1", {})
+    # Nothing else needs one.
+    assert evaluations(made, **documents).prepare("r1", {})
+    assert evaluations(made, judge="judge", metrics=("Correctness",)).prepare("r1", {})
+
+
+def test_documents_that_cannot_be_searched_now_are_searched_again(
+    made: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    work = evaluations(made, knowledge_base="kb", groups=("staff",))
+    job, slept = work.prepare("r1", {})[0], list[float]()
+    monkeypatch.setattr(database, "time", SimpleNamespace(sleep=slept.append))
+    message = "The Aurora DB instance db-X is resuming after being auto-paused."
+    error = ClientError({"Error": {"Code": "ValidationException", "Message": message}}, "Retrieve")
+
+    def asleep(**_: Any) -> None:
+        raise error
+
+    found = made["bedrock-agent-runtime"].retrieve
+    made["bedrock-agent-runtime"].retrieve = asleep
+    # Not lost: the state machine tries the step again.
+    with pytest.raises(TryAgainError, match="being woken up"):
+        work.start("r1", job)
+    assert set(slept) == set(database.PATIENT)
+    made["bedrock-agent-runtime"].retrieve = found
+    assert work.start("r1", job)["state"] == "done"
 
 
 def test_what_is_no_step_is_refused(made: dict[str, Any]) -> None:

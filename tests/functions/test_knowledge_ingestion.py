@@ -17,7 +17,8 @@ from moto import mock_aws
 
 from aws_genai.functions.knowledge_ingestion import handler
 from aws_genai.functions.knowledge_ingestion.scan import LARGEST, problems
-from aws_genai.functions.knowledge_ingestion.service import Change, Intake
+from aws_genai.functions.knowledge_ingestion.service import BusyError, Change, Intake
+from aws_genai.functions.waking import database
 from operations.attempts import attempts
 
 BUCKET = "documents"
@@ -177,12 +178,12 @@ def test_what_is_not_a_document_is_ignored(s3: Any, intake: Intake) -> None:
 
 
 class Agent:
-    def __init__(self, *codes: str) -> None:
-        self.codes, self.jobs = list(codes), list[dict[str, str]]()
+    def __init__(self, *codes: str, message: str = "no") -> None:
+        self.codes, self.message, self.jobs = list(codes), message, list[dict[str, str]]()
 
     def start_ingestion_job(self, **request: str) -> None:
         if self.codes:
-            raise ClientError({"Error": {"Code": self.codes.pop(0), "Message": "no"}}, "StartIngestionJob")
+            raise ClientError({"Error": {"Code": self.codes.pop(0), "Message": self.message}}, "StartIngestionJob")
         self.jobs.append(request)
 
 
@@ -206,12 +207,17 @@ def call(s3: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     context = SimpleNamespace(
-        function_name="f", memory_limit_in_mb=1, invoked_function_arn="a", aws_request_id="r", log_stream_name="s"
+        function_name="f",
+        memory_limit_in_mb=1,
+        invoked_function_arn="a",
+        aws_request_id="r",
+        log_stream_name="s",
+        get_remaining_time_in_millis=lambda: 45_000,
     )
 
     def run(event: dict[str, Any], agent: Agent) -> list[str]:
         monkeypatch.setattr(handler, "client", lambda service: agent if service == "bedrock-agent" else s3)
-        return [each["itemIdentifier"] for each in handler.handler(event, context)["batchItemFailures"]]
+        return [each["itemIdentifier"] for each in handler.handler(event, context).get("batchItemFailures", ())]
 
     return run
 
@@ -235,6 +241,54 @@ def test_while_another_ingestion_runs_the_batch_comes_again(s3: Any, call: Any, 
     assert call(batch("policies/a.md"), agent) == ["policies/a.md"]
     assert call(batch("policies/a.md"), agent) == []
     assert len(agent.jobs) == 1
+
+
+SLEEPS = "The Aurora DB instance db-X is resuming after being auto-paused. Please wait a few seconds and try again."
+
+
+@pytest.fixture
+def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    found: list[float] = []
+    monkeypatch.setattr(database, "time", SimpleNamespace(sleep=found.append))
+    return found
+
+
+def test_a_store_that_sleeps_is_waited_for(s3: Any, call: Any, slept: list[float]) -> None:
+    put(s3, "policies/a.md")
+    agent = Agent("ValidationException", message=SLEEPS)
+    assert call(batch("policies/a.md"), agent) == []
+    assert (len(agent.jobs), slept) == (1, [10])
+
+
+def test_the_wait_ends_before_the_function_does_and_the_batch_comes_again(
+    s3: Any, call: Any, slept: list[float]
+) -> None:
+    put(s3, "policies/a.md")
+    agent = Agent(*["ValidationException"] * 9, message=SLEEPS)
+    assert call(batch("policies/a.md"), agent) == ["policies/a.md"]
+    # Of 45 seconds, 15 are kept.
+    assert slept == [10, 15]
+
+
+def test_what_is_wrong_with_a_request_is_not_waited_for(s3: Any, call: Any, slept: list[float]) -> None:
+    put(s3, "policies/a.md")
+    with pytest.raises(ClientError, match="ValidationException"):
+        call(batch("policies/a.md"), Agent("ValidationException"))
+    assert slept == []
+
+
+def test_a_source_is_crawled_by_the_clock_and_lambda_tries_again(call: Any, slept: list[float]) -> None:
+    agent = Agent("ValidationException", message=SLEEPS)
+    assert call({"crawl": "DS2"}, agent) == []
+    assert [each["dataSourceId"] for each in agent.jobs] == ["DS2"]
+    assert slept == [10]
+    busy = Agent("ConflictException")
+    with pytest.raises(BusyError):
+        call({"crawl": "DS2"}, busy)
+    # Called again for the same request, it starts the same job.
+    call({"crawl": "DS2"}, busy)
+    assert busy.jobs[0]["clientToken"] == agent.jobs[0]["clientToken"]
+    assert 33 <= len(agent.jobs[0]["clientToken"]) <= 256
 
 
 def test_one_broken_message_does_not_keep_the_others(s3: Any, call: Any) -> None:

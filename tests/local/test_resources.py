@@ -878,3 +878,26 @@ def test_services_know_the_tags(stacks: Stacks, name: str, resource_type: str) -
         record = stacks.record(resource_type, stacks.physical_id(name))
         assert record is not None
         assert _tags(stacks, resource_type, record) == tags
+
+
+@pytest.mark.parametrize(
+    ("statement", "words"),
+    [
+        ({"Principal": {"AWS": "*"}}, "for everybody needs a condition"),
+        (
+            {"Principal": "*", "Condition": {"StringEquals": {"aws:PrincipalAccount": "444444444444"}}},
+            "supports conditions on PrincipalOrgID",
+        ),
+        (
+            {"Principal": {"AWS": "arn:aws:iam::444444444444:root"}, "Action": "bedrock:InvokeModel"},
+            "supports the actions",
+        ),
+    ],
+    ids=["everybody", "condition", "action"],
+)
+def test_policies_of_guardrails_are_refused_as_by_aws(stacks: Stacks, name: str, statement: Json, words: str) -> None:
+    arn = attribute("GuardrailArn", "Draft")
+    whole = {"Effect": "Allow", "Action": "bedrock:ApplyGuardrail", "Resource": arn, **statement}
+    kind = "AWS::Bedrock::ResourcePolicy"
+    stacks.create(name, template(kind, {"ResourceArn": arn, "PolicyDocument": {"Statement": [whole]}}))
+    assert words in stacks.reasons(name)

@@ -230,3 +230,28 @@ def test_services_use_the_foundation_key_for_this_account_only(reference: Synthe
     assert_allows(reference.templates, alarms, "kms:Decrypt", key, {"aws:SourceAccount": ACCOUNT})
     assert_denies(reference.templates, alarms, "kms:Decrypt", key, {"aws:SourceAccount": "999999999999"})
     assert_denies(reference.templates, Principal("lambda.amazonaws.com"), "kms:Decrypt", key)
+
+
+def test_whoever_calls_models_may_apply_the_guardrail_that_is_enforced_wherever_it_is_assessed(
+    reference: Synthesized, guarded: dict[str, str]
+) -> None:
+    enforced = guarded["bedrock:GuardrailIdentifier"].rpartition(":")[0]
+    profiles = {
+        f"arn:aws:bedrock:{region}:{ACCOUNT}:guardrail-profile/us.guardrail.v1:0"
+        for region in ("us-east-1", "us-east-2", "us-west-2")
+    }
+    callers = 0
+    for layer in ("models", "application"):
+        for resource in reference.template(layer)["Resources"].values():
+            if resource["Type"] != "AWS::IAM::ManagedPolicy":
+                continue
+            statements = resource["Properties"]["PolicyDocument"]["Statement"]
+            if not any("bedrock:InvokeModel" in each["Action"] for each in statements):
+                continue
+            callers += 1
+            for each in resource["Properties"]["Roles"]:
+                role = f"{reference.settings.prefix}-{layer}.{each['Ref']}"
+                for arn in (enforced, *profiles):
+                    assert_allows(reference.templates, role, "bedrock:ApplyGuardrail", arn)
+    # The chat, three knowledge bases, a judge, batches, a distillation, flows, and the steps that ask.
+    assert callers >= 8

@@ -59,6 +59,35 @@ def test_the_function_asks_through_the_guardrail_and_the_judge_only_judges() -> 
     assert_denies(template, function, "bedrock:StopEvaluationJob", f"{HERE}:evaluation-job/abc")
 
 
+def test_the_judge_may_do_what_its_guide_asks_for_and_bedrock_may_keep_copies() -> None:
+    template = template_of(evaluation).to_json()
+    judge, jobs = role(template, "EvaluationJudge"), f"{HERE}:model-invocation-job/abc"
+    (key,) = [name for name, each in template["Resources"].items() if each["Type"] == "AWS::KMS::Key"]
+    for action in ("kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey"):
+        assert_allows(template, judge, action, f"arn:aws:kms:us-east-1:{ACCOUNT}:key/{key}")
+    (bucket,) = [
+        name
+        for name, each in template["Resources"].items()
+        if each["Type"] == "AWS::S3::Bucket" and name.startswith("EvaluationBucket")
+    ]
+    for action in ("s3:GetBucketLocation", "s3:ListBucketMultipartUploads"):
+        assert_allows(template, judge, action, f"arn:aws:s3:::{bucket}")
+    assert_allows(template, judge, "bedrock:CreateModelInvocationJob", f"{HERE}:inference-profile/{PRO}")
+    assert_denies(template, judge, "bedrock:CreateModelInvocationJob", f"{HERE}:inference-profile/{LITE}")
+    assert_allows(template, judge, "bedrock:StopModelInvocationJob", jobs)
+    assert_denies(template, judge, "bedrock:GetModelInvocationJob", jobs)
+    policy = template["Resources"][key]["Properties"]["KeyPolicy"]
+    copies = {each["Sid"]: each for each in policy["Statement"] if "Evaluations" in each["Sid"]}
+    assert copies["Evaluations"]["Action"] == ["kms:Decrypt", "kms:GenerateDataKey"]
+    assert list(copies["Evaluations"]["Condition"]["StringLike"]) == ["kms:EncryptionContext:evaluationJobArn"]
+    # A description comes without an encryption context, so a condition on one would deny it.
+    assert copies["DescribedByEvaluations"]["Action"] == ["kms:DescribeKey"]
+    assert set(copies["DescribedByEvaluations"]["Condition"]) == {"ArnLike"}
+    for each in copies.values():
+        assert each["Principal"] == {"Service": "bedrock.amazonaws.com"}
+        assert "evaluation-job/*" in json.dumps(each["Condition"]["ArnLike"]["aws:SourceArn"])
+
+
 def test_the_state_machine_is_encrypted_logged_traced_and_calls_one_function() -> None:
     template = template_of(evaluation).to_json()
     (machine,) = [e for e in template["Resources"].values() if e["Type"] == "AWS::StepFunctions::StateMachine"]
@@ -79,8 +108,16 @@ def test_the_state_machine_is_encrypted_logged_traced_and_calls_one_function() -
     (key,) = [e["Properties"]["KeyPolicy"] for e in template["Resources"].values() if e["Type"] == "AWS::KMS::Key"]
     (through,) = [each for each in key["Statement"] if "states." in json.dumps(each.get("Condition", {}))]
     assert set(through["Action"]) == {"kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey"}
+    # What it logs is encrypted on its way, so whoever delivers it decrypts.
+    (delivers,) = [each for each in key["Statement"] if "delivery.logs" in json.dumps(each["Principal"])]
+    assert delivers["Action"] == ["kms:Decrypt"]
+    assert list(delivers["Condition"]["StringLike"]) == ["kms:EncryptionContext:SourceArn"]
     caller = role(template, "EvaluationRunsRole")
     assert_denies(template, caller, "lambda:UpdateFunctionCode", "*")
+    # Bound to the state machine's own context, this would lose the logs.
+    (name,) = [each for each, made in template["Resources"].items() if made["Type"] == "AWS::KMS::Key"]
+    logs = {"kms:EncryptionContext:SourceArn": f"arn:aws:logs:us-east-1:{ACCOUNT}:*"}
+    assert_allows(template, caller, "kms:GenerateDataKey", f"arn:aws:kms:us-east-1:{ACCOUNT}:key/{name}", logs)
 
 
 def _states(definition: dict[str, Any]) -> list[dict[str, Any]]:

@@ -58,6 +58,34 @@ def test_the_deployment_waits_by_schedules_and_reads_one_prefix() -> None:
     assert_allows(template, caller, "lambda:InvokeFunction", f"arn:aws:lambda:us-east-1:{ACCOUNT}:function:{code}")
 
 
+def test_whoever_calls_an_imported_model_decrypts_with_its_own_key() -> None:
+    stack = new_stack()
+    key = DataKey(stack, "Key", description="Models")
+    key.allow_logs()
+    # The guardrail of an account has a key of its own.
+    guardrail = Guardrail(stack, "Guardrail", name="one", key=DataKey(stack, "Own", description="Policy"))
+    made = ImportedModel(
+        stack,
+        "Assistant",
+        name="demo",
+        weights=Weights(uri="s3://models-of-mine/assistant/3"),
+        guardrail=guardrail,
+        key=key,
+        topic=AlarmTopic(stack, "Alarms", key=key),
+    )
+    made.grant_invoke(WorkloadRole(stack, "Caller", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com")))
+    template = cdk.assertions.Template.from_stack(stack).to_json()["Resources"]
+    (own,) = [name for name, each in template.items() if each["Type"] == "AWS::KMS::Key" and name.startswith("Key")]
+    (policy,) = [
+        each["Properties"]["PolicyDocument"]["Statement"]
+        for name, each in template.items()
+        if each["Type"] == "AWS::IAM::ManagedPolicy" and name.startswith("Caller")
+    ]
+    decrypted = [each for each in policy if each["Action"] == ["kms:Decrypt"]]
+    assert {"Fn::GetAtt": [own, "Arn"]} in [arn for each in decrypted for arn in each["Resource"]]
+    assert all("kms:ViaService" in each["Condition"]["StringEquals"] for each in decrypted)
+
+
 def test_a_model_is_called_through_the_guardrail_only() -> None:
     def build(stack: cdk.Stack) -> None:
         caller = WorkloadRole(stack, "Caller", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))

@@ -220,7 +220,7 @@ def test_pages_are_read_by_a_model_or_by_data_automation(parsing: Parsing, strat
     assert any(action in each["Action"] for each in _statements(template, "HandbookRole"))
 
 
-def test_whoever_retrieves_is_told_how_and_may_rerank() -> None:
+def test_whoever_retrieves_is_told_how_and_the_knowledge_base_reranks() -> None:
     stack = new_stack()
     store = OpenSearchStore(stack, "Words", name="words", dimension=1024, key=DataKey(stack, "K", description="Words"))
     search = Search(hybrid=True, rerank="cohere.rerank-v3-5:0")
@@ -230,9 +230,86 @@ def test_whoever_retrieves_is_told_how_and_may_rerank() -> None:
     told = stack.resolve(base.environment["SEARCH"])
     assert "HYBRID" in str(told)
     assert "cohere.rerank-v3-5:0" in str(told)
-    statements = _statements(cdk.assertions.Template.from_stack(stack).to_json(), "Reader")
-    assert any("bedrock:Rerank" in each["Action"] for each in statements)
+    template = cdk.assertions.Template.from_stack(stack).to_json()
+    (caller,), (own,) = _roles(template, "Reader"), _roles(template, "HandbookRole")
+    assert_denies(template, caller, "bedrock:Rerank", "*")
+    assert_allows(template, own, "bedrock:Rerank", "*")
+    assert_allows(
+        template, own, "bedrock:InvokeModel", "arn:aws:bedrock:us-east-1::foundation-model/cohere.rerank-v3-5:0"
+    )
+    # Another provider's model subscribes the account when it is called first.
+    through = {"aws:CalledViaLast": "bedrock.amazonaws.com"}
+    assert_allows(template, own, "aws-marketplace:Subscribe", "*", through)
+    assert_denies(template, own, "aws-marketplace:Subscribe", "*")
     assert "SEARCH" not in knowledge(new_stack()).environment
+
+
+def test_amazon_s_own_reranker_subscribes_to_nothing() -> None:
+    template = template_of(lambda stack: knowledge(stack, search=Search(rerank="amazon.rerank-v1:0"))).to_json()
+    assert any("bedrock:Rerank" in each["Action"] for each in _statements(template, "HandbookRole"))
+    assert "aws-marketplace" not in str(_statements(template, "HandbookRole"))
+
+
+def test_what_an_ingestion_keeps_is_encrypted_by_the_knowledge_base_s_role() -> None:
+    template = template_of(knowledge).to_json()
+    ((role,), (key,)) = _roles(template, "HandbookRole"), _named(template, "AWS::KMS::Key")
+    arn = f"arn:aws:kms:us-east-1:{ACCOUNT}:key/{key}"
+    for action in ("kms:Decrypt", "kms:GenerateDataKey"):
+        assert_allows(template, role, action, arn)
+    assert_denies(template, role, "kms:CreateGrant", arn)
+
+
+def test_data_automation_reads_in_every_region_of_the_geography_and_with_the_key() -> None:
+    template = template_of(lambda stack: knowledge(stack, parsing=Parsing(data_automation=True))).to_json()
+    ((role,), (key,)) = _roles(template, "HandbookRole"), _named(template, "AWS::KMS::Key")
+    action = "bedrock:InvokeDataAutomationAsync"
+    for region in ("us-east-1", "us-east-2", "us-west-1", "us-west-2"):
+        assert_allows(
+            template, role, action, f"arn:aws:bedrock:{region}:{ACCOUNT}:data-automation-profile/us.data-automation-v1"
+        )
+    other = f"arn:aws:bedrock:ca-west-1:{ACCOUNT}:data-automation-profile/us.data-automation-v1"
+    assert_denies(template, role, action, other)
+    arn, through = f"arn:aws:kms:us-east-1:{ACCOUNT}:key/{key}", {"kms:ViaService": "bedrock.us-east-1.amazonaws.com"}
+    for each in ("kms:CreateGrant", "kms:DescribeKey"):
+        assert_allows(template, role, each, arn, through)
+        assert_denies(template, role, each, arn)
+
+
+def test_singapore_s_data_automation_would_send_documents_anywhere() -> None:
+    stack = cdk.Stack(cdk.App(), "Test", env=cdk.Environment(region="ap-southeast-1"))
+    with pytest.raises(InvalidValueError, match="No profile of Bedrock Data Automation is known for ap-southeast-1"):
+        knowledge(stack, parsing=Parsing(data_automation=True))
+
+
+@pytest.mark.parametrize(
+    ("embedding", "dimension", "told"),
+    [
+        ("amazon.titan-embed-text-v2:0", None, 1024),
+        ("amazon.titan-embed-text-v2:0", 256, 256),
+        ("cohere.embed-multilingual-v3", 1024, None),
+        ("cohere.embed-english-v3", None, None),
+        ("amazon.titan-embed-text-v1", 1536, None),
+    ],
+)
+def test_a_model_that_makes_one_number_is_not_asked_for_it(
+    embedding: str, dimension: int | None, told: int | None
+) -> None:
+    template = template_of(lambda stack: knowledge(stack, embedding=embedding, dimension=dimension)).to_json()
+    (base,) = [e["Properties"] for e in template["Resources"].values() if e["Type"] == "AWS::Bedrock::KnowledgeBase"]
+    vectors = base["KnowledgeBaseConfiguration"]["VectorKnowledgeBaseConfiguration"]
+    if told is None:
+        assert "EmbeddingModelConfiguration" not in vectors
+    else:
+        asked = vectors["EmbeddingModelConfiguration"]["BedrockEmbeddingModelConfiguration"]
+        assert asked == {"Dimensions": told, "EmbeddingDataType": "FLOAT32"}
+
+
+def _roles(template: dict[str, Any], begin: str) -> list[str]:
+    return [name for name in _named(template, "AWS::IAM::Role") if name.startswith(begin)]
+
+
+def _named(template: dict[str, Any], kind: str) -> list[str]:
+    return [name for name, each in template["Resources"].items() if each["Type"] == kind]
 
 
 @pytest.mark.parametrize(

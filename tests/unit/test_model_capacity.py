@@ -106,6 +106,57 @@ def test_what_is_deployed_is_called_through_the_guardrail_only() -> None:
     assert_denies(template, function, "bedrock:CreateProvisionedModelThroughput", MODEL)
 
 
+@pytest.mark.parametrize("foreign", [False, True], ids=["own key", "another key"])
+@pytest.mark.parametrize("kind", [ModelDeployment, ProvisionedThroughput])
+def test_whoever_calls_a_custom_model_decrypts_with_its_own_key(kind: Any, foreign: bool) -> None:
+    other = f"arn:aws:kms:us-east-1:{ACCOUNT}:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+    stack = new_stack()
+    common = ground(stack)
+    # The guardrail of an account has a key of its own.
+    guardrail = Guardrail(stack, "Guardrail", name="one", key=DataKey(stack, "Own", description="Policy"))
+    more: dict[str, Any] = {"units": 1, "usd_per_hour": 5} if kind is ProvisionedThroughput else {}
+    given: dict[str, Any] = {"name": "tone", "model_arn": MODEL, "model_key_arn": other if foreign else None}
+    made = kind(stack, "Made", guardrail=guardrail, **given, **common, **more)
+    made.grant_invoke(WorkloadRole(stack, "Caller", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com")))
+    template = cdk.assertions.Template.from_stack(stack).to_json()
+    (own,) = [n for n, e in template["Resources"].items() if e["Type"] == "AWS::KMS::Key" and n.startswith("Key")]
+    for begin in ("Caller", "ModelCapacityRole"):
+        statements = [
+            statement
+            for name, each in template["Resources"].items()
+            if each["Type"] == "AWS::IAM::ManagedPolicy" and name.startswith(begin)
+            for statement in each["Properties"]["PolicyDocument"]["Statement"]
+            if "kms:Decrypt" in statement["Action"] and "bedrock." in json.dumps(statement.get("Condition"))
+        ]
+        named = json.dumps([each["Resource"] for each in statements])
+        assert (other if foreign else f'"{own}", "Arn"') in named
+    policy = template["Resources"][own]["Properties"]["KeyPolicy"]
+    assert any(each["Sid"] == "ThroughBedrock" for each in policy["Statement"]) is not foreign
+
+
+def test_a_foundation_model_has_no_key() -> None:
+    model = "arn:aws:bedrock:us-east-1::foundation-model/amazon.nova-lite-v1:0"
+    template = template_of(lambda stack: bought(stack, model_arn=model)).to_json()
+    maker = [
+        statement
+        for name, each in template["Resources"].items()
+        if each["Type"] == "AWS::IAM::ManagedPolicy" and name.startswith("ModelCapacityRole")
+        for statement in each["Properties"]["PolicyDocument"]["Statement"]
+        if "bedrock." in json.dumps(statement.get("Condition", {}))
+    ]
+    assert not maker
+
+
+def test_a_distillation_s_trainer_applies_a_guardrail_that_is_enforced() -> None:
+    stack = new_stack()
+    guardrail = Guardrail(stack, "Guardrail", name="one", key=DataKey(stack, "Own", description="Policy"))
+    guardrail.enforce()
+    customized(stack, kind="distillation", teacher="amazon.nova-pro-v1:0", guardrail=guardrail)
+    template = cdk.assertions.Template.from_stack(stack).to_json()
+    (name,) = [n for n, each in template["Resources"].items() if each["Type"] == "AWS::Bedrock::Guardrail"]
+    assert_allows(template, role(template, "ToneTrainer"), "bedrock:ApplyGuardrail", f"{HERE}:guardrail/{name}")
+
+
 def test_an_hour_of_throughput_is_in_the_summary() -> None:
     template = template_of(bought).to_json()
     (cost,) = [each for each in idle(template) if each.what.startswith("model unit")]

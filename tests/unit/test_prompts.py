@@ -9,7 +9,16 @@ import pytest
 from aws_cdk import aws_iam as iam
 
 from aws_genai.errors import InvalidValueError
-from aws_genai.models import FlowStep, Guardrail, Inference, ModelAccess, Prompt, PromptFlow, PromptRouter
+from aws_genai.models import (
+    FlowStep,
+    Guardrail,
+    GuardrailPolicy,
+    Inference,
+    ModelAccess,
+    Prompt,
+    PromptFlow,
+    PromptRouter,
+)
 from aws_genai.models.prompt_flow import definition
 from aws_genai.models.prompt_rules import check_flow, variables
 from aws_genai.security import DataKey, WorkloadRole
@@ -57,6 +66,48 @@ def test_a_changed_text_is_a_new_version_of_the_prompt_and_of_the_flow() -> None
 
 def _texts() -> tuple[str, str, str]:
     return TEXTS["reply"], TEXTS["reply"], TEXTS["reply"] + "!"
+
+
+def test_a_flow_s_version_holds_the_guardrail_s_version_and_the_key() -> None:
+    def build(stack: cdk.Stack, *, strict: bool = True, pinned: int | None = None, own: bool = False) -> None:
+        key = DataKey(stack, "Key", description="Prompts")
+        policy = GuardrailPolicy(filter_strength="HIGH" if strict else "LOW")
+        guardrail = Guardrail(stack, "Guardrail", name="one", key=key, policy=policy, pinned=pinned)
+        access = ModelAccess(stack, "Access", models=[LITE], guardrail=guardrail)
+        prompts = {
+            name: Prompt(stack, name, name=name, text=each, model=LITE, access=access, key=key)
+            for name, each in TEXTS.items()
+        }
+        keeps = DataKey(stack, "Own", description="Flows") if own else key
+        PromptFlow(stack, "Flow", name="triage", prompts=prompts, steps=STEPS, guardrail=guardrail, key=keeps)
+
+    def version(**options: Any) -> str:
+        (found,) = logical(template_of(lambda stack: build(stack, **options)).to_json(), "AWS::Bedrock::FlowVersion")
+        return found
+
+    assert version() == version()
+    changed = [version(), version(strict=False), version(pinned=3), version(pinned=4), version(own=True)]
+    assert len(set(changed)) == len(changed)
+
+
+def test_whoever_runs_a_flow_and_its_role_keep_what_a_run_makes_under_the_key() -> None:
+    def build(stack: cdk.Stack) -> None:
+        made = flow(stack)
+        made.grant_run(WorkloadRole(stack, "Caller", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com")))
+
+    template = template_of(build).to_json()
+    (key,) = logical(template, "AWS::KMS::Key")
+    arn, through = f"arn:aws:kms:us-east-1:{ACCOUNT}:key/{key}", {"kms:ViaService": "bedrock.us-east-1.amazonaws.com"}
+    roles = [each for each in logical(template, "AWS::IAM::Role") if each.startswith(("Caller", "FlowRole"))]
+    assert len(roles) == 2
+    for role in roles:
+        for action in ("kms:Decrypt", "kms:GenerateDataKey"):
+            assert_allows(template, role, action, arn, through)
+            assert_denies(template, role, action, arn)
+    (policy,) = [e["Properties"]["KeyPolicy"] for e in template["Resources"].values() if e["Type"] == "AWS::KMS::Key"]
+    (own,) = [each for each in policy["Statement"] if each["Sid"] == "Prompts"]
+    assert own["Principal"] == {"Service": "bedrock.amazonaws.com"}
+    assert list(own["Condition"]["StringLike"]) == ["kms:EncryptionContext:aws:bedrock-prompts:arn"]
 
 
 def test_versions_stay_where_they_are_to() -> None:

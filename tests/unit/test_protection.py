@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import aws_cdk as cdk
 import pytest
 from aws_cdk import aws_iam as iam
-from aws_cdk.assertions import Match
+from aws_cdk.assertions import Match, Template
 
+from aws_genai.data import load
+from aws_genai.data.geographies import DATA_AUTOMATION, GUARDRAILS, Routed
 from aws_genai.errors import InvalidValueError
 from aws_genai.models import (
     BedrockCatalogue,
@@ -70,8 +73,56 @@ def test_a_guardrail_across_regions_has_the_larger_tier_images_patterns_and_reas
     (made,) = template.find_resources("AWS::Bedrock::Guardrail").values()
     assert "guardrail-profile/us.guardrail.v1:0" in json.dumps(made["Properties"]["CrossRegionConfig"])
     (role,) = template.find_resources("AWS::IAM::Role")
-    profile = f"arn:aws:bedrock:us-east-1:{ACCOUNT}:guardrail-profile/us.guardrail.v1:0"
-    assert_allows(template.to_json(), role, "bedrock:ApplyGuardrail", profile)
+    # Wherever a call is routed to: the guide's own example of the three Regions.
+    for region in ("us-east-1", "us-east-2", "us-west-2"):
+        profile = f"arn:aws:bedrock:{region}:{ACCOUNT}:guardrail-profile/us.guardrail.v1:0"
+        assert_allows(template.to_json(), role, "bedrock:ApplyGuardrail", profile)
+    elsewhere = f"arn:aws:bedrock:us-west-1:{ACCOUNT}:guardrail-profile/us.guardrail.v1:0"
+    assert_denies(template.to_json(), role, "bedrock:ApplyGuardrail", elsewhere)
+    assert_allows(template.to_json(), role, "bedrock:InvokeAutomatedReasoningPolicy", REASONING)
+    assert_denies(template.to_json(), role, "bedrock:InvokeAutomatedReasoningPolicy", f"{REASONING}1")
+
+
+@pytest.mark.parametrize(
+    ("region", "profile", "count"),
+    [
+        ("us-west-1", "us.guardrail.v1:0", 4),
+        ("eu-west-2", "uk.guardrail.v1:0", 1),
+        ("eu-north-1", "eu.guardrail.v1:0", 6),
+        ("ca-central-1", "ca.guardrail.v1:0", 2),
+        ("ap-southeast-2", "au.guardrail.v1:0", 1),
+        ("ap-northeast-1", "apac.guardrail.v1:0", 6),
+        ("ap-southeast-7", "apac.guardrail.v1:0", 10),
+        ("us-gov-west-1", "us-gov.guardrail.v1:0", 2),
+    ],
+)
+def test_a_guardrail_is_assessed_in_its_geography(region: str, profile: str, count: int) -> None:
+    stack = cdk.Stack(cdk.App(), "Test", env=cdk.Environment(region=region))
+    made = guardrail(stack, policy=GuardrailPolicy(cross_region=True))
+    assert len(made.profile_arns) == count
+    assert any(f":{region}:" in arn for arn in made.profile_arns)
+    assert all(arn.endswith(f":guardrail-profile/{profile}") for arn in made.profile_arns)
+
+
+@pytest.mark.parametrize("table", [GUARDRAILS, DATA_AUTOMATION], ids=["guardrails", "data automation"])
+def test_a_geography_names_regions_once_and_the_one_that_asks_among_them(table: Mapping[str, Routed]) -> None:
+    known = load("regions")["regions"]
+    for source, across in table.items():
+        assert source in across.regions
+        assert len(set(across.regions)) == len(across.regions)
+        assert set(across.regions) <= set(known)
+
+
+def test_a_version_is_taken_anew_when_its_key_or_its_geography_changes() -> None:
+    def version(region: str, key: str) -> str:
+        stack = cdk.Stack(cdk.App(), "Test", env=cdk.Environment(region=region))
+        policy, encrypts = GuardrailPolicy(cross_region=True), DataKey(stack, key, description="Policy")
+        Guardrail(stack, "Guardrail", name="one", key=encrypts, policy=policy)
+        (found,) = Template.from_stack(stack).find_resources("AWS::Bedrock::GuardrailVersion")
+        return str(found)
+
+    assert version("us-east-1", "Key") == version("us-east-2", "Key")
+    assert len({version("us-east-1", "Key"), version("us-east-1", "Own"), version("eu-west-1", "Key")}) == 3
 
 
 @pytest.mark.parametrize(
@@ -79,6 +130,7 @@ def test_a_guardrail_across_regions_has_the_larger_tier_images_patterns_and_reas
     [
         (GuardrailPolicy(automated_reasoning=[REASONING]), "across Regions only"),
         (GuardrailPolicy(automated_reasoning=[REASONING] * 3, cross_region=True), "at most 2"),
+        (GuardrailPolicy(automated_reasoning=[REASONING[:-2]], cross_region=True), "names no version. Name one"),
         (GuardrailPolicy(denied_topics=[DeniedTopic("Long", "x" * 201)]), "this tier takes 200"),
         (GuardrailPolicy(denied_topics=[DeniedTopic("Long", "x" * 1001)], cross_region=True), "takes 1000"),
     ],
@@ -90,7 +142,7 @@ def test_a_policy_that_bedrock_would_refuse(policy: GuardrailPolicy, words: str)
 
 def test_a_region_without_a_geography_has_no_profile() -> None:
     stack = cdk.Stack(cdk.App(), "Test", env=cdk.Environment(region="sa-east-1"))
-    with pytest.raises(InvalidValueError, match="No guardrail profile is known for sa-east-1"):
+    with pytest.raises(InvalidValueError, match="No profile of guardrails is known for sa-east-1"):
         guardrail(stack, policy=GuardrailPolicy(cross_region=True))
 
 
@@ -113,29 +165,60 @@ def test_an_enforced_guardrail_assesses_everything_and_everybody_may_apply_it() 
             "ModelEnforcement": {"IncludedModels": ["ALL"], "ExcludedModels": excluded},
         },
     )
-    template.has_resource_properties(
-        "AWS::Bedrock::ResourcePolicy",
-        {
-            "PolicyDocument": Match.object_like(
-                {
-                    "Statement": [
-                        Match.object_like(
-                            {
-                                "Action": ["bedrock:ApplyGuardrail"],
-                                "Condition": {"StringEquals": {"aws:PrincipalAccount": {"Ref": "AWS::AccountId"}}},
-                            }
-                        )
-                    ]
-                }
-            )
-        },
-    )
+    # What AWS takes of such a policy: neither everybody nor a condition on the account.
+    (made,) = template.find_resources("AWS::Bedrock::ResourcePolicy").values()
+    (statement,) = made["Properties"]["PolicyDocument"]["Statement"]
+    assert statement["Principal"] == {
+        "AWS": {"Fn::Join": ["", ["arn:", {"Ref": "AWS::Partition"}, ":iam::", {"Ref": "AWS::AccountId"}, ":root"]]}
+    }
+    assert set(statement["Action"]) <= {"bedrock:ApplyGuardrail", "bedrock:GetGuardrail"}
+    assert "Condition" not in statement
     (key,) = template.find_resources("AWS::KMS::Key")
     anybody = Principal(f"arn:aws:iam::{ACCOUNT}:role/any", ())
     through = {"kms:ViaService": "bedrock.us-east-1.amazonaws.com", "kms:CallerAccount": ACCOUNT}
     arn = f"arn:aws:kms:us-east-1:{ACCOUNT}:key/{key}"
     assert_allows(template.to_json(), anybody, "kms:Decrypt", arn, through)
     assert_denies(template.to_json(), anybody, "kms:Decrypt", arn)
+
+
+@pytest.mark.parametrize("before", [True, False], ids=["enforced first", "enforced later"])
+def test_whoever_calls_models_without_it_may_apply_what_is_enforced(before: bool) -> None:
+    stack = new_stack()
+    made = guardrail(stack, policy=GuardrailPolicy(cross_region=True))
+    callers = [WorkloadRole(stack, name, assumed_by=iam.ServicePrincipal("bedrock.amazonaws.com")) for name in "AB"]
+    if before:
+        EnforcedGuardrail(stack, "Everywhere", guardrail=made)
+    made.grant_if_enforced(callers[0])
+    if not before:
+        EnforcedGuardrail(stack, "Everywhere", guardrail=made)
+    template = Template.from_stack(stack)
+    first, second = sorted(template.find_resources("AWS::IAM::Role"))
+    for region in ("us-east-1", "us-east-2", "us-west-2"):
+        profile = f"arn:aws:bedrock:{region}:{ACCOUNT}:guardrail-profile/us.guardrail.v1:0"
+        assert_allows(template.to_json(), first, "bedrock:ApplyGuardrail", profile)
+        assert_denies(template.to_json(), second, "bedrock:ApplyGuardrail", profile)
+    # Everybody else of the account is given a policy, which names the same.
+    (policy,) = [
+        each["Properties"]["PolicyDocument"]
+        for name, each in template.find_resources("AWS::IAM::ManagedPolicy").items()
+        if name.startswith("Everywhere")
+    ]
+    assert len(policy["Statement"][0]["Resource"]) == 4
+    assert any("Callers" in name for name in template.find_outputs("*"))
+
+
+def test_nobody_may_apply_a_guardrail_that_is_not_enforced() -> None:
+    stack = new_stack()
+    caller = WorkloadRole(stack, "A", assumed_by=iam.ServicePrincipal("bedrock.amazonaws.com"))
+    guardrail(stack).grant_if_enforced(caller)
+    assert not Template.from_stack(stack).find_resources("AWS::IAM::ManagedPolicy")
+
+
+def test_automated_reasoning_is_not_enforced_for_every_call_would_fail() -> None:
+    stack = new_stack()
+    made = guardrail(stack, policy=GuardrailPolicy(cross_region=True, automated_reasoning=[REASONING]))
+    with pytest.raises(InvalidValueError, match="cannot be enforced"):
+        EnforcedGuardrail(stack, "Everywhere", guardrail=made)
 
 
 def test_an_organization_enforces_it_whole() -> None:

@@ -78,11 +78,14 @@ def test_pages_are_read_again_by_the_clock_within_bounds() -> None:
     assert web["CrawlerConfiguration"] == {"CrawlerLimits": {"MaxPages": 50, "RateLimit": 30}, "Scope": "HOST_ONLY"}
     (schedule,) = [e["Properties"] for e in template["Resources"].values() if e["Type"] == "AWS::Scheduler::Schedule"]
     assert schedule["ScheduleExpression"] == "rate(7 days)"
-    clock = role(template, "SiteClock")
-    (base,) = [n for n, e in template["Resources"].items() if e["Type"] == "AWS::Bedrock::KnowledgeBase"]
-    here = f"arn:aws:bedrock:us-east-1:{ACCOUNT}:knowledge-base"
-    assert_allows(template, clock, "bedrock:StartIngestionJob", f"{here}/{base}")
-    assert_denies(template, clock, "bedrock:StartIngestionJob", f"{here}/OTHER")
+    # By the intake, which waits for a store that sleeps.
+    (intake,) = [n for n, e in template["Resources"].items() if e["Type"] == "AWS::Lambda::Function" and "Intake" in n]
+    assert schedule["Target"]["Arn"] == {"Fn::GetAtt": [intake, "Arn"]}
+    assert '{"crawl":"' in str(schedule["Target"]["Input"])
+    clock, here = role(template, "SiteClock"), f"arn:aws:lambda:us-east-1:{ACCOUNT}:function"
+    assert_allows(template, clock, "lambda:InvokeFunction", f"{here}:{intake}")
+    assert_denies(template, clock, "lambda:InvokeFunction", f"{here}:other")
+    assert_denies(template, clock, "bedrock:StartIngestionJob", "*")
 
 
 def test_programs_that_may_hand_documents_over_and_others_not() -> None:

@@ -6,11 +6,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
-from tests.settings_support import BASE, message
+from settings import load
+from tests.settings_support import BASE, message, write
 
 LITE, EMBED = "amazon.nova-lite-v1:0", "amazon.titan-embed-text-v2:0"
-DOCUMENTS = {"handbook": {"sources": {"a": {"groups": ["staff"]}}}}
+COHERE, ACROSS = "cohere.embed-multilingual-v3", {"cross_region": True}
+AR = "arn:aws:bedrock:us-east-1:111122223333:automated-reasoning-policy/a1b2c3d4e5f6"
+MODEL = "arn:aws:bedrock:us-east-1:111122223333:custom-model/amazon.nova-lite-v1:0:300k/abcdefghijkl"
+DOCUMENTS: dict[str, Any] = {"handbook": {"sources": {"a": {"groups": ["staff"]}}}}
 
 
 def bedrock(**more: Any) -> dict[str, Any]:
@@ -191,6 +196,39 @@ WRONG: list[tuple[str, dict[str, Any], list[str]]] = [
         bedrock(knowledge={"handbook": {**DOCUMENTS["handbook"], "custom": {"a": {"groups": ["staff"]}}}}),
         ["models.knowledge.handbook", "Two sources are called a"],
     ),
+    (
+        "automated reasoning that is enforced",
+        bedrock(bedrock={"models": [LITE], "enforce": {}, "guardrail": {**ACROSS, "automated_reasoning": [f"{AR}:1"]}}),
+        ["models.bedrock.guardrail.automated_reasoning", "cannot be enforced", "leave enforce out"],
+    ),
+    (
+        "automated reasoning without a version",
+        bedrock(bedrock={"models": [LITE], "guardrail": {**ACROSS, "automated_reasoning": [AR]}}),
+        ["models.bedrock.guardrail.automated_reasoning", "names no version", f"such as {AR}:1"],
+    ),
+    (
+        "guardrail across a geography that has no profile",
+        {**bedrock(bedrock={"models": [LITE], "guardrail": ACROSS}), "region": "sa-east-1"},
+        ["models.bedrock.guardrail.cross_region", "No profile of guardrails is known for sa-east-1", "eu-west-1"],
+    ),
+    (
+        "documents that data automation would read anywhere",
+        {
+            **bedrock(knowledge={"handbook": {**DOCUMENTS["handbook"], "parsing": {"data_automation": True}}}),
+            "region": "ap-southeast-1",
+        },
+        ["models.knowledge.handbook.parsing.data_automation", "known for ap-southeast-1", "ap-northeast-1"],
+    ),
+    (
+        "another dimension than the model's one",
+        bedrock(knowledge={"handbook": {**DOCUMENTS["handbook"], "embedding": COHERE, "dimension": 512}}),
+        ["models.knowledge.handbook.dimension", f"{COHERE} makes 1024 numbers, not 512"],
+    ),
+    (
+        "provisioned under what is no key",
+        bedrock(provisioned={"peak": {"model": MODEL, "units": 1, "usd_per_hour": 1, "key_arn": "alias/mine"}}),
+        ["models.provisioned.peak.key_arn", "alias/mine"],
+    ),
     ("evaluated at no time", evaluated(schedule="mondays"), [f"{BOTH}.schedule", "mondays"]),
 ]
 
@@ -201,3 +239,11 @@ def test_wrong_settings_are_explained(tmp_path: Path, content: dict[str, Any], w
     assert text.startswith("config/test.yaml")
     for word in words:
         assert word in text
+
+
+def test_the_one_dimension_of_a_model_may_be_written_down(tmp_path: Path) -> None:
+    documents = {**DOCUMENTS["handbook"], "embedding": COHERE, "dimension": 1024}
+    content = bedrock(bedrock={"models": [LITE, COHERE]}, knowledge={"handbook": documents})
+    models = load("test", write(tmp_path, yaml.safe_dump(content))).models
+    assert models is not None
+    assert models.knowledge["handbook"].dimension == 1024

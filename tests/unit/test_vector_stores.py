@@ -74,7 +74,8 @@ def test_a_database_sleeps_is_encrypted_and_lets_nobody_in() -> None:
 
 def test_a_knowledge_base_waits_for_its_table_and_both_use_the_data_api_of_one_cluster() -> None:
     template = template_of(lambda stack: known(stack, aurora)).to_json()
-    (name,) = [n for n, e in template["Resources"].items() if e["Type"] == "AWS::CloudFormation::CustomResource"]
+    made = [n for n, e in template["Resources"].items() if e["Type"] == "AWS::CloudFormation::CustomResource"]
+    (name,) = [each for each in made if each.startswith("StoreTable")]
     (base,) = [e for e in template["Resources"].values() if e["Type"] == "AWS::Bedrock::KnowledgeBase"]
     assert name in base["DependsOn"]
     (cluster,) = [n for n, e in template["Resources"].items() if e["Type"] == "AWS::RDS::DBCluster"]
@@ -83,6 +84,38 @@ def test_a_knowledge_base_waits_for_its_table_and_both_use_the_data_api_of_one_c
         assert_allows(template, each, "rds-data:ExecuteStatement", f"{arn}{cluster}")
         assert_denies(template, each, "rds-data:ExecuteStatement", f"{arn}other")
         assert_denies(template, each, "rds:ModifyDBCluster", f"{arn}{cluster}")
+
+
+@pytest.mark.parametrize("kind", [opensearch, aurora])
+def test_a_knowledge_base_is_tried_before_it_is_made_once_its_store_and_role_are_there(kind: Any) -> None:
+    template = template_of(lambda stack: known(stack, kind)).to_json()
+    made = template["Resources"]
+    (base,) = [each for each in made.values() if each["Type"] == "AWS::Bedrock::KnowledgeBase"]
+    (name,) = [n for n, e in made.items() if e["Type"] == "AWS::CloudFormation::CustomResource" and "Trial" in n]
+    assert name in base["DependsOn"]
+    before = made[name]["DependsOn"]
+    assert any(
+        made[each]["Type"] in ("AWS::OpenSearchServerless::Index", "AWS::CloudFormation::CustomResource")
+        for each in before
+    )
+    policies = {each for each in before if made[each]["Type"] == "AWS::IAM::ManagedPolicy"}
+    assert {each[:9] for each in policies} == {"KnownRole", "Knowledge"}
+    # What is tried is what is made, and it runs again when that changes.
+    request = json.dumps(made[name]["Properties"]["Request"])
+    assert "genai-known" in request
+    assert '\\"dimensions\\":1024' in request
+    trial, role_of = role(template, "KnowledgeTrialRole"), role(template, "KnownRole")
+    bases, tagged = (
+        f"arn:aws:bedrock:us-east-1:{ACCOUNT}:knowledge-base/ABC",
+        {"aws:ResourceTag/aws-genai-trial": "true"},
+    )
+    assert_allows(template, trial, "bedrock:CreateKnowledgeBase", "*", {"aws:RequestTag/aws-genai-trial": "true"})
+    assert_denies(template, trial, "bedrock:CreateKnowledgeBase", "*")
+    assert_allows(template, trial, "bedrock:DeleteKnowledgeBase", bases, tagged)
+    assert_denies(template, trial, "bedrock:DeleteKnowledgeBase", bases)
+    passed, to = f"arn:aws:iam::{ACCOUNT}:role/{role_of}", {"iam:PassedToService": "bedrock.amazonaws.com"}
+    assert_allows(template, trial, "iam:PassRole", passed, to)
+    assert_denies(template, trial, "iam:PassRole", passed.replace(role_of, "Other"), to)
 
 
 def test_a_collection_is_encrypted_and_two_roles_may_use_its_index() -> None:
@@ -100,6 +133,19 @@ def test_a_collection_is_encrypted_and_two_roles_may_use_its_index() -> None:
     (index,) = resources(template, "AWS::OpenSearchServerless::Index")
     assert index["Mappings"]["Properties"]["vector"]["Dimension"] == 1024
     assert_denies(template, role(template, "KnownIntakeRole"), "aoss:APIAccessAll", "*")
+
+
+def test_whoever_deploys_makes_vectors_under_the_key_and_the_service_keeps_them() -> None:
+    def build(stack: cdk.Stack) -> None:
+        S3VectorStore(stack, "Store", name="one", dimension=8, key=DataKey(stack, "Key", description="Vectors"))
+
+    (policy,) = [each["KeyPolicy"] for each in resources(template_of(build).to_json(), "AWS::KMS::Key")]
+    by_id = {each["Sid"]: each for each in policy["Statement"]}
+    assert by_id["ThroughS3Vectors"]["Action"] == ["kms:Decrypt", "kms:GenerateDataKey"]
+    assert "s3vectors." in json.dumps(by_id["ThroughS3Vectors"]["Condition"])
+    service = by_id["ServiceIndexing"]
+    assert service["Principal"] == {"Service": "indexing.s3vectors.amazonaws.com"}
+    assert "bucket/*" in json.dumps(service["Condition"]["ArnLike"]["aws:SourceArn"])
 
 
 def test_stores_search_words_where_they_can() -> None:

@@ -142,7 +142,7 @@ class ChatApi(Construct):
             reserved_concurrency=reserved_concurrency,
             log_days=log_days,
             removal_policy=removal_policy,
-            include=("untrusted", "usage_budget") if budget else ("untrusted",),
+            include=("untrusted", "usage_budget", "waking") if budget else ("untrusted", "waking"),
             environment={
                 "MODELS": json.dumps(requests_of(offered, bounds, parameters or {})),
                 "SYSTEM_PROMPT": bounds.system_prompt,

@@ -140,7 +140,7 @@ class BatchInference(Construct):
             self,
             "Steps",
             folder="batch_inference",
-            include=("chat", "jobs", "untrusted"),
+            include=("chat", "jobs", "untrusted", "waking"),
             key=key,
             topic=topic,
             environment={
@@ -201,6 +201,7 @@ class BatchInference(Construct):
             reason="Batch jobs of Bedrock take no guardrail, so a condition on one would deny every job.",
             met_by="the function, which has the guardrail assess each question before a job and each answer after it",
         )
+        self.access.guardrail.grant_if_enforced(role)
         self.bucket.grant_read(role, RUNS)
         self.bucket.grant_write(role, RUNS)
         return role

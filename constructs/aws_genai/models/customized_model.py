@@ -19,6 +19,7 @@ from ..security.bucket import AccessLogBucket, SecureBucket
 from ..security.key import DataKey
 from ..security.role import WorkloadRole
 from .data_sets import SignedDataSets
+from .guardrail import Guardrail
 from .job_machine import JobMachine
 
 if TYPE_CHECKING:
@@ -73,6 +74,7 @@ class CustomizedModel(Construct):
     :param topic: told when a run does not pass.
     :param kind: ``fine-tuning`` on answers, or ``distillation`` of a teacher's. Default: fine-tuning.
     :param teacher: id of the model that is learnt from, with distillation. Default: none.
+    :param guardrail: what a teacher's answers are assessed by where it is enforced on every call. Default: none.
     :param hyperparameters: by Bedrock's names, such as epochCount. Default: Bedrock's own.
     :param refuse_personal_data: whether personal data stops a run. Default: no, it is counted.
     :param most_duplicates_percent: share of records that may stand twice. Default: 5.
@@ -99,6 +101,7 @@ class CustomizedModel(Construct):
         topic: AlarmTopic,
         kind: Kind = "fine-tuning",
         teacher: str | None = None,
+        guardrail: Guardrail | None = None,
         hyperparameters: Mapping[str, float] | None = None,
         refuse_personal_data: bool = False,
         most_duplicates_percent: float = 5,
@@ -116,7 +119,7 @@ class CustomizedModel(Construct):
         self.bucket = SecureBucket(
             self, "Bucket", key=key, access_logs=access_logs, replica=replica, removal_policy=removal_policy
         )
-        trainer = self._trainer(teacher, key)
+        trainer = self._trainer(teacher, guardrail)
         plan = {
             "name": name,
             "base": BASES[base],
@@ -168,7 +171,7 @@ class CustomizedModel(Construct):
         )
         CfnOutput(self, "MachineArn", value=self.machine.machine_arn, description=f"Runs of the customization {name}")
 
-    def _trainer(self, teacher: str | None, key: DataKey) -> WorkloadRole:
+    def _trainer(self, teacher: str | None, guardrail: Guardrail | None) -> WorkloadRole:
         """https://docs.aws.amazon.com/bedrock/latest/userguide/model-customization-iam-role.html"""
         jobs = f"arn:{PARTITION}:bedrock:{REGION}:{ACCOUNT_ID}:model-customization-job/*"
         role = WorkloadRole(
@@ -190,7 +193,8 @@ class CustomizedModel(Construct):
                 reason="A distillation calls the teacher without a guardrail; its answers train and reach no user.",
                 met_by="the questions, which an approver signed, and the guardrail on every call of the trained model",
             )
-        key.allow_in_bedrock()
+        if guardrail:
+            guardrail.grant_if_enforced(role)
         return role
 
     def _allow(self, trainer: WorkloadRole, base: str, teacher: str | None, key: DataKey) -> None:
@@ -209,9 +213,7 @@ class CustomizedModel(Construct):
         role.allow(
             ("iam:PassRole",), [trainer.role_arn], conditions={"StringEquals": {"iam:PassedToService": _SERVICE}}
         )
-        through = {"StringEquals": {"kms:ViaService": f"bedrock.{REGION}.amazonaws.com"}}
-        actions = ("kms:CreateGrant", "kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey")
-        role.allow(actions, [key.key_arn], conditions=through)
+        key.grant_in_bedrock(role, ("kms:CreateGrant", "kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey"))
         shown = "Resource::arn:<AWS::Partition>:bedrock:<AWS::Region>:<AWS::AccountId>"
         acknowledge(
             role.permissions,

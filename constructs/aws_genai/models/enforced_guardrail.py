@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from aws_cdk import CfnOutput
 from aws_cdk import aws_bedrock as bedrock
+from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from ..data.bedrock import BedrockCatalogue
-from ..pseudo import ACCOUNT_ID
+from ..security.key import ACCOUNT_PRINCIPAL
 from ..security.statements import allow, document
 from .guardrail import Guardrail
 
@@ -17,9 +19,12 @@ class EnforcedGuardrail(Construct):
     """Enforces a guardrail on every call of models in the account and Region, those of other projects included.
 
     Messages and system prompts are assessed whole: tags by which a caller leaves parts of a prompt unassessed are
-    ignored. Every principal of the account is let apply the guardrail, for a call without that permission fails; the
-    key that encrypts it must be one of its own, which they may all use through Bedrock.
+    ignored. A call of whoever may not apply the guardrail fails. Roles of this library are let; for every other caller
+    of the account there is a managed policy, whose ARN is an output of the stack. The guardrail's own policy leaves it
+    to IAM, for it takes neither everybody nor conditions but those on an organization. The key that encrypts it must be
+    one of its own, which all may use through Bedrock.
     https://docs.aws.amazon.com/bedrock/latest/userguide/guardrails-enforcements.html
+    https://docs.aws.amazon.com/bedrock/latest/userguide/guardrails-resource-based-policies.html
 
     Example::
 
@@ -39,19 +44,34 @@ class EnforcedGuardrail(Construct):
 
     :param guardrail: the guardrail, by its published version.
     :param excluded: ids of models that it is not enforced on, such as embedding models. Default: none.
-    :raises InvalidValueError: if a model is not known.
+    :raises InvalidValueError: if a model is not known, or the guardrail has automated reasoning policies, with which
+        every call of the account would fail.
     """
 
     def __init__(self, scope: Construct, id: str, *, guardrail: Guardrail, excluded: Sequence[str] = ()) -> None:
         super().__init__(scope, id)
         models = [BedrockCatalogue.get(model).model_id for model in excluded]
+        guardrail.policy.check_enforced()
         guardrail.key.allow_account_in_bedrock()
+        guardrail.enforce()
         everybody = allow(
-            ["bedrock:ApplyGuardrail"],
+            ["bedrock:ApplyGuardrail", "bedrock:GetGuardrail"],
             [guardrail.guardrail_arn],
-            sid="Account",
-            principal={"AWS": "*"},
-            conditions={"StringEquals": {"aws:PrincipalAccount": ACCOUNT_ID}},
+            principal=ACCOUNT_PRINCIPAL,
+        )
+        applied = allow(["bedrock:ApplyGuardrail"], [guardrail.guardrail_arn, *guardrail.profile_arns])
+        #: What callers of other projects need.
+        self.callers = iam.CfnManagedPolicy(
+            self,
+            "Callers",
+            description="Lets whoever calls models of Bedrock apply the guardrail that is enforced on every call",
+            policy_document=document([applied]),
+        )
+        CfnOutput(
+            self,
+            "CallersPolicyArn",
+            value=self.callers.ref,
+            description="Managed policy for every role of the account that calls models",
         )
         policy = bedrock.CfnResourcePolicy(
             self, "Policy", resource_arn=guardrail.guardrail_arn, policy_document=document([everybody])

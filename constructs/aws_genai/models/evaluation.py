@@ -150,7 +150,7 @@ class Evaluation(Construct):
             self,
             "Steps",
             folder="evaluation",
-            include=("chat", "jobs", "model_evaluation", "untrusted"),
+            include=("chat", "jobs", "model_evaluation", "untrusted", "waking"),
             key=key,
             topic=topic,
             environment={
@@ -198,7 +198,10 @@ class Evaluation(Construct):
         CfnOutput(self, "BucketName", value=self.bucket.bucket_name, description=f"Questions go under {QUESTIONS}")
 
     def _reader(self, access: ModelAccess, judge: Judge, key: DataKey) -> WorkloadRole:
-        """https://docs.aws.amazon.com/bedrock/latest/userguide/judge-service-roles.html"""
+        """Who judges: https://docs.aws.amazon.com/bedrock/latest/userguide/judge-service-roles.html
+
+        https://docs.aws.amazon.com/bedrock/latest/userguide/model-evaluation-security-data.html
+        """
         jobs = f"arn:{PARTITION}:bedrock:{REGION}:{ACCOUNT_ID}:evaluation-job/*"
         role = WorkloadRole(
             self,
@@ -209,7 +212,13 @@ class Evaluation(Construct):
             ),
             description=f"Bedrock judges answers of {self.name}",
         )
-        role.allow(("bedrock:InvokeModel",), access.resources([judge.model]))
+        # The page asks for all three; Bedrock may put what is judged together into jobs of its own.
+        batches = f"arn:{PARTITION}:bedrock:{REGION}:{ACCOUNT_ID}:model-invocation-job/*"
+        judging = access.resources([judge.model])
+        role.allow(("bedrock:InvokeModel",), judging)
+        role.allow(("bedrock:CreateModelInvocationJob",), [*judging, batches])
+        role.allow(("bedrock:StopModelInvocationJob",), [batches])
+        access.guardrail.grant_if_enforced(role)
         if judge.model != BedrockCatalogue.get(judge.model).model_id:
             role.allow(("bedrock:GetInferenceProfile",), [profile_arn(judge.model)])
         acknowledge(
@@ -218,8 +227,19 @@ class Evaluation(Construct):
             reason="Bedrock's evaluation jobs call the judge without a guardrail; what it answers is read by no user.",
             met_by="the answers that are judged, which came through the guardrail, and the one judge in the statement",
         )
+        acknowledge(
+            role.permissions,
+            "AwsSolutions-IAM5",
+            finding="Resource::arn:<AWS::Partition>:bedrock:<AWS::Region>:<AWS::AccountId>:model-invocation-job/*",
+            reason="Bedrock chooses the ids of jobs, so no statement can hold them before a run.",
+            met_by="the account and Region in the statement, and the one judge that a job may call",
+        )
         self.bucket.grant_read(role, RUNS)
         self.bucket.grant_write(role, RUNS)
+        # Neither takes a prefix.
+        role.allow(("s3:GetBucketLocation", "s3:ListBucketMultipartUploads"), [self.bucket.bucket_arn])
+        key.grant_describe(role)
+        key.allow_evaluations()
         return role
 
     def _allow_judge(
@@ -230,10 +250,8 @@ class Evaluation(Construct):
         role.allow(("bedrock:CreateEvaluationJob",), [*access.resources([judge.model]), jobs])
         role.allow(("bedrock:GetEvaluationJob",), [jobs])
         role.allow(("iam:PassRole",), [reader.role_arn], conditions={"StringEquals": {"iam:PassedToService": _SERVICE}})
-        key.allow_in_bedrock()
-        through = {"StringEquals": {"kms:ViaService": f"bedrock.{REGION}.amazonaws.com"}}
         actions = ("kms:CreateGrant", "kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey")
-        role.allow(actions, [key.key_arn], conditions=through)
+        key.grant_in_bedrock(role, actions)
         acknowledge(
             role.permissions,
             "AwsSolutions-IAM5",

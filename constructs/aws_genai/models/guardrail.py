@@ -11,15 +11,11 @@ from aws_cdk import aws_bedrock as bedrock
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from ..errors import InvalidValueError
+from ..data.geographies import GUARDRAILS, Routed, routed
 from ..pseudo import ACCOUNT_ID, PARTITION, REGION
 from ..security.key import DataKey
 from ..security.role import grant
 from .guardrail_policy import GuardrailPolicy
-
-#: Geographies that guardrails are assessed across, by how their Regions begin.
-#: https://docs.aws.amazon.com/bedrock/latest/userguide/guardrails-cross-region-support.html
-_PROFILES = {"us-gov-": "us-gov", "us-": "us", "eu-": "eu", "ap-": "apac"}
 
 CATEGORIES = ("HATE", "INSULTS", "MISCONDUCT", "SEXUAL", "VIOLENCE")
 
@@ -67,7 +63,11 @@ class Guardrail(Construct):
         super().__init__(scope, id)
         rules = policy or GuardrailPolicy()
         rules.check()
-        self._profile = guardrail_profile(Stack.of(self).region) if rules.cross_region else None
+        self.policy = rules
+        across = guardrail_profile(Stack.of(self).region) if rules.cross_region else None
+        #: The profile in each Region that may assess.
+        self.profile_arns: list[str] = _profile_arns(across) if across else []
+        self._enforced, self._callers = False, list[iam.IRole]()
         key.allow_in_bedrock()
         self.resource = bedrock.CfnGuardrail(
             self,
@@ -82,15 +82,17 @@ class Guardrail(Construct):
             sensitive_information_policy_config=_pii(rules),
             contextual_grounding_policy_config=_grounding(rules),
             cross_region_config=bedrock.CfnGuardrail.GuardrailCrossRegionConfigProperty(
-                guardrail_profile_arn=self._profile
+                guardrail_profile_arn=_profile_arn(REGION, across.profile)
             )
-            if self._profile
+            if across
             else None,
             automated_reasoning_policy_config=_reasoning(rules),
         )
-        digest = hashlib.sha256(
-            json.dumps([asdict(rules), blocked_input_message, blocked_output_message], sort_keys=True).encode()
-        ).hexdigest()
+        # All that a version keeps of the draft, the key and the profile too.
+        kept = [asdict(rules), blocked_input_message, blocked_output_message, key.node.path, across and across.profile]
+        digest = hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()
+        #: The same for the same version, wherever it is deployed.
+        self.digest = str(pinned) if pinned else digest
         # A version is a snapshot of the draft: a new logical id makes CloudFormation take a new one.
         self.version_resource = bedrock.CfnGuardrailVersion(
             self,
@@ -113,17 +115,34 @@ class Guardrail(Construct):
     def grant_apply(self, role: iam.IRole) -> None:
         """Let ``role`` call models through this guardrail, and check texts against it.
 
+        Across Regions, that takes the profile in each Region that may assess.
         https://docs.aws.amazon.com/bedrock/latest/userguide/guardrails-permissions.html
+        https://docs.aws.amazon.com/bedrock/latest/userguide/guardrail-profiles-permissions.html
+        https://docs.aws.amazon.com/bedrock/latest/userguide/guardrail-automated-reasoning-permissions.html
         """
-        # https://docs.aws.amazon.com/bedrock/latest/userguide/guardrail-profiles-permissions.html
-        profile = [self._profile] if self._profile else []
-        grant(role, ["bedrock:ApplyGuardrail"], [self.guardrail_arn, *profile])
+        grant(role, ["bedrock:ApplyGuardrail"], [self.guardrail_arn, *self.profile_arns])
+        if self.policy.automated_reasoning:
+            grant(role, ["bedrock:InvokeAutomatedReasoningPolicy"], list(self.policy.automated_reasoning))
         grant(
             role,
             ["kms:Decrypt"],
             [self.key.key_arn],
             conditions={"StringEquals": {"kms:ViaService": f"bedrock.{REGION}.amazonaws.com"}},
         )
+
+    def enforce(self) -> None:
+        """Let every role apply it that calls models without it: enforced on all calls, it is applied to theirs too."""
+        self._enforced = True
+        for role in self._callers:
+            self.grant_apply(role)
+        self._callers.clear()
+
+    def grant_if_enforced(self, role: iam.IRole) -> None:
+        """Let ``role``, which calls models without a guardrail, apply this one if it is enforced, now or later."""
+        if self._enforced:
+            self.grant_apply(role)
+        else:
+            self._callers.append(role)
 
 
 def _content(rules: GuardrailPolicy) -> bedrock.CfnGuardrail.ContentPolicyConfigProperty:
@@ -212,14 +231,17 @@ def _reasoning(rules: GuardrailPolicy) -> bedrock.CfnGuardrail.AutomatedReasonin
     return bedrock.CfnGuardrail.AutomatedReasoningPolicyConfigProperty(policies=list(rules.automated_reasoning))
 
 
-def guardrail_profile(region: str) -> str:
-    """The ARN of the profile that assesses across the geography of ``region``.
+def guardrail_profile(region: str) -> Routed:
+    """The profile that assesses across the geography of ``region``, and the Regions that may.
 
-    :raises InvalidValueError: if that geography has none.
+    :raises InvalidValueError: if that Region has none.
     """
-    for begin, geography in _PROFILES.items():
-        if region.startswith(begin):
-            return f"arn:{PARTITION}:bedrock:{REGION}:{ACCOUNT_ID}:guardrail-profile/{geography}.guardrail.v1:0"
-    raise InvalidValueError(
-        f"No guardrail profile is known for {region}", field="cross_region", hint="Leave it out, or use another Region"
-    )
+    return routed(GUARDRAILS, region, what="guardrails", field="cross_region")
+
+
+def _profile_arns(across: Routed) -> list[str]:
+    return [_profile_arn(region, across.profile) for region in across.regions]
+
+
+def _profile_arn(region: str, profile: str) -> str:
+    return f"arn:{PARTITION}:bedrock:{region}:{ACCOUNT_ID}:guardrail-profile/{profile}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
@@ -14,6 +15,7 @@ PiiAction = Literal["BLOCK", "ANONYMIZE"]
 #: Longest definition of a topic, by tier: https://docs.aws.amazon.com/bedrock/latest/userguide/guardrails-tiers.html
 _LONGEST_TOPIC = {"CLASSIC": 200, "STANDARD": 1000}
 _MOST_REASONING = 2
+_VERSIONED = re.compile(r"automated-reasoning-policy/[a-z0-9]+:[1-9]\d*$")
 #: What nobody needs to tell a model, and what it may repeat only masked.
 STRICT_PII: Mapping[str, PiiAction] = {
     "AWS_ACCESS_KEY": "BLOCK",
@@ -61,8 +63,8 @@ class GuardrailPolicy:
     :param images: assess images too, in questions and answers. Default: no, so models may be shown none.
     :param cross_region: assess in any Region of the stack's own geography, with the larger tier of filters, which knows
         more languages. Default: no, nothing leaves the Region.
-    :param automated_reasoning: ARNs of at most two automated reasoning policies that answers are checked against; they
-        need ``cross_region``. Default: none.
+    :param automated_reasoning: ARNs of versions of at most two automated reasoning policies that answers are checked
+        against; they need ``cross_region``. Default: none.
     """
 
     filter_strength: Strength = "HIGH"
@@ -82,6 +84,7 @@ class GuardrailPolicy:
         """Refuse what Bedrock would.
 
         https://docs.aws.amazon.com/bedrock/latest/userguide/guardrails-automated-reasoning-checks.html
+        https://docs.aws.amazon.com/bedrock/latest/userguide/guardrail-automated-reasoning-permissions.html
 
         :raises InvalidValueError: naming the field.
         """
@@ -95,6 +98,12 @@ class GuardrailPolicy:
             raise InvalidValueError(
                 f"A guardrail checks against at most {_MOST_REASONING} policies", field="automated_reasoning"
             )
+        for arn in self.automated_reasoning:
+            # Who applies the guardrail is let invoke a version.
+            if not _VERSIONED.search(arn):
+                raise InvalidValueError(
+                    f"{arn} names no version", field="automated_reasoning", hint=f"Name one, such as {arn}:1"
+                )
         longest = _LONGEST_TOPIC["STANDARD" if self.cross_region else "CLASSIC"]
         for topic in self.denied_topics:
             if len(topic.definition) > longest:
@@ -103,3 +112,17 @@ class GuardrailPolicy:
                     field="denied_topics",
                     hint="Shorten it" if self.cross_region else "Shorten it, or set cross_region, which takes 1000",
                 )
+
+    def check_enforced(self) -> None:
+        """Refuse to enforce what fails at run time.
+
+        https://docs.aws.amazon.com/bedrock/latest/userguide/guardrails-enforcements.html
+
+        :raises InvalidValueError: if there are automated reasoning policies.
+        """
+        if self.automated_reasoning:
+            raise InvalidValueError(
+                "A guardrail with automated reasoning policies cannot be enforced: every call of a model would fail",
+                field="guardrail.automated_reasoning",
+                hint="Leave them out, or leave enforce out",
+            )

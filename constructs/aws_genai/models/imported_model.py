@@ -89,8 +89,7 @@ class ImportedModel(Construct):
             raise InvalidValueError(f"{name} has {len(name)} characters; {_LONGEST} are the most", field="name")
         if weights.pickled:
             raise InvalidValueError("Bedrock imports safetensors only", field="pickled", hint="Convert the weights")
-        self.guardrail = guardrail
-        key.allow_in_bedrock()
+        self.guardrail, self._key = guardrail, key
         reader = self._reader(weights, key)
         function = provider(
             Stack.of(self),
@@ -151,9 +150,7 @@ class ImportedModel(Construct):
         )
         passed = {"StringEquals": {"iam:PassedToService": _SERVICE}}
         role.allow(("iam:PassRole",), [reader.role_arn], conditions=passed)
-        through = {"StringEquals": {"kms:ViaService": f"bedrock.{REGION}.amazonaws.com"}}
-        actions = ("kms:CreateGrant", "kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey")
-        role.allow(actions, [key.key_arn], conditions=through)
+        key.grant_in_bedrock(role, ("kms:CreateGrant", "kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey"))
         shown = "Resource::arn:<AWS::Partition>:bedrock:<AWS::Region>:<AWS::AccountId>"
         acknowledge(
             role.permissions,
@@ -166,11 +163,15 @@ class ImportedModel(Construct):
     def grant_invoke(self, role: iam.IRole, *, streaming: bool = False) -> None:
         """Let ``role`` call this model through the guardrail, and in no other way.
 
+        It decrypts with the model's key, whatever the key of the guardrail.
+        https://docs.aws.amazon.com/bedrock/latest/userguide/encryption-import-model.html
+
         :param streaming: whether answers may be streamed too. Default: no.
         """
         guarded = {"StringEquals": {"bedrock:GuardrailIdentifier": self.guardrail.versioned_arn}}
         grant(role, invoking(streaming=streaming), [self.model_arn], conditions=guarded)
         self.guardrail.grant_apply(role)
+        self._key.grant_in_bedrock(role)
 
 
 #: Longest beginning of a name, for which names are made that end in 18 further characters.

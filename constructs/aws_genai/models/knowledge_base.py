@@ -13,7 +13,7 @@ from constructs import Construct
 
 from ..compute.work_queue import WorkQueue
 from ..data.bedrock import BedrockCatalogue
-from ..data.embeddings import dimension_of
+from ..data.embeddings import asks_for_dimension, dimension_of
 from ..errors import InvalidValueError
 from ..functions.knowledge_ingestion.names import ACCEPTED, CUTTING, INCOMING
 from ..gate.acknowledgements import acknowledge, compliance
@@ -22,8 +22,9 @@ from ..security.alarms import AlarmTopic
 from ..security.bucket import AccessLogBucket, SecureBucket
 from ..security.key import DataKey
 from ..security.role import WorkloadRole, grant
-from .guardrail import Guardrail, guardrail_profile
+from .guardrail import Guardrail
 from .knowledge_intake import follow, intake
+from .knowledge_trial import trial
 from .model_access import ModelAccess, called_arn
 from .reading import Chunking, Parsing, Search
 from .vector_store import S3VectorStore, VectorStore
@@ -131,24 +132,40 @@ class KnowledgeBase(Construct):
         self.search.check(words=self.store.hybrid)
         self.bucket = self._bucket(key, access_logs, removal_policy)
         self.role = self._reader(embedding, cut, read)
+        assessing = guardrail or (access.guardrail if access else None)
+        if assessing:
+            # Embedding, reranking and reading pages carry no guardrail of their own.
+            assessing.grant_if_enforced(self.role)
+        vectors: dict[str, Any] = {"embeddingModelArn": _model(embedding)}
+        if asks_for_dimension(embedding):
+            vectors |= {"embeddingModelConfiguration": _embedded(size)}
+        request: dict[str, Any] = {
+            "name": name,
+            "roleArn": self.role.role_arn,
+            "knowledgeBaseConfiguration": {"type": "VECTOR", "vectorKnowledgeBaseConfiguration": vectors},
+            "storageConfiguration": self.store.storage,
+        }
         self.resource = bedrock.CfnKnowledgeBase(
             self,
             "Resource",
             name=name,
             role_arn=self.role.role_arn,
-            knowledge_base_configuration={
-                "type": "VECTOR",
-                "vectorKnowledgeBaseConfiguration": {
-                    "embeddingModelArn": _model(embedding),
-                    "embeddingModelConfiguration": {
-                        "bedrockEmbeddingModelConfiguration": {"dimensions": size, "embeddingDataType": "FLOAT32"}
-                    },
-                },
-            },
+            knowledge_base_configuration=request["knowledgeBaseConfiguration"],
             storage_configuration=self.store.storage,
         )
-        # Bedrock tries the role when the knowledge base is made.
-        self.resource.node.add_dependency(self.role.permissions, *self.store.ready)
+        # Bedrock tries role and index when the knowledge base is made.
+        tried = trial(
+            self,
+            request,
+            self.role,
+            after=[*self.store.ready],
+            key=key,
+            topic=topic,
+            network=network,
+            log_days=log_days,
+            removal_policy=removal_policy,
+        )
+        self.resource.node.add_dependency(self.role.permissions, *self.store.ready, tried)
         self.knowledge_base_id: str = self.resource.attr_knowledge_base_id
         self.knowledge_base_arn: str = self.resource.attr_knowledge_base_arn
         self.documents = bedrock.CfnDataSource(
@@ -226,21 +243,14 @@ class KnowledgeBase(Construct):
         )
         role.allow(("bedrock:InvokeModel",), [_model(embedding)])
         seeing = self._seeing(read.model) if read.model else []
-        # Both kinds of profiles are named after the geography.
-        profile = guardrail_profile(Stack.of(self).region).rpartition("/")[2] if read.data_automation else ""
-        geography = profile.partition(".")[0]
-        for actions, resources in read.needs(seeing, geography):
+        for actions, resources in read.needs(seeing, Stack.of(self).region):
             role.allow(actions, resources)
+        # What an ingestion keeps on its way is encrypted: the sources name the key.
+        self.key.grant_encrypt_decrypt(role)
         if read.data_automation:
-            acknowledge(
-                role.permissions,
-                "AwsSolutions-IAM5",
-                finding=f"Resource::{_SHOWN}:data-automation-invocation/*",
-                reason="Bedrock Data Automation chooses the ids of its invocations.",
-                met_by="the account and Region in the statement, and looking at an invocation only",
-            )
+            self._let_automate(role)
         if self.search.rerank:
-            role.allow(("bedrock:InvokeModel",), [_model(self.search.rerank)])
+            self._let_rerank(role, self.search.rerank)
         if cut.function_arn:
             role.allow(("lambda:InvokeFunction",), [cut.function_arn])
             self.bucket.grant_read(role, CUTTING)
@@ -254,6 +264,41 @@ class KnowledgeBase(Construct):
         self.bucket.grant_read(role, ACCEPTED)
         self.store.grant_use(role)
         return role
+
+    def _let_automate(self, role: WorkloadRole) -> None:
+        """https://docs.aws.amazon.com/bedrock/latest/userguide/encryption-kb.html"""
+        self.key.grant_in_bedrock(role, ("kms:CreateGrant", "kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey"))
+        acknowledge(
+            role.permissions,
+            "AwsSolutions-IAM5",
+            finding=f"Resource::{_SHOWN}:data-automation-invocation/*",
+            reason="Bedrock Data Automation chooses the ids of its invocations.",
+            met_by="the account and Region in the statement, and looking at an invocation only",
+        )
+
+    def _let_rerank(self, role: WorkloadRole, model: str) -> None:
+        """Retrieve puts chunks in order under this role, and not under that of whoever asks.
+
+        https://docs.aws.amazon.com/bedrock/latest/userguide/rerank-prereq.html
+        https://docs.aws.amazon.com/bedrock/latest/userguide/model-access.html
+        """
+        role.allow(("bedrock:InvokeModel",), [_model(model)])
+        # Neither takes a resource.
+        role.allow(("bedrock:Rerank",), ["*"])
+        if BedrockCatalogue.get(model).provider != "amazon":
+            # The first call of another provider's model subscribes the account to it.
+            role.allow(
+                ("aws-marketplace:Subscribe", "aws-marketplace:ViewSubscriptions"),
+                ["*"],
+                conditions={"StringEquals": {"aws:CalledViaLast": _SERVICE}},
+            )
+        acknowledge(
+            role.permissions,
+            "AwsSolutions-IAM5",
+            finding="Resource::*",
+            reason="AWS defines no resource for reranking and for subscriptions.",
+            met_by="the one model in the statement beside it, and subscribing through Bedrock only",
+        )
 
     def _seeing(self, model: str) -> list[str]:
         """What a call of the model that reads pages touches, in each Region that may answer."""
@@ -271,12 +316,11 @@ class KnowledgeBase(Construct):
     def grant_retrieve(self, role: iam.IRole) -> None:
         """Let ``role`` search the documents; it must filter by the groups of whoever asks.
 
+        What was found is put in order again by the knowledge base's own role.
         https://docs.aws.amazon.com/bedrock/latest/userguide/knowledge-base-prereq-permissions-general.html
+        https://docs.aws.amazon.com/bedrock/latest/userguide/rerank-prereq.html
         """
         grant(role, ["bedrock:Retrieve"], [self.knowledge_base_arn])
-        if self.search.rerank:
-            # It takes no resource: https://docs.aws.amazon.com/bedrock/latest/userguide/rerank-prereq.html
-            grant(role, ["bedrock:Rerank"], ["*"])
 
     def grant_put(self, role: iam.IRole, *sources: str) -> None:
         """Let ``role`` put documents of ``sources``, and delete them.
@@ -307,6 +351,10 @@ def check_sources(sources: Mapping[str, Sequence[str]]) -> None:
                 raise InvalidValueError(
                     f"{name!r} has other characters than lowercase letters, digits, - and _", field=f"sources.{source}"
                 )
+
+
+def _embedded(size: int) -> dict[str, Any]:
+    return {"bedrockEmbeddingModelConfiguration": {"dimensions": size, "embeddingDataType": "FLOAT32"}}
 
 
 def _model(embedding: str) -> str:

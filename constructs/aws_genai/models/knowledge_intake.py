@@ -38,6 +38,7 @@ def intake(
         base,
         "Intake",
         folder="knowledge_ingestion",
+        include=("waking",),
         key=key,
         topic=topic,
         environment={

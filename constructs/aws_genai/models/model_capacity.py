@@ -15,7 +15,7 @@ from ..functions.python_function import PythonFunction
 from ..gate.acknowledgements import acknowledge
 from ..pseudo import ACCOUNT_ID, PARTITION, REGION
 from ..security.alarms import AlarmTopic
-from ..security.key import DataKey
+from ..security.key import DataKey, via
 from ..security.role import grant
 from .guardrail import Guardrail
 from .model_access import invoking
@@ -33,6 +33,7 @@ class _Capacity(Construct):
         super().__init__(scope, id)
         self.guardrail = guardrail
         self.arn = ""
+        self._key_arn: str | None = None
 
     def _make(
         self,
@@ -40,6 +41,7 @@ class _Capacity(Construct):
         tags: Mapping[str, str],
         *,
         key: DataKey,
+        model_key_arn: str | None,
         topic: AlarmTopic,
         network: PrivateNetwork | None,
         log_days: int,
@@ -56,6 +58,11 @@ class _Capacity(Construct):
             removal_policy=removal_policy,
             waits=True,
         )
+        if ":custom-model/" in properties["Model"]:
+            self._key_arn = model_key_arn or key.key_arn
+            if not model_key_arn:
+                key.allow_in_bedrock()
+            self._grant_decrypt(function.role)
         resource = CfnCustomResource(self, "Resource", service_token=function.function_arn)
         for name, value in properties.items():
             resource.add_property_override(name, value)
@@ -74,6 +81,15 @@ class _Capacity(Construct):
         guarded = {"StringEquals": {"bedrock:GuardrailIdentifier": self.guardrail.versioned_arn}}
         grant(role, invoking(streaming=streaming), [self.arn], conditions=guarded)
         self.guardrail.grant_apply(role)
+        self._grant_decrypt(role)
+
+    def _grant_decrypt(self, role: iam.IRole) -> None:
+        """Whoever uses a custom model decrypts with its key, whatever the key of the guardrail.
+
+        https://docs.aws.amazon.com/bedrock/latest/userguide/encryption-custom-job.html
+        """
+        if self._key_arn:
+            grant(role, ["kms:Decrypt"], [self._key_arn], conditions=via("bedrock"))
 
 
 class ModelDeployment(_Capacity):
@@ -110,6 +126,8 @@ class ModelDeployment(_Capacity):
     :param guardrail: what every call goes through.
     :param key: encrypts the function's logs; it must let CloudWatch Logs use it.
     :param topic: receives calls of the function that failed.
+    :param model_key_arn: ARN of the key that encrypts a custom model; its policy must let callers decrypt through
+        Bedrock. Default: that of ``key``.
     :param tags: tags of the deployment, such as those that costs are kept by. Default: none.
     :param network: a VPC that the function runs in. Default: none, the service's own network.
     :param log_days: days that logs are kept. Default: 365.
@@ -126,6 +144,7 @@ class ModelDeployment(_Capacity):
         guardrail: Guardrail,
         key: DataKey,
         topic: AlarmTopic,
+        model_key_arn: str | None = None,
         tags: Mapping[str, str] | None = None,
         network: PrivateNetwork | None = None,
         log_days: int = 365,
@@ -136,6 +155,7 @@ class ModelDeployment(_Capacity):
             {"Name": name, "Model": model_arn},
             tags or {},
             key=key,
+            model_key_arn=model_key_arn,
             topic=topic,
             network=network,
             log_days=log_days,
@@ -186,6 +206,8 @@ class ProvisionedThroughput(_Capacity):
     :param guardrail: what every call goes through.
     :param key: encrypts the function's logs; it must let CloudWatch Logs use it.
     :param topic: receives calls of the function that failed.
+    :param model_key_arn: ARN of the key that encrypts a custom model; its policy must let callers decrypt through
+        Bedrock. Default: that of ``key``.
     :param commitment: OneMonth or SixMonths, within which it cannot be given back. Default: none, given back any time.
     :param tags: tags of the throughput, such as those that costs are kept by. Default: none.
     :param network: a VPC that the function runs in. Default: none, the service's own network.
@@ -206,6 +228,7 @@ class ProvisionedThroughput(_Capacity):
         guardrail: Guardrail,
         key: DataKey,
         topic: AlarmTopic,
+        model_key_arn: str | None = None,
         commitment: Commitment | None = None,
         tags: Mapping[str, str] | None = None,
         network: PrivateNetwork | None = None,
@@ -227,6 +250,7 @@ class ProvisionedThroughput(_Capacity):
             },
             tags or {},
             key=key,
+            model_key_arn=model_key_arn,
             topic=topic,
             network=network,
             log_days=log_days,

@@ -11,7 +11,6 @@ from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from ..data.bedrock import check_chat
-from ..pseudo import REGION
 from ..security.key import DataKey
 from ..security.role import grant
 from .inference import Inference, requests_of
@@ -80,6 +79,7 @@ class Prompt(Construct):
         #: What callers give values to.
         self.variables = variables(text)
         key.allow_in_bedrock()
+        key.allow_prompts()
         asked = requests_of([model], bounds, {})[model]["inferenceConfig"]
         self.resource = bedrock.CfnPrompt(
             self,
@@ -100,7 +100,8 @@ class Prompt(Construct):
             ],
         )
         #: The same for the same content, wherever it is deployed.
-        self.digest = hashlib.sha256(json.dumps([text, model, asked], sort_keys=True).encode()).hexdigest()
+        kept = [text, model, asked, key.node.path]
+        self.digest = hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()
         # A version is a snapshot of the draft: a new logical id makes CloudFormation take a new one.
         self.version = bedrock.CfnPromptVersion(
             self, f"Version{self.digest[:8]}", prompt_arn=self.resource.attr_arn, description=f"Text {self.digest[:12]}"
@@ -120,7 +121,10 @@ class Prompt(Construct):
         self.access.grant_invoke(role, models=[self.model])
 
     def grant_render(self, role: iam.IRole) -> None:
-        """Let ``role`` read this prompt and put values into it."""
+        """Let ``role`` read this prompt and put values into it.
+
+        https://docs.aws.amazon.com/bedrock/latest/userguide/prompt-management-prereq.html
+        """
         grant(role, ["bedrock:GetPrompt", "bedrock:RenderPrompt"], [self.resource.attr_arn, self.version_arn])
-        through = {"StringEquals": {"kms:ViaService": f"bedrock.{REGION}.amazonaws.com"}}
-        grant(role, ["kms:Decrypt"], [self._key.key_arn], conditions=through)
+        # The page gives both to whoever works with prompts under a key.
+        self._key.grant_in_bedrock(role, ("kms:Decrypt", "kms:GenerateDataKey"))

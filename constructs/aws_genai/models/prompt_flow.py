@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from aws_cdk import CfnOutput, RemovalPolicy
+from aws_cdk import CfnOutput, RemovalPolicy, Stack
 from aws_cdk import aws_bedrock as bedrock
 from aws_cdk import aws_iam as iam
 from constructs import Construct
@@ -20,6 +20,8 @@ from .prompt import Prompt
 from .prompt_rules import INPUT, OTHERWISE, FlowStep, check_flow, choices, last
 
 _INPUT = "FlowInput"
+#: What the role of a flow and its callers do with the flow's key.
+_KEEP = ("kms:Decrypt", "kms:GenerateDataKey")
 
 
 class PromptFlow(Construct):
@@ -95,21 +97,24 @@ class PromptFlow(Construct):
         super().__init__(scope, id)
         check_flow(steps, {each: prompt.variables for each, prompt in prompts.items()})
         self.name, self._key = name, key
-        key.allow_in_bedrock()
         used = {step.prompt: prompts[step.prompt] for step in steps.values()}
         role = self._runner(used)
+        key.grant_in_bedrock(role, _KEEP)
         guarded = {"guardrailIdentifier": guardrail.guardrail_id, "guardrailVersion": guardrail.version}
         versions = {each: prompt.version_arn for each, prompt in used.items()}
+        wanted = [definition(steps, versions, guarded)]
         self.resource = bedrock.CfnFlow(
             self,
             "Resource",
             name=name,
             execution_role_arn=role.role_arn,
             customer_encryption_key_arn=key.key_arn,
-            definition=definition(steps, versions, guarded),
+            definition=wanted[0],
         )
         self.resource.node.add_dependency(role.permissions)
-        told = [definition(steps, {each: prompt.digest for each, prompt in used.items()}, {}), guardrail.node.path]
+        # All that a version keeps of the draft. Versions of prompts and of the guardrail are resources, whose names in
+        # the template change with what they hold.
+        told = [*Stack.of(self).resolve([*wanted, role.role_arn, key.key_arn]), guardrail.digest]
         digest = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
         # A version is a snapshot of the draft: a new logical id makes CloudFormation take a new one.
         version = bedrock.CfnFlowVersion(
@@ -143,13 +148,13 @@ class PromptFlow(Construct):
         return role
 
     def grant_run(self, role: iam.IRole) -> None:
-        """Let ``role`` run the flow.
+        """Let ``role`` run the flow, and encrypt and decrypt what a run keeps.
 
         https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonbedrock.html
+        https://docs.aws.amazon.com/bedrock/latest/userguide/encryption-flows.html
         """
         grant(role, ["bedrock:InvokeFlow"], [self.alias.attr_arn])
-        through = {"StringEquals": {"kms:ViaService": f"bedrock.{REGION}.amazonaws.com"}}
-        grant(role, ["kms:Decrypt"], [self._key.key_arn], conditions=through)
+        self._key.grant_in_bedrock(role, _KEEP)
 
 
 def definition(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from ..data.bedrock import BedrockCatalogue
+from ..data.geographies import DATA_AUTOMATION, Routed, routed
 from ..errors import InvalidValueError
 
 Strategy = Literal["fixed", "hierarchical", "semantic", "none"]
@@ -80,12 +81,14 @@ class Parsing:
             }
         return None
 
-    def needs(self, model_arns: Sequence[str], geography: str) -> list[tuple[list[str], list[str]]]:
+    def needs(self, model_arns: Sequence[str], region: str) -> list[tuple[list[str], list[str]]]:
         """The actions that a knowledge base's role needs, and on what.
 
-        :param geography: what names of profiles of Data Automation begin with.
-
         https://docs.aws.amazon.com/bedrock/latest/userguide/kb-permissions.html
+        https://docs.aws.amazon.com/bedrock/latest/userguide/bda-cris.html
+
+        :param region: where the knowledge base is; Data Automation reads documents in any Region of a geography.
+        :raises InvalidValueError: if Data Automation is not in that Region.
         """
         if self.model:
             return [(["bedrock:InvokeModel"], list(model_arns))]
@@ -94,17 +97,24 @@ class Parsing:
         # Settings are checked without the CDK.
         from ..pseudo import ACCOUNT_ID, PARTITION, REGION
 
-        here = f"arn:{PARTITION}:bedrock:{REGION}"
+        across = read_across(region)
+        here, profile = f"arn:{PARTITION}:bedrock:{REGION}", f"{ACCOUNT_ID}:data-automation-profile/{across.profile}"
+        profiles = [f"arn:{PARTITION}:bedrock:{each}:{profile}" for each in across.regions]
         return [
             (
                 ["bedrock:InvokeDataAutomationAsync"],
-                [
-                    f"{here}:aws:data-automation-project/public-rag-default",
-                    f"{here}:{ACCOUNT_ID}:data-automation-profile/{geography}.data-automation-v1",
-                ],
+                [f"{here}:aws:data-automation-project/public-rag-default", *profiles],
             ),
             (["bedrock:GetDataAutomationStatus"], [f"{here}:{ACCOUNT_ID}:data-automation-invocation/*"]),
         ]
+
+
+def read_across(region: str) -> Routed:
+    """The profile by which Data Automation reads documents of ``region``, and the Regions that may.
+
+    :raises InvalidValueError: if that Region has none.
+    """
+    return routed(DATA_AUTOMATION, region, what="Bedrock Data Automation", field="parsing.data_automation")
 
 
 @dataclass(frozen=True, kw_only=True)

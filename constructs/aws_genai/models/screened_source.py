@@ -16,7 +16,7 @@ from constructs import Construct
 from ..errors import InvalidValueError
 from ..functions.knowledge_ingestion.names import QUARANTINE, SCREENING
 from ..functions.python_function import PythonFunction
-from ..pseudo import ACCOUNT_ID, PARTITION
+from ..pseudo import ACCOUNT_ID
 from ..security.alarms import AlarmTopic
 from ..security.role import WorkloadRole, grant
 from .guardrail import Guardrail
@@ -125,7 +125,7 @@ class ScreenedSource(Construct):
             self,
             "Screen",
             folder="chunk_screen",
-            include=("knowledge_ingestion", "untrusted"),
+            include=("knowledge_ingestion", "untrusted", "waking"),
             key=base.key,
             topic=topic,
             environment={"SOURCE": name, "GROUPS": json.dumps(sorted(groups)), **guarded},
@@ -180,7 +180,10 @@ class ScreenedSource(Construct):
             self._crawl(days)
 
     def _crawl(self, days: int) -> None:
-        """https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-targets-universal.html"""
+        """By the intake, which waits for a store that sleeps: a schedule of its own would fail at the first call.
+
+        https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-targets-templated.html
+        """
         role = WorkloadRole(
             self,
             "Clock",
@@ -188,11 +191,7 @@ class ScreenedSource(Construct):
                 "scheduler.amazonaws.com", conditions={"StringEquals": {"aws:SourceAccount": ACCOUNT_ID}}
             ),
         )
-        role.allow(("bedrock:StartIngestionJob",), [self.base.knowledge_base_arn])
-        job = {
-            "KnowledgeBaseId": self.base.knowledge_base_id,
-            "DataSourceId": self.resource.attr_data_source_id,
-        }
+        role.allow(("lambda:InvokeFunction",), [self.base.function.function_arn])
         scheduler.CfnSchedule(
             self,
             "Crawl",
@@ -200,9 +199,9 @@ class ScreenedSource(Construct):
             schedule_expression=f"rate({days} {'day' if days == 1 else 'days'})",
             flexible_time_window={"mode": "FLEXIBLE", "maximumWindowInMinutes": 60},
             target={
-                "arn": f"arn:{PARTITION}:scheduler:::aws-sdk:bedrockagent:startIngestionJob",
+                "arn": self.base.function.function_arn,
                 "roleArn": role.role_arn,
-                "input": Stack.of(self).to_json_string(job),
+                "input": Stack.of(self).to_json_string({"crawl": self.resource.attr_data_source_id}),
                 "retryPolicy": {"maximumRetryAttempts": 5, "maximumEventAgeInSeconds": 3600},
             },
         )
@@ -210,6 +209,8 @@ class ScreenedSource(Construct):
     def grant_hand_over(self, role: iam.IRole) -> None:
         """Let ``role`` hand documents over to a custom source, and take them back.
 
+        A database of Aurora that sleeps answers the first call with a ValidationException, "is resuming after being
+        auto-paused": try again after 10 to 30 seconds.
         https://docs.aws.amazon.com/bedrock/latest/userguide/kb-direct-ingestion.html
         """
         actions = ["bedrock:DeleteKnowledgeBaseDocuments", "bedrock:IngestKnowledgeBaseDocuments"]

@@ -74,7 +74,7 @@ class S3VectorStore(Construct):
 
     :param name: name of the bucket of vectors, 3 to 63 lowercase letters, digits and hyphens.
     :param dimension: numbers of a vector, as many as the embedding model makes, 1 to 4,096.
-    :param key: encrypts the vectors; S3 Vectors is let use it to keep the index.
+    :param key: encrypts the vectors; whoever deploys may use it through S3 Vectors, which keeps the index with it.
     :param distance: how alike two vectors are told to be. Default: cosine.
     :raises InvalidValueError: if the dimension is out of range.
     """
@@ -94,7 +94,7 @@ class S3VectorStore(Construct):
         super().__init__(scope, id)
         check_length("S3 Vectors", dimension, MOST_DIMENSIONS["s3"])
         self.dimension = dimension
-        key.allow_service("indexing.s3vectors.amazonaws.com", actions=("kms:Decrypt",))
+        key.allow_in_s3vectors()
         encryption = {"sseType": "aws:kms", "kmsKeyArn": key.key_arn}
         bucket = s3vectors.CfnVectorBucket(self, "Bucket", vector_bucket_name=name, encryption_configuration=encryption)
         self.index = s3vectors.CfnIndex(

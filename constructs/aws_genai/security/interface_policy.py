@@ -39,6 +39,7 @@ _WITHOUT_RESOURCES = frozenset(
         "xray",
         "application-autoscaling",
         "bedrock",
+        "bedrock-agent",
     }
 )
 

@@ -61,6 +61,11 @@ def named(role_arn: str, operator: str = "ArnEquals") -> dict[str, dict[str, obj
     return {"StringEquals": {"kms:CallerAccount": ACCOUNT_ID}, operator: {"aws:PrincipalArn": role_arn}}
 
 
+def via(service: str) -> dict[str, dict[str, object]]:
+    """The condition that a key is used through that service of this Region."""
+    return {"StringEquals": {"kms:ViaService": f"{service}.{REGION}.amazonaws.com"}}
+
+
 class DataKey(Construct):
     """A KMS key with yearly rotation that only the principals named in its policy can use.
 
@@ -147,6 +152,20 @@ class DataKey(Construct):
         """Let ``role`` encrypt and decrypt, for writers of encrypted buckets, queues and logs."""
         self._grant(role, "Use", ("kms:Decrypt", "kms:GenerateDataKey"))
 
+    def grant_describe(self, role: iam.IRole) -> None:
+        """Let ``role`` read what kind of key this is."""
+        self._grant(role, "Describe", ("kms:DescribeKey",))
+
+    def grant_in_bedrock(self, role: iam.IRole, actions: Sequence[str] = ("kms:Decrypt",)) -> None:
+        """Let ``role`` use the key through Bedrock and in no other way.
+
+        https://docs.aws.amazon.com/bedrock/latest/userguide/encryption-custom-job.html
+
+        :param actions: what it may do. Default: decrypt.
+        """
+        self.allow_in_bedrock()
+        grant(role, actions, [self.key_arn], conditions=via("bedrock"))
+
     def allow_role(self, sid: str, role_arn: str, actions: Sequence[str]) -> None:
         """Let a role of the same stack, named by its ARN, use the key."""
         self._statement(sid, {"AWS": role_arn}, actions)
@@ -228,6 +247,32 @@ class DataKey(Construct):
         """
         self._allow_through("bedrock", ("kms:CreateGrant", "kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey"))
 
+    def allow_prompts(self) -> None:
+        """Let Bedrock encrypt and decrypt the prompts of this account and Region.
+
+        https://docs.aws.amazon.com/bedrock/latest/userguide/prompt-management-prereq.html
+        """
+        prompts = f"arn:{PARTITION}:bedrock:{REGION}:{ACCOUNT_ID}:prompt/*"
+        self._statement(
+            "Prompts",
+            {"Service": "bedrock.amazonaws.com"},
+            ("kms:Decrypt", "kms:GenerateDataKey"),
+            {"StringLike": {"kms:EncryptionContext:aws:bedrock-prompts:arn": prompts}},
+        )
+
+    def allow_evaluations(self) -> None:
+        """Let Bedrock keep the temporary copies that evaluation jobs of this account and Region make.
+
+        https://docs.aws.amazon.com/bedrock/latest/userguide/model-evaluation-security-kms.html
+        """
+        jobs = f"arn:{PARTITION}:bedrock:{REGION}:{ACCOUNT_ID}:evaluation-job/*"
+        bedrock = {"Service": "bedrock.amazonaws.com"}
+        own, context = {"aws:SourceArn": jobs}, {"kms:EncryptionContext:evaluationJobArn": jobs}
+        used = ("kms:Decrypt", "kms:GenerateDataKey")
+        self._statement("Evaluations", bedrock, used, {"ArnLike": own, "StringLike": context})
+        # A description has no encryption context.
+        self._statement("DescribedByEvaluations", bedrock, ("kms:DescribeKey",), {"ArnLike": own})
+
     def allow_account_in_bedrock(self) -> None:
         """Let every principal of the account decrypt through Bedrock, without a permission of its own.
 
@@ -282,9 +327,32 @@ class DataKey(Construct):
     def allow_in_states(self) -> None:
         """Let callers whom IAM allows to use the key make state machines that are encrypted under it, and look at runs.
 
+        What such a machine logs is encrypted on its way, and decrypted by the service that delivers it.
         https://docs.aws.amazon.com/step-functions/latest/dg/encryption-at-rest.html
         """
         self._allow_through("states", ("kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey"))
+        logs = f"arn:{PARTITION}:logs:{REGION}:{ACCOUNT_ID}:*"
+        self._statement(
+            "LogDelivery",
+            {"Service": "delivery.logs.amazonaws.com"},
+            ("kms:Decrypt",),
+            {"StringLike": {"kms:EncryptionContext:SourceArn": logs}},
+        )
+
+    def allow_in_s3vectors(self) -> None:
+        """Let callers whom IAM allows to use the key make buckets of vectors that are encrypted under it.
+
+        S3 Vectors itself decrypts, to keep the indexes in order.
+        https://docs.aws.amazon.com/AmazonS3/latest/userguide/s3-vectors-data-encryption.html
+        """
+        self._allow_through("s3vectors", ("kms:Decrypt", "kms:GenerateDataKey"))
+        buckets = f"arn:{PARTITION}:s3vectors:{REGION}:{ACCOUNT_ID}:bucket/*"
+        self._statement(
+            "ServiceIndexing",
+            {"Service": "indexing.s3vectors.amazonaws.com"},
+            ("kms:Decrypt",),
+            {"StringEquals": {"aws:SourceAccount": ACCOUNT_ID}, "ArnLike": {"aws:SourceArn": buckets}},
+        )
 
     def allow_in_sns(self) -> None:
         """Let principals whom IAM allows to use the key publish to topics encrypted under it."""
@@ -295,7 +363,7 @@ class DataKey(Construct):
             f"Through{service.title()}",
             ACCOUNT_PRINCIPAL,
             actions,
-            {"StringEquals": {"kms:ViaService": f"{service}.{REGION}.amazonaws.com"}},
+            via(service),
         )
 
     def allow_service(self, service: str, *, actions: Sequence[str] = ("kms:Decrypt", "kms:GenerateDataKey*")) -> None:

@@ -118,14 +118,35 @@ class EnforcedGuardrailConfiguration(Resource):
 
 
 class ResourcePolicy(Resource):
-    """https://docs.aws.amazon.com/bedrock/latest/APIReference/API_PutResourcePolicy.html"""
+    """https://docs.aws.amazon.com/bedrock/latest/APIReference/API_PutResourcePolicy.html
+
+    Of guardrails it takes little: https://docs.aws.amazon.com/bedrock/latest/userguide/guardrails-resource-based-policies.html
+    """
 
     type = "AWS::Bedrock::ResourcePolicy"
 
     def create(self, model: Model) -> Model:
         if not str(model["ResourceArn"]).startswith("arn:"):
             raise ServiceError(f"{model['ResourceArn']} is not the ARN of a resource of Bedrock")
+        _check_shared(model["PolicyDocument"])
         return super().create(model)
+
+    def update(self, old: Model, new: Model) -> Model:
+        _check_shared(new["PolicyDocument"])
+        return super().update(old, new)
+
+
+def _check_shared(document: Model) -> None:
+    organization = {"aws:principalorgid", "aws:principalorgpaths"}
+    for statement in document.get("Statement", []):
+        actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
+        asked = {key.lower() for each in statement.get("Condition", {}).values() for key in each}
+        if not set(actions) <= {"bedrock:ApplyGuardrail", "bedrock:GetGuardrail"}:
+            raise ServiceError("A guardrail's policy supports the actions ApplyGuardrail and GetGuardrail only")
+        if asked - organization:
+            raise ServiceError("A guardrail's policy supports conditions on PrincipalOrgID and PrincipalOrgPaths only")
+        if statement["Principal"] in ("*", {"AWS": "*"}) and not asked:
+            raise ServiceError("A guardrail's policy for everybody needs a condition on an organization")
 
 
 def install() -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from typing import Any, ClassVar
 
-from ministack.services import bedrock_agent, s3
+from ministack.services import bedrock_agent, s3, tagging
 
 from .base import Model, Resource, ServiceError, answer
 from .bedrock import foundation_of, to_api
@@ -112,6 +112,13 @@ def install() -> None:
         return statistics, failures
 
     bedrock_agent._run_s3_ingestion = following
+    known = tagging.resource_tags
+
+    def tagged(arn: str) -> Any:
+        """Policies ask for the tags of knowledge bases too."""
+        return known(arn) or dict(bedrock_agent._tags.get(arn, {}))
+
+    tagging.resource_tags = tagged
 
 
 def _embedding(model: Model) -> str:

@@ -6,15 +6,19 @@ from __future__ import annotations
 class ChatError(Exception):
     """An answer that is an error: a status, a code for programs and a sentence for people.
 
-    ``tokens`` says what the call used: None where the model may still have answered.
+    ``tokens`` says what the call used: None where the model may still have answered. ``retry_seconds`` says when asking
+    again is worth it, where that is known.
     """
 
-    def __init__(self, status: int, code: str, message: str, tokens: int | None = 0) -> None:
+    def __init__(
+        self, status: int, code: str, message: str, tokens: int | None = 0, retry_seconds: int | None = None
+    ) -> None:
         super().__init__(message)
         self.status = status
         self.code = code
         self.message = message
         self.tokens = tokens
+        self.retry_seconds = retry_seconds
 
 
 def malformed(message: str) -> ChatError:

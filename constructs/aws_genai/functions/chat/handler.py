@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -46,10 +47,17 @@ def limits() -> Limits:
     )
 
 
+#: Documents that sleep are tried again once, after so many seconds; then the model has as many to answer.
+_WAKING_SECONDS = 10
+
+
 @cache
-def client(service: str) -> Any:  # noqa: ANN401 - boto3 has no types
-    """A client that gives up before API Gateway does, after 29 seconds."""
-    wait = 22 if service == "bedrock-runtime" else 4
+def client(service: str, seconds: int | None = None) -> Any:  # noqa: ANN401 - boto3 has no types
+    """A client that gives up before API Gateway does, after 29 seconds.
+
+    :param seconds: what is left of them. Default: as many as one try of everything else leaves.
+    """
+    wait = seconds or (22 if service == "bedrock-runtime" else 4)
     return boto3.client(service, config=Config(connect_timeout=2, read_timeout=wait, retries={"total_max_attempts": 1}))
 
 
@@ -63,7 +71,7 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:  # noqa: AN
     except ChatError as error:
         logger.warning("refused", extra={"code": error.code, "status": error.status}, exc_info=error.status >= 500)
         metrics.add_metric(name=_METRICS.get(error.code, "Refused"), unit=MetricUnit.Count, value=1)
-        return response(error.status, {"error": {"code": error.code, "message": error.message}})
+        return response(error.status, {"error": {"code": error.code, "message": error.message}}, error.retry_seconds)
     except Exception:
         # The last resort: a client gets an answer whatever happens, and the log the reason.
         logger.exception("failed")
@@ -80,18 +88,21 @@ def answered(event: dict[str, Any]) -> tuple[Answer, list[Passage]]:
 
     :raises ChatError: for every way in which there is none.
     """
-    question, passages = body(event), list[Passage]()
+    question, passages, began = body(event), list[Passage](), time.monotonic()
     model = chosen(limits(), question)
     if knowledge := knowledge_base():
         groups = groups_of(claims(event))
         search = json.loads(os.environ.get("SEARCH", "{}"))
         asked = question["messages"][-1]["text"]
-        passages = retrieve(client("bedrock-agent-runtime"), knowledge, asked, groups, search)
+        finder, waits = client("bedrock-agent-runtime"), (_WAKING_SECONDS,)
+        passages = retrieve(finder, knowledge, asked, groups, search, waits)
+    hurried = time.monotonic() - began >= _WAKING_SECONDS
+    models = client("bedrock-runtime", _WAKING_SECONDS) if hurried else client("bedrock-runtime")
     request, budget = converse_request(limits(), question, passages), counting()
     if budget is None:
-        return ask(client("bedrock-runtime"), request, model), passages
+        return ask(models, request, model), passages
     with spending(budget, str(claims(event)["sub"]), request) as spent:
-        answer = ask(client("bedrock-runtime"), request, model)
+        answer = ask(models, request, model)
         spent(answer.input_tokens + answer.output_tokens)
     return answer, passages
 
@@ -129,10 +140,11 @@ def body(event: dict[str, Any]) -> dict[str, Any]:
     return content
 
 
-def response(status: int, content: dict[str, Any]) -> dict[str, Any]:
+def response(status: int, content: dict[str, Any], retry_seconds: int | None = None) -> dict[str, Any]:
     """A response in the form of API Gateway's Lambda proxy integration."""
+    again = {} if retry_seconds is None else {"Retry-After": str(retry_seconds)}
     return {
         "statusCode": status,
-        "headers": {"Content-Type": "application/json", "Cache-Control": "no-store"},
+        "headers": {"Content-Type": "application/json", "Cache-Control": "no-store", **again},
         "body": json.dumps(content),
     }

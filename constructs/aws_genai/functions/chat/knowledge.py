@@ -10,6 +10,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from ..untrusted.text import neutral, quoted
+from ..waking.database import patiently, wakes
 from .errors import ChatError
 
 #: How attributes of groups begin, as the intake writes them.
@@ -20,6 +21,10 @@ _MOST_GROUPS = 20
 _NAME = re.compile(r"[a-z0-9_-]{1,128}")
 
 UNREACHABLE = ChatError(503, "knowledge_unavailable", "The documents cannot be searched now; try again in a moment.")
+
+WAKING = ChatError(
+    503, "knowledge_waking", "The documents are being woken up; ask again in half a minute.", retry_seconds=20
+)
 
 
 @dataclass(frozen=True)
@@ -56,11 +61,13 @@ def retrieve(
     question: str,
     groups: Sequence[str],
     search: Mapping[str, Any] | None = None,
+    waits: Sequence[float] = (),
 ) -> list[Passage]:
     """What fits a question, of what the groups may read; nothing for somebody without a group.
 
     :param client: a ``bedrock-agent-runtime`` client of boto3.
     :param search: how chunks are found, beside the number of results and the filter. Default: by likeness of vectors.
+    :param waits: seconds before each further try while a database that slept wakes up. Default: tried once.
     :raises ChatError: if nothing can be searched.
     """
     if not groups:
@@ -68,14 +75,15 @@ def retrieve(
     # What is put in order again is chosen from more.
     wanted = 4 * _RESULTS if search and "rerankingConfiguration" in search else _RESULTS
     asked = {"numberOfResults": wanted, "filter": permitted(groups), **(search or {})}
+    request = {
+        "knowledgeBaseId": knowledge_base,
+        "retrievalQuery": {"text": neutral(question)[:1000]},
+        "retrievalConfiguration": {"vectorSearchConfiguration": asked},
+    }
     try:
-        found = client.retrieve(
-            knowledgeBaseId=knowledge_base,
-            retrievalQuery={"text": neutral(question)[:1000]},
-            retrievalConfiguration={"vectorSearchConfiguration": asked},
-        )["retrievalResults"]
+        found = patiently(lambda: client.retrieve(**request), waits)["retrievalResults"]
     except (BotoCoreError, ClientError) as error:
-        raise UNREACHABLE from error
+        raise (WAKING if wakes(error) else UNREACHABLE) from error
     # Looked at again: whatever the filter did, what the groups may not read goes no further.
     return [
         _passage(each) for each in found if any(each.get("metadata", {}).get(f"{GROUP}{g}") is True for g in groups)

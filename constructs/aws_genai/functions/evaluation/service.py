@@ -16,11 +16,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..chat.errors import ChatError
-from ..chat.knowledge import retrieve
+from ..chat.knowledge import Passage, retrieve
 from ..chat.service import Answer, Limits, ask, converse_request
 from ..jobs.files import Files
 from ..jobs.steps import DONE, FAILED, RUNNING, Job, RefusedError, TryAgainError, cause
 from ..model_evaluation.scores import scores
+from ..waking.database import PATIENT
 from .names import COMPARED, LEAST, QUESTIONS, REPORTS, RUNS
 from .questions import Answered, Question, for_judge, for_judge_of_documents, parse
 from .report import Compared, chart, table
@@ -81,6 +82,8 @@ class Evaluations:
         compared = set(COMPARED) & set(self._plan.thresholds)
         if compared and not all(each.expected for each in questions):
             raise RefusedError(f"{address} has questions without a referenceResponse, so {min(compared)} means nothing")
+        if self._plan.knowledge_base and self._plan.judge:
+            _answerable(questions, address)
         # A run is of the questions that it began with, whoever changes the data set meanwhile.
         self._files.write(f"{RUNS}{run}/questions.jsonl", text)
         models = enumerate(self._plan.limits.models)
@@ -129,19 +132,11 @@ class Evaluations:
 
     def _ask(self, model: str, question: Question) -> Answered:
         asked: dict[str, Any] = {"model": model, "messages": [{"role": "user", "text": question.prompt}]}
-        passages = (
-            retrieve(
-                self._clients("bedrock-agent-runtime"),
-                self._plan.knowledge_base,
-                question.prompt,
-                self._plan.groups,
-                self._plan.search,
-            )
-            if self._plan.knowledge_base
-            else []
-        )
-        request, began = converse_request(self._plan.limits, asked, passages), self._clock()
+        passages, began = list[Passage](), self._clock()
         try:
+            if self._plan.knowledge_base:
+                passages = self._retrieve(question)
+            request, began = converse_request(self._plan.limits, asked, passages), self._clock()
             answer = ask(self._clients("bedrock-runtime"), request, model)
         except ChatError as error:
             if error.status in _PASSING:
@@ -158,6 +153,10 @@ class Evaluations:
             blocked=not answer.text,
             passages=tuple(passages),
         )
+
+    def _retrieve(self, question: Question) -> list[Passage]:
+        plan, finder = self._plan, self._clients("bedrock-agent-runtime")
+        return retrieve(finder, plan.knowledge_base, question.prompt, plan.groups, plan.search, PATIENT)
 
     def _figures(self, model: str, answers: list[Answered]) -> dict[str, float]:
         given = [each for each in answers if not each.blocked]
@@ -239,6 +238,22 @@ class Evaluations:
                 yield f"{metric} of {first.model} is {value:g}, above {limit:g}"
             elif metric not in LEAST and value < limit:
                 yield f"{metric} of {first.model} is {value:g}, below {limit:g}"
+
+
+def _answerable(questions: list[Question], address: str) -> None:
+    """Refuse questions that a judge of answers from documents has nothing to hold against.
+
+    Each of its turns has an expected answer.
+    https://docs.aws.amazon.com/bedrock/latest/userguide/knowledge-base-evaluation-prompt-retrieve-generate.html
+
+    :raises RefusedError: naming the first one.
+    """
+    without = [number for number, each in enumerate(questions, start=1) if not each.expected.strip()]
+    if without:
+        raise RefusedError(
+            f"{address} has {len(without)} questions without a referenceResponse, the first of them question "
+            f"{without[0]}: a judge of answers from documents needs one for each. Add them, or evaluate without a judge"
+        )
 
 
 def _results(content: object) -> Iterator[tuple[str, float]]:

@@ -13,6 +13,7 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from botocore.config import Config
 
+from ..waking.database import within
 from .service import BusyError, Intake, changes, follow
 
 logger = Logger()
@@ -39,10 +40,17 @@ def blocks(text: str) -> bool:
     return answer["action"] == "GUARDRAIL_INTERVENED" and '"BLOCKED"' in json.dumps(answer["assessments"], default=str)
 
 
+#: Milliseconds of the function's time that are kept for what comes after a wait.
+_MARGIN_MS = 15_000
+
+
 @logger.inject_lambda_context
 @metrics.log_metrics
-def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:  # noqa: ANN401 - Lambda's context
-    """Take a batch in; the messages that are to come again."""
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN401 - Lambda's context
+    """Take a batch in, the messages that are to come again; or let a source be crawled."""
+    if "crawl" in event:
+        _start(str(event["crawl"]), f"{event['crawl']} {context.aws_request_id}", context)
+        return {}
     intake = Intake(
         client("s3"),
         os.environ["BUCKET"],
@@ -63,10 +71,19 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:  # noqa: AN
         if any(each != "ignored" for each in done):
             moved.append(record["messageId"])
     if moved:
-        token = hashlib.sha256("".join(moved).encode()).hexdigest()
         try:
-            follow(client("bedrock-agent"), os.environ["KNOWLEDGE_BASE"], os.environ["DATA_SOURCE"], token)
+            _start(os.environ["DATA_SOURCE"], "".join(moved), context)
         except BusyError:
-            logger.info("another ingestion runs; the batch comes again")
+            logger.info("another ingestion runs, or the store wakes up; the batch comes again")
             failed += moved
     return {"batchItemFailures": [{"itemIdentifier": each} for each in failed]}
+
+
+def _start(data_source: str, same: str, context: Any) -> None:  # noqa: ANN401 - Lambda's context
+    """Start an ingestion, once for what is the ``same``, and wait for a store that sleeps while there is time.
+
+    :raises BusyError: if it cannot be started now; Lambda calls again.
+    """
+    token = hashlib.sha256(same.encode()).hexdigest()
+    waits = within((context.get_remaining_time_in_millis() - _MARGIN_MS) / 1000)
+    follow(client("bedrock-agent"), os.environ["KNOWLEDGE_BASE"], data_source, token, waits)

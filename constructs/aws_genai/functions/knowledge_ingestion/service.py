@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from botocore.exceptions import ClientError
 
+from ..waking.database import patiently, wakes
 from .names import ACCEPTED, GROUP, INCOMING, QUARANTINE, SIDECAR
 from .scan import problems, text_of
 
@@ -24,7 +25,7 @@ _MOST_CHUNKS = 100
 
 
 class BusyError(Exception):
-    """Another ingestion runs; the same change is told of again."""
+    """Another ingestion runs, or the store sleeps; the same change is told of again."""
 
 
 @dataclass(frozen=True)
@@ -142,17 +143,28 @@ class Intake:
                     raise RuntimeError(f"{key} was not erased: {answer['Errors'][0].get('Message')}")
 
 
-def follow(agent: Any, knowledge_base: str, data_source: str, token: str) -> None:  # noqa: ANN401 - boto3 has no types
+def follow(
+    agent: Any,  # noqa: ANN401 - boto3 has no types
+    knowledge_base: str,
+    data_source: str,
+    token: str,
+    waits: Sequence[float] = (),
+) -> None:
     """Let the knowledge base read what changed.
 
     https://docs.aws.amazon.com/bedrock/latest/APIReference/API_agent_StartIngestionJob.html
 
-    :raises BusyError: while another ingestion runs, which may have passed the documents already.
+    :param waits: seconds before each further try while a database that slept wakes up. Default: tried once.
+    :raises BusyError: while another ingestion runs, which may have passed the documents already, or a store wakes up.
     """
-    try:
+
+    def start() -> None:
         agent.start_ingestion_job(knowledgeBaseId=knowledge_base, dataSourceId=data_source, clientToken=token)
+
+    try:
+        patiently(start, waits)
     except ClientError as error:
-        if error.response["Error"]["Code"] in ("ConflictException", "ThrottlingException"):
+        if wakes(error) or error.response["Error"]["Code"] in ("ConflictException", "ThrottlingException"):
             raise BusyError from error
         raise
 

@@ -1,0 +1,1 @@
+"""Tries whether a knowledge base can be made, before a deployment makes it."""

@@ -1,0 +1,1 @@
+"""Calls that a sleeping database keeps waiting."""
