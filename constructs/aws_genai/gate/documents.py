@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..policies.conditions import as_list
-from ..policies.statements import Statement, action_matches
+from ..policies.conditions import arn_matches, as_list
+from ..policies.statements import Identity, Statement, action_matches
 from .emitted import Emitted, Resource
 
 #: What a policy is: of an identity, of what is asked for, of a way there, or of who may take a role.
@@ -94,3 +94,23 @@ def _document(resource: Resource, kind: str, where: str, value: Any) -> Iterator
 def allows(statement: Statement, action: str) -> bool:
     """Whether a statement allows ``action`` on anything, whatever its conditions."""
     return statement.get("Effect") == "Allow" and action_matches(statement, action)
+
+
+def grants_on(app: Emitted, action: str, type: str) -> Iterator[tuple[Resource, Identity, Resource]]:
+    """Roles that may do ``action`` on resources of that type which the app makes: role, identity, resource."""
+    for role in app.of("AWS::IAM::Role"):
+        who = app.role(role.arn)
+        for statement in who.policies if who else ():
+            if who is not None and allows(statement, action):
+                for arn in as_list(statement.get("Resource", [])):
+                    place = app.by_arn.get(str(arn))
+                    if place is not None and place.type == type:
+                        yield role, who, place
+
+
+def named(who: Identity, action: str, arn: str) -> bool:
+    """Whether a statement of a role allows ``action`` on an ARN, whatever its conditions."""
+    return any(
+        allows(statement, action) and any(arn_matches(str(each), arn) for each in as_list(statement.get("Resource", [])))
+        for statement in who.policies
+    )

@@ -1,5 +1,5 @@
 """Rules on what AWS would refuse, or do otherwise than the template's author meant."""
 
-from . import events, keys, limits, network, order, policies, regions, roles, services
+from . import events, keys, limits, network, order, policies, regions, roles, routes, services
 
-__all__ = ["events", "keys", "limits", "network", "order", "policies", "regions", "roles", "services"]
+__all__ = ["events", "keys", "limits", "network", "order", "policies", "regions", "roles", "routes", "services"]

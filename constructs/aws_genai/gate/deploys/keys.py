@@ -15,7 +15,7 @@ from ...policies.conditions import as_list
 from ...policies.principal import Principal
 from ...policies.statements import Identity
 from ...policies.undecidable import UndecidableError
-from ..documents import allows
+from ..documents import allows, grants_on
 from ..emitted import ACCOUNT, Emitted, Resource, pick
 from ..rules import Hit, rule
 
@@ -154,12 +154,12 @@ def _object_grants(app: Emitted, action: str) -> Iterator[Asked]:
 
 @_use("S3", "reading objects", ("kms:Decrypt",), "AmazonS3/latest/userguide/UsingKMSEncryption.html")
 def _readers(app: Emitted) -> Iterator[Asked]:
-    return _object_grants(app, "s3:GetObject")
+    return _objectgrants_on(app, "s3:GetObject")
 
 
 @_use("S3", "writing objects", ("kms:GenerateDataKey",), "AmazonS3/latest/userguide/UsingKMSEncryption.html")
 def _writers(app: Emitted) -> Iterator[Asked]:
-    return _object_grants(app, "s3:PutObject")
+    return _objectgrants_on(app, "s3:PutObject")
 
 
 # --- SNS and SQS
@@ -249,7 +249,7 @@ def _failures_to_topics(app: Emitted) -> Iterator[Asked]:
 
 @_use("SNS", "roles publish", _WRITE, _TOPICS)
 def _publishers(app: Emitted) -> Iterator[Asked]:
-    for role, who, topic in _grants(app, "sns:Publish", _TOPIC):
+    for role, who, topic in grants_on(app, "sns:Publish", _TOPIC):
         yield Asked(role, _key_of(topic), who, _through(topic, "sns"))
 
 
@@ -301,26 +301,14 @@ def _consumers(app: Emitted) -> Iterator[Asked]:
 
 @_use("SQS", "roles send", _WRITE, _QUEUES)
 def _senders(app: Emitted) -> Iterator[Asked]:
-    for role, who, queue in _grants(app, "sqs:SendMessage", _QUEUE):
+    for role, who, queue in grants_on(app, "sqs:SendMessage", _QUEUE):
         yield Asked(role, _key_of(queue), who, _through(queue, "sqs"))
 
 
 @_use("SQS", "roles receive", ("kms:Decrypt",), _QUEUES)
 def _receivers(app: Emitted) -> Iterator[Asked]:
-    for role, who, queue in _grants(app, "sqs:ReceiveMessage", _QUEUE):
+    for role, who, queue in grants_on(app, "sqs:ReceiveMessage", _QUEUE):
         yield Asked(role, _key_of(queue), who, _through(queue, "sqs"))
-
-
-def _grants(app: Emitted, action: str, type: str) -> Iterator[tuple[Resource, Identity, Resource]]:
-    """Roles that may do ``action`` on resources of that type which the app makes."""
-    for role in app.of("AWS::IAM::Role"):
-        who = app.role(role.arn)
-        for statement in who.policies if who else ():
-            if who is not None and allows(statement, action):
-                for arn in as_list(statement.get("Resource", [])):
-                    place = app.by_arn.get(str(arn))
-                    if place is not None and place.type == type:
-                        yield role, who, place
 
 
 # --- logs and trails
@@ -611,7 +599,7 @@ def _logging_role(app: Emitted) -> Iterator[Asked]:
 
 @_use("Bedrock guardrails", "using", ("kms:Decrypt",), "bedrock/latest/userguide/guardrails-permissions-kms.html")
 def _guarded(app: Emitted) -> Iterator[Asked]:
-    for role, who, guardrail in _grants(app, "bedrock:ApplyGuardrail", "AWS::Bedrock::Guardrail"):
+    for role, who, guardrail in grants_on(app, "bedrock:ApplyGuardrail", "AWS::Bedrock::Guardrail"):
         yield Asked(role, guardrail.get("KmsKeyArn"), who, _through(guardrail, "bedrock"))
 
 

@@ -1,0 +1,69 @@
+"""Calls that Bedrock routes to another Region are allowed there too."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ...data.geographies import DATA_AUTOMATION, GUARDRAILS
+from ...policies.conditions import as_list
+from ..documents import grants_on, named
+from ..emitted import ACCOUNT, Emitted
+from ..rules import Hit, rule
+
+_APPLY = "bedrock:ApplyGuardrail"
+
+
+@rule(
+    "GENAI_GUARDRAIL_IN_EACH_REGION",
+    holds="Who applies a guardrail across Regions may use its profile in each Region that may assess.",
+    why="Bedrock denies the call whenever it routes the assessment to a Region that the caller's policy leaves out.",
+    fix="grant by Guardrail.grant_apply, which names the profile in each Region.",
+    page="https://docs.aws.amazon.com/bedrock/latest/userguide/guardrail-profiles-permissions.html",
+)
+def guardrails_in_each_region(app: Emitted) -> Iterator[Hit]:
+    for role, who, guardrail in grants_on(app, _APPLY, "AWS::Bedrock::Guardrail"):
+        profile = str(guardrail.get("CrossRegionConfig.GuardrailProfileArn") or "")
+        routed = GUARDRAILS.get(guardrail.stack.region)
+        if not profile or routed is None:
+            continue
+        partition = app.resolver.where(guardrail.stack.name).partition
+        for region in routed.regions:
+            place = f"arn:{partition}:bedrock:{region}:{ACCOUNT}:guardrail-profile/{profile.rpartition('/')[2]}"
+            if not named(who, _APPLY, place):
+                yield Hit(role, "Properties", f"{role.id} may not apply {guardrail.id} in {region}.")
+
+
+@rule(
+    "GENAI_GUARDRAIL_REASONING",
+    holds="Who applies a guardrail with automated reasoning may invoke the policies that it names.",
+    why="Bedrock denies the call when it comes to the reasoning.",
+    fix="grant by Guardrail.grant_apply, or allow bedrock:InvokeAutomatedReasoningPolicy on the versions.",
+    page="https://docs.aws.amazon.com/bedrock/latest/userguide/guardrail-automated-reasoning-permissions.html",
+)
+def guardrails_reason(app: Emitted) -> Iterator[Hit]:
+    for role, who, guardrail in grants_on(app, _APPLY, "AWS::Bedrock::Guardrail"):
+        for policy in as_list(guardrail.get("AutomatedReasoningPolicyConfig.Policies") or []):
+            if not named(who, "bedrock:InvokeAutomatedReasoningPolicy", str(policy)):
+                yield Hit(role, "Properties", f"{role.id} may not invoke {policy}.")
+
+
+@rule(
+    "GENAI_DATA_AUTOMATION_IN_EACH_REGION",
+    holds="A knowledge base that reads by Data Automation may use its profile in each Region that may read.",
+    why="Ingestion fails whenever Bedrock routes a document to a Region that the role's policy leaves out.",
+    fix="allow bedrock:InvokeDataAutomationAsync on the profile in each Region of the geography, as KnowledgeBase does.",
+    page="https://docs.aws.amazon.com/bedrock/latest/userguide/bda-cris.html",
+)
+def data_automation_in_each_region(app: Emitted) -> Iterator[Hit]:
+    for source in app.of("AWS::Bedrock::DataSource"):
+        parsing = source.get("VectorIngestionConfiguration.ParsingConfiguration.ParsingStrategy")
+        base = app.found(source.get("KnowledgeBaseId"), "AWS::Bedrock::KnowledgeBase")
+        who = app.role(base.get("RoleArn")) if base else None
+        routed = DATA_AUTOMATION.get(source.stack.region)
+        if parsing != "BEDROCK_DATA_AUTOMATION" or who is None or routed is None:
+            continue
+        partition = app.resolver.where(source.stack.name).partition
+        for region in routed.regions:
+            place = f"arn:{partition}:bedrock:{region}:{ACCOUNT}:data-automation-profile/{routed.profile}"
+            if not named(who, "bedrock:InvokeDataAutomationAsync", place):
+                yield Hit(source, "Properties", f"The role of {source.id} may not use the profile in {region}.")
