@@ -216,6 +216,7 @@ def environments(draw: st.DrawFn) -> dict[str, Any]:
         },
     }
     if content["security"]["packs"]:
+        content["security"]["reserved_concurrency"] = True
         content["security"]["replicas"] = True
     if draw(st.booleans()):
         content["compute"] = {"fleets": draw(st.dictionaries(names, fleets(), min_size=1, max_size=3))}
