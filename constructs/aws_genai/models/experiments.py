@@ -8,6 +8,7 @@ from aws_cdk import aws_sagemaker as sagemaker
 from constructs import Construct
 
 from ..pseudo import ACCOUNT_ID
+from ..security.alarms import AlarmTopic
 from ..security.bucket import AccessLogBucket, SecureBucket
 from ..security.key import DataKey
 from ..security.role import WorkloadRole, grant
@@ -38,6 +39,7 @@ class Experiments(Construct):
     :param key: encrypts the artifacts.
     :param access_logs: where server access logs go.
     :param replica: keep a second copy of the artifacts. Default: no.
+    :param topic: told of artifacts that could not be copied; needed with ``replica``. Default: nobody is.
     :param removal_policy: what happens to the artifacts on deletion of the stack. Default: retain.
     """
 
@@ -50,11 +52,18 @@ class Experiments(Construct):
         key: DataKey,
         access_logs: AccessLogBucket,
         replica: bool = False,
+        topic: AlarmTopic | None = None,
         removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
     ) -> None:
         super().__init__(scope, id)
         self.bucket = SecureBucket(
-            self, "Artifacts", key=key, access_logs=access_logs, replica=replica, removal_policy=removal_policy
+            self,
+            "Artifacts",
+            key=key,
+            access_logs=access_logs,
+            replica=replica,
+            topic=topic,
+            removal_policy=removal_policy,
         )
         role = WorkloadRole(
             self,
