@@ -88,8 +88,9 @@ class Chat(Section):
     burst: Annotated[int, Field(ge=1, le=5_000)] = 20
     """Requests at once above that rate."""
 
-    concurrency: Annotated[int, Field(ge=1, le=1000)] = 20
-    """Most answers at a time."""
+    concurrency: Annotated[int, Field(ge=1, le=1000)] | None = None
+    """Most answers at a time, reserved from the account's limit, of which at least 100 must stay; without it, as many
+    as the account has left, or 20 where security.reserved_concurrency is on."""
 
     requests_per_address: Annotated[int, Field(ge=10, le=2_000_000_000)] = 300
     """Most requests of one address in five minutes."""

@@ -104,6 +104,12 @@ class Settings(Section):
                 field="network",
                 hint=f"Add network: {{zones: [{self.region}a, {self.region}b]}}",
             )
+        if self.compute and self.compute.weights.break_glass_role and not self.security.audit_trail:
+            raise InvalidValueError(
+                "Uses of the break-glass role are told from the audit trail, and these settings have none",
+                field="compute.weights.break_glass_role",
+                hint="Set security.audit_trail to true, or leave out the role",
+            )
         chat = self.application.chat if self.application else None
         if chat is None:
             return

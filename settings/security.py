@@ -9,7 +9,7 @@ from pydantic import Field, field_validator, model_validator
 from aws_genai.errors import InvalidValueError
 from aws_genai.subnets import split
 
-from .base import Days, Section
+from .base import Days, RoleArn, Section
 
 #: Retention that CloudWatch Logs accepts, in days.
 #: https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html
@@ -30,11 +30,18 @@ class Security(Section):
     audit_trail: bool = True
     """Record who did what in a CloudTrail trail with Bedrock and S3 data events."""
 
+    trail_readers: list[RoleArn] = []
+    """Roles that may decrypt the trail's files; without any, IAM decides who may."""
+
     retain: bool = True
     """Keep data, keys and logs when a stack is deleted, and protect stacks from deletion."""
 
     replicas: bool = False
     """Keep a second copy of every bucket's objects."""
+
+    reserved_concurrency: bool = False
+    """Reserve the concurrency of each function, which takes it from the account's limit; AWS refuses a function that
+    would leave the account with less than 100."""
 
     private_functions: bool = False
     """Run functions inside the VPC."""
@@ -52,6 +59,12 @@ class Security(Section):
                 "The compliance packs ask for a second copy of every bucket",
                 field="replicas",
                 hint="Set security.replicas to true, or leave out security.packs",
+            )
+        if self.packs and not self.reserved_concurrency:
+            raise InvalidValueError(
+                "The compliance packs ask for reserved concurrency of every function",
+                field="reserved_concurrency",
+                hint="Set security.reserved_concurrency to true, or leave out security.packs",
             )
         return self
 

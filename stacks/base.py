@@ -5,7 +5,8 @@ from __future__ import annotations
 from aws_cdk import Environment, RemovalPolicy, Stack
 from constructs import Construct
 
-from aws_genai.security import AccessLogBucket, CostTags, DataKey, SecureBucket
+from aws_genai.functions import reserve_concurrency
+from aws_genai.security import AccessLogBucket, AlarmTopic, CostTags, DataKey, SecureBucket
 from settings import Settings
 
 
@@ -22,6 +23,8 @@ class LayerStack(Stack):
             termination_protection=settings.security.retain,
         )
         self.settings = settings
+        if settings.security.reserved_concurrency:
+            reserve_concurrency(self)
         self._access_logs: AccessLogBucket | None = None
         self.removal_policy = RemovalPolicy.RETAIN if settings.security.retain else RemovalPolicy.DESTROY
         cost = CostTags(
@@ -45,7 +48,7 @@ class LayerStack(Stack):
             )
         return self._access_logs
 
-    def bucket(self, id: str, key: DataKey, retention_days: int) -> SecureBucket:
+    def bucket(self, id: str, key: DataKey, topic: AlarmTopic, retention_days: int) -> SecureBucket:
         """A bucket of this stack, with what the settings say of all."""
         return SecureBucket(
             self,
@@ -54,5 +57,6 @@ class LayerStack(Stack):
             access_logs=self.access_logs,
             retention_days=retention_days,
             replica=self.settings.security.replicas,
+            topic=topic,
             removal_policy=self.removal_policy,
         )

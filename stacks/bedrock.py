@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from aws_genai.models import EnforcedGuardrail, Guardrail, InvocationLogging, ModelAccess
-from aws_genai.security import DataKey
+from aws_genai.security import DataKey, SecureBucket
 from settings.batch import Batch
 from settings.bedrock import Bedrock, InvocationLog
 from settings.customized import Customized, Provisioned
@@ -127,12 +127,16 @@ class BedrockModels:
             uses=bedrock.uses,
         )
 
+    def _bodies(self) -> SecureBucket:
+        """A bucket of calls that are recorded whole."""
+        days = self._settings.security.record_days
+        return self._stack.bucket("CallBodies", self._key, self._foundation.topic, days)
+
     def _log_calls(self, log: InvocationLog) -> None:
-        security = self._settings.security
         InvocationLogging(
             self._stack,
             "Calls",
-            bucket=None if log.mask else self._stack.bucket("CallBodies", self._key, security.record_days),
+            bucket=None if log.mask else self._bodies(),
             **self._served,
             **log.model_dump(),
         )

@@ -75,6 +75,7 @@ class ComputeStack(LayerStack):
             checkpoint_days=storage.checkpoint_days,
             network=self._network,
             replica=self.settings.security.replicas,
+            topic=self._topic,
             removal_policy=self.removal_policy,
         )
 
@@ -113,7 +114,7 @@ class ComputeStack(LayerStack):
                 max_instances=fleet.max_instances,
                 cluster=fleet.cluster,
                 efa=fleet.efa,
-                queue=WorkQueue(self, f"{name}-work", key=self._key) if fleet.work_queue else None,
+                queue=WorkQueue(self, f"{name}-work", key=self._key, topic=self._topic) if fleet.work_queue else None,
                 messages_per_instance=fleet.messages_per_instance,
                 schedules=[Schedule(**schedule.model_dump()) for schedule in fleet.schedules],
                 idle_minutes=fleet.idle_minutes,
@@ -174,6 +175,7 @@ class ComputeStack(LayerStack):
             key=self._key,
             access_logs=self.access_logs,
             replica=security.replicas,
+            topic=self._topic,
             removal_policy=self.removal_policy,
         )
         return [

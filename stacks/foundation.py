@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from aws_cdk import Annotations
 from constructs import Construct
 
+from aws_genai.data.regional import available
 from aws_genai.security import AlarmTopic, AuditTrail, DataKey, MonthlyBudget
 from settings import Settings
 
@@ -31,11 +33,9 @@ class FoundationStack(LayerStack):
         )
         self.key.allow_logs()
         self.topic = AlarmTopic(self, "Alarms", key=self.key, emails=settings.budget.emails)
-        MonthlyBudget(
-            self, "Budget", limit_usd=settings.budget.monthly_usd, topic=self.topic, tag=("project", settings.project)
-        )
+        self._budget()
         if security.audit_trail:
-            self.key.allow_trail()
+            self.key.allow_trail(security.trail_readers)
             AuditTrail(
                 self,
                 "Trail",
@@ -45,6 +45,7 @@ class FoundationStack(LayerStack):
                 log_days=security.log_days,
                 retention_days=security.record_days,
                 replica=security.replicas,
+                topic=self.topic,
                 removal_policy=self.removal_policy,
             )
         self.network: PrivateNetwork | None = None
@@ -63,6 +64,23 @@ class FoundationStack(LayerStack):
                 models=settings.models.bedrock.models if settings.models and settings.models.bedrock else (),
                 flow_log_days=security.log_days,
                 removal_policy=self.removal_policy,
+            )
+
+    def _budget(self) -> None:
+        settings = self.settings
+        if available("AWS::Budgets::Budget", settings.region):
+            MonthlyBudget(
+                self,
+                "Budget",
+                limit_usd=settings.budget.monthly_usd,
+                topic=self.topic,
+                tags={"project": settings.project, "environment": settings.environment},
+            )
+        else:
+            Annotations.of(self).add_info(
+                f"CloudFormation is not known to make budgets in {settings.region}, so nobody is warned of costs: make"
+                f" one of {settings.budget.monthly_usd:g} USD a month over the tags project={settings.project} and"
+                f" environment={settings.environment} by hand."
             )
 
     @property

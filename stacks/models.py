@@ -118,7 +118,9 @@ class ModelsStack(LayerStack):
             **common,
         )
         self.bedrock.customize(tuning.customized, data_sets)
-        self.experiments = experiments = Experiments(self, "Experiments", name=self.settings.prefix, **stored, **common)
+        self.experiments = experiments = Experiments(
+            self, "Experiments", name=self.settings.prefix, topic=self._foundation.topic, **stored, **common
+        )
         return [
             FineTuning(
                 self,
@@ -240,12 +242,12 @@ class ModelsStack(LayerStack):
     @cached_property
     def _captured(self) -> SecureBucket:
         """Calls that endpoints record."""
-        return self.bucket("Captured", self._key, self.settings.security.record_days)
+        return self.bucket("Captured", self._key, self._foundation.topic, self.settings.security.record_days)
 
     @cached_property
     def _queued(self) -> SecureBucket:
         """Requests that wait for asynchronous endpoints, and their answers."""
-        return self.bucket("Queued", self._key, _QUEUED_DAYS)
+        return self.bucket("Queued", self._key, self._foundation.topic, _QUEUED_DAYS)
 
     def _sweeper(self, idle: Idle) -> None:
         from aws_genai.models import IdleSweeper, WorkingHours

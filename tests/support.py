@@ -11,6 +11,7 @@ from typing import Any
 import aws_cdk as cdk
 from aws_cdk.assertions import Template
 
+from aws_genai.functions import reserve_concurrency
 from aws_genai.security import CompliancePack, CostTags, Finding, GateError, attach_gate, synth
 
 from .conftest import flags
@@ -25,6 +26,8 @@ def new_app(*, packs: Sequence[CompliancePack] = (), **context: Any) -> cdk.App:
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     app = cdk.App(context={**flags(), "@aws-cdk/core:failSynthOnValidationErrors": False, **context}, outdir=folder)
     attach_gate(app, packs=packs)
+    if packs:
+        reserve_concurrency(app)
     return app
 
 

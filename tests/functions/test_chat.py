@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import subprocess
@@ -335,3 +336,18 @@ def test_package_runs_as_lambda_would_run_it(reference: Synthesized, tmp_path: P
     assert done.stdout.splitlines()[-1] == "400"
     assert {path.relative_to(code).parts[-2] for path in code.rglob("handler.py")} == {"chat"}
     assert {path.parent.name for path in code.rglob("*.py")} == {"chat", "untrusted", "usage_budget", "waking"}
+
+
+@pytest.mark.parametrize("folder", ["chat", "idle_endpoints", "knowledge_ingestion"])
+def test_metrics_are_kept_by_function(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], folder: str
+) -> None:
+    """An account has several environments, and the alarms of each hear its own."""
+    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", f"prod-{folder}")
+    handler: Any = importlib.reload(importlib.import_module(f"aws_genai.functions.{folder}.handler"))
+    handler.metrics.add_metric(name="Told", unit="Count", value=1)
+    handler.metrics.flush_metrics()
+    written = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert written["function"] == f"prod-{folder}"
+    (kept,) = written["_aws"]["CloudWatchMetrics"]
+    assert sorted(kept["Dimensions"][0]) == ["function", "service"]

@@ -208,6 +208,7 @@ def environments(draw: st.DrawFn) -> dict[str, Any]:
             "retain": draw(st.booleans()),
             "replicas": draw(st.booleans()),
             "private_functions": draw(st.booleans()),
+            "reserved_concurrency": draw(st.booleans()),
             "log_days": draw(st.sampled_from([1, 30, 365, 3653])),
         },
         "network": {
@@ -216,6 +217,7 @@ def environments(draw: st.DrawFn) -> dict[str, Any]:
         },
     }
     if content["security"]["packs"]:
+        content["security"]["reserved_concurrency"] = True
         content["security"]["replicas"] = True
     if draw(st.booleans()):
         content["compute"] = {"fleets": draw(st.dictionaries(names, fleets(), min_size=1, max_size=3))}
@@ -231,6 +233,7 @@ def environments(draw: st.DrawFn) -> dict[str, Any]:
             content["compute"]["weights"] = {"publisher_role": "arn:aws:iam::111122223333:role/publisher"}
         if draw(st.booleans()):
             content["compute"].setdefault("weights", {})["break_glass_role"] = "arn:aws:iam::111122223333:role/glass"
+            content["security"]["audit_trail"] = True
     models: dict[str, Any] = {}
     if draw(st.booleans()):
         if draw(st.integers(0, 3)) == 0:

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
+import aws_cdk as cdk
 import pytest
 from aws_cdk.assertions import Match, Template
 
-from aws_genai.application import Identity
+from aws_genai.application import ChatApi, Firewall, Identity, UsageBudget, chat_api
 from aws_genai.application.chat_api import GATEWAY_ERRORS
+from aws_genai.functions import reserve_concurrency
+from aws_genai.models import Guardrail, ModelAccess
+from aws_genai.security import AlarmTopic, DataKey
 from tests.conftest import Synthesized
-from tests.support import template_of
+from tests.support import new_stack, template_of
 
 
 @pytest.fixture(scope="module")
@@ -100,5 +105,115 @@ def test_second_factor(mfa: Any, configured: str) -> None:
             "UserPoolAddOns": {"AdvancedSecurityMode": "ENFORCED"},
             "AdminCreateUserConfig": {"AllowAdminCreateUserOnly": True},
             "Policies": {"PasswordPolicy": Match.object_like({"MinimumLength": 14})},
+        },
+    )
+
+
+def chat(stack: cdk.Stack, **options: Any) -> ChatApi:
+    key = DataKey(stack, "Key", description="Chat")
+    key.allow_logs()
+    guardrail = Guardrail(stack, "Guardrail", name="assistant", key=key)
+    return ChatApi(
+        stack,
+        "Chat",
+        name="assistant",
+        access=ModelAccess(stack, "Access", models=["amazon.nova-lite-v1:0"], guardrail=guardrail),
+        identity=Identity(stack, options.pop("users", "Users"), pool_name="assistant"),
+        firewall=Firewall(stack, "Firewall", name="assistant", key=key),
+        key=key,
+        topic=AlarmTopic(stack, "Alarms", key=key),
+        **options,
+    )
+
+
+def deployment(template: Template) -> str:
+    (name,) = template.find_resources("AWS::ApiGateway::Deployment")
+    return str(name)
+
+
+#: What a deployment takes a snapshot of: https://docs.aws.amazon.com/apigateway/latest/developerguide/updating-api.html
+SNAPSHOT = {
+    f"AWS::ApiGateway::{kind}"
+    for kind in ("RestApi", "Resource", "Method", "Authorizer", "Model", "RequestValidator", "GatewayResponse")
+}
+
+
+def test_a_deployment_is_made_after_all_of_the_api() -> None:
+    template = template_of(chat).to_json()["Resources"]
+    (made,) = [each for each in template.values() if each["Type"] == "AWS::ApiGateway::Deployment"]
+    parts = {name for name, each in template.items() if each["Type"] in SNAPSHOT}
+    assert {template[name]["Type"] for name in parts} == SNAPSHOT
+    assert set(made["DependsOn"]) == parts
+
+
+def test_a_change_of_any_part_of_the_api_is_deployed(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = deployment(template_of(chat))
+    assert deployment(template_of(chat)) == before
+    # What the API is not made of changes nothing.
+    assert deployment(template_of(lambda stack: chat(stack, burst=7))) == before
+    seen = {before}
+    # Another pool of users is another authorizer.
+    seen.add(deployment(template_of(lambda stack: chat(stack, users="Others"))))
+    monkeypatch.setattr(chat_api, "GATEWAY_ERRORS", GATEWAY_ERRORS[:-1])
+    seen.add(deployment(template_of(chat)))
+    monkeypatch.setattr(chat_api, "GATEWAY_ERRORS", GATEWAY_ERRORS)
+    monkeypatch.setattr(chat_api, "_request_schema", lambda: {"type": "object"})
+    seen.add(deployment(template_of(chat)))
+    assert len(seen) == 4
+
+
+def test_what_a_deployment_is_named_after_is_all_that_the_api_is_made_of() -> None:
+    stack = new_stack()
+    parts = {stack.get_logical_id(made): given for made, given in chat(stack).deployed}
+    template = Template.from_stack(stack).to_json()["Resources"]
+    for name, given in parts.items():
+        given_names = {key.replace("_", "") for key in given} - {"id"}
+        assert {key.lower() for key in template[name]["Properties"]} - {"tags"} == given_names, name
+
+
+def reserved(template: Template) -> set[int | None]:
+    functions = template.find_resources("AWS::Lambda::Function").values()
+    return {each["Properties"].get("ReservedConcurrentExecutions") for each in functions}
+
+
+def test_concurrency_is_reserved_where_the_app_or_the_caller_says_so() -> None:
+    assert reserved(template_of(chat)) == {None}
+    assert reserved(template_of(lambda stack: chat(stack, reserved_concurrency=7))) == {7}
+    stack = new_stack()
+    reserve_concurrency(stack)
+    chat(stack)
+    assert reserved(Template.from_stack(stack)) == {20}
+
+
+@pytest.mark.parametrize(
+    ("name", "all_of_them"), [("dev", False), ("prod", True), ("reference", True), ("local", None)]
+)
+def test_environments_reserve_concurrency_as_they_say(
+    environment: Callable[[str], Synthesized], name: str, all_of_them: bool | None
+) -> None:
+    chosen = environment(name)
+    has = {
+        "ReservedConcurrentExecutions" in each["Properties"]
+        for template in chosen.templates.values()
+        for each in template["Resources"].values()
+        if each["Type"] == "AWS::Lambda::Function"
+    }
+    # The local account's chat names its own.
+    assert has == ({True, False} if all_of_them is None else {all_of_them})
+
+
+def test_alarms_hear_the_chat_of_their_own_environment_only() -> None:
+    def build(stack: cdk.Stack) -> None:
+        key = DataKey(stack, "Budgets", description="Budgets")
+        chat(stack, budget=UsageBudget(stack, "Budget", key=key))
+
+    template = template_of(build)
+    (function,) = template.find_resources("AWS::Lambda::Function")
+    template.has_resource_properties(
+        "AWS::CloudWatch::Alarm",
+        {
+            "Namespace": "AwsGenAi",
+            "MetricName": "LockedOut",
+            "Dimensions": Match.array_with([{"Name": "function", "Value": {"Ref": function}}]),
         },
     )

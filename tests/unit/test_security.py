@@ -39,9 +39,9 @@ def foundation() -> Template:
         key.allow_logs()
         key.allow_trail()
         logs = AccessLogBucket(stack, "Logs")
-        AuditTrail(stack, "Trail", trail_name="audit", key=key, access_logs=logs, replica=True)
         topic = AlarmTopic(stack, "Alarms", key=key, emails=["a@example.com"])
-        MonthlyBudget(stack, "Budget", limit_usd=12.5, topic=topic, tag=("project", "demo"))
+        AuditTrail(stack, "Trail", trail_name="audit", key=key, access_logs=logs, replica=True, topic=topic)
+        MonthlyBudget(stack, "Budget", limit_usd=12.5, topic=topic, tags={"project": "demo", "environment": "dev"})
         PrivateNetwork(stack, "Network", zones=["us-east-1a", "us-east-1b"], key=key, services=["kms", "logs"])
         role = WorkloadRole(stack, "Reader", assumed_by=iam.ServicePrincipal("ec2.amazonaws.com"))
         bucket = SecureBucket(stack, "Data", key=key, access_logs=logs)
@@ -154,13 +154,23 @@ def test_replica_is_encrypted_and_complete(foundation: Template) -> None:
     )
 
 
-def test_budget_is_of_the_project_and_warns_three_times(foundation: Template) -> None:
+def test_budget_is_of_one_environment_of_the_project_and_warns_three_times(foundation: Template) -> None:
+    def tagged(name: str, value: str) -> dict[str, Any]:
+        return {"Or": [{"Tags": {"Key": key, "Values": [value]}} for key in (name, f"user:{name}")]}
+
     foundation.has_resource_properties(
         "AWS::Budgets::Budget",
         {
-            "Budget": Match.object_like(
-                {"BudgetLimit": {"Amount": 12.5, "Unit": "USD"}, "CostFilters": {"TagKeyValue": ["user:project$demo"]}}
-            ),
+            "Budget": {
+                "BudgetType": "COST",
+                "TimeUnit": "MONTHLY",
+                "BudgetLimit": {"Amount": 12.5, "Unit": "USD"},
+                "FilterExpression": {"And": [tagged("project", "demo"), tagged("environment", "dev")]},
+                # AWS takes an expression with metrics, or cost filters with cost types.
+                "Metrics": ["UnblendedCost"],
+                "CostFilters": Match.absent(),
+                "CostTypes": Match.absent(),
+            },
             "NotificationsWithSubscribers": [Match.any_value()] * 3,
         },
     )

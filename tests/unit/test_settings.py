@@ -716,6 +716,23 @@ WRONG: list[tuple[str, dict[str, Any] | str, list[str]]] = [
         {**BASE, "security": {"packs": ["hipaa"]}},
         ["security.replicas", "second copy", "to true"],
     ),
+    (
+        "packs without reserved concurrency",
+        {**BASE, "security": {"packs": ["hipaa"], "replicas": True}},
+        ["security.reserved_concurrency", "reserved concurrency", "to true"],
+    ),
+    (
+        "break glass that nobody hears",
+        {
+            **fleet("g6.xlarge"),
+            "security": {"audit_trail": False},
+            "compute": {
+                **fleet("g6.xlarge")["compute"],
+                "weights": {"break_glass_role": "arn:aws:iam::111122223333:role/break-glass"},
+            },
+        },
+        ["compute.weights.break_glass_role", "audit trail", "security.audit_trail to true"],
+    ),
     ("log days", {**BASE, "security": {"log_days": 31}}, ["security.log_days", "31"]),
 ]
 

@@ -22,6 +22,8 @@ from tests.support import new_stack, template_of
 def storage(stack: cdk.Stack, **options: Any) -> TrainingStorage:
     key = DataKey(stack, "Key", description="Training")
     key.allow_logs()
+    if options.get("replica"):
+        options["topic"] = AlarmTopic(stack, "Alarms", key=key)
     return TrainingStorage(stack, "Storage", key=key, access_logs=AccessLogBucket(stack, "Logs"), **options)
 
 
@@ -80,7 +82,7 @@ def test_data_is_read_through_the_endpoint_only(reference: Synthesized) -> None:
     (endpoint,) = [
         name
         for name, each in reference.template("foundation")["Resources"].items()
-        if each["Type"] == "AWS::EC2::VPCEndpoint" and each["Properties"]["VpcEndpointType"] == "Gateway"
+        if each["Type"] == "AWS::EC2::VPCEndpoint" and name.startswith("NetworkS3")
     ]
     part = f"arn:aws:s3:::genai-reference-compute.{bucket}/pretraining/part-0"
     (job,) = [name for name in resources if name.startswith("pretrainingJobRole") and "Permissions" not in name]

@@ -68,6 +68,9 @@ def test_a_database_sleeps_is_encrypted_and_lets_nobody_in() -> None:
     assert not resources(template, "AWS::EC2::SecurityGroupIngress")
     (instance,) = resources(template, "AWS::RDS::DBInstance")
     assert instance["PubliclyAccessible"] is False
+    # Of Aurora, the cluster has snapshots; its instances take no such property.
+    assert "CopyTagsToSnapshot" not in instance
+    assert cluster["CopyTagsToSnapshot"]
     (base,) = resources(template, "AWS::Bedrock::KnowledgeBase")
     assert base["StorageConfiguration"]["RdsConfiguration"]["TableName"] == "bedrock_integration.chunks_1024"
 

@@ -19,7 +19,7 @@ def lock_out_alarm(chat: ChatApi, topic: AlarmTopic) -> None:
         description=f"A user of {chat.name} was blocked so often that they are locked out: read the chat's log.",
         namespace="AwsGenAi",
         metric="LockedOut",
-        dimensions={"service": "chat"},
+        dimensions={"function": chat.function.function_name, "service": "chat"},
         threshold=1,
     )
 
@@ -44,7 +44,7 @@ def chat_alarms(chat: ChatApi, topic: AlarmTopic, stage: str) -> None:
         chat,
         "AlarmThrottles",
         topic=topic,
-        description=f"Chat API {chat.name} has more requests than its concurrency: raise it or find the caller.",
+        description=f"Chat API {chat.name} has more requests than may run at a time: raise that, or find the caller.",
         namespace="AWS/Lambda",
         metric="Throttles",
         dimensions={"FunctionName": chat.function.function_name},

@@ -7,9 +7,9 @@ import json
 from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from aws_cdk import CfnOutput, RemovalPolicy, Stack
+from aws_cdk import CfnOutput, CfnResource, RemovalPolicy, Stack
 from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from ..models.knowledge_base import KnowledgeBase
     from ..security.network import PrivateNetwork
     from .usage_budget import UsageBudget
+
+_Made = TypeVar("_Made", bound=CfnResource)
 
 STAGE = "v1"
 
@@ -97,7 +99,8 @@ class ChatApi(Construct):
     :param requests_per_second: sustained rate of all callers together. Default: 10.
     :param burst: requests at once above that rate. Default: 20.
     :param network: a VPC for the function. Default: none.
-    :param reserved_concurrency: most answers at a time. Default: 20.
+    :param reserved_concurrency: most answers at a time, reserved from the account's. Default: as many as the account
+        has left, or 20 where the app reserves concurrency.
     :param log_days: days that logs are kept. Default: 365.
     :param removal_policy: what happens to the logs on deletion of the stack. Default: retain.
     :raises InvalidValueError: if a model cannot chat, cannot give so many tokens, or lacks one of the knobs.
@@ -123,7 +126,7 @@ class ChatApi(Construct):
         requests_per_second: float = 10,
         burst: int = 20,
         network: PrivateNetwork | None = None,
-        reserved_concurrency: int = 20,
+        reserved_concurrency: int | None = None,
         log_days: int = 365,
         removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
     ) -> None:
@@ -139,7 +142,8 @@ class ChatApi(Construct):
             key=key,
             topic=topic,
             network=network,
-            reserved_concurrency=reserved_concurrency,
+            reserved_concurrency=reserved_concurrency or 20,
+            reserve=True if reserved_concurrency else None,
             log_days=log_days,
             removal_policy=removal_policy,
             include=("untrusted", "usage_budget", "waking") if budget else ("untrusted", "waking"),
@@ -161,16 +165,18 @@ class ChatApi(Construct):
             access.grant_invoke(self.function.role, models=offered)
         if budget:
             budget.grant_use(self.function.role)
-        api = apigateway.CfnRestApi(
-            self,
+        #: What a deployment takes a snapshot of, and what it is made of.
+        self.deployed: list[tuple[CfnResource, dict[str, Any]]] = []
+        api = self._snapshot(
+            apigateway.CfnRestApi,
             "Resource",
             name=name,
             endpoint_configuration={"types": ["REGIONAL"]},
             minimum_compression_size=1024,
         )
-        method = self._method(api, identity)
+        self._method(api, identity)
         self._gateway_errors(api)
-        self.stage = self._stage(api, method, key, requests_per_second, burst, log_days, removal_policy)
+        self.stage = self._stage(api, key, requests_per_second, burst, log_days, removal_policy)
         lambda_.CfnPermission(
             self,
             "Invoke",
@@ -189,9 +195,15 @@ class ChatApi(Construct):
             lock_out_alarm(self, topic)
         CfnOutput(self, "Url", value=self.url, description="POST questions here with a token of the user pool")
 
-    def _method(self, api: apigateway.CfnRestApi, identity: Identity) -> apigateway.CfnMethod:
-        authorizer = apigateway.CfnAuthorizer(
-            self,
+    def _snapshot(self, kind: type[_Made], id: str, **properties: Any) -> _Made:  # noqa: ANN401 - JSON
+        """A resource that a deployment takes a snapshot of."""
+        made = kind(self, id, **properties)
+        self.deployed.append((made, {"id": id, **properties}))
+        return made
+
+    def _method(self, api: apigateway.CfnRestApi, identity: Identity) -> None:
+        authorizer = self._snapshot(
+            apigateway.CfnAuthorizer,
             "Authorizer",
             rest_api_id=api.ref,
             name="users",
@@ -199,26 +211,26 @@ class ChatApi(Construct):
             identity_source="method.request.header.Authorization",
             provider_arns=[identity.pool_arn],
         )
-        validator = apigateway.CfnRequestValidator(
-            self,
+        validator = self._snapshot(
+            apigateway.CfnRequestValidator,
             "Validator",
             rest_api_id=api.ref,
             validate_request_body=True,
             validate_request_parameters=True,
         )
-        model = apigateway.CfnModel(
-            self,
+        model = self._snapshot(
+            apigateway.CfnModel,
             "Request",
             rest_api_id=api.ref,
             name="ChatRequest",
             content_type="application/json",
             schema=_request_schema(),
         )
-        resource = apigateway.CfnResource(
-            self, "Chat", rest_api_id=api.ref, parent_id=api.attr_root_resource_id, path_part="chat"
+        resource = self._snapshot(
+            apigateway.CfnResource, "Chat", rest_api_id=api.ref, parent_id=api.attr_root_resource_id, path_part="chat"
         )
-        return apigateway.CfnMethod(
-            self,
+        self._snapshot(
+            apigateway.CfnMethod,
             "Post",
             rest_api_id=api.ref,
             resource_id=resource.ref,
@@ -239,8 +251,8 @@ class ChatApi(Construct):
     def _gateway_errors(self, api: apigateway.CfnRestApi) -> None:
         """Errors before the function, in the same form as its own."""
         for kind, status, code, message in GATEWAY_ERRORS:
-            apigateway.CfnGatewayResponse(
-                self,
+            self._snapshot(
+                apigateway.CfnGatewayResponse,
                 "".join(part.title() for part in kind.split("_")),
                 rest_api_id=api.ref,
                 response_type=kind,
@@ -248,10 +260,21 @@ class ChatApi(Construct):
                 response_templates={"application/json": json.dumps({"error": {"code": code, "message": message}})},
             )
 
+    def _deployment(self, api: apigateway.CfnRestApi) -> apigateway.CfnDeployment:
+        """A snapshot of the API: a new logical id makes CloudFormation take a new one, once all of it is there.
+
+        https://docs.aws.amazon.com/apigateway/latest/developerguide/updating-api.html
+        """
+        content = Stack.of(self).resolve([properties for _, properties in self.deployed])
+        digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:8]
+        deployment = apigateway.CfnDeployment(self, f"Deployment{digest}", rest_api_id=api.ref)
+        for resource, _ in self.deployed:
+            deployment.add_resource_dependency(resource)
+        return deployment
+
     def _stage(
         self,
         api: apigateway.CfnRestApi,
-        method: apigateway.CfnMethod,
         key: DataKey,
         rate: float,
         burst: int,
@@ -260,18 +283,12 @@ class ChatApi(Construct):
     ) -> apigateway.CfnStage:
         access_log = logs.CfnLogGroup(self, "AccessLog", kms_key_id=key.key_arn, retention_in_days=log_days)
         access_log.apply_removal_policy(removal_policy)
-        # A deployment is a snapshot: a new logical id makes CloudFormation take a new one.
-        digest = hashlib.sha256(
-            json.dumps([_request_schema(), GATEWAY_ERRORS, STAGE, "POST /chat"], sort_keys=True).encode()
-        ).hexdigest()[:8]
-        deployment = apigateway.CfnDeployment(self, f"Deployment{digest}", rest_api_id=api.ref)
-        deployment.add_resource_dependency(method)
         stage = apigateway.CfnStage(
             self,
             "Stage",
             rest_api_id=api.ref,
             stage_name=STAGE,
-            deployment_id=deployment.ref,
+            deployment_id=self._deployment(api).ref,
             tracing_enabled=True,
             access_log_setting={
                 "destinationArn": f"arn:{PARTITION}:logs:{REGION}:{ACCOUNT_ID}:log-group:{access_log.ref}",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from aws_cdk import RemovalPolicy
 from constructs import Construct
 
+from ..security.alarms import AlarmTopic
 from ..security.bucket import AccessLogBucket, SecureBucket
 from ..security.key import FSX_LINKS, DataKey
 from ..security.network import PrivateNetwork
@@ -48,6 +49,7 @@ class TrainingStorage(Construct):
     :param network: objects are read through its endpoint of S3 only, but by file systems that are linked to the
         buckets. Default: from anywhere.
     :param replica: keep second copies. Default: no.
+    :param topic: told of objects that could not be copied; needed with ``replica``. Default: nobody is.
     :param removal_policy: what happens to the buckets on deletion of the stack. Default: retain.
     """
 
@@ -62,6 +64,7 @@ class TrainingStorage(Construct):
         checkpoint_days: int = 90,
         network: PrivateNetwork | None = None,
         replica: bool = False,
+        topic: AlarmTopic | None = None,
         removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
     ) -> None:
         super().__init__(scope, id)
@@ -72,6 +75,7 @@ class TrainingStorage(Construct):
             access_logs=access_logs,
             lock_days=lock_days,
             replica=replica,
+            topic=topic,
             removal_policy=removal_policy,
         )
         for bucket in (self.data_sets, self.data_sets.replica):
@@ -85,6 +89,7 @@ class TrainingStorage(Construct):
             retention_days=checkpoint_days,
             noncurrent_days=min(30, checkpoint_days),
             replica=replica,
+            topic=topic,
             removal_policy=removal_policy,
         )
         if network is not None:

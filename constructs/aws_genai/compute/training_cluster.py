@@ -176,7 +176,9 @@ class TrainingCluster(Construct):
         members = [self._group(group, self.role) for group in groups]
         if isinstance(self.orchestrator, Slurm):
             controller = self._role("ControllerRole", "Slurm controller")
-            self.jobs = WorkQueue(self, "Jobs", key=key, queue_name=self._queue_name, visibility_seconds=60)
+            self.jobs = WorkQueue(
+                self, "Jobs", key=key, queue_name=self._queue_name, visibility_seconds=60, topic=topic
+            )
             self.jobs.grant_consume(controller)
             controller.allow(("sqs:GetQueueUrl",), [self.jobs.queue_arn])
             members.insert(0, self._controller(self.orchestrator, controller))

@@ -86,6 +86,8 @@ def idle_alarm(scope: Construct, fleet: str, topic: AlarmTopic, *, minutes: int,
 def report_interruptions(stack: Stack, topic: AlarmTopic, key: DataKey) -> None:
     """Tell of Spot capacity that is taken back, once a stack; the instances save their work by themselves.
 
+    Such events name the instance only, so those of other environments of the account are told too.
+
     https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/spot-instance-termination-notices.html
     """
     id = "SpotInterruptions"

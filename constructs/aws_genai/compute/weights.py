@@ -66,7 +66,7 @@ class WeightsBucket(Construct):
 
     :param key: encrypts the weights; the readers are added to its policy.
     :param access_logs: where server access logs go.
-    :param topic: told of every use of the break-glass role.
+    :param topic: told of every use of the break-glass role, which a trail must record.
     :param publisher_role_arn: the one role that may write. Default: nobody may.
     :param break_glass_role_arn: a role that may read in an emergency; every read is reported. Default: none.
     :param network: weights are read through its endpoint of S3 only, but in an emergency. Default: from anywhere.
@@ -91,7 +91,13 @@ class WeightsBucket(Construct):
         super().__init__(scope, id)
         self.key = key
         self.bucket = SecureBucket(
-            self, "Bucket", key=key, access_logs=access_logs, replica=replica, removal_policy=removal_policy
+            self,
+            "Bucket",
+            key=key,
+            access_logs=access_logs,
+            replica=replica,
+            topic=topic,
+            removal_policy=removal_policy,
         )
         self._readers: list[str] = [break_glass_role_arn] if break_glass_role_arn else []
         writers = [publisher_role_arn] if publisher_role_arn else []
@@ -144,6 +150,9 @@ class WeightsBucket(Construct):
                     "userIdentity": {"sessionContext": {"sessionIssuer": {"arn": [role_arn]}}},
                 },
             },
+            # Decrypting changes nothing: a rule that is merely enabled never sees it.
+            # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-service-event-cloudtrail.html
+            state="ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS",
         )
 
 

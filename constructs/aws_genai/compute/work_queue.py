@@ -6,7 +6,8 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from ..pseudo import ACCOUNT_ID
-from ..security.dead_letters import DeadLetterQueue
+from ..security.alarms import AlarmTopic, alarm
+from ..security.dead_letters import FROM_RULES, DeadLetterQueue
 from ..security.key import DataKey
 from ..security.role import WorkloadRole
 from ..security.statements import allow, deny, document, service, tls_only
@@ -33,6 +34,7 @@ class WorkQueue(Construct):
     :param key: encrypts the messages.
     :param queue_name: a fixed name, for consumers that find the queue by it. Default: generated.
     :param visibility_seconds: longest that one message is worked on before another worker gets it. Default: 900.
+    :param topic: told of messages that failed every time. Default: nobody is.
     :param from_events: whether rules of EventBridge send to it. Default: no.
     :param attempts: how often a message is tried. Default: 3.
     """
@@ -47,6 +49,7 @@ class WorkQueue(Construct):
         visibility_seconds: int = 900,
         attempts: int = 3,
         from_events: bool = False,
+        topic: AlarmTopic | None = None,
     ) -> None:
         super().__init__(scope, id)
         self.key = key
@@ -59,6 +62,18 @@ class WorkQueue(Construct):
             visibility_timeout=visibility_seconds,
             redrive_policy={"deadLetterTargetArn": failed.queue_arn, "maxReceiveCount": attempts},
         )
+        if topic is not None:
+            alarm(
+                self,
+                "GivenUp",
+                topic=topic,
+                description=f"Work of {self.node.path} failed {attempts} times: read the messages that are kept aside.",
+                namespace="AWS/SQS",
+                metric="ApproximateNumberOfMessagesVisible",
+                dimensions={"QueueName": failed.queue_name},
+                threshold=1,
+                statistic="Maximum",
+            )
         self.queue_arn: str = queue.attr_arn
         self.queue_url: str = queue.ref
         self.queue_name: str = queue.attr_queue_name
@@ -82,7 +97,7 @@ class WorkQueue(Construct):
                     [self.queue_arn],
                     sid="EventBridge",
                     principal=service("events.amazonaws.com"),
-                    conditions={"StringEquals": {"aws:SourceAccount": ACCOUNT_ID}},
+                    conditions=FROM_RULES,
                 )
             )
             key.allow_service("events.amazonaws.com")

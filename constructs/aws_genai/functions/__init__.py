@@ -6,14 +6,14 @@ from ..lazily import exports
 
 if TYPE_CHECKING:
     from .files import BucketFiles
-    from .python_function import PythonFunction
+    from .python_function import PythonFunction, reserve_concurrency
 
-__all__ = ["BucketFiles", "PythonFunction"]
+__all__ = ["BucketFiles", "PythonFunction", "reserve_concurrency"]
 
 __getattr__ = exports(
     __name__,
     {
         ".files": ("BucketFiles",),
-        ".python_function": ("PythonFunction",),
+        ".python_function": ("PythonFunction", "reserve_concurrency"),
     },
 )

@@ -9,7 +9,7 @@ from aws_cdk import RemovalPolicy, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
-from constructs import Construct
+from constructs import Construct, IConstruct
 
 from ..gate.acknowledgements import acknowledge, compliance
 from ..pseudo import PARTITION, REGION
@@ -23,12 +23,28 @@ if TYPE_CHECKING:
 
 _VPC_RULES = compliance("LambdaInsideVPC")
 
+#: Context key that makes functions reserve their concurrency.
+_RESERVE = "aws-genai:reserve-concurrency"
+
+
+def reserve_concurrency(scope: IConstruct) -> None:
+    """Make every function under ``scope`` that is added later reserve its concurrency from the account's.
+
+    The compliance packs ask for it.
+
+    :param scope: an app, a stack or a construct without children.
+    """
+    scope.node.set_context(_RESERVE, True)
+
 
 class PythonFunction(Construct):
-    """A Python function on Graviton with its own role, encrypted logs, tracing and a bounded concurrency.
+    """A Python function on Graviton with its own role, encrypted logs and tracing.
 
     The code is a folder of :mod:`aws_genai.functions`; the libraries come as one layer a stack, from wheels that
-    are locked by hash. https://docs.aws.amazon.com/lambda/latest/dg/python-layers.html
+    are locked by hash. Concurrency is reserved only where the app asks for it (:func:`reserve_concurrency`): what one
+    function reserves, the others of the account lack, and an account that would be left with less than 100 refuses the
+    function. https://docs.aws.amazon.com/lambda/latest/dg/python-layers.html
+    https://docs.aws.amazon.com/lambda/latest/dg/configuration-concurrency.html
 
     Example::
 
@@ -55,7 +71,8 @@ class PythonFunction(Construct):
     :param environment: environment variables; never a secret. Default: none.
     :param memory_mib: memory in MiB, which also sets the share of CPU. Default: 512.
     :param timeout_seconds: longest run. Default: 29, the limit of API Gateway.
-    :param reserved_concurrency: most runs at a time. Default: 20.
+    :param reserved_concurrency: most runs at a time, where concurrency is reserved. Default: 20.
+    :param reserve: whether it is. Default: as the app says, which is no.
     :param network: a VPC to run in. Default: none, the service's own network.
     :param log_days: days that logs are kept. Default: 365.
     :param removal_policy: what happens to the logs on deletion of the stack. Default: retain.
@@ -74,6 +91,7 @@ class PythonFunction(Construct):
         memory_mib: int = 512,
         timeout_seconds: int = 29,
         reserved_concurrency: int = 20,
+        reserve: bool | None = None,
         network: PrivateNetwork | None = None,
         log_days: int = 365,
         removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
@@ -115,6 +133,7 @@ class PythonFunction(Construct):
                 subnet_ids=network.subnet_ids, security_group_ids=[group.attr_group_id]
             )
         acknowledge(self.role.permissions, "AwsSolutions-IAM5", finding="Resource::*", reason=wildcards, met_by=met_by)
+        reserve = reserve if reserve is not None else bool(self.node.try_get_context(_RESERVE))
         path, digest = package((folder, *include))
         code = lambda_.Code.from_asset(str(path), asset_hash=digest).bind(self)
         assert code.s3_location is not None  # noqa: S101 - an asset lies in S3
@@ -131,7 +150,7 @@ class PythonFunction(Construct):
             layers=[_layer(Stack.of(self))],
             memory_size=memory_mib,
             timeout=timeout_seconds,
-            reserved_concurrent_executions=reserved_concurrency,
+            reserved_concurrent_executions=reserved_concurrency if reserve else None,
             dead_letter_config=lambda_.CfnFunction.DeadLetterConfigProperty(target_arn=topic.topic_arn),
             tracing_config=lambda_.CfnFunction.TracingConfigProperty(mode="Active"),
             logging_config=lambda_.CfnFunction.LoggingConfigProperty(

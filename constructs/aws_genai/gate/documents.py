@@ -110,7 +110,10 @@ def grants_on(app: Emitted, action: str, type: str) -> Iterator[tuple[Resource, 
 
 def named(who: Identity, action: str, arn: str) -> bool:
     """Whether a statement of a role allows ``action`` on an ARN, whatever its conditions."""
-    return any(
-        allows(statement, action) and any(arn_matches(str(each), arn) for each in as_list(statement.get("Resource", [])))
+    patterns = [
+        str(each)
         for statement in who.policies
-    )
+        if allows(statement, action)
+        for each in as_list(statement.get("Resource", []))
+    ]
+    return any(arn_matches(pattern, arn) for pattern in patterns)

@@ -284,7 +284,7 @@ class ApprovedEndpoint(Construct):
 
     def _listen(self, group: sagemaker.CfnModelPackageGroup, key: DataKey, topic: AlarmTopic) -> None:
         """https://docs.aws.amazon.com/sagemaker/latest/dg/automating-sagemaker-with-eventbridge.html"""
-        missed = undelivered(Stack.of(self), key)
+        missed = undelivered(Stack.of(self), key, topic)
         rule = events.CfnRule(
             self,
             "Heard",

@@ -109,7 +109,6 @@ class AuroraStore(Construct):
             enable_performance_insights=True,
             performance_insights_kms_key_id=key.key_arn,
             ca_certificate_identifier="rds-ca-rsa2048-g1",
-            copy_tags_to_snapshot=True,
             monitoring_interval=60,
             monitoring_role_arn=monitor.role_arn,
         )

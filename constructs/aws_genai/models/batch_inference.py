@@ -20,7 +20,7 @@ from ..pseudo import ACCOUNT_ID, PARTITION, REGION
 from ..security.alarms import AlarmTopic
 from ..security.bucket import AccessLogBucket, SecureBucket
 from ..security.key import DataKey
-from ..security.report import undelivered
+from ..security.report import rules_only, undelivered
 from ..security.role import WorkloadRole
 from .application_profiles import ApplicationProfiles
 from .inference import Inference, requests_of
@@ -120,6 +120,7 @@ class BatchInference(Construct):
             access_logs=access_logs,
             retention_days=retention_days,
             replica=replica,
+            topic=topic,
             removal_policy=removal_policy,
         )
         self.bucket.resource.notification_configuration = s3.CfnBucket.NotificationConfigurationProperty(
@@ -173,7 +174,7 @@ class BatchInference(Construct):
             log_days=log_days,
             removal_policy=removal_policy,
         )
-        self._begin_when_put()
+        self._begin_when_put(topic)
         CfnOutput(self, "BucketName", value=self.bucket.bucket_name, description=f"Questions go under {REQUESTS}")
 
     def _called(self, model: str, profiles: ApplicationProfiles | None) -> list[str]:
@@ -233,14 +234,12 @@ class BatchInference(Construct):
             met_by="the account and Region in the statement, and the prefix of what is asked, which is read only",
         )
 
-    def _begin_when_put(self) -> None:
+    def _begin_when_put(self, topic: AlarmTopic) -> None:
         """https://docs.aws.amazon.com/AmazonS3/latest/userguide/EventBridge.html"""
         starter = WorkloadRole(
             self,
             "Starter",
-            assumed_by=iam.ServicePrincipal(
-                "events.amazonaws.com", conditions={"StringEquals": {"aws:SourceAccount": ACCOUNT_ID}}
-            ),
+            assumed_by=rules_only(),
         )
         starter.allow(("states:StartExecution",), [self.machine.machine_arn])
         rule = events.CfnRule(
@@ -264,7 +263,7 @@ class BatchInference(Construct):
                         "inputPathsMap": {"key": "$.detail.object.key", "version": "$.detail.object.version-id"},
                         "inputTemplate": '{"key": <key>, "version": <version>}',
                     },
-                    "deadLetterConfig": {"arn": undelivered(Stack.of(self), self._key).queue_arn},
+                    "deadLetterConfig": {"arn": undelivered(Stack.of(self), self._key, topic).queue_arn},
                     "retryPolicy": {"maximumEventAgeInSeconds": 3600, "maximumRetryAttempts": 10},
                 }
             ],

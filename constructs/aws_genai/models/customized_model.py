@@ -117,7 +117,13 @@ class CustomizedModel(Construct):
         check_customization(base, kind, teacher, given)
         self.name, self.data_sets = name, data_sets
         self.bucket = SecureBucket(
-            self, "Bucket", key=key, access_logs=access_logs, replica=replica, removal_policy=removal_policy
+            self,
+            "Bucket",
+            key=key,
+            access_logs=access_logs,
+            replica=replica,
+            topic=topic,
+            removal_policy=removal_policy,
         )
         trainer = self._trainer(teacher, guardrail)
         plan = {

@@ -83,7 +83,13 @@ class SignedDataSets(Construct):
         super().__init__(scope, id)
         self.key = key
         self.bucket = SecureBucket(
-            self, "Bucket", key=key, access_logs=access_logs, replica=replica, removal_policy=removal_policy
+            self,
+            "Bucket",
+            key=key,
+            access_logs=access_logs,
+            replica=replica,
+            topic=topic,
+            removal_policy=removal_policy,
         )
         self._approvers = list(approver_role_arns)
         administer = [action for action in ADMINISTER if action not in _ROTATION]

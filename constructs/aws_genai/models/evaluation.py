@@ -134,6 +134,7 @@ class Evaluation(Construct):
             access_logs=access_logs,
             retention_days=retention_days,
             replica=replica,
+            topic=topic,
             removal_policy=removal_policy,
         )
         reader = self._reader(access, judge, key) if judge else None

@@ -7,6 +7,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sagemaker as sagemaker
 from constructs import Construct
 
+from ..security.alarms import AlarmTopic
 from ..security.bucket import AccessLogBucket, SecureBucket
 from ..security.key import DataKey
 from ..security.role import WorkloadRole, grant
@@ -37,6 +38,7 @@ class Experiments(Construct):
     :param key: encrypts the artifacts.
     :param access_logs: where server access logs go.
     :param replica: keep a second copy of the artifacts. Default: no.
+    :param topic: told of artifacts that could not be copied; needed with ``replica``. Default: nobody is.
     :param removal_policy: what happens to the artifacts on deletion of the stack. Default: retain.
     """
 
@@ -49,11 +51,18 @@ class Experiments(Construct):
         key: DataKey,
         access_logs: AccessLogBucket,
         replica: bool = False,
+        topic: AlarmTopic | None = None,
         removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
     ) -> None:
         super().__init__(scope, id)
         self.bucket = SecureBucket(
-            self, "Artifacts", key=key, access_logs=access_logs, replica=replica, removal_policy=removal_policy
+            self,
+            "Artifacts",
+            key=key,
+            access_logs=access_logs,
+            replica=replica,
+            topic=topic,
+            removal_policy=removal_policy,
         )
         role = WorkloadRole(
             self,

@@ -25,6 +25,8 @@ class ModelWatch(Construct):
     Unusual is what CloudWatch has not seen at that hour and weekday: it learns for two weeks, and each such alarm costs
     three times as much as another. Drawing out a model's training data or a copy of the model takes many calls, and
     shows in the first; trying to pass the guardrail shows in the last. Costs are tokens by list price, without caches.
+    CloudWatch counts the calls of a model's own id for the whole account and Region, whatever environment makes them,
+    and those of an application's profile apart.
     https://docs.aws.amazon.com/bedrock/latest/userguide/monitoring-runtime-metrics.html
     https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Anomaly_Detection.html
 
@@ -102,7 +104,7 @@ class ModelWatch(Construct):
         made = cloudwatch.CfnAlarm(
             self,
             id,
-            alarm_description="Models are called more than usual: read who calls them in the record of calls.",
+            alarm_description="Models are called more than usual in this account: read in the record who calls.",
             metrics=[*queries, usual],
             threshold_metric_id="usual",
             comparison_operator="GreaterThanUpperThreshold",
@@ -127,7 +129,7 @@ class ModelWatch(Construct):
         cloudwatch.CfnAlarm(
             self,
             id,
-            alarm_description=f"Tokens of an hour cost over {usd_per_hour} USD: find the caller, or raise the limit.",
+            alarm_description=f"Tokens of an hour cost the account over {usd_per_hour} USD: find the caller.",
             metrics=[*queries, {"id": "cost", "expression": total, "label": "USD an hour", "returnData": True}],
             threshold=usd_per_hour,
             comparison_operator="GreaterThanThreshold",

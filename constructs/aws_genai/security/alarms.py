@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from aws_cdk import aws_budgets as budgets
 from aws_cdk import aws_cloudwatch as cloudwatch
@@ -17,6 +17,11 @@ from .statements import allow, document, service, tls_only
 
 class AlarmTopic(Construct):
     """An encrypted SNS topic that AWS services of this account publish alarms to, over TLS only.
+
+    CloudWatch and AWS Budgets publish by themselves. EventBridge tells SNS and AWS KMS neither account nor rule, so a
+    statement for it could have no condition: its rules publish through a role (:func:`report_event`).
+    https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html
+    https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html
 
     Example::
 
@@ -78,8 +83,8 @@ class AlarmTopic(Construct):
 
 
 #: https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html#compatibility-with-aws-services
-#: Auto Scaling publishes through its service-linked role and needs no entry.
-_PUBLISHERS = ("cloudwatch.amazonaws.com", "budgets.amazonaws.com", "events.amazonaws.com")
+#: Auto Scaling publishes through its service-linked role, and rules of EventBridge through one of their own.
+_PUBLISHERS = ("cloudwatch.amazonaws.com", "budgets.amazonaws.com")
 
 
 def alarm(
@@ -131,10 +136,12 @@ def alarm(
 
 
 class MonthlyBudget(Construct):
-    """A monthly cost budget over one project's tagged resources that warns at 80 % and 100 %, and on forecast.
+    """A monthly cost budget over resources with certain tags that warns at 80 % and 100 %, and on forecast.
 
-    The tag must be activated for cost allocation once per organization:
+    The tags must be activated for cost allocation once per organization. Some Regions lack the type of resource
+    (:func:`aws_genai.data.regional.available`).
     https://docs.aws.amazon.com/awsaccountbilling/latest/aboutv2/activating-tags.html
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-properties-budgets-budget-expression.html
 
     Example::
 
@@ -146,15 +153,17 @@ class MonthlyBudget(Construct):
         CostTags(project="demo", environment="dev", layer="demo", owner="me", cost_center="1").apply(app)
         stack = cdk.Stack(app, "Budget")
         topic = AlarmTopic(stack, "Alarms", key=DataKey(stack, "Key", description="Alarms"))
-        MonthlyBudget(stack, "Budget", limit_usd=100, topic=topic, tag=("project", "assistant"))
+        MonthlyBudget(stack, "Budget", limit_usd=100, topic=topic, tags={"project": "assistant"})
         app.synth()
 
     :param limit_usd: limit in US dollars a month.
     :param topic: where warnings go.
-    :param tag: name and value of the cost allocation tag that selects the resources.
+    :param tags: values of cost allocation tags by name; what is counted has all of them.
     """
 
-    def __init__(self, scope: Construct, id: str, *, limit_usd: float, topic: AlarmTopic, tag: tuple[str, str]) -> None:
+    def __init__(
+        self, scope: Construct, id: str, *, limit_usd: float, topic: AlarmTopic, tags: Mapping[str, str]
+    ) -> None:
         super().__init__(scope, id)
         subscriber = budgets.CfnBudget.SubscriberProperty(address=topic.topic_arn, subscription_type="SNS")
         budgets.CfnBudget(
@@ -164,7 +173,8 @@ class MonthlyBudget(Construct):
                 budget_type="COST",
                 time_unit="MONTHLY",
                 budget_limit=budgets.CfnBudget.SpendProperty(amount=limit_usd, unit="USD"),
-                cost_filters={"TagKeyValue": [f"user:{tag[0]}${tag[1]}"]},
+                filter_expression=_all_of([_tagged(name, value) for name, value in tags.items()]),
+                metrics=["UnblendedCost"],
             ),
             notifications_with_subscribers=[
                 budgets.CfnBudget.NotificationWithSubscribersProperty(
@@ -179,3 +189,19 @@ class MonthlyBudget(Construct):
                 for kind, percent in (("ACTUAL", 80), ("ACTUAL", 100), ("FORECASTED", 100))
             ],
         )
+
+
+_Expression = budgets.CfnBudget.ExpressionProperty
+
+
+def _all_of(expressions: Sequence[_Expression]) -> _Expression:
+    return expressions[0] if len(expressions) == 1 else _Expression(and_=list(expressions))
+
+
+def _tagged(name: str, value: str) -> _Expression:
+    # Cost filters want the prefix of tags that users define, and no page says whether expressions do.
+    # https://docs.aws.amazon.com/cost-management/latest/userguide/budgets-create-filters.html
+    keys = (name, f"user:{name}")
+    return _Expression(
+        or_=[_Expression(tags=budgets.CfnBudget.TagValuesProperty(key=key, values=[value])) for key in keys]
+    )

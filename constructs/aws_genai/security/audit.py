@@ -11,6 +11,7 @@ from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from ..pseudo import ACCOUNT_ID, PARTITION, REGION
+from .alarms import AlarmTopic
 from .bucket import AccessLogBucket, SecureBucket
 from .key import DataKey
 from .role import WorkloadRole
@@ -20,8 +21,10 @@ from .statements import allow, service
 class AuditTrail(Construct):
     """A CloudTrail trail with Bedrock and S3 data events, log file validation and encryption.
 
-    Management events of every Region, and the data events that show who read weights and called models:
+    Management events of every Region, and the data events that show who read weights and called models. Whoever may
+    read the files checks them with ``aws cloudtrail validate-logs``.
     https://docs.aws.amazon.com/bedrock/latest/userguide/logging-using-cloudtrail.html
+    https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-log-file-validation-cli.html
 
     Example::
 
@@ -41,11 +44,13 @@ class AuditTrail(Construct):
         app.synth()
 
     :param trail_name: name of the trail, 3 to 128 characters.
-    :param key: encrypts log files and log group; it must let CloudTrail and CloudWatch Logs use it.
+    :param key: encrypts log files and log group; it must let CloudTrail and CloudWatch Logs use it
+        (:meth:`DataKey.allow_trail`, which names the readers, and :meth:`DataKey.allow_logs`).
     :param access_logs: where the access logs of the trail's own bucket go.
     :param retention_days: days that events are kept in S3. Default: 365.
     :param log_days: days that events are kept in CloudWatch Logs. Default: 365.
     :param replica: keep a second copy of the log files. Default: no.
+    :param topic: told of log files that could not be copied; needed with ``replica``. Default: nobody is.
     :param removal_policy: what happens to the record on deletion of the stack. Default: retain.
     """
 
@@ -60,6 +65,7 @@ class AuditTrail(Construct):
         retention_days: int = 365,
         log_days: int = 365,
         replica: bool = False,
+        topic: AlarmTopic | None = None,
         removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
     ) -> None:
         super().__init__(scope, id)
@@ -70,6 +76,10 @@ class AuditTrail(Construct):
             access_logs=access_logs,
             retention_days=retention_days,
             replica=replica,
+            topic=topic,
+            # CloudTrail encrypts each file for its trail, and its readers are allowed what was; a key of the bucket
+            # would know the bucket only.
+            bucket_key=False,
             removal_policy=removal_policy,
         )
         trail_arn = f"arn:{PARTITION}:cloudtrail:{REGION}:{ACCOUNT_ID}:trail/{trail_name}"
@@ -96,9 +106,12 @@ class AuditTrail(Construct):
         role = WorkloadRole(
             self,
             "Delivery",
-            assumed_by=iam.ServicePrincipal("cloudtrail.amazonaws.com", conditions=from_this_trail),
+            # No page promises that CloudTrail names its trail when it takes the role:
+            # https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-required-policy-for-cloudwatch-logs.html
+            assumed_by=iam.ServicePrincipal("cloudtrail.amazonaws.com"),
         )
         role.allow(("logs:CreateLogStream", "logs:PutLogEvents"), [self.log_group.attr_arn])
+        own = [each for each in (self.bucket, self.bucket.replica, access_logs) if each is not None]
         trail = cloudtrail.CfnTrail(
             self,
             "Resource",
@@ -113,11 +126,11 @@ class AuditTrail(Construct):
             cloud_watch_logs_role_arn=role.role_arn,
             advanced_event_selectors=[
                 _selector("Management events", [("eventCategory", ["Management"])]),
-                # The trail's own deliveries would log themselves without end.
+                # The trail's own deliveries, and the copies of them, would log themselves without end.
                 _selector(
                     "S3 objects",
                     [("eventCategory", ["Data"]), ("resources.type", ["AWS::S3::Object"])],
-                    not_starts_with=[f"{self.bucket.bucket_arn}/", f"{access_logs.bucket_arn}/"],
+                    not_starts_with=[f"{each.bucket_arn}/" for each in own],
                 ),
                 *(
                     _selector(name, [("eventCategory", ["Data"]), ("resources.type", [resource_type])])

@@ -9,13 +9,18 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
+from ..errors import InvalidValueError
 from ..gate.acknowledgements import acknowledge, compliance
 from ..pseudo import ACCOUNT_ID
+from .alarms import AlarmTopic, alarm
 from .key import DataKey
 from .role import WorkloadRole, grant
 from .statements import Statement, allow, deny, document, service, tls_only
 
 _REPLICATION = compliance("S3BucketReplicationEnabled")
+
+#: Name of the rule that replicates.
+_RULE = "replica"
 
 
 class AccessLogBucket(Construct):
@@ -114,7 +119,10 @@ class SecureBucket(Construct):
     :param noncurrent_days: days that a replaced version is kept. Default: 90.
     :param lock_days: days that an object can be neither replaced nor deleted, from its arrival. Default: not locked.
     :param replica: keep a second copy in a bucket of its own. Default: no.
+    :param topic: told of objects that could not be copied; needed with ``replica``. Default: nobody is.
+    :param bucket_key: encrypt under a key of the bucket that S3 derives, for fewer requests to AWS KMS. Default: yes.
     :param removal_policy: what happens on deletion of the stack. Default: retain.
+    :raises InvalidValueError: if there is a replica and no topic.
     """
 
     def __init__(
@@ -128,6 +136,8 @@ class SecureBucket(Construct):
         noncurrent_days: int = 90,
         lock_days: int | None = None,
         replica: bool = False,
+        topic: AlarmTopic | None = None,
+        bucket_key: bool = True,
         removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
     ) -> None:
         super().__init__(scope, id)
@@ -136,6 +146,12 @@ class SecureBucket(Construct):
         self.resource: s3.CfnBucket
         replication: s3.CfnBucket.ReplicationConfigurationProperty | None = None
         if replica:
+            if topic is None:
+                raise InvalidValueError(
+                    "S3 says nothing of objects that it could not copy",
+                    field="topic",
+                    hint="Name the topic that hears of them, or leave out the replica",
+                )
             self.replica = SecureBucket(
                 self,
                 "Replica",
@@ -145,6 +161,7 @@ class SecureBucket(Construct):
                 noncurrent_days=noncurrent_days,
                 # S3 replicates a locked bucket into a locked one only.
                 lock_days=lock_days,
+                bucket_key=bucket_key,
                 removal_policy=removal_policy,
             )
             acknowledge(
@@ -157,7 +174,7 @@ class SecureBucket(Construct):
         self.resource = s3.CfnBucket(
             self,
             "Resource",
-            bucket_encryption=_encryption(key),
+            bucket_encryption=_encryption(key, bucket_key=bucket_key),
             public_access_block_configuration=_PRIVATE,
             ownership_controls=_OWNER_ENFORCED,
             versioning_configuration=s3.CfnBucket.VersioningConfigurationProperty(status="Enabled"),
@@ -176,8 +193,9 @@ class SecureBucket(Construct):
         self.policy_resource = s3.CfnBucketPolicy(
             self, "Policy", bucket=self.bucket_name, policy_document=document(self._statements)
         )
-        if self.replica:
-            self._grant_replication(self.replica)
+        if self.replica and topic:
+            self._grant_replication(self.replica, locked=bool(lock_days))
+            self._watch_replication(self.replica, topic)
 
     def add_statements(self, *statements: Statement) -> None:
         """Add statements to the bucket's policy."""
@@ -196,20 +214,16 @@ class SecureBucket(Construct):
     def _replication(self, replica: SecureBucket) -> s3.CfnBucket.ReplicationConfigurationProperty:
         """Same-Region replication, encrypted under the same key.
 
+        No page promises that S3 tells its account when it takes the role, so its trust has no condition.
         https://docs.aws.amazon.com/AmazonS3/latest/userguide/replication-config-for-kms-objects.html
+        https://docs.aws.amazon.com/AmazonS3/latest/userguide/setting-repl-config-perm-overview.html
         """
-        self.replication_role = WorkloadRole(
-            self,
-            "Replication",
-            assumed_by=iam.ServicePrincipal(
-                "s3.amazonaws.com", conditions={"StringEquals": {"aws:SourceAccount": ACCOUNT_ID}}
-            ),
-        )
+        self.replication_role = WorkloadRole(self, "Replication", assumed_by=iam.ServicePrincipal("s3.amazonaws.com"))
         return s3.CfnBucket.ReplicationConfigurationProperty(
             role=self.replication_role.role_arn,
             rules=[
                 s3.CfnBucket.ReplicationRuleProperty(
-                    id="replica",
+                    id=_RULE,
                     status="Enabled",
                     priority=0,
                     filter=s3.CfnBucket.ReplicationRuleFilterProperty(prefix=""),
@@ -222,23 +236,44 @@ class SecureBucket(Construct):
                         encryption_configuration=s3.CfnBucket.EncryptionConfigurationProperty(
                             replica_kms_key_id=self.key.key_arn
                         ),
+                        metrics=s3.CfnBucket.MetricsProperty(status="Enabled"),
                     ),
                 )
             ],
         )
 
-    def _grant_replication(self, replica: SecureBucket) -> None:
+    def _watch_replication(self, replica: SecureBucket, topic: AlarmTopic) -> None:
+        """https://docs.aws.amazon.com/AmazonS3/latest/userguide/repl-metrics.html"""
+        alarm(
+            self,
+            "NotReplicated",
+            topic=topic,
+            description=f"Objects of {self.node.path} were not copied: look for the replication status FAILED.",
+            namespace="AWS/S3",
+            metric="OperationsFailedReplication",
+            dimensions={
+                "SourceBucket": self.bucket_name,
+                "DestinationBucket": replica.bucket_name,
+                "RuleId": _RULE,
+            },
+            threshold=1,
+        )
+
+    def _grant_replication(self, replica: SecureBucket, *, locked: bool) -> None:
         # The source bucket is named by its logical id in the role's policy; the bucket names the role, so the
         # statement uses the attribute of a policy that CloudFormation creates after both.
         role = self.replication_role
         role.allow(("s3:GetReplicationConfiguration", "s3:ListBucket"), [self.bucket_arn])
         objects, copies = f"{self.bucket_arn}/*", f"{replica.bucket_arn}/*"
+        # S3 copies a locked object with its lock:
+        # https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-lock-managing.html#object-lock-managing-replication
+        locks = ("s3:GetObjectLegalHold", "s3:GetObjectRetention") if locked else ()
         role.allow(
-            ("s3:GetObjectVersionAcl", "s3:GetObjectVersionForReplication", "s3:GetObjectVersionTagging"),
+            (*locks, "s3:GetObjectVersionAcl", "s3:GetObjectVersionForReplication", "s3:GetObjectVersionTagging"),
             [objects],
         )
         role.allow(("s3:ReplicateDelete", "s3:ReplicateObject", "s3:ReplicateTags"), [copies])
-        self.key.grant_encrypt_decrypt(role)
+        self.key.grant_replicate(role)
         for bucket in (self, replica):
             acknowledge(
                 role.permissions,
@@ -307,14 +342,14 @@ _OWNER_ENFORCED = s3.CfnBucket.OwnershipControlsProperty(
 )
 
 
-def _encryption(key: DataKey | None) -> s3.CfnBucket.BucketEncryptionProperty:
+def _encryption(key: DataKey | None, *, bucket_key: bool = True) -> s3.CfnBucket.BucketEncryptionProperty:
     default = s3.CfnBucket.ServerSideEncryptionByDefaultProperty(
         sse_algorithm="aws:kms" if key else "AES256", kms_master_key_id=key.key_arn if key else None
     )
     return s3.CfnBucket.BucketEncryptionProperty(
         server_side_encryption_configuration=[
             s3.CfnBucket.ServerSideEncryptionRuleProperty(
-                server_side_encryption_by_default=default, bucket_key_enabled=True if key else None
+                server_side_encryption_by_default=default, bucket_key_enabled=bucket_key if key else None
             )
         ]
     )

@@ -6,9 +6,13 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from ..gate.acknowledgements import acknowledge
-from ..pseudo import ACCOUNT_ID
+from ..pseudo import ACCOUNT_ID, PARTITION, REGION
 from .key import DataKey
 from .statements import allow, document, service, tls_only
+
+#: What EventBridge tells a queue that it sends to:
+#: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html#eb-sqs-permissions
+FROM_RULES = {"ArnLike": {"aws:SourceArn": f"arn:{PARTITION}:events:{REGION}:{ACCOUNT_ID}:rule/*"}}
 
 
 class DeadLetterQueue(Construct):
@@ -62,7 +66,7 @@ class DeadLetterQueue(Construct):
                     [self.queue_arn],
                     sid="EventBridge",
                     principal=service("events.amazonaws.com"),
-                    conditions={"StringEquals": {"aws:SourceAccount": ACCOUNT_ID}},
+                    conditions=FROM_RULES,
                 )
             )
             key.allow_service("events.amazonaws.com")

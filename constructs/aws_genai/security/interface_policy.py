@@ -1,4 +1,4 @@
-"""What an interface endpoint of a VPC lets through."""
+"""What an endpoint of a VPC lets through."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ _ACTION_PREFIXES = {
     "bedrock-agent-runtime": "bedrock",
     "bedrock-runtime": "bedrock",
     "sagemaker.api": "sagemaker",
+    "sagemaker.runtime": "sagemaker",
     "ecr.api": "ecr",
     "ecr.dkr": "ecr",
     "ecs-agent": "ecs",
@@ -24,7 +25,7 @@ _ACTION_PREFIXES = {
 #: Endpoints through which container images are pulled.
 _REGISTRY = frozenset({"ecr.api", "ecr.dkr"})
 
-#: Services some of whose actions take no resource.
+#: Services some of whose actions take no resource, such as ``cloudtrail:LookupEvents``.
 _WITHOUT_RESOURCES = frozenset(
     {
         "ec2",
@@ -40,6 +41,7 @@ _WITHOUT_RESOURCES = frozenset(
         "application-autoscaling",
         "bedrock",
         "bedrock-agent",
+        "cloudtrail",
     }
 )
 

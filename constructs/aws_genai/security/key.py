@@ -208,37 +208,62 @@ class DataKey(Construct):
         self._statement(f"{verb}{name}", {"AWS": role.role_arn}, actions)
         grant(role, actions, [self.key_arn])
 
-    def allow_logs(self) -> None:
-        """Let CloudWatch Logs encrypt the log groups of this account and Region.
+    def grant_replicate(self, role: iam.IRole) -> None:
+        """Let ``role`` copy what is encrypted under the key, under the key.
 
+        https://docs.aws.amazon.com/AmazonS3/latest/userguide/replication-config-for-kms-objects.html
+        """
+        self._grant(role, "Replicate", ("kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey"))
+
+    def allow_logs(self) -> None:
+        """Let CloudWatch Logs encrypt the log groups of this account and Region, for itself and for its callers.
+
+        CloudWatch Logs asks whoever writes to or reads from an encrypted group for the key too. Every principal of the
+        account may use it there, and nowhere else: IAM decides who may call CloudWatch Logs.
         https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/encrypt-log-data-kms.html
         """
-        self._statement(
-            "CloudWatchLogs",
-            {"Service": f"logs.{REGION}.amazonaws.com"},
-            USE,
-            {
-                "ArnLike": {
-                    "kms:EncryptionContext:aws:logs:arn": (f"arn:{PARTITION}:logs:{REGION}:{ACCOUNT_ID}:log-group:*")
-                }
-            },
-        )
+        groups = {
+            "ArnLike": {"kms:EncryptionContext:aws:logs:arn": f"arn:{PARTITION}:logs:{REGION}:{ACCOUNT_ID}:log-group:*"}
+        }
+        through = {"StringEquals": {"kms:CallerAccount": ACCOUNT_ID, "kms:ViaService": f"logs.{REGION}.amazonaws.com"}}
+        self._statement("CloudWatchLogs", {"Service": f"logs.{REGION}.amazonaws.com"}, USE, groups)
+        used = [action for action in USE if action != "kms:DescribeKey"]
+        self._statement("AccountThroughLogs", {"AWS": "*"}, used, {**through, **groups})
+        # DescribeKey knows no encryption context.
+        self._statement("AccountDescribesThroughLogs", {"AWS": "*"}, ("kms:DescribeKey",), through)
 
-    def allow_trail(self) -> None:
-        """Let CloudTrail encrypt the log files of this account's trails.
+    def allow_trail(self, readers: Sequence[str] = ()) -> None:
+        """Let CloudTrail encrypt the log files of this account's trails, and people read them.
 
+        Only what was encrypted for a trail may be decrypted, and only through S3, where the same principals need
+        ``s3:GetObject``.
         https://docs.aws.amazon.com/awscloudtrail/latest/userguide/create-kms-key-policy-for-cloudtrail.html
+
+        :param readers: ARNs of the roles that may read. Default: whom IAM allows to decrypt with the key.
         """
         trails = f"arn:{PARTITION}:cloudtrail:{REGION}:{ACCOUNT_ID}:trail/*"
         self._statement(
             "CloudTrail",
             {"Service": "cloudtrail.amazonaws.com"},
-            ("kms:DescribeKey", "kms:GenerateDataKey*"),
+            ("kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey*"),
             {
                 "StringEquals": {"aws:SourceAccount": ACCOUNT_ID},
                 "ArnLike": {"aws:SourceArn": trails},
             },
         )
+        of_trails: dict[str, dict[str, object]] = {
+            "StringEquals": {"kms:CallerAccount": ACCOUNT_ID, "kms:ViaService": f"s3.{REGION}.amazonaws.com"},
+            "Null": {"kms:EncryptionContext:aws:cloudtrail:arn": "false"},
+        }
+        if readers:
+            self._statement(
+                "TrailReaders",
+                {"AWS": "*"},
+                ("kms:Decrypt",),
+                {**of_trails, "ArnEquals": {"aws:PrincipalArn": list(readers)}},
+            )
+        else:
+            self._statement("TrailReaders", ACCOUNT_PRINCIPAL, ("kms:Decrypt",), of_trails)
 
     def allow_in_bedrock(self) -> None:
         """Let callers whom IAM allows to use the key do so through Bedrock, which holds no role of its own.

@@ -32,14 +32,20 @@ AWS_OWNED_BUCKETS = (
     "al2023-repos-{region}-de612dc2",
 )
 
+#: Services beside S3 that have a gateway endpoint.
+#: https://docs.aws.amazon.com/vpc/latest/privatelink/gateway-endpoints.html
+GATEWAYS = frozenset({"dynamodb"})
+
 
 class PrivateNetwork(Construct):
     """A VPC of private subnets, one per zone, with flow logs and endpoints to the named services only.
 
     There is no internet gateway, no NAT and no peering: what is not an endpoint cannot be reached. Endpoint
     policies admit principals of this account only, and S3 only the account's own buckets and the AWS-owned
-    buckets that hold model artifacts and image layers.
+    buckets that hold model artifacts and image layers. S3 and DynamoDB are reached through gateway endpoints, which are
+    free of charge: an interface endpoint of DynamoDB has no private DNS, so that no SDK would find it.
     https://docs.aws.amazon.com/vpc/latest/privatelink/vpc-endpoints-access.html
+    https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/privatelink-interface-endpoints.html
 
     Example::
 
@@ -60,7 +66,7 @@ class PrivateNetwork(Construct):
     :param zones: Availability Zone names, one subnet each.
     :param key: encrypts the flow logs; it must let CloudWatch Logs use it (:meth:`DataKey.allow_logs`).
     :param cidr: IPv4 range of the VPC. Default: 10.0.0.0/16.
-    :param services: names of the services to reach through interface endpoints, such as ``bedrock-runtime``.
+    :param services: names of the services to reach through endpoints, such as ``bedrock-runtime``; S3 always is.
         Default: none.
     :param models: ids of the models that ``bedrock-runtime`` lets through. Default: any.
     :param registries: further accounts from whose Amazon ECR container images may be pulled, such as that of AWS's Deep
@@ -125,9 +131,11 @@ class PrivateNetwork(Construct):
             met_by="a network without any gateway, in which every interface names a group of its own",
         )
         self._flow_logs(key, flow_log_days, removal_policy)
-        self._gateway()
-        if services:
-            self._interfaces(services)
+        self._s3()
+        for service in sorted(set(services) & GATEWAYS):
+            self._gateway(service.title(), service, interface_policy(service, (), ()))
+        if interfaces := sorted(set(services) - GATEWAYS - {"s3"}):
+            self._interfaces(interfaces)
         self._vpc: ec2.IVpc | None = None
 
     @property
@@ -147,8 +155,8 @@ class PrivateNetwork(Construct):
 
     def security_group(self, scope: Construct, id: str, *, description: str) -> ec2.CfnSecurityGroup:
         """A group without inbound rules that reaches HTTPS only, and so only what the VPC has endpoints for."""
-        # S3's gateway endpoint answers from S3's public addresses, whose prefix list differs by Region and cannot
-        # be named without a look-up; the VPC has no route to any other public address.
+        # Gateway endpoints answer from the public addresses of S3 and DynamoDB, whose prefix lists differ by Region and
+        # cannot be named without a look-up; the VPC has no route to any other public address.
         return ec2.CfnSecurityGroup(
             scope,
             id,
@@ -192,7 +200,7 @@ class PrivateNetwork(Construct):
             max_aggregation_interval=60,
         )
 
-    def _gateway(self) -> None:
+    def _s3(self) -> None:
         compact = Fn.join("", Fn.split("-", REGION))
         own = {"aws:PrincipalAccount": ACCOUNT_ID, "aws:ResourceAccount": ACCOUNT_ID}
         policy = [
@@ -213,15 +221,18 @@ class PrivateNetwork(Construct):
             ),
         ]
         #: Id of the gateway endpoint of S3.
-        self.s3_endpoint_id: str = ec2.CfnVPCEndpoint(
+        self.s3_endpoint_id: str = self._gateway("S3", "s3", document(policy)).ref
+
+    def _gateway(self, id: str, service: str, policy: dict[str, Any]) -> ec2.CfnVPCEndpoint:
+        return ec2.CfnVPCEndpoint(
             self,
-            "S3",
+            id,
             vpc_id=self.vpc_id,
-            service_name=f"com.amazonaws.{REGION}.s3",
+            service_name=f"com.amazonaws.{REGION}.{service}",
             vpc_endpoint_type="Gateway",
             route_table_ids=self._table_ids,
-            policy_document=document(policy),
-        ).ref
+            policy_document=policy,
+        )
 
     def _interfaces(self, services: Iterable[str]) -> None:
         group = ec2.CfnSecurityGroup(
@@ -249,7 +260,7 @@ class PrivateNetwork(Construct):
                 )
             ],
         )
-        for service in sorted(set(services)):
+        for service in services:
             ec2.CfnVPCEndpoint(
                 self,
                 "".join(part.title() for part in service.replace(".", "-").split("-")),

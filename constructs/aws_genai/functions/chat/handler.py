@@ -22,6 +22,8 @@ from .spending import counting, spending
 
 logger = Logger()
 metrics = Metrics(namespace="AwsGenAi")
+# An account has several environments, and each its own function.
+metrics.set_default_dimensions(function=os.environ.get("AWS_LAMBDA_FUNCTION_NAME", "none"))
 tracer = Tracer()
 
 #: Metrics of refusals by their code; any other is counted as Refused.

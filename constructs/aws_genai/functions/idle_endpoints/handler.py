@@ -18,6 +18,8 @@ from .service import Rules, Sweeper, WorkingHours, utc_now
 
 logger = Logger()
 metrics = Metrics(namespace="AwsGenAi")
+# An account has several environments, and each its own function.
+metrics.set_default_dimensions(function=os.environ.get("AWS_LAMBDA_FUNCTION_NAME", "none"))
 
 _CONFIG = Config(retries={"mode": "adaptive", "total_max_attempts": 8})
 

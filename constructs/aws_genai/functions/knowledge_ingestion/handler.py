@@ -18,6 +18,8 @@ from .service import BusyError, Intake, changes, follow
 
 logger = Logger()
 metrics = Metrics(namespace="AwsGenAi")
+# An account has several environments, and each its own function.
+metrics.set_default_dimensions(function=os.environ.get("AWS_LAMBDA_FUNCTION_NAME", "none"))
 
 
 @cache

@@ -154,12 +154,12 @@ def _object_grants(app: Emitted, action: str) -> Iterator[Asked]:
 
 @_use("S3", "reading objects", ("kms:Decrypt",), "AmazonS3/latest/userguide/UsingKMSEncryption.html")
 def _readers(app: Emitted) -> Iterator[Asked]:
-    return _objectgrants_on(app, "s3:GetObject")
+    return _object_grants(app, "s3:GetObject")
 
 
 @_use("S3", "writing objects", ("kms:GenerateDataKey",), "AmazonS3/latest/userguide/UsingKMSEncryption.html")
 def _writers(app: Emitted) -> Iterator[Asked]:
-    return _objectgrants_on(app, "s3:PutObject")
+    return _object_grants(app, "s3:PutObject")
 
 
 # --- SNS and SQS

@@ -51,7 +51,7 @@ def guardrails_reason(app: Emitted) -> Iterator[Hit]:
     "GENAI_DATA_AUTOMATION_IN_EACH_REGION",
     holds="A knowledge base that reads by Data Automation may use its profile in each Region that may read.",
     why="Ingestion fails whenever Bedrock routes a document to a Region that the role's policy leaves out.",
-    fix="allow bedrock:InvokeDataAutomationAsync on the profile in each Region of the geography, as KnowledgeBase does.",
+    fix="allow bedrock:InvokeDataAutomationAsync on the profile in each Region, as KnowledgeBase does.",
     page="https://docs.aws.amazon.com/bedrock/latest/userguide/bda-cris.html",
 )
 def data_automation_in_each_region(app: Emitted) -> Iterator[Hit]:
