@@ -70,6 +70,12 @@ _REFS: Mapping[str, str] = {
     "AWS::SageMaker::Model": "arn:{partition}:sagemaker:{region}:{account}:model/{name}",
     "AWS::IAM::ManagedPolicy": "arn:{partition}:iam::{account}:policy/{name}",
 }
+#: The ARN of a resource itself, by its type; a type's other attributes hold a dot.
+_OWN_ARNS: Mapping[str, str] = {
+    kind: form
+    for kind, attribute, form in ((*name.split(".", 1), form) for name, form in _ARNS.items())
+    if attribute.endswith("Arn") and "." not in attribute
+}
 _NAMES: Mapping[str, str] = {
     "AWS::Batch::JobQueue": "JobQueueName",
     "AWS::S3::Bucket": "BucketName",
@@ -141,10 +147,8 @@ class Resolver:
         kind = self._resource(stack, logical_id)["Type"]
         if kind in _REFS:
             return self._format(stack, logical_id, _REFS[kind])
-        for attribute in ("Arn", "GuardrailArn"):
-            if f"{kind}.{attribute}" in _ARNS:
-                return self._format(stack, logical_id, _ARNS[f"{kind}.{attribute}"])
-        return None
+        form = _OWN_ARNS.get(kind)
+        return self._format(stack, logical_id, form) if form else None
 
     def _intrinsic(self, stack: str, key: str, argument: Any) -> Any:  # noqa: ANN401
         match key:
