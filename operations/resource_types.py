@@ -29,7 +29,7 @@ def main() -> int:
 
 
 def read() -> dict[str, Any]:
-    """Types that some Region of the commercial, GovCloud, China and European Sovereign partitions lacks.
+    """Types that some Region of the commercial, GovCloud and China partitions lacks.
 
     Which Regions lack a type stands as a hexadecimal number, a bit for each Region in their order.
     """
@@ -40,9 +40,10 @@ def read() -> dict[str, Any]:
         if entry.name.endswith(".json") and region != "sam" and "iso" not in region:
             types = json.loads(entry.read_text(encoding="utf-8"))
             found[region] = {type for type in types if type.startswith("AWS::")}
-    regions = sorted(found)
+    # Regions that the package has no list of stand there with a copy of us-east-1's: of those nothing is known.
+    regions = sorted(region for region, types in found.items() if region == "us-east-1" or types != found["us-east-1"])
     absent = {}
-    for type in sorted(set().union(*found.values())):
+    for type in sorted(set().union(*(found[region] for region in regions))):
         if mask := sum(1 << bit for bit, region in enumerate(regions) if type not in found[region]):
             absent[type] = f"{mask:x}"
     source = f"CloudFormation registry as in cfn-lint {version('cfn-lint')}"

@@ -179,6 +179,23 @@ def event_target_without_role(templates: Templates) -> None:
             target.pop("RoleArn", None)
 
 
+def bucket_keys_without_decrypt(templates: Templates) -> None:
+    for bucket in every(templates, "AWS::S3::Bucket"):
+        for each in bucket["Properties"]["BucketEncryption"]["ServerSideEncryptionConfiguration"]:
+            each["BucketKeyEnabled"] = True
+    without_action(KEY, "kms:Decrypt", "cloudtrail.amazonaws.com")(templates)
+
+
+def notifying_without_key(templates: Templates) -> None:
+    (name,) = (name for name in templates if name.endswith("-foundation"))
+    (topic,) = (id for id, each in templates[name]["Resources"].items() if each["Type"] == "AWS::SNS::Topic")
+    arn = f"arn:aws:sns:us-east-1:111122223333:{name}.{topic}"
+    for group in every(templates, "AWS::AutoScaling::AutoScalingGroup"):
+        group["Properties"]["NotificationConfigurations"] = [{"TopicARN": [arn]}]
+    assert "GENAI_KEY_ADMITS_ITS_USERS" not in found(templates)
+    without(KEY, "AutoScalingNotifications")(templates)
+
+
 SENT_BY_NOBODY = {"aws:SourceAccount": "111122223333"}
 
 #: Rule, what is planted.
@@ -301,7 +318,7 @@ CASES: dict[str, tuple[str, Plant]] = {
         lambda templates: [
             each["Properties"].update(State="ENABLED")
             for each in every(templates, "AWS::Events::Rule")
-            if "Decrypt" in json.dumps(each)
+            if "CloudTrail" in json.dumps(each)
         ],
     ),
     "a trail that records itself": (
@@ -314,6 +331,57 @@ CASES: dict[str, tuple[str, Plant]] = {
             if "NotStartsWith" in field
         ],
     ),
+    "a queue that nobody watches": (
+        "GENAI_DEAD_LETTERS_WATCHED",
+        lambda templates: [
+            each["Properties"].update(MetricName="NumberOfMessagesSent")
+            for each in every(templates, "AWS::CloudWatch::Alarm", Namespace="AWS/SQS")
+        ],
+    ),
+    "any event that is not seen": (
+        "GENAI_RULE_SEES_READS",
+        in_foundation("AWS::Events::Rule", {"EventPattern": {"detail-type": ["AWS API Call via CloudTrail"]}}),
+    ),
+    # copies
+    "locks that are not read": ("GENAI_REPLICATION_ALLOWED", without_action(MANAGED, "s3:GetObjectRetention")),
+    "versions that are not read": (
+        "GENAI_REPLICATION_ALLOWED",
+        without_action(MANAGED, "s3:GetObjectVersionForReplication"),
+    ),
+    "copies without metrics": (
+        "GENAI_REPLICATION_WATCHED",
+        lambda templates: [
+            each["Destination"].pop("Metrics")
+            for bucket in every(templates, "AWS::S3::Bucket")
+            for each in bucket["Properties"].get("ReplicationConfiguration", {}).get("Rules", ())
+        ],
+    ),
+    "copies without an alarm": (
+        "GENAI_REPLICATION_WATCHED",
+        lambda templates: [
+            each["Properties"].update(MetricName="BytesPendingReplication")
+            for each in every(templates, "AWS::CloudWatch::Alarm", MetricName="OperationsFailedReplication")
+        ],
+    ),
+    # routes
+    "a guardrail in one Region only": (
+        "GENAI_GUARDRAIL_IN_EACH_REGION",
+        lambda templates: [
+            each.update(Resource=[item for item in each["Resource"] if "us-east-2" not in json.dumps(item)])
+            for _, each in statements(templates, MANAGED, "guardrail-profile")
+        ],
+    ),
+    "reasoning that nobody may invoke": (
+        "GENAI_GUARDRAIL_REASONING",
+        enforced_with_reasoning,
+    ),
+    "documents read in one Region only": (
+        "GENAI_DATA_AUTOMATION_IN_EACH_REGION",
+        lambda templates: [
+            each.update(Resource=[item for item in each["Resource"] if "us-west-1" not in json.dumps(item)])
+            for _, each in statements(templates, MANAGED, "data-automation-profile")
+        ],
+    ),
     # order
     "a knowledge base before its role": (
         "GENAI_WAITS_FOR_PERMISSIONS",
@@ -321,7 +389,9 @@ CASES: dict[str, tuple[str, Plant]] = {
     ),
     "a queue's reader before its role": (
         "GENAI_WAITS_FOR_PERMISSIONS",
-        without_dependency("AWS::Lambda::EventSourceMapping"),
+        lambda templates: [
+            without_dependency(type)(templates) for type in ("AWS::Lambda::EventSourceMapping", "AWS::Lambda::Function")
+        ],
     ),
     "a machine before its role": (
         "GENAI_WAITS_FOR_PERMISSIONS",
@@ -433,8 +503,7 @@ CASES: dict[str, tuple[str, Plant]] = {
         "GENAI_KEY_ADMITS_ITS_USERS",
         without_action(KEY, "kms:GenerateDataKey*", "cloudtrail.am"),
     ),
-    "a trail and a Bucket Key": ("GENAI_KEY_ADMITS_ITS_USERS", without_action(KEY, "kms:Decrypt", "cloudtrail.amaz")),
-    "replication under the key": ("GENAI_KEY_ADMITS_ITS_USERS", without_action(MANAGED, "kms:Encrypt")),
+    "a trail and a Bucket Key": ("GENAI_KEY_ADMITS_ITS_USERS", bucket_keys_without_decrypt),
     "replication in the key's policy": (
         "GENAI_KEY_ADMITS_ITS_USERS",
         without_action(KEY, "kms:Encrypt", "Replication"),
@@ -451,7 +520,7 @@ CASES: dict[str, tuple[str, Plant]] = {
     "guardrails": ("GENAI_KEY_ADMITS_ITS_USERS", without(KEY, "ThroughBedrock")),
     "volumes": ("GENAI_KEY_ADMITS_ITS_USERS", without(KEY, "AutoScalingVolumes")),
     "grants for volumes": ("GENAI_KEY_ADMITS_ITS_USERS", without(KEY, "AutoScalingGrants")),
-    "Auto Scaling's notifications": ("GENAI_KEY_ADMITS_ITS_USERS", without(KEY, "AutoScalingNotifications")),
+    "Auto Scaling's notifications": ("GENAI_KEY_ADMITS_ITS_USERS", notifying_without_key),
     "linked buckets": ("GENAI_KEY_ADMITS_ITS_USERS", without(KEY, "LinkedBuckets")),
     "logs of state machines": ("GENAI_KEY_ADMITS_ITS_USERS", without(KEY, "delivery.logs.amazonaws.com")),
     "nodes of clusters": ("GENAI_KEY_ADMITS_ITS_USERS", without_action(MANAGED, "kms:CreateGrant")),

@@ -10,7 +10,7 @@ import yaml
 from aws_cdk.assertions import Annotations, Match, Template
 
 from aws_genai.data import load as facts
-from aws_genai.data.regional import available
+from aws_genai.data.regional import available, regions_without
 from settings import load
 from stacks.foundation import FoundationStack
 from tests.settings_support import BASE, write
@@ -38,12 +38,11 @@ def test_what_a_region_has(resource_type: str, region: str, known: bool | None) 
 
 
 def test_the_table_names_regions_that_exist() -> None:
-    table = facts("regional_types")
-    regions = set(facts("regions")["regions"])
-    assert set(table["unknown"]) < regions
-    for resource_type, absent in table["absent"].items():
+    table = facts("resource_types")
+    assert set(table["regions"]) < set(facts("regions")["regions"])
+    for resource_type in table["absent"]:
         assert resource_type.startswith("AWS::")
-        assert set(absent) <= regions - set(table["unknown"]), resource_type
+        assert regions_without(resource_type) < set(table["regions"])
 
 
 def test_the_budget_is_of_this_environment(tmp_path: Path) -> None:

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from . import load
 
 
 def available(resource_type: str, region: str) -> bool | None:
     """Whether CloudFormation has a type of resource in a Region; none if nobody says.
 
-    The table knows the types of this library that some Region lacks, from CloudFormation's schemas of each Region.
-    https://docs.aws.amazon.com/cloudformation-cli/latest/userguide/resource-type-schema.html
+    The table knows every type that some Region lacks, from CloudFormation's registry of each Region.
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/registry.html
 
     :param resource_type: such as ``AWS::Budgets::Budget``.
     :param region: name of the Region.
     """
-    table = load("regional_types")
-    if region in table["absent"].get(resource_type, ()):
-        return False
-    return None if region in table["unknown"] else True
+    if region not in load("resource_types")["regions"]:
+        return None
+    return region not in regions_without(resource_type)
+
+
+@cache
+def regions_without(resource_type: str) -> frozenset[str]:
+    """The Regions that are known not to have a type of resource."""
+    data = load("resource_types")
+    mask = int(data["absent"].get(resource_type, "0"), 16)
+    return frozenset(region for bit, region in enumerate(data["regions"]) if mask >> bit & 1)

@@ -213,6 +213,9 @@ def read(templates: Mapping[str, tuple[str, str | None]]) -> Emitted:
 
 def _stack_names(folder: Path) -> dict[str, str]:
     """The names that stacks are deployed under, by template file: what ``Fn::GetStackOutput`` names them by."""
-    artifacts = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))["artifacts"].values()
-    properties = [each["properties"] for each in artifacts if each["type"] == "aws:cloudformation:stack"]
-    return {each["templateFile"]: each.get("stackName", each["templateFile"]) for each in properties}
+    artifacts = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))["artifacts"]
+    return {
+        each["properties"]["templateFile"]: each["properties"].get("stackName", id)
+        for id, each in artifacts.items()
+        if each["type"] == "aws:cloudformation:stack"
+    }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ...policies.conditions import as_list
@@ -102,14 +102,71 @@ def rules_see_reads(app: Emitted) -> Iterator[Hit]:
         pattern = each.get("EventPattern") or {}
         if "AWS API Call via CloudTrail" not in as_list(pattern.get("detail-type", [])):
             continue
-        names = [name for name in as_list(pick(pattern, "detail.eventName", [])) if isinstance(name, str)]
-        reads = [
-            name
-            for name in names
-            if name not in _DATA_EVENTS and (name in _READ_ONLY_BY_NAME or _READ_ONLY.match(name))
-        ]
-        if reads and each.get("State") != _ALL_EVENTS:
-            yield Hit(each, "Properties.State", f"{reads[0]} only reads.")
+        detail = pattern.get("detail") or {}
+        for choice in as_list(detail.get("$or") or [{}]):
+            read = _reads({**detail, **choice})
+            if read and each.get("State") != _ALL_EVENTS:
+                yield Hit(each, "Properties.State", f"{read} only reads.")
+
+
+def _reads(detail: Mapping[str, Any]) -> str | None:
+    """A call that a pattern matches though it only reads; nothing if there is none."""
+    if "eventName" not in detail:
+        # Any call. Of S3, what matters are data events, which an enabled rule matches.
+        return None if as_list(detail.get("eventSource", [])) == ["s3.amazonaws.com"] else "Some of what it matches"
+    for name in as_list(detail["eventName"]):
+        if isinstance(name, Mapping):
+            starts = [str(item) for item in as_list(name.get("prefix") or name.get("wildcard") or [])]
+            if "anything-but" in name or any(_READ_ONLY.match(f"{item.rstrip('*')}X") for item in starts):
+                return "Some of what it matches"
+        elif name not in _DATA_EVENTS and (name in _READ_ONLY_BY_NAME or _READ_ONLY.match(name)):
+            return str(name)
+    return None
+
+
+def _dead_letters(app: Emitted) -> Iterator[Any]:
+    """ARNs of queues for what could not be delivered or done."""
+    for each in app.of(_RULE):
+        for target in as_list(each.get("Targets") or []):
+            yield pick(target, "DeadLetterConfig.Arn")
+    for each in app.of("AWS::Scheduler::Schedule"):
+        yield each.get("Target.DeadLetterConfig.Arn")
+    for each in app.of("AWS::SQS::Queue"):
+        yield each.get("RedrivePolicy.deadLetterTargetArn")
+    for each in app.of("AWS::SNS::Subscription"):
+        yield each.get("RedrivePolicy.deadLetterTargetArn")
+    for each in app.of("AWS::Lambda::Function"):
+        yield each.get("DeadLetterConfig.TargetArn")
+    for each in app.of("AWS::Lambda::EventInvokeConfig", "AWS::Lambda::EventSourceMapping"):
+        yield each.get("DestinationConfig.OnFailure.Destination")
+
+
+@rule(
+    "GENAI_DEAD_LETTERS_WATCHED",
+    holds="An alarm watches each queue for what could not be delivered or done.",
+    why="What a dead-letter queue holds is lost after its retention, and nobody has heard of it.",
+    fix="add an alarm on ApproximateNumberOfMessagesVisible of the queue, as DeadLetterQueue has with a topic.",
+    page="https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html",
+)
+def dead_letters_watched(app: Emitted) -> Iterator[Hit]:
+    watched = set()
+    for alarm in app.of("AWS::CloudWatch::Alarm"):
+        stats = [pick(each, "MetricStat.Metric", {}) for each in as_list(alarm.get("Metrics") or [])]
+        for metric in (alarm.properties, *stats):
+            if str(metric.get("MetricName", "")).startswith("ApproximateNumberOfMessages"):
+                watched |= {each.get("Value") for each in as_list(metric.get("Dimensions") or [])}
+    told = set()
+    for arn in _dead_letters(app):
+        queue = app.found(arn, "AWS::SQS::Queue")
+        if queue is None or queue.id in told:
+            continue
+        told.add(queue.id)
+        names = {
+            app.resolver.resolve(queue.stack.name, {"Fn::GetAtt": [queue.id, "QueueName"]}),
+            queue.get("QueueName"),
+        }
+        if not watched & names:
+            yield Hit(queue, "Properties")
 
 
 @rule(

@@ -3,22 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import cache
 
-from ...data import load
 from ...data.accelerators import AcceleratorCatalogue
+from ...data.regional import regions_without
 from ...errors import InvalidValueError
 from ..emitted import Emitted
 from ..rules import Hit, rule
 from ..secure.instances import instance_types
-
-
-@cache
-def regions_without(type: str) -> frozenset[str]:
-    """The Regions whose CloudFormation is known not to have a type of resource."""
-    data = load("resource_types")
-    mask = int(data["absent"].get(type, "0"), 16)
-    return frozenset(region for bit, region in enumerate(data["regions"]) if mask >> bit & 1)
 
 
 @rule(

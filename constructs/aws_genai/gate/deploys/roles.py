@@ -78,7 +78,6 @@ _ROLES = tuple(
             "Targets[].RoleArn",
             "events",
             "eventbridge/latest/userguide/eb-use-identity-based.html",
-            "{arn}",
         ),
         (
             "AWS::RDS::DBInstance",
