@@ -52,6 +52,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN
     """Take a batch in, the messages that are to come again; or let a source be crawled."""
     if "crawl" in event:
         _start(str(event["crawl"]), f"{event['crawl']} {context.aws_request_id}", context)
+        metrics.add_metric(name="Crawled", unit=MetricUnit.Count, value=1)
         return {}
     intake = Intake(
         client("s3"),
