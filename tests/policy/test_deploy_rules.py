@@ -375,6 +375,22 @@ CASES: dict[str, tuple[str, Plant]] = {
         "GENAI_GUARDRAIL_REASONING",
         enforced_with_reasoning,
     ),
+    "a role without the enforced guardrail": (
+        "GENAI_ENFORCED_GUARDRAIL_APPLIED",
+        without_action(MANAGED, "bedrock:ApplyGuardrail"),
+    ),
+    "dimensions that a model does not take": (
+        "GENAI_EMBEDDING_DIMENSIONS",
+        setting(
+            "AWS::Bedrock::KnowledgeBase",
+            "KnowledgeBaseConfiguration.VectorKnowledgeBaseConfiguration.EmbeddingModelArn",
+            "arn:aws:bedrock:us-east-1::foundation-model/cohere.embed-english-v3",
+        ),
+    ),
+    "calls that an endpoint denies": (
+        "GENAI_ENDPOINT_LETS_THROUGH",
+        conditioned("AWS::EC2::VPCEndpoint", "xray:", StringEquals={"aws:ResourceAccount": "111122223333"}),
+    ),
     "documents read in one Region only": (
         "GENAI_DATA_AUTOMATION_IN_EACH_REGION",
         lambda templates: [

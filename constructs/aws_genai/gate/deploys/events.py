@@ -161,11 +161,8 @@ def dead_letters_watched(app: Emitted) -> Iterator[Hit]:
         if queue is None or queue.id in told:
             continue
         told.add(queue.id)
-        names = {
-            app.resolver.resolve(queue.stack.name, {"Fn::GetAtt": [queue.id, "QueueName"]}),
-            queue.get("QueueName"),
-        }
-        if not watched & names:
+        own = app.resolver.resolve(queue.stack.name, {"Fn::GetAtt": [queue.id, "QueueName"]})
+        if not watched & {own, queue.get("QueueName")}:
             yield Hit(queue, "Properties")
 
 

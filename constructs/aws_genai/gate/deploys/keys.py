@@ -21,7 +21,6 @@ from ..rules import Hit, rule
 
 _KEY, _BUCKET, _TOPIC, _QUEUE = "AWS::KMS::Key", "AWS::S3::Bucket", "AWS::SNS::Topic", "AWS::SQS::Queue"
 _ADMINISTRATOR = Principal.administrator(ACCOUNT)
-_EVERYTHING = ({"Effect": "Allow", "Action": "*", "Resource": "*"},)
 
 Context = Mapping[str, Any]
 
@@ -70,8 +69,8 @@ def _service(name: str) -> Identity:
 
 
 def _linked(path: str) -> Identity:
-    """A service-linked role, whose own policy AWS writes."""
-    return Identity(f"arn:aws:iam::{ACCOUNT}:role/aws-service-role/{path}", False, _EVERYTHING, None)
+    """A service-linked role: the policy that AWS wrote for it names no key of anybody's."""
+    return Identity(f"arn:aws:iam::{ACCOUNT}:role/aws-service-role/{path}", False, (), None)
 
 
 def _deployer(app: Emitted) -> Identity:

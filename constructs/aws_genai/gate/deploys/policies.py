@@ -8,9 +8,10 @@ from functools import cache
 
 from ...data import iam, load
 from ...policies.conditions import as_list
+from ...policies.statements import Identity, matches
 from ..arns import overlaps
 from ..documents import ENDPOINT, KEY, TRUST, Document, documents
-from ..emitted import Emitted
+from ..emitted import ACCOUNT, Emitted
 from ..rules import Hit, rule
 
 _REFERENCE = (
@@ -188,6 +189,57 @@ def policies_of_their_service(app: Emitted) -> Iterator[Hit]:
             prefix, _ = _split(action)
             if allowed and prefix not in allowed and action != "*":
                 yield Hit(each.resource, each.where, f"{action} is never asked here.")
+
+
+@rule(
+    "GENAI_ENDPOINT_LETS_THROUGH",
+    holds="An endpoint's policy lets through the calls without a resource that roles of the app may make.",
+    why="A request that names no resource does not carry aws:ResourceAccount: the endpoint denies it.",
+    fix="ask for aws:PrincipalAccount alone in the statement for what takes no resource.",
+    page="https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html",
+)
+def endpoints_let_through(app: Emitted) -> Iterator[Hit]:
+    called: dict[str, set[str]] = {}
+    for role in _inside(app):
+        for statement in role.policies:
+            for action in _named(statement) if statement.get("Effect") == "Allow" else ():
+                if _forms(action) == ():
+                    called.setdefault(_split(action)[0], set()).add(action)
+    context = {"aws:principalaccount": [ACCOUNT], "aws:securetransport": ["true"]}
+    for each in documents(app):
+        if each.kind != ENDPOINT:
+            continue
+        prefixes = endpoint_prefixes(str(each.resource.get("ServiceName")))
+        for action in sorted(action for prefix in prefixes for action in called.get(prefix, ())):
+            # Several endpoints may serve one prefix, as sagemaker.api and sagemaker.runtime; one of them has to.
+            if not any(_lets_through(item, action, "*", context) for item in _serving(app, prefixes)):
+                yield Hit(each.resource, each.where, f"{action} does not get through.")
+
+
+def _inside(app: Emitted) -> Iterator[Identity]:
+    """Roles of what runs in a VPC: functions there, and instances with their containers."""
+    arns = {each.get("Role") for each in app.of("AWS::Lambda::Function") if each.get("VpcConfig.SubnetIds")}
+    for profile in app.of("AWS::IAM::InstanceProfile"):
+        names = as_list(profile.get("Roles") or [])
+        arns |= {role.arn for name in names if (role := app.found(name, "AWS::IAM::Role"))}
+    for job in app.of("AWS::Batch::JobDefinition"):
+        arns.add(job.get("ContainerProperties.JobRoleArn"))
+    yield from filter(None, map(app.role, sorted(filter(None, arns))))
+
+
+def _serving(app: Emitted, prefixes: set[str]) -> list[Document]:
+    return [
+        each
+        for each in documents(app)
+        if each.kind == ENDPOINT and endpoint_prefixes(str(each.resource.get("ServiceName"))) & prefixes
+    ]
+
+
+def _lets_through(document: Document, action: str, resource: str, context: Mapping[str, list[str]]) -> bool:
+    request = (action, resource, context)
+    allowed = [each for each in document.statements if each.get("Effect") == "Allow" and matches(each, request)]
+    denied = [each for each in document.statements if each.get("Effect") == "Deny" and matches(each, request)]
+    return bool(allowed) and not denied
 
 
 def endpoint_prefixes(service_name: str) -> set[str]:

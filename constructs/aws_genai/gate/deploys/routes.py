@@ -6,9 +6,10 @@ from collections.abc import Iterator
 
 from ...data.geographies import DATA_AUTOMATION, GUARDRAILS
 from ...policies.conditions import as_list
-from ..documents import grants_on, named
+from ..documents import allows, grants_on, named
 from ..emitted import ACCOUNT, Emitted
 from ..rules import Hit, rule
+from ..secure.grants import CALLS
 
 _APPLY = "bedrock:ApplyGuardrail"
 
@@ -67,3 +68,22 @@ def data_automation_in_each_region(app: Emitted) -> Iterator[Hit]:
             place = f"arn:{partition}:bedrock:{region}:{ACCOUNT}:data-automation-profile/{routed.profile}"
             if not named(who, "bedrock:InvokeDataAutomationAsync", place):
                 yield Hit(source, "Properties", f"The role of {source.id} may not use the profile in {region}.")
+
+
+@rule(
+    "GENAI_ENFORCED_GUARDRAIL_APPLIED",
+    holds="Where a guardrail is enforced on the account, each role that calls models may apply it.",
+    why="Bedrock applies the guardrail in the caller's name, and denies the call of a role that may not.",
+    fix="grant by Guardrail.grant_apply, or by ModelAccess, which does it for its callers.",
+    page="https://docs.aws.amazon.com/bedrock/latest/userguide/guardrails-enforcements.html",
+)
+def enforced_guardrails_applied(app: Emitted) -> Iterator[Hit]:
+    for enforced in app.of("AWS::Bedrock::EnforcedGuardrailConfiguration"):
+        guardrail = app.found(enforced.get("GuardrailIdentifier"), "AWS::Bedrock::Guardrail")
+        if guardrail is None or guardrail.arn is None:
+            continue
+        for role in app.of("AWS::IAM::Role"):
+            who = app.role(role.arn)
+            calls = [each for each in who.policies if any(allows(each, call) for call in CALLS)] if who else []
+            if role.stack.region == enforced.stack.region and who and calls and not named(who, _APPLY, guardrail.arn):
+                yield Hit(role, "Properties", f"{role.id} may not apply {guardrail.id}.")

@@ -6,6 +6,8 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ...data.bedrock import BedrockCatalogue
+from ...data.embeddings import SEVERAL
 from ...policies.conditions import as_list
 from ..emitted import Emitted, pick
 from ..rules import Hit, rule
@@ -176,3 +178,24 @@ def _tag(resource: Any, name: str) -> str | None:  # noqa: ANN401 - Resource
     tags = resource.get("Tags") or []
     found = [tag.get("Value") for tag in as_list(tags) if isinstance(tag, Mapping) and tag.get("Key") == name]
     return str(found[0]) if found else None
+
+
+@rule(
+    "GENAI_EMBEDDING_DIMENSIONS",
+    holds="A knowledge base names dimensions only for an embedding model that makes several.",
+    why="A model that makes one number of dimensions refuses the parameter, and every ingestion fails.",
+    fix="leave EmbeddingModelConfiguration out, or choose a model that makes several.",
+    page="https://docs.aws.amazon.com/bedrock/latest/userguide/knowledge-base-supported.html",
+)
+def embedding_dimensions(app: Emitted) -> Iterator[Hit]:
+    vector = "KnowledgeBaseConfiguration.VectorKnowledgeBaseConfiguration"
+    for base in app.of("AWS::Bedrock::KnowledgeBase"):
+        model = str(base.get(f"{vector}.EmbeddingModelArn", "")).rpartition("/")[2]
+        path = f"{vector}.EmbeddingModelConfiguration.BedrockEmbeddingModelConfiguration.Dimensions"
+        wanted = base.get(path)
+        if wanted is None or model not in BedrockCatalogue.names():
+            continue
+        takes = SEVERAL.get(model, ())
+        if wanted not in takes:
+            said = f"{model} makes {' or '.join(map(str, takes))}" if takes else f"{model} takes none"
+            yield Hit(base, f"Properties.{path}", f"{said}.")
