@@ -5,7 +5,7 @@ from __future__ import annotations
 from aws_cdk import Environment, RemovalPolicy, Stack
 from constructs import Construct
 
-from aws_genai.security import AccessLogBucket, CostTags, DataKey, SecureBucket
+from aws_genai.security import AccessLogBucket, CostTags, DataKey, SecureBucket, WeakReferences
 from settings import Settings
 
 
@@ -20,6 +20,7 @@ class LayerStack(Stack):
             description=description,
             env=Environment(account=settings.account, region=settings.region),
             termination_protection=settings.security.retain,
+            synthesizer=WeakReferences(),
         )
         self.settings = settings
         self._access_logs: AccessLogBucket | None = None
