@@ -24,7 +24,9 @@ class LayerStack(Stack):
         )
         self.settings = settings
         self._access_logs: AccessLogBucket | None = None
-        self.removal_policy = RemovalPolicy.RETAIN if settings.security.retain else RemovalPolicy.DESTROY
+        # What a failed first deploy made goes again; what lives stays.
+        kept = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE
+        self.removal_policy = kept if settings.security.retain else RemovalPolicy.DESTROY
         cost = CostTags(
             project=settings.project,
             environment=settings.environment,

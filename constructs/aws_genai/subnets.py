@@ -18,8 +18,8 @@ def split(cidr: str, zones: Sequence[str]) -> list[str]:
     So another zone moves no subnet: EC2 changes the range of none and lets no two overlap.
     A subnet has 16 to 65,536 addresses: https://docs.aws.amazon.com/vpc/latest/userguide/subnet-sizing.html
 
-    :raises InvalidValueError: if ``cidr`` is no network, larger than /16, or too small for eight subnets, or a zone does
-        not end in a letter from a to h of its own.
+    :raises InvalidValueError: if ``cidr`` is no network, larger than /16, or too small for eight subnets, or a zone has
+        no letter from a to h of its own.
     """
     try:
         network = ipaddress.IPv4Network(cidr)

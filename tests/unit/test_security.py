@@ -52,7 +52,8 @@ def foundation() -> Template:
 
 def test_key_rotates_and_stays(foundation: Template) -> None:
     foundation.has_resource(
-        "AWS::KMS::Key", {"Properties": Match.object_like({"EnableKeyRotation": True}), "DeletionPolicy": "Retain"}
+        "AWS::KMS::Key",
+        {"Properties": Match.object_like({"EnableKeyRotation": True}), "DeletionPolicy": "RetainExceptOnCreate"},
     )
 
 

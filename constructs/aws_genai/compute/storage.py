@@ -62,7 +62,7 @@ class TrainingStorage(Construct):
         checkpoint_days: int = 90,
         network: PrivateNetwork | None = None,
         replica: bool = False,
-        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
+        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
     ) -> None:
         super().__init__(scope, id)
         self.data_sets = SecureBucket(

@@ -50,7 +50,7 @@ class Experiments(Construct):
         key: DataKey,
         access_logs: AccessLogBucket,
         replica: bool = False,
-        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
+        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
     ) -> None:
         super().__init__(scope, id)
         self.bucket = SecureBucket(

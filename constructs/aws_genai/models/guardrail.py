@@ -101,7 +101,7 @@ class Guardrail(Construct):
         self.guardrail_id: str = self.resource.attr_guardrail_id
         self.guardrail_arn: str = self.resource.attr_guardrail_arn
         if keep_versions:
-            self.version_resource.apply_removal_policy(RemovalPolicy.RETAIN)
+            self.version_resource.apply_removal_policy(RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE)
         self.version: str = str(pinned) if pinned else self.version_resource.attr_version
         self.key = key
 

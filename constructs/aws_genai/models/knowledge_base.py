@@ -17,6 +17,7 @@ from ..data.embeddings import dimension_of
 from ..errors import InvalidValueError
 from ..functions.knowledge_ingestion.names import ACCEPTED, CUTTING, INCOMING
 from ..gate.acknowledgements import acknowledge, compliance
+from ..naming import lasting, settled
 from ..pseudo import ACCOUNT_ID, PARTITION, REGION
 from ..security.alarms import AlarmTopic
 from ..security.bucket import AccessLogBucket, SecureBucket
@@ -74,7 +75,8 @@ class KnowledgeBase(Construct):
         )
         app.synth()
 
-    :param name: name of the knowledge base, 3 to 63 lowercase letters, digits and hyphens.
+    :param name: what the name of the knowledge base begins with, 3 to 63 lowercase letters, digits and hyphens; it ends
+        in a digest of what replaces it when it changes.
     :param sources: the groups of users that may read the documents of each reviewed source.
     :param key: encrypts documents, vectors, messages and logs; it must let CloudWatch Logs use it.
     :param access_logs: where server access logs go.
@@ -114,7 +116,7 @@ class KnowledgeBase(Construct):
         guardrail: Guardrail | None = None,
         network: PrivateNetwork | None = None,
         log_days: int = 365,
-        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
+        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
     ) -> None:
         super().__init__(scope, id)
         check_sources(sources)
@@ -124,37 +126,39 @@ class KnowledgeBase(Construct):
             raise InvalidValueError(
                 f"{embedding} makes {size} numbers, and its store keeps {store.dimension}", field="dimension"
             )
-        self.store: VectorStore = store or S3VectorStore(self, "Store", name=name, dimension=size, key=key)
+        self.store: VectorStore = store or S3VectorStore(self, "Store", dimension=size, key=key)
         cut, read = chunking or Chunking(), parsing or Parsing()
         self.search = search or Search()
         read.check()
         self.search.check(words=self.store.hybrid)
         self.bucket = self._bucket(key, access_logs, removal_policy)
         self.role = self._reader(embedding, cut, read)
+        vectors = {
+            "type": "VECTOR",
+            "vectorKnowledgeBaseConfiguration": {
+                "embeddingModelArn": _model(embedding),
+                "embeddingModelConfiguration": {
+                    "bedrockEmbeddingModelConfiguration": {"dimensions": size, "embeddingDataType": "FLOAT32"}
+                },
+            },
+        }
         self.resource = bedrock.CfnKnowledgeBase(
             self,
             "Resource",
-            name=name,
+            name=settled(lambda: lasting(self, name, vectors, self.store.storage, self.store.made_of, longest=100)),
             role_arn=self.role.role_arn,
-            knowledge_base_configuration={
-                "type": "VECTOR",
-                "vectorKnowledgeBaseConfiguration": {
-                    "embeddingModelArn": _model(embedding),
-                    "embeddingModelConfiguration": {
-                        "bedrockEmbeddingModelConfiguration": {"dimensions": size, "embeddingDataType": "FLOAT32"}
-                    },
-                },
-            },
+            knowledge_base_configuration=vectors,
             storage_configuration=self.store.storage,
         )
         # Bedrock tries the role when the knowledge base is made.
         self.resource.node.add_dependency(self.role.permissions, *self.store.ready)
         self.knowledge_base_id: str = self.resource.attr_knowledge_base_id
         self.knowledge_base_arn: str = self.resource.attr_knowledge_base_arn
+        parsed = read.configuration(called_arn(read.model) if read.model else "")
         self.documents = bedrock.CfnDataSource(
             self,
             "Documents",
-            name=f"{name}-documents",
+            name=lasting(self, f"{name}-documents", cut.configuration(), parsed, longest=100),
             knowledge_base_id=self.knowledge_base_id,
             # What is deleted from the bucket, or with the data source, is deleted from the vectors.
             data_deletion_policy="DELETE",
@@ -163,7 +167,7 @@ class KnowledgeBase(Construct):
                 "s3Configuration": {"bucketArn": self.bucket.bucket_arn, "inclusionPrefixes": [ACCEPTED]},
             },
             server_side_encryption_configuration={"kmsKeyArn": key.key_arn},
-            vector_ingestion_configuration=self._ingestion(cut, read),
+            vector_ingestion_configuration=self._ingestion(cut, parsed),
         )
         self.queue = WorkQueue(self, "Changes", key=key, visibility_seconds=900, attempts=10, from_events=True)
         self.function = intake(self, sources, key, topic, guardrail, network, log_days, removal_policy)
@@ -191,8 +195,7 @@ class KnowledgeBase(Construct):
         )
         return bucket
 
-    def _ingestion(self, cut: Chunking, read: Parsing) -> dict[str, Any]:
-        parser = read.configuration(called_arn(read.model) if read.model else "")
+    def _ingestion(self, cut: Chunking, parser: dict[str, Any] | None) -> dict[str, Any]:
         own = {
             "intermediateStorage": {"s3Location": {"uri": f"s3://{self.bucket.bucket_name}/{CUTTING}"}},
             "transformations": [

@@ -60,7 +60,7 @@ class AuditTrail(Construct):
         retention_days: int = 365,
         log_days: int = 365,
         replica: bool = False,
-        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
+        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
     ) -> None:
         super().__init__(scope, id)
         self.bucket = SecureBucket(

@@ -48,7 +48,7 @@ class AccessLogBucket(Construct):
         id: str,
         *,
         retention_days: int = 365,
-        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
+        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
     ) -> None:
         super().__init__(scope, id)
         self.resource = s3.CfnBucket(
@@ -128,7 +128,7 @@ class SecureBucket(Construct):
         noncurrent_days: int = 90,
         lock_days: int | None = None,
         replica: bool = False,
-        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
+        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
     ) -> None:
         super().__init__(scope, id)
         self.key = key

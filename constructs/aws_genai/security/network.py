@@ -84,7 +84,7 @@ class PrivateNetwork(Construct):
         registries: Sequence[str] = (),
         models: Sequence[str] = (),
         flow_log_days: int = 365,
-        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
+        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
     ) -> None:
         super().__init__(scope, id)
         self._registries = sorted(registries)
@@ -121,7 +121,8 @@ class PrivateNetwork(Construct):
         self.vpc_id: str = vpc.ref
         self.zones = list(zones)
         self._table_ids = table_ids
-        self._cidr = cidr
+        #: IPv4 range.
+        self.cidr = cidr
         acknowledge(
             vpc,
             compliance("VPCDefaultSecurityGroupClosed"),
@@ -142,7 +143,7 @@ class PrivateNetwork(Construct):
                 self,
                 "Imported",
                 vpc_id=self.vpc_id,
-                vpc_cidr_block=self._cidr,
+                vpc_cidr_block=self.cidr,
                 availability_zones=self.zones,
                 isolated_subnet_ids=self.subnet_ids,
                 isolated_subnet_route_table_ids=self._table_ids,
@@ -238,7 +239,7 @@ class PrivateNetwork(Construct):
                     ip_protocol="tcp",
                     from_port=443,
                     to_port=443,
-                    cidr_ip=self._cidr,
+                    cidr_ip=self.cidr,
                     description="HTTPS from the VPC",
                 )
             ],
