@@ -237,6 +237,13 @@ def test_while_another_ingestion_runs_the_batch_comes_again(s3: Any, call: Any, 
     assert len(agent.jobs) == 1
 
 
+def test_a_data_source_that_is_new_reads_what_was_let_in_before(s3: Any, call: Any) -> None:
+    agent = Agent()
+    body = {"source": "aws.cloudformation", "detail-type": "CloudFormation Resource Status Change", "detail": {}}
+    assert call({"Records": [{"messageId": "m", "body": json.dumps(body)}]}, agent) == []
+    assert len(agent.jobs) == 1
+
+
 def test_one_broken_message_does_not_keep_the_others(s3: Any, call: Any) -> None:
     put(s3, "policies/a.md")
     event = batch("policies/a.md")

@@ -13,7 +13,7 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from botocore.config import Config
 
-from .service import BusyError, Intake, changes, follow
+from .service import BusyError, Intake, changes, follow, renewed
 
 logger = Logger()
 metrics = Metrics(namespace="AwsGenAi")
@@ -60,7 +60,7 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:  # noqa: AN
             continue
         for each in done:
             metrics.add_metric(name=each.title(), unit=MetricUnit.Count, value=1)
-        if any(each != "ignored" for each in done):
+        if renewed(record["body"]) or any(each != "ignored" for each in done):
             moved.append(record["messageId"])
     if moved:
         token = hashlib.sha256("".join(moved).encode()).hexdigest()
