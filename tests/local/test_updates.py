@@ -16,10 +16,11 @@ from rich.console import Console
 
 from local import cdk, chat, emulator
 from local.deploy import deploy
-from local.home import Home
+from local.home import Home, LocalError
+from settings import SettingsError
 from tests.conftest import Synthesized
 
-from .conftest import MODEL_SECONDS
+from .conftest import MODEL_SECONDS, edit
 from .model_server import serving
 
 Json = dict[str, Any]
@@ -71,6 +72,13 @@ def rename_fleet(settings: Json) -> None:
     settings["compute"]["fleets"] = {"answering": settings["compute"]["fleets"].pop("serving")}
 
 
+def embed_otherwise(settings: Json) -> None:
+    handbook = settings["models"]["knowledge"]["handbook"]
+    handbook["embedding"] = "amazon.titan-embed-text-v1"
+    handbook.pop("dimension", None)
+    settings["models"]["bedrock"]["models"].append(handbook["embedding"])
+
+
 def without_knowledge(settings: Json) -> None:
     settings["models"]["knowledge"] = {}
     settings["application"]["chat"].pop("knowledge")
@@ -82,30 +90,58 @@ def with_knowledge(settings: Json) -> None:
 
 
 HANDBOOK = "models.knowledge.handbook"
-#: What people change of a live environment, each upon the one before, and a type that has to be replaced or changed.
-CHANGES: list[tuple[str, Callable[[Json], None], str, str]] = [
-    ("dimension", put(f"{HANDBOOK}.dimension", 512), "models", "AWS::S3Vectors::Index"),
-    ("chunking", put(f"{HANDBOOK}.chunking", {"strategy": "hierarchical"}), "models", "AWS::Bedrock::DataSource"),
-    ("parsing", put(f"{HANDBOOK}.parsing", {"data_automation": True}), "models", "AWS::Bedrock::DataSource"),
-    ("store", put(f"{HANDBOOK}.store", "opensearch"), "models", "AWS::Bedrock::KnowledgeBase"),
-    ("owner", put("owner", "somebody else"), "models", "AWS::OpenSearchServerless::Collection"),
-    ("guardrail", put("models.bedrock.guardrail.denied_words", ["skylark"]), "models", "AWS::Bedrock::Guardrail"),
-    ("zone", put("network.zones", ["us-east-1a", "us-east-1b", "us-east-1c"]), "foundation", "AWS::EC2::Subnet"),
-    ("group", put(f"{HANDBOOK}.sources.policies.groups", ["staff", "hr"]), "application", "AWS::Cognito::UserPoolGroup"),
-    ("type", put("models.endpoints.embeddings.instance_type", "ml.g5.2xlarge"), "models", "AWS::SageMaker::Endpoint"),
-    (
-        "model",
-        put("models.endpoints.embeddings.model", "huggingface-sentencesimilarity-bge-large-en-v1-5"),
-        "models",
-        "AWS::SageMaker::Endpoint",
-    ),
-    ("weights", put("models.endpoints.assistant.weights.key_arn", KEY.format("0cd")), "models", "AWS::SageMaker::Model"),
-    ("budget", put("budget.monthly_usd", 200), "foundation", "AWS::Budgets::Budget"),
-    ("retention", put("security.log_days", 7), "application", "AWS::Logs::LogGroup"),
-    ("fleet", rename_fleet, "compute", "AWS::AutoScaling::AutoScalingGroup"),
-    ("embedding", put(f"{HANDBOOK}.embedding", "amazon.titan-embed-text-v1"), "models", "AWS::Bedrock::KnowledgeBase"),
-    ("off", without_knowledge, "models", "AWS::Bedrock::KnowledgeBase"),
-    ("on", with_knowledge, "models", "AWS::Bedrock::KnowledgeBase"),
+EMBEDDINGS = "models.endpoints.embeddings"
+#: A change that people make of a live environment: what makes it, and the layer and type that it touches.
+Change = tuple[Callable[[Json], None], str, str]
+#: Deploys, each upon the one before, of changes that have nothing to do with each other.
+DEPLOYS: list[dict[str, Change]] = [
+    {
+        "dimension": (put(f"{HANDBOOK}.dimension", 512), "models", "AWS::S3Vectors::Index"),
+        "guardrail": (
+            put("models.bedrock.guardrail.denied_words", ["skylark"]),
+            "models",
+            "AWS::Bedrock::GuardrailVersion",
+        ),
+        "budget": (put("budget.monthly_usd", 200), "foundation", "AWS::Budgets::Budget"),
+    },
+    {
+        "chunking": (put(f"{HANDBOOK}.chunking", {"strategy": "hierarchical"}), "models", "AWS::Bedrock::DataSource"),
+        "zone": (
+            put("network.zones", ["us-east-1c", "us-east-1a", "us-east-1b"]),
+            "foundation",
+            "AWS::EC2::Subnet",
+        ),
+        "instance type": (put(f"{EMBEDDINGS}.instance_type", "ml.g5.4xlarge"), "models", "AWS::SageMaker::Endpoint"),
+    },
+    {
+        "parsing": (put(f"{HANDBOOK}.parsing", {"data_automation": True}), "models", "AWS::Bedrock::DataSource"),
+        "group": (
+            put(f"{HANDBOOK}.sources.policies.groups", ["staff", "hr"]),
+            "application",
+            "AWS::Cognito::UserPoolGroup",
+        ),
+        "fleet renamed": (rename_fleet, "compute", "AWS::AutoScaling::AutoScalingGroup"),
+    },
+    {
+        "store": (put(f"{HANDBOOK}.store", "opensearch"), "models", "AWS::Bedrock::KnowledgeBase"),
+        "model of an endpoint": (
+            put(f"{EMBEDDINGS}.model", "huggingface-sentencesimilarity-bge-large-en-v1-5"),
+            "models",
+            "AWS::SageMaker::Endpoint",
+        ),
+        "retention": (put("security.log_days", 7), "application", "AWS::Logs::LogGroup"),
+    },
+    {
+        "owner": (put("owner", "somebody else"), "models", "AWS::OpenSearchServerless::Collection"),
+        "embedding model": (embed_otherwise, "models", "AWS::Bedrock::KnowledgeBase"),
+        "key of weights": (
+            put("models.endpoints.assistant.weights.key_arn", KEY.format("0cd")),
+            "models",
+            "AWS::IAM::ManagedPolicy",
+        ),
+    },
+    {"feature off": (without_knowledge, "application", "AWS::Lambda::Function")},
+    {"feature on again": (with_knowledge, "models", "AWS::Bedrock::KnowledgeBase")},
 ]
 
 
@@ -125,7 +161,7 @@ class Live:
 
     def deploy(self, assembly: Path | None = None) -> dict[str, Any]:
         self.home.assembly = assembly or self.assemble()
-        return deploy(self.home, self.account, "live", Console(file=io.StringIO()))
+        return deploy(self.home, self.account, "", Console(file=io.StringIO()))
 
     def events(self, layer: str) -> list[Json]:
         pages = self.account.client("cloudformation").get_paginator("describe_stack_events")
@@ -194,19 +230,48 @@ def _cited(live: Live) -> None:
         time.sleep(0.5)
 
 
-@pytest.mark.parametrize(("name", "change", "layer", "kind"), CHANGES, ids=[each[0] for each in CHANGES])
-def test_a_changed_setting_is_deployed_and_the_chat_answers(
-    live: Live, name: str, change: Callable[[Json], None], layer: str, kind: str
-) -> None:
-    seen = {each["EventId"] for each in live.events(layer)}
-    change(live.settings)
+@pytest.mark.parametrize("changes", DEPLOYS, ids=[", ".join(each) for each in DEPLOYS])
+def test_what_is_changed_is_deployed_and_the_chat_answers(live: Live, changes: dict[str, Change]) -> None:
+    layers = ("foundation", "compute", "models", "application")
+    seen = {each["EventId"] for layer in layers for each in live.events(layer)}
+    for change, _, _ in changes.values():
+        change(live.settings)
     live.deploy()
-    new = [each for each in live.events(layer) if each["EventId"] not in seen]
-    assert kind in {each["ResourceType"] for each in new}
-    assert not [each for each in new if each["ResourceStatus"].endswith("_FAILED")]
-    if name == "off":
+    new = {layer: [each for each in live.events(layer) if each["EventId"] not in seen] for layer in layers}
+    for name, (_, layer, kind) in changes.items():
+        assert kind in {each["ResourceType"] for each in new[layer]}, name
+    told = [each for events in new.values() for each in events if each["ResourceStatus"].endswith("_FAILED")]
+    assert told == []
+    if "feature off" in changes:
         assert live.ask("Hello").status == 200
         return
-    if name == "on":
+    if "feature on again" in changes:
         live.put_document()
     _cited(live)
+    if "guardrail" in changes:
+        assert live.ask("Tell me about skylark").status == 403
+
+
+def test_what_cannot_be_deployed_is_refused_with_what_to_do(live: Live) -> None:
+    kept = copy.deepcopy(live.settings)
+    put(f"{HANDBOOK}.dimension", 512)(live.settings)
+    put(f"{HANDBOOK}.embedding", "amazon.titan-embed-text-v1")(live.settings)
+    with pytest.raises(SettingsError, match="makes 1536 numbers, not 512"):
+        live.assemble()
+    live.settings = kept
+
+
+def test_a_version_that_readers_still_name_stays(live: Live) -> None:
+    """The models are deployed before the application: between them, and if it fails, callers use the version before."""
+    live.settings["models"]["bedrock"]["guardrail"]["denied_words"] = ["kingfisher"]
+    assembly = live.assemble()
+
+    def break_it(template: Json) -> None:
+        (function,) = [name for name, each in template["Resources"].items() if each["Type"] == "AWS::Lambda::Function"]
+        template["Resources"][function]["Properties"]["ReservedConcurrentExecutions"] = 5000
+
+    edit(assembly, "application", break_it)
+    with pytest.raises(LocalError, match="below its minimum value of \\[100\\]"):
+        live.deploy(assembly)
+    assert live.ask("Hello").status == 200
+    assert live.ask("Tell me about skylark").status == 403
