@@ -75,7 +75,7 @@ class GuardrailSettings(Section):
     """ARNs of automated reasoning policies that answers are checked against; they need cross_region."""
 
     keep_versions: bool = False
-    """Keep versions that are replaced, at most 20, so that version can go back to one."""
+    """Keep versions that nothing names, at most 20, so that version can go back to one."""
 
     version: Annotated[int, Field(ge=1)] | None = None
     """Number of an earlier version that callers use; the newest without it."""

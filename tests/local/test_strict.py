@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -12,7 +13,8 @@ import pytest
 from botocore import UNSIGNED
 from botocore.exceptions import ClientError
 
-from local import chat
+from local import chat, emulator
+from tests.conftest import ROOT
 
 from .conftest import Local
 
@@ -202,6 +204,18 @@ def test_functions_leave_concurrency_to_the_account(stack: Callable[[], Stack]) 
         },
     }
     assert "below its minimum value of [100]" in stack().create({"Role": ROLE, "Function": function})
+
+
+def test_the_table_of_create_only_properties_is_what_the_schemas_say() -> None:
+    done = subprocess.run(
+        [str(emulator.PYTHON), "-m", "operations.create_only", "--check"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 # Who comes in.
