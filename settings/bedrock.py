@@ -76,7 +76,7 @@ class GuardrailSettings(Section):
     cannot be enforced."""
 
     keep_versions: bool = False
-    """Keep versions that are replaced, at most 20, so that version can go back to one."""
+    """Keep versions that nothing names, at most 20, so that version can go back to one."""
 
     version: Annotated[int, Field(ge=1)] | None = None
     """Number of an earlier version that callers use; the newest without it."""

@@ -80,16 +80,16 @@ class Network(Section):
     """The VPC, which is made only when a layer needs one."""
 
     cidr: str = "10.0.0.0/16"
-    """IPv4 range of the VPC, /16 or smaller, with a /28 or more for each zone."""
+    """IPv4 range of the VPC, /16 to /25. Each zone has an eighth of it, whichever zones are named."""
 
     zones: Annotated[list[str], Field(min_length=1, max_length=6)]
-    """Availability Zones by name, one subnet in each."""
+    """Availability Zones by name, one subnet in each; what lies in one zone only lies in the first."""
 
     @model_validator(mode="after")
     def _fits(self) -> Network:
         if len(set(self.zones)) != len(self.zones):
             raise InvalidValueError("A zone is named twice", field="zones", hint="Name each once")
-        split(self.cidr, len(self.zones))
+        split(self.cidr, self.zones)
         return self
 
 

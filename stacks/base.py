@@ -6,7 +6,7 @@ from aws_cdk import Environment, RemovalPolicy, Stack
 from constructs import Construct
 
 from aws_genai.functions import reserve_concurrency
-from aws_genai.security import AccessLogBucket, AlarmTopic, CostTags, DataKey, SecureBucket
+from aws_genai.security import AccessLogBucket, AlarmTopic, CostTags, DataKey, SecureBucket, WeakReferences
 from settings import Settings
 
 
@@ -21,12 +21,15 @@ class LayerStack(Stack):
             description=description,
             env=Environment(account=settings.account, region=settings.region),
             termination_protection=settings.security.retain,
+            synthesizer=WeakReferences(),
         )
         self.settings = settings
         if settings.security.reserved_concurrency:
             reserve_concurrency(self)
         self._access_logs: AccessLogBucket | None = None
-        self.removal_policy = RemovalPolicy.RETAIN if settings.security.retain else RemovalPolicy.DESTROY
+        # What a failed first deploy made goes again; what lives stays.
+        kept = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE
+        self.removal_policy = kept if settings.security.retain else RemovalPolicy.DESTROY
         cost = CostTags(
             project=settings.project,
             environment=settings.environment,

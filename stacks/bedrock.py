@@ -110,7 +110,6 @@ class BedrockModels:
             name=self._settings.prefix,
             key=key,
             policy=rules.policy(),
-            keep_versions=rules.keep_versions,
             pinned=rules.version,
         )
         if bedrock.enforce:

@@ -8,4 +8,5 @@ from aws_cdk import Aws
 ACCOUNT_ID: str = Aws.ACCOUNT_ID
 PARTITION: str = Aws.PARTITION
 REGION: str = Aws.REGION
+STACK_ID: str = Aws.STACK_ID
 URL_SUFFIX: str = Aws.URL_SUFFIX

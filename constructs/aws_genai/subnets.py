@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Sequence
 
 from .errors import InvalidValueError
 
+#: How zones of a Region end; none has more than six of them.
+LETTERS = "abcdefgh"
+_BITS = (len(LETTERS) - 1).bit_length()
 
-def split(cidr: str, zones: int) -> list[str]:
-    """Cut ``cidr`` into one equal subnet per zone.
 
+def split(cidr: str, zones: Sequence[str]) -> list[str]:
+    """The subnet of each zone: one of eight equal ones, always the same for the same letter.
+
+    So another zone moves no subnet: EC2 changes the range of none and lets no two overlap.
     A subnet has 16 to 65,536 addresses: https://docs.aws.amazon.com/vpc/latest/userguide/subnet-sizing.html
 
-    :raises InvalidValueError: if ``cidr`` is no network, larger than /16, or too small for the zones.
+    :raises InvalidValueError: if ``cidr`` is no network, larger than /16, or too small for eight subnets, or a zone has
+        no letter from a to h of its own.
     """
     try:
         network = ipaddress.IPv4Network(cidr)
@@ -20,13 +27,12 @@ def split(cidr: str, zones: int) -> list[str]:
         raise InvalidValueError(
             f"{cidr} is not an IPv4 network: {error}", field="cidr", hint="Try 10.0.0.0/16"
         ) from error
-    bits = max(zones - 1, 0).bit_length()
-    longest = 28 - bits
+    longest = 28 - _BITS
     if network.prefixlen > longest:
         raise InvalidValueError(
-            f"{cidr} is too small for {zones} zones: a subnet needs at least a /28",
+            f"{cidr} is too small for {len(LETTERS)} zones: a subnet needs at least a /28",
             field="cidr",
-            hint=f"Use a /{longest} or larger, such as {network.network_address}/{longest}",
+            hint=f"Use a /{longest} or larger, such as {network.supernet(new_prefix=longest)}",
         )
     if network.prefixlen < 16:
         raise InvalidValueError(
@@ -34,4 +40,21 @@ def split(cidr: str, zones: int) -> list[str]:
             field="cidr",
             hint=f"Use {network.network_address}/16",
         )
-    return [str(subnet) for subnet in list(network.subnets(prefixlen_diff=bits))[:zones]]
+    ranges = [str(subnet) for subnet in network.subnets(prefixlen_diff=_BITS)]
+    return [ranges[LETTERS.index(letter)] for letter in letters(zones)]
+
+
+def letters(zones: Sequence[str]) -> list[str]:
+    """The letter that each zone's subnet goes by.
+
+    :raises InvalidValueError: if it is none from a to h, or another zone's too.
+    """
+    found = [zone[-1:] for zone in zones]
+    for zone, letter in zip(zones, found, strict=True):
+        if letter not in LETTERS or found.count(letter) > 1:
+            raise InvalidValueError(
+                f"{zone} has no subnet of its own: zones go by their last letter, a to {LETTERS[-1]}",
+                field="zones",
+                hint="Name zones of one Region, each once",
+            )
+    return found

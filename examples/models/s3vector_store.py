@@ -9,7 +9,6 @@ stack = cdk.Stack(app, "Vectors", env=cdk.Environment(region="us-east-1"))
 S3VectorStore(
     stack,
     "Store",
-    name="demo-handbook",
     dimension=1024,
     key=DataKey(stack, "Key", description="Vectors"),
 )

@@ -26,6 +26,7 @@ def application() -> Callable[..., Awaitable[None]]:
         conditions,
         custom_models,
         databases,
+        denied_words,
         events,
         flows,
         hosting,
@@ -33,11 +34,15 @@ def application() -> Callable[..., Awaitable[None]]:
         principals,
         registry,
         resources,
+        sign_in,
+        stack_events,
+        strict,
     )
 
     conditions.install()
     databases.install()
     principals.install()
+    stack_events.install()
     events.install()
     flows.install()
     resources.install()
@@ -47,6 +52,9 @@ def application() -> Callable[..., Awaitable[None]]:
     images.install()
     bedrock_jobs.install()
     custom_models.install()
+    denied_words.install()
+    sign_in.install()
+    strict.install()
 
     async def over_tls(scope: dict[str, Any], receive: Any, send: Any) -> None:
         headers = scope.get("headers", [])

@@ -291,6 +291,13 @@ def test_a_source_is_crawled_by_the_clock_and_lambda_tries_again(call: Any, slep
     assert 33 <= len(agent.jobs[0]["clientToken"]) <= 256
 
 
+def test_a_data_source_that_is_new_reads_what_was_let_in_before(s3: Any, call: Any) -> None:
+    agent = Agent()
+    body = {"source": "aws.cloudformation", "detail-type": "CloudFormation Resource Status Change", "detail": {}}
+    assert call({"Records": [{"messageId": "m", "body": json.dumps(body)}]}, agent) == []
+    assert len(agent.jobs) == 1
+
+
 def test_one_broken_message_does_not_keep_the_others(s3: Any, call: Any) -> None:
     put(s3, "policies/a.md")
     event = batch("policies/a.md")

@@ -51,7 +51,7 @@ def indexed(local: Local) -> set[str]:
     (base,) = [
         each["knowledgeBaseId"]
         for each in agent.list_knowledge_bases()["knowledgeBaseSummaries"]
-        if each["name"] == "genai-local-handbook"
+        if each["name"].startswith("genai-local-handbook-")
     ]
     found = local.client("bedrock-agent-runtime").retrieve(
         knowledgeBaseId=base,

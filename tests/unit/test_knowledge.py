@@ -169,7 +169,7 @@ def test_vectors_are_as_long_as_the_model_makes_them() -> None:
     assert dimension_of("cohere.embed-v4:0", 256) == 256
     stack = new_stack()
     with pytest.raises(InvalidValueError, match="1 to 4096"):
-        S3VectorStore(stack, "Store", name="one", dimension=5000, key=DataKey(stack, "Key", description="Vectors"))
+        S3VectorStore(stack, "Store", dimension=5000, key=DataKey(stack, "Key", description="Vectors"))
 
 
 def test_both_functions_call_groups_alike() -> None:

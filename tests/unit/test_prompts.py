@@ -117,7 +117,7 @@ def test_versions_stay_where_they_are_to() -> None:
 
     template = template_of(kept).to_json()
     (version,) = [e for e in template["Resources"].values() if e["Type"] == "AWS::Bedrock::PromptVersion"]
-    assert version["DeletionPolicy"] == "Retain"
+    assert version["DeletionPolicy"] == "RetainExceptOnCreate"
 
 
 def test_every_prompt_of_a_flow_goes_through_the_guardrail() -> None:

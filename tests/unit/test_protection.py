@@ -147,9 +147,9 @@ def test_a_region_without_a_geography_has_no_profile() -> None:
 
 
 def test_a_version_that_is_kept_can_be_gone_back_to() -> None:
-    template = template_of(lambda stack: guardrail(stack, keep_versions=True))
+    template = template_of(guardrail)
     (version,) = template.find_resources("AWS::Bedrock::GuardrailVersion").values()
-    assert version["DeletionPolicy"] == "Retain"
+    assert version["DeletionPolicy"] == "RetainExceptOnCreate"
     assert guardrail(new_stack(), pinned=3).versioned_arn.endswith(":3")
 
 

@@ -52,7 +52,8 @@ def foundation() -> Template:
 
 def test_key_rotates_and_stays(foundation: Template) -> None:
     foundation.has_resource(
-        "AWS::KMS::Key", {"Properties": Match.object_like({"EnableKeyRotation": True}), "DeletionPolicy": "Retain"}
+        "AWS::KMS::Key",
+        {"Properties": Match.object_like({"EnableKeyRotation": True}), "DeletionPolicy": "RetainExceptOnCreate"},
     )
 
 
@@ -176,8 +177,8 @@ def test_budget_is_of_one_environment_of_the_project_and_warns_three_times(found
     )
 
 
-@given(prefix=st.integers(16, 28), zones=st.integers(1, 6))
-def test_subnets_fit_or_are_refused(prefix: int, zones: int) -> None:
+@given(prefix=st.integers(16, 28), zones=st.lists(st.sampled_from("abcdefgh"), unique=True, min_size=1, max_size=6))
+def test_subnets_fit_or_are_refused(prefix: int, zones: list[str]) -> None:
     import ipaddress
 
     cidr = f"10.0.0.0/{prefix}"
@@ -185,17 +186,38 @@ def test_subnets_fit_or_are_refused(prefix: int, zones: int) -> None:
         subnets = [ipaddress.ip_network(item) for item in split(cidr, zones)]
     except InvalidValueError as error:
         assert "too small" in str(error)
-        assert prefix + (zones - 1).bit_length() > 28
+        assert prefix > 25
         return
-    assert len(subnets) == zones
+    assert len(subnets) == len(zones)
     assert all(item.subnet_of(ipaddress.ip_network(cidr)) and item.prefixlen <= 28 for item in subnets)
     assert not any(a.overlaps(b) for index, a in enumerate(subnets) for b in subnets[:index])
+
+
+def test_a_zone_that_comes_or_goes_moves_no_subnet() -> None:
+    def zones(*names: str) -> dict[str, Any]:
+        stack = new_stack()
+        key = DataKey(stack, "Key", description="Flow logs")
+        key.allow_logs()
+        PrivateNetwork(stack, "Network", zones=[f"us-east-1{name}" for name in names], key=key)
+        return dict(Template.from_stack(stack).find_resources("AWS::EC2::Subnet"))
+
+    every = zones("a", "b", "c", "d", "e", "f")
+    for some in (["a", "b"], ["b", "a"], ["c", "f", "a"]):
+        kept = zones(*some)
+        assert len(kept) == len(some)
+        assert kept.items() <= every.items()
+
+
+@pytest.mark.parametrize("zones", [["us-east-1a", "us-west-2a"], ["us-east-1"], ["use1-az9"], ["us-east-1z"]])
+def test_network_refuses_zones_without_a_letter_of_their_own(zones: list[str]) -> None:
+    with pytest.raises(InvalidValueError, match="has no subnet of its own"):
+        split("10.0.0.0/16", zones)
 
 
 @pytest.mark.parametrize("cidr", ["", "10.0.0.0/15", "10.0.0.1/16", "10.0.0.0/33", "2001:db8::/56"])
 def test_network_refuses_a_range(cidr: str) -> None:
     with pytest.raises(InvalidValueError):
-        split(cidr, 2)
+        split(cidr, ["us-east-1a", "us-east-1b"])
 
 
 def test_grants_of_other_constructs_land_in_the_managed_policy() -> None:

@@ -662,7 +662,7 @@ WRONG: list[tuple[str, dict[str, Any] | str, list[str]]] = [
     (
         "range too small",
         {**endpoint(), "network": {"cidr": "10.0.0.0/28", "zones": ["us-east-1a", "us-east-1b"]}},
-        ["network.cidr", "too small for 2 zones", "/27"],
+        ["network.cidr", "too small for 8 zones", "/25"],
     ),
     (
         "range too large",

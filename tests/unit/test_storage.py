@@ -162,7 +162,7 @@ def test_the_file_system_is_encrypted_linked_and_exported_by_the_clock() -> None
         {
             "KmsKeyId": {"Fn::GetAtt": [Match.string_like_regexp("^Key"), "Arn"]},
             "StorageCapacity": 2400,
-            "SubnetIds": [{"Ref": Match.string_like_regexp("^NetworkSubnet1")}],
+            "SubnetIds": [{"Ref": Match.string_like_regexp("^NetworkSubnetA")}],
             "LustreConfiguration": Match.object_like(
                 {"DeploymentType": "PERSISTENT_2", "PerUnitStorageThroughput": 500}
             ),

@@ -128,7 +128,7 @@ class ChatApi(Construct):
         network: PrivateNetwork | None = None,
         reserved_concurrency: int | None = None,
         log_days: int = 365,
-        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
+        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
     ) -> None:
         super().__init__(scope, id)
         bounds = inference or Inference()

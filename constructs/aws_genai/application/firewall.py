@@ -10,6 +10,7 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_wafv2 as wafv2
 from constructs import Construct
 
+from ..naming import of_this_stack
 from ..pseudo import ACCOUNT_ID, PARTITION, REGION
 from ..security.key import DataKey
 
@@ -54,7 +55,7 @@ class Firewall(Construct):
         requests_per_five_minutes: int = 300,
         managed_rules: Sequence[str] = MANAGED_RULES,
         log_days: int = 365,
-        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
+        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
     ) -> None:
         super().__init__(scope, id)
         rules: list[wafv2.CfnWebACL.RuleProperty | dict[str, Any]] = [
@@ -88,10 +89,11 @@ class Firewall(Construct):
         self.acl_arn: str = acl.attr_arn
         # WAF delivers only to log groups whose name begins so:
         # https://docs.aws.amazon.com/waf/latest/developerguide/logging-cw-logs.html
+        group_name = of_this_stack(f"aws-waf-logs-{name}")
         group = logs.CfnLogGroup(
             self,
             "Logs",
-            log_group_name=f"aws-waf-logs-{name}",
+            log_group_name=group_name,
             kms_key_id=key.key_arn,
             retention_in_days=log_days,
         )
@@ -100,7 +102,7 @@ class Firewall(Construct):
             self,
             "Logging",
             resource_arn=self.acl_arn,
-            log_destination_configs=[f"arn:{PARTITION}:logs:{REGION}:{ACCOUNT_ID}:log-group:aws-waf-logs-{name}"],
+            log_destination_configs=[f"arn:{PARTITION}:logs:{REGION}:{ACCOUNT_ID}:log-group:{group_name}"],
             redacted_fields=[{"singleHeader": {"Name": "authorization"}}],
         )
         logging.add_resource_dependency(group)

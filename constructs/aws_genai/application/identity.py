@@ -50,9 +50,10 @@ class Identity(Construct):
         auth_flows: Sequence[str] = ("ALLOW_USER_SRP_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"),
         token_minutes: int = 60,
         groups: Sequence[str] = (),
-        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
+        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
     ) -> None:
         super().__init__(scope, id)
+        kept = removal_policy is not RemovalPolicy.DESTROY
         self.pool = cognito.CfnUserPool(
             self,
             "Resource",
@@ -66,7 +67,7 @@ class Identity(Construct):
             username_attributes=["email"],
             auto_verified_attributes=["email"],
             account_recovery_setting={"recoveryMechanisms": [{"name": "verified_email", "priority": 1}]},
-            deletion_protection="ACTIVE" if removal_policy is RemovalPolicy.RETAIN else "INACTIVE",
+            deletion_protection="ACTIVE" if kept else "INACTIVE",
             policies={
                 "passwordPolicy": {
                     "minimumLength": 14,
@@ -82,7 +83,8 @@ class Identity(Construct):
                 "deviceOnlyRememberedOnUserPrompt": True,
             },
         )
-        self.pool.apply_removal_policy(removal_policy)
+        # A pool that is protected cannot be deleted when its first deploy fails; its name is in nobody's way.
+        self.pool.apply_removal_policy(RemovalPolicy.RETAIN if kept else removal_policy)
         for group in groups:
             cognito.CfnUserPoolGroup(self, f"Group{group}", user_pool_id=self.pool.ref, group_name=group)
         self.client = cognito.CfnUserPoolClient(

@@ -123,7 +123,7 @@ class AcceleratorFleet(Construct):
         weights_prefix: str | None = None,
         files: LustreFileSystem | None = None,
         log_days: int = 365,
-        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
+        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
     ) -> None:
         super().__init__(scope, id)
         catalogue = AcceleratorCatalogue.default()

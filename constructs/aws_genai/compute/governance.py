@@ -11,12 +11,20 @@ from constructs import Construct
 
 from ..data.cluster import Eks, Team
 from ..gate.acknowledgements import acknowledge
+from ..naming import lasting
 
 
 def share_capacity(
-    scope: Construct, cluster_name: str, cluster: sagemaker.CfnCluster, orchestrator: Eks, teams: Sequence[Team]
+    scope: Construct,
+    name: str,
+    cluster_name: str,
+    cluster: sagemaker.CfnCluster,
+    orchestrator: Eks,
+    teams: Sequence[Team],
 ) -> None:
     """Give teams shares of an EKS cluster's capacity, lent while idle and taken back when needed.
+
+    Its policy and quotas belong to one cluster for good, so their names change with its own.
 
     https://docs.aws.amazon.com/sagemaker/latest/dg/sagemaker-hyperpod-eks-operate-console-ui-governance.html
     """
@@ -31,7 +39,7 @@ def share_capacity(
     policy = sagemaker.CfnClusterSchedulerConfig(
         scope,
         "Scheduler",
-        name=f"{cluster_name}-shares",
+        name=lasting(scope, f"{name}-shares", cluster_name),
         cluster_arn=cluster.attr_cluster_arn,
         scheduler_config={
             "fairShare": "Enabled",
@@ -46,7 +54,7 @@ def share_capacity(
             f"Team-{team.name}",
             type="AWS::SageMaker::ComputeQuota",
             properties={
-                "Name": f"{cluster_name}-{team.name}",
+                "Name": lasting(scope, f"{name}-{team.name}", cluster_name),
                 "ClusterArn": cluster.attr_cluster_arn,
                 "ComputeQuotaTarget": {"TeamName": team.name, "FairShareWeight": team.weight},
                 "ComputeQuotaConfig": {

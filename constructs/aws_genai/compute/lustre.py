@@ -91,7 +91,7 @@ class LustreFileSystem(Construct):
         throughput: Throughput = 125,
         export_minutes: int = 60,
         backup_days: int = 0,
-        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
+        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
     ) -> None:
         super().__init__(scope, id)
         check_capacity(capacity_gib)

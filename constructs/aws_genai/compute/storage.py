@@ -65,7 +65,7 @@ class TrainingStorage(Construct):
         network: PrivateNetwork | None = None,
         replica: bool = False,
         topic: AlarmTopic | None = None,
-        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
+        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
     ) -> None:
         super().__init__(scope, id)
         self.data_sets = SecureBucket(

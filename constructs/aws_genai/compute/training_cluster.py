@@ -14,6 +14,7 @@ from constructs import Construct
 from ..data.cluster import ClusterGroup, Eks, Slurm, Team, check_cluster, check_governed
 from ..functions.files import BucketFiles
 from ..gate.acknowledgements import acknowledge
+from ..naming import lasting
 from ..pseudo import ACCOUNT_ID, PARTITION, REGION
 from ..security.alarms import AlarmTopic
 from ..security.bucket import SecureBucket
@@ -110,7 +111,8 @@ class TrainingCluster(Construct):
         )
         app.synth()
 
-    :param cluster_name: name of the cluster, 1 to 63 letters, digits and hyphens.
+    :param cluster_name: what the cluster's name begins with, 1 to 63 letters, digits and hyphens; it ends in a digest
+        of where the cluster lies.
     :param groups: groups of equal machines; with Slurm each is a partition of its name.
     :param network: where the nodes run, in its first zone.
     :param key: encrypts every volume.
@@ -157,9 +159,11 @@ class TrainingCluster(Construct):
         region = Stack.of(self).region
         if teams and not Token.is_unresolved(region):
             check_governed(region)
-        self.cluster_name = cluster_name
-        self._key = key
-        self._files = files
+        self._name, self._key, self._files = cluster_name, key, files
+        chosen = self.orchestrator
+        eks = [chosen.cluster_arn, *chosen.security_group_ids] if isinstance(chosen, Eks) else []
+        #: What SageMaker calls it.
+        self.cluster_name = lasting(self, cluster_name, network.cidr, network.zones[0], eks, files is not None)
         key.allow_in_sagemaker()
         self.security_group = network.security_group(
             self, "Group", description=f"Cluster {cluster_name}: its own nodes only"
@@ -187,7 +191,7 @@ class TrainingCluster(Construct):
         self.resource.node.add_dependency(*(each.permissions for each in self._roles))
         self.cluster_arn: str = self.resource.attr_cluster_arn
         if teams and isinstance(self.orchestrator, Eks):
-            share_capacity(self, self.cluster_name, self.resource, self.orchestrator, teams)
+            share_capacity(self, self._name, self.cluster_name, self.resource, self.orchestrator, teams)
         # https://docs.aws.amazon.com/sagemaker/latest/dg/sagemaker-hyperpod-cluster-management-slurm.html
         report_event(
             self,
@@ -198,7 +202,7 @@ class TrainingCluster(Construct):
             pattern={
                 "source": ["aws.sagemaker"],
                 "detail-type": ["SageMaker HyperPod Cluster Node Health Event"],
-                "detail": {"ClusterName": [cluster_name]},
+                "detail": {"ClusterName": [self.cluster_name]},
             },
         )
 
@@ -213,7 +217,7 @@ class TrainingCluster(Construct):
 
     @property
     def _queue_name(self) -> str:
-        return f"{self.cluster_name}-jobs"
+        return f"{self._name}-jobs"
 
     def _deploy(
         self,

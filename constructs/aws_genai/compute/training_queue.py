@@ -139,7 +139,7 @@ class TrainingQueue(Construct):
         idle_minutes: int = 60,
         root_volume_gib: int = 200,
         log_days: int = 365,
-        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
+        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
     ) -> None:
         super().__init__(scope, id)
         catalogue = AcceleratorCatalogue.default()

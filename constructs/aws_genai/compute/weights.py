@@ -86,7 +86,7 @@ class WeightsBucket(Construct):
         break_glass_role_arn: str | None = None,
         network: PrivateNetwork | None = None,
         replica: bool = False,
-        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
+        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
     ) -> None:
         super().__init__(scope, id)
         self.key = key

@@ -29,7 +29,7 @@ def provider(
     topic: AlarmTopic,
     network: PrivateNetwork | None = None,
     log_days: int = 365,
-    removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
+    removal_policy: RemovalPolicy = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
     include: Sequence[str] = (),
     waits: bool = False,
 ) -> PythonFunction:

@@ -112,7 +112,7 @@ class ApprovedEndpoint(Construct):
         tags: Mapping[str, str] | None = None,
         functions_network: PrivateNetwork | None = None,
         log_days: int = 365,
-        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
+        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
     ) -> None:
         super().__init__(scope, id)
         self.endpoint_name = endpoint_name

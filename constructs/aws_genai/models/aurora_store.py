@@ -61,7 +61,7 @@ class AuroraStore(Construct):
         )
         app.synth()
 
-    :param name: name of the cluster, 1 to 63 lowercase letters, digits and hyphens.
+    :param name: what the descriptions of its parts say.
     :param dimension: numbers of a vector, as many as the embedding model makes, 1 to 2,000.
     :param key: encrypts storage, password and logs; it must let CloudWatch Logs use it.
     :param topic: receives calls of the function that failed.
@@ -88,7 +88,7 @@ class AuroraStore(Construct):
         most_capacity: float = 4,
         functions_network: PrivateNetwork | None = None,
         log_days: int = 365,
-        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
+        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
     ) -> None:
         super().__init__(scope, id)
         check_length("An index of pgvector", dimension, MOST_DIMENSIONS["aurora"])
@@ -145,6 +145,7 @@ class AuroraStore(Construct):
         self.table.apply_removal_policy(removal_policy)
         self.table.node.add_dependency(instance, function.role.permissions, function.resource)
         self.storage: dict[str, Any] = self._storage()
+        self.made_of: Sequence[Any] = [dimension, key.key_arn]
         self.ready: Sequence[IDependable] = [self.table]
 
     def _cluster(
@@ -167,10 +168,10 @@ class AuroraStore(Construct):
             family=f"aurora-postgresql{_VERSION.partition('.')[0]}",
             parameters={"rds.force_ssl": "1", "log_statement": "ddl"},
         )
+        kept = removal_policy is not RemovalPolicy.DESTROY
         cluster = rds.CfnDBCluster(
             self,
             "Cluster",
-            db_cluster_identifier=name,
             engine="aurora-postgresql",
             engine_version=_VERSION,
             database_name=DATABASE,
@@ -189,14 +190,15 @@ class AuroraStore(Construct):
             kms_key_id=key.key_arn,
             backup_retention_period=35,
             copy_tags_to_snapshot=True,
-            deletion_protection=removal_policy == RemovalPolicy.RETAIN,
+            deletion_protection=kept,
             enable_cloudwatch_logs_exports=["postgresql"],
             db_subnet_group_name=subnets.ref,
             db_cluster_parameter_group_name=parameters.ref,
             vpc_security_group_ids=[group.attr_group_id],
         )
-        cluster.apply_removal_policy(removal_policy)
-        if removal_policy != RemovalPolicy.RETAIN:
+        # A cluster that is protected cannot be deleted when its first deploy fails; it has no name to be in the way.
+        cluster.apply_removal_policy(RemovalPolicy.RETAIN if kept else removal_policy)
+        if not kept:
             acknowledge(
                 cluster,
                 "AwsSolutions-RDS10",

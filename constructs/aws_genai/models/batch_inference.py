@@ -105,7 +105,7 @@ class BatchInference(Construct):
         network: PrivateNetwork | None = None,
         wait_seconds: int = 120,
         log_days: int = 365,
-        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
+        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
     ) -> None:
         super().__init__(scope, id)
         bounds = inference or Inference()

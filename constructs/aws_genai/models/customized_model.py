@@ -110,7 +110,7 @@ class CustomizedModel(Construct):
         network: PrivateNetwork | None = None,
         wait_seconds: int = 300,
         log_days: int = 365,
-        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
+        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
     ) -> None:
         super().__init__(scope, id)
         given = dict(hyperparameters or {})

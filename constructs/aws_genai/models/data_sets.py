@@ -78,7 +78,7 @@ class SignedDataSets(Construct):
         network: PrivateNetwork | None = None,
         replica: bool = False,
         log_days: int = 365,
-        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
+        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
     ) -> None:
         super().__init__(scope, id)
         self.key = key

@@ -121,7 +121,7 @@ class Evaluation(Construct):
         network: PrivateNetwork | None = None,
         wait_seconds: int = 60,
         log_days: int = 365,
-        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
+        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
     ) -> None:
         super().__init__(scope, id)
         bounds = inference or Inference(temperature=0)

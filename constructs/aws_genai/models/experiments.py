@@ -52,7 +52,7 @@ class Experiments(Construct):
         access_logs: AccessLogBucket,
         replica: bool = False,
         topic: AlarmTopic | None = None,
-        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
+        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
     ) -> None:
         super().__init__(scope, id)
         self.bucket = SecureBucket(

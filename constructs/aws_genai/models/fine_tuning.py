@@ -149,7 +149,7 @@ class FineTuning(Construct):
         tags: Mapping[str, str] | None = None,
         functions_network: PrivateNetwork | None = None,
         log_days: int = 365,
-        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
+        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
     ) -> None:
         super().__init__(scope, id)
         self.name, self.pipeline_name, self.data_sets = name, endpoint_name, data_sets
@@ -185,7 +185,8 @@ class FineTuning(Construct):
             self,
             "Versions",
             model_package_group_name=endpoint_name,
-            model_package_group_description=f"{model_id}, fine-tuned on {name}",
+            # It cannot be changed, and versions of another model belong to the same group.
+            model_package_group_description=f"Fine-tuned on {name}",
         )
         job = job_role(self, model, facts, image, region, key)
         runner = pipeline_role(self, job, evaluate, experiments)

@@ -41,8 +41,6 @@ class Guardrail(Construct):
     :param policy: what is refused and masked. Default: :class:`GuardrailPolicy` without arguments.
     :param blocked_input_message: the answer to a refused question.
     :param blocked_output_message: what replaces a refused answer.
-    :param keep_versions: whether versions that are replaced stay, so that ``pinned`` can go back to one. Bedrock keeps
-        at most 20 of a guardrail. Default: no.
     :param pinned: number of an earlier version that callers use instead of the newest. Default: none, the newest.
     :raises InvalidValueError: if the policy holds what Bedrock refuses, or the Region has no profile of a geography.
     """
@@ -57,7 +55,6 @@ class Guardrail(Construct):
         policy: GuardrailPolicy | None = None,
         blocked_input_message: str = "I cannot help with that request.",
         blocked_output_message: str = "I cannot give an answer to that.",
-        keep_versions: bool = False,
         pinned: int | None = None,
     ) -> None:
         super().__init__(scope, id)
@@ -102,8 +99,9 @@ class Guardrail(Construct):
         )
         self.guardrail_id: str = self.resource.attr_guardrail_id
         self.guardrail_arn: str = self.resource.attr_guardrail_arn
-        if keep_versions:
-            self.version_resource.apply_removal_policy(RemovalPolicy.RETAIN)
+        # Other stacks name the version that was before, in their conditions too, until they are deployed themselves.
+        # With its guardrail every version goes: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_DeleteGuardrail.html
+        self.version_resource.apply_removal_policy(RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE)
         self.version: str = str(pinned) if pinned else self.version_resource.attr_version
         self.key = key
 

@@ -93,7 +93,7 @@ class IdleSweeper(Construct):
         dry_run: bool = False,
         network: PrivateNetwork | None = None,
         log_days: int = 365,
-        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
+        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
     ) -> None:
         super().__init__(scope, id)
         if not prefix or not owner:

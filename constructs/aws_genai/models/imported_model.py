@@ -82,7 +82,7 @@ class ImportedModel(Construct):
         version: str = "",
         network: PrivateNetwork | None = None,
         log_days: int = 365,
-        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
+        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
     ) -> None:
         super().__init__(scope, id)
         if not 1 <= len(name) <= _LONGEST:

@@ -82,7 +82,7 @@ class InvocationLogging(Construct):
         embeddings: bool = False,
         network: PrivateNetwork | None = None,
         log_days: int = 365,
-        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
+        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
     ) -> None:
         super().__init__(scope, id)
         check_identifiers(mask, stored=bucket is not None)

@@ -15,6 +15,7 @@ from constructs import Construct
 from ..functions.jobs.steps import TryAgainError
 from ..functions.python_function import PythonFunction
 from ..gate.acknowledgements import acknowledge
+from ..naming import of_this_stack
 from ..pseudo import ACCOUNT_ID, PARTITION, REGION
 from ..security.alarms import AlarmTopic, alarm
 from ..security.key import DataKey
@@ -88,7 +89,7 @@ class JobMachine(Construct):
         at_once: int = 5,
         hours: int = 24,
         log_days: int = 365,
-        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
+        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
     ) -> None:
         super().__init__(scope, id)
         self.name = name
@@ -99,7 +100,7 @@ class JobMachine(Construct):
             "Log",
             # CloudWatch Logs keeps a policy for each name that does not begin so, and few policies:
             # https://docs.aws.amazon.com/step-functions/latest/dg/cw-logs.html
-            log_group_name=f"/aws/vendedlogs/states/{name}",
+            log_group_name=of_this_stack(f"/aws/vendedlogs/states/{name}"),
             kms_key_id=key.key_arn,
             retention_in_days=log_days,
         )

@@ -17,6 +17,7 @@ from ..data.embeddings import asks_for_dimension, dimension_of
 from ..errors import InvalidValueError
 from ..functions.knowledge_ingestion.names import ACCEPTED, CUTTING, INCOMING
 from ..gate.acknowledgements import acknowledge, compliance
+from ..naming import lasting, settled
 from ..pseudo import ACCOUNT_ID, PARTITION, REGION
 from ..security.alarms import AlarmTopic
 from ..security.bucket import AccessLogBucket, SecureBucket
@@ -75,7 +76,8 @@ class KnowledgeBase(Construct):
         )
         app.synth()
 
-    :param name: name of the knowledge base, 3 to 63 lowercase letters, digits and hyphens.
+    :param name: what the name of the knowledge base begins with, 3 to 63 lowercase letters, digits and hyphens; it ends
+        in a digest of what replaces it when it changes.
     :param sources: the groups of users that may read the documents of each reviewed source.
     :param key: encrypts documents, vectors, messages and logs; it must let CloudWatch Logs use it.
     :param access_logs: where server access logs go.
@@ -115,7 +117,7 @@ class KnowledgeBase(Construct):
         guardrail: Guardrail | None = None,
         network: PrivateNetwork | None = None,
         log_days: int = 365,
-        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
+        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
     ) -> None:
         super().__init__(scope, id)
         check_sources(sources)
@@ -125,7 +127,7 @@ class KnowledgeBase(Construct):
             raise InvalidValueError(
                 f"{embedding} makes {size} numbers, and its store keeps {store.dimension}", field="dimension"
             )
-        self.store: VectorStore = store or S3VectorStore(self, "Store", name=name, dimension=size, key=key)
+        self.store: VectorStore = store or S3VectorStore(self, "Store", dimension=size, key=key)
         cut, read = chunking or Chunking(), parsing or Parsing()
         self.search = search or Search()
         read.check()
@@ -139,18 +141,19 @@ class KnowledgeBase(Construct):
         vectors: dict[str, Any] = {"embeddingModelArn": _model(embedding)}
         if asks_for_dimension(embedding):
             vectors |= {"embeddingModelConfiguration": _embedded(size)}
+        embedded = {"type": "VECTOR", "vectorKnowledgeBaseConfiguration": vectors}
         request: dict[str, Any] = {
             "name": name,
             "roleArn": self.role.role_arn,
-            "knowledgeBaseConfiguration": {"type": "VECTOR", "vectorKnowledgeBaseConfiguration": vectors},
+            "knowledgeBaseConfiguration": embedded,
             "storageConfiguration": self.store.storage,
         }
         self.resource = bedrock.CfnKnowledgeBase(
             self,
             "Resource",
-            name=name,
+            name=settled(lambda: lasting(self, name, embedded, self.store.storage, self.store.made_of, longest=100)),
             role_arn=self.role.role_arn,
-            knowledge_base_configuration=request["knowledgeBaseConfiguration"],
+            knowledge_base_configuration=embedded,
             storage_configuration=self.store.storage,
         )
         # Bedrock tries role and index when the knowledge base is made.
@@ -168,10 +171,11 @@ class KnowledgeBase(Construct):
         self.resource.node.add_dependency(self.role.permissions, *self.store.ready, tried)
         self.knowledge_base_id: str = self.resource.attr_knowledge_base_id
         self.knowledge_base_arn: str = self.resource.attr_knowledge_base_arn
+        parsed = read.configuration(called_arn(read.model) if read.model else "")
         self.documents = bedrock.CfnDataSource(
             self,
             "Documents",
-            name=f"{name}-documents",
+            name=lasting(self, f"{name}-documents", cut.configuration(), parsed, longest=100),
             knowledge_base_id=self.knowledge_base_id,
             # What is deleted from the bucket, or with the data source, is deleted from the vectors.
             data_deletion_policy="DELETE",
@@ -180,7 +184,7 @@ class KnowledgeBase(Construct):
                 "s3Configuration": {"bucketArn": self.bucket.bucket_arn, "inclusionPrefixes": [ACCEPTED]},
             },
             server_side_encryption_configuration={"kmsKeyArn": key.key_arn},
-            vector_ingestion_configuration=self._ingestion(cut, read),
+            vector_ingestion_configuration=self._ingestion(cut, parsed),
         )
         self.queue = WorkQueue(self, "Changes", key=key, visibility_seconds=900, attempts=10, from_events=True)
         self.function = intake(self, sources, key, topic, guardrail, network, log_days, removal_policy)
@@ -208,8 +212,7 @@ class KnowledgeBase(Construct):
         )
         return bucket
 
-    def _ingestion(self, cut: Chunking, read: Parsing) -> dict[str, Any]:
-        parser = read.configuration(called_arn(read.model) if read.model else "")
+    def _ingestion(self, cut: Chunking, parser: dict[str, Any] | None) -> dict[str, Any]:
         own = {
             "intermediateStorage": {"s3Location": {"uri": f"s3://{self.bucket.bucket_name}/{CUTTING}"}},
             "transformations": [

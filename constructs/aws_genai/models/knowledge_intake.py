@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from aws_cdk import RemovalPolicy
 from aws_cdk import aws_events as events
 from aws_cdk import aws_lambda as lambda_
 
 from ..functions import PythonFunction
-from ..functions.knowledge_ingestion.names import ACCEPTED, INCOMING, QUARANTINE
+from ..functions.knowledge_ingestion.names import ACCEPTED, INCOMING, QUARANTINE, RENEWED
 from ..gate.acknowledgements import acknowledge
+from ..pseudo import STACK_ID
 from ..security.alarms import AlarmTopic, alarm
 from ..security.key import DataKey
 from .guardrail import Guardrail
@@ -74,29 +75,48 @@ def intake(
 
 
 def follow(base: KnowledgeBase, topic: AlarmTopic) -> None:
-    """https://docs.aws.amazon.com/AmazonS3/latest/userguide/EventBridge.html"""
-    rule = events.CfnRule(
-        base,
-        "Changed",
-        description=f"Documents of {base.name} were put or deleted",
-        event_pattern={
-            "source": ["aws.s3"],
-            "detail-type": ["Object Created", "Object Deleted"],
-            "detail": {
-                "bucket": {"name": [base.bucket.bucket_name]},
-                "object": {"key": [{"prefix": INCOMING}]},
-            },
+    """Hear of documents, and of a data source that takes the place of another and has read none yet.
+
+    The function is told last of what it has to read, so its own update says that a data source is there.
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/EventBridge.html
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/event-detail-resource-status-change.html
+    """
+    changed: dict[str, Any] = {
+        "source": ["aws.s3"],
+        "detail-type": ["Object Created", "Object Deleted"],
+        "detail": {
+            "bucket": {"name": [base.bucket.bucket_name]},
+            "object": {"key": [{"prefix": INCOMING}]},
         },
-        targets=[
-            {
-                "id": "Changes",
-                "arn": base.queue.queue_arn,
-                "deadLetterConfig": {"arn": base.queue.failed.queue_arn},
-                "retryPolicy": {"maximumEventAgeInSeconds": 3600, "maximumRetryAttempts": 10},
-            }
-        ],
-    )
-    rule.node.add_dependency(base.queue)
+    }
+    renewed: dict[str, Any] = {
+        "source": [RENEWED],
+        "detail-type": ["CloudFormation Resource Status Change"],
+        "detail": {
+            "stack-id": [STACK_ID],
+            "logical-resource-id": [base.function.resource.logical_id],
+            "status-details": {"status": ["CREATE_COMPLETE", "UPDATE_COMPLETE"]},
+        },
+    }
+    for id, what, pattern in (
+        ("Changed", "Documents of {} were put or deleted", changed),
+        ("Renewed", "What reads the documents of {} was deployed", renewed),
+    ):
+        rule = events.CfnRule(
+            base,
+            id,
+            description=what.format(base.name),
+            event_pattern=pattern,
+            targets=[
+                {
+                    "id": "Changes",
+                    "arn": base.queue.queue_arn,
+                    "deadLetterConfig": {"arn": base.queue.failed.queue_arn},
+                    "retryPolicy": {"maximumEventAgeInSeconds": 3600, "maximumRetryAttempts": 10},
+                }
+            ],
+        )
+        rule.node.add_dependency(base.queue)
     mapping = lambda_.CfnEventSourceMapping(
         base,
         "Batches",

@@ -148,7 +148,7 @@ class ModelDeployment(_Capacity):
         tags: Mapping[str, str] | None = None,
         network: PrivateNetwork | None = None,
         log_days: int = 365,
-        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
+        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
     ) -> None:
         super().__init__(scope, id, guardrail=guardrail)
         function = self._make(
@@ -233,7 +233,7 @@ class ProvisionedThroughput(_Capacity):
         tags: Mapping[str, str] | None = None,
         network: PrivateNetwork | None = None,
         log_days: int = 365,
-        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
+        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
     ) -> None:
         super().__init__(scope, id, guardrail=guardrail)
         if units < 1:

@@ -77,7 +77,7 @@ class ModelEndpoint(HostedEndpoint):
         environment: Mapping[str, str] | None = None,
         functions_network: PrivateNetwork | None = None,
         log_days: int = 365,
-        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
+        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
         **options: Unpack[EndpointOptions],
     ) -> None:
         super().__init__(scope, id)

@@ -120,7 +120,7 @@ class ModelMonitoring(Construct):
         limits: DriftLimits | None = None,
         network: PrivateNetwork | None = None,
         log_days: int = 365,
-        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
+        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
     ) -> None:
         super().__init__(scope, id)
         limits = limits or DriftLimits()

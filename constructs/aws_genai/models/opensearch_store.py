@@ -12,6 +12,7 @@ from constructs import Construct, IDependable
 
 from ..data.embeddings import MOST_DIMENSIONS
 from ..errors import InvalidValueError
+from ..naming import lasting, settled
 from ..pseudo import ACCOUNT_ID, PARTITION, REGION
 from ..security.key import DataKey
 from ..security.role import grant
@@ -21,6 +22,7 @@ _INDEX, _VECTOR = "chunks", "vector"
 _TEXT, _METADATA = "AMAZON_BEDROCK_TEXT_CHUNK", "AMAZON_BEDROCK_METADATA"
 #: https://docs.aws.amazon.com/opensearch-service/latest/developerguide/serverless-create.html
 _LONGEST_NAME = 28
+_DIGITS = 4
 
 
 class OpenSearchStore(Construct):
@@ -51,7 +53,7 @@ class OpenSearchStore(Construct):
         )
         app.synth()
 
-    :param name: name of the collection and its policies, 3 to 28 lowercase letters, digits and hyphens.
+    :param name: name of the policies, 3 to 28 lowercase letters, digits and hyphens; the collection's ends in a digest.
     :param dimension: numbers of a vector, as many as the embedding model makes, 1 to 16,000.
     :param key: encrypts the collection.
     :param redundant: whether every part runs in a second zone too, at twice the price. Default: yes.
@@ -77,13 +79,19 @@ class OpenSearchStore(Construct):
         self.dimension = dimension
         if not 3 <= len(name) <= _LONGEST_NAME:
             raise InvalidValueError(f"{name} has {len(name)} characters; {_LONGEST_NAME} are the most", field="name")
-        self.name = name
+        # Neither replicas and tags of a collection can be changed, nor the mappings of an index.
+        self.name = settled(
+            lambda: lasting(
+                self, name, redundant, self.collection.tags.tag_values(), longest=_LONGEST_NAME, digits=_DIGITS
+            )
+        )
+        self._index_name = lasting(self, _INDEX, dimension)
         self._readers: list[str] = []
         self._deployer = deployer_role_arn or (
             f"arn:{PARTITION}:iam::{ACCOUNT_ID}:role/cdk-hnb659fds-cfn-exec-role-{ACCOUNT_ID}-{REGION}"
         )
         key.allow_in_opensearch()
-        whole = {"ResourceType": "collection", "Resource": [f"collection/{name}"]}
+        whole = {"ResourceType": "collection", "Resource": [f"collection/{self.name}"]}
         encryption = aoss.CfnSecurityPolicy(
             self,
             "Encryption",
@@ -102,19 +110,20 @@ class OpenSearchStore(Construct):
         self.collection = aoss.CfnCollection(
             self,
             "Collection",
-            name=name,
+            name=self.name,
             type="VECTORSEARCH",
             description="Chunks of documents",
             standby_replicas="ENABLED" if redundant else "DISABLED",
         )
         self.collection.node.add_dependency(encryption, network, self._access)
         self.index = self._index(dimension)
+        self.made_of: Sequence[Any] = [self.name, dimension]
         self.ready: Sequence[IDependable] = [self.index]
         self.storage: dict[str, Any] = {
             "type": "OPENSEARCH_SERVERLESS",
             "opensearchServerlessConfiguration": {
                 "collectionArn": self.collection.attr_arn,
-                "vectorIndexName": _INDEX,
+                "vectorIndexName": self._index_name,
                 "fieldMapping": {"vectorField": _VECTOR, "textField": _TEXT, "metadataField": _METADATA},
             },
         }
@@ -124,7 +133,7 @@ class OpenSearchStore(Construct):
             self,
             "Index",
             collection_endpoint=self.collection.attr_collection_endpoint,
-            index_name=_INDEX,
+            index_name=self._index_name,
             settings={"index": {"knn": True}},
             mappings={
                 "properties": {
@@ -143,7 +152,8 @@ class OpenSearchStore(Construct):
         return index
 
     def _policy(self) -> str:
-        """Who may read and write."""
+        """Who may read and write: of this collection, the index that was before too, until it is deleted."""
+        every = f"index/{self.name}/{_INDEX}-*"
         return self._json(
             [
                 {
@@ -151,7 +161,7 @@ class OpenSearchStore(Construct):
                     "Rules": [
                         {
                             "ResourceType": "index",
-                            "Resource": [f"index/{self.name}/{_INDEX}"],
+                            "Resource": [every],
                             "Permission": ["aoss:DescribeIndex", "aoss:ReadDocument", "aoss:WriteDocument"],
                         }
                     ],
@@ -162,7 +172,7 @@ class OpenSearchStore(Construct):
                     "Rules": [
                         {
                             "ResourceType": "index",
-                            "Resource": [f"index/{self.name}/{_INDEX}"],
+                            "Resource": [every],
                             "Permission": [
                                 "aoss:CreateIndex",
                                 "aoss:DeleteIndex",

@@ -107,7 +107,7 @@ class Prompt(Construct):
             self, f"Version{self.digest[:8]}", prompt_arn=self.resource.attr_arn, description=f"Text {self.digest[:12]}"
         )
         if keep_versions:
-            self.version.apply_removal_policy(RemovalPolicy.RETAIN)
+            self.version.apply_removal_policy(RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE)
         #: What callers name as the model's id: https://docs.aws.amazon.com/bedrock/latest/userguide/prompt-management-deploy.html
         self.version_arn: str = self.version.attr_arn
         CfnOutput(self, "VersionArn", value=self.version_arn, description=f"The prompt {name}, as callers name it")

@@ -121,7 +121,7 @@ class PromptFlow(Construct):
             self, f"Version{digest[:8]}", flow_arn=self.resource.attr_arn, description=f"Steps {digest[:12]}"
         )
         if keep_versions:
-            version.apply_removal_policy(RemovalPolicy.RETAIN)
+            version.apply_removal_policy(RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE)
         self.alias = bedrock.CfnFlowAlias(
             self,
             "Live",

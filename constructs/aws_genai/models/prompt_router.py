@@ -8,6 +8,7 @@ from aws_cdk import aws_bedrock as bedrock
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
+from ..naming import lasting
 from ..security.role import grant
 from .model_access import ModelAccess, called_arn
 from .prompt_rules import check_router
@@ -41,7 +42,7 @@ class PromptRouter(Construct):
         )
         app.synth()
 
-    :param name: name of the router, 1 to 64 letters, digits, hyphens and underscores.
+    :param name: what the router's name begins with, 1 to 64 letters, digits, hyphens and underscores.
     :param models: ids of two models of one family; the first is the one to fall back to.
     :param access: lets them be called.
     :param quality_difference: the difference of the expected qualities, in percent, that decides. Default: 10.
@@ -68,7 +69,8 @@ class PromptRouter(Construct):
         self.resource = bedrock.CfnIntelligentPromptRouter(
             self,
             "Resource",
-            prompt_router_name=name,
+            # Nothing of a router can be changed.
+            prompt_router_name=lasting(self, name, arns, quality_difference, longest=64),
             models=[{"modelArn": arn} for arn in arns],
             fallback_model={"modelArn": arns[0]},
             routing_criteria={"responseQualityDifference": quality_difference},

@@ -16,6 +16,7 @@ from constructs import Construct
 from ..errors import InvalidValueError
 from ..functions.knowledge_ingestion.names import QUARANTINE, SCREENING
 from ..functions.python_function import PythonFunction
+from ..naming import lasting
 from ..pseudo import ACCOUNT_ID
 from ..security.alarms import AlarmTopic
 from ..security.role import WorkloadRole, grant
@@ -110,7 +111,7 @@ class ScreenedSource(Construct):
         guardrail: Guardrail | None = None,
         network: PrivateNetwork | None = None,
         log_days: int = 365,
-        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
+        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
     ) -> None:
         super().__init__(scope, id)
         check_sources({name: groups})
@@ -155,7 +156,7 @@ class ScreenedSource(Construct):
         self.resource = bedrock.CfnDataSource(
             self,
             "Resource",
-            name=f"{base.name}-{name}",
+            name=lasting(self, f"{base.name}-{name}", cut.configuration(), bool(urls), longest=100),
             knowledge_base_id=base.knowledge_base_id,
             data_deletion_policy="DELETE",
             data_source_configuration=_web(urls, within, pages_per_minute, most_pages) if urls else {"type": "CUSTOM"},

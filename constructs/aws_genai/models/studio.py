@@ -11,6 +11,7 @@ from constructs import Construct
 
 from ..errors import InvalidValueError, nearest
 from ..gate.acknowledgements import acknowledge
+from ..naming import lasting
 from ..pseudo import ACCOUNT_ID, PARTITION
 from ..security.key import DataKey
 from ..security.network import PrivateNetwork
@@ -74,7 +75,7 @@ class Studio(Construct):
         )
         app.synth()
 
-    :param name: name of the domain, 1 to 63 letters, digits and hyphens.
+    :param name: what the domain's name begins with, 1 to 63 letters, digits and hyphens.
     :param network: where spaces run.
     :param key: encrypts their disks.
     :param people: the persona of each user profile, named as the user signs in. Default: nobody yet.
@@ -125,7 +126,7 @@ class Studio(Construct):
         self.domain = sagemaker.CfnDomain(
             self,
             "Resource",
-            domain_name=name,
+            domain_name=lasting(self, name, sign_on, key.key_id, network.cidr),
             auth_mode=sign_on,
             app_network_access_type="VpcOnly",
             vpc_id=network.vpc_id,

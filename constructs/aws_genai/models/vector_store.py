@@ -25,6 +25,8 @@ class VectorStore(Protocol):
     hybrid: ClassVar[bool]
     #: The configuration of a knowledge base's storage.
     storage: dict[str, Any]
+    #: What another store takes the place of this one for, when it changes.
+    made_of: Sequence[Any]
     #: What has to be there before a knowledge base is made.
     ready: Sequence[IDependable]
 
@@ -66,13 +68,11 @@ class S3VectorStore(Construct):
         S3VectorStore(
             stack,
             "Store",
-            name="demo-handbook",
             dimension=1024,
             key=DataKey(stack, "Key", description="Vectors"),
         )
         app.synth()
 
-    :param name: name of the bucket of vectors, 3 to 63 lowercase letters, digits and hyphens.
     :param dimension: numbers of a vector, as many as the embedding model makes, 1 to 4,096.
     :param key: encrypts the vectors; whoever deploys may use it through S3 Vectors, which keeps the index with it.
     :param distance: how alike two vectors are told to be. Default: cosine.
@@ -86,7 +86,6 @@ class S3VectorStore(Construct):
         scope: Construct,
         id: str,
         *,
-        name: str,
         dimension: int,
         key: DataKey,
         distance: Literal["cosine", "euclidean"] = "cosine",
@@ -96,12 +95,12 @@ class S3VectorStore(Construct):
         self.dimension = dimension
         key.allow_in_s3vectors()
         encryption = {"sseType": "aws:kms", "kmsKeyArn": key.key_arn}
-        bucket = s3vectors.CfnVectorBucket(self, "Bucket", vector_bucket_name=name, encryption_configuration=encryption)
+        # Neither has a name: all that they are made of replaces them when it changes.
+        bucket = s3vectors.CfnVectorBucket(self, "Bucket", encryption_configuration=encryption)
         self.index = s3vectors.CfnIndex(
             self,
             "Index",
             vector_bucket_arn=bucket.attr_vector_bucket_arn,
-            index_name="chunks",
             data_type="float32",
             dimension=dimension,
             distance_metric=distance,
@@ -114,6 +113,7 @@ class S3VectorStore(Construct):
             "type": "S3_VECTORS",
             "s3VectorsConfiguration": {"indexArn": self.index_arn},
         }
+        self.made_of: Sequence[Any] = [dimension, distance, key.key_arn]
         self.ready: Sequence[IDependable] = [self.index]
         self._key = key
 

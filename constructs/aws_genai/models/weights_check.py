@@ -67,7 +67,7 @@ class WeightsCheck(Construct):
         pickled: Sequence[str] = (),
         network: PrivateNetwork | None = None,
         log_days: int = 365,
-        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
+        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
     ) -> None:
         super().__init__(scope, id)
         function = provider(

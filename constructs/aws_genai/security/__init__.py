@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from .organization import service_control_policy
     from .role import WorkloadRole
     from .tags import COST_TAGS, CostTags
+    from .weak_references import WeakReferences
 
 __all__ = [
     "COST_TAGS",
@@ -36,6 +37,7 @@ __all__ = [
     "MonthlyBudget",
     "PrivateNetwork",
     "SecureBucket",
+    "WeakReferences",
     "WorkloadRole",
     "acknowledge",
     "acknowledgements",
@@ -85,5 +87,6 @@ __getattr__ = exports(
             "COST_TAGS",
             "CostTags",
         ),
+        ".weak_references": ("WeakReferences",),
     },
 )

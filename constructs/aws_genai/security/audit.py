@@ -66,7 +66,7 @@ class AuditTrail(Construct):
         log_days: int = 365,
         replica: bool = False,
         topic: AlarmTopic | None = None,
-        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
+        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
     ) -> None:
         super().__init__(scope, id)
         self.bucket = SecureBucket(

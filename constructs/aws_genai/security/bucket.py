@@ -53,7 +53,7 @@ class AccessLogBucket(Construct):
         id: str,
         *,
         retention_days: int = 365,
-        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
+        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
     ) -> None:
         super().__init__(scope, id)
         self.resource = s3.CfnBucket(
@@ -138,7 +138,7 @@ class SecureBucket(Construct):
         replica: bool = False,
         topic: AlarmTopic | None = None,
         bucket_key: bool = True,
-        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
+        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
     ) -> None:
         super().__init__(scope, id)
         self.key = key

@@ -55,7 +55,7 @@ class EnvelopeKey(Construct):
         *,
         measurements: Mapping[int, str],
         publisher_role_arn: str | None = None,
-        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
+        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
     ) -> None:
         super().__init__(scope, id)
         check_measurements(measurements)

@@ -102,7 +102,7 @@ class DataKey(Construct):
         *,
         description: str,
         alias: str | None = None,
-        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
+        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
         pending_window_days: int = 30,
     ) -> None:
         super().__init__(scope, id)

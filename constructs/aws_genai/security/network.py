@@ -14,7 +14,7 @@ from constructs import Construct
 from ..data.bedrock import BedrockCatalogue
 from ..gate.acknowledgements import acknowledge, compliance
 from ..pseudo import ACCOUNT_ID, PARTITION, REGION
-from ..subnets import split
+from ..subnets import letters, split
 from .interface_policy import interface_policy
 from .key import DataKey
 from .role import WorkloadRole
@@ -63,7 +63,8 @@ class PrivateNetwork(Construct):
         )
         app.synth()
 
-    :param zones: Availability Zone names, one subnet each.
+    :param zones: Availability Zone names, one subnet each: an eighth of the range, by the zone's letter, so that a zone
+        that is added or left out later moves no other. What lies in one zone only lies in the first.
     :param key: encrypts the flow logs; it must let CloudWatch Logs use it (:meth:`DataKey.allow_logs`).
     :param cidr: IPv4 range of the VPC. Default: 10.0.0.0/16.
     :param services: names of the services to reach through endpoints, such as ``bedrock-runtime``; S3 always is.
@@ -73,7 +74,8 @@ class PrivateNetwork(Construct):
         Learning Containers. Default: none.
     :param flow_log_days: days that flow logs are kept. Default: 365.
     :param removal_policy: what happens to the flow logs on deletion of the stack. Default: retain.
-    :raises InvalidValueError: if the range is no network or does not hold the subnets.
+    :raises InvalidValueError: if the range is no network or does not hold the subnets, or a zone has no letter of its
+        own.
     """
 
     def __init__(
@@ -88,20 +90,22 @@ class PrivateNetwork(Construct):
         registries: Sequence[str] = (),
         models: Sequence[str] = (),
         flow_log_days: int = 365,
-        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
+        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
     ) -> None:
         super().__init__(scope, id)
         self._registries = sorted(registries)
         self._models = sorted({BedrockCatalogue.get(model).model_id for model in models})
-        ranges = split(cidr, len(zones))
+        ranges = split(cidr, zones)
         vpc = ec2.CfnVPC(self, "Vpc", cidr_block=cidr, enable_dns_hostnames=True, enable_dns_support=True)
         Tags.of(vpc).add("Name", self.node.path)
         self.subnet_ids: list[str] = []
         table_ids: list[str] = []
-        for index, (zone, subnet_range) in enumerate(zip(zones, ranges, strict=True), start=1):
+        for zone, subnet_range, letter in zip(zones, ranges, letters(zones), strict=True):
+            # By the zone and not by its place in the list, so that a zone comes and goes without the others.
+            name = letter.upper()
             subnet = ec2.CfnSubnet(
                 self,
-                f"Subnet{index}",
+                f"Subnet{name}",
                 vpc_id=vpc.ref,
                 availability_zone=zone,
                 cidr_block=subnet_range,
@@ -114,16 +118,17 @@ class PrivateNetwork(Construct):
                 reason="Accelerated capacity and reservations exist in some zones only, so the zone is chosen by name.",
                 met_by="the zones argument, which the user sets",
             )
-            table = ec2.CfnRouteTable(self, f"Routes{index}", vpc_id=vpc.ref)
+            table = ec2.CfnRouteTable(self, f"Routes{name}", vpc_id=vpc.ref)
             ec2.CfnSubnetRouteTableAssociation(
-                self, f"Association{index}", subnet_id=subnet.ref, route_table_id=table.ref
+                self, f"Association{name}", subnet_id=subnet.ref, route_table_id=table.ref
             )
             self.subnet_ids.append(subnet.ref)
             table_ids.append(table.ref)
         self.vpc_id: str = vpc.ref
         self.zones = list(zones)
         self._table_ids = table_ids
-        self._cidr = cidr
+        #: IPv4 range.
+        self.cidr = cidr
         acknowledge(
             vpc,
             compliance("VPCDefaultSecurityGroupClosed"),
@@ -146,7 +151,7 @@ class PrivateNetwork(Construct):
                 self,
                 "Imported",
                 vpc_id=self.vpc_id,
-                vpc_cidr_block=self._cidr,
+                vpc_cidr_block=self.cidr,
                 availability_zones=self.zones,
                 isolated_subnet_ids=self.subnet_ids,
                 isolated_subnet_route_table_ids=self._table_ids,
@@ -245,7 +250,7 @@ class PrivateNetwork(Construct):
                     ip_protocol="tcp",
                     from_port=443,
                     to_port=443,
-                    cidr_ip=self._cidr,
+                    cidr_ip=self.cidr,
                     description="HTTPS from the VPC",
                 )
             ],

@@ -37,6 +37,8 @@ class Resource:
     name: ClassVar[str | None] = None
     #: Longest name that the service takes.
     name_limit: ClassVar[int] = 63
+    #: Whether a name that is made up has no capitals, as the service wants it.
+    lowercase: ClassVar[bool] = False
     #: Read-only attributes: formats over properties, ``region``, ``account``, ``now``, and ``token``, 12 hex digits.
     attributes: ClassVar[Mapping[str, str]] = {}
     #: What Ref returns, where that is not the schema's primary identifier.
@@ -81,7 +83,8 @@ class Resource:
     def on_create(self, logical_id: str, properties: Model, stack_name: str) -> tuple[str, Model]:
         model = dict(properties)
         if not self.name_of(model):
-            model = self.named(model, provisioners._physical_name(stack_name, logical_id, max_len=self.name_limit))
+            made_up = provisioners._physical_name(stack_name, logical_id, max_len=self.name_limit)
+            model = self.named(model, made_up.lower() if self.lowercase else made_up)
         self._check_needs(model)
         model = self.create(model)
         identifier = self.identifier(model)

@@ -19,6 +19,7 @@ class VectorBucket(Resource):
 
     type = "AWS::S3Vectors::VectorBucket"
     name = "VectorBucketName"
+    lowercase = True
     attributes: ClassVar = {
         "VectorBucketArn": "arn:aws:s3vectors:{region}:{account}:bucket/{VectorBucketName}",
         "CreationTime": "{now}",
@@ -30,6 +31,7 @@ class Index(Resource):
 
     type = "AWS::S3Vectors::Index"
     name = "IndexName"
+    lowercase = True
     needs: ClassVar = {"VectorBucketArn": "AWS::S3Vectors::VectorBucket"}
     attributes: ClassVar = {"IndexArn": "{VectorBucketArn}/index/{IndexName}", "CreationTime": "{now}"}
 

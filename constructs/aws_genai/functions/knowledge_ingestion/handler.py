@@ -14,7 +14,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 from botocore.config import Config
 
 from ..waking.database import within
-from .service import BusyError, Intake, changes, follow
+from .service import BusyError, Intake, changes, follow, renewed
 
 logger = Logger()
 metrics = Metrics(namespace="AwsGenAi")
@@ -71,7 +71,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN
             continue
         for each in done:
             metrics.add_metric(name=each.title(), unit=MetricUnit.Count, value=1)
-        if any(each != "ignored" for each in done):
+        if renewed(record["body"]) or any(each != "ignored" for each in done):
             moved.append(record["messageId"])
     if moved:
         try:

@@ -10,3 +10,5 @@ SCREENING = "screening/"
 GROUP = "group_"
 #: https://docs.aws.amazon.com/bedrock/latest/userguide/s3-data-source-connector.html
 SIDECAR = ".metadata.json"
+#: Who tells that the function itself was deployed, and may have another data source to read into.
+RENEWED = "aws.cloudformation"

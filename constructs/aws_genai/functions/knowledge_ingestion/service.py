@@ -13,7 +13,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from ..waking.database import patiently, wakes
-from .names import ACCEPTED, GROUP, INCOMING, QUARANTINE, SIDECAR
+from .names import ACCEPTED, GROUP, INCOMING, QUARANTINE, RENEWED, SIDECAR
 from .scan import problems, text_of
 
 _log = logging.getLogger(__name__)
@@ -169,10 +169,17 @@ def follow(
         raise
 
 
+def renewed(body: str) -> bool:
+    """Whether a message of EventBridge says that a data source may be new, and has to read what was let in before."""
+    return bool(json.loads(body).get("source") == RENEWED)
+
+
 def changes(body: str) -> list[Change]:
     """The changes in a message of EventBridge.
 
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html
     """
     event = json.loads(body)
+    if renewed(body):
+        return []
     return [Change(str(event["detail"]["object"]["key"]), event["detail-type"] == "Object Deleted")]

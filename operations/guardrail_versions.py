@@ -1,0 +1,138 @@
+"""Delete versions of a guardrail that nothing names any more: ``python -m operations.guardrail_versions``.
+
+A deploy keeps every version, for other stacks name the one before until they are deployed themselves, and Bedrock keeps
+20 of a guardrail: https://docs.aws.amazon.com/bedrock/latest/userguide/guardrails-versions.html
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import boto3
+from botocore.exceptions import BotoCoreError, ClientError
+
+from settings import SettingsError, load
+
+
+class VersionsError(Exception):
+    """The versions could not be looked at; the message says what to do."""
+
+
+@dataclass(frozen=True)
+class Versions:
+    """The versions of one guardrail, and those that something names."""
+
+    guardrail: str
+    every: tuple[str, ...]
+    named: frozenset[str]
+
+    @property
+    def unnamed(self) -> tuple[str, ...]:
+        """What may go: never the newest, which the next reader will name."""
+        return tuple(each for each in self.every[:-1] if each not in self.named)
+
+
+def look(session: Any, prefix: str, pinned: int | None = None) -> Versions:  # noqa: ANN401 - boto3 has no types
+    """The versions of an environment's guardrail, and which of them its stacks and the account's settings name.
+
+    :raises VersionsError: if there is no guardrail.
+    """
+    stacks = [f"{prefix}-{layer}" for layer in ("foundation", "compute", "models", "application")]
+    resources = [each for stack in stacks for each in _resources(session, stack)]
+    guardrails = [each["PhysicalResourceId"] for each in resources if each["ResourceType"] == "AWS::Bedrock::Guardrail"]
+    if not guardrails:
+        raise VersionsError(f"The stack {prefix}-models has no guardrail. Deploy it, or name another environment")
+    guardrail = guardrails[0].rpartition("/")[2]
+    pages = session.client("bedrock").get_paginator("list_guardrails").paginate(guardrailIdentifier=guardrail)
+    numbers = [each["version"] for page in pages for each in page["guardrails"] if each["version"].isdigit()]
+    every = tuple(sorted(numbers, key=int))
+    told = "\n".join(_told(session, resources))
+    ways = ('guardrail/{0}:{1}"', "version {1} of {0}\n")
+    named = {each for each in every if any(way.format(guardrail, each) in told for way in ways)}
+    return Versions(guardrail, every, frozenset(named | ({str(pinned)} if pinned else set())))
+
+
+def _resources(session: Any, stack: str) -> list[dict[str, Any]]:  # noqa: ANN401 - boto3 has no types
+    try:
+        pages = session.client("cloudformation").get_paginator("list_stack_resources").paginate(StackName=stack)
+        return [each for page in pages for each in page["StackResourceSummaries"]]
+    except ClientError as error:
+        if "does not exist" in str(error):
+            return []
+        raise
+
+
+def _told(session: Any, resources: list[dict[str, Any]]) -> Iterator[str]:  # noqa: ANN401 - boto3 has no types
+    """What functions, policies, flows and the account's own rule say of guardrails."""
+    for each in resources:
+        name = each.get("PhysicalResourceId", "")
+        match each["ResourceType"]:
+            case "AWS::Lambda::Function":
+                found = session.client("lambda").get_function_configuration(FunctionName=name)
+                variables = found.get("Environment", {}).get("Variables", {})
+                yield f"version {variables.get('GUARDRAIL_VERSION')} of {variables.get('GUARDRAIL_ID')}\n"
+            case "AWS::IAM::ManagedPolicy":
+                iam = session.client("iam")
+                version = iam.get_policy(PolicyArn=name)["Policy"]["DefaultVersionId"]
+                found = iam.get_policy_version(PolicyArn=name, VersionId=version)["PolicyVersion"]["Document"]
+                yield json.dumps(found)
+            case "AWS::Bedrock::FlowVersion":
+                # Its id is that of the flow, and the number of the version.
+                flow, _, number = name.partition("|")
+                found = session.client("bedrock-agent").get_flow_version(flowIdentifier=flow, flowVersion=number)
+                for node in found["definition"]["nodes"]:
+                    for own in _guarded(node):
+                        yield f"version {own['guardrailVersion']} of {own['guardrailIdentifier'].rpartition('/')[2]}\n"
+            case _:
+                pass
+    for own in session.client("bedrock").list_enforced_guardrails_configuration()["guardrailsConfig"]:
+        yield f"version {own['guardrailVersion']} of {own['guardrailId']}\n"
+
+
+def _guarded(value: Any) -> Iterator[dict[str, str]]:  # noqa: ANN401 - JSON
+    if isinstance(value, dict):
+        if "guardrailIdentifier" in value:
+            yield value
+        for each in value.values():
+            yield from _guarded(each)
+    elif isinstance(value, list):
+        for each in value:
+            yield from _guarded(each)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Tell which versions nothing names, and delete them if asked to; 2 with one message if that did not work."""
+    parser = argparse.ArgumentParser(prog="python -m operations.guardrail_versions", description=__doc__)
+    parser.add_argument("--environment", default="dev")
+    parser.add_argument("--delete", action="store_true", help="delete what nothing names; without it, tell only")
+    chosen = parser.parse_args(arguments)
+    try:
+        settings = load(chosen.environment)
+        bedrock = settings.models.bedrock if settings.models else None
+        rules = bedrock.guardrail if bedrock else None
+        session = boto3.Session(region_name=settings.region)
+        found = look(session, settings.prefix, rules.version if rules else None)
+        print(f"{found.guardrail}: {len(found.every)} of 20 versions, {len(found.unnamed)} of them named by nothing")
+        if not chosen.delete or not found.unnamed:
+            return 0
+        if rules and rules.keep_versions:
+            raise VersionsError(f"The settings of {chosen.environment} keep versions. Set keep_versions to false first")
+        for number in found.unnamed:
+            session.client("bedrock").delete_guardrail(guardrailIdentifier=found.guardrail, guardrailVersion=number)
+        print(f"deleted: {', '.join(found.unnamed)}")
+    except (SettingsError, VersionsError) as error:
+        print(error, file=sys.stderr)
+        return 2
+    except (BotoCoreError, ClientError) as error:
+        print(f"AWS did not answer: {error}. Sign in to the account of the environment.", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
