@@ -18,7 +18,6 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
-from rich.table import Table
 
 from settings import Settings, SettingsError, load
 
@@ -66,6 +65,7 @@ class Destruction:
         self._after = After(clients, self.told, self._tags, pause=pause)
         #: What S3 keeps, by bucket.
         self._rests: dict[str, buckets.Rest] = {}
+        self._policies: dict[str, str] = {}
         #: Why what hangs on kept data could not be deleted, by physical id.
         self._hanging: dict[str, str] = {}
         self._failed: set[str] = set()
@@ -94,8 +94,14 @@ class Destruction:
             self._say(f"{stack.name}: {len(stack.resources)} resources")
             self._one(stack)
         if not self._keep:
-            for bucket in self.left:
-                self._again(bucket)
+            self.finish()
+
+    def finish(self) -> None:
+        """Clear away what runs before this one had no time to."""
+        for stack in stacks.gone(self._clients("cloudformation"), self._settings, self.stacks):
+            self._after.clear(stack)
+        for bucket in self.left:
+            self._again(bucket)
 
     def _one(self, stack: Environment) -> None:
         cloudformation = self._clients("cloudformation")
@@ -129,8 +135,11 @@ class Destruction:
 
     def _empty(self, bucket: str) -> None:
         s3 = self._clients("s3")
-        if not buckets.close(s3, bucket):
+        policy = buckets.close(s3, bucket)
+        if policy is None:
             return
+        # A later try finds the policy deleted by CloudFormation: the first tells what is locked.
+        self._policies.setdefault(bucket, policy)
         rest = buckets.empty(s3, bucket)
         self._rests.pop(bucket, None)
         if rest is not None:
@@ -176,7 +185,7 @@ class Destruction:
                 continue
             s3, kms = self._clients("s3"), self._clients("kms")
             self.told.stays.append(self._rests[bucket].stays(bucket))
-            buckets.close(s3, bucket)
+            s3.put_bucket_policy(Bucket=bucket, Policy=self._policies[bucket])
             key = buckets.key_of(s3, bucket)
             if key is None or key.rpartition("/")[2] not in {each.physical_id for each in stack.of("AWS::KMS::Key")}:
                 continue
@@ -191,12 +200,20 @@ class Destruction:
         found = []
         for page in s3.get_paginator("list_buckets").paginate(Prefix=f"{self._settings.prefix}-"):
             for each in page.get("Buckets", ()):
-                if each["Name"] not in held and buckets.is_closed(s3, each["Name"]) and self._is_ours(s3, each["Name"]):
-                    found.append(each["Name"])
+                name = each["Name"]
+                if name not in held and self._is_ours(s3, name) and buckets.is_closed(s3, name):
+                    found.append(name)
         return found
 
     def _is_ours(self, s3: Any, bucket: str) -> bool:  # noqa: ANN401 - boto3 has no types
-        tags = {each["Key"]: each["Value"] for each in s3.get_bucket_tagging(Bucket=bucket)["TagSet"]}
+        if not bucket.startswith(tuple(f"{self._settings.prefix}-{layer}-" for layer in stacks.LAYERS)):
+            return False
+        try:
+            tags = {each["Key"]: each["Value"] for each in s3.get_bucket_tagging(Bucket=bucket)["TagSet"]}
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "NoSuchTagSet":
+                raise
+            tags = self._tags
         region = s3.get_bucket_location(Bucket=bucket)["LocationConstraint"] or "us-east-1"
         return self._tags.items() <= tags.items() and region == self._settings.region
 
@@ -214,7 +231,7 @@ class Destruction:
         others = [each for each in self.left if each != bucket and buckets.is_closed(s3, each)]
         if key and key not in {buckets.key_of(s3, each) for each in others} and self._is_our_key(kms, key):
             date = kms.schedule_key_deletion(KeyId=key, PendingWindowInDays=30)["DeletionDate"]
-            self.told.note(f"The key {key} is deleted on {date:%Y-%m-%d}; until then it costs nothing.")
+            self.told.keys[key.rpartition("/")[2]] = date
 
     def _is_our_key(self, kms: Any, key: str) -> bool:  # noqa: ANN401
         tags = {each["TagKey"]: each["TagValue"] for each in kms.list_resource_tags(KeyId=key)["Tags"]}
@@ -269,17 +286,21 @@ def report(told: Told, console: Console) -> None:
     """Print what stays, why, and what it costs."""
     for note in told.notes:
         console.print(note, markup=False)
+    for date in sorted({f"{each:%Y-%m-%d}" for each in told.keys.values()}):
+        ids = ", ".join(key for key, each in told.keys.items() if f"{each:%Y-%m-%d}" == date)
+        console.print(
+            f"Deleted on {date}, at no cost until then, and brought back by aws kms cancel-key-deletion: keys {ids}"
+        )
     if not told.stays:
         return
-    table = Table("What stays", "Why", title_justify="left")
-    table.add_column("USD a month", justify="right", no_wrap=True, min_width=11)
+    # Names stay whole, to be copied: a table would break them.
+    console.print("What stays, for how many USD a month:")
     for each in told.stays:
-        table.add_row(each.what, each.why, "not known" if each.usd_per_month is None else f"{each.usd_per_month:,.2f}")
+        usd = "not known" if each.usd_per_month is None else f"{each.usd_per_month:,.2f}"
+        console.print(f"{usd:>11}  {each.what}: {each.why}", markup=False)
     known = sum(each.usd_per_month or 0 for each in told.stays)
-    unknown = any(each.usd_per_month is None for each in told.stays)
-    table.add_section()
-    table.add_row("All", "", f"{known:,.2f}" + (" and more" if unknown else ""))
-    console.print(table)
+    more = " and more" if any(each.usd_per_month is None for each in told.stays) else ""
+    console.print(f"{known:>11,.2f}  all{more}")
     console.print("List prices of us-east-1; what is stored is priced as S3's standard storage.")
 
 
@@ -306,7 +327,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--keep", action="store_true", help="delete the stacks alone; what they retain stays")
     parser.add_argument("--pause", type=float, default=_PAUSE, help="seconds between two looks at what is deleted")
     chosen = parser.parse_args(arguments)
-    console = Console(highlight=False)
+    console = Console(highlight=False, soft_wrap=True)
     destruction: Destruction | None = None
     try:
         settings = load(chosen.environment)
@@ -319,6 +340,9 @@ def main(arguments: list[str] | None = None) -> int:
             )
         destruction = Destruction(settings, clients, keep=chosen.keep, say=console.print, pause=chosen.pause)
         if not destruction.stacks and not destruction.left:
+            if not chosen.keep:
+                destruction.finish()
+                report(destruction.told, console)
             console.print(f"Nothing of {settings.prefix} is deployed in {settings.region} of account {account}.")
             return 0
         destruction.check()

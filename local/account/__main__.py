@@ -26,6 +26,7 @@ def application() -> Callable[..., Awaitable[None]]:
         conditions,
         custom_models,
         databases,
+        ending,
         events,
         flows,
         hosting,
@@ -47,6 +48,7 @@ def application() -> Callable[..., Awaitable[None]]:
     images.install()
     bedrock_jobs.install()
     custom_models.install()
+    ending.install()
 
     async def over_tls(scope: dict[str, Any], receive: Any, send: Any) -> None:
         headers = scope.get("headers", [])

@@ -158,10 +158,7 @@ class After:
                 continue
             date = self._found(kms.describe_key, KeyId=each.physical_id).get("KeyMetadata", {}).get("DeletionDate")
             if date:
-                self._told.note(
-                    f"The key {each.physical_id} is deleted on {date:%Y-%m-%d}; until then it costs nothing, and "
-                    "aws kms cancel-key-deletion brings it back."
-                )
+                self._told.keys[each.physical_id] = date
 
     def _backups(self, stack: Environment) -> None:
         """Copies that people made, which outlive what they are of."""

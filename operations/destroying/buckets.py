@@ -49,21 +49,21 @@ class Rest:
         return Stays(what, " and ".join(reasons), usd_stored(self.bytes))
 
 
-def close(s3: Any, bucket: str) -> bool:  # noqa: ANN401 - boto3 has no types
+def close(s3: Any, bucket: str) -> str | None:  # noqa: ANN401 - boto3 has no types
     """Let nobody write into a bucket any more, and let whoever may administer it delete from it.
 
     A bucket that is still written to (access logs arrive for hours, replicas for minutes) is never empty. Statements
     that deny deleting go: they protect what is used, and this is the end of it. Locks and their statements stay.
     Nobody is told of the deletions either: they would start ingestion of knowledge that ends with them.
 
-    :returns: whether there is such a bucket.
+    :returns: the policy that stands now; None if there is no such bucket.
     """
     try:
         statements = json.loads(s3.get_bucket_policy(Bucket=bucket)["Policy"])["Statement"]
     except ClientError as error:
         code = error.response["Error"]["Code"]
         if code == "NoSuchBucket":
-            return False
+            return None
         if code != "NoSuchBucketPolicy":
             raise
         statements = []
@@ -76,9 +76,10 @@ def close(s3: Any, bucket: str) -> bool:  # noqa: ANN401 - boto3 has no types
         "Resource": f"arn:{s3.meta.partition}:s3:::{bucket}/*",
     }
     policy = [*(each for each in kept if each.get("Sid") != CLOSED), closing]
-    s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps({"Version": "2012-10-17", "Statement": policy}))
+    text = json.dumps({"Version": "2012-10-17", "Statement": policy})
+    s3.put_bucket_policy(Bucket=bucket, Policy=text)
     s3.put_bucket_notification_configuration(Bucket=bucket, NotificationConfiguration={})
-    return True
+    return text
 
 
 def is_closed(s3: Any, bucket: str) -> bool:  # noqa: ANN401 - boto3 has no types

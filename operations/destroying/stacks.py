@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +19,8 @@ LAYERS = ("application", "models", "compute", "foundation")
 #: Seconds that a stack may take: network interfaces of functions alone take up to 40 minutes.
 STACK_SECONDS = 2 * 3600
 _ROUNDS = 4
+#: What shows that a stack's data was to stay.
+_DATA = ("AWS::KMS::Key", "AWS::Logs::LogGroup")
 #: https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-attribute-deletionpolicy.html
 _KEEPING = ("Retain", "RetainExceptOnCreate")
 
@@ -71,26 +73,54 @@ def find(cloudformation: Any, settings: Settings) -> list[Environment]:  # noqa:
         stack = _describe(cloudformation, name)
         if stack is None:
             continue
-        tags = {each["Key"]: each["Value"] for each in stack.get("Tags", ())}
-        ours = {"project": settings.project, "environment": settings.environment}
-        if tags and {name: tags.get(name) for name in ours} != ours:
-            raise DestroyError(
-                f"The stack {name} belongs to project {tags.get('project')}, environment {tags.get('environment')}, "
-                f"not to {settings.environment} of {settings.project}. Nothing was touched."
-            )
         status = stack["StackStatus"]
         if status.endswith("_IN_PROGRESS") and status != "DELETE_IN_PROGRESS":
             raise DestroyError(f"The stack {name} is being changed ({status}). Run this again when that is done.")
-        found.append(
-            Environment(
-                name,
-                stack["StackId"],
-                status,
-                bool(stack.get("EnableTerminationProtection")),
-                tuple(_resources(cloudformation, stack["StackId"])),
-            )
-        )
+        resources = tuple(_resources(cloudformation, stack["StackId"]))
+        _check_owner(name, resources, settings)
+        protected = bool(stack.get("EnableTerminationProtection"))
+        found.append(Environment(name, stack["StackId"], status, protected, resources))
     return found
+
+
+def _check_owner(name: str, resources: Sequence[Deployed], settings: Settings) -> None:
+    """Refuse a stack whose resources are tagged as another's: two pairs of names can be joined to one."""
+    ours = {"project": settings.project, "environment": settings.environment}
+    for each in resources:
+        tags = each.properties.get("Tags")
+        named = {tag.get("Key"): tag.get("Value") for tag in tags} if isinstance(tags, list) else {}
+        if ours.keys() <= named.keys() and {key: named[key] for key in ours} != ours:
+            raise DestroyError(
+                f"The stack {name} belongs to project {named['project']}, environment {named['environment']}, not to "
+                f"{settings.environment} of {settings.project}. Nothing was touched."
+            )
+
+
+def gone(cloudformation: Any, settings: Settings, found: Sequence[Environment]) -> list[Environment]:  # noqa: ANN401
+    """The stacks that are deleted already, by their events, which CloudFormation keeps for 90 days.
+
+    Only the newest of each name counts, and none of which there is one again, or whose data was to stay.
+    """
+    names = {f"{settings.prefix}-{layer}" for layer in LAYERS} - {each.name for each in found}
+    newest: dict[str, str] = {}
+    if names:
+        for page in cloudformation.get_paginator("list_stacks").paginate(StackStatusFilter=["DELETE_COMPLETE"]):
+            # The newest are listed first.
+            for each in page["StackSummaries"]:
+                if each["StackName"] in names:
+                    newest.setdefault(each["StackName"], each["StackId"])
+    deleted = []
+    for name, known in newest.items():
+        events: dict[tuple[str, str], Deployed] = {}
+        for page in cloudformation.get_paginator("describe_stack_events").paginate(StackName=known):
+            for each in page["StackEvents"]:
+                which = (each["LogicalResourceId"], each.get("PhysicalResourceId", ""))
+                kept = each["ResourceStatus"] == "DELETE_SKIPPED"
+                events.setdefault(which, Deployed(which[0], each["ResourceType"], which[1], {}, kept=kept))
+        resources = tuple(each for each in events.values() if each.type != "AWS::CloudFormation::Stack")
+        if not any(each.kept and each.type in _DATA for each in resources):
+            deleted.append(Environment(name, known, "DELETE_COMPLETE", False, resources))
+    return deleted
 
 
 def delete(

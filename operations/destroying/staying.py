@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -40,6 +41,8 @@ class Told:
 
     stays: list[Stays] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    #: Days on which keys are deleted, by their ids.
+    keys: dict[str, datetime] = field(default_factory=dict)
 
     def note(self, text: str) -> None:
         """Add a note, once."""
