@@ -28,6 +28,7 @@ def install() -> None:
     """Let the engine refuse to delete what is not empty, and serve what empties it."""
     _refuse(_BUCKET, _holds_objects)
     base.wrap(_BUCKET, after=_lock)
+    base.wrap(_BUCKET, after=_encrypt)
     _refuse(registry.GROUP.type, _holds_versions)
     _refuse(BUCKET.type, _holds_indexes)
     _after(INDEX.type, _forget_vectors)
@@ -88,6 +89,26 @@ def _lock(bucket: str, properties: Body) -> None:
     retention = dict(rule.get("DefaultRetention", {}))
     retention |= {name: int(retention[name]) for name in ("Days", "Years") if name in retention}
     s3._bucket_object_lock[bucket] = {"enabled": True, "default_retention": retention or None}
+
+
+def _encrypt(bucket: str, properties: Body) -> None:
+    """Say under which key a bucket encrypts; the engine drops that.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetBucketEncryption.html
+    """
+    for rule in properties.get("BucketEncryption", {}).get("ServerSideEncryptionConfiguration", []):
+        default = rule.get("ServerSideEncryptionByDefault", {})
+        key = f"<KMSMasterKeyID>{default['KMSMasterKeyID']}</KMSMasterKeyID>" if "KMSMasterKeyID" in default else ""
+        s3._put_bucket_encryption(
+            bucket,
+            (
+                f'<ServerSideEncryptionConfiguration xmlns="{s3.S3_NS}"><Rule><ApplyServerSideEncryptionByDefault>'
+                f"<SSEAlgorithm>{default.get('SSEAlgorithm', 'AES256')}</SSEAlgorithm>{key}"
+                "</ApplyServerSideEncryptionByDefault>"
+                f"<BucketKeyEnabled>{str(bool(rule.get('BucketKeyEnabled'))).lower()}</BucketKeyEnabled></Rule>"
+                "</ServerSideEncryptionConfiguration>"
+            ).encode(),
+        )
 
 
 def _holds_versions(group: str) -> str | None:
