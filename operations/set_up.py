@@ -179,18 +179,28 @@ def _step(what: str, command: Sequence[str], folder: Path) -> None:
 
 def _told(what: str, command: Sequence[str], output: str) -> str:
     """Which step failed, why, and what to try."""
-    lines = [line.strip() for line in output.splitlines() if line.strip() and not _NOISE.search(line)]
-    why = "\n        ".join(lines[-6:] or ["it printed nothing"])
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
+    pattern, advice = _advice(output)
+    reasons = [line for line in lines if pattern and re.search(pattern, line)][-1:]
+    errors = [line for line in lines if re.search("error|ERR!", line, re.IGNORECASE) and not _NOISE.search(line)]
+    said = dict.fromkeys([*reasons, *(errors or lines)[-3:]])
+    why = "\n        ".join(_short(line) for line in said) or "it printed nothing"
     shown = " ".join([Path(command[0]).name, *command[1:]])
     return (
         f"Set-up stopped while {what}.\n"
         f"  by    {shown}\n"
         f"  why   {why}\n"
-        f"  try   {_advice(output)} Then run the same command again: it goes on here."
+        f"  try   {advice} Then run the same command again: it goes on here."
     )
 
 
-def _advice(output: str) -> str:
+def _short(line: str) -> str:
+    line = _hidden(line)
+    return line if len(line) <= 240 else line[:237] + "..."
+
+
+def _advice(output: str) -> tuple[str, str]:
+    """What shows the reason in the output, and what to try."""
     proxies = {name: _hidden(os.environ[name]) for name in _PROXIES if os.environ.get(name)}
     named = ", ".join(f"{name}={value}" for name, value in proxies.items())
     registries = "the registries (PIP_INDEX_URL or pip config list; npm_config_registry or npm config get registry)"
@@ -201,8 +211,8 @@ def _advice(output: str) -> str:
     )
     for pattern, advice in _ADVICE:
         if re.search(pattern, output):
-            return advice.format(proxy=proxy, registries=registries)
-    return "Read what it printed."
+            return pattern, advice.format(proxy=proxy, registries=registries)
+    return "", "Read what it printed."
 
 
 def _hidden(address: str) -> str:

@@ -92,18 +92,20 @@ def _lock(bucket: str, properties: Body) -> None:
 
 
 def _encrypt(bucket: str, properties: Body) -> None:
-    """Say under which key a bucket encrypts; the engine drops that.
+    """Say under which customer key a bucket encrypts; the engine drops that.
 
     https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetBucketEncryption.html
     """
     for rule in properties.get("BucketEncryption", {}).get("ServerSideEncryptionConfiguration", []):
         default = rule.get("ServerSideEncryptionByDefault", {})
-        key = f"<KMSMasterKeyID>{default['KMSMasterKeyID']}</KMSMasterKeyID>" if "KMSMasterKeyID" in default else ""
+        if "KMSMasterKeyID" not in default:
+            continue
+        key = f"<KMSMasterKeyID>{default['KMSMasterKeyID']}</KMSMasterKeyID>"
         s3._put_bucket_encryption(
             bucket,
             (
                 f'<ServerSideEncryptionConfiguration xmlns="{s3.S3_NS}"><Rule><ApplyServerSideEncryptionByDefault>'
-                f"<SSEAlgorithm>{default.get('SSEAlgorithm', 'AES256')}</SSEAlgorithm>{key}"
+                f"<SSEAlgorithm>{default['SSEAlgorithm']}</SSEAlgorithm>{key}"
                 "</ApplyServerSideEncryptionByDefault>"
                 f"<BucketKeyEnabled>{str(bool(rule.get('BucketKeyEnabled'))).lower()}</BucketKeyEnabled></Rule>"
                 "</ServerSideEncryptionConfiguration>"
