@@ -181,7 +181,7 @@ def _told(what: str, command: Sequence[str], output: str) -> str:
     """Which step failed, why, and what to try."""
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     pattern, advice = _advice(output)
-    reasons = [line for line in lines if pattern and re.search(pattern, line)][-1:]
+    reasons = [line for line in lines if pattern and re.search(pattern, line)][:1]
     errors = [line for line in lines if re.search("error|ERR!", line, re.IGNORECASE) and not _NOISE.search(line)]
     said = dict.fromkeys([*reasons, *(errors or lines)[-3:]])
     why = "\n        ".join(_short(line) for line in said) or "it printed nothing"
