@@ -13,6 +13,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from . import owners
+
 ROOT = Path(__file__).resolve().parent.parent
 CLI = ROOT / "node_modules" / ".bin" / "cdk"
 ASSEMBLY = ROOT / "cdk.out"
@@ -35,6 +37,8 @@ def main(arguments: list[str] | None = None) -> int:
     chosen = parser.parse_args(arguments)
     code = synthesize(chosen.environment)
     if code or chosen.verb == "synth":
+        return code
+    if chosen.verb == "deploy" and (code := owners.main([chosen.environment])):
         return code
     command = [str(CLI), chosen.verb, *_ALL[chosen.verb], "--app", str(ASSEMBLY)]
     try:
