@@ -359,6 +359,9 @@ def main(arguments: list[str] | None = None) -> int:
     except (BotoCoreError, ClientError) as error:
         if destruction:
             report(destruction.told, console)
+        if destruction is None:
+            print(f"AWS did not answer: {error}. Sign in with an account that has this environment.", file=sys.stderr)
+            return 2
         print(f"AWS did not do it: {error}. Run this again: it goes on where it stopped.", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

@@ -18,6 +18,8 @@ CLOSED = "EnvironmentEnds"
 _DELETES = {"s3:DeleteObject", "s3:DeleteObjectVersion"}
 #: Tries at deleting what S3 says it could not delete just now.
 _TRIES = 3
+#: Times that a bucket is listed at most.
+_PASSES = 20
 #: Most locked versions that are asked for their date, the newest first.
 _ASKED = 100
 _REFUSED = {"AccessDenied", "AccessDeniedException", "MethodNotAllowed"}
@@ -98,16 +100,13 @@ def empty(s3: Any, bucket: str) -> Rest | None:  # noqa: ANN401 - boto3 has no t
 
     No lock is lifted. https://docs.aws.amazon.com/AmazonS3/latest/userguide/empty-bucket.html
     """
-    rest, locked = Rest(), []
+    rest, locked = Rest(), list[dict[str, Any]]()
     try:
-        for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
-            listed = [*page.get("Versions", ()), *page.get("DeleteMarkers", ())]
-            for each, code, message in _delete(s3, bucket, listed):
-                rest.versions += 1
-                rest.bytes += each.get("Size", 0)
-                rest.errors[code] = message
-                if code in _REFUSED:
-                    locked.append(each)
+        # Until nothing more is found: a list that shrinks while it is read may skip some, and some may have arrived.
+        for _ in range(_PASSES):
+            rest, locked, listed = _pass(s3, bucket)
+            if listed == rest.versions:
+                break
         for page in s3.get_paginator("list_multipart_uploads").paginate(Bucket=bucket):
             for upload in page.get("Uploads", ()):
                 s3.abort_multipart_upload(Bucket=bucket, Key=upload["Key"], UploadId=upload["UploadId"])
@@ -120,6 +119,21 @@ def empty(s3: Any, bucket: str) -> Rest | None:  # noqa: ANN401 - boto3 has no t
     for each in newest[:_ASKED]:
         _ask(s3, bucket, each, rest)
     return rest if rest.versions else None
+
+
+def _pass(s3: Any, bucket: str) -> tuple[Rest, list[dict[str, Any]], int]:  # noqa: ANN401
+    """Delete what is listed once; what stays, which of it S3 refused, and how many were listed."""
+    rest, locked, count = Rest(), [], 0
+    for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
+        listed = [*page.get("Versions", ()), *page.get("DeleteMarkers", ())]
+        count += len(listed)
+        for each, code, message in _delete(s3, bucket, listed):
+            rest.versions += 1
+            rest.bytes += each.get("Size", 0)
+            rest.errors[code] = message
+            if code in _REFUSED:
+                locked.append(each)
+    return rest, locked, count
 
 
 def key_of(s3: Any, bucket: str) -> str | None:  # noqa: ANN401 - boto3 has no types
@@ -142,7 +156,12 @@ def _delete(s3: Any, bucket: str, listed: list[dict[str, Any]]) -> Iterator[tupl
             return
         failed: dict[tuple[str, str], tuple[str, str]] = {}
         for error in _delete_once(s3, bucket, list(waiting)):
-            failed[error["Key"], error.get("VersionId", "")] = (error["Code"], error.get("Message", ""))
+            name = (error["Key"], error.get("VersionId", ""))
+            # An error that does not say which version it is about is asked of each.
+            for each in [name] if name in waiting else [other for other in waiting if other[0] == name[0]]:
+                told = error if each == name else _delete_alone(s3, bucket, {"Key": each[0], "VersionId": each[1]})
+                if told:
+                    failed[each] = (told["Code"], told.get("Message", ""))
         for name in [each for each in waiting if each not in failed]:
             del waiting[name]
         for name, (code, message) in failed.items():
