@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -67,8 +68,8 @@ def end(tenant: emulator.Account, settings: Settings) -> Destruction:
     return destruction
 
 
-def test_two_environments_live_side_by_side(
-    local: Local, twin: tuple[Path, Settings, Settings], variant: Any, tmp_path: Path
+def test_the_owner_of_what_there_is_one_of_is_told_and_may_go_first(
+    local: Local, twin: tuple[Path, Settings, Settings], variant: Any
 ) -> None:
     tenant, (assembly, settings, copy) = _other_account(local, "555555555555"), twin
     before = inventory(tenant)
@@ -98,13 +99,25 @@ def test_two_environments_live_side_by_side(
     assert tenant.client("iam").get_role(RoleName=role)["Role"]["RoleName"] == role
     assert any(role in note for note in done.told.notes)
     assert len(buckets(tenant, "genai-twin-")) == 8
-    found = chat.deployed(tenant, cdk.stack_names(second))
-    assert found is not None
-    own = Home(tmp_path)
-    own.folder.mkdir(exist_ok=True)
-    assert chat.ask(found, chat.sign_in(own, tenant, found), "Are you there?").status == 200
 
     assert end(tenant, settings).told.stays == []
     # Now nobody needs the role any more.
     end(tenant, load("local"))
     assert inventory(tenant) == before
+
+
+def test_both_answer_side_by_side_and_one_goes(
+    local: Local, twin: tuple[Path, Settings, Settings], tmp_path: Path, ask: Callable[..., chat.Reply]
+) -> None:
+    before, mine = inventory(local.account), whole(local.account, local.home)
+    second = bring(local.home, local.account, "twin", twin[0])
+    found = chat.deployed(local.account, cdk.stack_names(second))
+    assert found is not None
+    assert found.url != local.chat.url
+    token = chat.sign_in(Home(tmp_path), local.account, found)
+    assert chat.ask(found, token, "Are you there?").status == 200
+    assert ask("Are you there?").status == 200
+    assert end(local.account, twin[1]).told.stays == []
+    assert inventory(local.account) == before
+    assert whole(local.account, local.home) == mine
+    assert ask("Are you still there?").status == 200
