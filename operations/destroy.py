@@ -71,6 +71,8 @@ class Destruction:
         self._failed: set[str] = set()
         self.stacks = stacks.find(clients("cloudformation"), settings)
         self.left = self._left_before()
+        #: Stacks that are deleted already, whose leavings are cleared.
+        self.gone = [] if keep else stacks.gone(clients("cloudformation"), settings, self.stacks)
 
     def check(self) -> None:
         """Refuse what may not be destroyed, before anything is touched.
@@ -93,12 +95,10 @@ class Destruction:
         for stack in self.stacks:
             self._say(f"{stack.name}: {len(stack.resources)} resources")
             self._one(stack)
-        if not self._keep:
-            self.finish()
-
-    def finish(self) -> None:
-        """Clear away what runs before this one had no time to."""
-        for stack in stacks.gone(self._clients("cloudformation"), self._settings, self.stacks):
+        if self._keep:
+            return
+        # What runs before this one had no time for.
+        for stack in self.gone:
             self._after.clear(stack)
         for bucket in self.left:
             self._again(bucket)
@@ -257,6 +257,7 @@ def plan(settings: Settings, account: str, destruction: Destruction, keep: bool)
         held = [f"{len(found)} {name}" for name, found in _data(stack).items() if found]
         also = f", with {', '.join(held)}" if held else ""
         lines.append(f"  {stack.name}: {len(stack.resources)} resources{also}")
+    lines += [f"  {stack.name}: deleted already; what it left is cleared away" for stack in destruction.gone]
     lines += [f"  bucket {name}, left by an earlier run" for name in destruction.left if not keep]
     lines.append(
         "The stacks are deleted; what they retain stays."
@@ -339,10 +340,7 @@ def main(arguments: list[str] | None = None) -> int:
                 "Sign in there."
             )
         destruction = Destruction(settings, clients, keep=chosen.keep, say=console.print, pause=chosen.pause)
-        if not destruction.stacks and not destruction.left:
-            if not chosen.keep:
-                destruction.finish()
-                report(destruction.told, console)
+        if not destruction.stacks and not destruction.left and not destruction.gone:
             console.print(f"Nothing of {settings.prefix} is deployed in {settings.region} of account {account}.")
             return 0
         destruction.check()
