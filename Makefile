@@ -2,9 +2,8 @@
 ENV ?= dev
 VENV := .venv
 BIN := $(VENV)/bin
+SYSTEM_PATH := $(PATH)
 export PATH := $(CURDIR)/$(BIN):$(PATH)
-CDK := node_modules/.bin/cdk
-CONTEXT := -c environment=$(ENV)
 # The local account has settings of its own unless ENV is given.
 IN_LOCAL := --environment $(if $(filter file default undefined,$(origin ENV)),local,$(ENV))
 export Q
@@ -13,23 +12,29 @@ help:  ## This list
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
 
 synth: setup  ## Synthesize and check ENV=dev|prod|reference, then show what it is and costs
-	@$(CDK) synth --quiet $(CONTEXT)
+	@$(BIN)/python -m operations.cdk synth $(ENV)
 	@$(BIN)/python -m operations.summary $(ENV)
 
 diff: setup  ## Show what a deploy of ENV would change
-	$(CDK) diff $(CONTEXT)
+	@$(BIN)/python -m operations.cdk diff $(ENV)
 
 deploy: setup  ## Deploy ENV into the account of your credentials
-	$(CDK) deploy --all $(CONTEXT)
+	@$(BIN)/python -m operations.cdk deploy $(ENV)
+
+destroy: setup  ## Remove ENV with all that is in it; KEEP=1 leaves what it retains, YES=1 does not ask
+	@$(BIN)/python -m operations.destroy $(ENV) $(if $(KEEP),--keep) $(if $(YES),--yes)
 
 bootstrap: setup  ## Prepare the account and Region of ENV for deploys, once
-	$(CDK) bootstrap $(CONTEXT)
+	@$(BIN)/python -m operations.cdk bootstrap $(ENV)
 
 local: setup-local  ## Start a local AWS account, deploy into it, ask its chat: MODEL_URL=, MODEL=, ENV= as you like
 	@$(BIN)/python -m local up $(IN_LOCAL) --model-url "$(MODEL_URL)" --model "$(MODEL)"
 
 local-deploy: setup-local  ## Deploy what changed into the running local account
 	@$(BIN)/python -m local deploy $(IN_LOCAL)
+
+local-destroy: setup-local  ## Remove ENV with all that is in it from the running local account
+	@$(BIN)/python -m local destroy $(IN_LOCAL)
 
 local-ask: setup-local  ## Ask the local chat: Q="..."
 	@$(BIN)/python -m local ask $(if $(Q),--question "$$Q")
@@ -83,7 +88,7 @@ docs: setup-dev  ## Rewrite what is made from code: the settings schema and tabl
 	$(BIN)/python -m settings.document && $(BIN)/python -m tests.examples && $(BIN)/python -m aws_genai.gate.document docs/rules.md
 
 facts: setup-dev  ## Write the facts of IAM and CloudFormation anew, from the packages that carry them
-	$(BIN)/python -m operations.iam_reference && $(BIN)/python -m operations.resource_types
+	$(BIN)/python -m operations.iam_reference && $(BIN)/python -m operations.resource_types && $(BIN)/python -m operations.create_only
 
 bench: setup-dev  ## Measure synthesis: CPU time, memory, and where the time goes
 	$(BIN)/python tests/bench.py
@@ -95,36 +100,22 @@ setup: $(VENV)/.synth
 setup-dev: $(VENV)/.dev
 
 # A stamp says that what a lock names is installed: set-up runs again only when a lock changes. The development
-# lock holds the other whole, so that it serves both.
+# lock holds the other whole, so that it serves both. The system's python3 runs it, for there is no other yet.
+SET_UP := PATH="$(SYSTEM_PATH)" python3 operations/set_up.py
 LOCKS := package-lock.json pyproject.toml constructs/aws_genai/functions/requirements.txt
 $(VENV)/.synth: requirements.txt $(LOCKS)
-	@$(MAKE) --no-print-directory install FILE=requirements.txt
-	@touch $@
+	@$(SET_UP) synth
 
 $(VENV)/.dev: requirements-dev.txt tests/oracle/package-lock.json $(LOCKS)
-	@$(MAKE) --no-print-directory install FILE=requirements-dev.txt
-	@$(BIN)/npm ci --silent --prefix tests/oracle
-	@touch $@ $(VENV)/.synth
+	@$(SET_UP) dev
 
 # The local account has a virtual environment of its own, apart from the CDK's.
 setup-local: setup .venv-local/.done
 .venv-local/.done: requirements-local.txt
-	@echo "Setting up .venv-local from $< (about 20 seconds, once)"
-	@test -x .venv-local/bin/python || python3 -m venv .venv-local
-	@.venv-local/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement $<
-	@touch $@
-
-install:
-	@echo "Setting up .venv from $(FILE) (about a minute, once)"
-	@python3 -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is needed; this is " + sys.version.split()[0])'
-	@test -x $(BIN)/python || python3 -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement $(FILE)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
-	@$(BIN)/npm ci --silent
-	@$(BIN)/python -m aws_genai.functions
+	@$(SET_UP) local
 
 clean:  ## Remove everything that was made here
 	rm -rf $(VENV) .venv-local node_modules tests/oracle/node_modules cdk.out build dist
 
-.PHONY: help synth diff deploy bootstrap test snapshots docs bench lock setup setup-dev setup-local install clean
-.PHONY: facts choose evaluate prompts organization redteam accelerators models manifest sign wake local local-deploy local-ask local-status local-down
+.PHONY: help synth diff deploy destroy bootstrap test snapshots docs bench lock setup setup-dev setup-local clean
+.PHONY: facts choose evaluate prompts organization redteam accelerators models manifest sign wake local local-deploy local-destroy local-ask local-status local-down

@@ -1,10 +1,11 @@
-"""The verbs of the local account: ``python -m local up|deploy|ask|status|down``; the Makefile calls them."""
+"""The verbs of the local account: ``python -m local up|deploy|destroy|ask|status|down``; the Makefile calls them."""
 
 from __future__ import annotations
 
 import argparse
 import fcntl
 import shutil
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -18,7 +19,16 @@ from settings import Settings, SettingsError, load
 
 from . import cdk, chat, emulator
 from .deploy import Changes, deploy
-from .home import Home, LocalError
+from .home import ROOT, Home, LocalError
+
+
+class EndedError(Exception):
+    """A program that was called said what there is to say, and ended with this code."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__(code)
+        self.code = code
+
 
 QUESTION = "Hello! Who answers me here?"
 
@@ -27,9 +37,11 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one verb; 0 if it did what it says, 2 with one message if the user has to do something first."""
     options = _options().parse_args(arguments)
     console, home = Console(highlight=False, soft_wrap=True), Home()
-    verbs = {"up": up, "deploy": redeploy, "ask": ask, "status": status, "down": down}
+    verbs = {"up": up, "deploy": redeploy, "destroy": end, "ask": ask, "status": status, "down": down}
     try:
         verbs[options.verb](home, options, console)
+    except EndedError as error:
+        return error.code
     except (LocalError, SettingsError) as error:
         print(error, file=sys.stderr)
         return 2
@@ -41,7 +53,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _options() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m local", description=__doc__)
-    parser.add_argument("verb", choices=["up", "deploy", "ask", "status", "down"])
+    parser.add_argument("verb", choices=["up", "deploy", "destroy", "ask", "status", "down"])
     parser.add_argument("--environment", default="local", help="the settings to deploy, by their name in config/")
     parser.add_argument("--model-url", default="", help="an OpenAI-compatible server that answers, up to its /v1")
     parser.add_argument("--model", default="", help="the server's model; without it, the first that the server lists")
@@ -89,6 +101,16 @@ def redeploy(home: Home, options: argparse.Namespace, console: Console) -> None:
             cdk.finish(cdk.synthesize(home, options.environment))
         changes = deploy(home, account, options.environment, console)
     console.print(_changes(settings, changes))
+
+
+def end(home: Home, options: argparse.Namespace, _console: Console) -> None:
+    """Remove an environment from the local account, by the calls that remove it from AWS."""
+    account = _running(home)
+    command = [sys.executable, "-m", "operations.destroy", options.environment, "--yes", "--pause", "0.2"]
+    with _alone(home):
+        done = subprocess.run(command, cwd=ROOT, env=account.environment(), check=False)
+    if done.returncode:
+        raise EndedError(done.returncode)
 
 
 def ask(home: Home, options: argparse.Namespace, console: Console) -> None:

@@ -101,6 +101,9 @@ class Chat(Section):
     ]
     """Rule groups of AWS in front of the API, a dollar a month each."""
 
+    account_log_role: bool = True
+    """Set the role under which API Gateway writes logs, once for the account and Region; false if another has."""
+
     mfa: Literal["required", "optional"] = "required"
     """Whether every user needs an authenticator app."""
 

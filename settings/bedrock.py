@@ -182,7 +182,7 @@ class Enforcement(Section):
 
 
 class InvocationLog(Section):
-    """What models were asked and answered is logged, for the whole account and Region."""
+    """What models were asked and answered is logged, for the whole account and Region, by one of its environments."""
 
     text: bool = True
     """Log texts."""
@@ -192,6 +192,9 @@ class InvocationLog(Section):
 
     embeddings: bool = False
     """Log embeddings."""
+
+    replace: bool = False
+    """Take the place of logging that another environment or team has set, until this stack is deleted."""
 
     mask: list[str] = []
     """Kinds of personal data that show as asterisks, as CloudWatch names them; nothing is copied to S3 with any."""

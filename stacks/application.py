@@ -45,7 +45,8 @@ class ApplicationStack(LayerStack):
             Dashboard(
                 self,
                 "Dashboard",
-                name=settings.prefix,
+                # Dashboards of an account are global.
+                name=f"{settings.prefix}-{settings.region}",
                 fleets=fleets,
                 chats=chats,
                 endpoints=[*models.endpoints, *(each.endpoint for each in models.tuned)] if models else (),
@@ -107,6 +108,7 @@ class ApplicationStack(LayerStack):
             inference=Inference(
                 max_tokens=chat.max_tokens, temperature=chat.temperature, system_prompt=chat.system_prompt
             ),
+            account_log_role=chat.account_log_role,
             requests_per_second=chat.requests_per_second,
             burst=chat.burst,
             reserved_concurrency=chat.concurrency,

@@ -39,7 +39,8 @@ class FoundationStack(LayerStack):
             AuditTrail(
                 self,
                 "Trail",
-                trail_name=f"{settings.prefix}-audit",
+                # A trail of every Region has its name in all of them.
+                trail_name=f"{settings.prefix}-{settings.region}-audit",
                 key=self.key,
                 access_logs=self.access_logs,
                 log_days=security.log_days,

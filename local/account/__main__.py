@@ -27,6 +27,7 @@ def application() -> Callable[..., Awaitable[None]]:
         custom_models,
         databases,
         denied_words,
+        ending,
         events,
         flows,
         hosting,
@@ -55,6 +56,7 @@ def application() -> Callable[..., Awaitable[None]]:
     denied_words.install()
     sign_in.install()
     strict.install()
+    ending.install()
 
     async def over_tls(scope: dict[str, Any], receive: Any, send: Any) -> None:
         headers = scope.get("headers", [])

@@ -70,6 +70,9 @@ class Account:
 class Stack:
     """CloudFormation, as far as one custom resource sees it."""
 
+    #: Whether the settings say that it takes the place of what another has set.
+    replaces = True
+
     def __init__(self, account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
         self.account, self.answers = account, list[dict[str, Any]]()
         monkeypatch.setattr(handler, "client", lambda _service: account)
@@ -88,6 +91,8 @@ class Stack:
             "ResponseURL": "https://nowhere",
             "ResourceProperties": {"LogGroupArn": GROUP, "Configuration": json.dumps(wanted)},
         }
+        if self.replaces:
+            event["ResourceProperties"]["Replace"] = "true"  # type: ignore[index]
         if physical_id:
             event["PhysicalResourceId"] = physical_id
         if old is not None:
@@ -194,13 +199,43 @@ def test_a_delete_that_fails_can_be_tried_again(stack: Callable[..., Stack], fai
     assert made.account.tags == {}
 
 
-def test_a_bucket_that_is_gone_fails_the_deletion_in_a_sentence(stack: Callable[..., Stack]) -> None:
+def test_what_was_before_and_is_gone_since_is_not_set_back(stack: Callable[..., Stack]) -> None:
+    # Another environment's log, say, which was destroyed first: its role is gone.
     made = stack(THEIRS)
     made.ask("Create", OURS)
     made.account.failing = {"put": ["ValidationException"] * 50}
-    answer = made.ask("Delete", OURS, GROUP)
+    assert made.ask("Delete", OURS, GROUP)["Status"] == "SUCCESS"
+    assert made.account.logging is None
+    assert made.account.tags == {}
+
+
+def test_what_another_owns_is_not_taken(stack: Callable[..., Stack]) -> None:
+    made = stack(THEIRS)
+    made.replaces = False
+    answer = made.ask("Create", OURS)
     assert answer["Status"] == "FAILED"
-    assert "ValidationException" in answer["Reason"]
+    assert "logged to bucket theirs already, which another environment or team owns" in answer["Reason"]
+    assert "replace: true" in answer["Reason"]
+    assert made.ask("Delete", OURS, answer["PhysicalResourceId"])["Status"] == "SUCCESS"
+    assert made.account.logging == THEIRS
+    assert made.account.tags == {}
+
+
+def test_two_environments_do_not_take_it_from_each_other(stack: Callable[..., Stack]) -> None:
+    # The second is refused; the first then changes and deletes its own.
+    first = stack()
+    first.replaces = False
+    assert first.ask("Create", OURS)["Status"] == "SUCCESS"
+    second = {"cloudWatchConfig": {"logGroupName": "second", "roleArn": "role"}}
+    assert first.ask("Create", second)["Status"] == "FAILED"
+    assert first.account.logging == OURS
+    assert first.ask("Update", CHANGED, GROUP, OURS)["Status"] == "SUCCESS"
+    # Somebody took it meanwhile: an update does not take it back.
+    first.account.logging = THEIRS
+    assert first.ask("Update", OURS, GROUP, CHANGED)["Status"] == "FAILED"
+    assert first.account.logging == THEIRS
+    assert first.ask("Delete", OURS, GROUP)["Status"] == "SUCCESS"
+    assert first.account.logging == THEIRS
 
 
 def test_a_long_configuration_is_noted_whole(stack: Callable[..., Stack]) -> None:

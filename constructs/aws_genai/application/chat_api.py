@@ -96,6 +96,8 @@ class ChatApi(Construct):
     :param knowledge: documents that questions are answered from, as far as a user's groups may read them. Default:
         none.
     :param budget: how much each user may ask in a day. Default: as much as they like.
+    :param account_log_role: whether to set the role under which API Gateway writes logs, of which an account and Region
+        has one: without it, the logs need one that another stack has set. Default: yes.
     :param requests_per_second: sustained rate of all callers together. Default: 10.
     :param burst: requests at once above that rate. Default: 20.
     :param network: a VPC for the function. Default: none.
@@ -123,6 +125,7 @@ class ChatApi(Construct):
         profiles: ApplicationProfiles | None = None,
         knowledge: KnowledgeBase | None = None,
         budget: UsageBudget | None = None,
+        account_log_role: bool = True,
         requests_per_second: float = 10,
         burst: int = 20,
         network: PrivateNetwork | None = None,
@@ -177,6 +180,8 @@ class ChatApi(Construct):
         self._method(api, identity)
         self._gateway_errors(api)
         self.stage = self._stage(api, key, requests_per_second, burst, log_days, removal_policy)
+        if account_log_role:
+            self.stage.node.add_dependency(api_gateway_logging(Stack.of(self)))
         lambda_.CfnPermission(
             self,
             "Invoke",
@@ -317,7 +322,6 @@ class ChatApi(Construct):
                 }
             ],
         )
-        stage.node.add_dependency(api_gateway_logging(Stack.of(self)))
         acknowledge(
             stage,
             compliance("APIGWCacheEnabledAndEncrypted"),

@@ -28,9 +28,11 @@ _SERVICE = "bedrock.amazonaws.com"
 class InvocationLogging(Construct):
     """Bedrock logs every call of the account and Region to CloudWatch, and to S3 unless something is masked.
 
-    There is one configuration in an account and Region: what it was before is noted, and set back on deletion, unless
-    somebody has changed it since. Everything is encrypted with the customer key. Kinds of personal data in ``mask``
-    show as asterisks in CloudWatch; as S3 masks nothing, bodies go there only where nothing is to be masked.
+    There is one configuration in an account and Region, and one stack owns it: where somebody else has set one already,
+    the deployment fails and says so. With ``replace`` it takes that one's place: what was before is noted, and set back
+    on deletion, unless somebody has changed it since, or what it logs to is gone. Everything is encrypted with the
+    customer key. Kinds of personal data in ``mask`` show as asterisks in CloudWatch; as S3 masks nothing, bodies go
+    there only where nothing is to be masked.
     https://docs.aws.amazon.com/bedrock/latest/userguide/model-invocation-logging.html
     https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/mask-sensitive-log-data.html
 
@@ -62,6 +64,7 @@ class InvocationLogging(Construct):
     :param text: whether texts are logged. Default: yes.
     :param images: whether images are logged. Default: no.
     :param embeddings: whether embeddings are logged. Default: no.
+    :param replace: whether it takes the place of logging that somebody else has set. Default: no, it fails.
     :param network: a VPC that the function runs in. Default: none, the service's own network.
     :param log_days: days that logs are kept. Default: 365.
     :param removal_policy: what happens to the logs on deletion of the stack. Default: retain.
@@ -80,6 +83,7 @@ class InvocationLogging(Construct):
         text: bool = True,
         images: bool = False,
         embeddings: bool = False,
+        replace: bool = False,
         network: PrivateNetwork | None = None,
         log_days: int = 365,
         removal_policy: RemovalPolicy = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
@@ -121,6 +125,8 @@ class InvocationLogging(Construct):
         resource = CfnCustomResource(self, "Resource", service_token=function.function_arn)
         resource.add_property_override("LogGroupArn", group)
         resource.add_property_override("Configuration", Stack.of(self).to_json_string(configuration))
+        if replace:
+            resource.add_property_override("Replace", "true")
         resource.node.add_dependency(function.role.permissions, function.resource, role.permissions)
         if bucket is not None:
             resource.node.add_dependency(bucket.policy_resource)

@@ -25,7 +25,7 @@ class InvocationLogging:
         """Log as wanted, and note what was before; a failure leaves everything as it was."""
         logging, wanted = self._logging(properties["LogGroupArn"]), _configuration(properties)
         try:
-            logging.set(wanted)
+            logging.set(wanted, replace=_replaces(properties))
         except Exception:
             logging.restore(wanted)
             raise
@@ -33,7 +33,8 @@ class InvocationLogging:
 
     def update(self, physical_id: str, properties: Properties, old: Properties, _token: str) -> Made:
         """Log as wanted now; what was before the first time stays noted."""
-        self._logging(physical_id).set(_configuration(properties), ours=_configuration(old))
+        wanted, ours = _configuration(properties), _configuration(old)
+        self._logging(physical_id).set(wanted, replace=_replaces(properties), ours=ours)
         return Made(physical_id)
 
     def delete(self, physical_id: str, properties: Properties) -> None:
@@ -42,6 +43,10 @@ class InvocationLogging:
 
     def _logging(self, log_group_arn: str) -> Logging:
         return Logging(client("bedrock"), client("logs"), log_group_arn)
+
+
+def _replaces(properties: Properties) -> bool:
+    return properties.get("Replace") == "true"
 
 
 def _configuration(properties: Properties) -> dict[str, Any]:

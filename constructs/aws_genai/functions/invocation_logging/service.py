@@ -18,6 +18,10 @@ _TRIES, _PAUSE = 12, 5.0
 _NOTE, _TAG = "logged-before-", 256
 
 
+class TakenError(Exception):
+    """Calls are logged already, by somebody who owns that."""
+
+
 class Logging:
     """The one configuration of an account and Region; what it was before is noted in tags of the log group.
 
@@ -36,24 +40,26 @@ class Logging:
     ) -> None:
         self._bedrock, self._logs, self._group, self._pause = bedrock, logs, log_group_arn, pause
 
-    def set(self, wanted: Configuration, *, ours: Configuration | None = None) -> None:
+    def set(self, wanted: Configuration, *, replace: bool = False, ours: Configuration | None = None) -> None:
         """Log as ``wanted``; doing it again changes nothing.
 
+        :param replace: whether to take the place of what somebody else has set.
         :param ours: what an earlier call wanted, and is no state to go back to.
+        :raises TakenError: if somebody else has set something, and it is to stay.
         """
         current = self._current()
         if not _same(current, wanted) and not _same(current, ours):
+            if current and not replace:
+                raise TakenError(_taken(current))
             self._note(current)
         self._put(wanted)
 
     def restore(self, ours: Configuration) -> None:
         """Log as before; what somebody else has set meanwhile stays."""
         before = self._noted()
-        if before is not None and _same(self._current(), ours):
-            if before:
-                self._put(before)
-            else:
-                self._bedrock.delete_model_invocation_logging_configuration()
+        ended = before is not None and _same(self._current(), ours)
+        if ended and not (before and self._put_back(before)):
+            self._bedrock.delete_model_invocation_logging_configuration()
         self.forget()
 
     def forget(self) -> None:
@@ -77,6 +83,16 @@ class Logging:
                 self._pause(_PAUSE)
             else:
                 return
+
+    def _put_back(self, before: Configuration) -> bool:
+        """Whether what was before could be set again: what it logs to may be gone since."""
+        try:
+            self._put(before)
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "ValidationException":
+                raise
+            return False
+        return True
 
     def _note(self, before: Configuration) -> None:
         self.forget()
@@ -102,6 +118,15 @@ class Logging:
 def _same(one: Configuration, other: Configuration | None) -> bool:
     """Whether two configurations log to the same places: what Bedrock adds to one does not matter."""
     return other is not None and _places(one) == _places(other)
+
+
+def _taken(current: Configuration) -> str:
+    group, bucket = _places(current)
+    where = " and ".join([f"log group {group}"] * bool(group) + [f"bucket {bucket}"] * bool(bucket))
+    return (
+        f"calls of models are logged to {where} already, which another environment or team owns: an account and Region "
+        "has one such logging. Leave it to its owner, or take its place with replace: true, until this stack is deleted"
+    )
 
 
 def _places(configuration: Configuration) -> tuple[Any, Any]:

@@ -1,0 +1,54 @@
+"""Synthesize an environment and hand the result to the CDK CLI: ``make synth``, ``diff``, ``deploy``, ``bootstrap``.
+
+The CLI exits with 1 whatever the app's code was; here the app runs first, so that 1 (something was found, or failed)
+and 2 (used wrongly) stay apart.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from . import owners
+
+ROOT = Path(__file__).resolve().parent.parent
+CLI = ROOT / "node_modules" / ".bin" / "cdk"
+ASSEMBLY = ROOT / "cdk.out"
+#: Whether a verb is about every stack.
+_ALL = {"diff": (), "deploy": ("--all",), "bootstrap": ()}
+
+
+def synthesize(environment: str) -> int:
+    """Write the environment's templates to ``cdk.out``; 1 if the gate found something, 2 if the settings are wrong."""
+    asked = {"CDK_CONTEXT_JSON": json.dumps({"environment": environment}), "CDK_OUTDIR": str(ASSEMBLY)}
+    command = [sys.executable, str(ROOT / "app.py")]
+    return subprocess.run(command, cwd=ROOT, env={**os.environ, **asked}, check=False).returncode
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one verb, and exit as what it called did."""
+    parser = argparse.ArgumentParser(prog="python -m operations.cdk", description=__doc__)
+    parser.add_argument("verb", choices=["synth", *_ALL])
+    parser.add_argument("environment")
+    chosen = parser.parse_args(arguments)
+    code = synthesize(chosen.environment)
+    if code or chosen.verb == "synth":
+        return code
+    if chosen.verb == "deploy" and (code := owners.main([chosen.environment])):
+        return code
+    command = [str(CLI), chosen.verb, *_ALL[chosen.verb], "--app", str(ASSEMBLY)]
+    try:
+        return subprocess.run(command, cwd=ROOT, check=False).returncode
+    except FileNotFoundError:
+        print("The CDK CLI is not installed. Run make setup.", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

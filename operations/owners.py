@@ -1,0 +1,109 @@
+"""What an account and Region has one of, and who owns it: asked before a deploy, so that none is taken from another.
+
+Bedrock's log of calls, the guardrail that is enforced on every call, and the role under which API Gateway writes logs
+each exist once. An environment that asks for one that another has set is told so, with the setting to change.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Iterator
+from functools import cache
+from typing import Any
+
+import boto3
+from botocore.exceptions import BotoCoreError, ClientError
+
+from settings import Settings, SettingsError, load
+
+Clients = Callable[[str], Any]
+
+
+def taken(settings: Settings, clients: Clients) -> list[str]:
+    """A sentence for each thing that these settings ask for and that somebody else owns."""
+    return list(_taken(settings, clients))
+
+
+def _taken(settings: Settings, clients: Clients) -> Iterator[str]:
+    bedrock = settings.models.bedrock if settings.models else None
+    chat = settings.application.chat if settings.application else None
+    place = f"config/{settings.environment}.yaml"
+    if bedrock and bedrock.invocation_log and not bedrock.invocation_log.replace:
+        found = clients("bedrock").get_model_invocation_logging_configuration().get("loggingConfig") or {}
+        group = found.get("cloudWatchConfig", {}).get("logGroupName")
+        named = group or found.get("s3Config", {}).get("bucketName")
+        if named and not _mine(clients, f"{settings.prefix}-models", named):
+            yield (
+                f"Calls of models are logged to {named}{_owner(clients, named)} already. Leave models.bedrock."
+                f"invocation_log out of {place}, or take its place with invocation_log: {{replace: true}}."
+            )
+    if bedrock and bedrock.enforce:
+        listed = clients("bedrock").list_enforced_guardrails_configuration()["guardrailsConfig"]
+        for guardrail in [str(each["guardrailArn"]) for each in listed]:
+            if not _mine(clients, f"{settings.prefix}-models", guardrail):
+                yield (
+                    f"The guardrail {guardrail}{_owner(clients, guardrail)} is enforced in this account and Region "
+                    f"already. Leave models.bedrock.enforce out of {place}."
+                )
+    if chat and chat.account_log_role:
+        role = clients("apigateway").get_account().get("cloudwatchRoleArn", "").rpartition("/")[2]
+        # One that an earlier deploy of this environment has left is its own.
+        left = role.startswith(f"{settings.prefix}-application-")
+        if role and not left:
+            yield (
+                f"API Gateway writes logs under the role {role}{_owner(clients, role)}, of which an account and Region "
+                f"has one. Set application.chat.account_log_role to false in {place}: the chat logs under it too."
+            )
+
+
+def _mine(clients: Clients, stack: str, physical_id: str) -> bool:
+    """Whether something is a resource of a stack."""
+    try:
+        pages = clients("cloudformation").get_paginator("list_stack_resources").paginate(StackName=stack)
+        return any(
+            each.get("PhysicalResourceId") == physical_id for page in pages for each in page["StackResourceSummaries"]
+        )
+    except ClientError as error:
+        if "does not exist" in error.response["Error"]["Message"]:
+            return False
+        raise
+
+
+def _owner(clients: Clients, physical_id: str) -> str:
+    """The stack that something belongs to, as it is told, if there is one.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_DescribeStackResources.html
+    """
+    try:
+        found = clients("cloudformation").describe_stack_resources(PhysicalResourceId=physical_id)["StackResources"]
+    except ClientError:
+        return ""
+    return f" of the stack {found[0]['StackName']}" if found else ""
+
+
+def check(environment: str) -> int:
+    """Tell what is taken; 0 if nothing is, 2 if a deploy would take something from its owner."""
+    settings = load(environment)
+    session = boto3.Session(region_name=settings.region)
+    for sentence in (told := taken(settings, cache(session.client))):
+        print(sentence, file=sys.stderr)
+    return 2 if told else 0
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Check one environment; 0 if it takes nothing from another, 2 with a sentence for each if it would."""
+    parser = argparse.ArgumentParser(prog="python -m operations.owners", description=__doc__)
+    parser.add_argument("environment")
+    chosen = parser.parse_args(arguments)
+    try:
+        return check(chosen.environment)
+    except SettingsError as error:
+        print(error, file=sys.stderr)
+    except (BotoCoreError, ClientError) as error:
+        print(f"AWS did not say what the account has set: {error}. Sign in with leave to read it.", file=sys.stderr)
+    return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

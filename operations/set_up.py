@@ -1,0 +1,258 @@
+"""Set a clone up: ``python3 operations/set_up.py synth|dev|local``, as make does where a stamp is older than its lock.
+
+It needs nothing but the standard library, for it runs before anything is installed. One set-up runs at a time in a
+clone; what was interrupted is made anew; the stamp is written last. A step that fails says which it is, why, and what
+to try.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+LEAST = (3, 11)
+ROOT = Path(__file__).resolve().parent.parent
+#: The files that a set-up follows, by its kind: the stamp, the virtual environment, its lock, and what else is read.
+_LIBRARY = ("package-lock.json", "pyproject.toml", "constructs/aws_genai/functions/requirements.txt")
+KINDS: dict[str, tuple[str, str, tuple[str, ...]]] = {
+    "synth": (".venv/.synth", "requirements.txt", _LIBRARY),
+    "dev": (".venv/.dev", "requirements-dev.txt", ("tests/oracle/package-lock.json", *_LIBRARY)),
+    "local": (".venv-local/.done", "requirements-local.txt", ()),
+}
+_PROXIES = ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy")
+#: What tools print, and what to try then; the first that matches counts.
+_ADVICE = (
+    (r"No space left on device|ENOSPC|Disk quota exceeded", "Free some space on the disk: about 2 GB are needed."),
+    (
+        r"ensurepip is not|No module named '?(venv|ensurepip)",
+        "Install Python's venv: on Debian apt install python3-venv.",
+    ),
+    (r"DO NOT MATCH THE HASHES|EINTEGRITY", "What the registry gave is not what the lock names: use another registry."),
+    (
+        r"CERTIFICATE_VERIFY_FAILED|SELF_SIGNED_CERT|UNABLE_TO_(GET|VERIFY)|unable to get (local )?issuer",
+        "Something on the way has its own certificate: name its authority's file in PIP_CERT and NODE_EXTRA_CA_CERTS.",
+    ),
+    (r"ProxyError|[Tt]unnel|E?407|Cannot connect to proxy", "{proxy}"),
+    (r"ECONNREFUSED|Connection refused|ECONNRESET|Connection reset|RemoteDisconnected", "{proxy}"),
+    (
+        r"ENOTFOUND|EAI_AGAIN|[Nn]ame resolution|Name or service not known|nodename nor servname",
+        "The registry's name is not known here: check the network, and {registries}.",
+    ),
+    (r"ETIMEDOUT|timed out|Read timed out|socket hang up", "The registry does not answer: {proxy}"),
+    (
+        r"E40[13]\b|40[13] (Client Error|Forbidden|Unauthorized)",
+        "The registry wants a sign-in: check {registries}.",
+    ),
+    (r"E404|404 (Client Error|Not Found)|No matching distribution", "The registry lacks it: check {registries}."),
+    (r"EACCES|EPERM|Permission denied", "Make this folder yours: it must be writable."),
+)
+#: Lines that say nothing of the reason.
+_NOISE = re.compile(r"complete log of this run|^npm (error|ERR!)\s*$|WARNING: Retrying|npm warn|\[notice\]")
+
+
+class SetUpError(Exception):
+    """A step failed; the message says which, why, and what to try."""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run one kind of set-up; 0 if it is done, 2 with one message if not."""
+    if sys.version_info < LEAST:
+        told = ".".join(map(str, LEAST))
+        print(
+            f"Python {told} or newer is needed; this is {sys.version.split()[0]} ({sys.executable}).", file=sys.stderr
+        )
+        return 2
+    if len(arguments) != 1 or arguments[0] not in KINDS:
+        print(f"Name one of {', '.join(KINDS)}.", file=sys.stderr)
+        return 2
+    try:
+        with _alone():
+            set_up(arguments[0])
+    except SetUpError as error:
+        print(error, file=sys.stderr)
+        return 2
+    except OSError as error:
+        print(f"Set-up stopped: {error}. The folder {ROOT} must be writable.", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("\nSet-up was stopped; the same command goes on.", file=sys.stderr)
+        return 130
+    return 0
+
+
+def set_up(kind: str) -> None:
+    """Install what one kind needs, unless another set-up has done it meanwhile.
+
+    :raises SetUpError: if a step fails.
+    """
+    stamp, lock, others = KINDS[kind]
+    wanted = _digest((lock, *others))
+    if _stamped(stamp) == wanted:
+        (ROOT / stamp).touch()
+        return
+    folder = ROOT / stamp.partition("/")[0]
+    print(
+        f"Setting up {folder.name} from {lock} (about {'20 seconds' if kind == 'local' else 'a minute'}, once)",
+        flush=True,
+    )
+    _environment(folder)
+    (ROOT / stamp).unlink(missing_ok=True)
+    pip = [str(folder / "bin" / "python"), "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
+    _step(f"installing {lock}", [*pip, "--retries", "3", "--require-hashes", "--requirement", lock], folder)
+    if kind != "local":
+        install = [*pip, "--no-deps", "--no-build-isolation", "--editable", "."]
+        _step("installing this project", install, folder)
+        _npm("the CDK CLI from package-lock.json", ".", folder)
+        if kind == "dev":
+            _npm("the oracle of the tests from tests/oracle/package-lock.json", "tests/oracle", folder)
+        fetch = [str(folder / "bin" / "python"), "-m", "aws_genai.functions"]
+        _step("fetching the libraries of the functions", fetch, folder)
+    _write(stamp, wanted)
+    if kind == "dev":
+        # Its lock holds the other whole.
+        _write(KINDS["synth"][0], _digest((KINDS["synth"][1], *KINDS["synth"][2])))
+
+
+def _npm(what: str, where: str, folder: Path) -> None:
+    npm = [str(folder / "bin" / "npm"), "ci", "--no-audit", "--no-fund", "--no-progress", "--prefix", where]
+    _step(f"installing {what}", npm, folder)
+
+
+def _environment(folder: Path) -> None:
+    """A virtual environment that works: one that is half made, or whose Python is gone, is made anew."""
+    python = folder / "bin" / "python"
+    # Without pip, or of a Python that was removed, it cannot be mended.
+    check = "import pip, sys; sys.exit(sys.version_info[:2] < {} or sys.prefix == sys.base_prefix)"
+    if python.exists():
+        with contextlib.suppress(OSError, subprocess.TimeoutExpired):
+            works = [str(python), "-c", check.format(LEAST)]
+            if subprocess.run(works, capture_output=True, timeout=60, check=False).returncode == 0:
+                return
+    if folder.is_symlink():
+        raise SetUpError(
+            f"{folder} is a link to an environment that does not work. Remove the link, and run this again."
+        )
+    if folder.exists():
+        print(f"{folder.name} is not whole; it is made anew", flush=True)
+        shutil.rmtree(folder)
+    # Run from the environment that it makes anew, it would cut the branch that it sits on.
+    base = getattr(sys, "_base_executable", None) or sys.executable
+    _step(f"making {folder.name}", [base, "-m", "venv", str(folder)], folder)
+
+
+def _step(what: str, command: Sequence[str], folder: Path) -> None:
+    environment = {
+        **os.environ,
+        "PATH": os.pathsep.join((str(folder / "bin"), os.environ.get("PATH", ""))),
+        "PYTHONUNBUFFERED": "1",
+    }
+    # npm waits for more than a minute before it says that there is no network; a user's own setting wins.
+    for name, value in (("fetch_retries", "2"), ("fetch_retry_mintimeout", "1000"), ("fetch_retry_maxtimeout", "5000")):
+        environment.setdefault(f"npm_config_{name}", value)
+    environment.pop("MAKEFLAGS", None)
+    try:
+        done = subprocess.run(
+            command,
+            cwd=ROOT,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            check=False,
+        )
+    except OSError as error:
+        raise SetUpError(_told(what, command, f"{command[0]}: {error.strerror}")) from error
+    if done.returncode:
+        ended = f"\nit was ended by signal {-done.returncode}" if done.returncode < 0 else ""
+        raise SetUpError(_told(what, command, done.stdout + ended))
+
+
+def _told(what: str, command: Sequence[str], output: str) -> str:
+    """Which step failed, why, and what to try."""
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
+    pattern, advice = _advice(output)
+    reasons = [line for line in lines if pattern and re.search(pattern, line)][:1]
+    errors = [line for line in lines if re.search("error|ERR!", line, re.IGNORECASE) and not _NOISE.search(line)]
+    said = dict.fromkeys([*reasons, *(errors or lines)[-3:]])
+    why = "\n        ".join(_short(line) for line in said) or "it printed nothing"
+    shown = " ".join([Path(command[0]).name, *command[1:]])
+    return (
+        f"Set-up stopped while {what}.\n"
+        f"  by    {shown}\n"
+        f"  why   {why}\n"
+        f"  try   {advice} Then run the same command again: it goes on here."
+    )
+
+
+def _short(line: str) -> str:
+    line = _hidden(line)
+    return line if len(line) <= 240 else line[:237] + "..."
+
+
+def _advice(output: str) -> tuple[str, str]:
+    """What shows the reason in the output, and what to try."""
+    proxies = {name: _hidden(os.environ[name]) for name in _PROXIES if os.environ.get(name)}
+    named = ", ".join(f"{name}={value}" for name, value in proxies.items())
+    registries = "the registries (PIP_INDEX_URL or pip config list; npm_config_registry or npm config get registry)"
+    proxy = (
+        f"Check the proxy that your shell names: {named}."
+        if named
+        else f"Check the network, whether it wants a proxy (HTTPS_PROXY), and {registries}."
+    )
+    for pattern, advice in _ADVICE:
+        if re.search(pattern, output):
+            return pattern, advice.format(proxy=proxy, registries=registries)
+    return "", "Read what it printed."
+
+
+def _hidden(address: str) -> str:
+    """An address without the password in it."""
+    return re.sub(r"//[^/@]*@", "//...@", address)
+
+
+@contextlib.contextmanager
+def _alone() -> Iterator[None]:
+    """Let one set-up run at a time in this clone; the lock goes with the process that holds it."""
+    with (ROOT / ".setup.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print("Another set-up runs in this clone; waiting for it", flush=True)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _digest(files: Sequence[str]) -> str:
+    """What the set-up follows: which Python, and the content of the locks."""
+    whole = hashlib.sha256(f"{sys.version_info[:2]}".encode())
+    for name in files:
+        whole.update((ROOT / name).read_bytes())
+    return whole.hexdigest()
+
+
+def _stamped(stamp: str) -> str:
+    try:
+        return (ROOT / stamp).read_text(encoding="utf-8")
+    except OSError:
+        return ""
+
+
+def _write(stamp: str, content: str) -> None:
+    """Write a stamp whole, or not at all."""
+    draft = ROOT / f"{stamp}.draft"
+    draft.write_text(content, encoding="utf-8")
+    draft.replace(ROOT / stamp)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
