@@ -8,15 +8,16 @@ CostTags(project="demo", environment="dev", layer="demo", owner="me", cost_cente
 stack = cdk.Stack(app, "Compute")
 key = DataKey(stack, "Key", description="Fleet")
 key.allow_logs()
+topic = AlarmTopic(stack, "Alarms", key=key)
 AcceleratorFleet(
     stack,
     "Fleet",
     instance_type="g6.xlarge",
     alternatives=["g6e.xlarge", "g5.xlarge"],
     capacity=Spot(),
-    queue=WorkQueue(stack, "Prompts", key=key),
+    queue=WorkQueue(stack, "Prompts", key=key, topic=topic),
     key=key,
     network=PrivateNetwork(stack, "Network", zones=["us-east-1a", "us-east-1b"], key=key),
-    topic=AlarmTopic(stack, "Alarms", key=key),
+    topic=topic,
 )
 app.synth()

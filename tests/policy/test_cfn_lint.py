@@ -26,7 +26,7 @@ def test_no_error(environment: Callable[[str], Synthesized], name: str) -> None:
     made = environment(name)
     files = sorted(map(str, made.folder.glob("*.template.json")))
     linter = Path(sys.executable).parent / "cfn-lint"
-    command = [str(linter), "--format", "json", "--regions", made.settings.region, "--templates", *files]
+    command = [str(linter), "--format", "json", "--regions", made.settings.region, "-t", *files]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     assert done.stdout.startswith("["), done.stderr
     errors = [

@@ -183,7 +183,7 @@ def test_the_personas_of_reference_keep_apart(reference: Synthesized) -> None:
         policies = [
             each["Properties"]["PolicyDocument"]
             for each in reference.template("models")["Resources"].values()
-            if each["Type"] == "AWS::IAM::ManagedPolicy" and f'"{name}"' in json.dumps(each["Properties"]["Roles"])
+            if each["Type"] == "AWS::IAM::ManagedPolicy" and f'"{name}"' in json.dumps(each["Properties"].get("Roles"))
         ]
         assert ("sagemaker:CreatePresignedMlflowAppUrl" in json.dumps(policies)) is opens
 

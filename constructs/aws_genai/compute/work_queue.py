@@ -22,19 +22,21 @@ class WorkQueue(Construct):
 
         import aws_cdk as cdk
         from aws_genai.compute import WorkQueue
-        from aws_genai.security import CostTags, DataKey, attach_gate
+        from aws_genai.security import AlarmTopic, CostTags, DataKey, attach_gate
 
         app = cdk.App()
         attach_gate(app)
         CostTags(project="demo", environment="dev", layer="demo", owner="me", cost_center="1").apply(app)
         stack = cdk.Stack(app, "Work")
-        WorkQueue(stack, "Prompts", key=DataKey(stack, "Key", description="Work"))
+        key = DataKey(stack, "Key", description="Work")
+        WorkQueue(stack, "Prompts", key=key, topic=AlarmTopic(stack, "Alarms", key=key))
         app.synth()
 
     :param key: encrypts the messages.
     :param queue_name: a fixed name, for consumers that find the queue by it. Default: generated.
     :param visibility_seconds: longest that one message is worked on before another worker gets it. Default: 900.
-    :param topic: told of messages that failed every time. Default: nobody is.
+    :param topic: told of messages that failed every time. Default: nobody is, and the gate asks for an alarm on the
+        queue :attr:`failed`.
     :param from_events: whether rules of EventBridge send to it. Default: no.
     :param attempts: how often a message is tried. Default: 3.
     """

@@ -26,10 +26,10 @@ from aws_cdk import DefaultStackSynthesizer, FileAssetSource, ISynthesisSession,
 from ..data import load
 
 #: How the outputs begin that the CDK makes for weak references.
-_PUBLISHED = "PublishOutput"
+PUBLISHED = "PublishOutput"
 _READ = "Fn::GetStackOutput"
 #: With these the longest name that the CDK makes has the 255 characters that CloudFormation takes.
-_DIGITS = 7
+DIGITS = 7
 _NAMED = re.compile(r"\$\{([^!.}][^.}]*)(\.[^}]*)?\}")
 
 
@@ -76,7 +76,7 @@ class WeakReferences(DefaultStackSynthesizer):
         folder, stack = Path(session.assembly.outdir), self._bound_stack
         file = folder / stack.template_file
         text = file.read_text(encoding="utf-8")
-        if _READ not in text and _PUBLISHED not in text:
+        if _READ not in text and PUBLISHED not in text:
             return written
         template = json.loads(text)
         outputs = {each.stack_name: _outputs(folder / each.template_file) for each in stack.dependencies}
@@ -105,16 +105,16 @@ def trace(template: Mapping[str, Any], producers: Mapping[str, list[str]]) -> di
     :param producers: the outputs, as they are named with their digests, of the stacks that it reads.
     """
     names = {
-        (stack, output[:-_DIGITS]): output
+        (stack, output[:-DIGITS]): output
         for stack, outputs in producers.items()
         for output in outputs
-        if output.startswith(_PUBLISHED)
+        if output.startswith(PUBLISHED)
     }
     reading: dict[str, Any] = _renamed(template, names)
     if "Outputs" in reading:
         lives = Lives(reading.get("Resources", {}))
         reading["Outputs"] = {
-            f"{name}{lives.digest(output['Value'])[:_DIGITS]}" if name.startswith(_PUBLISHED) else name: output
+            f"{name}{lives.digest(output['Value'])[:DIGITS]}" if name.startswith(PUBLISHED) else name: output
             for name, output in reading["Outputs"].items()
         }
     return reading

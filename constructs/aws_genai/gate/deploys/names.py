@@ -1,0 +1,179 @@
+"""Names and references that let a live stack change, and be made again beside what it left."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ...data import load
+from ...security.weak_references import DIGITS, PUBLISHED, Lives
+from ..emitted import Emitted, Resource, pick
+from ..rules import Hit, rule
+
+_NAMING = "https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-properties-name.html"
+
+#: Types whose name-like property names nothing that others could be in the way of.
+_NOT_UNIQUE = frozenset({"AWS::Cognito::UserPool", "AWS::SSM::Document"})
+
+#: Create-only properties that a type's own name decides, or that no update changes, by type.
+_SETTLED: Mapping[str, frozenset[str]] = {
+    "AWS::ApiGateway::Authorizer": frozenset({"RestApiId"}),
+    "AWS::ApiGateway::Model": frozenset({"ContentType", "RestApiId"}),
+    "AWS::ApiGateway::RequestValidator": frozenset({"RestApiId"}),
+    "AWS::ApiGateway::Stage": frozenset({"RestApiId"}),
+    "AWS::ApplicationAutoScaling::ScalingPolicy": frozenset({"ScalingTargetId"}),
+    "AWS::Bedrock::ApplicationInferenceProfile": frozenset({"Description", "ModelSource"}),
+    "AWS::Bedrock::DataSource": frozenset({"KnowledgeBaseId"}),
+    "AWS::Bedrock::FlowAlias": frozenset({"FlowArn"}),
+    "AWS::Cognito::UserPoolGroup": frozenset({"UserPoolId"}),
+    "AWS::EKS::Addon": frozenset({"ClusterName"}),
+    "AWS::OpenSearchServerless::AccessPolicy": frozenset({"Type"}),
+    "AWS::OpenSearchServerless::Index": frozenset({"CollectionEndpoint"}),
+    "AWS::OpenSearchServerless::SecurityPolicy": frozenset({"Type"}),
+    "AWS::SageMaker::MlflowApp": frozenset({"RoleArn"}),
+    "AWS::SageMaker::ModelPackageGroup": frozenset({"ModelPackageGroupDescription"}),
+    "AWS::SageMaker::UserProfile": frozenset({"DomainId"}),
+    "AWS::StepFunctions::StateMachine": frozenset({"StateMachineType"}),
+    "AWS::WAFv2::WebACL": frozenset({"Scope"}),
+}
+
+#: A name that ends in a digest, as :func:`aws_genai.naming.lasting` makes it.
+_DIGEST = re.compile(r"[-_.][0-9a-f]{4,64}$")
+
+
+def _name(resource: Resource) -> tuple[str, Any] | None:
+    """The property that names a resource, and the name as the template has it; nothing if AWS makes one up."""
+    if resource.type in _NOT_UNIQUE:
+        return None
+    kind = resource.type.rpartition("::")[2]
+    bare = kind.removeprefix("DB")
+    for each in (
+        f"{kind}Name",
+        f"{kind}Identifier",
+        f"DB{bare}Identifier",
+        "Name",
+        "InferenceProfileName",
+        "PromptRouterName",
+        "AddonName",
+    ):
+        if each in resource.raw:
+            return each, resource.raw[each]
+    return None
+
+
+def _fixed(name: Any) -> bool:  # noqa: ANN401 - JSON
+    """Whether a name stays the same for every stack that is made of the template."""
+    text = json.dumps(name)
+    if "AWS::StackId" in text:
+        return False
+    # What refers to another resource changes with it.
+    return not isinstance(name, Mapping) or not re.search(r'"(Ref": "(?!AWS::)|Fn::GetAtt|Fn::GetStackOutput)', text)
+
+
+@rule(
+    "GENAI_KEPT_WITHOUT_NAME",
+    holds="What stays when its stack goes has no fixed name.",
+    why="The next deploy of the stack meets its own leftover, and the service answers that the name is taken.",
+    fix="leave the name to CloudFormation, or put a part of AWS::StackId into it.",
+    page="https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-attribute-deletionpolicy.html",
+)
+def kept_without_name(app: Emitted) -> Iterator[Hit]:
+    for each in app.resources:
+        named = _name(each)
+        if named and str(each.body.get("DeletionPolicy", "")).startswith("Retain") and _fixed(named[1]):
+            yield Hit(each, f"Properties.{named[0]}", f"{each.get(named[0])} stays.")
+
+
+@rule(
+    "GENAI_REPLACED_UNDER_NAME",
+    holds="What has properties that only a replacement changes has no fixed name, or one that changes with them.",
+    why="CloudFormation makes the new resource before it deletes the old one, whose name is taken until then.",
+    fix="leave the name to CloudFormation, or put a digest of the create-only properties into it, as naming.lasting.",
+    page=_NAMING,
+)
+def replaced_under_name(app: Emitted) -> Iterator[Hit]:
+    types = load("create_only")["types"]
+    for each in app.resources:
+        named = _name(each)
+        if named is None or not _fixed(named[1]) or named[0] not in types.get(each.type, ()):
+            continue
+        settled = {named[0], *_SETTLED.get(each.type, ())}
+        stuck = [path for path in types[each.type] if path not in settled and _stands(each.raw, path)]
+        if stuck and not _DIGEST.search(str(each.get(named[0]))):
+            yield Hit(each, f"Properties.{named[0]}", f"{stuck[0]} cannot change while the name stays.")
+
+
+def _stands(properties: Mapping[str, Any], path: str) -> bool:
+    missing = object()
+    return pick(properties, path.replace("/", "."), missing) is not missing
+
+
+def _reads(value: Any) -> Iterator[Mapping[str, Any]]:  # noqa: ANN401 - JSON
+    if isinstance(value, Mapping):
+        if isinstance(value.get("Fn::GetStackOutput"), Mapping):
+            yield value["Fn::GetStackOutput"]
+        for item in value.values():
+            yield from _reads(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _reads(item)
+
+
+@rule(
+    "GENAI_READERS_NOTICE",
+    holds="What a stack reads of another goes by a name that changes when what it reads is replaced.",
+    why="A stack whose template is as before is skipped: it would name what is deleted, for ever.",
+    fix="give each stack of the app the synthesizer WeakReferences.",
+    page=(
+        "https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/"
+        "intrinsic-function-reference-getstackoutput.html"
+    ),
+)
+def readers_notice(app: Emitted) -> Iterator[Hit]:
+    lives = {name: Lives(stack.template.get("Resources", {})) for name, stack in app.stacks.items()}
+    for each in app.resources:
+        told = set()
+        for read in _reads(each.raw):
+            producer, output = app.stacks.get(str(read.get("StackName"))), str(read.get("OutputName"))
+            found = producer.template.get("Outputs", {}).get(output) if producer else None
+            if producer is None or output in told:
+                continue  # made elsewhere
+            told.add(output)
+            if found is None:
+                yield Hit(each, "Properties", f"{producer.name} has no output {output}.")
+            elif not output.startswith(PUBLISHED):
+                continue
+            elif output[-DIGITS:] != lives[producer.name].digest(found["Value"])[:DIGITS]:
+                yield Hit(each, "Properties", f"{output} of {producer.name} stays when its resource is replaced.")
+
+
+@rule(
+    "GENAI_VERSIONS_OUTLIVE_READERS",
+    holds="A version that other stacks name stays when the next one comes.",
+    why="It is deleted before the stacks that still name it are deployed, and all their calls fail.",
+    fix="keep replaced versions: DeletionPolicy and UpdateReplacePolicy RetainExceptOnCreate.",
+    page="https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-attribute-updatereplacepolicy.html",
+)
+def versions_outlive_readers(app: Emitted) -> Iterator[Hit]:
+    read = {
+        (str(each.get("StackName")), str(each.get("OutputName")))
+        for resource in app.resources
+        for each in _reads(resource.raw)
+    }
+    for each in app.resources:
+        if not each.type.endswith("Version") or not each.type.startswith(("AWS::Bedrock::", "AWS::Lambda::")):
+            continue
+        outputs = each.stack.template.get("Outputs", {}).items()
+        names = [name for name, output in outputs if _names(output.get("Value"), each.id)]
+        kept = str(each.body.get("DeletionPolicy", "")).startswith("Retain")
+        if not kept and any((each.stack.name, name) in read for name in names):
+            yield Hit(each, "DeletionPolicy")
+
+
+def _names(value: Any, id: str) -> bool:  # noqa: ANN401 - JSON
+    if isinstance(value, Mapping):
+        target = value.get("Fn::GetAtt") or value.get("Ref")
+        return (target[0] if isinstance(target, list) else target) == id or any(_names(v, id) for v in value.values())
+    return isinstance(value, list) and any(_names(item, id) for item in value)
