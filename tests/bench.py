@@ -95,7 +95,7 @@ PLUGIN = """
 import json, sys, tempfile, time
 import aws_cdk as cdk
 import cdk_nag
-from aws_genai.gate.synthesis import _cloudformation_validate
+from aws_genai.gate.synthesis import OwnRules, _cloudformation_validate
 from settings import load
 from stacks import assemble
 context = json.load(open(sys.argv[2]))["context"]
@@ -103,7 +103,8 @@ app = cdk.App(context=context, outdir=tempfile.mkdtemp(), builtin_cloud_formatio
 assemble(app, load(sys.argv[1]))
 name = sys.argv[3]
 if name:
-    plugin = _cloudformation_validate() if name == "validate" else getattr(cdk_nag, name)(app, verbose=True)
+    own = {"validate": _cloudformation_validate, "rules": OwnRules}
+    plugin = own[name]() if name in own else getattr(cdk_nag, name)(app, verbose=True)
     cdk.Validations.of(app).add_plugins(plugin)
 started = time.perf_counter()
 app.synth()
@@ -115,7 +116,8 @@ PLUGINS = {
     "NIST 800-53 R5": "NIST80053R5Checks",
     "HIPAA": "HIPAASecurityChecks",
     "PCI DSS": "PCIDSS321Checks",
-    "CloudFormation Validate, Guard": "validate",
+    "CloudFormation Validate": "validate",
+    "own rules": "rules",
 }
 
 

@@ -179,6 +179,14 @@ def event_target_without_role(templates: Templates) -> None:
             target.pop("RoleArn", None)
 
 
+def renamed_outputs(templates: Templates) -> None:
+    """The names of outputs stay as they are while what they give is replaced."""
+    for template in templates.values():
+        for resource in template["Resources"].values():
+            if resource["Type"] == "AWS::EC2::Subnet":
+                resource["Properties"]["CidrBlock"] = "10.0.255.240/28"
+
+
 def bucket_keys_without_decrypt(templates: Templates) -> None:
     for bucket in every(templates, "AWS::S3::Bucket"):
         for each in bucket["Properties"]["BucketEncryption"]["ServerSideEncryptionConfiguration"]:
@@ -362,6 +370,40 @@ CASES: dict[str, tuple[str, Plant]] = {
             each["Properties"].update(MetricName="BytesPendingReplication")
             for each in every(templates, "AWS::CloudWatch::Alarm", MetricName="OperationsFailedReplication")
         ],
+    ),
+    # names and references
+    "kept under a name": (
+        "GENAI_KEPT_WITHOUT_NAME",
+        lambda templates: one(templates, "AWS::S3::Bucket").update(
+            DeletionPolicy="RetainExceptOnCreate",
+            Properties={"BucketName": "documents-us-east-1"},
+        ),
+    ),
+    "replaced under a name": (
+        "GENAI_REPLACED_UNDER_NAME",
+        setting("AWS::Bedrock::KnowledgeBase", "Name", "handbook"),
+    ),
+    "a reader that does not notice": ("GENAI_READERS_NOTICE", lambda templates: renamed_outputs(templates)),
+    "a reader of nothing": (
+        "GENAI_READERS_NOTICE",
+        lambda templates: [
+            template["Outputs"].pop(name)
+            for template in templates.values()
+            for name in list(template.get("Outputs", {}))
+            if name.startswith("PublishOutput")
+        ],
+    ),
+    "a version that goes before its readers": (
+        "GENAI_VERSIONS_OUTLIVE_READERS",
+        lambda templates: one(templates, "AWS::Bedrock::GuardrailVersion").pop("DeletionPolicy"),
+    ),
+    "two owners of an account's setting": (
+        "GENAI_ONE_OF_THE_ACCOUNT",
+        in_foundation("AWS::ApiGateway::Account", {"CloudWatchRoleArn": "arn:aws:iam::111122223333:role/logs"}),
+    ),
+    "a name of every Region": (
+        "GENAI_GLOBAL_NAME_HAS_REGION",
+        setting("AWS::CloudWatch::Dashboard", "DashboardName", "genai"),
     ),
     # routes
     "a guardrail in one Region only": (

@@ -177,3 +177,53 @@ def _names(value: Any, id: str) -> bool:  # noqa: ANN401 - JSON
         target = value.get("Fn::GetAtt") or value.get("Ref")
         return (target[0] if isinstance(target, list) else target) == id or any(_names(v, id) for v in value.values())
     return isinstance(value, list) and any(_names(item, id) for item in value)
+
+
+#: Settings of which an account has one in each Region.
+_ONE_OF_THE_ACCOUNT = ("AWS::ApiGateway::Account", "AWS::Bedrock::EnforcedGuardrailConfiguration")
+
+
+@rule(
+    "GENAI_ONE_OF_THE_ACCOUNT",
+    holds="A setting of which the account has one in each Region has one owner in the app.",
+    why="The stack that is deployed last takes the setting over, and the first that is deleted takes it away.",
+    fix="make it in one stack, and let the others do without: account_log_role and enforce say which.",
+    page="https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-apigateway-account.html",
+)
+def one_of_the_account(app: Emitted) -> Iterator[Hit]:
+    for type in _ONE_OF_THE_ACCOUNT:
+        owners: dict[str, Resource] = {}
+        for each in app.of(type):
+            first = owners.setdefault(each.stack.region, each)
+            if first is not each:
+                yield Hit(each, "Type", f"{first.stack.name} has one too.")
+
+
+#: Types whose names an account has once in all Regions, or all accounts have once.
+#: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html
+_GLOBAL: Mapping[str, str] = {
+    "AWS::CloudWatch::Dashboard": "DashboardName",
+    "AWS::IAM::Group": "GroupName",
+    "AWS::IAM::InstanceProfile": "InstanceProfileName",
+    "AWS::IAM::ManagedPolicy": "ManagedPolicyName",
+    "AWS::IAM::Role": "RoleName",
+    "AWS::IAM::User": "UserName",
+    "AWS::S3::Bucket": "BucketName",
+}
+
+
+@rule(
+    "GENAI_GLOBAL_NAME_HAS_REGION",
+    holds="A fixed name that all Regions share holds the Region.",
+    why="The same environment in a second Region meets the name of the first.",
+    fix="leave the name to CloudFormation, or put the Region into it.",
+    page="https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html",
+)
+def global_names_have_region(app: Emitted) -> Iterator[Hit]:
+    trails = [each for each in app.of("AWS::CloudTrail::Trail") if each.get("IsMultiRegionTrail") is True]
+    named = [(each, "TrailName") for each in trails]
+    named += [(each, path) for type, path in _GLOBAL.items() for each in app.of(type)]
+    for each, path in named:
+        name = each.raw.get(path)
+        if name is not None and _fixed(name) and each.stack.region not in str(each.get(path)):
+            yield Hit(each, f"Properties.{path}", f"{each.get(path)} is every Region's.")
