@@ -122,7 +122,7 @@ GROUND: Json = {
         "Properties": {
             "Name": "ground",
             "Type": "encryption",
-            "Policy": '{"Rules": [{"ResourceType": "collection", "Resource": ["collection/ground"]}]}',
+            "Policy": '{"Rules": [{"ResourceType": "collection", "Resource": ["collection/ground", "collection/case"]}]}',
         },
     },
     "Search": {
@@ -298,7 +298,7 @@ CASES = {
             "RoutingCriteria": {"ResponseQualityDifference": 10},
         },
         None,
-        {"RoutingCriteria": {"ResponseQualityDifference": 20}},
+        {"PromptRouterName": "another", "RoutingCriteria": {"ResponseQualityDifference": 20}},
         {"Models": [{"ModelArn": f"{MODELS}/nobody.model-v1:0"}]},
         "is invalid",
     ),
@@ -317,7 +317,7 @@ CASES = {
         "Policy json is invalid",
     ),
     "AWS::OpenSearchServerless::Collection": Case(
-        {"Name": "ground", "Type": "VECTORSEARCH"},
+        {"Name": "case", "Type": "VECTORSEARCH"},
         {"Description": "chunks"},
         None,
         {"Name": "unencrypted"},

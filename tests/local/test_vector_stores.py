@@ -19,7 +19,7 @@ def test_a_knowledge_base_is_made_once_its_table_or_index_is_there(local: Local,
         local.deploy(variant(LINE, KNOWN + LINE))
         ids = {e["name"]: e["knowledgeBaseId"] for e in agent.list_knowledge_bases()["knowledgeBaseSummaries"]}
         found = {
-            name.rpartition("-")[2]: agent.get_knowledge_base(knowledgeBaseId=each)["knowledgeBase"]
+            name.split("-")[2]: agent.get_knowledge_base(knowledgeBaseId=each)["knowledgeBase"]
             for name, each in ids.items()
         }
         storage = found["contracts"]["storageConfiguration"]
