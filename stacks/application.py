@@ -45,8 +45,7 @@ class ApplicationStack(LayerStack):
             Dashboard(
                 self,
                 "Dashboard",
-                # Dashboards of an account are global.
-                name=f"{settings.prefix}-{settings.region}",
+                name=settings.prefix,
                 fleets=fleets,
                 chats=chats,
                 endpoints=[*models.endpoints, *(each.endpoint for each in models.tuned)] if models else (),

@@ -140,7 +140,7 @@ def test_a_collection_is_encrypted_and_two_roles_may_use_its_index() -> None:
 
 def test_whoever_deploys_makes_vectors_under_the_key_and_the_service_keeps_them() -> None:
     def build(stack: cdk.Stack) -> None:
-        S3VectorStore(stack, "Store", name="one", dimension=8, key=DataKey(stack, "Key", description="Vectors"))
+        S3VectorStore(stack, "Store", dimension=8, key=DataKey(stack, "Key", description="Vectors"))
 
     (policy,) = [each["KeyPolicy"] for each in resources(template_of(build).to_json(), "AWS::KMS::Key")]
     by_id = {each["Sid"]: each for each in policy["Statement"]}

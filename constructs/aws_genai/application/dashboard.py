@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
+from aws_cdk import Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
 from constructs import Construct
 
@@ -54,7 +55,7 @@ class Dashboard(Construct):
         )
         app.synth()
 
-    :param name: name of the dashboard, 1 to 255 letters, digits, hyphens and underscores.
+    :param name: what the name of the dashboard begins with, letters, digits, hyphens and underscores; the Region follows.
     :param fleets: fleets whose instances are counted. Default: none.
     :param endpoints: endpoints whose calls, errors and latency are shown, a row each. Default: none.
     :param models: what CloudWatch keeps the calls of each Bedrock model by: its id, or that of the application's
@@ -97,7 +98,9 @@ class Dashboard(Construct):
             for x, widget in enumerate(row):
                 width = 24 // len(row)
                 widgets.append({"type": "metric", "x": x * width, "y": y * 6, "width": width, "height": 6, **widget})
-        cloudwatch.CfnDashboard(self, "Resource", dashboard_name=name, dashboard_body=json.dumps({"widgets": widgets}))
+        # Dashboards of an account are global.
+        named = f"{name}-{Stack.of(self).region}"
+        cloudwatch.CfnDashboard(self, "Resource", dashboard_name=named, dashboard_body=json.dumps({"widgets": widgets}))
 
 
 def _graph(title: str, metrics: list[list[Any]]) -> dict[str, Any]:

@@ -97,10 +97,10 @@ def replaced_under_name(app: Emitted) -> Iterator[Hit]:
     types = load("create_only")["types"]
     for each in app.resources:
         named = _name(each)
-        if named is None or not _fixed(named[1]) or named[0] not in types.get(each.type, ()):
+        if named is None or not _fixed(named[1]):
             continue
         settled = {named[0], *_SETTLED.get(each.type, ())}
-        stuck = [path for path in types[each.type] if path not in settled and _stands(each.raw, path)]
+        stuck = [path for path in types.get(each.type, ()) if path not in settled and _stands(each.raw, path)]
         if stuck and not _DIGEST.search(str(each.get(named[0]))):
             yield Hit(each, f"Properties.{named[0]}", f"{stuck[0]} cannot change while the name stays.")
 
