@@ -40,7 +40,7 @@ class FoundationStack(LayerStack):
                 self,
                 "Trail",
                 # A trail of every Region has its name in all of them.
-                trail_name=f"{settings.prefix}-{settings.region}-audit",
+                trail_name=f"{settings.prefix}-audit",
                 key=self.key,
                 access_logs=self.access_logs,
                 log_days=security.log_days,

@@ -6,5 +6,7 @@ attach_gate(app)
 CostTags(project="demo", environment="dev", layer="demo", owner="me", cost_center="1").apply(app)
 stack = cdk.Stack(app, "Budget")
 topic = AlarmTopic(stack, "Alarms", key=DataKey(stack, "Key", description="Alarms"))
-MonthlyBudget(stack, "Budget", limit_usd=100, topic=topic, tags={"project": "assistant"})
+MonthlyBudget(
+    stack, "Budget", limit_usd=100, topic=topic, tags={"project": "demo", "environment": "dev"}
+)
 app.synth()

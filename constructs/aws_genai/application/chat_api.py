@@ -87,7 +87,7 @@ class ChatApi(Construct):
     :param access: the models and the guardrail.
     :param identity: whose users may call.
     :param firewall: what requests pass first.
-    :param key: encrypts the logs; it must let CloudWatch Logs use it.
+    :param key: encrypts the logs.
     :param topic: told of every alarm.
     :param models: the models offered, the first by default. Default: all of the access.
     :param inference: bounds of what a caller may ask. Default: :class:`Inference` without arguments.
@@ -286,6 +286,7 @@ class ChatApi(Construct):
         log_days: int,
         removal_policy: RemovalPolicy,
     ) -> apigateway.CfnStage:
+        key.allow_logs()
         access_log = logs.CfnLogGroup(self, "AccessLog", kms_key_id=key.key_arn, retention_in_days=log_days)
         access_log.apply_removal_policy(removal_policy)
         stage = apigateway.CfnStage(

@@ -55,7 +55,7 @@ class Dashboard(Construct):
         )
         app.synth()
 
-    :param name: what the name of the dashboard begins with, letters, digits, hyphens and underscores; the Region follows.
+    :param name: what the dashboard's name begins with, letters, digits, hyphens and underscores; the Region follows.
     :param fleets: fleets whose instances are counted. Default: none.
     :param endpoints: endpoints whose calls, errors and latency are shown, a row each. Default: none.
     :param models: what CloudWatch keeps the calls of each Bedrock model by: its id, or that of the application's

@@ -38,7 +38,7 @@ class Firewall(Construct):
         app.synth()
 
     :param name: name of the web ACL and its log group, 1 to 128 letters, digits, hyphens and underscores.
-    :param key: encrypts the logs; it must let CloudWatch Logs use it.
+    :param key: encrypts the logs.
     :param requests_per_five_minutes: most requests of one address in five minutes, at least 10. Default: 300.
     :param managed_rules: names of AWS's managed rule groups, a dollar a month each. Default: :data:`MANAGED_RULES`.
     :param log_days: days that logs are kept. Default: 365.
@@ -90,6 +90,7 @@ class Firewall(Construct):
         # WAF delivers only to log groups whose name begins so:
         # https://docs.aws.amazon.com/waf/latest/developerguide/logging-cw-logs.html
         group_name = of_this_stack(f"aws-waf-logs-{name}")
+        key.allow_logs()
         group = logs.CfnLogGroup(
             self,
             "Logs",

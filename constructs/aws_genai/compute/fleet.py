@@ -72,8 +72,8 @@ class AcceleratorFleet(Construct):
 
     :param instance_type: an accelerated, Nitro-based EC2 type of :class:`AcceleratorCatalogue`.
     :param network: where the instances run.
-    :param key: encrypts volumes and logs; the role that starts instances is added to its policy, and it must let
-        CloudWatch Logs use it (:meth:`DataKey.allow_logs`).
+    :param key: encrypts volumes and logs; the role that starts instances and CloudWatch Logs are added to its
+        policy.
     :param topic: told of every launch and termination, of idle accelerators and of hardware errors.
     :param alternatives: further types that will do, the preferred first; the same image must drive them. Default: none.
     :param capacity: how the instances are bought. Default: on demand.
@@ -155,6 +155,7 @@ class AcceleratorFleet(Construct):
         self.files = files
         if efa:
             allow_fabric(self, self.security_group)
+        key.allow_logs()
         self.log_group = logs.CfnLogGroup(self, "Kernel", kms_key_id=key.key_arn, retention_in_days=log_days)
         self.log_group.apply_removal_policy(removal_policy)
         watching.let_measure(self.role, self.log_group)

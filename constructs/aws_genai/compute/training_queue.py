@@ -88,8 +88,8 @@ class TrainingQueue(Construct):
     :param image: the container image in Amazon ECR that trains, such as
         ``111122223333.dkr.ecr.us-east-1.amazonaws.com/train:1``.
     :param network: where the instances run; with several nodes in its first zone.
-    :param key: encrypts volumes and logs; the role that starts instances is added to its policy, and it must let
-        CloudWatch Logs use it (:meth:`DataKey.allow_logs`).
+    :param key: encrypts volumes and logs; the role that starts instances and CloudWatch Logs are added to its
+        policy.
     :param topic: told of every failed job, of idle accelerators and of hardware errors.
     :param storage: the data sets that jobs read and the checkpoints that they write.
     :param alternatives: further types that will do for jobs of one node; one image must drive them all. Default: none.
@@ -156,6 +156,7 @@ class TrainingQueue(Construct):
         self._nodes, self._efa, self._files = nodes, efa, files
         #: The value of the dimension ``Fleet`` of this queue's metrics.
         self.metric_name: str = Names.unique_resource_name(self, max_length=64)
+        key.allow_logs()
         self.log_group = logs.CfnLogGroup(self, "Logs", kms_key_id=key.key_arn, retention_in_days=log_days)
         self.log_group.apply_removal_policy(removal_policy)
         self.security_group = network.security_group(self, "Group", description=f"Queue {queue_name}: no inbound rule")

@@ -56,7 +56,7 @@ class BucketFiles(Construct):
 
     :param contents: what is in each file, by its name below the prefix.
     :param bucket: where the files go.
-    :param key: encrypts the function's logs; it must let CloudWatch Logs use it.
+    :param key: encrypts the function's logs.
     :param topic: receives calls of the function that failed.
     :param network: a VPC that the function runs in. Default: none, the service's own network.
     :param log_days: days that logs are kept. Default: 365.

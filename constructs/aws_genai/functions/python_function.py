@@ -65,7 +65,7 @@ class PythonFunction(Construct):
         app.synth()
 
     :param folder: the folder of the function's code; its ``handler.py`` holds ``handler``.
-    :param key: encrypts the logs; it must let CloudWatch Logs use it.
+    :param key: encrypts the logs.
     :param topic: receives events that an asynchronous call failed to process.
     :param include: further folders that go into the package beside it. Default: none.
     :param environment: environment variables; never a secret. Default: none.
@@ -103,6 +103,7 @@ class PythonFunction(Construct):
             assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"),
             description=f"Function {folder}",
         )
+        key.allow_logs()
         self.log_group = logs.CfnLogGroup(self, "Logs", kms_key_id=key.key_arn, retention_in_days=log_days)
         self.log_group.apply_removal_policy(removal_policy)
         self.role.allow(("logs:CreateLogStream", "logs:PutLogEvents"), [self.log_group.attr_arn])

@@ -79,7 +79,7 @@ class ApprovedEndpoint(Construct):
     :param models: the bucket of their artifacts.
     :param prefix: prefix of the artifacts, ending in ``/``.
     :param instance_type: type of the instances.
-    :param key: encrypts volumes and logs; it must let CloudWatch Logs use it.
+    :param key: encrypts volumes and logs.
     :param network: where the instances run.
     :param topic: told of approvals and alarms.
     :param instances: instances of the endpoint. Default: 1.

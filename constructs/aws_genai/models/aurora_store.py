@@ -63,7 +63,7 @@ class AuroraStore(Construct):
 
     :param name: what the descriptions of its parts say.
     :param dimension: numbers of a vector, as many as the embedding model makes, 1 to 2,000.
-    :param key: encrypts storage, password and logs; it must let CloudWatch Logs use it.
+    :param key: encrypts storage, password and logs.
     :param topic: receives calls of the function that failed.
     :param network: subnets of two zones, in which the database lies.
     :param most_capacity: largest capacity in ACUs, each about 2 GiB of memory, 1 to 256. Default: 4.

@@ -71,7 +71,7 @@ class BatchInference(Construct):
     :param name: name of the batch, at most 63 letters, digits and hyphens.
     :param model: id of the model; one that Bedrock runs batches of.
     :param access: lets it be called.
-    :param key: encrypts questions, answers and logs; it must let CloudWatch Logs use it.
+    :param key: encrypts questions, answers and logs.
     :param access_logs: where server access logs go.
     :param topic: told when a run does not pass.
     :param most_failed_percent: how many questions may stay without an answer before a run fails, 0 to 100. Default: 0.

@@ -69,7 +69,7 @@ class CustomizedModel(Construct):
     :param data_set: name of the data set that is trained on unless a run names another.
     :param base: id of the foundation model that learns.
     :param data_sets: those that may train.
-    :param key: encrypts records, models and logs; it must let CloudWatch Logs use it.
+    :param key: encrypts records, models and logs.
     :param access_logs: where server access logs go.
     :param topic: told when a run does not pass.
     :param kind: ``fine-tuning`` on answers, or ``distillation`` of a teacher's. Default: fine-tuning.

@@ -75,7 +75,7 @@ class Evaluation(Construct):
     :param name: name of the evaluation, at most 63 letters, digits and hyphens.
     :param models: ids of the models; the thresholds are for the first.
     :param access: lets them be called.
-    :param key: encrypts questions, answers and logs; it must let CloudWatch Logs use it.
+    :param key: encrypts questions, answers and logs.
     :param access_logs: where server access logs go.
     :param topic: told when a run does not pass.
     :param judge: judges the answers. Default: nobody; only what can be compared is.

@@ -93,7 +93,7 @@ class FineTuning(Construct):
     :param endpoint_name: name of the pipeline, of the group in the registry, and of the endpoint.
     :param model_id: a model of :class:`JumpStartCatalogue` that can be fine-tuned.
     :param data_sets: where the data set lies.
-    :param key: encrypts volumes, models and logs; it must let CloudWatch Logs use it.
+    :param key: encrypts volumes, models and logs.
     :param network: where jobs and endpoint run.
     :param topic: told of approvals and alarms.
     :param accept_eula: accept the model's end-user licence agreement. Default: no.

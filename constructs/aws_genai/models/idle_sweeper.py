@@ -65,7 +65,7 @@ class IdleSweeper(Construct):
 
     :param prefix: what names of the endpoints begin with.
     :param owner: tags that an endpoint must have to be touched, such as project and environment.
-    :param key: encrypts the function's logs and its table; it must let CloudWatch Logs use it.
+    :param key: encrypts the function's logs and its table.
     :param topic: told before an endpoint is put to sleep, when it is, and when a sweep fails.
     :param idle_hours: hours without a call after which an endpoint is idle. Default: 24.
     :param notice_hours: hours between the notice and the sleep. Default: 4.

@@ -60,7 +60,7 @@ class ImportedModel(Construct):
     :param name: what the model's name begins with, 1 to 40 letters, digits and hyphens.
     :param weights: where the files of the model lie, in the format of Hugging Face.
     :param guardrail: what every call goes through.
-    :param key: encrypts the imported model and the function's logs; it must let CloudWatch Logs use it.
+    :param key: encrypts the imported model and the function's logs.
     :param topic: receives calls of the function that failed.
     :param version: changed to import the same files anew. Default: empty.
     :param network: a VPC that the function runs in. Default: none, the service's own network.

@@ -57,7 +57,7 @@ class InvocationLogging(Construct):
         )
         app.synth()
 
-    :param key: encrypts the logs; it must let CloudWatch Logs use it.
+    :param key: encrypts the logs.
     :param topic: receives calls of the function that failed.
     :param bucket: where bodies go too, of calls whose own are too long for CloudWatch as well. Default: nowhere.
     :param mask: kinds of personal data, as CloudWatch names them. Default: none.
@@ -90,6 +90,7 @@ class InvocationLogging(Construct):
     ) -> None:
         super().__init__(scope, id)
         check_identifiers(mask, stored=bucket is not None)
+        key.allow_logs()
         self.log_group = logs.CfnLogGroup(
             self,
             "Logs",

@@ -67,7 +67,7 @@ class JobMachine(Construct):
 
     :param name: name of the state machine, at most 80 letters, digits, hyphens and underscores.
     :param function: does the steps.
-    :param key: encrypts definition, inputs and logs; it must let CloudWatch Logs use it.
+    :param key: encrypts definition, inputs and logs.
     :param topic: told when a run does not pass.
     :param wait_seconds: seconds between two looks at a job. Default: 60.
     :param at_once: most jobs of a run at a time. Default: 5.
@@ -95,6 +95,7 @@ class JobMachine(Construct):
         self.name = name
         #: What ARNs of runs begin with.
         self.executions_arn = f"arn:{PARTITION}:states:{REGION}:{ACCOUNT_ID}:execution:{name}"
+        key.allow_logs()
         log_group = logs.CfnLogGroup(
             self,
             "Log",

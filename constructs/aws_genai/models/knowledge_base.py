@@ -79,7 +79,7 @@ class KnowledgeBase(Construct):
     :param name: what the name of the knowledge base begins with, 3 to 63 lowercase letters, digits and hyphens; it ends
         in a digest of what replaces it when it changes.
     :param sources: the groups of users that may read the documents of each reviewed source.
-    :param key: encrypts documents, vectors, messages and logs; it must let CloudWatch Logs use it.
+    :param key: encrypts documents, vectors, messages and logs.
     :param access_logs: where server access logs go.
     :param topic: told when documents could not be taken in.
     :param embedding: id of the embedding model. Default: amazon.titan-embed-text-v2:0.

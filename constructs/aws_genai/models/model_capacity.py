@@ -124,7 +124,7 @@ class ModelDeployment(_Capacity):
     :param name: what the deployment's name begins with, 1 to 54 letters, digits and hyphens.
     :param model_arn: ARN of the custom model.
     :param guardrail: what every call goes through.
-    :param key: encrypts the function's logs; it must let CloudWatch Logs use it.
+    :param key: encrypts the function's logs.
     :param topic: receives calls of the function that failed.
     :param model_key_arn: ARN of the key that encrypts a custom model; its policy must let callers decrypt through
         Bedrock. Default: that of ``key``.
@@ -204,7 +204,7 @@ class ProvisionedThroughput(_Capacity):
     :param units: model units, 1 or more.
     :param usd_per_hour: dollars of one unit in an hour, as AWS quotes them for the model and the term.
     :param guardrail: what every call goes through.
-    :param key: encrypts the function's logs; it must let CloudWatch Logs use it.
+    :param key: encrypts the function's logs.
     :param topic: receives calls of the function that failed.
     :param model_key_arn: ARN of the key that encrypts a custom model; its policy must let callers decrypt through
         Bedrock. Default: that of ``key``.

@@ -57,7 +57,7 @@ class ModelHub(Construct):
 
     :param name: name of the hub, 1 to 63 letters, digits and hyphens.
     :param models: models of :class:`JumpStartCatalogue`, 1 or more.
-    :param key: encrypts the function's logs; it must let CloudWatch Logs use it.
+    :param key: encrypts the function's logs.
     :param topic: receives calls of the function that failed.
     :param network: a VPC that the function runs in. Default: none, the service's own network.
     :param log_days: days that logs are kept. Default: 365.

@@ -99,7 +99,7 @@ class ModelMonitoring(Construct):
 
     :param endpoints: names of endpoints that record into the bucket.
     :param captured: where they record; reports, and right answers under ``labels/``, lie beside under ``monitoring/``.
-    :param key: encrypts the logs; it must let CloudWatch Logs use it.
+    :param key: encrypts the logs.
     :param topic: told of every alarm.
     :param limits: what traffic may differ by. Default: see :class:`DriftLimits`.
     :param network: a VPC that the function runs in. Default: none, the service's own network.

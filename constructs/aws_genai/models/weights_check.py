@@ -47,7 +47,7 @@ class WeightsCheck(Construct):
     :param prefix: prefix of the files, ending in ``/``.
     :param key_arn: the customer key that encrypts the files. Default: none.
     :param pickled: names of files below the prefix that may be pickles. Default: none.
-    :param key: encrypts the function's logs; it must let CloudWatch Logs use it.
+    :param key: encrypts the function's logs.
     :param topic: receives calls of the function that failed.
     :param network: a VPC that the function runs in. Default: none, the service's own network.
     :param log_days: days that logs are kept. Default: 365.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from aws_cdk import RemovalPolicy
+from aws_cdk import RemovalPolicy, Stack
 from aws_cdk import aws_cloudtrail as cloudtrail
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
@@ -43,9 +43,10 @@ class AuditTrail(Construct):
         )
         app.synth()
 
-    :param trail_name: name of the trail, 3 to 128 characters.
-    :param key: encrypts log files and log group; it must let CloudTrail and CloudWatch Logs use it
-        (:meth:`DataKey.allow_trail`, which names the readers, and :meth:`DataKey.allow_logs`).
+    :param trail_name: what the trail's name begins with, 3 to 110 characters; the Region follows, for a trail of all
+        Regions is seen in each of them.
+    :param key: encrypts log files and log group; it must let CloudTrail use it (:meth:`DataKey.allow_trail`, which
+        names the readers).
     :param access_logs: where the access logs of the trail's own bucket go.
     :param retention_days: days that events are kept in S3. Default: 365.
     :param log_days: days that events are kept in CloudWatch Logs. Default: 365.
@@ -82,6 +83,7 @@ class AuditTrail(Construct):
             bucket_key=False,
             removal_policy=removal_policy,
         )
+        trail_name = f"{trail_name}-{Stack.of(self).region}"
         trail_arn = f"arn:{PARTITION}:cloudtrail:{REGION}:{ACCOUNT_ID}:trail/{trail_name}"
         from_this_trail = {"StringEquals": {"aws:SourceArn": trail_arn}}
         trail_service = service("cloudtrail.amazonaws.com")
@@ -101,6 +103,7 @@ class AuditTrail(Construct):
                 conditions=from_this_trail,
             ),
         )
+        key.allow_logs()
         self.log_group = logs.CfnLogGroup(self, "Events", kms_key_id=key.key_arn, retention_in_days=log_days)
         self.log_group.apply_removal_policy(removal_policy)
         role = WorkloadRole(

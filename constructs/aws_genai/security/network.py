@@ -65,7 +65,7 @@ class PrivateNetwork(Construct):
 
     :param zones: Availability Zone names, one subnet each: an eighth of the range, by the zone's letter, so that a zone
         that is added or left out later moves no other. What lies in one zone only lies in the first.
-    :param key: encrypts the flow logs; it must let CloudWatch Logs use it (:meth:`DataKey.allow_logs`).
+    :param key: encrypts the flow logs.
     :param cidr: IPv4 range of the VPC. Default: 10.0.0.0/16.
     :param services: names of the services to reach through endpoints, such as ``bedrock-runtime``; S3 always is.
         Default: none.
@@ -179,6 +179,7 @@ class PrivateNetwork(Construct):
         )
 
     def _flow_logs(self, key: DataKey, days: int, removal_policy: RemovalPolicy) -> None:
+        key.allow_logs()
         group = logs.CfnLogGroup(self, "FlowLogs", kms_key_id=key.key_arn, retention_in_days=days)
         group.apply_removal_policy(removal_policy)
         role = WorkloadRole(

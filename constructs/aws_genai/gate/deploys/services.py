@@ -163,12 +163,17 @@ def alarms_of_one_environment(app: Emitted) -> Iterator[Hit]:
             namespace = str(metric.get("Namespace") or "AWS/")
             if namespace.startswith("AWS/") or namespace in _OF_AWS or environment is None:
                 continue
-            dimensions = [str(each.get("Value")) for each in as_list(metric.get("Dimensions") or [])]
+            pairs = as_list(metric.get("Dimensions") or [])
+            dimensions = [str(each.get("Value")) for each in pairs]
             named = (*dimensions, namespace, str(metric.get("MetricName")))
-            if not any(environment in each or "<" in each or alarm.stack.name in each for each in named):
+            told = any(environment in each or "<" in each or alarm.stack.name in each for each in named)
+            if not told and not any(each.get("Name") in _ONCE for each in pairs):
                 what = f"{namespace} {metric.get('MetricName')} is every environment's."
                 yield Hit(alarm, "Properties.Dimensions", what)
 
+
+#: Dimensions that name what an account has once by its name.
+_ONCE = frozenset({"EndpointName", "FunctionName", "QueueName", "TableName", "StateMachineArn", "BucketName"})
 
 #: Namespaces of AWS's own agents.
 _OF_AWS = frozenset({"CWAgent", "ContainerInsights", "LambdaInsights", "/aws/sagemaker/Endpoints"})
