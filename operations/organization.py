@@ -10,6 +10,7 @@ import json
 import sys
 from typing import Any
 
+from aws_genai.data.bedrock import destinations
 from aws_genai.errors import InvalidValueError
 from aws_genai.security.organization import model_policy, service_control_policy
 from settings import SettingsError, load
@@ -41,7 +42,8 @@ def _models(environment: str) -> dict[str, Any]:
     bedrock = settings.models.bedrock if settings.models else None
     if bedrock is None:
         raise SettingsError(f"config/{environment}.yaml allows no model of Bedrock; add models.bedrock, or attach none")
-    return model_policy(bedrock.models, regions=[settings.region, *bedrock.regions])
+    routed = [region for model in bedrock.models for region in destinations(model, settings.region)]
+    return model_policy(bedrock.models, regions=[settings.region, *routed])
 
 
 if __name__ == "__main__":

@@ -12,6 +12,8 @@ from pydantic import BaseModel, ValidationError
 
 from aws_genai.errors import InvalidValueError, nearest
 
+from .base import SAID
+
 
 class SettingsError(Exception):
     """A settings file cannot be used; the message is for the person who wrote it."""
@@ -25,7 +27,7 @@ def explain(error: ValidationError, file: str, model: type[BaseModel]) -> str:
 def _line(problem: Any, file: str, model: type[BaseModel]) -> str:  # noqa: ANN401 - pydantic's ErrorDetails
     location = [part for part in problem["loc"] if part != "[key]"]
     cause = problem.get("ctx", {}).get("error")
-    message, value = str(problem["msg"]), _short(problem["input"])
+    message, value = _plain(str(problem["msg"])), _short(problem["input"])
     if isinstance(cause, InvalidValueError):
         if cause.field:
             parts = cause.field.split(".")
@@ -38,11 +40,47 @@ def _line(problem: Any, file: str, model: type[BaseModel]) -> str:  # noqa: ANN4
         value = ""
     elif problem["type"] == "missing":
         message, value = "missing; give it a value", ""
+    elif problem["type"] == "string_pattern_mismatch" and (said := SAID.get(problem["ctx"]["pattern"])):
+        message = f"has to {said}"
+    elif problem["type"] in _KINDS:
+        message = f"should be {_KINDS[problem['type']]}"
     elif problem["type"] in ("literal_error", "enum"):
         choices = [choice.strip("' ") for choice in problem["ctx"]["expected"].replace(" or ", ", ").split(",")]
         message = nearest(str(problem["input"]), choices)
     path = ".".join(str(part) for part in location)
     return f"{file}: {path or '(whole file)'}{f' = {value}' if value else ''}: {message}"
+
+
+#: What a value of another kind should be, by pydantic's name of the mistake.
+_KINDS = {
+    "string_type": "text (a string); put it in quotes",
+    "bool_type": "true or false (a boolean)",
+    "int_type": "a whole number (an integer)",
+    "int_from_float": "a whole number (an integer)",
+    "float_type": "a number",
+    "finite_number": "a finite number",
+    "list_type": "a list, such as [one, two]",
+    "dict_type": "a section: keys with values below it, or {} for none",
+    "model_type": "a section: keys with values below it, or {} for none",
+    "datetime_type": "a time such as 2027-01-04T11:30:00Z, in quotes",
+}
+
+
+def _plain(message: str) -> str:
+    """What pydantic says, of the value that stands before it."""
+    for begin in ("Input ", "String ", "List ", "Dictionary ", "Value error, "):
+        message = message.removeprefix(begin)
+    message = message.replace("greater than or equal to", "at least").replace("less than or equal to", "at most")
+    return message.removesuffix(" after validation").replace(" after validation,", ",")
+
+
+def sentence(error: BaseException) -> str:
+    """What an error says, in one line, without the stack that jsii puts below."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    said = lines[0] if lines else type(error).__name__
+    while (begin := said.partition(": "))[1] and begin[0].endswith("Error") and begin[0].isidentifier():
+        said = begin[2]
+    return said if len(said) <= 500 else said[:497] + "..."
 
 
 def _append(location: list[Any], *parts: str) -> list[Any]:

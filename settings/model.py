@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Annotated
+from typing import Any
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import ValidationInfo, field_validator, model_validator
 
 from aws_genai.data import load as facts
 from aws_genai.data.accelerators import AcceleratorCatalogue
-from aws_genai.data.bedrock import BedrockCatalogue, check_chat, check_model
+from aws_genai.data.bedrock import BedrockCatalogue, check_chat, check_destinations, check_model, proposed
 from aws_genai.data.cluster import check_governed
 from aws_genai.data.jumpstart import JumpStartCatalogue
 from aws_genai.errors import InvalidValueError, nearest
 
 from .application import Application
-from .base import Name, Section
+from .base import AccountId, Section, TagValue, Word
 from .compute import Compute
 from .models import Models
 from .security import Budget, Network, Security
@@ -25,22 +26,22 @@ from .security import Budget, Network, Security
 class Settings(Section):
     """One environment: where it is, who pays for it, and which layers it has."""
 
-    project: Name
+    project: Word
     """Name of the project; resource names begin with it."""
 
-    environment: Name
+    environment: Word
     """Name of the environment; the name of the file."""
 
-    account: Annotated[str, Field(pattern=r"^\d{12}$")] | None = None
+    account: AccountId | None = None
     """AWS account, 12 digits in quotes; without it, the account of the credentials that deploy."""
 
     region: str
     """AWS Region, such as us-east-1."""
 
-    owner: Annotated[str, Field(min_length=1, max_length=128)]
+    owner: TagValue
     """Team that answers for the resources; a cost allocation tag."""
 
-    cost_center: Annotated[str, Field(min_length=1, max_length=128)]
+    cost_center: TagValue
     """Who pays; a cost allocation tag."""
 
     budget: Budget = Budget()
@@ -76,6 +77,23 @@ class Settings(Section):
             or (self.security.private_functions and self.models and self.models.has_functions)
         )
 
+    @field_validator("models", mode="before")
+    @classmethod
+    def _callable(cls, value: Any, info: ValidationInfo) -> Any:  # noqa: ANN401 - whatever the file holds
+        """Refuse what the Region cannot call before anything else does, which knows of no Region."""
+        region = info.data.get("region")
+        allowed = listed(value, "bedrock", "models")
+        if region is None or allowed is None:
+            return value
+        for model in allowed:
+            if isinstance(model, str) and model not in BedrockCatalogue.names():
+                reason = f"{model} is not a Bedrock model or inference profile that this catalogue knows"
+                raise InvalidValueError(reason, field="models.bedrock.models", hint=proposed(model, region))
+            if isinstance(model, str):
+                with below("models.bedrock"):
+                    check_model(model, region)
+        return value
+
     @field_validator("region")
     @classmethod
     def _region(cls, value: str) -> str:
@@ -109,7 +127,7 @@ class Settings(Section):
             raise InvalidValueError(
                 "application.chat needs models.bedrock, which these settings leave out",
                 field="application.chat",
-                hint="Add models: {bedrock: {models: [amazon.nova-lite-v1:0]}} or leave out application.chat",
+                hint=f"Add models: {{bedrock: {{models: [{self._some_model}]}}}} or leave out application.chat",
             )
         for model in chat.models:
             if model not in bedrock.models:
@@ -138,9 +156,15 @@ class Settings(Section):
             with below(f"application.chat.parameters.{model}"):
                 parameters.whole().check(model)
 
+    @property
+    def _some_model(self) -> str:
+        """A model that the Region can call, for a hint."""
+        here = BedrockCatalogue.get("amazon.nova-lite-v1:0").callable_from(self.region)
+        return here[0] if here else "ID"
+
     def _check_regions(self) -> None:
         for zone in self.network.zones if self.network else ():
-            if not zone.startswith(self.region) or not zone[len(self.region) :].isalpha():
+            if not re.fullmatch(re.escape(self.region) + "[a-z]", zone):
                 raise InvalidValueError(
                     f"{zone} is not a zone of {self.region}",
                     field="network.zones",
@@ -153,6 +177,12 @@ class Settings(Section):
         for model in bedrock.models if bedrock else ():
             with below("models.bedrock"):
                 check_model(model, self.region)
+                check_destinations(model, self.region, bedrock.regions if bedrock else ())
+        for path, arn in self._arns():
+            if arn.split(":")[3] != self.region:
+                raise InvalidValueError(
+                    f"{arn} is not in {self.region}", field=path, hint="Name one of the Region of these settings"
+                )
         for name, endpoint in self.models.endpoints.items() if self.models else ():
             endpoint.check_region(self.region, f"models.endpoints.{name}")
         tuning = self.models.fine_tuning if self.models else None
@@ -161,6 +191,27 @@ class Settings(Section):
         for model in self.models.hub.models if self.models and self.models.hub else ():
             if self.region not in JumpStartCatalogue.get(model).regions:
                 raise InvalidValueError(f"{model} is not available in {self.region}", field="models.hub.models")
+
+    def _arns(self) -> Iterator[tuple[str, str]]:
+        """What is named by an ARN and has to be in the same Region, with its key path."""
+        for name, cluster in self.compute.clusters.items() if self.compute else ():
+            if cluster.eks:
+                yield f"compute.clusters.{name}.eks.cluster_arn", cluster.eks.cluster_arn
+            for group, each in cluster.groups.items():
+                if each.training_plan_arn:
+                    yield f"compute.clusters.{name}.groups.{group}.training_plan_arn", each.training_plan_arn
+        if self.models is None:
+            return
+        for arn in self.models.bedrock.guardrail.automated_reasoning if self.models.bedrock else ():
+            yield "models.bedrock.guardrail.automated_reasoning", arn
+        for name, knowledge in self.models.knowledge.items():
+            if knowledge.chunking.function_arn:
+                yield f"models.knowledge.{name}.chunking.function_arn", knowledge.chunking.function_arn
+        for name, provisioned in self.models.provisioned.items():
+            yield f"models.provisioned.{name}.model", provisioned.model
+        for name, customized in self.models.fine_tuning.customized.items() if self.models.fine_tuning else ():
+            if customized.deployed:
+                yield f"models.fine_tuning.customized.{name}.deployed", customized.deployed
 
     def _check_compute_regions(self) -> None:
         if self.compute is None:
@@ -242,6 +293,13 @@ def check_region(value: str, field: str | None = None) -> str:
     if value not in regions:
         raise InvalidValueError(f"{value} is not an AWS Region", field=field, hint=nearest(value, regions))
     return value
+
+
+def listed(value: object, *path: str) -> list[object] | None:
+    """The list at a path of what a file holds, if there is one."""
+    for part in path:
+        value = value.get(part) if isinstance(value, dict) else None
+    return value if isinstance(value, list) else None
 
 
 @contextmanager

@@ -106,7 +106,7 @@ WRONG: list[tuple[str, dict[str, Any], list[str]]] = [
         "collection under a long name",
         {
             **bedrock(knowledge={"a-handbook-of-rules": {**DOCUMENTS["handbook"], "store": "opensearch"}}),
-            "project": "a-demo-of-a-project",
+            "project": "ademonstrationproje",
         },
         ["models.knowledge.a-handbook-of-rules", "AWS allows 28"],
     ),
