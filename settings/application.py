@@ -6,10 +6,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from aws_genai.data.bedrock import check_chat
+from aws_genai.data.bedrock import MOST_WAITED_TOKENS, check_chat
 from aws_genai.data.bedrock_parameters import ModelParameters
 
-from .base import ModelId, Section
+from .base import Instructions, ModelId, Section
 
 #: https://docs.aws.amazon.com/waf/latest/developerguide/aws-managed-rule-groups-list.html
 FirewallRules = Literal[
@@ -23,8 +23,8 @@ FirewallRules = Literal[
 class Parameters(Section):
     """How one model is asked."""
 
-    max_tokens: Annotated[int, Field(ge=1, le=128_000)] | None = None
-    """Most tokens of an answer."""
+    max_tokens: Annotated[int, Field(ge=1, le=MOST_WAITED_TOKENS)] | None = None
+    """Most tokens of an answer, reasoning included: as many as come in the 29 seconds that API Gateway waits."""
 
     temperature: Annotated[float, Field(ge=0, le=1)] | None = None
     """0 for the likeliest words to 1 for varied ones; the highest that a caller may ask for."""
@@ -62,8 +62,8 @@ class Chat(Section):
     models: list[ModelId] = []
     """Models offered, the first by default; without any, all chat models of layer 2."""
 
-    max_tokens: Annotated[int, Field(ge=1, le=128_000)] = 1024
-    """Most tokens of an answer."""
+    max_tokens: Annotated[int, Field(ge=1, le=MOST_WAITED_TOKENS)] = 1024
+    """Most tokens of an answer: as many as come in the 29 seconds that API Gateway waits."""
 
     temperature: Annotated[float, Field(ge=0, le=1)] = 0.5
     """Highest temperature that a caller may ask for, and the default."""
@@ -77,9 +77,7 @@ class Chat(Section):
     budget: UserBudget | None = None
     """How much each user may ask in a day; as much as they like without it."""
 
-    system_prompt: Annotated[str, Field(min_length=1, max_length=2000)] = (
-        "You are a helpful assistant. Say so when you do not know."
-    )
+    system_prompt: Instructions = "You are a helpful assistant. Say so when you do not know."
     """Instructions that come before every conversation."""
 
     requests_per_second: Annotated[float, Field(gt=0, le=10_000)] = 10

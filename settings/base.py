@@ -112,6 +112,21 @@ HostedType = Annotated[
 ]
 #: https://docs.aws.amazon.com/scheduler/latest/APIReference/API_CreateSchedule.html takes 50 characters.
 TimeZone = Annotated[str, Field(max_length=50), AfterValidator(_zone)]
+
+
+def _short(value: str) -> str:
+    if len(value.encode()) > _MOST_BYTES:
+        raise InvalidValueError(
+            f"has {len(value.encode()):,} bytes; functions take {_MOST_BYTES:,} of their environment", hint="Shorten it"
+        )
+    return value
+
+
+#: Of the 4 KB that the environment of a function has:
+#: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+_MOST_BYTES = 2_000
+#: Instructions to a model, which a function finds in its environment.
+Instructions = Annotated[str, Field(min_length=1, max_length=2000), AfterValidator(_short)]
 #: Id of a model or a profile, which a catalogue then looks up.
 ModelId = Annotated[str, Field(min_length=1, max_length=200)]
 Days = Annotated[int, Field(ge=1, le=3653)]

@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from aws_genai.data.bedrock import check_chat
 
-from .base import ModelId, Section
+from .base import Instructions, ModelId, Section
 
 
 class Batch(Section):
@@ -23,9 +23,7 @@ class Batch(Section):
     temperature: Annotated[float, Field(ge=0, le=1)] = 0.5
     """How varied answers are."""
 
-    system_prompt: Annotated[str, Field(min_length=1, max_length=2000)] = (
-        "You are a helpful assistant. Say so when you do not know."
-    )
+    system_prompt: Instructions = "You are a helpful assistant. Say so when you do not know."
     """Instructions that come before every question."""
 
     most_failed_percent: Annotated[float, Field(ge=0, le=100)] = 0

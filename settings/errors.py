@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
+import traceback
 import types
 import typing
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -36,7 +39,7 @@ def _line(problem: Any, file: str, model: type[BaseModel]) -> str:  # noqa: ANN4
             location = parts if whole or not location else _append(location, *parts)
         message, value = str(cause), ""
     elif problem["type"] == "extra_forbidden":
-        message = "unknown key. " + nearest(str(location[-1]), _keys(model, location[:-1]))
+        message = "unknown key. " + nearest(str(location[-1]), _keys(model, location[:-1]), cutoff=_LIKE)
         value = ""
     elif problem["type"] == "missing":
         message, value = "missing; give it a value", ""
@@ -51,6 +54,8 @@ def _line(problem: Any, file: str, model: type[BaseModel]) -> str:  # noqa: ANN4
     return f"{file}: {path or '(whole file)'}{f' = {value}' if value else ''}: {message}"
 
 
+#: How like a key must be to be the one that was meant: vpc_id is no cidr.
+_LIKE = 0.7
 #: What a value of another kind should be, by pydantic's name of the mistake.
 _KINDS = {
     "string_type": "text (a string); put it in quotes",
@@ -64,6 +69,34 @@ _KINDS = {
     "model_type": "a section: keys with values below it, or {} for none",
     "datetime_type": "a time such as 2027-01-04T11:30:00Z, in quotes",
 }
+
+
+#: With it set, whatever goes wrong shows where; a message is all that there is without.
+DEBUG = "AWS_GENAI_DEBUG"
+
+
+def told(command: Callable[[], int]) -> int:
+    """Run a command; whatever goes wrong in it becomes one message on stderr and the exit code 2."""
+    try:
+        return command()
+    except KeyboardInterrupt:
+        print("Stopped.", file=sys.stderr)
+        return 130
+    except Exception as error:
+        if os.environ.get(DEBUG):
+            traceback.print_exc()
+        elif isinstance(error, SettingsError | InvalidValueError):
+            print(error, file=sys.stderr)
+        else:
+            print(
+                f"{_ended(sentence(error))} Nothing may be deployed. Set {DEBUG}=1 to see where it went wrong.",
+                file=sys.stderr,
+            )
+        return 2
+
+
+def _ended(said: str) -> str:
+    return said if said.endswith((".", "!", "?")) else f"{said}."
 
 
 def _plain(message: str) -> str:

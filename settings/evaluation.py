@@ -8,7 +8,7 @@ from pydantic import Field, field_validator, model_validator
 
 from aws_genai.models.judge import Judge, check_evaluation
 
-from .base import ModelId, Name, Section, TimeZone, check_cron, text
+from .base import Instructions, ModelId, Name, Section, TimeZone, check_cron, text
 from .knowledge import Group
 
 #: https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html
@@ -58,9 +58,7 @@ class EvaluationSettings(Section):
     temperature: Annotated[float, Field(ge=0, le=1)] = 0
     """How varied answers are; at 0 two runs are the most alike."""
 
-    system_prompt: Annotated[str, Field(min_length=1, max_length=2000)] = (
-        "You are a helpful assistant. Say so when you do not know."
-    )
+    system_prompt: Instructions = "You are a helpful assistant. Say so when you do not know."
     """Instructions that come before every question."""
 
     schedule: Annotated[str, text(_SCHEDULE, "be cron(...) of six fields or rate(...), in quotes")] | None = None

@@ -20,6 +20,7 @@ from .application import Application
 from .base import AccountId, Section, TagValue, Word
 from .compute import Compute
 from .models import Models
+from .names import check_lengths, check_unique
 from .security import Budget, Network, Security
 
 
@@ -81,17 +82,36 @@ class Settings(Section):
     @classmethod
     def _callable(cls, value: Any, info: ValidationInfo) -> Any:  # noqa: ANN401 - whatever the file holds
         """Refuse what the Region cannot call before anything else does, which knows of no Region."""
-        region = info.data.get("region")
-        allowed = listed(value, "bedrock", "models")
-        if region is None or allowed is None:
-            return value
-        for model in allowed:
-            if isinstance(model, str) and model not in BedrockCatalogue.names():
+        region, known = info.data.get("region"), BedrockCatalogue.names()
+        found = at(value, "bedrock", "models")
+        allowed = [each for each in found if isinstance(each, str)] if isinstance(found, list) else []
+        for model in allowed if region else ():
+            if model not in known:
                 reason = f"{model} is not a Bedrock model or inference profile that this catalogue knows"
                 raise InvalidValueError(reason, field="models.bedrock.models", hint=proposed(model, region))
-            if isinstance(model, str):
-                with below("models.bedrock"):
-                    check_model(model, region)
+            with below("models.bedrock"):
+                check_model(model, region)
+        for path, model in asked(value) if region else ():
+            if model not in known:
+                reason = f"{model} is not among models.bedrock.models"
+                hint = nearest(model, allowed) if allowed else "Add it there, if the Region can call it"
+                raise InvalidValueError(reason, field=f"models.{path}", hint=hint)
+        return value
+
+    @field_validator("application", mode="before")
+    @classmethod
+    def _offered(cls, value: Any, info: ValidationInfo) -> Any:  # noqa: ANN401 - whatever the file holds
+        """Refuse models of the chat that are not allowed before a check proposes others of the catalogue."""
+        models = info.data.get("models")
+        allowed: list[str] = models.bedrock.models if models and models.bedrock else []
+        offered = at(value, "chat", "models")
+        for model in offered if allowed and isinstance(offered, list) else ():
+            if isinstance(model, str) and model not in allowed:
+                raise InvalidValueError(
+                    f"{model} is not among models.bedrock.models",
+                    field="application.chat.models",
+                    hint=nearest(model, allowed),
+                )
         return value
 
     @field_validator("region")
@@ -103,6 +123,8 @@ class Settings(Section):
     def _whole(self) -> Settings:
         self._check_layers()
         self._check_regions()
+        check_unique(self)
+        check_lengths(self)
         for path, kind, name, limit in self._names():
             if len(name) > limit:
                 raise InvalidValueError(
@@ -295,11 +317,33 @@ def check_region(value: str, field: str | None = None) -> str:
     return value
 
 
-def listed(value: object, *path: str) -> list[object] | None:
-    """The list at a path of what a file holds, if there is one."""
+def at(value: object, *path: str) -> object:
+    """What a file holds at a path; None if there is nothing."""
     for part in path:
         value = value.get(part) if isinstance(value, dict) else None
-    return value if isinstance(value, list) else None
+    return value
+
+
+#: Where sections of layer 2 name models of Bedrock, below each name.
+_ASKED = {
+    "knowledge": (("embedding",), ("parsing", "model"), ("search", "rerank")),
+    "batches": (("model",),),
+    "prompts": (("model",),),
+    "routers": (("models",),),
+    "evaluations": (("models",), ("judge", "model")),
+}
+
+
+def asked(models: object) -> Iterator[tuple[str, str]]:
+    """The models of Bedrock that sections of layer 2 name, with their key paths."""
+    for section, paths in _ASKED.items():
+        members = at(models, section)
+        for name, each in members.items() if isinstance(members, dict) else ():
+            for path in paths:
+                found = at(each, *path)
+                for model in found if isinstance(found, list) else [found]:
+                    if isinstance(model, str):
+                        yield ".".join((section, str(name), *path)), model
 
 
 @contextmanager

@@ -20,6 +20,8 @@ def split(cidr: str, zones: int) -> list[str]:
         raise InvalidValueError(
             f"{cidr} is not an IPv4 network: {error}", field="cidr", hint="Try 10.0.0.0/16"
         ) from error
+    if str(network) != cidr:
+        raise InvalidValueError(f"{cidr} is not written as AWS does", field="cidr", hint=f"Write it as {network}")
     bits = max(zones - 1, 0).bit_length()
     longest = 28 - bits
     if network.prefixlen > longest:

@@ -688,7 +688,7 @@ WRONG: list[tuple[str, dict[str, Any] | str, list[str]]] = [
     (
         "too many tokens",
         {**BASE, **BEDROCK, "application": {"chat": {"max_tokens": 50_000}}},
-        ["application.chat.max_tokens", "at most 10000 tokens"],
+        ["application.chat.max_tokens", "at most 2048"],
     ),
     ("name with capitals", {**BASE, "project": "Demo"}, ["project", '"Demo"']),
     ("environment of another name", {**BASE, "environment": "other"}, ["environment", "other", "test"]),

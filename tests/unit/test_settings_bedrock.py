@@ -143,7 +143,7 @@ WRONG: list[tuple[str, dict[str, Any], list[str]]] = [
                 }
             }
         ),
-        ["models.fine_tuning.customized.tone.teacher", "does not learn from", "amazon.nova-premier-v1:0"],
+        ["models.fine_tuning.customized.tone.teacher", "does not learn from", "Choose a smaller base"],
     ),
     (
         "throughput without a guardrail",

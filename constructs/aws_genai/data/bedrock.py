@@ -23,6 +23,12 @@ USES = {
 Use = Literal["chat", "embedding", "image", "rerank", "speech"]
 
 
+#: Most tokens of an answer that is waited for: what a model gives in 29 seconds, at 70 tokens a second. API Gateway
+#: waits no longer, and an answer that comes later is paid and lost.
+#: https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-execution-service-limits-table.html
+MOST_WAITED_TOKENS = 2_048
+
+
 @dataclass(frozen=True)
 class BedrockModel:
     """One foundation model of Amazon Bedrock; prices in US dollars, of tokens for a million.
@@ -256,6 +262,19 @@ def check_allowed(model: str, providers: Sequence[str], uses: Sequence[str]) -> 
                 field="models",
                 hint=f"Add {value} to models.bedrock.{what}s, or leave the model out",
             )
+
+
+def check_waited(max_tokens: int) -> None:
+    """Refuse an answer that takes longer than API Gateway waits.
+
+    :raises InvalidValueError: if ``max_tokens`` is above :data:`MOST_WAITED_TOKENS`.
+    """
+    if max_tokens > MOST_WAITED_TOKENS:
+        raise InvalidValueError(
+            f"An answer of {max_tokens} tokens takes longer than the 29 seconds that API Gateway waits",
+            field="max_tokens",
+            hint=f"Set it to {MOST_WAITED_TOKENS} or less",
+        )
 
 
 def check_chat(models: Sequence[str], max_tokens: int) -> None:

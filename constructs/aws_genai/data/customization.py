@@ -19,7 +19,6 @@ BASES = {
 #: https://docs.aws.amazon.com/bedrock/latest/userguide/prequisites-model-distillation.html
 TEACHERS = {
     "amazon.nova-pro-v1:0": ("amazon.nova-lite-v1:0", "amazon.nova-micro-v1:0"),
-    "amazon.nova-premier-v1:0": ("amazon.nova-pro-v1:0", "amazon.nova-lite-v1:0", "amazon.nova-micro-v1:0"),
 }
 #: Least and most of each hyperparameter, and whether it is a whole number.
 #: https://docs.aws.amazon.com/bedrock/latest/userguide/cm-hp-nova-mm.html
