@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Hashable
+from functools import cache
 from typing import Annotated, Any, ClassVar
 from zoneinfo import available_timezones
 
@@ -54,8 +55,13 @@ def _tag(value: str) -> str:
     return value
 
 
+@cache
+def _zones() -> frozenset[str]:
+    return frozenset(available_timezones() - {"Factory", "localtime", "posixrules"})
+
+
 def _zone(value: str) -> str:
-    zones = available_timezones() - {"Factory", "localtime", "posixrules"}
+    zones = _zones()
     if value not in zones:
         raise InvalidValueError(f"{value} is no time zone", hint=nearest(value, zones))
     return value

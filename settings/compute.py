@@ -139,5 +139,19 @@ class Compute(Section):
                 )
         return self
 
+    @model_validator(mode="after")
+    def _one_cluster_each(self) -> Compute:
+        # https://docs.aws.amazon.com/sagemaker/latest/dg/sagemaker-hyperpod-eks.html
+        taken: dict[str, str] = {}
+        for name, cluster in self.clusters.items():
+            other = taken.setdefault(cluster.eks.cluster_arn, name) if cluster.eks else name
+            if other != name:
+                raise InvalidValueError(
+                    f"{name} and {other} have one EKS cluster, which orchestrates one HyperPod cluster",
+                    field=f"compute.clusters.{name}.eks.cluster_arn",
+                    hint="Give each its own, or make groups of one cluster of them",
+                )
+        return self
+
     def _members(self) -> list[tuple[str, Mapping[str, Fleet | Queue | Cluster]]]:
         return [("fleets", self.fleets), ("queues", self.queues), ("clusters", self.clusters)]

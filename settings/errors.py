@@ -22,6 +22,21 @@ class SettingsError(Exception):
     """A settings file cannot be used; the message is for the person who wrote it."""
 
 
+#: Of one message, in characters; what stands in the middle of a longer one is left out.
+_MOST = 1_000
+
+
+def readable(text: str) -> str:
+    """One line that any terminal shows as it is: breaks and what prints nothing escaped, and no longer than a screen.
+
+    A file may hold characters that turn a line around, or halves of pairs, which no terminal can be sent.
+    """
+    # As many would still be left out if each became an escape.
+    cut = text if len(text) <= 2 * _MOST else f"{text[:_MOST]}...{text[-_MOST:]}"
+    line = "".join(each if each.isprintable() else ascii(each)[1:-1] for each in cut)
+    return line if len(line) <= _MOST else f"{line[: _MOST - 303]}...{line[-300:]}"
+
+
 def explain(error: ValidationError, file: str, model: type[BaseModel]) -> str:
     """One line for each problem: file, key path, value, what is wrong, and the nearest valid choice."""
     return "\n".join(_line(problem, file, model) for problem in error.errors(include_url=False))
@@ -51,7 +66,7 @@ def _line(problem: Any, file: str, model: type[BaseModel]) -> str:  # noqa: ANN4
         choices = [choice.strip("' ") for choice in problem["ctx"]["expected"].replace(" or ", ", ").split(",")]
         message = nearest(str(problem["input"]), choices)
     path = ".".join(str(part) for part in location)
-    return f"{file}: {path or '(whole file)'}{f' = {value}' if value else ''}: {message}"
+    return readable(f"{file}: {path or '(whole file)'}{f' = {value}' if value else ''}: {message}")
 
 
 #: How like a key must be to be the one that was meant: vpc_id is no cidr.
@@ -113,7 +128,7 @@ def sentence(error: BaseException) -> str:
     said = lines[0] if lines else type(error).__name__
     while (begin := said.partition(": "))[1] and begin[0].endswith("Error") and begin[0].isidentifier():
         said = begin[2]
-    return said if len(said) <= 500 else said[:497] + "..."
+    return readable(said)
 
 
 def _append(location: list[Any], *parts: str) -> list[Any]:
@@ -121,7 +136,7 @@ def _append(location: list[Any], *parts: str) -> list[Any]:
 
 
 def _short(value: Any) -> str:  # noqa: ANN401 - whatever the file holds
-    text = json.dumps(value, default=str)
+    text = readable(json.dumps(value, default=str, ensure_ascii=False))
     return text if len(text) <= 60 else text[:57] + "..."
 
 

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from aws_genai.errors import nearest
 
-from .errors import SettingsError, explain, sentence
+from .errors import SettingsError, explain, readable, sentence
 from .model import Settings
 from .reading import read
 
@@ -28,11 +28,13 @@ def load(environment: str, folder: Path = CONFIG) -> Settings:
     path = folder / f"{environment}.yaml"
     name = f"{folder.name}/{path.name}"
     if environment not in available(folder):
-        raise SettingsError(f"{name}: there is no such environment. {nearest(environment, available(folder))}")
+        hint = nearest(environment, available(folder))
+        raise SettingsError(readable(f"{name}: there is no such environment. {hint}"))
     content = read(path, name)
     declared = content.get("environment", environment)
     if declared != environment:
-        raise SettingsError(f'{name}: environment = "{declared}": the file is named {environment}. Use that name')
+        reason = f'environment = "{declared}": the file is named {environment}. Use that name'
+        raise SettingsError(readable(f"{name}: {reason}"))
     try:
         return Settings.model_validate({"environment": environment, **content})
     except ValidationError as error:

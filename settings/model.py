@@ -141,6 +141,7 @@ class Settings(Section):
                 field="network",
                 hint=f"Add network: {{zones: [{self.region}a, {self.region}b]}}",
             )
+        self._check_application()
         chat = self.application.chat if self.application else None
         if chat is None:
             return
@@ -177,6 +178,22 @@ class Settings(Section):
                 )
             with below(f"application.chat.parameters.{model}"):
                 parameters.whole().check(model)
+
+    def _check_application(self) -> None:
+        bedrock, application = self.models.bedrock if self.models else None, self.application
+        watch = bedrock.watch if bedrock else None
+        if watch and application is None:
+            raise InvalidValueError(
+                "Layer 3 watches what models are used for, and these settings leave it out",
+                field="models.bedrock.watch",
+                hint="Add application: {}, or leave out models.bedrock.watch",
+            )
+        if application and not (application.chat or application.dashboard or watch):
+            raise InvalidValueError(
+                "Layer 3 has neither a chat nor a dashboard",
+                field="application.dashboard",
+                hint="Set it to true, add application.chat, or leave out application",
+            )
 
     @property
     def _some_model(self) -> str:

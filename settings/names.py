@@ -37,10 +37,10 @@ def check_unique(settings: Settings) -> None:
     :raises InvalidValueError: naming both.
     """
     if settings.compute:
-        _apart("resources", _compute(settings.compute))
+        _apart("resources", ids_in_compute(settings.compute))
         _apart("a quota of a cluster", _quotas(settings.compute), hyphens=True)
     if settings.models:
-        _apart("resources", _models(settings.models))
+        _apart("resources", ids_in_models(settings.models))
         _apart("an inference component", _components(settings.models), hyphens=True)
         for name, knowledge in settings.models.knowledge.items():
             below = f"models.knowledge.{name}"
@@ -62,7 +62,8 @@ def _apart(kind: str, named: Iterable[tuple[str, str]], *, hyphens: bool = False
             )
 
 
-def _compute(compute: Compute) -> Iterator[tuple[str, str]]:
+def ids_in_compute(compute: Compute) -> Iterator[tuple[str, str]]:
+    """The ids of constructs that names of layer 1 make, each with the key path of its name."""
     for name, fleet in compute.fleets.items():
         yield f"compute.fleets.{name}", name
         if fleet.work_queue:
@@ -78,7 +79,8 @@ def _quotas(compute: Compute) -> Iterator[tuple[str, str]]:
             yield f"compute.clusters.{name}.teams.{team}", f"{name}-{team}"
 
 
-def _models(models: Models) -> Iterator[tuple[str, str]]:
+def ids_in_models(models: Models) -> Iterator[tuple[str, str]]:
+    """The ids of constructs that names of layer 2 make, each with the key path of its name."""
     tuning = models.fine_tuning
     for section, suffixes in _SECTIONS.items():
         holder, _, inner = section.rpartition(".")

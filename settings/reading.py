@@ -16,7 +16,7 @@ from typing import Any
 
 import yaml
 
-from .errors import SettingsError
+from .errors import SettingsError, readable, sentence
 
 _NULL = re.compile(r"(null|Null|NULL|~|)")
 _BOOL = re.compile(r"(true|True|TRUE|false|False|FALSE)")
@@ -65,15 +65,13 @@ def parse(text: str, name: str) -> dict[str, Any]:
         raise SettingsError(f"{name}:{line}: holds the character U+{character:04X}. Take it out") from error
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        raise SettingsError(
-            f"{name}{f':{mark.line + 1}' if mark else ''}: is not YAML: {error.problem or error.context}. "
-            "Check indentation and quotes"
-        ) from error
+        where, reason = f":{mark.line + 1}" if mark else "", readable(error.problem or error.context or "")
+        raise SettingsError(f"{name}{where}: is not YAML: {reason}. Check indentation and quotes") from error
     except RecursionError as error:
         raise SettingsError(f"{name}: is nested deeper than settings are. Check brackets") from error
     except (yaml.YAMLError, ValueError, OverflowError) as error:
         # PyYAML lets an escape such as "\UFFFFFFFF" reach chr().
-        raise SettingsError(f"{name}: is not YAML: {_line(error)}. Check indentation and quotes") from error
+        raise SettingsError(f"{name}: is not YAML: {sentence(error)}. Check indentation and quotes") from error
     reader = _Reader(name)
     content = None if node is None else reader.value(node, [])
     if content is None:
@@ -84,10 +82,6 @@ def parse(text: str, name: str) -> dict[str, Any]:
     if reader.empty:
         raise SettingsError("\n".join(reader.empty))
     return content
-
-
-def _line(error: BaseException) -> str:
-    return " ".join(str(error).split())
 
 
 class _Loader(yaml.SafeLoader):
@@ -148,9 +142,8 @@ class _Reader:
         value = self._plain(node, path) if node.style is None else node.value
         if value is None and path:
             where = ".".join(path)
-            self.empty.append(
-                f"{self._name}:{node.start_mark.line + 1}: {where}: is empty. Give it a value, or leave the key out"
-            )
+            line = f"{self._name}:{node.start_mark.line + 1}: {where}: is empty. Give it a value, or leave the key out"
+            self.empty.append(readable(line))
         return self._text(node, path, value) if isinstance(value, str) else value
 
     def _plain(self, node: yaml.ScalarNode, path: Sequence[str]) -> str | int | float | bool | None:
@@ -190,4 +183,4 @@ class _Reader:
 
     def _refused(self, node: yaml.Node, path: Sequence[str], reason: str) -> SettingsError:
         where = f" {'.'.join(path)}:" if path else ""
-        return SettingsError(f"{self._name}:{node.start_mark.line + 1}:{where} {reason}")
+        return SettingsError(readable(f"{self._name}:{node.start_mark.line + 1}:{where} {reason}"))
