@@ -13,7 +13,7 @@ from typing import Any
 from aws_genai.data.bedrock import destinations
 from aws_genai.errors import InvalidValueError
 from aws_genai.security.organization import model_policy, service_control_policy
-from settings import SettingsError, load
+from settings import SettingsError, load, told
 
 #: What ``make deploy`` changes resources as: https://docs.aws.amazon.com/cdk/v2/guide/bootstrapping-env.html
 CDK_ROLE = "arn:aws:iam::*:role/cdk-hnb659fds-cfn-exec-role-*"
@@ -47,4 +47,4 @@ def _models(environment: str) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(told(main))

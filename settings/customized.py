@@ -6,7 +6,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from aws_genai.data.bedrock import BedrockCatalogue
 from aws_genai.data.customization import Kind, check_customization
+from aws_genai.errors import InvalidValueError
 
 from .base import ModelId, Name, Section, text
 
@@ -62,3 +64,19 @@ class Provisioned(Section):
 
     commitment: Literal["OneMonth", "SixMonths"] | None = None
     """Term within which it cannot be given back; any time without it."""
+
+    @property
+    def foundation(self) -> str | None:
+        """Id of the foundation model, without the length of its context; None for a custom model."""
+        found = self.model.partition(":foundation-model/")[2]
+        known = BedrockCatalogue.names()
+        return next((each for each in (found, found.rpartition(":")[0]) if each in known), found) or None
+
+    @model_validator(mode="after")
+    def _known(self) -> Provisioned:
+        if self.foundation:
+            try:
+                BedrockCatalogue.get(self.foundation)
+            except InvalidValueError as error:
+                raise InvalidValueError(str(error), field="model") from error
+        return self

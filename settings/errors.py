@@ -90,8 +90,11 @@ _KINDS = {
 DEBUG = "AWS_GENAI_DEBUG"
 
 
-def told(command: Callable[[], int]) -> int:
-    """Run a command; whatever goes wrong in it becomes one message on stderr and the exit code 2."""
+def told(command: Callable[[], int], *, then: str = "") -> int:
+    """Run a command; whatever goes wrong in it becomes one message on stderr and the exit code 2.
+
+    :param then: what follows from a failure that nobody foresaw, as a sentence. Default: nothing is said of it.
+    """
     try:
         return command()
     except KeyboardInterrupt:
@@ -103,10 +106,8 @@ def told(command: Callable[[], int]) -> int:
         elif isinstance(error, SettingsError | InvalidValueError):
             print(error, file=sys.stderr)
         else:
-            print(
-                f"{_ended(sentence(error))} Nothing may be deployed. Set {DEBUG}=1 to see where it went wrong.",
-                file=sys.stderr,
-            )
+            said = [_ended(sentence(error)), *([then] if then else []), f"Set {DEBUG}=1 to see where it went wrong."]
+            print(*said, file=sys.stderr)
         return 2
 
 

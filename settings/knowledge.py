@@ -138,7 +138,8 @@ class Knowledge(Section):
     def _embeds(self) -> Knowledge:
         names = [*self.sources, *self.web, *self.custom]
         if twice := next((name for name in names if names.count(name) > 1), None):
-            raise InvalidValueError(f"Two sources are called {twice}", field="web", hint="Rename one of them")
+            place = "web" if twice in self.web else "custom"
+            raise InvalidValueError(f"Two sources are called {twice}", field=place, hint="Rename one of them")
         if self.chunking.function_arn and (self.web or self.custom):
             raise InvalidValueError(
                 "Chunks of web and custom sources are screened by a function, and one is the most",

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 
 from aws_genai.data.bedrock import BedrockCatalogue, BedrockModel, proposed
-from aws_genai.errors import InvalidValueError
 
 from .errors import SettingsError
 from .model import Settings
@@ -50,10 +49,7 @@ def ending(settings: Settings, today: date) -> list[str]:
 
 def _models(settings: Settings) -> Iterator[tuple[str, str, BedrockModel]]:
     for path, model in _named(settings):
-        try:
-            yield path, model, BedrockCatalogue.get(model)
-        except InvalidValueError:
-            continue
+        yield path, model, BedrockCatalogue.get(model)
 
 
 def _named(settings: Settings) -> Iterator[tuple[str, str]]:
@@ -63,7 +59,8 @@ def _named(settings: Settings) -> Iterator[tuple[str, str]]:
     for model in models.bedrock.models if models.bedrock else ():
         yield "models.bedrock.models", model
     for name, provisioned in models.provisioned.items():
-        yield f"models.provisioned.{name}.model", provisioned.model.partition("foundation-model/")[2]
+        if provisioned.foundation:
+            yield f"models.provisioned.{name}.model", provisioned.foundation
     for name, each in models.fine_tuning.customized.items() if models.fine_tuning else ():
         yield f"models.fine_tuning.customized.{name}.base", each.base
         if each.teacher:

@@ -13,6 +13,7 @@ from aws_genai.data import load as facts
 from aws_genai.data.accelerators import AcceleratorCatalogue
 from aws_genai.data.bedrock import BedrockCatalogue, check_chat, check_destinations, check_model, proposed
 from aws_genai.data.cluster import check_governed
+from aws_genai.data.customization import check_customized_in
 from aws_genai.data.jumpstart import JumpStartCatalogue
 from aws_genai.errors import InvalidValueError, nearest
 
@@ -227,6 +228,9 @@ class Settings(Section):
         tuning = self.models.fine_tuning if self.models else None
         for name, tuned in tuning.pipelines.items() if tuning else ():
             tuned.check_region(self.region, f"models.fine_tuning.pipelines.{name}")
+        for name in tuning.customized if tuning else ():
+            with below(f"models.fine_tuning.customized.{name}"):
+                check_customized_in(self.region)
         for model in self.models.hub.models if self.models and self.models.hub else ():
             if self.region not in JumpStartCatalogue.get(model).regions:
                 raise InvalidValueError(f"{model} is not available in {self.region}", field="models.hub.models")

@@ -232,7 +232,8 @@ def proposed(model: str, region: str | None = None, *, today: date | None = None
     except InvalidValueError:
         facts = None
     if facts and (same := facts.callable_from(region, today=today)):
-        return f"Did you mean {' or '.join(same[:3])}?"
+        ends = facts.ends(region)
+        return f"Did you mean {' or '.join(same[:3])}{f', until {ends}' if ends else ''}?"
     known = {BedrockCatalogue.get(name).model_id for name in load("bedrock_models")["models"]}
     others = [each for each in map(BedrockCatalogue.get, known) if facts is None or each.use == facts.use]
     lasting = [each for each in others if each.ends(region) is None]
