@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from aws_genai.data.bedrock import BedrockCatalogue
 from aws_genai.data.customization import Kind, check_customization
-from aws_genai.errors import InvalidValueError
+from aws_genai.errors import InvalidValueError, nearest
 
 from .base import ModelId, Name, Section, text
 
@@ -74,9 +74,14 @@ class Provisioned(Section):
 
     @model_validator(mode="after")
     def _known(self) -> Provisioned:
-        if self.foundation:
-            try:
-                BedrockCatalogue.get(self.foundation)
-            except InvalidValueError as error:
-                raise InvalidValueError(str(error), field="model") from error
+        region, known = self.model.split(":")[3], BedrockCatalogue.names()
+        if self.foundation and self.foundation not in known:
+            # A unit is of a model, not of a profile.
+            models = [each for each in map(BedrockCatalogue.get, known) if each.model_id in each.callable_from(region)]
+            here = {each.model_id for each in models}
+            raise InvalidValueError(
+                f"{self.foundation} is not a Bedrock model that this catalogue knows",
+                field="model",
+                hint=nearest(self.foundation, here) if here else "Choose another Region",
+            )
         return self

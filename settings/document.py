@@ -62,7 +62,8 @@ would make one resource of two are refused, those that differ in hyphens only to
 
 Files are YAML 1.2, read so that nothing can be taken for something else: `no`, `off` and `1:30` are text, `0x10` is 16,
 and a number that begins with a zero, an infinite one, a tag, a merge key (`<<`), a key that stands twice or has nothing
-behind it are refused. Quote what is text, such as an account. Every mistake is told in one line with the file, the key
+behind it are refused, and so is a text with `${name}` or `{{resolve:...}}`, which CloudFormation writes references as.
+Quote what is text, such as an account. Every mistake is told in one line with the file, the key
 and what to write, and the exit code is 2, from `make synth` as from every other command. With `AWS_GENAI_DEBUG=1` in
 the environment, the place in the code is shown too, for a report of a fault.
 

@@ -92,6 +92,11 @@ class Settings(Section):
                 raise InvalidValueError(reason, field="models.bedrock.models", hint=proposed(model, region))
             with below("models.bedrock"):
                 check_model(model, region)
+        excluded = at(value, "bedrock", "enforce", "excluded")
+        for model in excluded if region and isinstance(excluded, list) else ():
+            if isinstance(model, str) and model not in known:
+                reason = f"{model} is not a Bedrock model or inference profile that this catalogue knows"
+                raise InvalidValueError(reason, field="models.bedrock.enforce.excluded", hint=proposed(model, region))
         for path, model in asked(value) if region else ():
             if model not in known:
                 reason = f"{model} is not among models.bedrock.models"

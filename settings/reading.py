@@ -27,6 +27,10 @@ _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _NOT_FINITE = re.compile(r"([-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN))")
 _LEADING_ZERO = re.compile(r"[-+]?0[0-9]")
 
+#: What CloudFormation replaces wherever it stands, or its checks of a template take for what Fn::Sub replaces.
+#: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/dynamic-references.html
+_TAKEN = re.compile(r"\{\{\s*resolve:[^}]*\}?\}?|\$\{\s*[A-Za-z0-9_:.]+\s*\}")
+
 #: Far above what settings need: more is a mistake, or an alias that repeats itself.
 _MOST_BYTES = 1_000_000
 _MOST_VALUES = 50_000
@@ -179,6 +183,10 @@ class _Reader:
             unseen = unicodedata.category(character) in ("Cc", "Cs") and character not in "\t\n"
             if unseen or ord(character) & 0xFFFE == 0xFFFE or 0xFDD0 <= ord(character) <= 0xFDEF:
                 raise self._refused(node, path, f"holds the character U+{ord(character):04X}. Take it out")
+        if taken := _TAKEN.search(text):
+            raise self._refused(
+                node, path, f"{taken[0]} is what CloudFormation writes references as. Write the text without braces"
+            )
         return text
 
     def _refused(self, node: yaml.Node, path: Sequence[str], reason: str) -> SettingsError:

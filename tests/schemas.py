@@ -101,5 +101,5 @@ def refused_by_aws(folder: Path) -> list[str]:
     return found
 
 
-#: Kinds whose names are unique within something else.
-_SHARED = frozenset({"AWS::Bedrock::DataSource", "AWS::Bedrock::FlowAlias"})
+#: Kinds whose names are unique within something else, or whose properties are those of functions.
+_SHARED = frozenset({"AWS::CloudFormation::CustomResource", "AWS::Bedrock::DataSource", "AWS::Bedrock::FlowAlias"})

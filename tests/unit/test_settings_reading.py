@@ -48,6 +48,7 @@ TITAN = "amazon.titan-embed-text-v2:0"
         (".5", 0.5),
         ("5.", 5.0),
         ("-0.0", -0.0),
+        ("'{{name}} ${X:-y} $X ${!x}'", "{{name}} ${X:-y} $X ${!x}"),
         ('"\\u00e9"', "é"),
         ("[1, x]", [1, "x"]),
         ("{a: 1}", {"a": 1}),
@@ -109,6 +110,11 @@ LAUGHS = "a: &a [1, 2, 3, 4, 5, 6, 7, 8, 9]\n" + "".join(
         ('a: "x\\x1b[2J"', ["U+001B"]),
         ('a: "\\uffff"', ["U+FFFF"]),
         ("a: \x07", ["a.yaml:1:", "U+0007"]),
+        ("a: '${AWS::Region}'", ["a.yaml:1: a: ${AWS::Region} is what CloudFormation", "without braces"]),
+        ("a: [echo, '${HOME}']", ["a.1: ${HOME}"]),
+        ("a: 'x{{resolve:ssm:/key}}y'", ["a: {{resolve:ssm:/key}} is what CloudFormation"]),
+        ("'${a.b}': 1", ["${a.b}"]),
+        ("a: '${ x }, {{ resolve:ssm:x}}'", ["${ x } is"]),
         ("a: " + "[" * 200 + "]" * 200, ["nested deeper"]),
         ("a: " + "[" * 20_000, ["nested deeper"]),
         (LAUGHS, ["aliases written out"]),
@@ -205,7 +211,7 @@ ENDPOINT = {"model": "huggingface-sentencesimilarity-bge-m3"}
                     }
                 }
             },
-            ["models.provisioned.a.model", "Did you mean"],
+            ["models.provisioned.a.model", "amazon.nova-light-v1:0 is not a", "Did you mean amazon.nova-lite-v1:0?"],
         ),
     ],
 )
