@@ -8,7 +8,7 @@ import os
 import sys
 from pathlib import Path
 
-from settings import SettingsError, load
+from settings import SettingsError, day, ended, ending, load, told
 
 ROOT = Path(__file__).resolve().parent
 
@@ -17,6 +17,8 @@ def context() -> dict[str, object]:
     """Context from cdk.json, and over it what the CDK CLI hands on; ``python app.py`` alone works too."""
     from_file = json.loads((ROOT / "cdk.json").read_text(encoding="utf-8"))["context"]
     from_cli = json.loads(os.environ.get("CDK_CONTEXT_JSON") or "{}")
+    if not isinstance(from_cli, dict):
+        raise SettingsError('CDK_CONTEXT_JSON holds no context. Write it as {"environment": "dev"}')
     return {**from_file, **from_cli}
 
 
@@ -24,11 +26,12 @@ def main() -> int:
     """Synthesize the environment that the context names; return the exit code."""
     gc.disable()  # a synthesis ends before collecting would pay
     values = context()
-    try:
-        settings = load(str(values["environment"]))
-    except SettingsError as error:
-        print(error, file=sys.stderr)
-        return 2
+    settings = load(str(values["environment"]))
+    today = day(values.get("today"))
+    if gone := ended(settings, today):
+        print("\n".join([*gone, "Nothing may be deployed."]), file=sys.stderr)
+        return 1
+    print(*(f"Warning: {each}\n" for each in ending(settings, today)), sep="", end="", file=sys.stderr)
 
     # Imported late: a mistake in the settings is told before the CDK has started.
     import aws_cdk as cdk
@@ -44,8 +47,7 @@ def main() -> int:
         assemble(app, settings)
         synth(app)
     except DependenciesError as error:
-        print(error, file=sys.stderr)
-        return 2
+        raise SettingsError(str(error)) from error
     except GateError as error:
         print(f"{len(error.findings)} findings; nothing may be deployed.\n\n{error}", file=sys.stderr)
         return 1
@@ -53,4 +55,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(told(main, then="Nothing may be deployed."))

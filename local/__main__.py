@@ -15,7 +15,7 @@ import urllib3
 from rich.console import Console
 from rich.table import Table
 
-from settings import Settings, SettingsError, load
+from settings import Settings, SettingsError, load, told
 
 from . import cdk, chat, emulator
 from .deploy import Changes, deploy
@@ -227,4 +227,4 @@ def _alone(home: Home) -> Iterator[None]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(told(main))

@@ -1,7 +1,8 @@
 """Write the catalogue of Bedrock models anew: ``make models``.
 
 ``LIVE=1`` asks Amazon Bedrock with your credentials which models and inference profiles it has, in which Regions, and
-until when; ``PRICES=file`` reads a list of limits and prices. What neither tells stays as it was.
+until when; ``PRICES=file`` reads a list of limits and prices. ``--regions file`` reads a table of Regions, routes and
+ends of life that was gathered from public sources. What none of them tells stays as it was.
 """
 
 from __future__ import annotations
@@ -24,6 +25,11 @@ FILE = Path(__file__).resolve().parent.parent / "constructs" / "aws_genai" / "da
 #: Prices by the token, in US dollars a million, as a list calls them.
 _TOKENS = ("input", "output", "batch_input", "batch_output", "cache_read", "cache_write")
 _OTHER_PRICES = {"output_cost_per_image": "usd_per_image", "input_cost_per_query": "usd_per_query"}
+_ENDS = ("end_of_life", "end_of_life_by_region")
+#: What AWS says of a model, whatever a list of prices says.
+_OF_AWS = ("regions", "routes", *_ENDS, "embedding_dimension")
+#: The sources of a table that most of it is from.
+_CITED = ("api-bm", "api-bua", "docs-regions", "docs-lifecycle", "litellm")
 _KEPT = (
     "mode",
     "in_region",
@@ -42,11 +48,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m operations.bedrock_models", description=__doc__)
     parser.add_argument("--live", action="store_true", help="ask Amazon Bedrock, with your credentials")
     parser.add_argument("--prices", type=Path, help="read a list of limits and prices")
+    parser.add_argument("--regions", type=Path, help="read a table of Regions, routes and ends of life")
     chosen = parser.parse_args(arguments)
     content = json.loads(FILE.read_text(encoding="utf-8"))
     try:
         if chosen.prices:
             content = priced(content, json.loads(chosen.prices.read_text(encoding="utf-8")))
+        if chosen.regions:
+            content = placed(content, json.loads(chosen.regions.read_text(encoding="utf-8")))
         if chosen.live:
             content = _live(content)
     except (OSError, ValueError, KeyError) as error:
@@ -63,7 +72,7 @@ def main(arguments: list[str] | None = None) -> int:
 def priced(content: Mapping[str, Any], listed: Mapping[str, Any]) -> dict[str, Any]:
     """The content with the limits and prices of a list; what only Amazon Bedrock tells is kept."""
     before = content["models"]
-    models = {name: {**_only_live(before.get(name, {})), **entry(facts)} for name, facts in listed["models"].items()}
+    models = {name: _with_aws(entry(facts), before.get(name, {})) for name, facts in listed["models"].items()}
     return {**content, "source": listed["source"], "retrieved": listed.get("retrieved", _month()), "models": models}
 
 
@@ -82,14 +91,63 @@ def entry(facts: Mapping[str, Any]) -> Entry:
     return made
 
 
+def placed(content: Mapping[str, Any], table: Mapping[str, Any]) -> dict[str, Any]:
+    """The content with what a table tells of each model: Regions, routes, ends of life, dimensions.
+
+    ``on_demand_regions`` are null where nobody knows them; global profiles stay without routes, for they are refused.
+    """
+    models = {name: dict(each) for name, each in content["models"].items()}
+    for name, told in table["models"].items():
+        if name not in models:
+            continue
+        each = models[name]
+        for key in ("in_region", "regions", "routes", "end_of_life_by_region"):
+            each.pop(key, None)
+        if (regions := told["on_demand_regions"]) is not None:
+            each |= {"in_region": bool(regions), "regions": sorted(regions)}
+        profiles = {*each.get("inference_profiles", ()), *told["profiles"]}
+        routes = {
+            profile: _ways(way["destinations"])
+            for profile, way in sorted(told["profiles"].items())
+            if isinstance(way["destinations"], dict)
+        }
+        each |= {"inference_profiles": sorted(profiles)} if profiles else {}
+        each |= {"routes": routes} if routes else {}
+        cycle: Mapping[str, Any] = told["lifecycle"] or {}
+        if cycle.get("eol_date"):
+            each["end_of_life"] = cycle["eol_date"]
+        differing = {
+            region: group["eol_date"]
+            for group in cycle.get("region_groups", ())
+            if group["eol_date"] and group["eol_date"] != cycle["eol_date"]
+            for region in group["regions"]
+        }
+        each |= {"end_of_life_by_region": dict(sorted(differing.items()))} if differing else {}
+        if dimension := told.get("embedding_default"):
+            each["embedding_dimension"] = dimension
+    sources = "; ".join(
+        f"{source['what']}, {source['url']}, {source['date'] or 'undated'}"
+        for name, source in table["sources"].items()
+        if name in _CITED
+    )
+    return {
+        **{key: value for key, value in content.items() if key != "models"},
+        "regions_source": f"Regions, routes and ends of life: {sources}",
+        "regions_retrieved": table["read"],
+        "models": models,
+    }
+
+
 def problems(each: Entry) -> Iterator[str]:
     """Why an entry cannot be committed; nothing if it can."""
     if each.get("mode") not in USES:
         yield "what it is for is not known"
-    if not each.get("in_region") and not each.get("inference_profiles"):
+    # Where nothing is known of its Regions, or they are known to be none, it is told so and not called unknown.
+    if not each.get("in_region") and not each.get("inference_profiles") and "regions" not in each and not _seen(each):
         yield "it is reached neither in a Region nor through an inference profile"
-    if (ends := each.get("end_of_life")) and not _is_date(ends):
-        yield f"its end of life {ends} is no date"
+    for ends in (each.get("end_of_life"), *each.get("end_of_life_by_region", {}).values()):
+        if ends and not _is_date(ends):
+            yield f"its end of life {ends} is no date"
     if each.get("mode") == "embedding" and not each.get("max_input_tokens"):
         yield "how long a text it embeds is not known"
 
@@ -105,6 +163,7 @@ def merged(
     https://docs.aws.amazon.com/bedrock/latest/APIReference/API_ListInferenceProfiles.html
     """
     models = {name: {**each, "regions": []} for name, each in content["models"].items()}
+    ends_by_region: dict[str, dict[str, str | None]] = {name: {} for name in models}
     for region, found in sorted(summaries.items()):
         for summary in found:
             each = models.get(str(summary["modelId"]))
@@ -112,9 +171,19 @@ def merged(
                 continue
             if "ON_DEMAND" in summary.get("inferenceTypesSupported", ()):
                 each["regions"].append(region)
-            if ends := summary.get("modelLifecycle", {}).get("endOfLifeTime"):
-                each["end_of_life"] = ends.date().isoformat()
-    routes: dict[str, dict[str, list[str]]] = {name: {} for name in models}
+            ends = summary.get("modelLifecycle", {}).get("endOfLifeTime")
+            ends_by_region[str(summary["modelId"])][region] = ends.date().isoformat() if ends else None
+    for name, by_region in ends_by_region.items():
+        if not any(by_region.values()):
+            continue
+        models[name] = {key: each for key, each in models[name].items() if key not in _ENDS}
+        days = set(by_region.values())
+        models[name] |= (
+            {"end_of_life": days.pop()}
+            if len(days) == 1
+            else {"end_of_life_by_region": {region: day for region, day in by_region.items() if day}}
+        )
+    routes: dict[str, dict[str, dict[str, list[str]]]] = {name: {} for name in models}
     for region, listed in sorted(profiles.items()):
         for profile in listed:
             arns = [str(each["modelArn"]) for each in profile["models"]]
@@ -122,13 +191,17 @@ def merged(
             if name in routes:
                 # A global profile names one ARN without a Region.
                 to = sorted({arn.split(":")[3] for arn in arns} - {""})
-                routes[name].setdefault(profile["inferenceProfileId"], []).extend([region, *to])
+                routes[name].setdefault(str(profile["inferenceProfileId"]), {})[region] = to
     for name, each in models.items():
         each["in_region"] = bool(each["regions"])
+        each.pop("routes", None)
         if routes[name]:
             each["inference_profiles"] = sorted(routes[name])
-            each["routes"] = {profile: sorted(set(to)) for profile, to in sorted(routes[name].items())}
-    return {**content, "retrieved": datetime.now(UTC).date().isoformat(), "models": models}
+            ways = {profile: _ways(to) for profile, to in sorted(routes[name].items())}
+            each["routes"] = {profile: to for profile, to in ways.items() if not profile.startswith("global.")}
+    today = datetime.now(UTC).date().isoformat()
+    source = "Regions, routes and ends of life: ListFoundationModels and ListInferenceProfiles of Amazon Bedrock"
+    return {**content, "retrieved": today, "regions_source": source, "regions_retrieved": today, "models": models}
 
 
 def _live(content: Mapping[str, Any]) -> dict[str, Any]:
@@ -155,8 +228,28 @@ def _live(content: Mapping[str, Any]) -> dict[str, Any]:
     return merged(content, summaries, profiles)
 
 
-def _only_live(each: Mapping[str, Any]) -> Entry:
-    return {name: each[name] for name in ("regions", "routes") if name in each}
+def _with_aws(listed: Entry, before: Mapping[str, Any]) -> Entry:
+    """An entry of a list with what AWS tells and lists know less of: Regions, routes, profiles and ends of life."""
+    kept = {name: before[name] for name in _OF_AWS if name in before}
+    made: Entry = {**listed, **kept}
+    if "regions" in before:
+        made["in_region"] = bool(before["regions"])
+    profiles = sorted({*listed.get("inference_profiles", ()), *before.get("inference_profiles", ())})
+    return {**made, "inference_profiles": profiles} if profiles else made
+
+
+def _ways(routes: Mapping[str, Iterable[str] | None]) -> list[dict[str, list[str]]]:
+    """Where a profile routes to, with the Regions together that it routes from to the same; without what is unknown."""
+    found: dict[tuple[str, ...], list[str]] = {}
+    for source, to in sorted(routes.items()):
+        if to:
+            found.setdefault(tuple(sorted(set(to))), []).append(source)
+    return [{"from": sources, "to": list(to)} for to, sources in found.items()]
+
+
+def _seen(each: Entry) -> bool:
+    """Whether a price was asked for it, so that it has been there."""
+    return any(key.startswith("usd_per_") for key in each)
 
 
 def _is_date(text: str) -> bool:

@@ -28,7 +28,7 @@ from aws_genai.functions.training_data.manifest import (
     digest,
     parse,
 )
-from settings import SettingsError, load
+from settings import SettingsError, load, told
 
 #: The folders of a data set: what trains, and what is held out to evaluate with.
 PARTS = ("train", "held_out")
@@ -186,4 +186,4 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(told(main))

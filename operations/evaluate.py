@@ -16,7 +16,7 @@ from typing import Any
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from settings import Settings, SettingsError, load
+from settings import Settings, SettingsError, load, told
 
 #: Where data sets of evaluations lie.
 _QUESTIONS = "questions/"
@@ -108,4 +108,4 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(told(main))

@@ -10,9 +10,10 @@ import json
 import sys
 from typing import Any
 
+from aws_genai.data.bedrock import destinations
 from aws_genai.errors import InvalidValueError
 from aws_genai.security.organization import model_policy, service_control_policy
-from settings import SettingsError, load
+from settings import SettingsError, load, told
 
 #: What ``make deploy`` changes resources as: https://docs.aws.amazon.com/cdk/v2/guide/bootstrapping-env.html
 CDK_ROLE = "arn:aws:iam::*:role/cdk-hnb659fds-cfn-exec-role-*"
@@ -41,8 +42,9 @@ def _models(environment: str) -> dict[str, Any]:
     bedrock = settings.models.bedrock if settings.models else None
     if bedrock is None:
         raise SettingsError(f"config/{environment}.yaml allows no model of Bedrock; add models.bedrock, or attach none")
-    return model_policy(bedrock.models, regions=[settings.region, *bedrock.regions])
+    routed = [region for model in bedrock.models for region in destinations(model, settings.region)]
+    return model_policy(bedrock.models, regions=[settings.region, *routed])
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(told(main))

@@ -14,7 +14,7 @@ from typing import Any
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from settings import Settings, SettingsError, load
+from settings import Settings, SettingsError, load, told
 from settings.prompts import FlowTest, PromptTest
 
 from .redteam import NoGuardrailError, guardrail
@@ -131,4 +131,4 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(told(main))

@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from aws_genai.functions.untrusted.text import neutral, quoted
-from settings import SettingsError, load
+from settings import SettingsError, load, told
 
 from .attempts import Attempt, attempts
 
@@ -136,4 +136,4 @@ def show(outcomes: list[Outcome], console: Console) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(told(main))

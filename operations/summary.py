@@ -15,7 +15,7 @@ from rich.table import Table
 from aws_genai.data.accelerators import AcceleratorCatalogue
 from aws_genai.data.bedrock import BedrockCatalogue
 from aws_genai.data.jumpstart import JumpStartCatalogue
-from settings import Settings, SettingsError
+from settings import Settings, SettingsError, told
 from settings import load as load_settings
 
 from .costs import Cost, hosted_types, idle
@@ -143,8 +143,8 @@ def _amount(cost: Cost) -> str:
     return f"{'~' if cost.estimated else ''}{cost.usd_per_month:,.2f}"
 
 
-def main() -> None:
-    """Entry of ``python -m operations.summary ENVIRONMENT``."""
+def main() -> int:
+    """Entry of ``python -m operations.summary ENVIRONMENT``: 0, or 2 with one message if there is nothing to show."""
     parser = argparse.ArgumentParser(description="Show what the last synthesis holds and costs.")
     parser.add_argument("environment")
     parser.add_argument("--assembly", type=Path, default=ROOT / "cdk.out")
@@ -155,11 +155,12 @@ def main() -> None:
         render(settings, arguments.assembly, Console(), hosting_prices(kinds, settings.region) if kinds else None)
     except SettingsError as error:
         print(error, file=sys.stderr)
-        sys.exit(2)
+        return 2
     except FileNotFoundError:
         print(f"{arguments.assembly} holds no synthesis; run make synth first", file=sys.stderr)
-        sys.exit(2)
+        return 2
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(told(main))

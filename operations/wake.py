@@ -10,7 +10,7 @@ from typing import Any
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from settings import SettingsError, load
+from settings import SettingsError, load, told
 
 #: What the sweeper's function answers, and what that means for whoever asked.
 _TOLD = {
@@ -65,4 +65,4 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(told(main))

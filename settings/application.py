@@ -6,10 +6,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from aws_genai.data.bedrock import check_chat
+from aws_genai.data.bedrock import MOST_WAITED_TOKENS, check_chat
 from aws_genai.data.bedrock_parameters import ModelParameters
 
-from .base import Section
+from .base import Instructions, ModelId, Section
 
 #: https://docs.aws.amazon.com/waf/latest/developerguide/aws-managed-rule-groups-list.html
 FirewallRules = Literal[
@@ -23,13 +23,13 @@ FirewallRules = Literal[
 class Parameters(Section):
     """How one model is asked."""
 
-    max_tokens: Annotated[int, Field(ge=1)] | None = None
-    """Most tokens of an answer."""
+    max_tokens: Annotated[int, Field(ge=1, le=MOST_WAITED_TOKENS)] | None = None
+    """Most tokens of an answer, reasoning included: as many as come in the 29 seconds that API Gateway waits."""
 
-    temperature: Annotated[float, Field(ge=0, le=1, strict=False)] | None = None
+    temperature: Annotated[float, Field(ge=0, le=1)] | None = None
     """0 for the likeliest words to 1 for varied ones; the highest that a caller may ask for."""
 
-    top_p: Annotated[float, Field(ge=0, le=1, strict=False)] | None = None
+    top_p: Annotated[float, Field(ge=0, le=1)] | None = None
     """Share of the likeliest words that are chosen from."""
 
     stop_sequences: Annotated[list[Annotated[str, Field(min_length=1, max_length=100)]], Field(max_length=4)] = []
@@ -59,16 +59,16 @@ class UserBudget(Section):
 class Chat(Section):
     """The chat API."""
 
-    models: list[str] = []
+    models: list[ModelId] = []
     """Models offered, the first by default; without any, all chat models of layer 2."""
 
-    max_tokens: Annotated[int, Field(ge=1, le=128_000)] = 1024
-    """Most tokens of an answer."""
+    max_tokens: Annotated[int, Field(ge=1, le=MOST_WAITED_TOKENS)] = 1024
+    """Most tokens of an answer: as many as come in the 29 seconds that API Gateway waits."""
 
-    temperature: Annotated[float, Field(ge=0, le=1, strict=False)] = 0.5
+    temperature: Annotated[float, Field(ge=0, le=1)] = 0.5
     """Highest temperature that a caller may ask for, and the default."""
 
-    parameters: dict[str, Parameters] = {}
+    parameters: dict[ModelId, Parameters] = {}
     """Knobs of single models, by id; they go before max_tokens and temperature."""
 
     knowledge: str | None = None
@@ -77,12 +77,10 @@ class Chat(Section):
     budget: UserBudget | None = None
     """How much each user may ask in a day; as much as they like without it."""
 
-    system_prompt: Annotated[str, Field(min_length=1, max_length=2000)] = (
-        "You are a helpful assistant. Say so when you do not know."
-    )
+    system_prompt: Instructions = "You are a helpful assistant. Say so when you do not know."
     """Instructions that come before every conversation."""
 
-    requests_per_second: Annotated[float, Field(gt=0, le=10_000, strict=False)] = 10
+    requests_per_second: Annotated[float, Field(gt=0, le=10_000)] = 10
     """Sustained rate of all callers together."""
 
     burst: Annotated[int, Field(ge=1, le=5_000)] = 20

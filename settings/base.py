@@ -2,18 +2,200 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import re
+from collections.abc import Hashable
+from functools import cache
+from typing import Annotated, Any, ClassVar
+from zoneinfo import available_timezones
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from aws_genai.errors import InvalidValueError, nearest
+
+#: What a pattern asks for, in words, for the message to whoever missed it.
+SAID: dict[str, str] = {}
+
+
+def text(pattern: str, said: str, **more: Any) -> Any:  # noqa: ANN401 - what pydantic's Field takes and gives
+    """A field of text of one pattern; ``said`` tells in words what it asks for.
+
+    Digits and letters are those of ASCII: ``\\d`` and ``\\w`` would take others, which AWS refuses.
+    """
+    SAID[pattern] = said
+    return Field(pattern=pattern, **more)
 
 
 class Section(BaseModel):
-    """A part of the settings: unknown keys are refused, values are never coerced from another type."""
+    """A part of the settings: unknown keys are refused, values are never coerced, numbers are finite."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True, allow_inf_nan=False
+    )
+    #: Lists in which a value may stand more than once.
+    repeatable: ClassVar[frozenset[str]] = frozenset()
+
+    @model_validator(mode="after")
+    def _nothing_twice(self) -> Section:
+        for name in type(self).model_fields:
+            value = getattr(self, name)
+            if not isinstance(value, list) or name in self.repeatable:
+                continue
+            seen: set[Hashable] = set()
+            for each in value:
+                if isinstance(each, Hashable) and not isinstance(each, BaseModel):
+                    if each in seen:
+                        raise InvalidValueError(f"{each} stands twice", field=name, hint="Name each once")
+                    seen.add(each)
+        return self
+
+
+def _tag(value: str) -> str:
+    if value.lower().startswith("aws:"):
+        raise InvalidValueError(f"{value} begins with aws:, which AWS keeps for itself", hint="Begin otherwise")
+    return value
+
+
+@cache
+def _zones() -> frozenset[str]:
+    return frozenset(available_timezones() - {"Factory", "localtime", "posixrules"})
+
+
+def _zone(value: str) -> str:
+    zones = _zones()
+    if value not in zones:
+        raise InvalidValueError(f"{value} is no time zone", hint=nearest(value, zones))
+    return value
 
 
 #: A name that resources are built from.
-Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$", max_length=24)]
-RoleArn = Annotated[str, Field(pattern=r"^arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]+$")]
+Name = Annotated[
+    str,
+    text(
+        r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$",
+        "begin with a lower-case letter, go on with such letters, digits and single hyphens, and end in no hyphen",
+        max_length=24,
+    ),
+]
+#: A part of every name, which a hyphen joins to the others: with one of its own, two pairs could make one name.
+Word = Annotated[
+    str,
+    text(
+        r"^[a-z][a-z0-9]*$",
+        "begin with a lower-case letter and go on with such letters and digits, without the hyphen that joins names",
+        max_length=24,
+    ),
+]
+#: Bedrock takes fewer characters than others: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_Tag.html
+TagValue = Annotated[
+    str,
+    text(
+        r"^[a-zA-Z0-9._:/=+@-]([a-zA-Z0-9 ._:/=+@-]*[a-zA-Z0-9._:/=+@-])?$",
+        "have ASCII letters, digits, spaces between them and . _ : / = + - @ only, for it becomes a tag",
+        min_length=1,
+        max_length=128,
+    ),
+    AfterValidator(_tag),
+]
+AccountId = Annotated[str, text(r"^[0-9]{12}$", "have 12 digits, in quotes")]
+RoleArn = Annotated[
+    str,
+    text(
+        r"^arn:aws[a-z-]*:iam::[0-9]{12}:role/([A-Za-z0-9_+=,.@-]+/)*[A-Za-z0-9_+=,.@-]{1,64}$",
+        "be the ARN of a role, such as arn:aws:iam::111122223333:role/reader",
+        max_length=640,
+    ),
+]
+#: https://docs.aws.amazon.com/kms/latest/developerguide/concepts.html#key-id-key-ARN
+KeyArn = Annotated[
+    str,
+    text(
+        r"^arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/(mrk-[0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})$",
+        "be the ARN of a key, such as arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab",
+    ),
+]
+HostedType = Annotated[
+    str, text(r"^ml\.[a-z0-9-]+\.[a-z0-9]+$", "be a SageMaker instance type, such as ml.g6.xlarge", max_length=64)
+]
+#: https://docs.aws.amazon.com/scheduler/latest/APIReference/API_CreateSchedule.html takes 50 characters.
+TimeZone = Annotated[str, Field(max_length=50), AfterValidator(_zone)]
+
+
+def _short(value: str) -> str:
+    if len(value.encode()) > _MOST_BYTES:
+        raise InvalidValueError(
+            f"has {len(value.encode()):,} bytes; functions take {_MOST_BYTES:,} of their environment", hint="Shorten it"
+        )
+    return value
+
+
+#: Of the 4 KB that the environment of a function has:
+#: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+_MOST_BYTES = 2_000
+#: Instructions to a model, which a function finds in its environment.
+Instructions = Annotated[str, Field(min_length=1, max_length=2000), AfterValidator(_short)]
+#: Id of a model or a profile, which a catalogue then looks up.
+ModelId = Annotated[str, Field(min_length=1, max_length=200)]
 Days = Annotated[int, Field(ge=1, le=3653)]
+
+_NUMBER = re.compile(r"[0-9]+")
+_MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
+_WEEKDAYS = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")
+#: Fields of cron: what each is called, its least and most, the names of its numbers and the number of the first.
+_FIELDS: dict[str, tuple[int, int, tuple[str, ...]]] = {
+    "minute": (0, 59, ()),
+    "hour": (0, 23, ()),
+    "day of the month": (1, 31, ()),
+    "month": (1, 12, _MONTHS),
+}
+_UNIX = {**_FIELDS, "day of the week": (0, 7, _WEEKDAYS)}
+_AWS = {**_FIELDS, "day of the week": (1, 7, _WEEKDAYS), "year": (1970, 2199, ())}
+
+
+def check_cron(value: str, *, aws: bool) -> str:
+    """Refuse times that no clock reaches: five fields of Unix, or the six of AWS.
+
+    https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html#cron-based
+    https://docs.aws.amazon.com/autoscaling/ec2/userguide/ec2-auto-scaling-scheduled-scaling.html
+
+    :raises InvalidValueError: naming the field.
+    """
+    kinds, parts = (_AWS if aws else _UNIX), value.split(" ")
+    example = "0 5 ? * MON *" if aws else "0 7 * * MON-FRI"
+    if len(parts) != len(kinds):
+        raise InvalidValueError(f"{value} has {len(parts)} fields, and cron {len(kinds)}", hint=f"Such as {example}")
+    for part, (kind, (least, most, names)) in zip(parts, kinds.items(), strict=True):
+        day = kind.startswith("day")
+        special = aws and day and (part == "?" or part in _special(kind, least, most, names))
+        if not special and not all(_times(each, least, most, names) for each in part.split(",")):
+            raise InvalidValueError(f"{part} is no {kind} of cron", hint=f"Such as {example}")
+    if aws and (parts[2] == "?") == (parts[4] == "?"):
+        raise InvalidValueError(
+            f"{value} has to leave one day open, that of the month or of the week", hint=f"Such as {example}"
+        )
+    return value
+
+
+def _special(kind: str, least: int, most: int, names: tuple[str, ...]) -> set[str]:
+    """What AWS takes of days beside numbers: the last, the nearest weekday, the nth of a kind."""
+    numbers = [*(str(each) for each in range(least, most + 1)), *names]
+    if kind == "day of the month":
+        return {"L", "LW", *(f"{each}W" for each in numbers)}
+    return {"L", *(f"{each}L" for each in numbers), *(f"{each}#{nth}" for each in numbers for nth in range(1, 6))}
+
+
+def _times(part: str, least: int, most: int, names: tuple[str, ...]) -> bool:
+    whole, slash, step = part.partition("/")
+    if slash and not (_NUMBER.fullmatch(step) and 1 <= int(step[:9]) <= most):
+        return False
+    if whole == "*":
+        return True
+    ends = [_number(each, least, names) for each in whole.split("-")]
+    known = [each for each in ends if each is not None and least <= each <= most]
+    return len(known) == len(ends) <= 2 and known == sorted(known)
+
+
+def _number(text: str, least: int, names: tuple[str, ...]) -> int | None:
+    if text.upper() in names:
+        # Weekdays count from 0 in Unix and from 1 in AWS, months from 1 in both.
+        return names.index(text.upper()) + least
+    return int(text[:9]) if _NUMBER.fullmatch(text) else None

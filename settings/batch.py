@@ -8,27 +8,25 @@ from pydantic import Field, model_validator
 
 from aws_genai.data.bedrock import check_chat
 
-from .base import Section
+from .base import Instructions, ModelId, Section
 
 
 class Batch(Section):
     """Questions that are put into a bucket and asked in jobs."""
 
-    model: str
+    model: ModelId
     """Id of the model that is asked, one of models.bedrock.models."""
 
     max_tokens: Annotated[int, Field(ge=1, le=128_000)] = 1024
     """Most tokens of an answer."""
 
-    temperature: Annotated[float, Field(ge=0, le=1, strict=False)] = 0.5
+    temperature: Annotated[float, Field(ge=0, le=1)] = 0.5
     """How varied answers are."""
 
-    system_prompt: Annotated[str, Field(min_length=1, max_length=2000)] = (
-        "You are a helpful assistant. Say so when you do not know."
-    )
+    system_prompt: Instructions = "You are a helpful assistant. Say so when you do not know."
     """Instructions that come before every question."""
 
-    most_failed_percent: Annotated[float, Field(ge=0, le=100, strict=False)] = 0
+    most_failed_percent: Annotated[float, Field(ge=0, le=100)] = 0
     """How many questions may stay without an answer before a run fails."""
 
     @model_validator(mode="after")

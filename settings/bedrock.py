@@ -7,20 +7,20 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from aws_genai.data.bedrock import BedrockCatalogue, Use, check_allowed, check_model
+from aws_genai.data.bedrock import BedrockCatalogue, Use, check_allowed
 from aws_genai.data.personal import check_identifiers
 from aws_genai.errors import InvalidValueError, nearest
 from aws_genai.models.guardrail_policy import STRICT_PII, DeniedTopic, GuardrailPolicy
 
-from .base import Section
+from .base import ModelId, Section, text
 
 #: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_GuardrailAutomatedReasoningPolicyConfig.html
 _REASONING = (
-    r"^arn:aws(-[^:]+)?:bedrock:[a-z0-9-]{1,20}:\d{12}:automated-reasoning-policy/[a-z0-9]{12}(:[1-9]\d{0,11})?$"
+    r"^arn:aws[a-z-]*:bedrock:[a-z0-9-]{1,20}:[0-9]{12}:automated-reasoning-policy/[a-z0-9]{12}(:[1-9][0-9]{0,11})?$"
 )
 
 Strength = Literal["LOW", "MEDIUM", "HIGH"]
-Threshold = Annotated[float, Field(ge=0, le=0.99, strict=False)]
+Threshold = Annotated[float, Field(ge=0, le=0.99)]
 
 
 class Topic(Section):
@@ -43,7 +43,17 @@ class GuardrailSettings(Section):
     """Strength of the prompt-attack filter, on questions."""
 
     denied_topics: Annotated[
-        dict[Annotated[str, Field(pattern=r"^[0-9a-zA-Z][0-9a-zA-Z _!?.-]{0,99}$")], Topic], Field(max_length=30)
+        dict[
+            Annotated[
+                str,
+                text(
+                    r"^[0-9a-zA-Z]([0-9a-zA-Z _!?.-]{0,98}[0-9a-zA-Z_!?.-])?$",
+                    "have at most 100 ASCII letters, digits, spaces between them and _ ! ? . -",
+                ),
+            ],
+            Topic,
+        ],
+        Field(max_length=30),
     ] = {}
     """Subjects that are refused, by name."""
 
@@ -53,7 +63,13 @@ class GuardrailSettings(Section):
     profanity: bool = True
     """Refuse profanity."""
 
-    pii: dict[Annotated[str, Field(pattern=r"^[A-Z_]+$")], Literal["BLOCK", "ANONYMIZE"]] | None = None
+    pii: (
+        dict[
+            Annotated[str, text(r"^[A-Z_]{1,64}$", "have capital letters and underscores")],
+            Literal["BLOCK", "ANONYMIZE"],
+        ]
+        | None
+    ) = None
     """What happens to each kind of personal data; without it, secrets are blocked and contact data is masked."""
 
     grounding_threshold: Threshold = 0.7
@@ -62,8 +78,14 @@ class GuardrailSettings(Section):
     relevance_threshold: Threshold = 0.7
     """Least relevance of an answer to its question."""
 
-    patterns: dict[Annotated[str, Field(min_length=1, max_length=100)], Annotated[str, Field(min_length=1)]] = {}
-    """Regular expressions by name, whose matches are blocked."""
+    patterns: Annotated[
+        dict[
+            Annotated[str, Field(min_length=1, max_length=100)],
+            Annotated[str, Field(min_length=1, max_length=500)],
+        ],
+        Field(max_length=10),
+    ] = {}
+    """Regular expressions by name, at most ten, whose matches are blocked."""
 
     images: bool = False
     """Assess images too."""
@@ -71,14 +93,17 @@ class GuardrailSettings(Section):
     cross_region: bool = False
     """Assess in any Region of the geography, with filters that know more languages; in the Region only without."""
 
-    automated_reasoning: Annotated[list[Annotated[str, Field(pattern=_REASONING)]], Field(max_length=2)] = []
+    automated_reasoning: Annotated[
+        list[Annotated[str, text(_REASONING, "be the ARN of an automated reasoning policy")]],
+        Field(max_length=2),
+    ] = []
     """ARNs of versions of automated reasoning policies that answers are checked against; they need cross_region, and
     cannot be enforced."""
 
     keep_versions: bool = False
     """Keep versions that nothing names, at most 20, so that version can go back to one."""
 
-    version: Annotated[int, Field(ge=1)] | None = None
+    version: Annotated[int, Field(ge=1, le=99_999_999)] | None = None
     """Number of an earlier version that callers use; the newest without it."""
 
     @field_validator("patterns")
@@ -170,7 +195,7 @@ PII_KINDS = frozenset(
 class Enforcement(Section):
     """A guardrail on every call of the account in this Region, those of other projects included."""
 
-    excluded: list[str] = []
+    excluded: list[ModelId] = []
     """Ids of models that it is not enforced on."""
 
     @field_validator("excluded")
@@ -209,20 +234,20 @@ class InvocationLog(Section):
 class Watch(Section):
     """Alarms on how models are used."""
 
-    usd_per_hour: Annotated[float, Field(gt=0, strict=False)] = 20
+    usd_per_hour: Annotated[float, Field(ge=0.01, le=1_000_000)] = 20
     """Dollars of tokens in an hour, of at most four models together, at list prices."""
 
-    blocks_per_hour: Annotated[int, Field(ge=1)] = 50
+    blocks_per_hour: Annotated[int, Field(ge=1, le=1_000_000)] = 50
     """Interventions of the guardrail in an hour."""
 
-    band: Annotated[float, Field(gt=0, le=10, strict=False)] = 3
+    band: Annotated[float, Field(ge=0.1, le=10)] = 3
     """Width of what is a usual number of calls, in standard deviations."""
 
 
 class Bedrock(Section):
     """Models that are paid by the token."""
 
-    models: Annotated[list[str], Field(min_length=1)]
+    models: Annotated[list[ModelId], Field(min_length=1)]
     """Ids of the foundation models or inference profiles that may be called."""
 
     providers: list[str] = []
@@ -235,7 +260,7 @@ class Bedrock(Section):
     """Whether an application calls models under names of its own, whose tags carry the costs."""
 
     regions: list[str] = []
-    """Regions in which they may be called; a profile needs all that it spreads over. Without any, the stacks' own."""
+    """Regions in which calls may be answered; a profile needs all that it routes to. Wherever it does without any."""
 
     guardrail: GuardrailSettings = GuardrailSettings()
     """What every call goes through."""
@@ -270,8 +295,7 @@ class Bedrock(Section):
     @field_validator("models")
     @classmethod
     def _callable(cls, value: list[str]) -> list[str]:
-        if len(set(value)) != len(value):
-            raise InvalidValueError("A model is named twice", hint="Name each once")
+        # Whether the Region can call them, the whole of the settings knows.
         for model in value:
-            check_model(model)
+            BedrockCatalogue.get(model)
         return value

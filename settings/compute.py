@@ -11,9 +11,12 @@ from aws_genai.data.attestation import check_measurements
 from aws_genai.data.lustre import Throughput, check_capacity
 from aws_genai.errors import InvalidValueError
 
-from .base import Name, RoleArn, Section
+from .base import Name, RoleArn, Section, text
 from .fleets import Fleet
 from .training import Cluster, Queue
+
+#: SHA-384, as the Nitro TPM measures.
+Measurement = Annotated[str, text(r"^[0-9a-f]{96}$", "have 96 hexadecimal digits, in lower case and in quotes")]
 
 
 class Weights(Section):
@@ -25,7 +28,9 @@ class Weights(Section):
     break_glass_role: RoleArn | None = None
     """ARN of a role that may read weights in an emergency; every use is reported."""
 
-    attestation: dict[Annotated[str, Field(pattern=r"^pcr\d{1,2}$")], str] = {}
+    attestation: dict[
+        Annotated[str, text(r"^pcr(0|1?[1-9]|1[0-9]|2[0-3])$", "be a register, pcr0 to pcr23")], Measurement
+    ] = {}
     """What an attested machine measures, by register, such as pcr4; it makes a key for the envelope of the weights."""
 
     @field_validator("attestation")
@@ -131,6 +136,20 @@ class Compute(Section):
                     f"{path} is attested, and nothing says what it must measure",
                     field=f"compute.{path}.attested",
                     hint="Add compute.weights.attestation: {pcr4: ..., pcr7: ...}",
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _one_cluster_each(self) -> Compute:
+        # https://docs.aws.amazon.com/sagemaker/latest/dg/sagemaker-hyperpod-eks.html
+        taken: dict[str, str] = {}
+        for name, cluster in self.clusters.items():
+            other = taken.setdefault(cluster.eks.cluster_arn, name) if cluster.eks else name
+            if other != name:
+                raise InvalidValueError(
+                    f"{name} and {other} have one EKS cluster, which orchestrates one HyperPod cluster",
+                    field=f"compute.clusters.{name}.eks.cluster_arn",
+                    hint="Give each its own, or make groups of one cluster of them",
                 )
         return self
 

@@ -26,11 +26,26 @@ left out has its default; a layer or feature that is left out is not made.
 
 def schema() -> str:
     """The JSON schema of a settings file."""
-    content = Settings.model_json_schema()
+    content = _given(Settings.model_json_schema())
     # The file's name gives the environment; the key may be left out.
     content["required"] = [key for key in content["required"] if key != "environment"]
     content["$schema"] = "https://json-schema.org/draft/2020-12/schema"
     return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+
+
+def _given(node: Any) -> Any:  # noqa: ANN401 - any part of a JSON schema
+    """The schema without null: what is left out is left out, and a key with nothing is refused."""
+    if isinstance(node, list):
+        return [_given(each) for each in node]
+    if not isinstance(node, dict):
+        return node
+    made = {key: _given(each) for key, each in node.items() if (key, each) != ("default", None)}
+    options = made.get("anyOf")
+    if isinstance(options, list) and {"type": "null"} in options:
+        left = [each for each in options if each != {"type": "null"}]
+        del made["anyOf"]
+        made |= left[0] if len(left) == 1 else {"anyOf": left}
+    return made
 
 
 def table() -> str:
@@ -40,7 +55,23 @@ def table() -> str:
 
 
 _NOTES = """
-`NAME` stands for a name of your choice, of lower-case letters, digits and hyphens, at most 24 characters.
+`NAME` stands for a name of your choice, of lower-case letters, digits and hyphens, at most 24 characters. Names that
+would make one resource of two are refused, those that differ in hyphens only too.
+
+## How files are read
+
+Files are YAML 1.2, read so that nothing can be taken for something else: `no`, `off` and `1:30` are text, `0x10` is 16,
+and a number that begins with a zero, an infinite one, a tag, a merge key (`<<`), a key that stands twice or has nothing
+behind it are refused, and so is a text with `${name}` or `{{resolve:...}}`, which CloudFormation writes references as.
+Quote what is text, such as an account. Every mistake is told in one line with the file, the key
+and what to write, and the exit code is 2, from `make synth` as from every other command. With `AWS_GENAI_DEBUG=1` in
+the environment, the place in the code is shown too, for a report of a fault.
+
+## Models that end
+
+A model that had ended when the catalogue was read is refused. One that ends later is told when you synthesize: as a
+warning in the 180 days before, and from the day on as a finding, with which nothing may be deployed. The day is the
+present one, UTC, or the one that you give: `cdk synth -c environment=prod -c today=2027-03-30`.
 """
 
 

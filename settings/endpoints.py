@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Literal, Self
-from zoneinfo import available_timezones
 
 from pydantic import Field, model_validator
 
@@ -16,7 +15,7 @@ from aws_genai.models.traffic import TrafficShift, check_ways
 from aws_genai.models.weights import Weights
 from aws_genai.models.working_hours import WarmHours, check_warm
 
-from .base import Name, Section
+from .base import HostedType, KeyArn, ModelId, Name, Section, TimeZone, text
 
 if TYPE_CHECKING:
     from aws_genai.models import BesideModel, ShadowModel
@@ -34,7 +33,7 @@ class WorkingHoursSettings(Section):
     end: Annotated[int, Field(ge=1, le=24)] = 18
     """Hour that working time ends."""
 
-    time_zone: str = "Etc/UTC"
+    time_zone: TimeZone = "Etc/UTC"
     """IANA name of the zone of the hours."""
 
     @model_validator(mode="after")
@@ -42,12 +41,6 @@ class WorkingHoursSettings(Section):
         if self.end <= self.start:
             raise InvalidValueError(
                 f"Working time ends at {self.end}, before it begins at {self.start}", field="end", hint="Raise end"
-            )
-        if self.time_zone not in available_timezones():
-            raise InvalidValueError(
-                f"{self.time_zone} is no time zone",
-                field="time_zone",
-                hint=nearest(self.time_zone, available_timezones()),
             )
         return self
 
@@ -82,14 +75,14 @@ class Asynchronous(Section):
     concurrent: Annotated[int, Field(ge=1, le=1000)] = 4
     """Requests that one instance works at."""
 
-    backlog: Annotated[float, Field(gt=0, strict=False)] = 5
+    backlog: Annotated[float, Field(ge=0.01, le=100_000)] = 5
     """Waiting requests on each instance that scaling aims for."""
 
 
 class Beside(Section):
     """A model that shares the instances of an endpoint."""
 
-    model: str
+    model: ModelId
     """Id of a model of the JumpStart catalogue."""
 
     accept_eula: bool = False
@@ -104,7 +97,7 @@ class Beside(Section):
 class Shadow(Beside):
     """A model that gets a copy of some calls; its answers are measured, never returned."""
 
-    instance_type: str | None = None
+    instance_type: HostedType | None = None
     """SageMaker instance type that the model supports; without it, the model's own."""
 
     percent: Annotated[int, Field(ge=1, le=100)] = 100
@@ -114,22 +107,28 @@ class Shadow(Beside):
 class OwnWeights(Section):
     """Weights of your own in S3."""
 
-    uri: str
+    uri: Annotated[str, Field(max_length=1024)]
     """Where the files lie, as s3://bucket/prefix; each version has a prefix of its own."""
 
-    key_arn: Annotated[str, Field(pattern=r"^arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/[0-9a-f-]+$")] | None = None
+    key_arn: KeyArn | None = None
     """ARN of the KMS key that encrypts them; without it, S3 does."""
 
-    pickled: list[Annotated[str, Field(min_length=1)]] = []
+    pickled: list[Annotated[str, Field(min_length=1, max_length=1024)]] = []
     """Names of files that may be Python pickles, which run code when they are loaded."""
 
     server: ServerName | None = None
     """The container that serves them; without it, the one that suits the accelerator."""
 
-    context: Annotated[int, Field(ge=1)] | None = None
+    context: Annotated[int, Field(ge=1, le=10_000_000)] | None = None
     """Most tokens of a sequence; without it, the model's own."""
 
-    environment: dict[Annotated[str, Field(pattern=r"^[A-Z_][A-Z0-9_]*$")], str] = {}
+    environment: Annotated[
+        dict[
+            Annotated[str, text(r"^[A-Z_][A-Z0-9_]*$", "have capital letters, digits and underscores", max_length=256)],
+            Annotated[str, Field(max_length=1024)],
+        ],
+        Field(max_length=80),
+    ] = {}
     """Further variables of the container; never a secret."""
 
     @model_validator(mode="after")
@@ -145,13 +144,13 @@ class OwnWeights(Section):
 class Endpoint(Section):
     """A model on a SageMaker endpoint: one of the JumpStart catalogue, or weights of your own."""
 
-    model: str | None = None
+    model: ModelId | None = None
     """Id of a model of the JumpStart catalogue; without it, weights."""
 
     weights: OwnWeights | None = None
     """Weights of your own instead of a model of the catalogue."""
 
-    instance_type: str | None = None
+    instance_type: HostedType | None = None
     """SageMaker instance type, such as ml.g6.xlarge; without it, the model's own."""
 
     accept_eula: bool = False
@@ -163,10 +162,10 @@ class Endpoint(Section):
     max_instances: Annotated[int, Field(ge=1, le=100)] = 2
     """Most instances."""
 
-    invocations_per_instance: Annotated[float, Field(gt=0, strict=False)] = 60
+    invocations_per_instance: Annotated[float, Field(ge=0.01, le=1_000_000)] = 60
     """Invocations a minute on each instance that scaling aims for."""
 
-    latency_ms: Annotated[int, Field(ge=1)] = 30_000
+    latency_ms: Annotated[int, Field(ge=1, le=3_600_000)] = 30_000
     """Median model latency in milliseconds that raises an alarm."""
 
     idle_hours: Annotated[int, Field(ge=1, le=24)] = 6

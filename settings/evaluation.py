@@ -4,21 +4,28 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from aws_genai.models.judge import Judge, check_evaluation
 
-from .base import Section
+from .base import Instructions, ModelId, Name, Section, TimeZone, check_cron, text
 from .knowledge import Group
+
+#: https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html
+_SCHEDULE = r"^(cron\([A-Za-z0-9 ,*/?#-]{1,200}\)|rate\([1-9][0-9]{0,4} (minute|hour|day)s?\))$"
 
 
 class JudgeSettings(Section):
     """A model that says how good answers are."""
 
-    model: str
+    model: ModelId
     """Id of the model that judges, one of models.bedrock.models that Bedrock takes as an evaluator."""
 
-    metrics: Annotated[list[str], Field(min_length=1)] = ["Correctness", "Completeness", "Helpfulness"]
+    metrics: Annotated[list[Annotated[str, Field(max_length=64)]], Field(min_length=1)] = [
+        "Correctness",
+        "Completeness",
+        "Helpfulness",
+    ]
     """What it judges, as Bedrock names it without Builtin."""
 
     def whole(self) -> Judge:
@@ -29,17 +36,17 @@ class JudgeSettings(Section):
 class EvaluationSettings(Section):
     """Models that are asked the same questions, side by side."""
 
-    models: Annotated[list[str], Field(min_length=1)]
+    models: Annotated[list[ModelId], Field(min_length=1)]
     """Ids of the models, of models.bedrock.models; the thresholds are for the first."""
 
     judge: JudgeSettings | None = None
     """Who judges the answers; without one, they are compared with those that were expected."""
 
-    thresholds: dict[str, Annotated[float, Field(ge=0, strict=False)]] = {}
+    thresholds: dict[Annotated[str, Field(max_length=64)], Annotated[float, Field(ge=0, le=3_600_000)]] = {}
     """What the first model must reach: at least of Correctness, f1 and the like, at most of latency_ms,
     usd_per_answer and blocked_percent."""
 
-    knowledge: str | None = None
+    knowledge: Name | None = None
     """Name in models.knowledge of the documents that are answered from; none without it."""
 
     groups: list[Group] = []
@@ -48,19 +55,24 @@ class EvaluationSettings(Section):
     max_tokens: Annotated[int, Field(ge=1, le=128_000)] = 1024
     """Most tokens of an answer."""
 
-    temperature: Annotated[float, Field(ge=0, le=1, strict=False)] = 0
+    temperature: Annotated[float, Field(ge=0, le=1)] = 0
     """How varied answers are; at 0 two runs are the most alike."""
 
-    system_prompt: Annotated[str, Field(min_length=1, max_length=2000)] = (
-        "You are a helpful assistant. Say so when you do not know."
-    )
+    system_prompt: Instructions = "You are a helpful assistant. Say so when you do not know."
     """Instructions that come before every question."""
 
-    schedule: Annotated[str, Field(pattern=r"^(cron|rate)\(.+\)$")] | None = None
+    schedule: Annotated[str, text(_SCHEDULE, "be cron(...) of six fields or rate(...), in quotes")] | None = None
     """When a run starts by itself, such as cron(0 5 ? * MON *); only when asked for without it."""
 
-    time_zone: str = "UTC"
+    time_zone: TimeZone = "UTC"
     """Time zone of the schedule."""
+
+    @field_validator("schedule")
+    @classmethod
+    def _reached(cls, value: str | None) -> str | None:
+        if value is not None and value.startswith("cron("):
+            check_cron(value[len("cron(") : -1], aws=True)
+        return value
 
     @model_validator(mode="after")
     def _measures(self) -> EvaluationSettings:

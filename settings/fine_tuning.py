@@ -10,22 +10,28 @@ from aws_genai.data.fine_tuning import check_transform
 from aws_genai.data.jumpstart import JumpStartCatalogue, check_eula
 from aws_genai.errors import InvalidValueError, nearest
 
-from .base import Name, RoleArn, Section
+from .base import HostedType, ModelId, Name, RoleArn, Section
 from .customized import Customized
 
-Share = Annotated[float, Field(ge=0, le=1, strict=False)]
+Share = Annotated[float, Field(ge=0, le=1)]
+#: A number, or a word that the script knows.
+Hyperparameter = (
+    Annotated[int, Field(ge=-1_000_000_000, le=1_000_000_000)]
+    | Annotated[float, Field(ge=-1e9, le=1e9)]
+    | Annotated[str, Field(min_length=1, max_length=256)]
+)
 
 
 class Served(Section):
     """The endpoint of approved versions."""
 
-    instance_type: str | None = None
+    instance_type: HostedType | None = None
     """SageMaker instance type that the model supports, also for the evaluation; without it, the model's own."""
 
     instances: Annotated[int, Field(ge=1, le=100)] = 1
     """Instances of the endpoint."""
 
-    latency_ms: Annotated[int, Field(ge=1)] = 30_000
+    latency_ms: Annotated[int, Field(ge=1, le=3_600_000)] = 30_000
     """Median model latency in milliseconds that raises an alarm."""
 
     idle_hours: Annotated[int, Field(ge=1, le=24)] = 6
@@ -35,7 +41,7 @@ class Served(Section):
 class Tuned(Section):
     """A model of the JumpStart catalogue that is fine-tuned on one data set."""
 
-    model: str
+    model: ModelId
     """Id of a model of the JumpStart catalogue whose fine-tuning is known."""
 
     accept_eula: bool = False
@@ -44,10 +50,10 @@ class Tuned(Section):
     method: Literal["instruction", "chat", "domain"] = "instruction"
     """Instructions with answers, conversations, or plain text of a domain."""
 
-    hyperparameters: dict[str, int | float | str] = {}
+    hyperparameters: dict[Annotated[str, Field(max_length=64)], Hyperparameter] = {}
     """Those of JumpStart's script that differ from its defaults."""
 
-    instance_type: str | None = None
+    instance_type: HostedType | None = None
     """SageMaker instance type that trains; without it, the script's own."""
 
     max_hours: Annotated[int, Field(ge=1, le=672)] = 24
@@ -62,7 +68,7 @@ class Tuned(Section):
     refuse_personal_data: bool = False
     """Let personal data stop a run, instead of only being counted."""
 
-    most_duplicates_percent: Annotated[float, Field(ge=0, le=100, strict=False)] = 5
+    most_duplicates_percent: Annotated[float, Field(ge=0, le=100)] = 5
     """Share of records that may stand twice, in percent."""
 
     endpoint: Served = Served()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from aws_genai.data.accelerators import Accelerator, AcceleratorCatalogue, image_parameter
 from aws_genai.data.purchase import (
@@ -24,8 +24,35 @@ from aws_genai.data.purchase import (
 from aws_genai.data.sizing import Precision, need
 from aws_genai.errors import InvalidValueError
 
-from .base import Section
+from .base import Section, TimeZone, check_cron, text
 
+
+def _instant(value: object) -> object:
+    """Dates of YAML are text; numbers and dates without a time are no instants."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return datetime.fromisoformat(value) if value.isascii() and len(value) > len("2027-01-04") else value
+    except ValueError as error:
+        reason = f"{value} is no time"
+        raise InvalidValueError(reason, hint="Write it as 2027-01-04T11:30:00Z, in quotes") from error
+
+
+ReservationId = Annotated[
+    str, text(r"^cr-([0-9a-f]{8}|[0-9a-f]{17})$", "be the id of a reservation, such as cr-0123456789abcdef0")
+]
+GroupArn = Annotated[
+    str,
+    text(
+        r"^arn:aws[a-z-]*:resource-groups:[a-z0-9-]+:[0-9]{12}:group/[a-zA-Z0-9_./-]{1,300}$",
+        "be the ARN of a resource group",
+    ),
+]
+ImageId = Annotated[
+    str, text(r"^ami-([0-9a-f]{8}|[0-9a-f]{17})$", "be the id of an image, such as ami-0123456789abcdef0")
+]
+#: An instant, with its offset from UTC.
+Instant = Annotated[datetime, BeforeValidator(_instant)]
 RootVolume = Annotated[int, Field(ge=100, le=16384)]
 IdleMinutes = Annotated[int, Field(ge=5, le=1440)]
 
@@ -46,23 +73,23 @@ class SpotCapacity(Section):
 class ReservedCapacity(Section):
     """A targeted On-Demand Capacity Reservation, or a resource group of them."""
 
-    reservation_id: Annotated[str, Field(pattern=r"^cr-[0-9a-f]{8,17}$")] | None = None
+    reservation_id: ReservationId | None = None
     """Id of the reservation."""
 
-    resource_group_arn: Annotated[str, Field(pattern=r"^arn:aws[a-z-]*:resource-groups:.+:group/.+$")] | None = None
+    resource_group_arn: GroupArn | None = None
     """ARN of a resource group of reservations instead."""
 
 
 class BlockCapacity(Section):
     """A Capacity Block for ML, which was bought."""
 
-    reservation_id: Annotated[str, Field(pattern=r"^cr-[0-9a-f]{8,17}$")]
+    reservation_id: ReservationId
     """Id of the reservation that the purchase made."""
 
-    start: Annotated[datetime, Field(strict=False)]
+    start: Instant
     """When the block begins, such as 2027-01-04T11:30:00Z."""
 
-    end: Annotated[datetime, Field(strict=False)]
+    end: Instant
     """When the block ends; the fleet is drained an hour before."""
 
     instances: Annotated[int, Field(ge=1, le=1000)]
@@ -100,29 +127,34 @@ class FleetCapacity(Section):
 class FleetSchedule(Section):
     """A size of the fleet from a time on, again and again."""
 
-    cron: Annotated[str, Field(pattern=r"^\S+( \S+){4}$")]
+    cron: Annotated[str, Field(max_length=255)]
     """When, as five fields of cron, such as 0 7 * * MON-FRI."""
 
     instances: Annotated[int, Field(ge=0, le=1000)]
     """How many instances from then on."""
 
-    time_zone: str = "Etc/UTC"
+    time_zone: TimeZone = "Etc/UTC"
     """IANA name of the zone of the times."""
+
+    @field_validator("cron")
+    @classmethod
+    def _reached(cls, value: str) -> str:
+        return check_cron(value, aws=False)
 
 
 class ServedModel(Section):
     """A model that the fleet is to hold; types too small for it are refused."""
 
-    parameters_billion: Annotated[float, Field(gt=0, le=100_000, strict=False)]
+    parameters_billion: Annotated[float, Field(ge=0.001, le=100_000)]
     """How many thousand million parameters the model has, such as 8."""
 
     precision: Precision = "bf16"
     """Precision of the weights."""
 
-    context: Annotated[int, Field(ge=1)] = 8192
+    context: Annotated[int, Field(ge=1, le=10_000_000)] = 8192
     """Longest sequence in tokens."""
 
-    sequences: Annotated[int, Field(ge=1)] = 1
+    sequences: Annotated[int, Field(ge=1, le=100_000)] = 1
     """How many sequences are served at a time."""
 
     def wishes(self) -> dict[str, Any]:
@@ -136,7 +168,7 @@ class Needs(Section):
     platform: Literal["cuda", "neuron"]
     """Software that drives the accelerators."""
 
-    total_memory_gib: Annotated[float, Field(ge=0, strict=False)] = 0
+    total_memory_gib: Annotated[float, Field(ge=0, le=1_000_000)] = 0
     """Least memory of all accelerators of an instance together, in GiB."""
 
     accelerators: Annotated[int, Field(ge=1, le=64)] = 1
@@ -148,7 +180,7 @@ class Needs(Section):
     local_storage: bool = False
     """Whether an instance needs NVMe disks of its own."""
 
-    max_usd_per_hour: Annotated[float, Field(gt=0, strict=False)] | None = None
+    max_usd_per_hour: Annotated[float, Field(ge=0.01, le=100_000)] | None = None
     """Dearest price of an instance and hour on demand in us-east-1, in US dollars."""
 
 
@@ -182,7 +214,7 @@ class Fleet(Section):
     work_queue: bool = False
     """Whether the fleet has a queue of work, grows for it and is emptied without any."""
 
-    messages_per_instance: Annotated[int, Field(ge=1)] = 10
+    messages_per_instance: Annotated[int, Field(ge=1, le=1_000_000)] = 10
     """How many waiting messages ask for one more instance."""
 
     schedules: list[FleetSchedule] = []
@@ -200,7 +232,7 @@ class Fleet(Section):
     root_volume_gib: RootVolume = 200
     """Size of each instance's root volume in GiB."""
 
-    image: Annotated[str, Field(pattern=r"^ami-[0-9a-f]{8,17}$")] | None = None
+    image: ImageId | None = None
     """Id of an image of your own, based on AWS's deep learning image; without it, the current one of AWS."""
 
     attested: bool = False

@@ -8,16 +8,16 @@ from pydantic import Field, model_validator
 
 from aws_genai.models.weights import Weights
 
-from .base import Section
+from .base import KeyArn, Section
 
 
 class Imported(Section):
     """A model of your own, imported into Amazon Bedrock and paid for while it is used."""
 
-    uri: str
+    uri: Annotated[str, Field(max_length=1024)]
     """Where the files of the model lie, in the format of Hugging Face: s3://bucket/model/version."""
 
-    key_arn: Annotated[str, Field(pattern=r"^arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/[0-9a-f-]+$")] | None = None
+    key_arn: KeyArn | None = None
     """ARN of the KMS key that encrypts them; without it, S3 does."""
 
     version: Annotated[str, Field(max_length=64)] = ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
@@ -10,11 +11,22 @@ from aws_genai.data.embeddings import MOST_DIMENSIONS, dimension_of
 from aws_genai.errors import InvalidValueError
 from aws_genai.models.reading import Parsing, Search
 
-from .base import Name, Section
+from .base import ModelId, Name, Section, text
 
 #: Parts of attributes and keys.
-Group = Annotated[str, Field(pattern=r"^[a-z0-9_-]{1,64}$")]
-FunctionArn = Annotated[str, Field(pattern=r"^arn:aws[a-z-]*:lambda:[a-z0-9-]+:\d{12}:function:[\w-]+$")]
+Group = Annotated[
+    str, text(r"^[a-z0-9_-]{1,64}$", "have at most 64 lower-case letters, digits, hyphens and underscores")
+]
+FunctionArn = Annotated[
+    str,
+    text(
+        r"^arn:aws[a-z-]*:lambda:[a-z0-9-]+:[0-9]{12}:function:[a-zA-Z0-9_-]{1,64}$",
+        "be the ARN of a function, without a version",
+    ),
+]
+
+#: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_agent_SeedUrl.html
+_ADDRESS = re.compile(r"https://[A-Za-z0-9]([A-Za-z0-9-]*\.)+[A-Za-z0-9-]*[A-Za-z0-9](:[0-9]{1,5})?(/[!-~]*)?")
 
 
 class Source(Section):
@@ -43,7 +55,7 @@ class ChunkingSettings(Section):
 class ParsingSettings(Section):
     """Who makes text of documents, of their tables and pictures too."""
 
-    model: str | None = None
+    model: ModelId | None = None
     """Id of a foundation model that sees, one of models.bedrock.models."""
 
     data_automation: bool = False
@@ -56,14 +68,14 @@ class SearchSettings(Section):
     hybrid: bool = False
     """Whether words are searched beside vectors, with store aurora or opensearch."""
 
-    rerank: str | None = None
+    rerank: ModelId | None = None
     """Id of a model that puts what was found in order, one of models.bedrock.models."""
 
 
 class WebSettings(Section):
     """Pages of the web, read again by the clock, and screened chunk by chunk."""
 
-    urls: Annotated[list[str], Field(min_length=1, max_length=100)]
+    urls: Annotated[list[Annotated[str, Field(max_length=2048)]], Field(min_length=1, max_length=100)]
     """Where the crawler begins, each with https; you have to be allowed to crawl them."""
 
     groups: Annotated[list[Group], Field(min_length=1)]
@@ -85,8 +97,10 @@ class WebSettings(Section):
     @classmethod
     def _safe(cls, value: list[str]) -> list[str]:
         for url in value:
-            if not url.startswith("https://") or len(url) < 12:
-                raise InvalidValueError(f"{url} is no address with https")
+            if not _ADDRESS.fullmatch(url):
+                raise InvalidValueError(
+                    f"{url} is no address with https", hint="Write one in ASCII, such as https://docs.example.com/"
+                )
         return value
 
 
@@ -102,10 +116,10 @@ class Knowledge(Section):
     custom: dict[Name, Source] = {}
     """Sources whose documents programs hand over to Bedrock, by name."""
 
-    embedding: str = "amazon.titan-embed-text-v2:0"
+    embedding: ModelId = "amazon.titan-embed-text-v2:0"
     """Id of the embedding model, one of models.bedrock.models."""
 
-    dimension: int | None = None
+    dimension: Annotated[int, Field(ge=1, le=16_000)] | None = None
     """Numbers of a vector; what the model makes by itself without it."""
 
     store: Literal["s3", "opensearch", "aurora"] = "s3"
@@ -124,7 +138,8 @@ class Knowledge(Section):
     def _embeds(self) -> Knowledge:
         names = [*self.sources, *self.web, *self.custom]
         if twice := next((name for name in names if names.count(name) > 1), None):
-            raise InvalidValueError(f"Two sources are called {twice}", field="web", hint="Rename one of them")
+            place = "web" if twice in self.web else "custom"
+            raise InvalidValueError(f"Two sources are called {twice}", field=place, hint="Rename one of them")
         if self.chunking.function_arn and (self.web or self.custom):
             raise InvalidValueError(
                 "Chunks of web and custom sources are screened by a function, and one is the most",

@@ -105,7 +105,7 @@ class Models(Section):
             raise InvalidValueError(
                 f"{told} models are called through the guardrail of models.bedrock, which is left out",
                 field=f"models.{kind}",
-                hint="Add models: {bedrock: {models: [amazon.nova-lite-v1:0]}}",
+                hint="Add models: {bedrock: {models: [...]}} with models that the Region can call",
             )
         return self
 

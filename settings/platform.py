@@ -9,15 +9,13 @@ from pydantic import Field, model_validator
 from aws_genai.data.jumpstart import JumpStartCatalogue
 from aws_genai.errors import InvalidValueError
 
-from .base import Section
-
-InstanceType = Annotated[str, Field(pattern=r"^ml\.[a-z0-9]+\.[a-z0-9]+$")]
+from .base import HostedType, ModelId, Section, text
 
 
 class Hub(Section):
     """A private JumpStart hub, beside which nobody in the studio sees the public one."""
 
-    models: list[str] = []
+    models: list[ModelId] = []
     """Ids of models of the JumpStart catalogue that may be used, beside those of endpoints and pipelines."""
 
     @model_validator(mode="after")
@@ -36,7 +34,14 @@ class StudioSettings(Section):
     """A SageMaker domain without a way to the internet."""
 
     people: dict[
-        Annotated[str, Field(pattern=r"^[a-z0-9](-*[a-z0-9]){0,62}$")],
+        Annotated[
+            str,
+            text(
+                r"^[a-z0-9](-*[a-z0-9]){0,62}$",
+                "have at most 63 lower-case letters, digits and hyphens between them",
+                max_length=63,
+            ),
+        ],
         Literal["data-scientist", "ml-engineer", "approver"],
     ] = {}
     """The persona of each user profile, named as the user signs in, without a domain."""
@@ -44,9 +49,7 @@ class StudioSettings(Section):
     idle_minutes: Annotated[int, Field(ge=60, le=525_600)] = 60
     """Minutes without use after which a space stops."""
 
-    instance_types: Annotated[
-        list[Annotated[str, Field(pattern=r"^ml\.[a-z0-9]+\.[a-z0-9]+$")]], Field(min_length=1)
-    ] = [
+    instance_types: Annotated[list[HostedType], Field(min_length=1)] = [
         "ml.t3.medium",
         "ml.t3.large",
         "ml.m5.large",
@@ -61,16 +64,16 @@ class StudioSettings(Section):
 class Monitoring(Section):
     """When the traffic of endpoints that record it differs too much."""
 
-    drift: Annotated[float, Field(ge=0.01, le=10, strict=False)] = 0.25
+    drift: Annotated[float, Field(ge=0.01, le=10)] = 0.25
     """Population stability index against the first hour with enough traffic; 0.1 is little, 0.25 much."""
 
-    empty_percent: Annotated[float, Field(ge=0, le=100, strict=False)] = 5
+    empty_percent: Annotated[float, Field(ge=0, le=100)] = 5
     """Share of answers without text, in percent."""
 
-    refused_percent: Annotated[float, Field(ge=0, le=100, strict=False)] = 20
+    refused_percent: Annotated[float, Field(ge=0, le=100)] = 20
     """Share of answers that decline, in percent."""
 
-    least_f1: Annotated[float, Field(ge=0, le=1, strict=False)] = 0.5
+    least_f1: Annotated[float, Field(ge=0, le=1)] = 0.5
     """F1 of answers against right ones that people gave."""
 
     hours: Annotated[int, Field(ge=1, le=24)] = 2

@@ -10,7 +10,7 @@ from aws_genai.data.bedrock import check_chat
 from aws_genai.errors import InvalidValueError
 from aws_genai.models.prompt_rules import FlowStep, check_flow, check_router, variables
 
-from .base import Name, Section
+from .base import ModelId, Name, Section
 
 
 class PromptTest(Section):
@@ -32,13 +32,13 @@ class PromptSettings(Section):
     text: Annotated[str, Field(min_length=1, max_length=20_000)]
     """What the model is asked, with variables as {{name}}."""
 
-    model: str
+    model: ModelId
     """Id of the model that is asked, one of models.bedrock.models."""
 
     max_tokens: Annotated[int, Field(ge=1, le=128_000)] = 1024
     """Most tokens of an answer."""
 
-    temperature: Annotated[float, Field(ge=0, le=1, strict=False)] = 0.5
+    temperature: Annotated[float, Field(ge=0, le=1)] = 0.5
     """How varied answers are."""
 
     keep_versions: bool = False
@@ -76,7 +76,7 @@ class FlowTest(Section):
 class StepSettings(Section):
     """One question of a flow."""
 
-    prompt: str
+    prompt: Name
     """Name of the prompt that is asked."""
 
     given: dict[str, str] = {}
@@ -117,10 +117,10 @@ class FlowSettings(Section):
 class RouterSettings(Section):
     """One id for two models of a family."""
 
-    models: Annotated[list[str], Field(min_length=2, max_length=2)]
+    models: Annotated[list[ModelId], Field(min_length=2, max_length=2)]
     """Ids of the two, of models.bedrock.models; the first is the one to fall back to."""
 
-    quality_difference: int = 10
+    quality_difference: Annotated[int, Field(ge=0, le=100)] = 10
     """The difference of the expected qualities, in percent, that decides."""
 
     @model_validator(mode="after")

@@ -9,7 +9,7 @@ from pydantic import Field, field_validator, model_validator
 from aws_genai.errors import InvalidValueError
 from aws_genai.subnets import split
 
-from .base import Days, RoleArn, Section
+from .base import Days, RoleArn, Section, text
 
 #: Retention that CloudWatch Logs accepts, in days.
 #: https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html
@@ -79,7 +79,7 @@ class Security(Section):
 class Network(Section):
     """The VPC, which is made only when a layer needs one."""
 
-    cidr: str = "10.0.0.0/16"
+    cidr: Annotated[str, Field(max_length=18)] = "10.0.0.0/16"
     """IPv4 range of the VPC, /16 to /25. Each zone has an eighth of it, whichever zones are named."""
 
     zones: Annotated[list[str], Field(min_length=1, max_length=6)]
@@ -96,8 +96,21 @@ class Network(Section):
 class Budget(Section):
     """How much may be spent, and who hears of it."""
 
-    monthly_usd: Annotated[float, Field(gt=0, strict=False)] = 100
+    monthly_usd: Annotated[float, Field(ge=0.01, le=1_000_000_000)] = 100
     """Monthly limit in US dollars; warnings at 80 % and 100 %, and when the forecast passes it."""
 
-    emails: list[Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$")]] = []
+    emails: Annotated[
+        list[
+            Annotated[
+                str,
+                text(
+                    r"^[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*"
+                    r"@([A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?\.)+[A-Za-z]{2,63}$",
+                    "be an address such as alarms@example.com",
+                    max_length=254,
+                ),
+            ]
+        ],
+        Field(max_length=100),
+    ] = []
     """Addresses that receive alarms and budget warnings."""

@@ -13,18 +13,42 @@ from aws_genai.data.purchase import check, check_efa, check_family
 from aws_genai.data.training import check_image, check_nodes
 from aws_genai.errors import InvalidValueError, nearest
 
-from .base import Name, Section
+from .base import HostedType, Name, Section, text
 from .fleets import FleetCapacity, IdleMinutes, RootVolume
 
 #: Where the scripts of clusters are.
 SCRIPTS = Path(__file__).resolve().parent.parent / "config" / "scripts"
 
 #: A part of a bucket.
-Prefix = Annotated[str, Field(pattern=r"^[\w.-]+(/[\w.-]+)*/$")]
+Prefix = Annotated[
+    str,
+    text(
+        r"^[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*/$",
+        "be a part of a bucket in ASCII that ends in a slash, such as pretraining/",
+        max_length=512,
+    ),
+]
+
+PlanArn = Annotated[
+    str,
+    text(
+        r"^arn:aws[a-z-]*:sagemaker:[a-z0-9-]+:[0-9]{12}:training-plan/[a-zA-Z0-9](-*[a-zA-Z0-9]){0,63}$",
+        "be the ARN of a training plan",
+    ),
+]
+ClusterArn = Annotated[
+    str,
+    text(
+        r"^arn:aws[a-z-]*:eks:[a-z0-9-]+:[0-9]{12}:cluster/[0-9A-Za-z][A-Za-z0-9_-]{0,99}$",
+        "be the ARN of an EKS cluster",
+    ),
+]
 
 
 class Queue(Section):
     """Training jobs on instances that AWS Batch starts for them."""
+
+    repeatable = frozenset({"command"})
 
     instance_type: str
     """An accelerated, Nitro-based EC2 instance type, such as trn1.32xlarge."""
@@ -47,19 +71,23 @@ class Queue(Section):
     efa: bool = False
     """Whether every network card that takes one has an Elastic Fabric Adapter."""
 
-    command: Annotated[list[str], Field(min_length=1)] = ["train", "Ref::data_set", "Ref::run"]
+    command: Annotated[list[Annotated[str, Field(max_length=8192)]], Field(min_length=1, max_length=200)] = [
+        "train",
+        "Ref::data_set",
+        "Ref::run",
+    ]
     """What the container runs; Ref::data_set and Ref::run stand for the parameters of a job."""
 
     data_sets: list[Prefix] = []
     """Parts of the data sets that jobs may read; without any, the one of the queue's name."""
 
-    shares: dict[str, Annotated[float, Field(strict=False)]] = {}
+    shares: dict[Annotated[str, Field(max_length=256)], Annotated[float, Field(ge=0.0001, le=999.9999)]] = {}
     """Weight of each share identifier; twice the weight gets half as much. Without any, first in, first out."""
 
     attempts: Annotated[int, Field(ge=1, le=10)] = 3
     """How often a job is started when its hosts are lost."""
 
-    timeout_hours: Annotated[float, Field(gt=0, le=8760, strict=False)] = 24
+    timeout_hours: Annotated[float, Field(ge=0.02, le=8760)] = 24
     """Longest run of one attempt in hours."""
 
     file_system: bool = False
@@ -103,7 +131,7 @@ class Queue(Section):
 class GroupOfMachines(Section):
     """Equal machines of a cluster."""
 
-    instance_type: str
+    instance_type: HostedType
     """SageMaker instance type that HyperPod has, such as ml.trn1.32xlarge."""
 
     instances: Annotated[int, Field(ge=1, le=6758)]
@@ -115,7 +143,7 @@ class GroupOfMachines(Section):
     checks: list[HealthCheck] | None = None
     """What a machine must pass before it is used; without it, all that fit the type."""
 
-    training_plan_arn: Annotated[str, Field(pattern=r"^arn:aws[a-z-]*:sagemaker:.+:training-plan/.+$")] | None = None
+    training_plan_arn: PlanArn | None = None
     """ARN of a SageMaker training plan whose reserved capacity is used; on demand without it."""
 
     spot: bool = False
@@ -125,17 +153,19 @@ class GroupOfMachines(Section):
 class SlurmSettings(Section):
     """Slurm orchestrates the cluster."""
 
-    controller_type: str = "ml.m5.xlarge"
+    controller_type: HostedType = "ml.m5.xlarge"
     """SageMaker instance type of the controller."""
 
 
 class EksSettings(Section):
     """An EKS cluster that exists orchestrates the cluster."""
 
-    cluster_arn: Annotated[str, Field(pattern=r"^arn:aws[a-z-]*:eks:[a-z0-9-]+:\d{12}:cluster/[\w-]{1,100}$")]
+    cluster_arn: ClusterArn
     """ARN of the EKS cluster; it stands in the VPC and has HyperPod's dependencies installed."""
 
-    security_group_ids: list[Annotated[str, Field(pattern=r"^sg-[0-9a-f]{8,17}$")]] = []
+    security_group_ids: list[
+        Annotated[str, text(r"^sg-([0-9a-f]{8}|[0-9a-f]{17})$", "be the id of a security group")]
+    ] = []
     """Security groups that nodes join to reach its control plane."""
 
     registries: list[Annotated[str, Field(pattern=r"^\d{12}$")]] = []
@@ -145,10 +175,10 @@ class EksSettings(Section):
 class TeamSettings(Section):
     """A share of an EKS cluster's capacity."""
 
-    instance_type: str
+    instance_type: HostedType
     """SageMaker instance type of the team's machines."""
 
-    instances: Annotated[int, Field(ge=1)]
+    instances: Annotated[int, Field(ge=1, le=6758)]
     """How many machines are the team's own."""
 
     weight: Annotated[int, Field(ge=0, le=100)] = 50

@@ -19,10 +19,14 @@ class InvalidValueError(ValueError):
         self.hint = hint
 
 
-def nearest(value: str, choices: Iterable[str], count: int = 1) -> str:
-    """Say which of ``choices`` is closest to ``value``, as a sentence for an error message."""
+def nearest(value: str, choices: Iterable[str], count: int = 1, *, cutoff: float = 0.4) -> str:
+    """Say which of ``choices`` is closest to ``value``, as a sentence for an error message.
+
+    :param cutoff: least likeness of what is proposed, 0 to 1; with none so like, some of the choices are listed.
+    """
     known = sorted(choices)
-    close = difflib.get_close_matches(value, known, n=count, cutoff=0.4)
+    # Beyond that length only a mistake is compared, which would take seconds.
+    close = difflib.get_close_matches(value[:200], known, n=count, cutoff=cutoff)
     if close:
         return "Did you mean " + " or ".join(close) + "?"
     return "Choose one of: " + ", ".join(known[:8]) + (" ..." if len(known) > 8 else "")

@@ -27,6 +27,8 @@ def split(cidr: str, zones: Sequence[str]) -> list[str]:
         raise InvalidValueError(
             f"{cidr} is not an IPv4 network: {error}", field="cidr", hint="Try 10.0.0.0/16"
         ) from error
+    if str(network) != cidr:
+        raise InvalidValueError(f"{cidr} is not written as AWS does", field="cidr", hint=f"Write it as {network}")
     longest = 28 - _BITS
     if network.prefixlen > longest:
         raise InvalidValueError(

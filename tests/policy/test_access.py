@@ -143,7 +143,7 @@ def test_chat_calls_allowed_models_through_the_guardrail_only(
     for resource in (
         model.format("eu-west-1", "amazon.nova-lite-v1:0"),
         model.format("us-east-1", "amazon.nova-pro-v1:0"),
-        model.format("us-east-1", "stability.sd3-5-large-v1:0"),
+        model.format("us-east-1", "stability.stable-image-inpaint-v1:0"),
         f"arn:aws:bedrock:us-east-1:{ACCOUNT}:inference-profile/us.amazon.nova-pro-v1:0",
     ):
         assert_denies(reference.templates, chat_role, "bedrock:InvokeModel", resource, {**guarded, **through})

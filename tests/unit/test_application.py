@@ -74,9 +74,9 @@ def test_function_is_bounded_traced_and_private(application: dict[str, Any]) -> 
     assert next(iter(json.loads(variables["MODELS"]))) == "us.anthropic.claude-sonnet-4-6"
     asked = {name: each["inferenceConfig"] for name, each in json.loads(variables["MODELS"]).items()}
     assert asked == {
-        "us.anthropic.claude-sonnet-4-6": {"maxTokens": 8192},
+        "us.anthropic.claude-sonnet-4-6": {"maxTokens": 2048},
         "us.amazon.nova-lite-v1:0": {"maxTokens": 2048, "temperature": 0.3, "topP": 0.9},
-        "us.meta.llama3-3-70b-instruct-v1:0": {"maxTokens": 2048, "temperature": 0.7},
+        "qwen.qwen3-32b-v1:0": {"maxTokens": 2048, "temperature": 0.7},
     }
 
 

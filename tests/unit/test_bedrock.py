@@ -12,7 +12,8 @@ from aws_cdk import aws_iam as iam
 from aws_cdk.assertions import Match
 
 from aws_genai.application import Inference, UsageBudget
-from aws_genai.data.bedrock import USES, check_allowed, check_model
+from aws_genai.data import load
+from aws_genai.data.bedrock import USES, check_allowed, check_destinations, check_model, destinations, proposed
 from aws_genai.errors import InvalidValueError
 from aws_genai.models import ApplicationProfiles, BedrockCatalogue, Guardrail, ModelAccess, ModelParameters
 from aws_genai.models.inference import requests_of
@@ -25,25 +26,55 @@ CLAUDE = "us.anthropic.claude-sonnet-4-6"
 NOVA = "us.amazon.nova-lite-v1:0"
 TITAN = "amazon.titan-embed-text-v2:0"
 TODAY = date(2026, 11, 25)
+REGIONS = set(load("regions")["regions"])
 
 
 @pytest.mark.parametrize("name", BedrockCatalogue.names())
 def test_every_model_of_bedrock_is_whole(name: str) -> None:
     model = BedrockCatalogue.get(name)
     assert model.mode in USES
-    assert model.in_region or model.inference_profiles
+    # Whoever is not called is told why: it has ended, or nobody knows where it is.
+    assert model.callable_from() or refused(name)
+    assert model.in_region == bool(model.regions)
+    assert all(region in REGIONS for region in model.regions or ())
+    for profile, sources in model.routes.items():
+        assert profile in model.inference_profiles
+        assert not profile.startswith("global.")
+        for source, to in sources.items():
+            assert source in REGIONS
+            assert to
+            assert set(to) <= REGIONS
     assert not set(model.supports) & set(model.supports_not)
     if model.end_of_life:
-        assert date.fromisoformat(model.end_of_life) > date(2025, 1, 1)
+        assert date.fromisoformat(model.end_of_life) > date(2024, 1, 1)
+
+
+def refused(model: str, region: str | None = None) -> str:
+    with pytest.raises(InvalidValueError) as error:
+        check_model(model, region, today=TODAY)
+    return str(error.value)
 
 
 @pytest.mark.parametrize(
     ("model", "region", "words"),
     [
         ("meta.llama3-1-405b-instruct-v1:0", None, ["end of life on 2026-07-07", "Did you mean"]),
-        ("eu.amazon.nova-lite-v1:0", "us-east-1", ["another geography", "Did you mean us.amazon.nova-lite-v1:0?"]),
-        ("us.amazon.nova-lite-v1:0", "us-gov-west-1", ["another geography"]),
-        ("jp.anthropic.claude-sonnet-4-6", "ap-southeast-2", ["another geography", "Did you mean"]),
+        ("eu.amazon.nova-lite-v1:0", "us-east-1", ["cannot be called from us-east-1", "or us.amazon.nova-lite-v1:0?"]),
+        ("us.amazon.nova-lite-v1:0", "us-gov-west-1", ["from us-gov-west-1", "mean amazon.nova-lite-v1:0?"]),
+        (
+            "jp.anthropic.claude-sonnet-4-6",
+            "ap-southeast-2",
+            ["from ap-southeast-2", "mean au.anthropic.claude-sonnet-4-6?"],
+        ),
+        ("amazon.nova-lite-v1:0", "eu-west-1", ["itself, only through a profile", "mean eu.amazon.nova-lite-v1:0?"]),
+        ("us.amazon.nova-lite-v1:0", "ca-central-1", ["from ca-central-1", "mean ca.amazon.nova-lite-v1:0?"]),
+        ("us.amazon.nova-lite-v1:0", "mx-central-1", ["from mx-central-1", "Choose another Region"]),
+        ("mistral.mistral-large-2407-v1:0", "us-east-1", ["not available in us-east-1. It is in us-west-2"]),
+        ("apac.anthropic.claude-sonnet-4-6", "ap-south-1", ["routes calls is not known"]),
+        ("anthropic.claude-3-7-sonnet-20240620-v1:0", None, ["Which Regions", "is not known"]),
+        ("anthropic.claude-mythos-5", None, ["No Region is known to have"]),
+        # An end of life can differ by Region.
+        ("anthropic.claude-3-5-sonnet-20240620-v1:0", "us-east-1", ["in us-east-1 on 2026-07-30"]),
     ],
 )
 def test_models_that_no_call_reaches(model: str, region: str | None, words: list[str]) -> None:
@@ -58,26 +89,40 @@ def test_models_that_no_call_reaches(model: str, region: str | None, words: list
         ("eu.amazon.nova-lite-v1:0", "eu-west-1"),
         ("apac.amazon.nova-lite-v1:0", "ap-northeast-1"),
         ("jp.anthropic.claude-sonnet-4-6", "ap-northeast-1"),
-        ("us.amazon.nova-lite-v1:0", "ca-central-1"),
-        # Nothing is known of these Regions, so nothing is refused.
-        ("us.amazon.nova-lite-v1:0", "mx-central-1"),
-        ("amazon.nova-lite-v1:0", "eu-west-1"),
+        ("ca.amazon.nova-lite-v1:0", "ca-west-1"),
+        ("us.anthropic.claude-sonnet-4-6", "ca-central-1"),
+        ("anthropic.claude-3-5-sonnet-20240620-v1:0", "ap-northeast-2"),
     ],
 )
 def test_models_that_may_be_reached(model: str, region: str) -> None:
     check_model(model, region, today=TODAY)
 
 
-def test_where_bedrock_said_which_regions_have_a_model_others_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    facts = BedrockCatalogue.get(NOVA)
-    from dataclasses import replace
+def test_a_profile_answers_where_it_routes_to_and_a_model_where_it_is() -> None:
+    assert destinations(TITAN, "us-east-1") == ("us-east-1",)
+    assert destinations(NOVA, "us-west-1") == ("us-east-1", "us-east-2", "us-west-1", "us-west-2")
+    with pytest.raises(InvalidValueError, match="cannot be called from eu-west-1"):
+        destinations(NOVA, "eu-west-1")
 
-    known = replace(facts, regions=("us-east-1",), routes=((NOVA, ("us-east-1", "us-west-2")),))
-    monkeypatch.setattr(BedrockCatalogue, "get", staticmethod(lambda _name: known))
-    check_model(NOVA, "us-west-2", today=TODAY)
-    for model, region in ((NOVA, "ca-central-1"), (known.model_id, "us-west-2")):
-        with pytest.raises(InvalidValueError, match=f"not available in {region}. It is in us-east-1"):
-            check_model(model, region, today=TODAY)
+
+def test_a_profile_that_routes_elsewhere_is_refused() -> None:
+    check_destinations(NOVA, "us-east-1", [])
+    check_destinations(NOVA, "us-east-1", ["us-east-1", "us-east-2", "us-west-2", "eu-west-1"])
+    with pytest.raises(InvalidValueError, match="routes calls from us-east-1 to us-east-2, us-west-2 too"):
+        check_destinations(NOVA, "us-east-1", ["us-east-1"])
+
+
+@pytest.mark.parametrize("region", ["us-east-1", "eu-central-1", "ap-south-1", "sa-east-1", "us-gov-west-1"])
+def test_hints_name_only_what_the_region_can_call(region: str) -> None:
+    for name in BedrockCatalogue.names():
+        for word in re.findall(r"[a-z0-9-]+\.[a-z0-9.:-]+[a-z0-9]", proposed(name, region, today=TODAY)):
+            check_model(word, region, today=TODAY)
+
+
+def test_the_day_of_the_facts_decides_and_not_the_clock() -> None:
+    check_model("ai21.jamba-1-5-mini-v1:0", "us-east-1")
+    with pytest.raises(InvalidValueError, match="end of life on 2026-11-26"):
+        check_model("ai21.jamba-1-5-mini-v1:0", "us-east-1", today=date(2026, 11, 26))
 
 
 def test_provider_and_use_bound_what_may_be_named() -> None:

@@ -328,12 +328,28 @@ def access(stack: cdk.Stack, models: list[str], regions: list[str]) -> ModelAcce
 
 
 def test_resources_of_a_profile_are_the_profile_and_its_model_in_each_region() -> None:
-    arns = access(new_stack(), ["us.amazon.nova-lite-v1:0"], ["us-east-1", "us-west-2"]).resources()
-    assert [arn.split(":", 3)[3].rpartition("]:")[2] or arn for arn in arns][1:] == [
-        "us-east-1::foundation-model/amazon.nova-lite-v1:0",
-        "us-west-2::foundation-model/amazon.nova-lite-v1:0",
-    ]
-    assert "inference-profile/us.amazon.nova-lite-v1:0" in arns[0]
+    # What is allowed beside is not granted, for nothing is routed there.
+    for regions in ([], ["us-east-1", "us-east-2", "us-west-2", "eu-west-1"]):
+        arns = access(new_stack(), ["us.amazon.nova-lite-v1:0"], regions).resources()
+        assert [arn.split(":", 3)[3].rpartition("]:")[2] or arn for arn in arns][1:] == [
+            "us-east-1::foundation-model/amazon.nova-lite-v1:0",
+            "us-east-2::foundation-model/amazon.nova-lite-v1:0",
+            "us-west-2::foundation-model/amazon.nova-lite-v1:0",
+        ]
+        assert "inference-profile/us.amazon.nova-lite-v1:0" in arns[0]
+
+
+def test_a_profile_that_routes_to_a_region_left_out_is_refused() -> None:
+    with pytest.raises(InvalidValueError, match="to us-east-2 too, where they would be denied"):
+        access(new_stack(), ["us.amazon.nova-lite-v1:0"], ["us-east-1", "us-west-2"])
+
+
+def test_a_stack_for_any_region_grants_all_that_a_profile_routes_to_and_no_more() -> None:
+    arns = access(
+        cdk.Stack(new_app(), "Anywhere"), ["us.amazon.nova-lite-v1:0", "amazon.nova-micro-v1:0"], []
+    ).resources()
+    found = [arn.split(":")[3] for arn in arns if arn.endswith("foundation-model/amazon.nova-lite-v1:0")]
+    assert found == ["us-east-1", "us-east-2", "us-west-1", "us-west-2"]
 
 
 def test_a_part_of_the_models_can_be_granted() -> None:
@@ -399,7 +415,7 @@ def test_every_bedrock_id_has_facts() -> None:
 
 
 def test_global_profile_is_refused_with_what_stays_in_a_geography() -> None:
-    with pytest.raises(InvalidValueError, match=r"any commercial Region.*Did you mean us\.cohere\.embed-v4:0"):
+    with pytest.raises(InvalidValueError, match=r"any commercial Region.*Did you mean .*us\.cohere\.embed-v4:0"):
         check_model("global.cohere.embed-v4:0")
 
 

@@ -111,7 +111,7 @@ WRONG: list[tuple[str, dict[str, Any], list[str]]] = [
         "collection under a long name",
         {
             **bedrock(knowledge={"a-handbook-of-rules": {**DOCUMENTS["handbook"], "store": "opensearch"}}),
-            "project": "a-demo-of-a-project",
+            "project": "ademonstrationproje",
         },
         ["models.knowledge.a-handbook-of-rules", "AWS allows 28"],
     ),
@@ -148,7 +148,7 @@ WRONG: list[tuple[str, dict[str, Any], list[str]]] = [
                 }
             }
         ),
-        ["models.fine_tuning.customized.tone.teacher", "does not learn from", "amazon.nova-premier-v1:0"],
+        ["models.fine_tuning.customized.tone.teacher", "does not learn from", "Choose a smaller base"],
     ),
     (
         "throughput without a guardrail",

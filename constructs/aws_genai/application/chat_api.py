@@ -15,7 +15,7 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-from ..data.bedrock import BedrockCatalogue, check_chat
+from ..data.bedrock import BedrockCatalogue, check_chat, check_waited
 from ..functions import PythonFunction
 from ..gate.acknowledgements import acknowledge, compliance
 from ..models.inference import Inference, requests_of
@@ -105,7 +105,8 @@ class ChatApi(Construct):
         has left, or 20 where the app reserves concurrency.
     :param log_days: days that logs are kept. Default: 365.
     :param removal_policy: what happens to the logs on deletion of the stack. Default: retain.
-    :raises InvalidValueError: if a model cannot chat, cannot give so many tokens, or lacks one of the knobs.
+    :raises InvalidValueError: if a model cannot chat, cannot give so many tokens or not in the time that API Gateway
+        waits, or lacks one of the knobs.
     """
 
     def __init__(
@@ -137,6 +138,8 @@ class ChatApi(Construct):
         bounds = inference or Inference()
         offered = list(models) or [model for model in access.models if BedrockCatalogue.get(model).mode == "chat"]
         check_chat(offered, bounds.max_tokens)
+        for most in (bounds.max_tokens, *(each.max_tokens or 0 for each in (parameters or {}).values())):
+            check_waited(most)
         self.name = name
         self.function = PythonFunction(
             self,

@@ -27,7 +27,7 @@ def check_measurements(measurements: Mapping[int, str]) -> None:
     for number, value in measurements.items():
         if number not in REGISTERS:
             raise InvalidValueError(f"There is no register {number}: 0 to {REGISTERS[-1]}", field="measurements")
-        if not _SHA384.match(value):
+        if not _SHA384.fullmatch(value):
             raise InvalidValueError(
                 f"Register {number} holds 96 hexadecimal digits in lower case, not {len(value)} characters",
                 field="measurements",

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
 from functools import cache
 from typing import Any, Literal
 
@@ -21,25 +21,21 @@ USES = {
     "realtime": "speech",
 }
 Use = Literal["chat", "embedding", "image", "rerank", "speech"]
-#: What ids of inference profiles begin with, and what the Regions they belong to begin with.
-#: https://docs.aws.amazon.com/bedrock/latest/userguide/geographic-cross-region-inference.html
-GEOGRAPHIES = {
-    "us": ("us-", "ca-"),
-    "eu": ("eu-",),
-    "apac": ("ap-",),
-    "jp": ("ap-northeast-1", "ap-northeast-3"),
-    "au": ("ap-southeast-2", "ap-southeast-4"),
-    "in": ("ap-south-",),
-    "us-gov": ("us-gov-",),
-}
+
+
+#: Most tokens of an answer that is waited for: what a model gives in 29 seconds, at 70 tokens a second. API Gateway
+#: waits no longer, and an answer that comes later is paid and lost.
+#: https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-execution-service-limits-table.html
+MOST_WAITED_TOKENS = 2_048
 
 
 @dataclass(frozen=True)
 class BedrockModel:
     """One foundation model of Amazon Bedrock; prices in US dollars, of tokens for a million.
 
-    ``regions`` and ``routes`` are empty where they are not known: which Regions have the model itself, and between
-    which Regions each inference profile routes.
+    ``regions`` are those that answer calls of the model's own id, None where nobody knows; ``routes`` tell of each
+    inference profile which Regions it may be called from, and which may then answer. A profile without a route is one
+    that a list of prices names and no Region is known to have.
     """
 
     model_id: str
@@ -48,12 +44,13 @@ class BedrockModel:
     max_input_tokens: int | None = None
     max_output_tokens: int | None = None
     end_of_life: str | None = None
+    end_of_life_by_region: Mapping[str, str] = field(default_factory=dict)
     inference_profiles: tuple[str, ...] = ()
     supports: tuple[str, ...] = ()
     supports_not: tuple[str, ...] = ()
     embedding_dimension: int | None = None
-    regions: tuple[str, ...] = ()
-    routes: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    regions: tuple[str, ...] | None = None
+    routes: Mapping[str, Mapping[str, tuple[str, ...]]] = field(default_factory=dict)
     usd_per_million_input_tokens: float | None = None
     usd_per_million_output_tokens: float | None = None
     usd_per_million_batch_input_tokens: float | None = None
@@ -73,12 +70,33 @@ class BedrockModel:
         """What it is for: chat, embedding, image, rerank or speech."""
         return USES[self.mode]
 
-    def ended(self, today: date) -> bool:
-        """Whether its end of life has come: from that day on every call fails.
+    def ends(self, region: str | None = None) -> str | None:
+        """The day from which every call fails, in one Region where that differs; None if there is none yet.
 
         https://docs.aws.amazon.com/bedrock/latest/userguide/model-lifecycle.html
         """
-        return self.end_of_life is not None and date.fromisoformat(self.end_of_life) <= today
+        return self.end_of_life_by_region.get(region or "", self.end_of_life)
+
+    def ended(self, today: date, region: str | None = None) -> bool:
+        """Whether its end of life has come."""
+        ends = self.ends(region)
+        return ends is not None and date.fromisoformat(ends) <= today
+
+    def callable_from(self, region: str | None = None, *, today: date | None = None) -> list[str]:
+        """The ids that a Region can call it by, those that stay nearest first; without a Region, those that some can.
+
+        A global profile is not among them, for it stays nowhere.
+        """
+        if self.ended(today or as_of(), region):
+            return []
+        own = bool(self.regions) if region is None else region in (self.regions or ())
+        routed = [each for each, sources in self.routes.items() if region is None or region in sources]
+        return [*([self.model_id] if own else []), *sorted(routed)]
+
+
+def as_of() -> date:
+    """The day of the catalogue's facts: what had ended by then is refused, whatever the day is now."""
+    return date.fromisoformat(load("bedrock_models")["regions_retrieved"])
 
 
 class BedrockCatalogue:
@@ -114,81 +132,122 @@ class BedrockCatalogue:
         raise InvalidValueError(
             f"{model_id} is not a Bedrock model or inference profile that this catalogue knows",
             field="model_id",
-            hint=nearest(model_id, BedrockCatalogue.names()),
+            hint=nearest(model_id, _callable_somewhere()),
         )
+
+
+@cache
+def _callable_somewhere() -> tuple[str, ...]:
+    every = [BedrockCatalogue.get(name) for name in load("bedrock_models")["models"]]
+    return tuple(name for facts in every for name in facts.callable_from())
 
 
 def _model(name: str, facts: dict[str, Any], own: dict[str, float]) -> BedrockModel:
     """The facts, with the prices of an inference profile where it has its own."""
-    content = {key: value for key, value in facts.items() if key not in ("usd_per_million_tokens_by_profile", "routes")}
+    apart = ("usd_per_million_tokens_by_profile", "routes", "regions")
+    content = {key: value for key, value in facts.items() if key not in apart}
     prices = {f"usd_per_million_{kind}_tokens": price for kind, price in own.items()}
-    lists = {key: tuple(facts.get(key, ())) for key in ("inference_profiles", "supports", "supports_not", "regions")}
-    routes = tuple((profile, tuple(to)) for profile, to in facts.get("routes", {}).items())
-    return BedrockModel(model_id=name, **{**content, **prices, **lists, "routes": routes})
+    lists = {key: tuple(facts.get(key, ())) for key in ("inference_profiles", "supports", "supports_not")}
+    routes = {
+        profile: {source: tuple(each["to"]) for each in ways for source in each["from"]}
+        for profile, ways in facts.get("routes", {}).items()
+    }
+    regions = tuple(facts["regions"]) if "regions" in facts else None
+    return BedrockModel(model_id=name, **{**content, **prices, **lists, "routes": routes, "regions": regions})
 
 
 def check_model(model: str, region: str | None = None, *, today: date | None = None) -> None:
     """Refuse a model id that no call could succeed with.
 
     :param region: the Region that calls it. Default: any.
-    :param today: the day of the check. Default: the present one.
+    :param today: the day of the check. Default: that of the catalogue's facts, so that nothing changes by itself.
     :raises InvalidValueError: if the id is not known, the model has no endpoint of its own, it is global, it is absent
-        in the Region, or its end of life has come.
+        in the Region or not known to be there, or its end of life has come.
     """
     facts = BedrockCatalogue.get(model)
-    hint = _hint(facts)
+    today = today or as_of()
     if model.startswith("global."):
         # https://docs.aws.amazon.com/bedrock/latest/userguide/global-cross-region-inference.html
         reason = f"{model} sends calls to any commercial Region, so none could be kept out"
-        raise InvalidValueError(reason, field="models", hint=hint)
-    if model == facts.model_id and not facts.in_region and facts.inference_profiles:
-        raise InvalidValueError(f"{model} can be called through an inference profile only", field="models", hint=hint)
-    if facts.ended(today or datetime.now(UTC).date()):
-        others = [name for name in BedrockCatalogue.names() if not name.startswith("global.")]
-        current = [
-            name for name in others if (each := BedrockCatalogue.get(name)).use == facts.use and not each.end_of_life
-        ]
-        raise InvalidValueError(
-            f"{model} reached its end of life on {facts.end_of_life}, and every call of it fails",
-            field="models",
-            hint=nearest(model, current),
-        )
-    if region is not None:
-        _check_region(model, facts, region)
-
-
-def _check_region(model: str, facts: BedrockModel, region: str) -> None:
+        raise _uncallable(reason, model, facts, region, today)
+    if facts.ended(today, region):
+        where = f" in {region}" if region in facts.end_of_life_by_region else ""
+        reason = f"{model} reached its end of life{where} on {facts.ends(region)}, and every call of it fails"
+        raise _uncallable(reason, model, facts, region, today)
     if model == facts.model_id:
-        if facts.regions and region not in facts.regions:
-            raise InvalidValueError(
-                f"{model} is not available in {region}",
-                field="models",
-                hint=f"It is in {', '.join(facts.regions[:6])}",
-            )
+        if facts.regions is None:
+            reason = f"Which Regions have {model} is not known"
+        elif not facts.regions and facts.routes:
+            reason = f"{model} can be called through an inference profile only"
+        elif not facts.regions:
+            reason = f"No Region is known to have {model}"
+        elif region is not None and region not in facts.regions:
+            through = any(region in sources for sources in facts.routes.values())
+            reason = f"{model} is not available in {region}{' itself, only through a profile' if through else ''}"
+        else:
+            return
+    elif model not in facts.routes:
+        reason = f"Between which Regions {model} routes calls is not known"
+    elif region is not None and region not in facts.routes[model]:
+        reason = f"{model} cannot be called from {region}"
+    else:
         return
-    geography = model.partition(".")[0]
-    known = [each for each, begins in GEOGRAPHIES.items() if region.startswith(begins)]
-    # The longest match: us-gov- is not us-.
-    if region.startswith("us-gov-"):
-        known = ["us-gov"]
-    if known and geography not in known:
-        same = [each for each in facts.inference_profiles if each.partition(".")[0] in known]
+    raise _uncallable(reason, model, facts, region, today)
+
+
+def destinations(model: str, region: str) -> tuple[str, ...]:
+    """The Regions that may answer a call of ``model`` from ``region``: a profile's, or the Region itself.
+
+    :raises InvalidValueError: if the profile cannot be called from there, or nobody knows where it routes to.
+    """
+    facts = BedrockCatalogue.get(model)
+    if model == facts.model_id:
+        return (region,)
+    if region not in facts.routes.get(model, {}):
+        check_model(model, region)
+    return facts.routes[model][region]
+
+
+def check_destinations(model: str, region: str, allowed: Sequence[str]) -> None:
+    """Refuse a profile that routes calls to Regions in which they may not be answered.
+
+    https://docs.aws.amazon.com/bedrock/latest/userguide/geographic-cross-region-inference.html
+
+    :param allowed: Regions in which they may. Default, without any: wherever the profile routes to.
+    :raises InvalidValueError: naming the Regions that are missing, for a call that is routed there would be denied.
+    """
+    missing = [each for each in destinations(model, region) if allowed and each not in allowed]
+    if missing:
         raise InvalidValueError(
-            f"{model} is a profile of another geography than {region}",
-            field="models",
-            hint=f"Did you mean {same[0]}?" if same else "Choose a model that has one, or one of the Region itself",
-        )
-    routes = dict(facts.routes)
-    if model in routes and region not in routes[model]:
-        raise InvalidValueError(
-            f"{model} is not available in {region}", field="models", hint=f"It is in {', '.join(routes[model][:6])}"
+            f"{model} routes calls from {region} to {', '.join(missing)} too, where they would be denied",
+            field="regions",
+            hint="Add what is missing, or choose a model that stays",
         )
 
 
-def _hint(facts: BedrockModel) -> str:
-    local = [name for name in facts.inference_profiles if not name.startswith("global.")]
-    choices = [*local, *([facts.model_id] if facts.in_region else [])]
-    return f"Did you mean {' or '.join(choices[:3])}?" if choices else "Choose a model that stays in a geography"
+def proposed(model: str, region: str | None = None, *, today: date | None = None) -> str:
+    """What to write in place of ``model``, as a sentence: what the Region can call today, and nothing else."""
+    try:
+        facts: BedrockModel | None = BedrockCatalogue.get(model)
+    except InvalidValueError:
+        facts = None
+    if facts and (same := facts.callable_from(region, today=today)):
+        ends = facts.ends(region)
+        return f"Did you mean {' or '.join(same[:3])}{f', until {ends}' if ends else ''}?"
+    known = {BedrockCatalogue.get(name).model_id for name in load("bedrock_models")["models"]}
+    others = [each for each in map(BedrockCatalogue.get, known) if facts is None or each.use == facts.use]
+    lasting = [each for each in others if each.ends(region) is None]
+    for some in (lasting, others):
+        if names := [name for each in some for name in each.callable_from(region, today=today)]:
+            return nearest(model, names)
+    return "Choose another Region"
+
+
+def _uncallable(reason: str, model: str, facts: BedrockModel, region: str | None, today: date) -> InvalidValueError:
+    hint = proposed(model, region, today=today)
+    if region and not facts.callable_from(region, today=today) and facts.regions:
+        hint = f"It is in {', '.join(facts.regions[:6])}. {hint}"
+    return InvalidValueError(reason, field="models", hint=hint)
 
 
 def check_allowed(model: str, providers: Sequence[str], uses: Sequence[str]) -> None:
@@ -206,6 +265,19 @@ def check_allowed(model: str, providers: Sequence[str], uses: Sequence[str]) -> 
             )
 
 
+def check_waited(max_tokens: int) -> None:
+    """Refuse an answer that takes longer than API Gateway waits.
+
+    :raises InvalidValueError: if ``max_tokens`` is above :data:`MOST_WAITED_TOKENS`.
+    """
+    if max_tokens > MOST_WAITED_TOKENS:
+        raise InvalidValueError(
+            f"An answer of {max_tokens} tokens takes longer than the 29 seconds that API Gateway waits",
+            field="max_tokens",
+            hint=f"Set it to {MOST_WAITED_TOKENS} or less",
+        )
+
+
 def check_chat(models: Sequence[str], max_tokens: int) -> None:
     """Refuse models that cannot chat, or answers longer than they can give.
 
@@ -213,7 +285,7 @@ def check_chat(models: Sequence[str], max_tokens: int) -> None:
     """
     if not models:
         raise InvalidValueError(
-            "A chat needs at least one chat model", field="models", hint="Try amazon.nova-lite-v1:0"
+            "A chat needs at least one chat model", field="models", hint="Name one of models.bedrock.models"
         )
     for model in models:
         facts = BedrockCatalogue.get(model)
@@ -221,7 +293,7 @@ def check_chat(models: Sequence[str], max_tokens: int) -> None:
             raise InvalidValueError(
                 f"{model} is a model for {facts.use}, not for chat",
                 field="models",
-                hint="Try amazon.nova-lite-v1:0",
+                hint="Name a chat model",
             )
         if facts.max_output_tokens and max_tokens > facts.max_output_tokens:
             raise InvalidValueError(

@@ -143,7 +143,7 @@ def check_cluster(
             "Jobs of an EKS cluster are submitted to Kubernetes", field="jobs", hint="Leave jobs out, or use Slurm"
         )
     for script in jobs:
-        if not _SCRIPT.match(script):
+        if not _SCRIPT.fullmatch(script):
             raise InvalidValueError(
                 f"{script} is not the name of a job script: letters, digits, dots, hyphens and underscores",
                 field="jobs",

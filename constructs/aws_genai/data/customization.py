@@ -15,11 +15,12 @@ BASES = {
     "amazon.nova-lite-v1:0": "amazon.nova-lite-v1:0:300k",
     "amazon.nova-pro-v1:0": "amazon.nova-pro-v1:0:300k",
 }
+#: Where they are customized, each of them in one Region: see the same page.
+CUSTOMIZED_IN = ("us-east-1",)
 #: Whom smaller models learn from.
 #: https://docs.aws.amazon.com/bedrock/latest/userguide/prequisites-model-distillation.html
 TEACHERS = {
     "amazon.nova-pro-v1:0": ("amazon.nova-lite-v1:0", "amazon.nova-micro-v1:0"),
-    "amazon.nova-premier-v1:0": ("amazon.nova-pro-v1:0", "amazon.nova-lite-v1:0", "amazon.nova-micro-v1:0"),
 }
 #: Least and most of each hyperparameter, and whether it is a whole number.
 #: https://docs.aws.amazon.com/bedrock/latest/userguide/cm-hp-nova-mm.html
@@ -28,6 +29,19 @@ RANGES = {
     "learningRate": (1e-6, 1e-4, False),
     "learningRateWarmupSteps": (0, 100, True),
 }
+
+
+def check_customized_in(region: str) -> None:
+    """Refuse a Region in which no model of :data:`BASES` is customized.
+
+    :raises InvalidValueError: naming those that are.
+    """
+    if region not in CUSTOMIZED_IN:
+        raise InvalidValueError(
+            f"Bedrock customizes no model that is known here in {region}",
+            field="base",
+            hint=f"It does in {', '.join(CUSTOMIZED_IN)}",
+        )
 
 
 def check_customization(base: str, kind: Kind, teacher: str | None, hyperparameters: Mapping[str, float]) -> None:

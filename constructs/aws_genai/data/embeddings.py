@@ -39,14 +39,14 @@ def dimension_of(model: str, wanted: int | None = None) -> int:
         raise InvalidValueError(
             f"{model} is a model for {facts.use}, not for embedding",
             field="embedding",
-            hint="Try amazon.titan-embed-text-v2:0",
+            hint="Name an embedding model",
         )
     one = facts.embedding_dimension or ONE.get(facts.model_id)
     known = SEVERAL.get(facts.model_id) or ((one,) if one else ())
-    if not known:
+    if not known and wanted is None:
         reason = f"How many numbers {model} makes is not known"
-        raise InvalidValueError(reason, field="embedding", hint="Try amazon.titan-embed-text-v2:0")
-    if wanted is not None and wanted not in known:
+        raise InvalidValueError(reason, field="dimension", hint="Say how many, as its model card does")
+    if known and wanted is not None and wanted not in known:
         choices = " or ".join(str(each) for each in known)
         raise InvalidValueError(f"{model} makes {choices} numbers, not {wanted}", field="dimension")
     return wanted or one or known[-1]

@@ -11,7 +11,8 @@ from .purchase import Capacity, Spot
 
 #: A container image in Amazon ECR: https://docs.aws.amazon.com/AmazonECR/latest/userguide/Registries.html
 _IMAGE = re.compile(
-    r"^\d{12}\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com(\.cn)?/[a-z0-9][a-z0-9._/-]*(:[\w.-]+|@sha256:[0-9a-f]{64})$"
+    r"[0-9]{12}\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com(\.cn)?/[a-z0-9][a-z0-9._/-]*"
+    r"(:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}|@sha256:[0-9a-f]{64})"
 )
 #: https://docs.aws.amazon.com/batch/latest/APIReference/API_ShareAttributes.html
 _SHARE = re.compile(r"^[a-zA-Z0-9]{1,255}\*?$")
@@ -25,7 +26,7 @@ def check_image(image: str) -> None:
 
     :raises InvalidValueError: saying what an image looks like.
     """
-    if not _IMAGE.match(image):
+    if not _IMAGE.fullmatch(image):
         raise InvalidValueError(
             f"{image} is not a container image of Amazon ECR with a tag or a digest",
             field="image",
@@ -68,7 +69,7 @@ def check_nodes(
             f"{types[0].instance_type} cannot stand in a cluster placement group", field="instance_type"
         )
     for name, weight in shares.items():
-        if not _SHARE.match(name):
+        if not _SHARE.fullmatch(name):
             raise InvalidValueError(
                 f"{name} is not a share identifier: letters and digits, and a * at the end", field="shares"
             )

@@ -27,6 +27,8 @@ from .traffic import TrafficShift, check_ways
 from .working_hours import check_warm
 
 VARIANT = "AllTraffic"
+#: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateInferenceComponent.html
+_LONGEST = 63
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,7 +120,7 @@ class HostedEndpoint(Construct):
             check_warm(warm, 0 if to_zero or self.asynchronous else least, most)
         _check(options, shadowed=shadow is not None, shared=bool(beside))
         #: The name under which callers of an endpoint with components ask for the model; None without components.
-        self.component_name: str | None = f"{self.endpoint_name}-model"[:63] if to_zero else None
+        self.component_name: str | None = self.component_of("model") if to_zero else None
         key.allow_in_sagemaker()
         topic = options["topic"]
         alarms = [each.ref for each in self._alarms(topic, options.get("latency_ms", 30_000))]
@@ -233,7 +235,14 @@ class HostedEndpoint(Construct):
 
     def component_of(self, name: str) -> str:
         """The component under which callers ask for a model beside the first."""
-        return f"{self.endpoint_name}-{name}"[:63]
+        found = f"{self.endpoint_name}-{name}"
+        if len(found) > _LONGEST:
+            raise InvalidValueError(
+                f"The component {found} would have {len(found)} characters; AWS allows {_LONGEST}",
+                field="endpoint_name",
+                hint="Shorten it",
+            )
+        return found
 
     def grant_invoke(self, role: iam.IRole) -> None:
         """Let ``role`` call this endpoint, and its models where they are inference components.

@@ -8,7 +8,7 @@ from aws_cdk import Stack, Token
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from ..data.bedrock import BedrockCatalogue, check_allowed, check_model
+from ..data.bedrock import BedrockCatalogue, check_allowed, check_destinations, check_model
 from ..errors import InvalidValueError
 from ..pseudo import ACCOUNT_ID, PARTITION, REGION
 from ..security.organization import denials
@@ -52,14 +52,14 @@ class ModelAccess(Construct):
 
     :param models: ids of foundation models or inference profiles.
     :param guardrail: what every call goes through.
-    :param regions: Regions in which a model may be called; an inference profile needs all of its Regions,
-        for a call that it routes to another is denied. Default: those that each profile is known to route to, and the
-        stack's own.
+    :param regions: Regions in which calls may be answered; an inference profile needs all that it routes to from the
+        stack's own, for a call that it routes to another is denied. Default: those that each profile routes to. A model
+        without a profile answers in the stack's own only.
     :param providers: whose models may be among them. Default: any.
     :param uses: what they may be for: chat, embedding, image, rerank, speech. Default: anything.
     :raises InvalidValueError: if a model is not known, is reached through a profile only or through a global profile,
-        is absent in the stack's Region, has reached its end of life, or is of a provider or for a use that is not
-        allowed.
+        is absent in the stack's Region, routes to others than ``regions``, had reached its end of life when the
+        catalogue was read, or is of a provider or for a use that is not allowed.
     """
 
     def __init__(
@@ -78,9 +78,12 @@ class ModelAccess(Construct):
         self.models = list(models)
         self._regions = list(regions)
         here = Stack.of(self).region
+        self._here = None if Token.is_unresolved(here) else here
         for model in models:
-            check_model(model, None if Token.is_unresolved(here) else here)
+            check_model(model, self._here)
             check_allowed(model, providers, uses)
+            if self._here:
+                check_destinations(model, self._here, regions)
 
     def resources(self, models: Sequence[str] | None = None) -> list[str]:
         """The ARNs that a call to ``models`` touches. Default: all models of this access."""
@@ -99,7 +102,14 @@ class ModelAccess(Construct):
         if model not in self.models:
             raise InvalidValueError(f"{model} is not among the models of {self.node.path}", field="models")
         facts = BedrockCatalogue.get(model)
-        regions = self._regions or dict(facts.routes).get(model, (REGION,))
+        routes = facts.routes.get(model, {})
+        if model == facts.model_id:
+            regions: Sequence[str] = (REGION,)
+        elif self._here:
+            regions = routes[self._here]
+        else:
+            # A stack for any Region: wherever the profile routes to from any.
+            regions = self._regions or sorted({to for each in routes.values() for to in each})
         return [f"arn:{PARTITION}:bedrock:{region}::foundation-model/{facts.model_id}" for region in regions]
 
     def grant_invoke(self, role: iam.IRole, *, models: Sequence[str] | None = None, streaming: bool = False) -> None:

@@ -64,7 +64,9 @@ def check_router(models: Sequence[str], quality_difference: int) -> None:
     check_chat(models, 1)
     names = [BedrockCatalogue.get(model).model_id for model in models]
     if not any(set(names) <= set(family) for family in ROUTED.values()):
-        families = "; ".join(f"{family}: {', '.join(known)}" for family, known in ROUTED.items())
+        families = "; ".join(
+            f"{family}: {', '.join(left)}" for family, known in ROUTED.items() if len(left := _lasting(known)) > 1
+        )
         raise InvalidValueError(
             f"Bedrock does not route between {' and '.join(names)}", field="models", hint=f"Two of one of {families}"
         )
@@ -72,6 +74,11 @@ def check_router(models: Sequence[str], quality_difference: int) -> None:
         raise InvalidValueError("Both are the same model", field="models", hint="Name two of one family")
     if not 0 <= quality_difference <= 100:
         raise InvalidValueError(f"{quality_difference} is no percentage", field="quality_difference")
+
+
+def _lasting(models: Sequence[str]) -> list[str]:
+    """Those that some Region can still call."""
+    return [each for each in models if each in BedrockCatalogue.names() and BedrockCatalogue.get(each).callable_from()]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,6 +121,7 @@ def check_flow(steps: Mapping[str, FlowStep], prompts: Mapping[str, Sequence[str
             raise InvalidValueError(f"{step.when[1]!r} is no short answer", field=f"steps.{name}.when")
     _check_ways(steps)
     _check_order(steps)
+    _check_names(steps)
 
 
 def sources(step: FlowStep) -> list[str]:
@@ -161,6 +169,32 @@ def _check_ways(steps: Mapping[str, FlowStep]) -> None:
             )
         if len(ways) == 1:
             raise InvalidValueError(f"All ways after {source} are one", field=f"steps.{source}", hint="Leave when out")
+
+
+def _check_names(steps: Mapping[str, FlowStep]) -> None:
+    """Refuse names that make one node or one connection of two; a flow joins them by underscores.
+
+    https://docs.aws.amazon.com/bedrock/latest/APIReference/API_agent_FlowConnection.html
+    """
+    nodes: dict[str, str] = {INPUT: INPUT, OTHERWISE: OTHERWISE}
+    made = [(name, name) for name in steps]
+    made += [(f"{source}-choice", source) for source in choices(steps)]
+    made += [(f"{name}-end", name) for name in last(steps)]
+    for node, name in made:
+        if node.lower() in nodes:
+            raise InvalidValueError(
+                f"{name} and {nodes[node.lower()]} make one node of two", field=f"steps.{name}", hint="Rename one"
+            )
+        nodes[node.lower()] = name
+    ways: dict[str, str] = {}
+    for name, step in steps.items():
+        for variable, source in step.given.items():
+            way = f"{source}-{name}-{variable}".replace("-", "_")
+            if way in ways:
+                raise InvalidValueError(
+                    f"{name} and {ways[way]} make one connection of two", field=f"steps.{name}", hint="Rename one"
+                )
+            ways[way] = name
 
 
 def _check_order(steps: Mapping[str, FlowStep]) -> None:

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 
 from ..errors import InvalidValueError
 
-_URI = re.compile(r"s3://(?P<bucket>[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])/(?P<prefix>[\w!.*'()/-]*[\w!.*'()-])/?")
+_URI = re.compile(
+    r"s3://(?P<bucket>[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])/(?P<prefix>[A-Za-z0-9_!.*'()/-]*[A-Za-z0-9_!.*'()-])/?"
+)
 
 
 @dataclass(frozen=True, kw_only=True)

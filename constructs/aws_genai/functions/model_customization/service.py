@@ -65,7 +65,8 @@ class Customizations:
     def start(self, run: str, job: Job) -> Job:
         """Start the job; asked twice for the same run, it is one job."""
         token = hashlib.sha256(f"{self._plan.name} {run}".encode()).hexdigest()[:12]
-        name, bedrock = f"{self._plan.name[:40]}-{token}", self._clients("bedrock")
+        # Names of models have no two hyphens in a row.
+        name, bedrock = f"{self._plan.name[:40].rstrip('-')}-{token}", self._clients("bedrock")
         try:
             arn = bedrock.create_model_customization_job(**self._request(run, name, token))["jobArn"]
         except ClientError as error:
