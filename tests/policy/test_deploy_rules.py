@@ -433,6 +433,13 @@ CASES: dict[str, tuple[str, Plant]] = {
         "GENAI_ENDPOINT_LETS_THROUGH",
         conditioned("AWS::EC2::VPCEndpoint", "xray:", StringEquals={"aws:ResourceAccount": "111122223333"}),
     ),
+    "a profile in one Region only": (
+        "GENAI_PROFILE_IN_EACH_REGION",
+        lambda templates: [
+            each.update(Resource=[item for item in each["Resource"] if ":us-west-2:" not in json.dumps(item)])
+            for _, each in statements(templates, MANAGED, "foundation-model/amazon.nova")
+        ],
+    ),
     "documents read in one Region only": (
         "GENAI_DATA_AUTOMATION_IN_EACH_REGION",
         lambda templates: [

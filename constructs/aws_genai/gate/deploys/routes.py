@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
+from ...data.bedrock import BedrockCatalogue
 from ...data.geographies import DATA_AUTOMATION, GUARDRAILS
 from ...policies.conditions import as_list
+from ...policies.statements import Statement
 from ..documents import allows, grants_on, named
 from ..emitted import ACCOUNT, Emitted
 from ..rules import Hit, rule
@@ -87,3 +89,37 @@ def enforced_guardrails_applied(app: Emitted) -> Iterator[Hit]:
             calls = [each for each in who.policies if any(allows(each, call) for call in CALLS)] if who else []
             if role.stack.region == enforced.stack.region and who and calls and not named(who, _APPLY, guardrail.arn):
                 yield Hit(role, "Properties", f"{role.id} may not apply {guardrail.id}.")
+
+
+@rule(
+    "GENAI_PROFILE_IN_EACH_REGION",
+    holds="Who calls an inference profile may call its model in each Region that the profile routes to.",
+    why="Bedrock denies the call whenever it routes it to a Region in which the caller's policy leaves the model out.",
+    fix="name the foundation model in each destination Region, as ModelAccess does.",
+    page="https://docs.aws.amazon.com/bedrock/latest/userguide/geographic-cross-region-inference.html",
+)
+def profiles_in_each_region(app: Emitted) -> Iterator[Hit]:
+    for role in app.of("AWS::IAM::Role"):
+        who = app.role(role.arn)
+        for action in CALLS[:2]:
+            for profile, partition in _profiles(who.policies, action) if who else ():
+                facts = BedrockCatalogue.get(profile) if profile in BedrockCatalogue.names() else None
+                ways = facts.routes.get(profile, {}).get(role.stack.region, ()) if facts else ()
+                for region in ways:
+                    place = f"arn:{partition}:bedrock:{region}::foundation-model/{facts.model_id if facts else profile}"
+                    if who and not named(who, action, place):
+                        yield Hit(role, "Properties", f"{role.id} may not {action} by {profile} in {region}.")
+
+
+def _profiles(policies: Iterable[Statement], action: str) -> set[tuple[str, str]]:
+    """Inference profiles that statements allow to be called, each with its partition."""
+    arns = [
+        str(each)
+        for statement in policies
+        if allows(statement, action)
+        for each in as_list(statement.get("Resource", []))
+    ]
+    found = {
+        (arn.partition(":inference-profile/")[2], arn.split(":")[1]) for arn in arns if ":inference-profile/" in arn
+    }
+    return {each for each in found if "*" not in each[0]}
