@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from aws_genai.data.accelerators import AcceleratorCatalogue
-from aws_genai.data.bedrock import BedrockCatalogue, check_model
+from aws_genai.data.bedrock import BedrockCatalogue, check_model, destinations
 from aws_genai.data.jumpstart import JumpStartCatalogue
 from aws_genai.errors import InvalidValueError
 from aws_genai.security import CompliancePack, synth
@@ -22,6 +22,7 @@ from tests.support import new_app
 
 REGION = "us-west-2"
 PACKS = ["nist-800-53-r5", "hipaa", "pci-dss"]
+words = st.from_regex(r"[a-z][a-z0-9]{0,7}", fullmatch=True)
 names = st.from_regex(r"[a-z][a-z0-9]{0,7}(-[a-z0-9]{1,4})?", fullmatch=True)
 FLEET_TYPES = [
     each for each in AcceleratorCatalogue.default().types() if each.family != "inf1" and REGION in each.zones
@@ -105,10 +106,20 @@ def clusters(draw: st.DrawFn, files: bool) -> dict[str, Any]:
 
 
 def _apart(members: dict[str, Any], taken: set[str]) -> dict[str, Any]:
-    """Members whose names nothing else in the stack has."""
-    found = {name: each for name, each in members.items() if name not in taken}
-    taken |= set(found)
+    """Members whose names nothing else in the stack has, hyphens aside."""
+    found: dict[str, Any] = {}
+    for name, each in members.items():
+        if (plain := name.replace("-", "")) not in taken:
+            found[name] = each
+            taken.add(plain)
     return found
+
+
+def _given(content: Any) -> Any:
+    """Content without what is None: a file leaves such keys out."""
+    if isinstance(content, dict):
+        return {key: _given(each) for key, each in content.items() if each is not None}
+    return content
 
 
 def _callable(model: str) -> bool:
@@ -195,8 +206,8 @@ def platform(draw: st.DrawFn, recorded: bool) -> dict[str, Any]:
 def environments(draw: st.DrawFn) -> dict[str, Any]:
     zones = draw(st.lists(st.sampled_from("abcd"), min_size=1, max_size=4, unique=True))
     content: dict[str, Any] = {
-        "project": draw(names),
-        "environment": draw(names),
+        "project": draw(words),
+        "environment": draw(words),
         "account": draw(st.none() | st.just("111122223333")),
         "region": REGION,
         "owner": draw(st.text(st.characters(codec="ascii", categories=("L", "N")), min_size=1, max_size=10)),
@@ -220,10 +231,10 @@ def environments(draw: st.DrawFn) -> dict[str, Any]:
         content["security"]["reserved_concurrency"] = True
         content["security"]["replicas"] = True
     if draw(st.booleans()):
-        content["compute"] = {"fleets": draw(st.dictionaries(names, fleets(), min_size=1, max_size=3))}
+        taken: set[str] = set()
+        content["compute"] = {"fleets": _apart(draw(st.dictionaries(names, fleets(), min_size=1, max_size=3)), taken)}
         if draw(st.booleans()):
             files = draw(st.booleans())
-            taken = set(content["compute"]["fleets"])
             content["compute"] |= {
                 "storage": {"lock_days": 7, **({"file_system": {"capacity_gib": 1200}} if files else {})},
                 "queues": _apart(draw(st.dictionaries(names, queues(files), max_size=2)), taken),
@@ -238,7 +249,7 @@ def environments(draw: st.DrawFn) -> dict[str, Any]:
     if draw(st.booleans()):
         if draw(st.integers(0, 3)) == 0:
             models["fine_tuning"] = {"pipelines": {"tuned": draw(tuned())}}
-        models["endpoints"] = draw(st.dictionaries(names, endpoints(), max_size=2))
+        models["endpoints"] = _apart(draw(st.dictionaries(names, endpoints(), max_size=2)), set())
         models |= draw(platform(any(each["data_capture_percent"] for each in models["endpoints"].values())))
         models["idle"] = draw(st.sampled_from([None, {"hours": 2, "dry_run": True}, {"working_hours": {"start": 7}}]))
     if draw(st.booleans()):
@@ -267,7 +278,9 @@ def environments(draw: st.DrawFn) -> dict[str, Any]:
         models["evaluations"] = draw(st.sampled_from([{}, {"all": {"models": chat, "thresholds": {"f1": 0.5}}}]))
         models["bedrock"] = {
             "models": chat + others,
-            "regions": draw(st.sampled_from([[], [REGION, "us-east-1"]])),
+            "regions": draw(
+                st.sampled_from([[], sorted({to for each in chat + others for to in destinations(each, REGION)})])
+            ),
             "application_profiles": draw(st.booleans()),
             "enforce": draw(st.sampled_from([None, {}])),
             "invocation_log": draw(st.sampled_from([None, {}, {"mask": ["Name"]}])),
@@ -280,6 +293,8 @@ def environments(draw: st.DrawFn) -> dict[str, Any]:
             known = next(iter(models.get("knowledge", {})), None)
             asked = {"max_tokens": 100, "mfa": mfa, "budget": budget, "parameters": knobs, "knowledge": known}
             content["application"] = {"chat": asked, "dashboard": draw(st.booleans())}
+    if "application" not in content and "bedrock" in models:
+        models["bedrock"]["watch"] = None
     if models:
         content["models"] = models
     return content
@@ -318,7 +333,7 @@ SPOILERS: list[tuple[str, Any]] = [
 def test_spoilt_settings_are_refused(tmp_path: Path, content: dict[str, Any], spoiler: tuple[str, Any]) -> None:
     key, value = spoiler
     name = content["environment"]
-    (tmp_path / f"{name}.yaml").write_text(yaml.safe_dump({**content, key: value}), encoding="utf-8")
+    (tmp_path / f"{name}.yaml").write_text(yaml.safe_dump(_given({**content, key: value})), encoding="utf-8")
     with pytest.raises(SettingsError) as caught:
         load(name, tmp_path)
     assert all(line.startswith(f"{tmp_path.name}/{name}.yaml: ") for line in str(caught.value).splitlines())
