@@ -19,7 +19,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 
-from settings import Settings, SettingsError, load
+from settings import Settings, SettingsError, load, told
 
 from .destroying import buckets, stacks
 from .destroying.after import After
@@ -373,4 +373,4 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(told(main))

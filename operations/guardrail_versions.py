@@ -16,7 +16,7 @@ from typing import Any
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from settings import SettingsError, load
+from settings import SettingsError, load, told
 
 
 class VersionsError(Exception):
@@ -51,9 +51,9 @@ def look(session: Any, prefix: str, pinned: int | None = None) -> Versions:  # n
     pages = session.client("bedrock").get_paginator("list_guardrails").paginate(guardrailIdentifier=guardrail)
     numbers = [each["version"] for page in pages for each in page["guardrails"] if each["version"].isdigit()]
     every = tuple(sorted(numbers, key=int))
-    told = "\n".join(_told(session, resources))
+    text = "\n".join(_told(session, resources))
     ways = ('guardrail/{0}:{1}"', "version {1} of {0}\n")
-    named = {each for each in every if any(way.format(guardrail, each) in told for way in ways)}
+    named = {each for each in every if any(way.format(guardrail, each) in text for way in ways)}
     return Versions(guardrail, every, frozenset(named | ({str(pinned)} if pinned else set())))
 
 
@@ -135,4 +135,4 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(told(main))

@@ -15,7 +15,7 @@ from typing import Any
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from settings import Settings, SettingsError, load
+from settings import Settings, load, told
 
 Clients = Callable[[str], Any]
 
@@ -86,9 +86,9 @@ def check(environment: str) -> int:
     """Tell what is taken; 0 if nothing is, 2 if a deploy would take something from its owner."""
     settings = load(environment)
     session = boto3.Session(region_name=settings.region)
-    for sentence in (told := taken(settings, cache(session.client))):
+    for sentence in (found := taken(settings, cache(session.client))):
         print(sentence, file=sys.stderr)
-    return 2 if told else 0
+    return 2 if found else 0
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -98,12 +98,10 @@ def main(arguments: list[str] | None = None) -> int:
     chosen = parser.parse_args(arguments)
     try:
         return check(chosen.environment)
-    except SettingsError as error:
-        print(error, file=sys.stderr)
     except (BotoCoreError, ClientError) as error:
         print(f"AWS did not say what the account has set: {error}. Sign in with leave to read it.", file=sys.stderr)
     return 2
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(told(main))

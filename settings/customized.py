@@ -10,13 +10,11 @@ from aws_genai.data.bedrock import BedrockCatalogue
 from aws_genai.data.customization import Kind, check_customization
 from aws_genai.errors import InvalidValueError, nearest
 
-from .base import ModelId, Name, Section, text
+from .base import KeyArn, ModelId, Name, Section, text
 
 #: ARNs of custom models, and of foundation models beside them.
 _CUSTOM = r"arn:aws[a-z-]*:bedrock:[a-z0-9-]+:[0-9]{12}:custom-model/[a-z0-9.:-]{1,140}/[a-z0-9]{12}"
 _FOUNDATION = r"arn:aws[a-z-]*:bedrock:[a-z0-9-]+::foundation-model/[a-z0-9.:-]{1,140}"
-
-KeyArn = Annotated[str, Field(pattern=r"^arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/[0-9a-f-]+$")]
 
 
 class Customized(Section):

@@ -228,11 +228,11 @@ class Settings(Section):
         bedrock = self.models.bedrock if self.models else None
         for region in bedrock.regions if bedrock else ():
             check_region(region, "models.bedrock.regions")
+        self._check_geographies()
         for model in bedrock.models if bedrock else ():
             with below("models.bedrock"):
                 check_model(model, self.region)
                 check_destinations(model, self.region, bedrock.regions if bedrock else ())
-        self._check_geographies()
         for path, arn in self._arns():
             if arn.split(":")[3] != self.region:
                 raise InvalidValueError(

@@ -13,7 +13,7 @@ from aws_genai.data.purchase import check, check_efa, check_family
 from aws_genai.data.training import check_image, check_nodes
 from aws_genai.errors import InvalidValueError, nearest
 
-from .base import HostedType, Name, Section, text
+from .base import AccountId, HostedType, Name, Section, text
 from .fleets import FleetCapacity, IdleMinutes, RootVolume
 
 #: Where the scripts of clusters are.
@@ -168,7 +168,7 @@ class EksSettings(Section):
     ] = []
     """Security groups that nodes join to reach its control plane."""
 
-    registries: list[Annotated[str, Field(pattern=r"^\d{12}$")]] = []
+    registries: list[AccountId] = []
     """Accounts from whose Amazon ECR nodes pull images beside their own, EKS's and HyperPod's, 12 digits in quotes."""
 
 

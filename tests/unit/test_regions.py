@@ -44,8 +44,9 @@ def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Synthesized:
     folder = tmp_path_factory.mktemp("elsewhere")
     text = (ROOT / "config/local.yaml").read_text(encoding="utf-8")
     for old, new in (
-        ("region: us-east-1", "region: us-east-2"),
-        ("[us-east-1a, us-east-1b]", "[us-east-2a, us-east-2b]"),
+        ("region: us-east-1", "region: us-west-2"),
+        ("[us-east-1a, us-east-1b]", "[us-west-2a, us-west-2b]"),
+        ("- amazon.nova-micro-v1:0", "- us.amazon.nova-micro-v1:0"),
     ):
         assert old in text
         text = text.replace(old, new)

@@ -208,16 +208,16 @@ WRONG: list[tuple[str, dict[str, Any], list[str]]] = [
     ),
     (
         "guardrail across a geography that has no profile",
-        {**bedrock(bedrock={"models": [LITE], "guardrail": ACROSS}), "region": "sa-east-1"},
+        {**bedrock(bedrock={"models": ["deepseek.v3.2"], "guardrail": ACROSS}), "region": "sa-east-1"},
         ["models.bedrock.guardrail.cross_region", "No profile of guardrails is known for sa-east-1", "eu-west-1"],
     ),
     (
         "documents that data automation would read anywhere",
         {
             **bedrock(knowledge={"handbook": {**DOCUMENTS["handbook"], "parsing": {"data_automation": True}}}),
-            "region": "ap-southeast-1",
+            "region": "eu-north-1",
         },
-        ["models.knowledge.handbook.parsing.data_automation", "known for ap-southeast-1", "ap-northeast-1"],
+        ["models.knowledge.handbook.parsing.data_automation", "known for eu-north-1", "ap-northeast-1"],
     ),
     (
         "another dimension than the model's one",

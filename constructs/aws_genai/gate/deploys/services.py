@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -166,11 +167,14 @@ def alarms_of_one_environment(app: Emitted) -> Iterator[Hit]:
             pairs = as_list(metric.get("Dimensions") or [])
             dimensions = [str(each.get("Value")) for each in pairs]
             named = (*dimensions, namespace, str(metric.get("MetricName")))
-            told = any(environment in each or "<" in each or alarm.stack.name in each for each in named)
+            told = any(environment in each or "<" in each or _HASHED.search(each) for each in named)
             if not told and not any(each.get("Name") in _ONCE for each in pairs):
                 what = f"{namespace} {metric.get('MetricName')} is every environment's."
                 yield Hit(alarm, "Properties.Dimensions", what)
 
+
+#: A name that the CDK made unique, of the whole path of its construct.
+_HASHED = re.compile(r"[0-9A-F]{8}(?![0-9A-Za-z])")
 
 #: Dimensions that name what an account has once by its name.
 _ONCE = frozenset({"EndpointName", "FunctionName", "QueueName", "TableName", "StateMachineArn", "BucketName"})
