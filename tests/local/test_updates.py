@@ -241,7 +241,10 @@ def test_what_is_changed_is_deployed_and_the_chat_answers(live: Live, changes: d
     for name, (_, layer, kind) in changes.items():
         assert kind in {each["ResourceType"] for each in new[layer]}, name
     told = [each for events in new.values() for each in events if each["ResourceStatus"].endswith("_FAILED")]
-    assert told == []
+    # As on AWS, a bucket with files cannot be deleted with the feature that it belongs to: the update leaves it.
+    left = [each for each in told if each["ResourceType"] == "AWS::S3::Bucket"]
+    assert [each for each in told if each not in left] == []
+    assert bool(left) == ("feature off" in changes)
     if "feature off" in changes:
         assert live.ask("Hello").status == 200
         return
