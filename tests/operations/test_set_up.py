@@ -33,7 +33,7 @@ ERROR: No matching distribution found for attrs==26.1.0
 NPM = """
 npm error code ECONNREFUSED
 npm error FetchError: request to http://127.0.0.1:9/aws-cdk failed, reason: connect ECONNREFUSED 127.0.0.1:9
-npm error A complete log of this run can be found in: /root/.npm/_logs/1.log
+npm error A complete log of this run can be found in: /home/me/.npm/_logs/1.log
 """
 NAME = "npm error code ENOTFOUND\nnpm error request to https://registry.example/ failed, getaddrinfo ENOTFOUND"
 CERTIFICATE = "ERROR: HTTPSConnectionPool: SSLError(SSLCertVerificationError(1, '[SSL: CERTIFICATE_VERIFY_FAILED]'))"

@@ -145,7 +145,7 @@ def _dead_letters(app: Emitted) -> Iterator[Any]:
     "GENAI_DEAD_LETTERS_WATCHED",
     holds="An alarm watches each queue for what could not be delivered or done.",
     why="What a dead-letter queue holds is lost after its retention, and nobody has heard of it.",
-    fix="add an alarm on ApproximateNumberOfMessagesVisible of the queue, as DeadLetterQueue has with a topic.",
+    fix="add an alarm on ApproximateNumberOfMessagesVisible of the queue, as WorkQueue has with a topic.",
     page="https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html",
 )
 def dead_letters_watched(app: Emitted) -> Iterator[Hit]:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ...data import load
-from ...security.weak_references import DIGITS, PUBLISHED, Lives
+from ...replacement import DIGITS, PUBLISHED, Lives
 from ..emitted import Emitted, Resource, pick
 from ..rules import Hit, rule
 
