@@ -55,7 +55,8 @@ def whole(tenant: emulator.Account, home: Home) -> set[tuple[str, str]]:
     client, found = tenant.client("cloudformation"), set()
     for name in cdk.stack_names(home):
         status = client.describe_stacks(StackName=name)["Stacks"][0]["StackStatus"]
-        assert status in ("CREATE_COMPLETE", "UPDATE_COMPLETE")
+        # Whatever was deployed before, and rolled back.
+        assert status in ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE")
         for page in client.get_paginator("list_stack_resources").paginate(StackName=name):
             found |= {(each["ResourceType"], each["PhysicalResourceId"]) for each in page["StackResourceSummaries"]}
     return found
