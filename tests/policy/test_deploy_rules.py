@@ -248,6 +248,13 @@ CASES: dict[str, tuple[str, Plant]] = {
         "GENAI_ENDPOINT_OF_ITS_KIND",
         setting("AWS::EC2::VPCEndpoint", "SubnetIds", ["subnet-0123456789abcdef0"], VpcEndpointType="Gateway"),
     ),
+    "images that an endpoint leaves out": (
+        "GENAI_IMAGES_GET_THROUGH",
+        lambda templates: [
+            each.update(Resource=[item for item in each["Resource"] if "AWS::AccountId" in json.dumps(item)])
+            for _, each in statements(templates, "AWS::EC2::VPCEndpoint", ":repository/")
+        ],
+    ),
     "overlapping subnets": ("GENAI_SUBNETS_APART", overlapping_subnets),
     "a subnet outside": ("GENAI_SUBNETS_APART", setting("AWS::EC2::Subnet", "CidrBlock", "192.168.0.0/24")),
     # IAM's reference
@@ -350,6 +357,7 @@ CASES: dict[str, tuple[str, Plant]] = {
         "GENAI_RULE_SEES_READS",
         in_foundation("AWS::Events::Rule", {"EventPattern": {"detail-type": ["AWS API Call via CloudTrail"]}}),
     ),
+    "a trail that nobody reads": ("GENAI_TRAIL_READABLE", without(KEY, "TrailReaders")),
     # copies
     "locks that are not read": ("GENAI_REPLICATION_ALLOWED", without_action(MANAGED, "s3:GetObjectRetention")),
     "versions that are not read": (
@@ -560,6 +568,7 @@ CASES: dict[str, tuple[str, Plant]] = {
     "budgets under the key": ("GENAI_KEY_ADMITS_ITS_USERS", without(KEY, "budgets.amazonaws.com")),
     "events into queues under the key": ("GENAI_KEY_ADMITS_ITS_USERS", without(KEY, "events.amazonaws.com")),
     "logs under the key": ("GENAI_KEY_ADMITS_ITS_USERS", without(KEY, "CloudWatchLogs")),
+    "callers of logs": ("GENAI_KEY_ADMITS_ITS_USERS", without(KEY, "AccountThroughLogs")),
     "logs of another account": (
         "GENAI_KEY_ADMITS_ITS_USERS",
         conditioned(KEY, "CloudWatchLogs", StringEquals=SENT_BY_NOBODY),

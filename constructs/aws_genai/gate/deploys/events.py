@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ...policies.conditions import as_list
-from ..documents import RESOURCE, documents
-from ..emitted import Emitted, Resource, pick
+from ...policies.conditions import as_list, holds
+from ..documents import RESOURCE, allows, documents
+from ..emitted import ACCOUNT, Emitted, Resource, pick
 from ..rules import Hit, rule
 
 _RULE = "AWS::Events::Rule"
@@ -197,3 +197,36 @@ def _written(app: Emitted, trail: Resource) -> list[Resource]:
         replica = app.found(pick(rule_, "Destination.Bucket"), "AWS::S3::Bucket")
         found += [replica] if replica else []
     return found
+
+
+@rule(
+    "GENAI_TRAIL_READABLE",
+    holds="Somebody may decrypt the files of a trail that is encrypted under a customer key.",
+    why="A record that nobody can read, or validate, proves nothing.",
+    fix="name readers with DataKey.allow_trail, under the condition that the call is for a trail's file.",
+    page="https://docs.aws.amazon.com/awscloudtrail/latest/userguide/create-kms-key-policy-for-cloudtrail.html",
+)
+def trails_readable(app: Emitted) -> Iterator[Hit]:
+    for trail in app.of("AWS::CloudTrail::Trail"):
+        key = app.found(trail.get("KMSKeyId"), "AWS::KMS::Key")
+        if key is None:
+            continue
+        context = {
+            "kms:viaservice": [f"s3.{trail.stack.region}.amazonaws.com"],
+            "kms:calleraccount": [ACCOUNT],
+            "kms:encryptioncontext:aws:cloudtrail:arn": [f"arn:aws:cloudtrail:{trail.stack.region}:{ACCOUNT}:trail/x"],
+        }
+        if not any(_reads_trail(app, each, context) for each in as_list(key.get("KeyPolicy.Statement", []))):
+            yield Hit(trail, "Properties.KMSKeyId", f"{key.id} lets nobody decrypt.")
+
+
+def _reads_trail(app: Emitted, statement: Mapping[str, Any], context: Mapping[str, list[str]]) -> bool:
+    """Whether a statement lets somebody decrypt a trail's file who is no role of the app and none of AWS's own."""
+    if "/aws-service-role/" in str(statement.get("Condition")):
+        return False
+    conditions = {
+        operator: {key: value for key, value in tests.items() if str(key).lower() != "aws:principalarn"}
+        for operator, tests in (statement.get("Condition") or {}).items()
+    }
+    who = [each for each in as_list(pick(statement, "Principal.AWS", [])) if not app.found(each, "AWS::IAM::Role")]
+    return bool(who) and allows(statement, "kms:Decrypt") and holds(conditions, context)

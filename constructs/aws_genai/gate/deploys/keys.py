@@ -326,6 +326,14 @@ def _log_groups(app: Emitted) -> Iterator[Asked]:
         yield Asked(group, group.get("KmsKeyId"), who, {"kms:EncryptionContext:aws:logs:arn": arn})
 
 
+@_use("CloudWatch Logs", "callers", _WRITE, "AmazonCloudWatch/latest/logs/encrypt-log-data-kms.html")
+def _log_callers(app: Emitted) -> Iterator[Asked]:
+    for group in app.of("AWS::Logs::LogGroup"):
+        arn = (group.arn or "*").removesuffix(":*")
+        context = _through(group, "logs") | {"kms:EncryptionContext:aws:logs:arn": arn}
+        yield Asked(group, group.get("KmsKeyId"), _deployer(app), context)
+
+
 _TRAILS = "awscloudtrail/latest/userguide/create-kms-key-policy-for-cloudtrail.html"
 
 

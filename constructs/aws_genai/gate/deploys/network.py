@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ...data import load
+from ...policies.conditions import arn_matches, as_list
+from ..documents import allows
 from ..emitted import Emitted, Resource
 from ..rules import Hit, rule
 
@@ -106,3 +109,46 @@ def subnets_apart(app: Emitted) -> Iterator[Hit]:
         if any(other == vpc and mine.overlaps(theirs) for other, theirs in seen):
             yield Hit(each, "Properties.CidrBlock", f"{mine} overlaps another subnet.")
         seen.append((vpc, mine))
+
+
+@rule(
+    "GENAI_IMAGES_GET_THROUGH",
+    holds="ECR's endpoints let through the registries that nodes and jobs pull from.",
+    why="What an endpoint's policy leaves out cannot be pulled: nodes never get ready, jobs never start.",
+    fix="name the registries in PrivateNetwork's registries.",
+    page="https://docs.aws.amazon.com/eks/latest/userguide/private-clusters.html",
+)
+def images_get_through(app: Emitted) -> Iterator[Hit]:
+    for endpoint in app.of(_ENDPOINT):
+        service = endpoint_service(endpoint)
+        document = endpoint.get("PolicyDocument")
+        if service not in ("ecr.api", "ecr.dkr") or document is None:
+            continue
+        partition = app.resolver.where(endpoint.stack.name).partition
+        region = endpoint.stack.region
+        allowed = [
+            str(resource)
+            for statement in as_list(document.get("Statement", []))
+            if allows(statement, "ecr:BatchGetImage")
+            for resource in as_list(statement.get("Resource", []))
+        ]
+        for account in sorted(_pulled(app, region)):
+            place = f"arn:{partition}:ecr:{region}:{account}:repository/x"
+            if not any(arn_matches(each, place) for each in allowed):
+                yield Hit(endpoint, "Properties.PolicyDocument", f"Images of {account} do not get through.")
+
+
+def _pulled(app: Emitted, region: str) -> set[str]:
+    """The accounts whose images nodes and jobs of a Region pull, as far as they are known."""
+    accounts: set[str] = set()
+    for cluster in app.of("AWS::SageMaker::Cluster"):
+        if cluster.stack.region == region and cluster.get("Orchestrator.Eks"):
+            known = load("registries")
+            accounts |= {known[kind][region] for kind in ("eks", "hyperpod") if region in known[kind]}
+    for job in app.of("AWS::Batch::JobDefinition"):
+        ranges = as_list(job.get("NodeProperties.NodeRangeProperties") or [])
+        for container in (job.get("ContainerProperties"), *(each.get("Container") for each in ranges)):
+            image = str((container or {}).get("Image", ""))
+            if re.match(r"\d{12}\.dkr\.ecr\.", image):
+                accounts.add(image[:12])
+    return accounts
