@@ -29,7 +29,6 @@ def test_the_reference_is_asked_in_any_case_and_by_pattern() -> None:
     assert {"InvokeModel", "InvokeFlow"} <= set(bedrock.matching("Invoke*"))
     assert bedrock.matching("Converse") == [] and bedrock.action("Converse") is None
     assert iam.service("sagemaker.runtime") is None
-    assert {"s3", "kms", "sagemaker"} <= iam.prefixes()
 
 
 def test_types_of_each_region_are_those_that_cfn_lint_carries() -> None:

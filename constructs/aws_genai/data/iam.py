@@ -124,11 +124,5 @@ def service(prefix: str) -> Service | None:
 
 
 @cache
-def prefixes() -> frozenset[str]:
-    """The prefixes of all services."""
-    return frozenset(name.removesuffix(".json") for name in _archive().NameToInfo) - {"source"}
-
-
-@cache
 def _archive() -> zipfile.ZipFile:
     return zipfile.ZipFile(FILE.open("rb"))

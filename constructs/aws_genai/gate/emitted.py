@@ -51,11 +51,6 @@ class Resource:
         """The ARN that other resources name this one by, if it is known."""
         return self.app.resolver.arn(self.stack.name, self.id)
 
-    @property
-    def depends_on(self) -> list[str]:
-        """Logical ids in ``DependsOn``."""
-        return as_list(self.body.get("DependsOn") or [])
-
     @cached_property
     def waits_for(self) -> frozenset[str]:
         """Logical ids that this resource waits for, by ``DependsOn`` or a reference, directly or by way of others."""
