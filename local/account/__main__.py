@@ -30,6 +30,7 @@ def application() -> Callable[..., Awaitable[None]]:
         ending,
         events,
         flows,
+        gateway,
         hosting,
         images,
         principals,
@@ -55,6 +56,7 @@ def application() -> Callable[..., Awaitable[None]]:
     custom_models.install()
     denied_words.install()
     sign_in.install()
+    gateway.install()
     strict.install()
     ending.install()
 
