@@ -7,6 +7,7 @@ import logging
 import os
 import signal
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 from hypercorn.asyncio import serve
@@ -59,6 +60,11 @@ def application() -> Callable[..., Awaitable[None]]:
     gateway.install()
     strict.install()
     ending.install()
+    if folder := os.environ.get("ACCOUNT_KEEP"):
+        from . import keeping
+
+        # Last, so that it sees every handler as it will be called.
+        keeping.install(Path(folder))
 
     async def over_tls(scope: dict[str, Any], receive: Any, send: Any) -> None:
         headers = scope.get("headers", [])
