@@ -32,7 +32,7 @@ START_SECONDS = 30
 _UNSET = (None, None, None, None)
 _NOTHING = (None, None, os.devnull, None)
 STOP_SECONDS = 10
-#: How long a restarted account may take to roll back what was cut off.
+#: How long a deploy that was cut off may take to end, or to be rolled back.
 SETTLE_SECONDS = 60
 
 
@@ -145,7 +145,7 @@ def start(home: Home, account: str, region: str) -> Account:
     home.write(home.account, asdict(started))
     _wait(started, process, home)
     if kept:
-        _settle(started)
+        settle(started)
     return started
 
 
@@ -193,8 +193,8 @@ def _keeping(home: Home) -> dict[str, str]:
     return {"PERSIST_STATE": "1", "S3_PERSIST": "1", "ACCOUNT_KEEP": str(home.state / "services")}
 
 
-def _settle(account: Account) -> None:
-    """Wait until the stacks are at rest whose deploys were cut off by the account's end.
+def settle(account: Account) -> None:
+    """Wait until no stack is being deployed or rolled back, as after a deploy whose CLI or account was killed.
 
     :raises LocalError: if that takes longer than :data:`SETTLE_SECONDS`.
     """
@@ -210,7 +210,7 @@ def _settle(account: Account) -> None:
         if not busy:
             return
         time.sleep(0.2)
-    raise LocalError(f"{', '.join(busy)} did not come to rest after the restart. Run make local-down and make local.")
+    raise LocalError(f"An earlier deploy is at work on {', '.join(busy)}. Wait until it is done.")
 
 
 def _is_free(port: int) -> bool:

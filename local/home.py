@@ -31,7 +31,7 @@ class Home:
 
     @property
     def keeps(self) -> bool:
-        """Whether the account keeps its state in the folder over its end, since it was started with ``LOCAL_KEEP=1``."""
+        """Whether the account keeps its state in the folder over its end: ``LOCAL_KEEP=1``."""
         return self.kept.exists()
 
     def read(self, file: Path) -> dict[str, Any]:
