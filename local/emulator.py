@@ -160,6 +160,13 @@ def stop(home: Home) -> bool:
     return ended
 
 
+def keeping(home: Home) -> str:
+    """Whether the account's state outlives its process, in words."""
+    if home.keeps:
+        return f"kept in {home.state} until make local-down"
+    return "in memory: nothing is kept after its end (LOCAL_KEEP=1 keeps it)"
+
+
 def _server_environment(home: Home, port: int, account: str, region: str) -> dict[str, str]:
     # Functions inherit this environment, so nothing of the user's beyond these three goes in.
     kept = {name: os.environ[name] for name in ("PATH", "LANG", "LC_ALL") if name in os.environ}
