@@ -134,8 +134,9 @@ class _Server(ThreadingHTTPServer):
 
 
 @contextmanager
-def model() -> Iterator[str]:
-    """The address of a model server, up to its /v1, while it serves; ``_Model.takes_seconds`` is what it takes."""
+def model(takes_seconds: float = 0) -> Iterator[str]:
+    """The address of a model server, up to its /v1, while it serves; each run sets anew how long it takes."""
+    _Model.takes_seconds = takes_seconds
     server = _Server(("127.0.0.1", 0), _Model)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:

@@ -3,7 +3,8 @@
 Each service of the emulator says what its state is. A call that may change it is answered once that state is written:
 the service's own and that of the services it hands things on to. What services do to one another beside calls is
 written within :data:`EVERY_SECONDS`, and all of it before a stack is told to be complete. Objects of buckets are files
-already. A stack whose deploy or deletion was cut off is rolled back, or deleted, at the next start.
+already. A stack whose deploy or deletion was cut off is rolled back, or deleted, at the next start, and events that
+were under way (:mod:`.unfinished`) are given out again.
 """
 
 from __future__ import annotations
@@ -31,6 +32,8 @@ from ministack.core import persistence
 from ministack.core.responses import request_scope
 from ministack.services import cloudformation, s3
 from ministack.services.cloudformation import changesets, handlers, stacks
+
+from . import unfinished
 
 _log = logging.getLogger("account")
 
@@ -128,6 +131,7 @@ def install(folder: Path) -> Keeper:
         app.SERVICE_HANDLERS[name] = _acknowledged(keeper, str(module), handler)
     # Addresses that begin with a bucket's name go by the table of handlers.
     s3.handle_request = _acknowledged(keeper, "s3", s3.handle_request)
+    unfinished.install()
     noted = _noted(stacks._deploy_stack_async)
     for module in (stacks, handlers, changesets):
         module._deploy_stack_async = noted
@@ -141,6 +145,8 @@ def install(folder: Path) -> Keeper:
         keeper.running = [loop.create_task(keeper.run())]
         for settle in _cut_off():
             keeper.running.append(loop.create_task(settle))
+        # Functions call the account, which has to listen by then.
+        loop.call_later(1, unfinished.resume)
         keeper.unwritten = True
 
     app._load_persisted_state = restored
