@@ -27,7 +27,7 @@ destroy: setup  ## Remove ENV with all that is in it; KEEP=1 leaves what it reta
 bootstrap: setup  ## Prepare the account and Region of ENV for deploys, once
 	@$(BIN)/python -m operations.cdk bootstrap $(ENV)
 
-local: setup-local  ## Start a local AWS account, deploy into it, ask its chat: MODEL_URL=, MODEL=, ENV= as you like
+local: setup-local  ## Start a local AWS account, deploy into it, ask its chat: MODEL_URL=, MODEL=, ENV=, LOCAL_KEEP=1 as you like
 	@$(BIN)/python -m local up $(IN_LOCAL) --model-url "$(MODEL_URL)" --model "$(MODEL)"
 
 local-deploy: setup-local  ## Deploy what changed into the running local account
@@ -41,6 +41,13 @@ local-ask: setup-local  ## Ask the local chat: Q="..."
 
 local-status: setup-local  ## Show what runs in the local account
 	@$(BIN)/python -m local status
+
+local-stop: setup-local  ## End the local account and keep its state, where it was started with LOCAL_KEEP=1
+	@$(BIN)/python -m local stop
+
+local-load: setup-local  ## Let many callers ask the chat of an account of its own, and show a table: CALLERS= SECONDS= TIMES="0.2 1 4"
+	@$(BIN)/python -m tests.load $(if $(CALLERS),--callers $(CALLERS)) $(if $(SECONDS),--seconds $(SECONDS)) \
+		$(if $(TIMES),--model-seconds $(TIMES))
 
 local-down: setup  ## End the local account and remove what it kept
 	@$(BIN)/python -m local down
@@ -118,4 +125,4 @@ clean:  ## Remove everything that was made here
 	rm -rf $(VENV) .venv-local node_modules tests/oracle/node_modules cdk.out build dist
 
 .PHONY: help synth diff deploy destroy bootstrap test snapshots docs bench lock setup setup-dev setup-local clean
-.PHONY: facts choose evaluate prompts organization redteam accelerators models manifest sign wake local local-deploy local-destroy local-ask local-status local-down
+.PHONY: facts choose evaluate prompts organization redteam accelerators models manifest sign wake local local-deploy local-destroy local-ask local-status local-stop local-load local-down

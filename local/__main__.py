@@ -1,4 +1,4 @@
-"""The verbs of the local account: ``python -m local up|deploy|destroy|ask|status|down``; the Makefile calls them."""
+"""The verbs of the local account: ``python -m local up``, ``deploy``, ...; the Makefile calls them."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one verb; 0 if it did what it says, 2 with one message if the user has to do something first."""
     options = _options().parse_args(arguments)
     console, home = Console(highlight=False, soft_wrap=True), Home()
-    verbs = {"up": up, "deploy": redeploy, "destroy": end, "ask": ask, "status": status, "down": down}
+    verbs = {"up": up, "deploy": redeploy, "destroy": end, "ask": ask, "status": status, "stop": stop, "down": down}
     try:
         verbs[options.verb](home, options, console)
     except EndedError as error:
@@ -53,7 +53,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _options() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m local", description=__doc__)
-    parser.add_argument("verb", choices=["up", "deploy", "destroy", "ask", "status", "down"])
+    parser.add_argument("verb", choices=["up", "deploy", "destroy", "ask", "status", "stop", "down"])
     parser.add_argument("--environment", default="local", help="the settings to deploy, by their name in config/")
     parser.add_argument("--model-url", default="", help="an OpenAI-compatible server that answers, up to its /v1")
     parser.add_argument("--model", default="", help="the server's model; without it, the first that the server lists")
@@ -129,6 +129,7 @@ def status(home: Home, _options: argparse.Namespace, console: Console) -> None:
     """Say whether the account runs, what is deployed and who answers."""
     account = _running(home)
     console.print(f"{account.url}  account {account.account} in {account.region}, process {account.pid}")
+    console.print(f"State   {emulator.keeping(home)}")
     model = home.read(home.model)
     console.print(f"Models  {model['url'] if model.get('url') else 'none: one fixed sentence answers'}")
     table = Table("Stack", "Status", "Resources")
@@ -141,6 +142,16 @@ def status(home: Home, _options: argparse.Namespace, console: Console) -> None:
     found = chat.deployed(account, _stacks(home))
     if found:
         console.print(f"Chat    {found.url}")
+
+
+def stop(home: Home, _options: argparse.Namespace, console: Console) -> None:
+    """End the account, which goes on from what it kept at the next start."""
+    if not home.keeps:
+        raise LocalError(
+            "The local account keeps nothing over its end. make local-down ends it and removes its folder."
+        )
+    emulator.stop(home)
+    console.print("The local account has ended. make local goes on from what it kept; make local-down removes that.")
 
 
 def down(home: Home, _options: argparse.Namespace, console: Console) -> None:
@@ -179,7 +190,7 @@ def _token(home: Home, account: emulator.Account, found: chat.Chat) -> str:
 
 def _greet(home: Home, account: emulator.Account, options: argparse.Namespace, console: Console) -> None:
     """Ask the first question and say how to ask the next."""
-    console.print(f"Account  {account.url}")
+    console.print(f"Account  {account.url}, {emulator.keeping(home)}")
     found = chat.deployed(account, _stacks(home))
     if found is None:
         return

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +73,29 @@ def start(
             stderr=subprocess.STDOUT,
             text=True,
         )
+
+
+def end_orphans(home: Home) -> None:
+    """End the CLI of a deploy that was killed, which would go on beside the next; only one runs on an assembly."""
+    for pid, command in _processes():
+        if str(CLI) in command and str(home.assembly) in command and pid != os.getpid():
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGTERM)
+
+
+def _processes() -> list[tuple[int, str]]:
+    """The processes that run, with their command lines."""
+    proc = Path("/proc")
+    if (proc / "self" / "cmdline").exists():
+        found = []
+        for each in proc.glob("[0-9]*/cmdline"):
+            with suppress(OSError):
+                found.append((int(each.parent.name), each.read_bytes().replace(b"\0", b" ").decode(errors="replace")))
+        return found
+    # Systems without /proc have ps.
+    shown = subprocess.run(["ps", "-axo", "pid=,command="], capture_output=True, text=True, check=False)
+    lines = [line.split(None, 1) for line in shown.stdout.splitlines()]
+    return [(int(line[0]), line[1]) for line in lines if len(line) == 2]
 
 
 def stack_names(home: Home) -> list[str]:

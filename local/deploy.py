@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import time
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from . import cdk
-from .emulator import Account, is_alive
+from .emulator import Account, is_alive, settle
 from .home import Home, LocalError
 from .sources import source_of
 from .stand_ins import put_weights
@@ -57,6 +58,8 @@ def deploy(home: Home, account: Account, environment: str, console: Console) -> 
     :raises LocalError: naming the event that failed, its reason, the resource and where it is written.
     """
     put_weights(home, account)
+    cdk.end_orphans(home)
+    settle(account)  # what a CLI that was killed has begun goes on, as on AWS
     client = account.client("cloudformation")
     before = {name: _event_ids(client, name) for name in cdk.stack_names(home)}
     process = cdk.start(
@@ -64,7 +67,7 @@ def deploy(home: Home, account: Account, environment: str, console: Console) -> 
     )
     _watch(process, home, account, before, console)
     if process.returncode != 0:
-        raise LocalError(_explain(home, account, client, before, environment))
+        raise LocalError(_explain(home, account, client, before, environment, process.returncode))
     return {name: _changes(_new_events(client, name, seen)) for name, seen in before.items()}
 
 
@@ -168,10 +171,16 @@ def first_failure(client: Any, before: dict[str, set[str]]) -> Failure | None:
     return min(failed, key=lambda each: each[0])[1] if failed else None
 
 
-def _explain(home: Home, account: Account, client: Any, before: dict[str, set[str]], environment: str) -> str:
+def _explain(
+    home: Home, account: Account, client: Any, before: dict[str, set[str]], environment: str, code: int = 1
+) -> str:
     if not is_alive(account):
-        return "The local account ended during the deploy. Run make local again: it starts anew."
+        then = "it goes on from what was kept" if home.keeps else "it starts anew"
+        return f"The local account ended during the deploy. Run make local again: {then}."
     failure = first_failure(client, before)
+    if failure is None and code < 0:
+        what = signal.Signals(-code).name
+        return f"The CDK CLI was ended ({what}) during the deploy. Run make local again: it waits for what was begun."
     if failure is None:
         return f"The deploy failed before any resource was touched:\n  {_last_words(home)}"
     path = cdk.construct_path(home, failure.stack, failure.logical_id)

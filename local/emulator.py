@@ -32,6 +32,8 @@ START_SECONDS = 30
 _UNSET = (None, None, None, None)
 _NOTHING = (None, None, os.devnull, None)
 STOP_SECONDS = 10
+#: How long a deploy that was cut off may take to end, or to be rolled back.
+SETTLE_SECONDS = 60
 
 
 @dataclass(frozen=True)
@@ -97,9 +99,17 @@ def is_alive(account: Account) -> bool:
 def start(home: Home, account: str, region: str) -> Account:
     """The running account; started if there is none.
 
-    :raises LocalError: if it does not come up, or another account or Region runs already.
+    With ``LOCAL_KEEP=1`` it keeps its state in the folder, and goes on from there at every start until the folder is
+    removed.
+
+    :raises LocalError: if it does not come up, or another account or Region runs already or is kept.
     """
     running = find(home)
+    keep = os.environ.get("LOCAL_KEEP", "") not in ("", "0")
+    if running is not None and keep and not home.keeps:
+        raise LocalError(
+            "The local account runs already and keeps nothing. Run make local-down first, then make local LOCAL_KEEP=1."
+        )
     if running is not None:
         if (running.account, running.region) != (account, region):
             raise LocalError(
@@ -111,7 +121,16 @@ def start(home: Home, account: str, region: str) -> Account:
         raise LocalError("The local account is not installed. Run make local, which installs it.")
     stop(home)  # what a killed process left behind
     home.temporary.mkdir(parents=True, exist_ok=True)
-    port = _free_port()
+    kept = home.read(home.kept)
+    if kept and (kept["account"], kept["region"]) != (account, region):
+        raise LocalError(
+            f"The local account {kept['account']} in {kept['region']} is kept here, and these settings want "
+            f"{account} in {region}. Run make local-down first, which removes it."
+        )
+    # Addresses of queues hold the port, so what is kept needs the same.
+    port = int(kept["port"]) if kept and _is_free(int(kept["port"])) else _free_port()
+    if keep or kept:
+        home.write(home.kept, {"account": account, "region": region, "port": port})
     with home.log.open("w", encoding="utf-8") as log:
         process = subprocess.Popen(
             [str(PYTHON), "-m", "local.account"],
@@ -125,6 +144,8 @@ def start(home: Home, account: str, region: str) -> Account:
     started = Account(process.pid, port, account, region)
     home.write(home.account, asdict(started))
     _wait(started, process, home)
+    if kept:
+        settle(started)
     return started
 
 
@@ -139,11 +160,19 @@ def stop(home: Home) -> bool:
     return ended
 
 
+def keeping(home: Home) -> str:
+    """Whether the account's state outlives its process, in words."""
+    if home.keeps:
+        return f"kept in {home.state} until make local-down"
+    return "in memory: nothing is kept after its end (LOCAL_KEEP=1 keeps it)"
+
+
 def _server_environment(home: Home, port: int, account: str, region: str) -> dict[str, str]:
     # Functions inherit this environment, so nothing of the user's beyond these three goes in.
     kept = {name: os.environ[name] for name in ("PATH", "LANG", "LC_ALL") if name in os.environ}
     return {
         **kept,
+        **_keeping(home),
         "HOME": str(home.temporary),
         "TMPDIR": str(home.temporary),
         "PYTHONDONTWRITEBYTECODE": "1",
@@ -153,8 +182,8 @@ def _server_environment(home: Home, port: int, account: str, region: str) -> dic
         "MINISTACK_HOST": "localhost",
         "MINISTACK_ACCOUNT_ID": account,
         "MINISTACK_REGION": region,
-        "STATE_DIR": str(home.temporary / "state"),
-        "S3_DATA_DIR": str(home.temporary / "s3"),
+        "STATE_DIR": str((home.state if home.keeps else home.temporary) / "services"),
+        "S3_DATA_DIR": str((home.state if home.keeps else home.temporary) / "s3"),
         "SFTP_ENABLED": "0",
         "IOT_MTLS_ENABLED": "0",
         "LAMBDA_ACCOUNT_CONCURRENCY": "1000",
@@ -162,6 +191,43 @@ def _server_environment(home: Home, port: int, account: str, region: str) -> dic
         "SFN_WAIT_SCALE": "0.02",
         "ACCOUNT_MODEL_FILE": str(home.model),
     }
+
+
+def _keeping(home: Home) -> dict[str, str]:
+    """What makes the account keep its state."""
+    if not home.keeps:
+        return {}
+    return {"PERSIST_STATE": "1", "S3_PERSIST": "1", "ACCOUNT_KEEP": str(home.state / "services")}
+
+
+def settle(account: Account) -> None:
+    """Wait until no stack is being deployed or rolled back, as after a deploy whose CLI or account was killed.
+
+    :raises LocalError: if that takes longer than :data:`SETTLE_SECONDS`.
+    """
+    deadline = time.monotonic() + SETTLE_SECONDS
+    while time.monotonic() < deadline:
+        pages = account.client("cloudformation").get_paginator("describe_stacks").paginate()
+        busy = [
+            each["StackName"]
+            for page in pages
+            for each in page["Stacks"]
+            if each["StackStatus"].endswith("_IN_PROGRESS") and each["StackStatus"] != "REVIEW_IN_PROGRESS"
+        ]
+        if not busy:
+            return
+        time.sleep(0.2)
+    raise LocalError(f"An earlier deploy is at work on {', '.join(busy)}. Wait until it is done.")
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError:
+            return False
+    return True
 
 
 def _free_port() -> int:

@@ -24,8 +24,15 @@ class Home:
         self.model = self.folder / "model.json"
         self.user = self.folder / "user.json"
         self.temporary = self.folder / "tmp"
+        self.state = self.folder / "state"
+        self.kept = self.folder / "kept.json"
         self.assembly = self.folder / "cdk.out"
         self.cdk_log = self.folder / "cdk.log"
+
+    @property
+    def keeps(self) -> bool:
+        """Whether the account keeps its state in the folder over its end: ``LOCAL_KEEP=1``."""
+        return self.kept.exists()
 
     def read(self, file: Path) -> dict[str, Any]:
         """The content of one of the files above; empty if there is none."""

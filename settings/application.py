@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from aws_genai.data.bedrock import MOST_WAITED_TOKENS, check_chat
 from aws_genai.data.bedrock_parameters import ModelParameters
+from aws_genai.data.concurrency import SECONDS_PER_ANSWER, check_concurrency
 
 from .base import Instructions, ModelId, Section
 
@@ -86,9 +87,13 @@ class Chat(Section):
     burst: Annotated[int, Field(ge=1, le=5_000)] = 20
     """Requests at once above that rate."""
 
+    seconds_per_answer: Annotated[float, Field(gt=0, le=29)] = SECONDS_PER_ANSWER
+    """Expected time of an answer in seconds, from which follows how many are made at a time."""
+
     concurrency: Annotated[int, Field(ge=1, le=1000)] | None = None
-    """Most answers at a time, reserved from the account's limit, of which at least 100 must stay; without it, as many
-    as the account has left, or 20 where security.reserved_concurrency is on."""
+    """Most answers at a time, reserved from the account's limit, of which at least 100 must stay: requests_per_second
+    times seconds_per_answer or more. Without it, as many as the account has left, or, where
+    security.reserved_concurrency is on, that product and the burst."""
 
     requests_per_address: Annotated[int, Field(ge=10, le=2_000_000_000)] = 300
     """Most requests of one address in five minutes."""
@@ -109,6 +114,12 @@ class Chat(Section):
     def _can_chat(self) -> Chat:
         if self.models:
             check_chat(self.models, self.max_tokens)
+        return self
+
+    @model_validator(mode="after")
+    def _carries_its_rate(self) -> Chat:
+        if self.concurrency:
+            check_concurrency(self.concurrency, self.requests_per_second, self.seconds_per_answer)
         return self
 
 

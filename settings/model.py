@@ -14,6 +14,7 @@ from aws_genai.data.accelerators import AcceleratorCatalogue
 from aws_genai.data.bedrock import BedrockCatalogue, check_chat, check_destinations, check_model, proposed
 from aws_genai.data.cluster import check_governed
 from aws_genai.data.cluster import registries as cluster_registries
+from aws_genai.data.concurrency import check_reserved
 from aws_genai.data.customization import check_customized_in
 from aws_genai.data.geographies import GUARDRAILS, routed
 from aws_genai.data.jumpstart import JumpStartCatalogue
@@ -209,6 +210,10 @@ class Settings(Section):
                 field="application.dashboard",
                 hint="Set it to true, add application.chat, or leave out application",
             )
+        chat = application.chat if application else None
+        if chat and chat.concurrency is None and self.security.reserved_concurrency:
+            with below("application.chat"):
+                check_reserved(chat.requests_per_second, chat.burst, chat.seconds_per_answer)
 
     @property
     def _some_model(self) -> str:

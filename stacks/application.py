@@ -110,6 +110,7 @@ class ApplicationStack(LayerStack):
             account_log_role=chat.account_log_role,
             requests_per_second=chat.requests_per_second,
             burst=chat.burst,
+            seconds_per_answer=chat.seconds_per_answer,
             reserved_concurrency=chat.concurrency,
             network=foundation.private,
             log_days=security.log_days,

@@ -7,6 +7,7 @@ import logging
 import os
 import signal
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 from hypercorn.asyncio import serve
@@ -30,6 +31,7 @@ def application() -> Callable[..., Awaitable[None]]:
         ending,
         events,
         flows,
+        gateway,
         hosting,
         images,
         principals,
@@ -55,8 +57,14 @@ def application() -> Callable[..., Awaitable[None]]:
     custom_models.install()
     denied_words.install()
     sign_in.install()
+    gateway.install()
     strict.install()
     ending.install()
+    if folder := os.environ.get("ACCOUNT_KEEP"):
+        from . import keeping
+
+        # Last, so that it sees every handler as it will be called.
+        keeping.install(Path(folder))
 
     async def over_tls(scope: dict[str, Any], receive: Any, send: Any) -> None:
         headers = scope.get("headers", [])

@@ -12,6 +12,8 @@ from aws_cdk.assertions import Match, Template
 
 from aws_genai.application import ChatApi, Firewall, Identity, UsageBudget, chat_api
 from aws_genai.application.chat_api import GATEWAY_ERRORS
+from aws_genai.data.concurrency import concurrency_of
+from aws_genai.errors import InvalidValueError
 from aws_genai.functions import reserve_concurrency
 from aws_genai.models import Guardrail, ModelAccess
 from aws_genai.security import AlarmTopic, DataKey
@@ -45,6 +47,43 @@ def test_errors_of_the_gateway_are_json(application: dict[str, Any]) -> None:
     for response in responses:
         body = json.loads(response["ResponseTemplates"]["application/json"])
         assert set(body["error"]) == {"code", "message"}
+        assert set(body) == {"error"}
+        assert "lambda" not in body["error"]["message"].lower()
+        assert response["ResponseParameters"]["gatewayresponse.header.Cache-Control"] == "'no-store'"
+    by_kind = {each["ResponseType"]: each for each in responses}
+    # With a status of its own, a default would give it to every type that has none.
+    assert {kind for kind, each in by_kind.items() if "StatusCode" not in each} == {"DEFAULT_4XX", "DEFAULT_5XX"}
+    assert {kind for kind, each in by_kind.items() if _retry(each)} == {
+        "THROTTLED",
+        "INTEGRATION_FAILURE",
+        "DEFAULT_5XX",
+    }
+
+
+def _retry(response: dict[str, Any]) -> str:
+    return str(response["ResponseParameters"].get("gatewayresponse.header.Retry-After", ""))
+
+
+@pytest.mark.parametrize(
+    ("kind", "status", "code"),
+    [
+        ("MISSING_AUTHENTICATION_TOKEN", "404", "not_found"),
+        ("RESOURCE_NOT_FOUND", "404", "not_found"),
+        ("REQUEST_TOO_LARGE", "413", "request_too_large"),
+        ("UNSUPPORTED_MEDIA_TYPE", "415", "unsupported_media_type"),
+        ("THROTTLED", "429", "throttled"),
+        ("INTEGRATION_FAILURE", "503", "overloaded"),
+        ("INTEGRATION_TIMEOUT", "504", "model_timeout"),
+        ("DEFAULT_4XX", None, "refused"),
+        ("DEFAULT_5XX", None, "failed"),
+    ],
+)
+def test_each_error_of_the_gateway_has_its_code(
+    application: dict[str, Any], kind: str, status: str | None, code: str
+) -> None:
+    (response,) = [each for each in of(application, "AWS::ApiGateway::GatewayResponse") if each["ResponseType"] == kind]
+    body = json.loads(response["ResponseTemplates"]["application/json"])
+    assert (response.get("StatusCode"), body["error"]["code"]) == (status, code)
 
 
 def test_firewall_has_managed_rules_and_a_rate_limit_and_lets_long_conversations_pass(
@@ -66,7 +105,7 @@ def test_firewall_has_managed_rules_and_a_rate_limit_and_lets_long_conversations
 
 def test_function_is_bounded_traced_and_private(application: dict[str, Any]) -> None:
     (function,) = of(application, "AWS::Lambda::Function")
-    assert function["ReservedConcurrentExecutions"] == 100
+    assert function["ReservedConcurrentExecutions"] == 300  # 50 a second of 4 s, and a burst of 100
     assert function["TracingConfig"] == {"Mode": "Active"}
     assert function["VpcConfig"]["SubnetIds"]
     assert function["DeadLetterConfig"]["TargetArn"]
@@ -178,11 +217,28 @@ def reserved(template: Template) -> set[int | None]:
 
 def test_concurrency_is_reserved_where_the_app_or_the_caller_says_so() -> None:
     assert reserved(template_of(chat)) == {None}
-    assert reserved(template_of(lambda stack: chat(stack, reserved_concurrency=7))) == {7}
+    assert reserved(template_of(lambda stack: chat(stack, reserved_concurrency=47))) == {47}
     stack = new_stack()
     reserve_concurrency(stack)
     chat(stack)
-    assert reserved(Template.from_stack(stack)) == {20}
+    assert reserved(Template.from_stack(stack)) == {60}  # 10 a second of 4 s, and a burst of 20
+
+
+def test_a_concurrency_that_cannot_carry_the_rate_is_refused() -> None:
+    template_of(lambda stack: chat(stack, reserved_concurrency=40))
+    with pytest.raises(
+        InvalidValueError, match="10 requests a second of 4 s each take 40 answers at a time, and there are 39"
+    ):
+        template_of(lambda stack: chat(stack, reserved_concurrency=39))
+    assert reserved(template_of(lambda stack: chat(stack, reserved_concurrency=39, requests_per_second=9.5))) == {39}
+    assert reserved(template_of(lambda stack: chat(stack, reserved_concurrency=20, seconds_per_answer=2))) == {20}
+
+
+@pytest.mark.parametrize(
+    ("rate", "burst", "seconds", "needed"), [(10, 20, 4, 60), (0.1, 1, 30, 4), (0.1, 1, 29, 4), (50, 100, 0.2, 110)]
+)
+def test_concurrency_follows_from_rate_and_time(rate: float, burst: int, seconds: float, needed: int) -> None:
+    assert concurrency_of(rate, burst, seconds) == needed
 
 
 @pytest.mark.parametrize(

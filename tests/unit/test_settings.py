@@ -709,6 +709,26 @@ WRONG: list[tuple[str, dict[str, Any] | str, list[str]]] = [
         {**BASE, **BEDROCK, "application": {"chat": {"max_tokens": 50_000}}},
         ["application.chat.max_tokens", "at most 2048"],
     ),
+    (
+        "concurrency that cannot carry the rate",
+        {**BASE, **BEDROCK, "application": {"chat": {"concurrency": 20, "requests_per_second": 10}}},
+        [
+            "application.chat.concurrency",
+            "10 requests a second of 4 s each take 40 answers at a time",
+            "to 40 or more",
+            "requests_per_second to 5 or less",
+        ],
+    ),
+    (
+        "rate that no account can reserve for",
+        {
+            **BASE,
+            **BEDROCK,
+            "security": {"reserved_concurrency": True},
+            "application": {"chat": {"requests_per_second": 200, "burst": 400}},
+        },
+        ["application.chat.requests_per_second", "1,200", "900", "Let in less"],
+    ),
     ("name with capitals", {**BASE, "project": "Demo"}, ["project", '"Demo"']),
     ("environment of another name", {**BASE, "environment": "other"}, ["environment", "other", "test"]),
     (

@@ -16,6 +16,7 @@ from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from ..data.bedrock import BedrockCatalogue, check_chat, check_waited
+from ..data.concurrency import SECONDS_PER_ANSWER, check_concurrency, concurrency_of
 from ..functions import PythonFunction
 from ..gate.acknowledgements import acknowledge, compliance
 from ..models.inference import Inference, requests_of
@@ -26,6 +27,7 @@ from ..security.key import DataKey
 from .api_logging import api_gateway_logging
 from .chat_alarms import chat_alarms, lock_out_alarm
 from .firewall import Firewall
+from .gateway_errors import GATEWAY_ERRORS
 from .identity import Identity
 
 if TYPE_CHECKING:
@@ -38,16 +40,6 @@ if TYPE_CHECKING:
 _Made = TypeVar("_Made", bound=CfnResource)
 
 STAGE = "v1"
-
-#: What API Gateway answers itself, before the function: type, status, code, message.
-#: https://docs.aws.amazon.com/apigateway/latest/developerguide/supported-gateway-response-types.html
-GATEWAY_ERRORS = (
-    ("BAD_REQUEST_BODY", 400, "malformed_request", "The body is not a chat request."),
-    ("UNAUTHORIZED", 401, "unauthorized", "Sign in first."),
-    ("WAF_FILTERED", 403, "filtered", "The request was stopped by the firewall."),
-    ("THROTTLED", 429, "throttled", "Too many requests; try again in a moment."),
-    ("INTEGRATION_TIMEOUT", 504, "model_timeout", "The answer took too long; ask for less."),
-)
 
 
 class ChatApi(Construct):
@@ -101,12 +93,14 @@ class ChatApi(Construct):
     :param requests_per_second: sustained rate of all callers together. Default: 10.
     :param burst: requests at once above that rate. Default: 20.
     :param network: a VPC for the function. Default: none.
+    :param seconds_per_answer: expected time of an answer, above 0 to 29: that of the model, and of what is looked up
+        before. Default: 4.
     :param reserved_concurrency: most answers at a time, reserved from the account's. Default: as many as the account
-        has left, or 20 where the app reserves concurrency.
+        has left; where the app reserves concurrency, the rate times the seconds of an answer, and the burst.
     :param log_days: days that logs are kept. Default: 365.
     :param removal_policy: what happens to the logs on deletion of the stack. Default: retain.
     :raises InvalidValueError: if a model cannot chat, cannot give so many tokens or not in the time that API Gateway
-        waits, or lacks one of the knobs.
+        waits, or lacks one of the knobs; if the concurrency cannot carry the rate.
     """
 
     def __init__(
@@ -129,6 +123,7 @@ class ChatApi(Construct):
         account_log_role: bool = True,
         requests_per_second: float = 10,
         burst: int = 20,
+        seconds_per_answer: float = SECONDS_PER_ANSWER,
         network: PrivateNetwork | None = None,
         reserved_concurrency: int | None = None,
         log_days: int = 365,
@@ -140,6 +135,8 @@ class ChatApi(Construct):
         check_chat(offered, bounds.max_tokens)
         for most in (bounds.max_tokens, *(each.max_tokens or 0 for each in (parameters or {}).values())):
             check_waited(most)
+        if reserved_concurrency:
+            check_concurrency(reserved_concurrency, requests_per_second, seconds_per_answer)
         self.name = name
         self.function = PythonFunction(
             self,
@@ -148,7 +145,7 @@ class ChatApi(Construct):
             key=key,
             topic=topic,
             network=network,
-            reserved_concurrency=reserved_concurrency or 20,
+            reserved_concurrency=reserved_concurrency or concurrency_of(requests_per_second, burst, seconds_per_answer),
             reserve=True if reserved_concurrency else None,
             log_days=log_days,
             removal_policy=removal_policy,
@@ -258,14 +255,12 @@ class ChatApi(Construct):
 
     def _gateway_errors(self, api: apigateway.CfnRestApi) -> None:
         """Errors before the function, in the same form as its own."""
-        for kind, status, code, message in GATEWAY_ERRORS:
+        for error in GATEWAY_ERRORS:
             self._snapshot(
                 apigateway.CfnGatewayResponse,
-                "".join(part.title() for part in kind.split("_")),
+                "".join(part.title() for part in error.kind.split("_")),
                 rest_api_id=api.ref,
-                response_type=kind,
-                status_code=str(status),
-                response_templates={"application/json": json.dumps({"error": {"code": code, "message": message}})},
+                **error.properties,
             )
 
     def _deployment(self, api: apigateway.CfnRestApi) -> apigateway.CfnDeployment:

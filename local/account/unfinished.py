@@ -1,0 +1,114 @@
+"""Events that are under way: asynchronous calls of functions, and what a bucket tells of its objects.
+
+AWS keeps an event until a function has taken it or its retries are spent, at least once. Here both run in threads of
+the account; what they have to do is noted until it is done, and done again by the account that is started next.
+https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html
+"""
+
+from __future__ import annotations
+
+import contextvars
+import json
+import logging
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+from ministack.core.responses import get_account_id, get_region, request_scope
+from ministack.services import eventbridge, lambda_svc, s3
+
+_log = logging.getLogger("account")
+#: How often a call is tried, as Lambda does.
+_TRIES = 3
+#: Calls by a number of theirs: the function, the event, and how often it failed.
+calls: dict[str, dict[str, Any]] = {}
+#: What buckets have to tell, by a number: where, and the arguments.
+told: dict[str, dict[str, Any]] = {}
+_call: contextvars.ContextVar[str] = contextvars.ContextVar("call", default="")
+_event: contextvars.ContextVar[str] = contextvars.ContextVar("event", default="")
+
+
+def install() -> None:
+    """Note what runs beside calls, until it is done."""
+    lambda_svc.invoke_async_with_retry = _noted_call(lambda_svc.invoke_async_with_retry)
+    lambda_svc._execute_function_dispatch = _tried(lambda_svc._execute_function_dispatch)
+    eventbridge._dispatch_to_lambda = _to_function
+    s3._fire_s3_event_async = _noted_event(s3._fire_s3_event_async)
+    s3._fire_s3_event = _done(s3._fire_s3_event)
+
+
+def resume() -> None:
+    """Do again what the account before had not done."""
+    for number, call in list(calls.items()):
+        calls.pop(number)
+        with request_scope(*call["scope"]):
+            _to_function(call["function"], json.dumps(call["event"]))
+    for number, event in list(told.items()):
+        told.pop(number)
+        with request_scope(*event["scope"]):
+            s3._fire_s3_event_async(*event["arguments"], **event["more"])
+
+
+def _to_function(arn: str, payload: str) -> None:
+    """EventBridge calls functions as anybody does who does not wait: with retries and a target for what fails."""
+    try:
+        event = json.loads(payload)
+    except (ValueError, TypeError):
+        event = {"body": payload}
+    function, config, name = lambda_svc._get_func_record_for_ref(arn)
+    if not function or not config:
+        _log.warning("Function %s, which an event is for, is not there", name)
+        return
+    lambda_svc.invoke_async_with_retry(lambda_svc._execution_record_for_config(function, config), event)
+
+
+def _noted_call(invoke: Callable[[Any, Any], None]) -> Callable[[Any, Any], None]:
+    def noted(function: dict[str, Any], event: Any) -> None:
+        number, config = str(uuid.uuid4()), function.get("config") or function
+        scope = (get_account_id(), get_region())
+        calls[number] = {"function": config["FunctionArn"], "event": event, "failures": 0, "scope": scope}
+        token = _call.set(number)
+        try:
+            invoke(function, event)  # its thread has a copy of this context
+        finally:
+            _call.reset(token)
+
+    return noted
+
+
+def _tried(dispatch: Callable[..., Any]) -> Callable[..., Any]:
+    def tried(*arguments: Any) -> Any:
+        number = _call.get()
+        result = dispatch(*arguments)
+        call = calls.get(number)
+        if call is not None:
+            call["failures"] += bool(isinstance(result, dict) and result.get("error"))
+            if not result.get("error") or call["failures"] >= _TRIES:
+                calls.pop(number, None)
+        return result
+
+    return tried
+
+
+def _noted_event(fire: Callable[..., None]) -> Callable[..., None]:
+    def noted(bucket: str, *arguments: Any, **more: Any) -> None:
+        if bucket not in s3._bucket_notifications:
+            return
+        number, arguments = str(uuid.uuid4()), (bucket, *arguments)
+        told[number] = {"arguments": arguments, "more": more, "scope": (get_account_id(), get_region())}
+        token = _event.set(number)
+        try:
+            fire(*arguments, **more)
+        finally:
+            _event.reset(token)
+
+    return noted
+
+
+def _done(fire: Callable[..., None]) -> Callable[..., None]:
+    def fired(*arguments: Any, **more: Any) -> None:
+        number = _event.get()
+        fire(*arguments, **more)
+        told.pop(number, None)
+
+    return fired

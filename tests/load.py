@@ -1,0 +1,290 @@
+"""How the chat carries many callers: ``make local-load``, or ``python -m tests.load``.
+
+Starts a local account in a folder of its own and a model server that takes a given time, and lets callers ask one
+question after another. Each question has a mark that the model repeats, so that an answer to another's question is
+seen. The first run at each time is cold: no environment of the function is left from before.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import uuid
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from local import cdk, chat, emulator
+from local.home import ROOT, Home, LocalError
+
+CALLERS, SECONDS, MODEL_SECONDS = 50, 30.0, (0.2, 1.0, 4.0)
+START_SECONDS = 300
+#: Letters alone, so that no mark looks like a number that a guardrail masks.
+_MARK = re.compile(r"\bmark-[a-z]+\b")
+_LETTERS = str.maketrans("0123456789abcdef", "ghijklmnopqrstuv")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What became of one question."""
+
+    seconds: float
+    status: int
+    code: str = ""
+    crossed: bool = False
+
+
+@dataclass
+class Run:
+    """One run: how many asked, for how long, of a model that takes how long."""
+
+    label: str
+    callers: int
+    seconds: float
+    model_seconds: float
+    answers: list[Answer] = field(default_factory=list)
+    took_seconds: float = 0.0
+
+    @property
+    def answered(self) -> list[Answer]:
+        return [each for each in self.answers if each.status == 200]
+
+    @property
+    def refused(self) -> Counter[str]:
+        """What was not answered, by status and code."""
+        return Counter(f"{each.status} {each.code}".strip() for each in self.answers if each.status != 200)
+
+    @property
+    def crossed(self) -> int:
+        return sum(each.crossed for each in self.answers)
+
+    def latency(self, share: float) -> float:
+        """The time within which this share of the answers came, in seconds."""
+        times = sorted(each.seconds for each in self.answered)
+        return times[min(len(times) - 1, int(share * len(times)))] if times else 0.0
+
+
+class _Model(BaseHTTPRequestHandler):
+    """Takes its time and repeats the mark of the last message."""
+
+    protocol_version = "HTTP/1.1"
+    takes_seconds = 0.0
+
+    def do_GET(self) -> None:
+        self._send({"data": [{"id": "echo"}]})
+
+    def do_POST(self) -> None:
+        request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        time.sleep(_Model.takes_seconds)
+        found = _MARK.findall(json.dumps(request["messages"][-1]))
+        text = f"You said {found[-1] if found else 'nothing'}."
+        if request.get("stream"):
+            self._stream(text)
+            return
+        message = {"role": "assistant", "content": text}
+        usage = {"prompt_tokens": 7, "completion_tokens": 4, "total_tokens": 11}
+        self._send({"choices": [{"index": 0, "message": message, "finish_reason": "stop"}], "usage": usage})
+
+    def _stream(self, text: str) -> None:
+        chunks: list[dict[str, Any]] = [
+            {"choices": [{"index": 0, "delta": {"role": "assistant", "content": text}}]},
+            {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]},
+            {"choices": [], "usage": {"prompt_tokens": 7, "completion_tokens": 4, "total_tokens": 11}},
+        ]
+        body = "".join(f"data: {json.dumps(chunk)}\n\n" for chunk in chunks) + "data: [DONE]\n\n"
+        self._send_bytes(body.encode(), "text/event-stream")
+
+    def _send(self, content: dict[str, Any]) -> None:
+        self._send_bytes(json.dumps(content).encode(), "application/json")
+
+    def _send_bytes(self, body: bytes, kind: str) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Keep quiet."""
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 512
+
+    def handle_error(self, *_: object) -> None:
+        """A caller that gave up is no error here."""
+
+
+@contextmanager
+def model(takes_seconds: float = 0) -> Iterator[str]:
+    """The address of a model server, up to its /v1, while it serves; each run sets anew how long it takes."""
+    _Model.takes_seconds = takes_seconds
+    server = _Server(("127.0.0.1", 0), _Model)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}/v1"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+@contextmanager
+def account(environment: str, model_url: str) -> Iterator[tuple[Home, emulator.Account]]:
+    """A local account in a folder of its own with the settings deployed; ended by its process id."""
+    with tempfile.TemporaryDirectory(prefix="load-") as folder:
+        home = Home(Path(folder) / "account")
+        command = [sys.executable, "-m", "local", "up", "--environment", environment, "--model-url", model_url]
+        settings = {name: value for name, value in os.environ.items() if name != "LOCAL_KEEP"}
+        try:
+            done = subprocess.run(
+                command,
+                cwd=ROOT,
+                env={**settings, "LOCAL_HOME": str(home.folder)},
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                timeout=START_SECONDS,
+                check=False,
+            )
+            found = emulator.find(home)
+            if done.returncode or found is None:
+                raise LocalError(done.stderr or done.stdout)
+            yield home, found
+        finally:
+            emulator.stop(home)
+
+
+def put(found: chat.Chat, token: str) -> Answer:
+    """Ask one question with a mark of its own."""
+    mark = f"mark-{uuid.uuid4().hex.translate(_LETTERS)}"
+    began = time.monotonic()
+    try:
+        reply = chat.ask(found, token, f"Please repeat {mark}")
+    except LocalError:
+        return Answer(time.monotonic() - began, 0, "no_answer")
+    seconds = time.monotonic() - began
+    if reply.status != 200:
+        error = reply.body.get("error")
+        return Answer(seconds, reply.status, str(error.get("code")) if isinstance(error, dict) else "no_contract")
+    return Answer(seconds, 200, crossed=_MARK.findall(reply.text) != [mark])
+
+
+def load(found: chat.Chat, token: str, run: Run) -> Run:
+    """Let the callers of a run ask, each one question after another, until its time is over."""
+    began = time.monotonic()
+    end = began + run.seconds
+    lock = threading.Lock()
+
+    def call(_number: int) -> None:
+        while time.monotonic() < end:
+            answer = put(found, token)
+            with lock:
+                run.answers.append(answer)
+            if answer.status != 200:
+                time.sleep(0.2)  # a refused caller waits a moment, as Retry-After asks it to
+
+    _Model.takes_seconds = run.model_seconds
+    with ThreadPoolExecutor(run.callers) as pool:
+        list(pool.map(call, range(run.callers)))
+    run.took_seconds = time.monotonic() - began
+    return run
+
+
+def cool(account: emulator.Account, home: Home) -> None:
+    """Let no environment of the chat's function be warm: a function that is configured anew starts anew."""
+    functions = account.client("lambda")
+    pages = account.client("cloudformation").get_paginator("list_stack_resources")
+    for stack in cdk.stack_names(home):
+        for page in pages.paginate(StackName=stack):
+            for each in page["StackResourceSummaries"]:
+                if each["ResourceType"] == "AWS::Lambda::Function" and each["LogicalResourceId"].startswith("ChatF"):
+                    name = each["PhysicalResourceId"]
+                    memory = functions.get_function_configuration(FunctionName=name)["MemorySize"]
+                    functions.update_function_configuration(FunctionName=name, MemorySize=memory)
+                    functions.get_waiter("function_updated_v2").wait(FunctionName=name)
+
+
+def table(runs: Sequence[Run]) -> Table:
+    """The runs, one a row."""
+    shown = Table(box=box.MARKDOWN)
+    for name in ("model", "start", "callers", "seconds"):
+        shown.add_column(name)
+    for name in ("answered", "a second", "p50 s", "p95 s", "max s", "refused", "by status and code", "crossed"):
+        shown.add_column(name, justify="left" if name.startswith("by") else "right")
+    for run in runs:
+        refused = run.refused
+        share = sum(refused.values()) / max(1, len(run.answers))
+        shown.add_row(
+            f"{run.model_seconds:g} s",
+            run.label,
+            str(run.callers),
+            f"{run.seconds:g}",
+            str(len(run.answered)),
+            f"{len(run.answered) / max(run.took_seconds, 0.1):.1f}",
+            f"{run.latency(0.5):.2f}",
+            f"{run.latency(0.95):.2f}",
+            f"{max((each.seconds for each in run.answered), default=0):.2f}",
+            f"{sum(refused.values())} ({share:.1%})",
+            ", ".join(f"{count} x {what}" for what, count in refused.most_common()) or "none",
+            str(run.crossed),
+        )
+    return shown
+
+
+def measure(environment: str, callers: int, seconds: float, model_seconds: Sequence[float]) -> list[Run]:
+    """Every run: at each time of the model, cold and then warm."""
+    runs = []
+    with model() as url, account(environment, url) as (home, running):
+        # Longer than any model here takes, and than API Gateway waits.
+        home.write(home.model, {**home.read(home.model), "url": url, "timeout_seconds": 30})
+        found = chat.deployed(running, cdk.stack_names(home))
+        if found is None:
+            raise LocalError(f"The settings of {environment} have no chat.")
+        for takes in model_seconds:
+            cool(running, home)
+            for label in ("cold", "warm"):
+                token = chat.sign_in(home, running, found)
+                runs.append(load(found, token, Run(label, callers, seconds, takes)))
+                print(f"{takes:g} s, {label}: {len(runs[-1].answers)} questions", file=sys.stderr)
+    return runs
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Print the table; 1 if an answer was another's, 2 if nothing could be measured."""
+    parser = argparse.ArgumentParser(prog="python -m tests.load", description=__doc__)
+    parser.add_argument("--environment", default="local", help="settings to deploy, by their name in config/")
+    parser.add_argument("--callers", type=int, default=CALLERS, help="callers at a time")
+    parser.add_argument("--seconds", type=float, default=SECONDS, help="how long each run takes")
+    parser.add_argument("--model-seconds", type=float, nargs="+", default=MODEL_SECONDS, help="times of the model")
+    options = parser.parse_args(arguments)
+    try:
+        runs = measure(options.environment, options.callers, options.seconds, options.model_seconds)
+    except LocalError as error:
+        print(error, file=sys.stderr)
+        return 2
+    Console(width=200, highlight=False).print(table(runs))
+    times = statistics.median([each.seconds for run in runs for each in run.answered] or [0])
+    print(f"{sum(len(run.answers) for run in runs)} questions, half of the answers within {times:.2f} s")
+    return 1 if any(run.crossed for run in runs) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
