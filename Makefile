@@ -4,9 +4,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 SYSTEM_PATH := $(PATH)
 export PATH := $(CURDIR)/$(BIN):$(PATH)
-# The local account has settings of its own unless ENV is given.
-IN_LOCAL := --environment $(if $(filter file default undefined,$(origin ENV)),local,$(ENV))
+# The local account has settings of its own unless ENV is given; what is not given stays out.
+IN_LOCAL := $(if $(filter file default undefined,$(origin ENV)),,--environment "$(ENV)")
 export Q
+local-user: export USER_GROUPS = $(GROUPS)
+local-user: export USER_EMAIL = $(EMAIL)
+local-ask: export USER_EMAIL = $(AS)
 
 help:  ## This list
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -36,11 +39,14 @@ local-deploy: setup-local  ## Deploy what changed into the running local account
 local-destroy: setup-local  ## Remove ENV with all that is in it from the running local account
 	@$(BIN)/python -m local destroy $(IN_LOCAL)
 
-local-ask: setup-local  ## Ask the local chat: Q="..."
-	@$(BIN)/python -m local ask $(if $(Q),--question "$$Q")
+local-ask: setup-local  ## Ask the local chat: Q="...", AS=ann@example.com, ENV= where several are deployed
+	@$(BIN)/python -m local ask $(IN_LOCAL) $(if $(Q),--question "$$Q") $(if $(AS),--as "$$USER_EMAIL")
+
+local-user: setup-local  ## Create or update a user of the local chat: EMAIL=ann@example.com GROUPS=hr,staff
+	@$(BIN)/python -m local user $(IN_LOCAL) --email "$$USER_EMAIL" $(if $(filter undefined environment,$(origin GROUPS)),,--groups "$$USER_GROUPS")
 
 local-status: setup-local  ## Show what runs in the local account
-	@$(BIN)/python -m local status
+	@$(BIN)/python -m local status $(IN_LOCAL)
 
 local-down: setup  ## End the local account and remove what it kept
 	@$(BIN)/python -m local down
@@ -118,4 +124,4 @@ clean:  ## Remove everything that was made here
 	rm -rf $(VENV) .venv-local node_modules tests/oracle/node_modules cdk.out build dist
 
 .PHONY: help synth diff deploy destroy bootstrap test snapshots docs bench lock setup setup-dev setup-local clean
-.PHONY: facts choose evaluate prompts organization redteam accelerators models manifest sign wake local local-deploy local-destroy local-ask local-status local-down
+.PHONY: facts choose evaluate prompts organization redteam accelerators models manifest sign wake local local-deploy local-destroy local-ask local-user local-status local-down
