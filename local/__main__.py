@@ -38,6 +38,10 @@ QUESTION = "Hello! Who answers me here?"
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one verb; 0 if it did what it says, 2 with one message if the user has to do something first."""
+    return told(lambda: _run(arguments))
+
+
+def _run(arguments: list[str] | None) -> int:
     options = _options().parse_args(arguments)
     console, home = Console(highlight=False, soft_wrap=True), Home()
     verbs = {"up": up, "deploy": redeploy, "destroy": end, "ask": ask, "user": user, "status": status, "down": down}
@@ -261,6 +265,8 @@ def down(home: Home, _options: argparse.Namespace, console: Console) -> None:
     """End the account and remove its folder."""
     ended = emulator.stop(home)
     shutil.rmtree(home.folder, ignore_errors=True)
+    if home.folder.exists():
+        shutil.rmtree(home.folder)  # what is in the way is told
     console.print("The local account is gone." if ended else "No local account ran; its folder is clear.")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,11 @@ class Home:
         whole.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         draft = whole.with_name(f"{whole.name}.draft")
         draft.unlink(missing_ok=True)  # of a process that was killed, whoever may read it
-        draft.touch(mode=0o600)
-        draft.write_text(content, encoding="utf-8")
-        draft.replace(whole)
+        try:
+            draft.touch(mode=0o600)
+            draft.write_text(content, encoding="utf-8")
+            draft.replace(whole)
+        except OSError:
+            with suppress(OSError):
+                draft.unlink(missing_ok=True)
+            raise
