@@ -73,11 +73,11 @@ sign: setup  ## Sign a data set off, as an approver: DATA=support ENV=prod
 evaluate: setup  ## Run an evaluation and show its table: NAME=assistants ENV=prod, DATA= puts questions first
 	@$(BIN)/python -m operations.evaluate "$(NAME)" --environment $(ENV) $(if $(DATA),--data "$(DATA)")
 
-prompts: setup  ## Ask the prompts and flows of ENV what their tests give them, and look at the answers
-	@$(BIN)/python -m operations.prompts --environment $(ENV)
+prompts: setup  ## Ask the prompts and flows of ENV what their tests give them, and look at the answers; NAME= asks one
+	@$(BIN)/python -m operations.prompts --environment $(ENV) $(if $(NAME),--name "$(NAME)")
 
-redteam: setup  ## Try the red team's cases on the guardrail of ENV, with your credentials
-	@$(BIN)/python -m operations.redteam --environment $(ENV)
+redteam: setup  ## Try the red team's cases on the guardrail of ENV, with your credentials; NAME= is one category
+	@$(BIN)/python -m operations.redteam --environment $(ENV) $(if $(NAME),--name "$(NAME)")
 
 models: setup-dev  ## Write the catalogues of JumpStart and Bedrock anew; LIVE=1 asks AWS, MANIFEST= and PRICES=file read copies
 	@$(BIN)/python -m operations.models $(if $(LIVE),--live) $(if $(MANIFEST),--manifest "$(MANIFEST)")
