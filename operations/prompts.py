@@ -45,7 +45,8 @@ def tried(session: Any, settings: Settings, only: str = "") -> Iterator[Tried]: 
     prompts = settings.models.prompts if settings.models else {}
     flows = settings.models.flows if settings.models else {}
     if only:
-        tested = [name for name, each in (*prompts.items(), *flows.items()) if each.tests]
+        tested = [name for name, each in prompts.items() if each.tests]
+        tested += [name for name, each in flows.items() if each.tests]
         named(only, tested, settings, what="tested prompt or flow", option="NAME", where="models")
         prompts = {name: each for name, each in prompts.items() if name == only}
         flows = {name: each for name, each in flows.items() if name == only}
