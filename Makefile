@@ -120,8 +120,8 @@ setup-local: setup .venv-local/.done
 .venv-local/.done: requirements-local.txt
 	@$(SET_UP) local
 
-clean:  ## Remove everything that was made here
-	rm -rf $(VENV) .venv-local node_modules tests/oracle/node_modules cdk.out build dist
+clean:  ## End the local account, and remove everything that was made here
+	@PATH="$(SYSTEM_PATH)" python3 -B -m operations.clean
 
 .PHONY: help synth diff deploy destroy bootstrap test snapshots docs bench lock setup setup-dev setup-local clean
 .PHONY: facts choose evaluate prompts organization redteam accelerators models manifest sign wake local local-deploy local-destroy local-ask local-user local-status local-down

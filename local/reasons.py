@@ -17,6 +17,8 @@ from .home import Home
 
 #: How the line of a traceback begins that names an error; the first of a chain is where it came from.
 _ERROR = re.compile(r"^(?:[A-Za-z_]\w*\.)*([A-Za-z_]\w*(?:Error|Exception|Timeout|Interrupt|Exit))(?::\s*(.*))?$")
+#: How boto3 tells an error of AWS.
+_AWS = re.compile(r"\w+: An error occurred \((\w+)\) when calling the (\w+) operation(?: \([^)]*\))?: (.*)")
 #: What AWS Lambda itself writes of a run that it ended.
 _ENDED = re.compile(r"Task timed out|Runtime exited|Runtime\.\w+|\bOut of memory\b", re.IGNORECASE)
 
@@ -104,7 +106,7 @@ def _first(traceback: str) -> str:
     for line in traceback.splitlines():
         if found := _ERROR.match(line.strip()):
             name, said = found.groups()
-            return f"{name}: {said}" if said else name
+            return _AWS.sub(r"\2: \1: \3", f"{name}: {said}") if said else name
     return ""
 
 
