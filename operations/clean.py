@@ -31,8 +31,8 @@ def main() -> int:
         with alone():
             told = [*end(homes()), *remove(ROOT)]
     except OSError as error:
-        print(f"{error.filename or ROOT} cannot be removed: {error.strerror or error}. Make it yours, or remove it "
-              "yourself; then run make clean again.", file=sys.stderr)  # fmt: skip
+        why = f"{error.filename or ROOT} cannot be removed: {error.strerror or error}"
+        print(f"{why}. Make it yours, or remove it yourself; then run make clean again.", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("\nStopped; make clean goes on.", file=sys.stderr)

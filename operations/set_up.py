@@ -30,8 +30,8 @@ KINDS: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "dev": (".venv/.dev", "requirements-dev.txt", ("tests/oracle/package-lock.json", *_LIBRARY)),
     "local": (".venv-local/.done", "requirements-local.txt", ()),
 }
-#: What a set-up downloads and what it then takes of the disk, in MB, and how long it takes, by its kind. The wheels of a
-#: lock as ``pip download --no-deps`` gets them and npm's cache, against ``du -sm`` of what is there afterwards.
+#: What a set-up downloads and what it then takes of the disk, in MB, and how long it takes, by its kind. The wheels of
+#: a lock as ``pip download --no-deps`` gets them and npm's cache, against ``du -sm`` of what is there afterwards.
 SIZES: dict[str, tuple[int, int, str]] = {
     "synth": (190, 780, "about a minute"),
     "dev": (270, 1170, "about a minute"),
@@ -42,7 +42,7 @@ _PROXIES = ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY
 _ADVICE = (
     (
         r"No space left on device|ENOSPC|EDQUOT|Disk quota exceeded",
-        "Free some space on the disk: about 2 GB are needed.",
+        "Free some space on the disk: about 2 GB.",
     ),
     (
         r"ensurepip is not|No module named '?(venv|ensurepip)",
@@ -119,8 +119,8 @@ def set_up(kind: str) -> None:
     there = (folder / "bin").is_dir()
     most = "at most " if there else ""
     print(
-        f"Setting up {folder.name} from {lock} ({seconds}, once): downloads {most}{download:,} MB, takes {most}{disk:,} MB "
-        "of the disk",
+        f"Setting up {folder.name} from {lock} ({seconds}, once): "
+        f"downloads {most}{download:,} MB, takes {most}{disk:,} MB of the disk",
         flush=True,
     )
     free = shutil.disk_usage(ROOT).free // 1_000_000
