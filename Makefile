@@ -4,9 +4,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 SYSTEM_PATH := $(PATH)
 export PATH := $(CURDIR)/$(BIN):$(PATH)
-# The local account has settings of its own unless ENV is given.
-IN_LOCAL := --environment $(if $(filter file default undefined,$(origin ENV)),local,$(ENV))
+# The local account has settings of its own unless ENV is given; what is not given stays out.
+IN_LOCAL := $(if $(filter file default undefined,$(origin ENV)),,--environment "$(ENV)")
 export Q
+local-user: export USER_GROUPS = $(GROUPS)
+local-user: export USER_EMAIL = $(EMAIL)
+local-ask: export USER_EMAIL = $(AS)
 
 help:  ## This list
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -36,11 +39,14 @@ local-deploy: setup-local  ## Deploy what changed into the running local account
 local-destroy: setup-local  ## Remove ENV with all that is in it from the running local account
 	@$(BIN)/python -m local destroy $(IN_LOCAL)
 
-local-ask: setup-local  ## Ask the local chat: Q="..."
-	@$(BIN)/python -m local ask $(if $(Q),--question "$$Q")
+local-ask: setup-local  ## Ask the local chat: Q="...", AS=ann@example.com, ENV= where several are deployed
+	@$(BIN)/python -m local ask $(IN_LOCAL) $(if $(Q),--question "$$Q") $(if $(AS),--as "$$USER_EMAIL")
+
+local-user: setup-local  ## Create or update a user of the local chat: EMAIL=ann@example.com GROUPS=hr,staff
+	@$(BIN)/python -m local user $(IN_LOCAL) --email "$$USER_EMAIL" $(if $(filter undefined environment,$(origin GROUPS)),,--groups "$$USER_GROUPS")
 
 local-status: setup-local  ## Show what runs in the local account
-	@$(BIN)/python -m local status
+	@$(BIN)/python -m local status $(IN_LOCAL)
 
 local-stop: setup-local  ## End the local account and keep its state, where it was started with LOCAL_KEEP=1
 	@$(BIN)/python -m local stop
@@ -74,11 +80,11 @@ sign: setup  ## Sign a data set off, as an approver: DATA=support ENV=prod
 evaluate: setup  ## Run an evaluation and show its table: NAME=assistants ENV=prod, DATA= puts questions first
 	@$(BIN)/python -m operations.evaluate "$(NAME)" --environment $(ENV) $(if $(DATA),--data "$(DATA)")
 
-prompts: setup  ## Ask the prompts and flows of ENV what their tests give them, and look at the answers
-	@$(BIN)/python -m operations.prompts --environment $(ENV)
+prompts: setup  ## Ask the prompts and flows of ENV what their tests give them, and look at the answers; NAME= asks one
+	@$(BIN)/python -m operations.prompts --environment $(ENV) $(if $(NAME),--name "$(NAME)")
 
-redteam: setup  ## Try the red team's cases on the guardrail of ENV, with your credentials
-	@$(BIN)/python -m operations.redteam --environment $(ENV)
+redteam: setup  ## Try the red team's cases on the guardrail of ENV, with your credentials; NAME= is one category
+	@$(BIN)/python -m operations.redteam --environment $(ENV) $(if $(NAME),--name "$(NAME)")
 
 models: setup-dev  ## Write the catalogues of JumpStart and Bedrock anew; LIVE=1 asks AWS, MANIFEST= and PRICES=file read copies
 	@$(BIN)/python -m operations.models $(if $(LIVE),--live) $(if $(MANIFEST),--manifest "$(MANIFEST)")
@@ -121,8 +127,8 @@ setup-local: setup .venv-local/.done
 .venv-local/.done: requirements-local.txt
 	@$(SET_UP) local
 
-clean:  ## Remove everything that was made here
-	rm -rf $(VENV) .venv-local node_modules tests/oracle/node_modules cdk.out build dist
+clean:  ## End the local account, and remove everything that was made here
+	@PATH="$(SYSTEM_PATH)" python3 -B -m operations.clean
 
 .PHONY: help synth diff deploy destroy bootstrap test snapshots docs bench lock setup setup-dev setup-local clean
-.PHONY: facts choose evaluate prompts organization redteam accelerators models manifest sign wake local local-deploy local-destroy local-ask local-status local-stop local-load local-down
+.PHONY: facts choose evaluate prompts organization redteam accelerators models manifest sign wake local local-deploy local-destroy local-ask local-user local-status local-stop local-load local-down

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import fcntl
+import shlex
 import shutil
 import subprocess
 import sys
@@ -17,9 +18,11 @@ from rich.table import Table
 
 from settings import Settings, SettingsError, load, told
 
-from . import cdk, chat, emulator
-from .deploy import Changes, deploy
+from . import cdk, chat, emulator, environments, knowledge, stand_ins, users
+from .changes import Changes
+from .deploy import deploy
 from .home import ROOT, Home, LocalError
+from .reasons import why
 
 
 class EndedError(Exception):
@@ -35,9 +38,22 @@ QUESTION = "Hello! Who answers me here?"
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one verb; 0 if it did what it says, 2 with one message if the user has to do something first."""
+    return told(lambda: _run(arguments))
+
+
+def _run(arguments: list[str] | None) -> int:
     options = _options().parse_args(arguments)
     console, home = Console(highlight=False, soft_wrap=True), Home()
-    verbs = {"up": up, "deploy": redeploy, "destroy": end, "ask": ask, "status": status, "stop": stop, "down": down}
+    verbs = {
+        "up": up,
+        "deploy": redeploy,
+        "destroy": end,
+        "ask": ask,
+        "user": user,
+        "status": status,
+        "stop": stop,
+        "down": down,
+    }
     try:
         verbs[options.verb](home, options, console)
     except EndedError as error:
@@ -53,33 +69,80 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _options() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m local", description=__doc__)
-    parser.add_argument("verb", choices=["up", "deploy", "destroy", "ask", "status", "stop", "down"])
-    parser.add_argument("--environment", default="local", help="the settings to deploy, by their name in config/")
+    parser.add_argument("verb", choices=["up", "deploy", "destroy", "ask", "user", "status", "stop", "down"])
+    parser.add_argument("--environment", help="the settings, by their name in config/; else local, or what is deployed")
     parser.add_argument("--model-url", default="", help="an OpenAI-compatible server that answers, up to its /v1")
     parser.add_argument("--model", default="", help="the server's model; without it, the first that the server lists")
     parser.add_argument("--question", default=QUESTION, help="what to ask")
+    parser.add_argument("--as", dest="email", default=users.EMAIL, help="email of the user who asks")
+    parser.add_argument("--email", dest="email", help="email of the user to create or update")
+    parser.add_argument("--groups", help="the user's groups from now on, with commas or blanks between them")
     return parser
 
 
 def up(home: Home, options: argparse.Namespace, console: Console) -> None:
     """Start the account, deploy into it, sign in, ask the first question."""
     began = time.monotonic()
+    options.environment = options.environment or "local"
     settings = load(options.environment)
     _check_model(options.model_url)
+    _make_way(home, settings, options, console)
     with _alone(home):
         with console.status(f"Synthesizing {options.environment}, starting the account"):
             account = _prepare(home, settings, options)
-        changes = deploy(home, account, options.environment, console)
-    console.print(_changes(settings, changes))
+        _deploy(home, account, settings, console)
     _greet(home, account, options, console)
     console.print(f"Ready after {time.monotonic() - began:.0f} s.")
+
+
+def _make_way(home: Home, settings: Settings, options: argparse.Namespace, console: Console) -> None:
+    """See that the settings fit the running account; ask whether to end it, or say what to do, if not."""
+    running = emulator.find(home)
+    if running is None or _fits(running, settings):
+        return
+    told = _other(home, running, settings)
+    if not (sys.stdin.isatty() and console.is_terminal):
+        raise LocalError(told)
+    console.print(told, markup=False)
+    if console.input("End it now, with all that is in it, and go on? \\[y/N] ").strip().lower() not in ("y", "yes"):
+        raise LocalError("Nothing was changed.")
+    down(home, options, console)
+
+
+def _other(home: Home, running: emulator.Account, settings: Settings) -> str:
+    """What is to be done where another account or Region runs than the settings name."""
+    there = " and ".join(each.prefix for each in environments.environments(running)) or "nothing"
+    beside = shlex.quote(str(home.folder.parent / f"{home.folder.name}-{settings.environment}"))
+    return (
+        f"The local account {running.account} in {running.region} runs, with {there} in it, and the settings of "
+        f"{settings.environment} want {settings.account or 'any account'} in {settings.region}. Run make local-down "
+        f"first, which removes all of that, or keep both: LOCAL_HOME={beside} make local ENV={settings.environment}"
+    )
+
+
+def _fits(account: emulator.Account, settings: Settings) -> bool:
+    """Whether the settings can be deployed into an account: those that name none can into any, as on AWS."""
+    return settings.account in (None, account.account) and settings.region == account.region
+
+
+def _deploy(home: Home, account: emulator.Account, settings: Settings, console: Console) -> None:
+    """Deploy what is synthesized, and tell what changed, what stands in, and what is there beside it."""
+    for place in stand_ins.prepare(account, settings):
+        console.print(f"Stand-in  {place} for {place.setting}: trial is set, and you put nothing there", markup=False)
+    changes = deploy(home, account, settings.environment, console)
+    environments.remember(home, settings.environment)
+    console.print(_changes(settings, changes))
+    others = [each for each in environments.environments(account) if each.name != settings.environment]
+    for each in others:
+        console.print(f"Beside it {each.prefix}, which make local-destroy ENV={each.name} removes", markup=False)
 
 
 def _prepare(home: Home, settings: Settings, options: argparse.Namespace) -> emulator.Account:
     """A bootstrapped account and, made at the same time, the synthesized stacks."""
     synthesis = cdk.synthesize(home, options.environment)
     try:
-        account = emulator.start(home, settings.account or emulator.ANY_ACCOUNT, settings.region)
+        running = emulator.find(home)
+        account = running or emulator.start(home, settings.account or emulator.ANY_ACCOUNT, settings.region)
         home.write(home.model, {"url": options.model_url, "model": options.model})
         cdk.bootstrap(home, account)
         cdk.finish(synthesis)
@@ -91,57 +154,121 @@ def _prepare(home: Home, settings: Settings, options: argparse.Namespace) -> emu
 
 
 def redeploy(home: Home, options: argparse.Namespace, console: Console) -> None:
-    """Deploy what changed in the settings or the code."""
-    settings = load(options.environment)
+    """Deploy what changed in the settings or the code, of the environment deployed last unless one is named."""
+    if options.environment:
+        load(options.environment)  # a name that is none is told before anything else
     account = _running(home)
-    if account.account != (settings.account or emulator.ANY_ACCOUNT) or account.region != settings.region:
-        raise LocalError(f"The settings of {options.environment} name another account or Region. Run make local-down.")
+    settings = load(options.environment or environments.last(home) or "local")
+    if not _fits(account, settings):
+        raise LocalError(_other(home, account, settings))
     with _alone(home):
-        with console.status(f"Synthesizing {options.environment}"):
-            cdk.finish(cdk.synthesize(home, options.environment))
-        changes = deploy(home, account, options.environment, console)
-    console.print(_changes(settings, changes))
+        with console.status(f"Synthesizing {settings.environment}"):
+            cdk.finish(cdk.synthesize(home, settings.environment))
+        _deploy(home, account, settings, console)
 
 
 def end(home: Home, options: argparse.Namespace, _console: Console) -> None:
     """Remove an environment from the local account, by the calls that remove it from AWS."""
     account = _running(home)
-    command = [sys.executable, "-m", "operations.destroy", options.environment, "--yes", "--pause", "0.2"]
+    name = options.environment or _only(account)
+    command = [sys.executable, "-m", "operations.destroy", name, "--yes", "--pause", "0.2"]
     with _alone(home):
         done = subprocess.run(command, cwd=ROOT, env=account.environment(), check=False)
     if done.returncode:
         raise EndedError(done.returncode)
 
 
+def _only(account: emulator.Account) -> str:
+    """The environment that is there, if there is one: what is destroyed is never guessed."""
+    there = [each.name for each in environments.environments(account)]
+    if len(there) > 1:
+        raise LocalError(f"{' and '.join(there)} are deployed. Say which goes: make local-destroy ENV={there[0]}")
+    return there[0] if there else "local"
+
+
 def ask(home: Home, options: argparse.Namespace, console: Console) -> None:
     """Put a question to the deployed chat and print its answer."""
     account = _running(home)
-    found = _chat(home, account)
-    reply = chat.ask(found, _token(home, account, found), options.question)
+    environment, found = environments.chosen(home, account, options.environment)
+    email = users.address(options.email)
+    token = _token(home, account, found, email)
+    began = time.time()
+    reply = chat.ask(found, token, options.question)
     if reply.status != 200:
-        raise LocalError(f"{reply.status} {reply.body.get('error', {}).get('code', '')}: {reply.text}")
+        raise LocalError(_refused(home, account, found, reply, began))
     console.print(reply.text, markup=False)
+    for line in knowledge.told(account, found, environment, email, reply):
+        console.print(line, style="dim", markup=False)
     used = f"{reply.body['model']}, {reply.body['input_tokens']} + {reply.body['output_tokens']} tokens"
-    console.print(used, style="dim", markup=False)
+    console.print(f"{used}, asked {environment} as {email}", style="dim", markup=False)
 
 
-def status(home: Home, _options: argparse.Namespace, console: Console) -> None:
+def _refused(home: Home, account: emulator.Account, found: chat.Chat, reply: chat.Reply, began: float) -> str:
+    """What is told of an answer that is an error, with the reason where the chat keeps that to itself."""
+    error = reply.body.get("error", {})
+    code = error.get("code", "") if isinstance(error, dict) else ""
+    said = f"{reply.status} {code}: {reply.text}"
+    if reply.status < 500:
+        return said
+    # The clocks of a log and of this process may round apart.
+    reason = why(home, account, found, began - 1)
+    return f"{said}\n  why     {reason or f'nothing is noted; read {home.log}'}"
+
+
+def user(home: Home, options: argparse.Namespace, console: Console) -> None:
+    """Create or update a user of the chat, and say where the password is."""
+    account = _running(home)
+    environment, found = environments.chosen(home, account, options.environment)
+    groups = None if options.groups is None else users.names(options.groups)
+    made = chat.user(home, account, found, options.email, groups)
+    there = users.groups_of_pool(account, found.pool)
+    of_user = users.groups_of_user(account, found.pool, made["email"])
+    console.print(f"User      {made['email']} of {environment}", markup=False)
+    if of_user:
+        console.print(f"Groups    {', '.join(of_user)}", markup=False)
+    else:
+        console.print(f"Groups    none; there are {', '.join(there) or 'none'}", markup=False)
+    console.print(f"Password  in {users.file(home, found.pool, made['email'])}", markup=False)
+    name = shlex.quote(made["email"])
+    console.print(f"""Ask       make local-ask AS={name} ENV={environment} Q="What may I read?\"""", markup=False)
+
+
+def status(home: Home, options: argparse.Namespace, console: Console) -> None:
     """Say whether the account runs, what is deployed and who answers."""
     account = _running(home)
+    there = environments.environments(account)
+    if options.environment and options.environment not in [each.name for each in there]:
+        raise LocalError(
+            f"{options.environment} is not deployed in this account; there {_are([each.name for each in there])}."
+        )
     console.print(f"{account.url}  account {account.account} in {account.region}, process {account.pid}")
     console.print(f"State   {emulator.keeping(home)}")
     model = home.read(home.model)
     console.print(f"Models  {model['url'] if model.get('url') else 'none: one fixed sentence answers'}")
     table = Table("Stack", "Status", "Resources")
     client = account.client("cloudformation")
+    prefixes = [each.prefix for each in there if each.name == options.environment]
     for stack in client.describe_stacks()["Stacks"]:
+        if prefixes and stack["StackName"].rpartition("-")[0] not in prefixes:
+            continue
         pages = client.get_paginator("list_stack_resources").paginate(StackName=stack["StackName"])
         count = sum(len(page["StackResourceSummaries"]) for page in pages)
         table.add_row(stack["StackName"], stack["StackStatus"], str(count))
     console.print(table)
-    found = chat.deployed(account, _stacks(home))
-    if found:
-        console.print(f"Chat    {found.url}")
+    chats = environments.chats(account)
+    asked = environments.chosen(home, account, None)[0] if chats else ""
+    for name, found in chats.items():
+        if options.environment in (None, name):
+            console.print(f"Chat    {found.url}  of {name}", markup=False)
+            console.print(f"        users {', '.join(users.known(home, found.pool)) or 'none yet'}", markup=False)
+    if len(chats) > 1 and not options.environment:
+        others = ", ".join(name for name in chats if name != asked)
+        console.print(f"Asked   make local-ask asks {asked}; ENV= names another: {others}", markup=False)
+    console.print(f"AWS     {account.shell()} aws s3 ls", markup=False)
+
+
+def _are(names: list[str]) -> str:
+    return f"are {', '.join(names)}" if len(names) > 1 else f"is {names[0]}" if names else "is none"
 
 
 def stop(home: Home, _options: argparse.Namespace, console: Console) -> None:
@@ -158,6 +285,8 @@ def down(home: Home, _options: argparse.Namespace, console: Console) -> None:
     """End the account and remove its folder."""
     ended = emulator.stop(home)
     shutil.rmtree(home.folder, ignore_errors=True)
+    if home.folder.exists():
+        shutil.rmtree(home.folder)  # what is in the way is told
     console.print("The local account is gone." if ended else "No local account ran; its folder is clear.")
 
 
@@ -175,33 +304,27 @@ def _stacks(home: Home) -> list[str]:
         return []
 
 
-def _chat(home: Home, account: emulator.Account) -> chat.Chat:
-    found = chat.deployed(account, _stacks(home))
-    if found is None:
-        raise LocalError("No chat is deployed. Settings with application: {chat: {}} have one; then make local-deploy.")
-    return found
-
-
-def _token(home: Home, account: emulator.Account, found: chat.Chat) -> str:
-    token = chat.sign_in(home, account, found)
-    home.write_text("token", token)
+def _token(home: Home, account: emulator.Account, found: chat.Chat, email: str) -> str:
+    token = chat.sign_in(home, account, found, email)
+    home.write_text(users.token_file(home, found.pool, email), token)
     return token
 
 
 def _greet(home: Home, account: emulator.Account, options: argparse.Namespace, console: Console) -> None:
     """Ask the first question and say how to ask the next."""
     console.print(f"Account  {account.url}, {emulator.keeping(home)}")
+    console.print(f"AWS      {account.shell()} aws s3 ls", markup=False)
     found = chat.deployed(account, _stacks(home))
     if found is None:
         return
-    reply = chat.ask(found, _token(home, account, found), options.question)
-    user = home.read(home.user)
+    token, began = _token(home, account, found, users.EMAIL), time.time()
+    reply = chat.ask(found, token, options.question)
     console.print(f"Chat     {found.url}")
-    console.print(f"User     {user['email']}, password in {home.user}")
+    console.print(f"User     {users.EMAIL}, password in {users.file(home, found.pool, users.EMAIL)}", markup=False)
     console.print(f"Ask      {chat.curl(found, home)}", markup=False)
     console.print(f"\n> {options.question}\n{reply.text}\n", markup=False)
     if reply.status != 200:
-        raise LocalError(f"The chat answered {reply.status}. What happened stands in {home.log}.")
+        raise LocalError(f"{_refused(home, account, found, reply, began)}\nWhat happened stands in {home.log}.")
 
 
 def _changes(settings: Settings, changes: dict[str, Changes]) -> Table:

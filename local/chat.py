@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import secrets
+import shlex
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -15,10 +17,12 @@ from botocore import UNSIGNED
 from botocore.exceptions import ClientError
 from pycognito.aws_srp import AWSSRP
 
+from . import users
 from .emulator import Account
 from .home import Home, LocalError
+from .users import EMAIL, User
 
-EMAIL = "you@example.com"
+__all__ = ["EMAIL", "Chat", "Reply", "ask", "curl", "deployed", "sign_in", "user"]
 #: Longer than API Gateway waits for an answer.
 ANSWER_SECONDS = 35
 
@@ -30,6 +34,8 @@ class Chat:
     url: str
     pool: str
     client_id: str
+    #: The stack that holds it.
+    stack: str = ""
 
 
 @dataclass(frozen=True)
@@ -49,12 +55,15 @@ class Reply:
 def deployed(account: Account, stacks: list[str]) -> Chat | None:
     """The chat that the stacks hold, if they do; its address is the local form of the one on AWS."""
     outputs: dict[str, str] = {}
+    holds = ""
     for stack in stacks:
         try:
             described = account.client("cloudformation").describe_stacks(StackName=stack)["Stacks"][0]
         except ClientError:
             continue
-        outputs |= {each["OutputKey"]: each["OutputValue"] for each in described.get("Outputs", [])}
+        told = {each["OutputKey"]: each["OutputValue"] for each in described.get("Outputs", [])}
+        holds = stack if _starting_with(told, "ChatUrl") else holds
+        outputs |= told
     url = _starting_with(outputs, "ChatUrl")
     if not url:
         return None
@@ -63,6 +72,7 @@ def deployed(account: Account, stacks: list[str]) -> Chat | None:
         url=f"{account.url}/_aws/execute-api/{parts.netloc.split('.')[0]}{parts.path}",
         pool=_starting_with(outputs, "UsersPoolId"),
         client_id=_starting_with(outputs, "UsersClientId"),
+        stack=holds,
     )
 
 
@@ -70,21 +80,49 @@ def _starting_with(outputs: dict[str, str], prefix: str) -> str:
     return next((value for key, value in outputs.items() if key.startswith(prefix)), "")
 
 
-def sign_in(home: Home, account: Account, chat: Chat) -> str:
-    """The ID token of the local user, who is invited first where the pool does not know them.
+def user(home: Home, account: Account, chat: Chat, email: str, groups: Iterable[str] | None = None) -> User:
+    """Create a user whom the chat's pool lacks, or update one; what is kept of them, the password too.
 
-    :raises LocalError: if Cognito refuses.
+    :param groups: the groups that the user is in from now on. Default: those of before; the first user is in every
+        group until they are told, those that a later deploy adds too.
+    :raises LocalError: if the address is none, or the pool has no such group.
     """
-    user = home.read(home.user)
-    if user.get("pool") != chat.pool:
-        user = {"pool": chat.pool, "email": EMAIL, "password": _password(), "otp_secret": ""}
-        _invite(account, user)
-        home.write(home.user, user)
+    email = users.address(email)
+    there = users.groups_of_pool(account, chat.pool)
+    wanted = None if groups is None else set(groups)
+    users.check(sorted(wanted or ()), there)
+    found = users.find(home, chat.pool, email)
+    if not found:
+        found = {"pool": chat.pool, "email": email, "password": _password(), "otp_secret": "", "every_group": False}
+        found["every_group"] = email == EMAIL
+        _invite(account, found)
+    if wanted is not None:
+        found["every_group"] = False
+    users.keep(home, found)
+    if found.get("every_group"):
+        wanted = set(there)
+    if wanted is not None:
+        users.put(account, found, wanted)
+    return found
+
+
+def sign_in(home: Home, account: Account, chat: Chat, email: str = EMAIL) -> str:
+    """The ID token of a user; the first is invited where the pool does not know them, and is in every group.
+
+    :raises LocalError: if the user was never made, or Cognito refuses.
+    """
+    email = users.address(email)
+    if email == EMAIL:
+        found = user(home, account, chat, EMAIL)
+    elif not (found := users.find(home, chat.pool, email)):
+        there = ", ".join(dict.fromkeys([EMAIL, *users.known(home, chat.pool)]))
+        how = f"make local-user EMAIL={shlex.quote(email)}"
+        raise LocalError(f"Nobody is called {email} here. Users: {there}. Make one: {how}")
     try:
-        token = _authenticate(account, chat, user)
+        token = _authenticate(account, chat, found)
     except ClientError as error:
-        raise LocalError(f"The local user cannot sign in: {error}. Run make local-down and make local.") from error
-    home.write(home.user, user)  # a second factor may have been set up
+        raise LocalError(f"{email} cannot sign in: {error}. Run make local-down and make local.") from error
+    users.keep(home, found)  # a second factor may have been set up
     return token
 
 
@@ -93,11 +131,11 @@ def _password() -> str:
     return f"Aa1!{secrets.token_urlsafe(24)}"
 
 
-def _invite(account: Account, user: dict[str, str]) -> None:
+def _invite(account: Account, user: User) -> None:
     identity = account.client("cognito-idp")
     name = {"UserPoolId": user["pool"], "Username": user["email"]}
     attributes = [{"Name": "email", "Value": user["email"]}, {"Name": "email_verified", "Value": "true"}]
-    # A user who is there already lost their password with .local/user.json and gets this one.
+    # A user who is there already lost the password that was kept and gets this one.
     with suppress(identity.exceptions.UsernameExistsException):
         identity.admin_create_user(
             **name, UserAttributes=attributes, TemporaryPassword=user["password"], MessageAction="SUPPRESS"
@@ -105,7 +143,7 @@ def _invite(account: Account, user: dict[str, str]) -> None:
     identity.admin_set_user_password(**name, Password=user["password"], Permanent=True)
 
 
-def _authenticate(account: Account, chat: Chat, user: dict[str, str]) -> str:
+def _authenticate(account: Account, chat: Chat, user: User) -> str:
     """Sign in by SRP, and by a second factor where the pool asks for one.
 
     https://docs.aws.amazon.com/cognito/latest/developerguide/amazon-cognito-user-pools-authentication-flow-methods.html
@@ -132,7 +170,7 @@ def _authenticate(account: Account, chat: Chat, user: dict[str, str]) -> str:
     return str(answer["AuthenticationResult"]["IdToken"])
 
 
-def _set_up_factor(identity: Any, chat: Chat, user: dict[str, str], session: str) -> dict[str, Any]:
+def _set_up_factor(identity: Any, chat: Chat, user: User, session: str) -> dict[str, Any]:
     """Register an authenticator app for a user whose pool requires one."""
     registered = identity.associate_software_token(Session=session)
     user["otp_secret"] = registered["SecretCode"]
@@ -169,10 +207,13 @@ def ask(chat: Chat, token: str | None, question: str | bytes | dict[str, Any]) -
     return Reply(response.status, content)
 
 
-def curl(chat: Chat, home: Home) -> str:
-    """A line for the shell that asks a question; the token stands in a file, not in the shell's history."""
-    file = home.folder / "token"
+def curl(chat: Chat, home: Home, email: str = EMAIL) -> str:
+    """A line for the shell that asks a question; the token stands in a file, not in the shell's history.
+
+    What ``$(...)`` holds is quoted by rules of its own, so that a path may have blanks and quotes in it.
+    """
+    file = shlex.quote(str(users.token_file(home, chat.pool, email)))
     return (
-        f'curl -s {chat.url} -H "Authorization: $(cat {file})" -H "Content-Type: application/json" '
+        f'curl -s {shlex.quote(chat.url)} -H "Authorization: $(cat {file})" -H "Content-Type: application/json" '
         """-d '{"messages": [{"role": "user", "text": "Hello"}]}'"""
     )

@@ -15,14 +15,12 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from . import cdk
+from .changes import CONSEQUENCES, Changes, counted
 from .emulator import Account, is_alive, settle
 from .home import Home, LocalError
 from .sources import source_of
-from .stand_ins import put_weights
 
 POLL_SECONDS = 0.3
-#: Reasons of events that follow from another failure.
-_CONSEQUENCES = ("Resource creation cancelled", "Resource update cancelled", "The following resource(s) failed")
 
 
 @dataclass(frozen=True)
@@ -36,28 +34,11 @@ class Failure:
     reason: str
 
 
-@dataclass
-class Changes:
-    """What a deploy did to one stack."""
-
-    created: int = 0
-    updated: int = 0
-    deleted: int = 0
-
-    def __bool__(self) -> bool:
-        return bool(self.created or self.updated or self.deleted)
-
-    def __str__(self) -> str:
-        parts = ((self.created, "created"), (self.updated, "updated"), (self.deleted, "deleted"))
-        return ", ".join(f"{count} {what}" for count, what in parts if count) or "unchanged"
-
-
 def deploy(home: Home, account: Account, environment: str, console: Console) -> dict[str, Changes]:
     """Deploy every synthesized stack and return what changed in each.
 
     :raises LocalError: naming the event that failed, its reason, the resource and where it is written.
     """
-    put_weights(home, account)
     cdk.end_orphans(home)
     settle(account)  # what a CLI that was killed has begun goes on, as on AWS
     client = account.client("cloudformation")
@@ -68,7 +49,7 @@ def deploy(home: Home, account: Account, environment: str, console: Console) -> 
     _watch(process, home, account, before, console)
     if process.returncode != 0:
         raise LocalError(_explain(home, account, client, before, environment, process.returncode))
-    return {name: _changes(_new_events(client, name, seen)) for name, seen in before.items()}
+    return {name: counted(_new_events(client, name, seen)) for name, seen in before.items()}
 
 
 def destroy(home: Home, account: Account, console: Console) -> None:
@@ -143,17 +124,6 @@ def _new_events(client: Any, stack: str, seen: set[str]) -> list[dict[str, Any]]
     return [event for event in _events(client, stack) if event["EventId"] not in seen]
 
 
-def _changes(events: list[dict[str, Any]]) -> Changes:
-    changes = Changes()
-    for event in events:
-        if event["ResourceType"] == "AWS::CloudFormation::Stack":
-            continue
-        changes.created += event["ResourceStatus"] == "CREATE_COMPLETE"
-        changes.updated += event["ResourceStatus"] == "UPDATE_COMPLETE"
-        changes.deleted += event["ResourceStatus"] == "DELETE_COMPLETE"
-    return changes
-
-
 def first_failure(client: Any, before: dict[str, set[str]]) -> Failure | None:
     """The oldest new event that failed and does not follow from another."""
     failed = [
@@ -166,7 +136,7 @@ def first_failure(client: Any, before: dict[str, set[str]]) -> Failure | None:
         if event["ResourceStatus"].endswith("_FAILED")
         and event["LogicalResourceId"] != name
         and (why := event.get("ResourceStatusReason", ""))
-        and not why.startswith(_CONSEQUENCES)
+        and not why.startswith(CONSEQUENCES)
     ]
     return min(failed, key=lambda each: each[0])[1] if failed else None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import signal
 import socket
@@ -34,6 +35,16 @@ _NOTHING = (None, None, os.devnull, None)
 STOP_SECONDS = 10
 #: How long a deploy that was cut off may take to end, or to be rolled back.
 SETTLE_SECONDS = 60
+#: Variables of a shell that win over an address and a key, or make the AWS CLI refuse them.
+_WINS = (
+    "AWS_DEFAULT_PROFILE",
+    "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
+    "AWS_PROFILE",
+    "AWS_SECURITY_TOKEN",
+    "AWS_SESSION_TOKEN",
+    "AWS_USE_DUALSTACK_ENDPOINT",
+    "AWS_USE_FIPS_ENDPOINT",
+)
 
 
 @dataclass(frozen=True)
@@ -67,6 +78,23 @@ class Account:
             "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
             "AWS_EC2_METADATA_DISABLED": "true",
         }
+
+    def shell(self) -> str:
+        """What stands before a command of the user's shell that shall reach this account and no other.
+
+        The AWS CLI needs a Region; what the shell says of AWS beside it would win over the account.
+        """
+        told = {
+            "AWS_ENDPOINT_URL": self.url,
+            "AWS_ACCESS_KEY_ID": self.account,
+            "AWS_SECRET_ACCESS_KEY": "local",
+            "AWS_REGION": self.region,
+            "AWS_DEFAULT_REGION": self.region,
+        }
+        others = sorted(name for name in os.environ if name in _WINS or name.startswith("AWS_ENDPOINT_URL_"))
+        without = "".join(f" -u {shlex.quote(name)}" for name in others)
+        assigned = " ".join(f"{name}={shlex.quote(value)}" for name, value in told.items())
+        return f"env{without} {assigned}" if others else assigned
 
     def client(self, service: str, credentials: Mapping[str, str] | None = None, **options: Any) -> Any:
         """A boto3 client of this account, as its root user unless ``credentials`` say otherwise."""

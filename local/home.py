@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,8 @@ class Home:
         self.log = self.folder / "account.log"
         self.model = self.folder / "model.json"
         self.user = self.folder / "user.json"
+        self.users = self.folder / "users"
+        self.deployed = self.folder / "deployed.json"
         self.temporary = self.folder / "tmp"
         self.state = self.folder / "state"
         self.kept = self.folder / "kept.json"
@@ -44,12 +47,19 @@ class Home:
 
     def write(self, file: Path, content: dict[str, Any]) -> None:
         """Replace one of the files above whole, readable by its owner alone."""
-        self.write_text(file.name, json.dumps(content, indent=2))
+        self.write_text(file, json.dumps(content, indent=2))
 
-    def write_text(self, name: str, content: str) -> None:
-        """Replace a file of the folder whole, readable by its owner alone."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        draft = self.folder / f"{name}.draft"
-        draft.touch(mode=0o600)
-        draft.write_text(content, encoding="utf-8")
-        draft.replace(self.folder / name)
+    def write_text(self, file: Path | str, content: str) -> None:
+        """Replace a file below the folder whole, readable by its owner alone."""
+        whole = self.folder / file
+        whole.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        draft = whole.with_name(f"{whole.name}.draft")
+        draft.unlink(missing_ok=True)  # of a process that was killed, whoever may read it
+        try:
+            draft.touch(mode=0o600)
+            draft.write_text(content, encoding="utf-8")
+            draft.replace(whole)
+        except OSError:
+            with suppress(OSError):
+                draft.unlink(missing_ok=True)
+            raise

@@ -1,14 +1,18 @@
-"""What stands in the local account for things of yours that the templates only name."""
+"""Buckets that the settings name and no template makes: they have to exist, as on AWS, or a trial has stand-ins."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
 
 from botocore.exceptions import ClientError
 
-from . import cdk
+from settings import Settings
+
 from .emulator import Account
-from .home import Home
+from .home import LocalError
 
 #: A model of one number: https://huggingface.co/docs/safetensors/index#format
 _HEADER = json.dumps({"weight": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}}).encode()
@@ -18,20 +22,105 @@ _FILES = {
     "tokenizer.json": b"{}",
     "tokenizer_config.json": b"{}",
 }
+#: What a bucket and a file of these carry, so that each deploy can tell of them.
+_MARK = "stand-in"
+_S3, _ARN = "s3://", "arn:aws:s3:::"
 
 
-def put_weights(home: Home, account: Account) -> None:
-    """Put a tiny model wherever the templates look for weights of yours; what lies there stays."""
-    s3 = account.client("s3")
-    for name in cdk.stack_names(home):
-        for resource in cdk.template(home, name)["Resources"].values():
-            properties = resource.get("Properties", {})
-            if {"Bucket", "Prefix"} <= set(properties) and isinstance(properties["Bucket"], str):
-                bucket, prefix = properties["Bucket"], properties["Prefix"]
-                try:
-                    s3.head_bucket(Bucket=bucket)
-                except ClientError:
-                    s3.create_bucket(Bucket=bucket)
-                if not s3.list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=1).get("Contents"):
-                    for file, content in _FILES.items():
-                        s3.put_object(Bucket=bucket, Key=f"{prefix}{file}", Body=content)
+@dataclass(frozen=True)
+class Place:
+    """A bucket that the settings name, and where in it, with the setting's key path."""
+
+    setting: str
+    bucket: str
+    prefix: str = ""
+
+    def __str__(self) -> str:
+        return f"s3://{self.bucket}/{self.prefix}".removesuffix("/")
+
+
+def places(settings: Settings) -> list[Place]:
+    """Every place in S3 that the settings name, whichever section does."""
+    return list(_places(settings.model_dump(mode="json"), ""))
+
+
+def _places(value: Any, path: str) -> Iterator[Place]:
+    if isinstance(value, dict):
+        for name, each in value.items():
+            yield from _places(each, f"{path}.{name}" if path else str(name))
+    elif isinstance(value, list):
+        for each in value:
+            yield from _places(each, path)
+    elif isinstance(value, str) and value:
+        name = path.rpartition(".")[2]
+        for begin in (_S3, _ARN):
+            if value.startswith(begin):
+                bucket, _, prefix = value.removeprefix(begin).partition("/")
+                yield Place(path, bucket, f"{prefix.rstrip('/')}/" if prefix.rstrip("/*") else "")
+                return
+        if name == "bucket" or name.endswith(("_bucket", "bucket_name")):
+            yield Place(path, value)
+
+
+def prepare(account: Account, settings: Settings) -> list[Place]:
+    """See that what the settings name is there before a deploy begins; the stand-ins that are there instead.
+
+    :raises LocalError: naming the setting and the bucket, if one does not exist and the settings are of no trial.
+    """
+    s3, named = account.client("s3"), places(settings)
+    missing = [place for place in named if not _exists(s3, place.bucket)]
+    if missing and not settings.trial:
+        raise LocalError(_refusal(account, settings, missing))
+    for bucket in dict.fromkeys(place.bucket for place in missing):
+        region = account.region
+        where = {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}
+        s3.create_bucket(Bucket=bucket, **where)
+        s3.put_bucket_tagging(Bucket=bucket, Tagging={"TagSet": [{"Key": _MARK, "Value": "true"}]})
+    return [place for place in named if _stands_in(s3, place, put=settings.trial)]
+
+
+def _exists(s3: Any, bucket: str) -> bool:
+    try:
+        s3.head_bucket(Bucket=bucket)
+    except ClientError as error:
+        # Another account's bucket is there, whoever may read it.
+        return int(error.response["ResponseMetadata"]["HTTPStatusCode"]) == 403
+    return True
+
+
+def _stands_in(s3: Any, place: Place, *, put: bool) -> bool:
+    """Whether a stand-in is there: one that is put now where nothing lies, or an earlier one."""
+    try:
+        if not place.prefix:
+            tags = s3.get_bucket_tagging(Bucket=place.bucket)["TagSet"]
+            return any(tag["Key"] == _MARK for tag in tags)
+        lies = s3.list_objects_v2(Bucket=place.bucket, Prefix=place.prefix, MaxKeys=1).get("Contents")
+        if put and not lies:
+            for file, content in _FILES.items():
+                s3.put_object(Bucket=place.bucket, Key=f"{place.prefix}{file}", Body=content, Metadata={_MARK: "true"})
+        return any(_marked(s3, place.bucket, f"{place.prefix}{file}") for file in _FILES)
+    except ClientError:
+        return False  # no tags, or a bucket that is another's to read
+
+
+def _marked(s3: Any, bucket: str, key: str) -> bool:
+    try:
+        return _MARK in s3.head_object(Bucket=bucket, Key=key)["Metadata"]
+    except ClientError:
+        return False
+
+
+def _refusal(account: Account, settings: Settings, missing: list[Place]) -> str:
+    file = f"config/{settings.environment}.yaml"
+    buckets = dict.fromkeys(place.bucket for place in missing)
+    return "\n".join(
+        [
+            *(
+                f"{file}: {each.setting} = {each}: the bucket {each.bucket} does not exist in this local account."
+                for each in missing
+            ),
+            "Nothing was deployed. Make what is missing, as on AWS, and put your files there:",
+            *(f"  {account.shell()} aws s3 mb s3://{bucket}" for bucket in buckets),
+            f"Or set trial: true in {file}: then stand-ins are made, and told at each deploy.",
+        ]
+    )

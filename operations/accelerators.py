@@ -18,6 +18,9 @@ import boto3
 import botocore
 from botocore.exceptions import BotoCoreError, ClientError
 
+from settings import told
+from settings.disk import replace
+
 FILE = Path(__file__).resolve().parent.parent / "constructs" / "aws_genai" / "data" / "accelerators.json"
 REGION = "us-east-1"
 #: The Price List API answers in three Regions only:
@@ -41,7 +44,7 @@ def main(arguments: list[str] | None = None) -> int:
     except ModuleNotFoundError:
         print("Without --live this needs moto. Run make setup-dev.", file=sys.stderr)
         return 2
-    FILE.write_text(render(refreshed), encoding="utf-8")
+    replace(FILE, render(refreshed))
     print(f"{FILE.name}: {len(refreshed['types'])} types")
     return 0
 
@@ -187,4 +190,4 @@ def render(content: dict[str, Any]) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(told(main))

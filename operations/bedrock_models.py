@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from aws_genai.data.bedrock import USES
+from settings import told
+from settings.disk import replace
 
 from .models import render
 
@@ -64,7 +66,7 @@ def main(arguments: list[str] | None = None) -> int:
     kept = {name: each for name, each in content["models"].items() if not list(problems(each))}
     for name in sorted(set(content["models"]) - set(kept)):
         print(f"left out: {name}: {'; '.join(problems(content['models'][name]))}", file=sys.stderr)
-    FILE.write_text(render({**content, "models": dict(sorted(kept.items()))}), encoding="utf-8")
+    replace(FILE, render({**content, "models": dict(sorted(kept.items()))}))
     print(f"{FILE.name}: {len(kept)} models")
     return 0
 
@@ -97,23 +99,23 @@ def placed(content: Mapping[str, Any], table: Mapping[str, Any]) -> dict[str, An
     ``on_demand_regions`` are null where nobody knows them; global profiles stay without routes, for they are refused.
     """
     models = {name: dict(each) for name, each in content["models"].items()}
-    for name, told in table["models"].items():
+    for name, stated in table["models"].items():
         if name not in models:
             continue
         each = models[name]
         for key in ("in_region", "regions", "routes", "end_of_life_by_region"):
             each.pop(key, None)
-        if (regions := told["on_demand_regions"]) is not None:
+        if (regions := stated["on_demand_regions"]) is not None:
             each |= {"in_region": bool(regions), "regions": sorted(regions)}
-        profiles = {*each.get("inference_profiles", ()), *told["profiles"]}
+        profiles = {*each.get("inference_profiles", ()), *stated["profiles"]}
         routes = {
             profile: _ways(way["destinations"])
-            for profile, way in sorted(told["profiles"].items())
+            for profile, way in sorted(stated["profiles"].items())
             if isinstance(way["destinations"], dict)
         }
         each |= {"inference_profiles": sorted(profiles)} if profiles else {}
         each |= {"routes": routes} if routes else {}
-        cycle: Mapping[str, Any] = told["lifecycle"] or {}
+        cycle: Mapping[str, Any] = stated["lifecycle"] or {}
         if cycle.get("eol_date"):
             each["end_of_life"] = cycle["eol_date"]
         differing = {
@@ -123,7 +125,7 @@ def placed(content: Mapping[str, Any], table: Mapping[str, Any]) -> dict[str, An
             for region in group["regions"]
         }
         each |= {"end_of_life_by_region": dict(sorted(differing.items()))} if differing else {}
-        if dimension := told.get("embedding_default"):
+        if dimension := stated.get("embedding_default"):
             each["embedding_dimension"] = dimension
     sources = "; ".join(
         f"{source['what']}, {source['url']}, {source['date'] or 'undated'}"
@@ -265,4 +267,4 @@ def _month() -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(told(main))

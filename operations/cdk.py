@@ -13,6 +13,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from settings import told
+
 from . import owners
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -51,4 +53,4 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(told(main))

@@ -11,6 +11,7 @@ from rich.table import Table
 from aws_genai.data import load
 from aws_genai.data.accelerators import AcceleratorCatalogue
 from aws_genai.errors import InvalidValueError
+from settings import told
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -50,4 +51,4 @@ def _options() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(told(main))

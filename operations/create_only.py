@@ -13,6 +13,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from settings import told
+from settings.disk import replace
+
 FILE = Path(__file__).resolve().parent.parent / "constructs" / "aws_genai" / "data" / "create_only.json"
 #: The Region with the most types.
 REGION = "us-east-1"
@@ -74,7 +77,7 @@ def main(arguments: list[str] | None = None) -> int:
         same = FILE.exists() and FILE.read_text(encoding="utf-8") == text
         print(f"{FILE.name} is {'what the schemas say' if same else 'old: write it anew'}")
         return 0 if same else 1
-    FILE.write_text(text, encoding="utf-8")
+    replace(FILE, text)
     print(f"{FILE.name}: {text.count('AWS::')} types")
     return 0
 
@@ -111,4 +114,4 @@ def _paths(folder: Path, file: str) -> list[str]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(told(main))

@@ -28,7 +28,9 @@ from aws_genai.functions.training_data.manifest import (
     digest,
     parse,
 )
-from settings import SettingsError, load, told
+from settings import Settings, SettingsError, load, told
+
+from .naming import UnnamedError, named
 
 #: The folders of a data set: what trains, and what is held out to evaluate with.
 PARTS = ("train", "held_out")
@@ -112,6 +114,23 @@ def sign(where: Place, name: str) -> Manifest:
     return manifest
 
 
+def _unknown(name: str, settings: Settings) -> str:
+    """What is added to any failure where nothing trains on a data set of that name, which may be about to come.
+
+    :raises UnnamedError: if no name was given.
+    """
+    tuning = settings.models.fine_tuning if settings.models else None
+    customized = tuning.customized.items() if tuning else ()
+    known = {*(tuning.pipelines if tuning else ()), *(each.data_set or own for own, each in customized)}
+    try:
+        named(name, known, settings, what="data set", option="DATA", where="models.fine_tuning")
+    except UnnamedError as error:
+        if not name.strip() or not known:
+            raise
+        return f". {error}"
+    return ""
+
+
 def _files(where: Place, prefix: str) -> Iterator[dict[str, Any]]:
     for page in where.s3.get_paginator("list_objects_v2").paginate(Bucket=where.bucket, Prefix=prefix):
         for each in page.get("Contents", ()):
@@ -162,20 +181,20 @@ def main(arguments: list[str] | None = None) -> int:
     """Write or sign one manifest; 0 if that worked, 2 with one message if not."""
     parser = argparse.ArgumentParser(prog="python -m operations.data_set", description=__doc__)
     parser.add_argument("verb", choices=["manifest", "sign"])
-    parser.add_argument("name", help="name of the data set")
+    parser.add_argument("name", nargs="?", default="", help="name of the data set")
     parser.add_argument("--environment", default="dev")
     chosen = parser.parse_args(arguments)
-    if not chosen.name:
-        print("Which data set? Add DATA=name, as in models.fine_tuning.pipelines", file=sys.stderr)
-        return 2
+    hint = ""
     try:
+        hint = _unknown(chosen.name, load(chosen.environment))
         where = place(chosen.environment)
         manifest = write(where, chosen.name) if chosen.verb == "manifest" else sign(where, chosen.name)
-    except (SettingsError, DataSetError, ManifestError) as error:
-        print(error, file=sys.stderr)
+    except (SettingsError, UnnamedError, DataSetError, ManifestError) as error:
+        print(f"{error}{hint}", file=sys.stderr)
         return 2
     except (BotoCoreError, ClientError) as error:
-        print(f"AWS did not answer: {error}. Sign in with an account that has this environment.", file=sys.stderr)
+        told_so = f"AWS did not answer: {error}. Sign in with an account that has this environment"
+        print(f"{told_so}{hint or '.'}", file=sys.stderr)
         return 2
     Console().print(_table(manifest))
     if chosen.verb == "manifest":

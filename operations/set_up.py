@@ -8,6 +8,7 @@ to try.
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import hashlib
 import os
@@ -20,6 +21,8 @@ from pathlib import Path
 
 LEAST = (3, 11)
 ROOT = Path(__file__).resolve().parent.parent
+#: The file by which one set-up at a time is let run.
+LOCK = ".setup.lock"
 #: The files that a set-up follows, by its kind: the stamp, the virtual environment, its lock, and what else is read.
 _LIBRARY = ("package-lock.json", "pyproject.toml", "constructs/aws_genai/functions/requirements.txt")
 KINDS: dict[str, tuple[str, str, tuple[str, ...]]] = {
@@ -27,10 +30,20 @@ KINDS: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "dev": (".venv/.dev", "requirements-dev.txt", ("tests/oracle/package-lock.json", *_LIBRARY)),
     "local": (".venv-local/.done", "requirements-local.txt", ()),
 }
+#: What a set-up downloads and what it then takes of the disk, in MB, and how long it takes, by its kind. The wheels of
+#: a lock as ``pip download --no-deps`` gets them and npm's cache, against ``du -sm`` of what is there afterwards.
+SIZES: dict[str, tuple[int, int, str]] = {
+    "synth": (190, 780, "about a minute"),
+    "dev": (270, 1170, "about a minute"),
+    "local": (42, 262, "about 20 seconds"),
+}
 _PROXIES = ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy")
 #: What tools print, and what to try then; the first that matches counts.
 _ADVICE = (
-    (r"No space left on device|ENOSPC|Disk quota exceeded", "Free some space on the disk: about 2 GB are needed."),
+    (
+        r"No space left on device|ENOSPC|EDQUOT|Disk quota exceeded",
+        "Free some space on the disk: about 2 GB.",
+    ),
     (
         r"ensurepip is not|No module named '?(venv|ensurepip)",
         "Install Python's venv: on Debian apt install python3-venv.",
@@ -53,6 +66,7 @@ _ADVICE = (
     ),
     (r"E404|404 (Client Error|Not Found)|No matching distribution", "The registry lacks it: check {registries}."),
     (r"EACCES|EPERM|Permission denied", "Make this folder yours: it must be writable."),
+    (r"EROFS|Read-only file system", "The disk is read-only: clone to a folder that can be written."),
 )
 #: Lines that say nothing of the reason.
 _NOISE = re.compile(r"complete log of this run|^npm (error|ERR!)\s*$|WARNING: Retrying|npm warn|\[notice\]")
@@ -74,13 +88,15 @@ def main(arguments: Sequence[str]) -> int:
         print(f"Name one of {', '.join(KINDS)}.", file=sys.stderr)
         return 2
     try:
-        with _alone():
+        with alone():
             set_up(arguments[0])
     except SetUpError as error:
         print(error, file=sys.stderr)
         return 2
     except OSError as error:
-        print(f"Set-up stopped: {error}. The folder {ROOT} must be writable.", file=sys.stderr)
+        _, advice = _advice(f"{errno.errorcode.get(error.errno or 0, '')} {error}")
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"Set-up stopped: {where}{error.strerror or error}. {advice}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("\nSet-up was stopped; the same command goes on.", file=sys.stderr)
@@ -99,10 +115,20 @@ def set_up(kind: str) -> None:
         (ROOT / stamp).touch()
         return
     folder = ROOT / stamp.partition("/")[0]
+    download, disk, seconds = SIZES[kind]
+    there = (folder / "bin").is_dir()
+    most = "at most " if there else ""
     print(
-        f"Setting up {folder.name} from {lock} (about {'20 seconds' if kind == 'local' else 'a minute'}, once)",
+        f"Setting up {folder.name} from {lock} ({seconds}, once): "
+        f"downloads {most}{download:,} MB, takes {most}{disk:,} MB of the disk",
         flush=True,
     )
+    free = shutil.disk_usage(ROOT).free // 1_000_000
+    if not there and free < disk:
+        raise SetUpError(
+            f"Set-up stopped before it began: {folder.name} takes {disk:,} MB of the disk, and {free:,} MB are free at "
+            f"{ROOT}. Free some, then run the same command again."
+        )
     _environment(folder)
     (ROOT / stamp).unlink(missing_ok=True)
     pip = [str(folder / "bin" / "python"), "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
@@ -221,9 +247,9 @@ def _hidden(address: str) -> str:
 
 
 @contextlib.contextmanager
-def _alone() -> Iterator[None]:
+def alone() -> Iterator[None]:
     """Let one set-up run at a time in this clone; the lock goes with the process that holds it."""
-    with (ROOT / ".setup.lock").open("w") as lock:
+    with (ROOT / LOCK).open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

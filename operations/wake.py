@@ -10,7 +10,9 @@ from typing import Any
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from settings import SettingsError, load, told
+from settings import Settings, SettingsError, load, told
+
+from .naming import UnnamedError, named
 
 #: What the sweeper's function answers, and what that means for whoever asked.
 _TOLD = {
@@ -26,9 +28,19 @@ class WakeError(Exception):
 def wake(name: str, environment: str) -> str:
     """Ask the sweeper of an environment to bring an endpoint back; what it answered.
 
+    :raises UnnamedError: if the settings have no such endpoint.
     :raises WakeError: if there is no sweeper, or it failed.
     """
     settings = load(environment)
+    whole = f"{settings.prefix}-{name}"
+    name = named(
+        whole if whole in _endpoints(settings) else name,
+        _endpoints(settings),
+        settings,
+        what="endpoint",
+        option="NAME",
+        where="models.endpoints",
+    )
     session = boto3.Session(region_name=settings.region)
     function = _function(session, f"{settings.prefix}-models")
     answer = session.client("lambda").invoke(FunctionName=function, Payload=json.dumps({"wake": name}).encode())
@@ -36,6 +48,13 @@ def wake(name: str, environment: str) -> str:
     if answer.get("FunctionError"):
         raise WakeError(f"The sweeper failed: {content.get('errorMessage', content)}. Read the log of {function}")
     return str(content[name])
+
+
+def _endpoints(settings: Settings) -> list[str]:
+    """The endpoints of an environment by the names that they have on AWS."""
+    models = settings.models
+    tuned = models.fine_tuning.pipelines if models and models.fine_tuning else {}
+    return [f"{settings.prefix}-{name}" for name in (*(models.endpoints if models else ()), *tuned)]
 
 
 def _function(session: Any, stack: str) -> str:  # noqa: ANN401 - boto3 has no types
@@ -49,12 +68,12 @@ def _function(session: Any, stack: str) -> str:  # noqa: ANN401 - boto3 has no t
 def main(arguments: list[str] | None = None) -> int:
     """Wake one endpoint; 0 if it is on its way, 2 with one message if not."""
     parser = argparse.ArgumentParser(prog="python -m operations.wake", description=__doc__)
-    parser.add_argument("name", help="name of the endpoint")
+    parser.add_argument("name", nargs="?", default="", help="name of the endpoint")
     parser.add_argument("--environment", default="dev")
     chosen = parser.parse_args(arguments)
     try:
         said = wake(chosen.name, chosen.environment)
-    except (SettingsError, WakeError) as error:
+    except (SettingsError, UnnamedError, WakeError) as error:
         print(error, file=sys.stderr)
         return 2
     except (BotoCoreError, ClientError) as error:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from .disk import replace
 from .loader import CONFIG
 from .model import Settings
 
@@ -144,8 +145,8 @@ def _bounds(field: dict[str, Any], root: dict[str, Any]) -> str:
 
 def write(schema_path: Path = SCHEMA, table_path: Path = TABLE) -> None:
     """Write both files."""
-    schema_path.write_text(schema(), encoding="utf-8")
-    table_path.write_text(table(), encoding="utf-8")
+    replace(schema_path, schema())
+    replace(table_path, table())
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ValidationError
 from aws_genai.errors import InvalidValueError, nearest
 
 from .base import SAID
+from .disk import refused
 
 
 class SettingsError(Exception):
@@ -96,19 +97,35 @@ def told(command: Callable[[], int], *, then: str = "") -> int:
     :param then: what follows from a failure that nobody foresaw, as a sentence. Default: nothing is said of it.
     """
     try:
-        return command()
+        code = command()
+        sys.stdout.flush()  # or a full disk would be told by the interpreter, on its way out
+        return code
     except KeyboardInterrupt:
         print("Stopped.", file=sys.stderr)
         return 130
+    except BrokenPipeError:
+        _drop_output()  # whoever read has seen enough
+        return 141
     except Exception as error:
         if os.environ.get(DEBUG):
             traceback.print_exc()
         elif isinstance(error, SettingsError | InvalidValueError):
             print(error, file=sys.stderr)
+        elif said := refused(error):
+            print(" ".join([readable(said), *([then] if then else [])]), file=sys.stderr)
+            _drop_output()
         else:
-            said = [_ended(sentence(error)), *([then] if then else []), f"Set {DEBUG}=1 to see where it went wrong."]
-            print(*said, file=sys.stderr)
+            shown = [_ended(sentence(error)), *([then] if then else []), f"Set {DEBUG}=1 to see where it went wrong."]
+            print(*shown, file=sys.stderr)
         return 2
+
+
+def _drop_output() -> None:
+    """Let nothing be written on the way out that could not be written before."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _ended(said: str) -> str:

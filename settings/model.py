@@ -50,6 +50,9 @@ class Settings(Section):
     cost_center: TagValue
     """Who pays; a cost allocation tag."""
 
+    trial: bool = False
+    """Whether a local account makes stand-ins for buckets that are named here and do not exist; nothing on AWS."""
+
     budget: Budget = Budget()
     """How much may be spent."""
 

@@ -1,0 +1,48 @@
+"""Which documents an answer comes from, and why from none."""
+
+from __future__ import annotations
+
+from aws_genai.functions.knowledge_ingestion.names import ACCEPTED, INCOMING
+from settings import SettingsError, load
+
+from . import users
+from .chat import Chat, Reply
+from .emulator import Account
+
+
+def told(account: Account, chat: Chat, environment: str, email: str, reply: Reply) -> list[str]:
+    """Lines on the documents of an answer; none where the chat answers without."""
+    if "sources" not in reply.body:
+        return []
+    if found := [str(each["document"]) for each in reply.body["sources"]]:
+        return [f"From documents {', '.join(dict.fromkeys(found))}"]
+    there = users.groups_of_pool(account, chat.pool)
+    mine = users.groups_of_user(account, chat.pool, email)
+    if not mine:
+        return [
+            f"From no document: {email} is in no group, and each document is for groups ({', '.join(there)}). "
+            f"Change that: make local-user EMAIL={email} GROUPS={','.join(there)} ENV={environment}"
+        ]
+    bucket, source = _place(account, chat, environment)
+    if bucket and not account.client("s3").list_objects_v2(Bucket=bucket, Prefix=ACCEPTED, MaxKeys=1).get("Contents"):
+        return [
+            "From no document: the knowledge base holds none yet. Put some in: "
+            f"{account.shell()} aws s3 cp document.md s3://{bucket}/{INCOMING}{source}/"
+        ]
+    return [f"From no document: of those that {', '.join(mine)} may read, none was found for this question"]
+
+
+def _place(account: Account, chat: Chat, environment: str) -> tuple[str, str]:
+    """The bucket that documents of the chat are put into, and one of its sources; empty if settings say none."""
+    try:
+        settings = load(environment)
+    except SettingsError:
+        return "", ""
+    name = settings.application.chat.knowledge if settings.application and settings.application.chat else None
+    if not name or not settings.models or not settings.models.knowledge[name].sources:
+        return "", ""
+    stack = f"{chat.stack.rpartition('-')[0]}-models"
+    outputs = account.client("cloudformation").describe_stacks(StackName=stack)["Stacks"][0].get("Outputs", [])
+    begin = f"{name.replace('-', '')}knowledgeBucketName"
+    bucket = next((str(each["OutputValue"]) for each in outputs if each["OutputKey"].startswith(begin)), "")
+    return bucket, next(iter(settings.models.knowledge[name].sources))

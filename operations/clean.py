@@ -1,0 +1,154 @@
+"""Remove what was made in this clone: ``make clean``.
+
+What git ignores here is what was made here. A local account is ended first, with all that it started. It needs nothing
+but the standard library, for there may be nothing installed, or half of it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fnmatch
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from .set_up import LOCK, ROOT, alone
+
+#: What other clones of this user share, and what is in it.
+CACHE = Path.home() / ".cache" / "aws-genai"
+_STOP_SECONDS = 10
+
+
+def main() -> int:
+    """End what runs, remove what was made, and say what stays; 2 with one message if something cannot go."""
+    try:
+        with alone():
+            told = [*end(homes()), *remove(ROOT)]
+    except OSError as error:
+        why = f"{error.filename or ROOT} cannot be removed: {error.strerror or error}"
+        print(f"{why}. Make it yours, or remove it yourself; then run make clean again.", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("\nStopped; make clean goes on.", file=sys.stderr)
+        return 130
+    print("\n".join(told) or "Nothing was made here.")
+    if CACHE.is_dir():
+        size = sum(each.stat().st_size for each in CACHE.rglob("*") if each.is_file())
+        print(f"{CACHE} stays ({size / 1e6:,.0f} MB), for other clones use it too. To remove it: rm -r {CACHE}")
+    return 0
+
+
+def homes() -> list[Path]:
+    """The folders of local accounts that were started here, or whose folder the shell names."""
+    named = os.environ.get("LOCAL_HOME")
+    return list(dict.fromkeys([*([Path(named)] if named else []), *sorted(ROOT.glob(".local*"))]))
+
+
+def end(folders: list[Path]) -> Iterator[str]:
+    """End the accounts of these folders and remove the folders; one line for each that ran."""
+    for folder in folders:
+        # Only what make local has made is removed, whatever LOCAL_HOME names.
+        if not (folder / "account.json").is_file() and not (folder / "lock").is_file():
+            continue
+        ran = any(_runs(pid) for pid in _noted(folder))
+        _down(folder)
+        for pid in _noted(folder):
+            _end(pid)
+        _remove(folder)
+        yield f"Ended the local account of {folder}" if ran else f"Removed {folder}"
+
+
+def _down(folder: Path) -> None:
+    """End an account as its verb does, which knows all that it started; nothing if the verb is not installed."""
+    python = ROOT / ".venv" / "bin" / "python"
+    with contextlib.suppress(OSError, subprocess.TimeoutExpired):
+        subprocess.run(
+            [str(python), "-B", "-m", "local", "down"],
+            cwd=ROOT,
+            env={**os.environ, "LOCAL_HOME": str(folder.resolve())},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=60,
+            check=False,
+        )
+
+
+def _noted(folder: Path) -> list[int]:
+    """The processes that the files of an account's folder name."""
+    found: list[int] = []
+    for file in sorted(folder.glob("*.json")):
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            content = json.loads(file.read_text(encoding="utf-8"))
+            found += [value for key, value in content.items() if key.endswith("pid") and isinstance(value, int)]
+    return [pid for pid in dict.fromkeys(found) if pid > 1]
+
+
+def _runs(pid: int) -> bool:
+    """Whether the process is one that a local account starts, and not another that was given its number since."""
+    proc = Path(f"/proc/{pid}/cmdline")
+    try:
+        if proc.parent.parent.is_dir():
+            command = proc.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        else:
+            shown = ["ps", "-p", str(pid), "-o", "command="]
+            command = subprocess.run(shown, capture_output=True, text=True, check=False).stdout
+    except OSError:
+        return False
+    return "local." in command or "llama" in command
+
+
+def _end(pid: int) -> None:
+    deadline = time.monotonic() + _STOP_SECONDS
+    with contextlib.suppress(ProcessLookupError):
+        while _runs(pid):
+            os.kill(pid, signal.SIGTERM if time.monotonic() < deadline else signal.SIGKILL)
+            time.sleep(0.2)
+
+
+def remove(root: Path) -> Iterator[str]:
+    """Remove what git ignores below a folder; one line for each thing, but for caches that Python leaves everywhere."""
+    patterns = _patterns(root)
+    quiet = 0
+    for path in list(_ignored(root, patterns)):
+        _remove(path)
+        if path.name == LOCK:
+            continue
+        if path.parent == root or path.name == "node_modules":
+            yield f"Removed {path.relative_to(root)}"
+        else:
+            quiet += 1
+    if quiet:
+        yield f"Removed {quiet} other folders and files that were made"
+
+
+def _patterns(root: Path) -> list[str]:
+    lines = (root / ".gitignore").read_text(encoding="utf-8").splitlines()
+    return [line.strip().rstrip("/") for line in lines if line.strip() and not line.startswith(("#", "!"))]
+
+
+def _ignored(folder: Path, patterns: list[str]) -> Iterator[Path]:
+    for path in sorted(folder.iterdir()):
+        if path.name == ".git":
+            continue
+        if any(fnmatch.fnmatchcase(path.name, pattern) for pattern in patterns):
+            yield path
+        elif path.is_dir() and not path.is_symlink():
+            yield from _ignored(path, patterns)
+
+
+def _remove(path: Path) -> None:
+    """Remove a file, a folder with all that is in it, or a link and not what it names."""
+    if path.is_symlink() or path.is_file():
+        path.unlink()
+    elif path.exists():
+        shutil.rmtree(path)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
