@@ -23,6 +23,9 @@ logger = logging.getLogger("bedrock-embeddings")
 SIZE = 256
 #: A token's length by which it counts in full: those of every sentence ("the": 1.6) are shorter than "hotel" (20).
 _COMMON = 15.0
+#: The length of a word that has a gloss.
+_GLOSSED = 16.0
+_GLOSSES = Path(__file__).with_name("glosses.txt")
 _WORD = re.compile(r"[^\W\d_]+|\d+")
 #: Words of English that say nothing of what a question is about.
 _FUNCTION_WORDS = frozenset(
@@ -143,20 +146,44 @@ def count(text: str) -> int:
     return len(source().tokens(text))
 
 
+@cache
+def _glosses() -> dict[str, str]:
+    """Words of like meaning for those whose parts mislead."""
+    lines = _GLOSSES.read_text(encoding="utf-8").splitlines()
+    return dict(line.split(": ", 1) for line in lines if line and not line.startswith("#"))
+
+
+def _gloss(word: str) -> str | None:
+    known = _glosses()
+    return known.get(word) or (known.get(word[:-1]) if word.endswith("s") else None)
+
+
 def of_text(text: str) -> Any:
     """The mean of a text's tokens: its direction is what the text is about, as rare words are long ones."""
     np = numpy()
-    found = source()
-    tokens = found.tokens(text)
-    if not tokens:
-        return np.zeros(SIZE, dtype="float32")
-    return found.rows(tokens).mean(axis=0)
+    total, number, start = np.zeros(SIZE, dtype="float32"), 0, 0
+    for place in _WORD.finditer(text):
+        if _gloss(place[0].lower()) is None:
+            continue
+        total, number = _added(total, number, text[start : place.start()])
+        total, number = total + _of_word(place[0].lower())[0] * _GLOSSED, number + 1
+        start = place.end()
+    total, number = _added(total, number, text[start:])
+    return total / number if number else total
+
+
+def _added(total: Any, number: int, text: str) -> tuple[Any, int]:
+    tokens = source().tokens(text)
+    return (total + source().rows(tokens).sum(axis=0), number + len(tokens)) if tokens else (total, number)
 
 
 @lru_cache(maxsize=50_000)
 def _of_word(word: str) -> tuple[Any, float]:
     np = numpy()
     found = source()
+    gloss = _gloss(word)
+    if gloss is not None:
+        return unit(sum(unit(found.rows(found.tokens(each)).sum(axis=0)) for each in gloss.split())), _GLOSSED
     tokens = found.tokens(word)
     if not tokens:
         return np.zeros(SIZE, dtype="float32"), 0.0
