@@ -34,9 +34,12 @@ def application() -> Callable[..., Awaitable[None]]:
         gateway,
         hosting,
         images,
+        ingestion,
         principals,
         registry,
         resources,
+        retrieval,
+        s3_vectors,
         sign_in,
         stack_events,
         strict,
@@ -50,6 +53,9 @@ def application() -> Callable[..., Awaitable[None]]:
     flows.install()
     resources.install()
     bedrock_runtime.install()
+    s3_vectors.install()
+    ingestion.install()
+    retrieval.install()
     hosting.install()
     registry.install()
     images.install()

@@ -12,6 +12,7 @@ The emulator asks for one action named after the operation; AWS asks for these:
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import uuid
@@ -25,7 +26,7 @@ from ministack.core.responses import get_account_id, get_region
 from ministack.core.router import extract_access_key_id
 from ministack.services import bedrock_runtime as runtime
 
-from . import model_server
+from . import embeddings, model_server
 from .resources.base import ServiceError, instances
 from .resources.bedrock import foundation_of
 from .resources.prompts import rendered
@@ -82,6 +83,8 @@ def install() -> None:
         denied = _denied(path, headers, body, query, needed)
         if denied is not None:
             return denied
+        if embeddings.serves(path):
+            return await asyncio.to_thread(embeddings.answer, path, body)
         try:
             return await answer(method, path, headers, body, query)  # type: ignore[no-any-return]
         except model_server.ModelServerError as error:

@@ -1,26 +1,18 @@
-"""What AWS does not delete while it holds something, and the calls by which that is listed and deleted.
-
-Vectors are kept as they are put; the emulator finds documents by the words of a question and not by vectors.
-"""
+"""What AWS does not delete while it holds something, and the calls by which that is listed and deleted."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import Any
 
-from ministack import app
-from ministack.core import iam_actions, router
-from ministack.core.responses import get_account_id, get_region
 from ministack.services import s3
 from ministack.services.cloudformation import provisioners
 
-from . import hosting, registry
-from .resources import base, knowledge
+from . import hosting, registry, s3_vectors
+from .resources import base
 
 Body = dict[str, Any]
-BUCKET, INDEX = knowledge.VectorBucket(), knowledge.Index()
-VECTOR = "Local::S3Vectors::Vector"
+BUCKET, INDEX = s3_vectors.BUCKET, s3_vectors.INDEX
 _BUCKET = "AWS::S3::Bucket"
 
 
@@ -31,16 +23,8 @@ def install() -> None:
     base.wrap(_BUCKET, after=_encrypt)
     _refuse(registry.GROUP.type, _holds_versions)
     _refuse(BUCKET.type, _holds_indexes)
-    _after(INDEX.type, _forget_vectors)
+    _after(INDEX.type, s3_vectors.forget)
     hosting.add_operations(_OPERATIONS, _subject)
-    by_name = iam_actions.extract_iam_action
-    iam_actions.extract_iam_action = lambda service, *args: None if service == "s3vectors" else by_name(service, *args)
-    router.SERVICE_PATTERNS["s3vectors"] = {
-        "target_prefixes": [],
-        "host_patterns": [r"s3vectors\."],
-        "credential_scope": "s3vectors",
-    }
-    app.SERVICE_HANDLERS["s3vectors"] = _vectors
 
 
 def _refuse(resource_type: str, reason: Callable[[str], str | None]) -> None:
@@ -128,12 +112,6 @@ def _holds_indexes(bucket: str) -> str | None:
     return f"The vector bucket {bucket.rpartition('/')[2]} is not empty. (Status Code: 409, ConflictException)"
 
 
-def _forget_vectors(index: str) -> None:
-    for each in base.instances(VECTOR):
-        if each["index"] == index:
-            base.remove(VECTOR, f"{index}/{each['key']}")
-
-
 # The registry and pipelines, by SageMaker's API.
 
 
@@ -162,93 +140,4 @@ _OPERATIONS: dict[str, Callable[[Body], Body]] = {
     "sagemaker:DeleteModelPackage": _delete_version,
     # A pipeline that is started is noted and trains nothing, so none runs.
     "sagemaker:ListPipelineExecutions": lambda _request: {"PipelineExecutionSummaries": []},
-}
-
-
-# S3 Vectors: https://docs.aws.amazon.com/AmazonS3/latest/API/API_Operations_Amazon_S3_Vectors.html
-
-
-async def _vectors(
-    _method: str, path: str, _headers: dict[str, str], body: bytes, _query: dict[str, Any]
-) -> tuple[int, dict[str, str], bytes]:
-    request: Body = json.loads(body or b"{}")
-    operation = _VECTORS.get(path.strip("/"))
-    kind = {"Content-Type": "application/json"}
-    if operation is None:
-        told = {"message": f"{path.strip('/')} is not implemented in the local account"}
-        return 400, {**kind, "x-amzn-errortype": "ValidationException"}, json.dumps(told).encode()
-    try:
-        return 200, kind, json.dumps(operation(request)).encode()
-    except base.ServiceError as error:
-        told = {"message": str(error)}
-        return 404, {**kind, "x-amzn-errortype": "NotFoundException"}, json.dumps(told).encode()
-
-
-def _bucket_of(request: Body) -> str:
-    arn = request.get("vectorBucketArn") or (
-        f"arn:aws:s3vectors:{get_region()}:{get_account_id()}:bucket/{request['vectorBucketName']}"
-    )
-    if base.find(BUCKET.type, arn) is None:
-        raise base.ServiceError("The specified vector bucket could not be found")
-    return str(arn)
-
-
-def _index_of(request: Body) -> str:
-    arn = request.get("indexArn") or f"{_bucket_of(request)}/index/{request['indexName']}"
-    if base.find(INDEX.type, arn) is None:
-        raise base.ServiceError("The specified index could not be found")
-    return str(arn)
-
-
-def _create_index(request: Body) -> Body:
-    model = {
-        "VectorBucketArn": _bucket_of(request),
-        "IndexName": request["indexName"],
-        "DataType": request["dataType"],
-        "Dimension": request["dimension"],
-        "DistanceMetric": request["distanceMetric"],
-    }
-    return {"indexArn": INDEX.on_create("Index", model, "none")[0]}
-
-
-def _list_indexes(request: Body) -> Body:
-    bucket = _bucket_of(request)
-    listed = [
-        {
-            "vectorBucketName": bucket.rpartition("/")[2],
-            "indexName": each["IndexName"],
-            "indexArn": each["IndexArn"],
-            "creationTime": 0,
-        }
-        for each in base.instances(INDEX.type)
-        if each["VectorBucketArn"] == bucket
-    ]
-    return {"indexes": listed}
-
-
-def _delete_index(request: Body) -> Body:
-    index = _index_of(request)
-    INDEX.on_delete(index, {})
-    _forget_vectors(index)
-    return {}
-
-
-def _put_vectors(request: Body) -> Body:
-    index = _index_of(request)
-    for each in request["vectors"]:
-        base.store(VECTOR, f"{index}/{each['key']}", {**each, "index": index})
-    return {}
-
-
-def _list_vectors(request: Body) -> Body:
-    index = _index_of(request)
-    return {"vectors": [{"key": each["key"]} for each in base.instances(VECTOR) if each["index"] == index]}
-
-
-_VECTORS: dict[str, Callable[[Body], Body]] = {
-    "CreateIndex": _create_index,
-    "DeleteIndex": _delete_index,
-    "ListIndexes": _list_indexes,
-    "ListVectors": _list_vectors,
-    "PutVectors": _put_vectors,
 }

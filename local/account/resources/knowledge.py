@@ -1,14 +1,11 @@
-"""Knowledge bases and their data sources, in the emulator's own service, over indexes of vectors, which are records.
-
-The emulator finds documents by the words of a question and not by vectors.
-"""
+"""Knowledge bases and their data sources, in the emulator's own service, over indexes of vectors, which are records."""
 
 from __future__ import annotations
 
 import json
 from typing import Any, ClassVar
 
-from ministack.services import bedrock_agent, s3, tagging
+from ministack.services import bedrock_agent, tagging
 
 from .base import Model, Resource, ServiceError, answer
 from .bedrock import foundation_of, to_api
@@ -87,37 +84,20 @@ class DataSource(Resource):
         return new
 
     def delete(self, model: Model) -> None:
-        place = f"{model['KnowledgeBaseId']}/{model['DataSourceId']}"
-        for key in [key for key in bedrock_agent._kb_document_texts if key.startswith(f"{place}/")]:
-            bedrock_agent._kb_document_texts.pop(key, None)
+        # What keeps passages needs the indexes of this module.
+        from .. import passages
+
+        for place in passages.places(f"{model['KnowledgeBaseId']}/{model['DataSourceId']}"):
+            passages.drop(place)
+            bedrock_agent._kb_documents.pop(place, None)
         bedrock_agent._delete_ds(model["KnowledgeBaseId"], model["DataSourceId"])
 
 
 def install() -> None:
-    """Let an ingestion forget what was deleted from the bucket since the last one.
-
-    https://docs.aws.amazon.com/bedrock/latest/userguide/kb-data-source-sync-ingest.html
-    """
-    ingest = bedrock_agent._run_s3_ingestion
-
-    def following(base: str, source: str, record: Model) -> tuple[dict[str, int], list[str]]:
-        statistics, failures = ingest(base, source, record)
-        configuration = record["DataSourceConfiguration"]["s3Configuration"]
-        bucket = s3._buckets.get(configuration["bucketArn"].rpartition(":")[2])
-        held = bucket["objects"] if bucket else {}
-        place = f"{base}/{source}/"
-        for key in [key for key in bedrock_agent._kb_document_texts if key.startswith(place)]:
-            if key.removeprefix(place) not in held:
-                bedrock_agent._kb_document_texts.pop(key, None)
-                bedrock_agent._kb_documents.pop(key, None)
-                statistics["NumberOfDocumentsDeleted"] += 1
-        return statistics, failures
-
-    bedrock_agent._run_s3_ingestion = following
+    """Let policies ask for the tags of knowledge bases too."""
     known = tagging.resource_tags
 
     def tagged(arn: str) -> Any:
-        """Policies ask for the tags of knowledge bases too."""
         return known(arn) or dict(bedrock_agent._tags.get(arn, {}))
 
     tagging.resource_tags = tagged
