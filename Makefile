@@ -27,8 +27,8 @@ destroy: setup  ## Remove ENV with all that is in it; KEEP=1 leaves what it reta
 bootstrap: setup  ## Prepare the account and Region of ENV for deploys, once
 	@$(BIN)/python -m operations.cdk bootstrap $(ENV)
 
-local: setup-local  ## Start a local AWS account, deploy into it, ask its chat: MODEL_URL=, MODEL=, ENV= as you like
-	@$(BIN)/python -m local up $(IN_LOCAL) --model-url "$(MODEL_URL)" --model "$(MODEL)"
+local: setup-local  ## Start a local AWS account, deploy into it, ask its chat: MODEL=smollm2, MODEL_URL=, ENV= as you like
+	@$(BIN)/python -m local up $(IN_LOCAL) --model-url "$(MODEL_URL)" --model "$(MODEL)" --model-timeout "$(MODEL_TIMEOUT)"
 
 local-deploy: setup-local  ## Deploy what changed into the running local account
 	@$(BIN)/python -m local deploy $(IN_LOCAL)
@@ -115,7 +115,7 @@ setup-local: setup .venv-local/.done
 	@$(SET_UP) local
 
 clean:  ## Remove everything that was made here
-	rm -rf $(VENV) .venv-local node_modules tests/oracle/node_modules cdk.out build dist
+	rm -rf $(VENV) .venv-local .venv-model node_modules tests/oracle/node_modules cdk.out build dist
 
 .PHONY: help synth diff deploy destroy bootstrap test snapshots docs bench lock setup setup-dev setup-local clean
 .PHONY: facts choose evaluate prompts organization redteam accelerators models manifest sign wake local local-deploy local-destroy local-ask local-status local-down
