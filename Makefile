@@ -30,8 +30,8 @@ destroy: setup  ## Remove ENV with all that is in it; KEEP=1 leaves what it reta
 bootstrap: setup  ## Prepare the account and Region of ENV for deploys, once
 	@$(BIN)/python -m operations.cdk bootstrap $(ENV)
 
-local: setup-local  ## Start a local AWS account, deploy into it, ask its chat: MODEL_URL=, MODEL=, ENV=, LOCAL_KEEP=1 as you like
-	@$(BIN)/python -m local up $(IN_LOCAL) --model-url "$(MODEL_URL)" --model "$(MODEL)"
+local: setup-local  ## Start a local AWS account, deploy into it, ask its chat: MODEL=smollm2, MODEL_URL=, ENV=, LOCAL_KEEP=1 as you like
+	@$(BIN)/python -m local up $(IN_LOCAL) --model-url "$(MODEL_URL)" --model "$(MODEL)" --model-timeout "$(MODEL_TIMEOUT)"
 
 local-deploy: setup-local  ## Deploy what changed into the running local account
 	@$(BIN)/python -m local deploy $(IN_LOCAL)

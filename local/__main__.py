@@ -11,14 +11,14 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
-import urllib3
 from rich.console import Console
 from rich.table import Table
 
 from settings import Settings, SettingsError, load, told
 
-from . import cdk, chat, emulator, environments, knowledge, stand_ins, users
+from . import cdk, chat, emulator, environments, knowledge, models, stand_ins, users
 from .changes import Changes
 from .deploy import deploy
 from .home import ROOT, Home, LocalError
@@ -72,7 +72,8 @@ def _options() -> argparse.ArgumentParser:
     parser.add_argument("verb", choices=["up", "deploy", "destroy", "ask", "user", "status", "stop", "down"])
     parser.add_argument("--environment", help="the settings, by their name in config/; else local, or what is deployed")
     parser.add_argument("--model-url", default="", help="an OpenAI-compatible server that answers, up to its /v1")
-    parser.add_argument("--model", default="", help="the server's model; without it, the first that the server lists")
+    parser.add_argument("--model", default="", help="one of the server's; without a server, smollm2 or script:<file>")
+    parser.add_argument("--model-timeout", default="", help="seconds that a model has for an answer")
     parser.add_argument("--question", default=QUESTION, help="what to ask")
     parser.add_argument("--as", dest="email", default=users.EMAIL, help="email of the user who asks")
     parser.add_argument("--email", dest="email", help="email of the user to create or update")
@@ -85,12 +86,15 @@ def up(home: Home, options: argparse.Namespace, console: Console) -> None:
     began = time.monotonic()
     options.environment = options.environment or "local"
     settings = load(options.environment)
-    _check_model(options.model_url)
+    model = models.chosen(options.model_url, options.model, options.model_timeout)
     _make_way(home, settings, options, console)
+    models.install(model, console)
     with _alone(home):
         with console.status(f"Synthesizing {options.environment}, starting the account"):
-            account = _prepare(home, settings, options)
+            account = _prepare(home, settings, options, model)
         _deploy(home, account, settings, console)
+    if note := models.told(model):
+        console.print(note)
     _greet(home, account, options, console)
     console.print(f"Ready after {time.monotonic() - began:.0f} s.")
 
@@ -137,14 +141,15 @@ def _deploy(home: Home, account: emulator.Account, settings: Settings, console: 
         console.print(f"Beside it {each.prefix}, which make local-destroy ENV={each.name} removes", markup=False)
 
 
-def _prepare(home: Home, settings: Settings, options: argparse.Namespace) -> emulator.Account:
+def _prepare(home: Home, settings: Settings, options: argparse.Namespace, model: dict[str, Any]) -> emulator.Account:
     """A bootstrapped account and, made at the same time, the synthesized stacks."""
     synthesis = cdk.synthesize(home, options.environment)
     try:
         running = emulator.find(home)
         account = running or emulator.start(home, settings.account or emulator.ANY_ACCOUNT, settings.region)
-        home.write(home.model, {"url": options.model_url, "model": options.model})
+        home.write(home.model, model)
         cdk.bootstrap(home, account)
+        models.wait(home, model)
         cdk.finish(synthesis)
     finally:
         if synthesis.poll() is None:
@@ -243,8 +248,7 @@ def status(home: Home, options: argparse.Namespace, console: Console) -> None:
         )
     console.print(f"{account.url}  account {account.account} in {account.region}, process {account.pid}")
     console.print(f"State   {emulator.keeping(home)}")
-    model = home.read(home.model)
-    console.print(f"Models  {model['url'] if model.get('url') else 'none: one fixed sentence answers'}")
+    console.print(f"Models  {models.described(home)}", markup=False)
     table = Table("Stack", "Status", "Resources")
     client = account.client("cloudformation")
     prefixes = [each.prefix for each in there if each.name == options.environment]
@@ -332,20 +336,6 @@ def _changes(settings: Settings, changes: dict[str, Changes]) -> Table:
     for name, change in changes.items():
         table.add_row(name, str(change))
     return table
-
-
-def _check_model(url: str) -> None:
-    """Refuse a model server that is not there, before anything is started."""
-    if not url:
-        return
-    if not url.startswith(("http://", "https://")):
-        raise LocalError(f"MODEL_URL={url} is no address. Give one such as http://127.0.0.1:11434/v1")
-    try:
-        response = urllib3.request("GET", f"{url.rstrip('/')}/models", timeout=5, retries=False)
-    except urllib3.exceptions.HTTPError as error:
-        raise LocalError(f"MODEL_URL={url} does not answer. Start the server, or leave MODEL_URL out.") from error
-    if response.status != 200:
-        raise LocalError(f"{url.rstrip('/')}/models answers {response.status}. MODEL_URL ends where /models begins.")
 
 
 @contextmanager

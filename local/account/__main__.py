@@ -44,6 +44,7 @@ def application() -> Callable[..., Awaitable[None]]:
         stack_events,
         strict,
     )
+    from .models.stream import RECEIVE
 
     conditions.install()
     databases.install()
@@ -76,6 +77,7 @@ def application() -> Callable[..., Awaitable[None]]:
         headers = scope.get("headers", [])
         if scope["type"] in ("http", "websocket") and not any(name.lower() == _TLS[0] for name, _ in headers):
             scope = {**scope, "headers": [*headers, _TLS]}
+        RECEIVE.set(receive)
         await app(scope, receive, send)
 
     return over_tls
@@ -90,7 +92,14 @@ async def main() -> None:
     ended = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, ended.set)
-    await serve(application(), config, shutdown_trigger=ended.wait)
+    from .models import chosen
+
+    serving = application()
+    chosen.start()
+    try:
+        await serve(serving, config, shutdown_trigger=ended.wait)
+    finally:
+        chosen.stop()
 
 
 if __name__ == "__main__":

@@ -27,6 +27,7 @@ from ministack.core.router import extract_access_key_id
 from ministack.services import bedrock_runtime as runtime
 
 from . import embeddings, model_server
+from .models import operations as models
 from .resources.base import ServiceError, instances
 from .resources.bedrock import foundation_of
 from .resources.prompts import rendered
@@ -86,6 +87,9 @@ def install() -> None:
         if embeddings.serves(path):
             return await asyncio.to_thread(embeddings.answer, path, body)
         try:
+            answered = await models.answered(path, headers, body) if method == "POST" else None
+            if answered is not None:
+                return answered
             return await answer(method, path, headers, body, query)  # type: ignore[no-any-return]
         except model_server.ModelServerError as error:
             return runtime._error(error.code, str(error), error.status)  # type: ignore[no-any-return]
@@ -188,6 +192,16 @@ def _guardrail(identifier: str, version: str) -> tuple[str, list[Check]]:
         via = {"kms:ViaService": f"bedrock.{get_region()}.amazonaws.com"}
         needed.append(Check("kms:Decrypt", found["KmsKeyArn"], via))
     return f"{arn}:{version}", needed
+
+
+def foundation(identifier: str) -> str:
+    """The foundation model behind an identifier, an ARN or an application's own profile; empty where there is none."""
+    try:
+        arn = _model(identifier)[-1][0]
+    except UnknownModelError:
+        return ""
+    kind, _, name = arn.split(":", 5)[5].partition("/")
+    return name if kind == "foundation-model" else ""
 
 
 def _model(identifier: str) -> list[tuple[str, dict[str, str]]]:

@@ -51,7 +51,7 @@ def clone(tmp_path: Path) -> Path:
     ):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, tmp_path / name)
-    for folder in (".venv", ".venv-local"):
+    for folder in (".venv", ".venv-local", ".venv-model"):
         (tmp_path / folder / "bin").mkdir(parents=True)
         for program in ("python", "npm"):
             file = tmp_path / folder / "bin" / program

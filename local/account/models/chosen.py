@@ -1,0 +1,138 @@
+"""Which model answers: a script, a server, or one fixed sentence, as the account's model file says at each call."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import urllib3
+
+from . import child, fixed, script, server
+from .asked import Caller, CallerGoneError, ModelServerError, Piece, Question, said
+from .bundled import TIMEOUT_SECONDS
+
+#: A JSON file; without it, or with none of these in it, the fixed sentence answers:
+#: {"url": a server, "model": one of its models}, {"run": a bundled model}, {"script": a file}; "timeout_seconds".
+FILE = "ACCOUNT_MODEL_FILE"
+#: Beside it: what went wrong, one JSON object a line, the newest last.
+ERRORS_FILE = "model-errors.jsonl"
+_MOST_ERRORS = 100
+_MOST_CHARACTERS = 2000
+
+_http = urllib3.PoolManager(maxsize=64, retries=False)
+_children: list[child.Child] = []
+_writing = threading.Lock()
+
+
+def start() -> None:
+    """Let the account own the server of a bundled model."""
+    if os.environ.get(FILE) and not _children:
+        _children.append(child.Child(Path(os.environ[FILE])))
+        _children[0].start()
+
+
+def stop() -> None:
+    """End what :func:`start` began."""
+    while _children:
+        _children.pop().stop()
+
+
+def settings() -> dict[str, Any]:
+    """What the model file says now: a model can be named, changed and dropped while the account runs."""
+    return child.read(Path(os.environ.get(FILE, "")))
+
+
+def pieces(question: Question, called: str, caller: Caller, *, stream: bool) -> Iterator[Piece]:
+    """The answer to a question, in the pieces in which it comes.
+
+    :param called: the model, as people know it.
+    :raises ModelServerError: for every way in which there is none, or no more of it. What happened is noted.
+    """
+    began = time.monotonic()
+    try:
+        yield from _pieces(question, called, caller, stream=stream)
+    except ModelServerError as error:
+        note(error.code, str(error))
+        raise
+    except CallerGoneError:
+        note(
+            "CallerGone",
+            f"The caller left after {time.monotonic() - began:.1f} s, before {called} had answered. The chat waits "
+            "22 s for a model, here and on AWS, for API Gateway gives up after 29 s; MODEL_TIMEOUT changes neither. "
+            "Ask for less, or take a faster model.",
+        )
+        raise
+
+
+def _pieces(question: Question, called: str, caller: Caller, *, stream: bool) -> Iterator[Piece]:
+    told = settings()
+    wait = float(told.get("timeout_seconds") or TIMEOUT_SECONDS)
+    if told.get("script"):
+        try:
+            play = script.read(Path(told["script"]))
+        except script.ScriptError as error:
+            raise ModelServerError("ModelErrorException", 424, str(error)) from error
+        yield from play.pieces(question, wait, caller)
+    elif told.get("run"):
+        if not _children:
+            raise ModelServerError("ServiceUnavailableException", 503, f"{told['run']} does not run here")
+        address = _children[0].url(str(told["run"]), told.get("asked"))
+        yield from server.pieces(question, address, str(told["run"]), wait, caller, stream=stream)
+    elif told.get("url"):
+        url = str(told["url"]).rstrip("/")
+        model = str(told.get("model") or first_model(url, wait))
+        yield from server.pieces(question, url, model, wait, caller, stream=stream)
+    else:
+        yield from said(fixed.reply(question, called), question)
+
+
+def note(code: str, message: str) -> None:
+    """Write what went wrong where ``make local-ask`` finds it."""
+    if not os.environ.get(FILE):
+        return
+    file = Path(os.environ[FILE]).with_name(ERRORS_FILE)
+    at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    line = json.dumps({"time": at, "code": code, "message": message[:_MOST_CHARACTERS]})
+    with _writing:
+        try:
+            before = file.read_text(encoding="utf-8").splitlines() if file.is_file() else []
+            draft = file.with_suffix(".draft")
+            draft.write_text("\n".join([*before[1 - _MOST_ERRORS :], line]) + "\n", encoding="utf-8")
+            draft.replace(file)
+        except OSError:
+            return  # a note is not worth an answer
+
+
+def first_model(url: str, wait: float) -> str:
+    """The model of a server that was named without one."""
+    try:
+        return str(call("GET", f"{url}/models", wait)["data"][0]["id"])
+    except (KeyError, IndexError, TypeError) as error:
+        raise ModelServerError("ModelErrorException", 424, f"{url}/models lists no model; name one") from error
+
+
+def call(method: str, url: str, wait: float, content: dict[str, Any] | None = None) -> dict[str, Any]:
+    """What a server answers to a call that is no chat.
+
+    :raises ModelServerError: for every way in which it gives no JSON object.
+    """
+    try:
+        response = _http.request(method, url, json=content, timeout=urllib3.Timeout(connect=3, read=wait))
+    except urllib3.exceptions.ReadTimeoutError as error:
+        raise ModelServerError("ModelTimeoutException", 408, f"{url} gave no answer in {wait:g} s") from error
+    except urllib3.exceptions.HTTPError as error:
+        raise ModelServerError("ServiceUnavailableException", 503, f"{url} cannot be reached: {error}") from error
+    if response.status >= 400:
+        raise server.refusal(url, response.status, response.data)
+    try:
+        answered = json.loads(response.data)
+    except ValueError as error:
+        raise server.garbage(url) from error
+    if not isinstance(answered, dict):
+        raise server.garbage(url)
+    return answered
