@@ -21,6 +21,8 @@ def application() -> Callable[..., Awaitable[None]]:
     from ministack.app import app
 
     from . import (
+        agent_runtime,
+        authentication,
         bedrock_jobs,
         bedrock_runtime,
         conditions,
@@ -35,11 +37,13 @@ def application() -> Callable[..., Awaitable[None]]:
         principals,
         registry,
         resources,
+        routes,
         sign_in,
         stack_events,
         strict,
     )
 
+    authentication.install()
     conditions.install()
     databases.install()
     principals.install()
@@ -48,6 +52,7 @@ def application() -> Callable[..., Awaitable[None]]:
     flows.install()
     resources.install()
     bedrock_runtime.install()
+    agent_runtime.install()
     hosting.install()
     registry.install()
     images.install()
@@ -58,11 +63,13 @@ def application() -> Callable[..., Awaitable[None]]:
     strict.install()
     ending.install()
 
+    guarded = routes.guarded(app)
+
     async def over_tls(scope: dict[str, Any], receive: Any, send: Any) -> None:
         headers = scope.get("headers", [])
         if scope["type"] in ("http", "websocket") and not any(name.lower() == _TLS[0] for name, _ in headers):
             scope = {**scope, "headers": [*headers, _TLS]}
-        await app(scope, receive, send)
+        await guarded(scope, receive, send)
 
     return over_tls
 
