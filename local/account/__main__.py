@@ -39,6 +39,7 @@ def application() -> Callable[..., Awaitable[None]]:
         resources,
         routes,
         sign_in,
+        sign_in_rules,
         stack_events,
         strict,
     )
@@ -60,6 +61,7 @@ def application() -> Callable[..., Awaitable[None]]:
     custom_models.install()
     denied_words.install()
     sign_in.install()
+    sign_in_rules.install()
     strict.install()
     ending.install()
 

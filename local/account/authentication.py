@@ -118,11 +118,11 @@ def _without_key(
 
 def _signed(check: Callable[..., Any]) -> Callable[..., Any]:
     def checking(access_key_id: str, service: str | None = None) -> Any:
+        if not access_key_id and iam_evaluator._signed_request.get() is None:
+            return iam_evaluator.AuthError("MissingAuthenticationToken", _NO_TOKEN)
         refused = check(access_key_id, service)
         if refused is not None:
             return refused
-        if not access_key_id:
-            return iam_evaluator.AuthError("MissingAuthenticationToken", _NO_TOKEN)
         if iam_evaluator._verified_key.get() != access_key_id:
             return iam_evaluator.AuthError("IncompleteSignature", _UNVERIFIED)
         return None

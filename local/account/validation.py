@@ -60,14 +60,22 @@ def call(service: str, method: str, path: str) -> Call | None:
     return None
 
 
+def named(service: str, operation: str) -> Call:
+    """A call of an operation whose service tells it by a header, not by its path."""
+    return Call(_service(service).operation_model(operation), {})
+
+
 def operations(service: str) -> tuple[str, ...]:
     """The names of all operations that a service has."""
     return tuple(_service(service).operation_names)
 
 
-def check(found: Call, headers: Mapping[str, str], query: Mapping[str, Any], body: bytes) -> dict[str, Any]:
-    """Refuse a request that does not fit its operation, and give the members of its body.
+def check(
+    found: Call, headers: Mapping[str, str], query: Mapping[str, Any], body: bytes | dict[str, Any]
+) -> dict[str, Any]:
+    """Refuse a request that does not fit its operation, and give its members.
 
+    :param body: as it came, or read already.
     :raises InvalidRequestError: in AWS's words.
     """
     shape = found.model.input_shape
@@ -75,7 +83,7 @@ def check(found: Call, headers: Mapping[str, str], query: Mapping[str, Any], bod
         return {}
     payload = shape.serialization.get("payload")
     raw = bool(payload) and shape.members[payload].type_name in ("blob", "string")
-    given: dict[str, Any] = {payload: body} if raw else _parsed(body)
+    given: dict[str, Any] = {payload: body} if raw else dict(body) if isinstance(body, dict) else _parsed(body)
     if payload and not raw:
         given = {payload: given}
     for name, member in shape.members.items():
@@ -185,6 +193,7 @@ def _structure(shape: Any, value: dict[str, Any], path: str, skip: tuple[str, ..
 
 
 def _joined(path: str, name: str) -> str:
+    name = name[:1].lower() + name[1:]  # as AWS writes it, whatever the service's own spelling
     return f"{path}.{name}" if path else name
 
 
