@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ministack import app
@@ -22,6 +22,8 @@ from .resources.bedrock import foundation_of
 from .validation import Call, InvalidRequestError, call, check
 
 SERVICE = "bedrock-agent-runtime"
+#: Services of one signing name, on hosts of their own at AWS.
+_SERVICES = ("bedrock-agent-runtime", "bedrock-runtime", "bedrock-agent", "bedrock")
 
 #: The kind of resource of an operation, by the labels that name it; an operation that is not here asks for ``*``.
 _RESOURCES = {
@@ -111,6 +113,19 @@ def install() -> None:
         return await answer(method, path, headers, body, query)
 
     app.SERVICE_HANDLERS[SERVICE] = handle
+    app.detect_service = _by_operation(app.detect_service)
+
+
+def _by_operation(detect: Callable[..., str]) -> Callable[..., str]:
+    """Where the emulator's guess has no such operation, the service of Bedrock's that has it: all sign alike."""
+
+    def detecting(method: str, path: str, headers: dict[str, str], query: dict[str, Any]) -> str:
+        guess = detect(method, path, headers, query)
+        if guess not in _SERVICES or call(guess, method, path) is not None:
+            return guess
+        return next((each for each in _SERVICES if call(each, method, path) is not None), guess)
+
+    return detecting
 
 
 def is_served(operation: str) -> bool:

@@ -150,7 +150,12 @@ def _blank(block: str, place: str) -> str:
 def _check_turns(model: str, facts: Facts, messages: Sequence[Mapping[str, Any]]) -> None:
     if not messages or messages[0]["role"] != "user":
         raise InvalidRequestError(_START)
-    roles = [each["role"] for each in messages]
+    for number, message in enumerate(messages):
+        if message["role"] == "system" and "mid_conversation_system" not in facts.get("supports", ()):
+            raise InvalidRequestError(
+                f"This model doesn't support the system role at messages.{number}. Use the system field instead."
+            )
+    roles = [each["role"] for each in messages if each["role"] != "system"]
     if any(first == second for first, second in itertools.pairwise(roles)):
         raise InvalidRequestError(_ROLES)
     if _lacks(model, "chat") and len(messages) > 1:

@@ -242,7 +242,8 @@ def user(local: Local) -> Iterator[Any]:
     keys = {"aws_access_key_id": key["AccessKeyId"], "aws_secret_access_key": key["SecretAccessKey"]}
 
     def client(service: str, *allowed: tuple[str, str]) -> Any:
-        statements = [{"Effect": "Allow", "Action": action, "Resource": resource} for action, resource in allowed]
+        pairs = [("sts:GetCallerIdentity", "*"), *allowed]
+        statements = [{"Effect": "Allow", "Action": action, "Resource": resource} for action, resource in pairs]
         policy = json.dumps({"Version": "2012-10-17", "Statement": statements})
         iam.put_user_policy(UserName="routes", PolicyName="p", PolicyDocument=policy)
         return local.account.client(service, keys)
