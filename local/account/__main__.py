@@ -22,6 +22,8 @@ def application() -> Callable[..., Awaitable[None]]:
     from ministack.app import app
 
     from . import (
+        agent_runtime,
+        authentication,
         bedrock_jobs,
         bedrock_runtime,
         conditions,
@@ -40,12 +42,15 @@ def application() -> Callable[..., Awaitable[None]]:
         resources,
         retrieval,
         s3_vectors,
+        routes,
         sign_in,
+        sign_in_rules,
         stack_events,
         strict,
     )
     from .models.stream import RECEIVE
 
+    authentication.install()
     conditions.install()
     databases.install()
     principals.install()
@@ -57,6 +62,7 @@ def application() -> Callable[..., Awaitable[None]]:
     s3_vectors.install()
     ingestion.install()
     retrieval.install()
+    agent_runtime.install()
     hosting.install()
     registry.install()
     images.install()
@@ -65,6 +71,7 @@ def application() -> Callable[..., Awaitable[None]]:
     denied_words.install()
     sign_in.install()
     gateway.install()
+    sign_in_rules.install()
     strict.install()
     ending.install()
     if folder := os.environ.get("ACCOUNT_KEEP"):
@@ -73,12 +80,14 @@ def application() -> Callable[..., Awaitable[None]]:
         # Last, so that it sees every handler as it will be called.
         keeping.install(Path(folder))
 
+    guarded = routes.guarded(app)
+
     async def over_tls(scope: dict[str, Any], receive: Any, send: Any) -> None:
         headers = scope.get("headers", [])
         if scope["type"] in ("http", "websocket") and not any(name.lower() == _TLS[0] for name, _ in headers):
             scope = {**scope, "headers": [*headers, _TLS]}
         RECEIVE.set(receive)
-        await app(scope, receive, send)
+        await guarded(scope, receive, send)
 
     return over_tls
 

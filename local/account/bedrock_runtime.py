@@ -8,6 +8,9 @@ The emulator asks for one action named after the operation; AWS asks for these:
   https://docs.aws.amazon.com/bedrock/latest/userguide/inference-profiles-prereq.html
 - with a guardrail, also ``bedrock:ApplyGuardrail``, and ``kms:Decrypt`` where a customer key encrypts the guardrail
   https://docs.aws.amazon.com/bedrock/latest/userguide/guardrails-permissions.html
+
+A call is answered after these, in this order: its signature, whether there is such a model, permissions, the form of
+the request (``validation``), what Bedrock and the model take (``request_rules``), the guardrail.
 """
 
 from __future__ import annotations
@@ -16,6 +19,7 @@ import asyncio
 import json
 import re
 import uuid
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, unquote
@@ -24,12 +28,13 @@ from ministack import app
 from ministack.core import iam_actions, iam_evaluator
 from ministack.core.responses import get_account_id, get_region
 from ministack.core.router import extract_access_key_id
+from ministack.services import bedrock
 from ministack.services import bedrock_runtime as runtime
 
-from . import embeddings, model_server
+from . import embeddings, model_server, request_rules, validation
 from .models import operations as models
 from .resources.base import ServiceError, instances
-from .resources.bedrock import foundation_of
+from .resources.bedrock import as_of, called, foundation_of, models_of_bedrock
 from .resources.prompts import rendered
 
 SERVICE = "bedrock-runtime"
@@ -41,7 +46,18 @@ _OPERATIONS = {
     "converse-stream": "InvokeModelWithResponseStream",
     "invoke-with-response-stream": "InvokeModelWithResponseStream",
     "count-tokens": "CountTokens",
+    "invoke-with-bidirectional-stream": "InvokeModelWithBidirectionalStream",
 }
+#: What nobody answers here: the emulator keeps records of calls that it never makes.
+_NOT_SERVED = {
+    "StartAsyncInvoke": "",
+    "GetAsyncInvoke": "",
+    "ListAsyncInvokes": "",
+    "InvokeModelWithBidirectionalStream": "",
+    "InvokeGuardrailChecks": " Call ApplyGuardrail.",
+}
+#: Bedrock's words where a call names a guardrail that is not there.
+NO_GUARDRAIL = "The guardrail identifier or version provided in the request does not exist."
 _MODEL = re.compile(r"^/model/(?P<model>.+?)/(?P<operation>[a-z-]+)$")
 _APPLY = re.compile(r"^/guardrail/(?P<guardrail>.+?)/version/(?P<version>[^/]+)/apply$")
 
@@ -81,9 +97,20 @@ def install() -> None:
             path, body, needed = _by_prompt(path, body)
         except ServiceError as error:
             return runtime._error("ValidationException", str(error), 400)  # type: ignore[no-any-return]
+        found = validation.call(SERVICE, method, path)
+        if found is None:
+            told = f"Bedrock has no operation {method} {path}"
+            return runtime._error("UnknownOperationException", told, 404)  # type: ignore[no-any-return]
         denied = _denied(path, headers, body, query, needed)
         if denied is not None:
             return denied
+        if found.name in _NOT_SERVED:
+            told = f"The local account does not answer {found.name}.{_NOT_SERVED[found.name]}"
+            return runtime._error("UnknownOperationException", told, 501)  # type: ignore[no-any-return]
+        try:
+            check(found, headers, query, body)
+        except validation.InvalidRequestError as error:
+            return runtime._error(error.code, str(error), error.status)  # type: ignore[no-any-return]
         if embeddings.serves(path):
             return await asyncio.to_thread(embeddings.answer, path, body)
         try:
@@ -95,9 +122,88 @@ def install() -> None:
             return runtime._error(error.code, str(error), error.status)  # type: ignore[no-any-return]
 
     app.SERVICE_HANDLERS[SERVICE] = handle
+    bedrock._create_guardrail = _plain_ids(bedrock._create_guardrail)
     runtime._proxy_openai_chat_message = model_server.complete
     runtime._mock_reply = model_server.fixed_reply
     runtime._last_user_text = assessed_text
+
+
+def _plain_ids(create: Callable[..., Any]) -> Callable[..., Any]:
+    """Ids of AWS's form, letters and digits, which the operations that take one insist on."""
+
+    def creating(body: Any) -> Any:
+        status, headers, content = create(body)
+        told = json.loads(content)
+        identifier = told.get("guardrailId", "")
+        if "-" not in identifier:
+            return status, headers, content
+        plain = identifier.replace("-", "")
+        record = bedrock._guardrails.pop(identifier)
+        tags = bedrock._tags.pop(record["GuardrailArn"], None)
+        record |= {"GuardrailId": plain, "GuardrailArn": bedrock._guardrail_arn(plain)}
+        bedrock._guardrails[plain] = record
+        if tags is not None:
+            bedrock._tags[record["GuardrailArn"]] = tags
+        told |= {"guardrailId": plain, "guardrailArn": record["GuardrailArn"]}
+        return status, headers, json.dumps(told).encode()
+
+    return creating
+
+
+def check(found: validation.Call, headers: Mapping[str, str], query: Mapping[str, Any], body: bytes) -> None:
+    """Refuse a request that Bedrock, its model or its guardrail does not take.
+
+    :raises InvalidRequestError: in Bedrock's words.
+    """
+    request = validation.check(found, headers, query, body)
+    name = found.name
+    if name == "ApplyGuardrail":
+        _check_guardrail(found.labels["guardrailIdentifier"], found.labels["guardrailVersion"])
+        return
+    identifier = called(found.labels["modelId"])
+    if identifier.startswith("arn:") and identifier.split(":", 5)[5].startswith(("foundation-", "inference-")):
+        identifier = identifier.rpartition("/")[2]
+    model = foundation_of(identifier)
+    facts = models_of_bedrock()[model] if model else None
+    if model and facts:
+        request_rules.check_callable(identifier, model, facts, get_region(), as_of())
+    model = model or identifier
+    _check_guardrail(*_named_guardrail(headers, body))
+    if name in ("Converse", "ConverseStream"):
+        request_rules.check_converse(model, facts, request, streaming=name == "ConverseStream")
+    elif name in ("InvokeModel", "InvokeModelWithResponseStream"):
+        _check_types(headers)
+        request_rules.check_body(model, facts, _json_object(body))
+    elif name == "CountTokens":
+        counted = request["input"]
+        if "converse" in counted:
+            request_rules.check_converse(model, facts, counted["converse"])
+
+
+def _check_guardrail(identifier: str, version: str) -> None:
+    if identifier and runtime._resolve_guardrail(identifier, version) is None:
+        raise validation.InvalidRequestError(NO_GUARDRAIL)
+
+
+def _check_types(headers: Mapping[str, str]) -> None:
+    """https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_InvokeModel.html"""
+    given = headers.get("content-type", "application/json").partition(";")[0].strip().lower()
+    if given not in ("application/json", ""):
+        raise validation.InvalidRequestError("The provided Content Type is invalid or not supported for this model")
+    accepted = headers.get("accept", "*/*").partition(";")[0].strip().lower()
+    if accepted not in ("application/json", "*/*", "application/*", "application/vnd.amazon.eventstream", ""):
+        raise validation.InvalidRequestError("The provided Accept Type is invalid or not supported for this model")
+
+
+def _json_object(body: bytes) -> dict[str, Any]:
+    try:
+        parsed = json.loads(body)
+    except ValueError as error:
+        told = request_rules.malformed("the body is no valid JSON")
+        raise validation.InvalidRequestError(told) from error
+    if not isinstance(parsed, dict):
+        raise validation.InvalidRequestError(request_rules.malformed("#: expected type: JSONObject"))
+    return parsed
 
 
 def _by_prompt(path: str, body: bytes) -> tuple[str, bytes, list[Check]]:
@@ -109,7 +215,15 @@ def _by_prompt(path: str, body: bytes) -> tuple[str, bytes, list[Check]]:
     arn = unquote(called["model"]) if called else ""
     if called is None or ":prompt/" not in arn:
         return path, body, []
-    request = json.loads(body or b"{}")
+    try:
+        request = json.loads(body or b"{}")
+    except ValueError:
+        return path, body, []
+    if not isinstance(request, dict):
+        return path, body, []
+    for name in ("additionalModelRequestFields", "inferenceConfig", "system", "toolConfig"):
+        if name in request:
+            raise ServiceError(f"The {name} field is not for a call of a prompt, which has its own.")
     found = rendered(arn, request.pop("promptVariables", {}))
     if found is None:
         raise ServiceError(f"{arn} is no version of a prompt")
@@ -156,7 +270,10 @@ def checks(path: str, headers: dict[str, str], body: bytes) -> list[Check]:
     """
     applied = _APPLY.match(path)
     if applied:
-        return _guardrail(unquote(applied["guardrail"]), applied["version"])[1]
+        identifier = unquote(applied["guardrail"])
+        return _guardrail(identifier, applied["version"])[1] or [Check("bedrock:ApplyGuardrail", _arn_of(identifier))]
+    if path.startswith("/async-invoke") or path.startswith("/guardrail-checks"):
+        return _unserved(path, body)
     called = _MODEL.match(path)
     if not called or called["operation"] not in _OPERATIONS:
         return []
@@ -167,7 +284,26 @@ def checks(path: str, headers: dict[str, str], body: bytes) -> list[Check]:
     return [Check(action, arn, {**context, **extra}) for arn, extra in _model(unquote(called["model"]))] + needed
 
 
-def _named_guardrail(headers: dict[str, str], body: bytes) -> tuple[str, str]:
+def _arn_of(guardrail: str) -> str:
+    """The ARN of a guardrail that may not be there."""
+    arn = f"arn:aws:bedrock:{get_region()}:{get_account_id()}:guardrail/{guardrail}"
+    return guardrail if guardrail.startswith("arn:") else arn
+
+
+def _unserved(path: str, body: bytes) -> list[Check]:
+    """https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonbedrock.html"""
+    if path.startswith("/guardrail-checks"):
+        return [Check("bedrock:InvokeGuardrailChecks", "*")]
+    jobs = f"arn:aws:bedrock:{get_region()}:{get_account_id()}:async-invoke/"
+    name = unquote(path.removeprefix("/async-invoke")).strip("/")
+    if name:
+        return [Check("bedrock:GetAsyncInvoke", name if name.startswith("arn:") else jobs + name)]
+    if not body:
+        return [Check("bedrock:ListAsyncInvokes", "*")]
+    return [Check("bedrock:InvokeModel", f"{jobs}*")]
+
+
+def _named_guardrail(headers: Mapping[str, str], body: bytes) -> tuple[str, str]:
     """The guardrail that a call names: Converse in its body, InvokeModel in its headers."""
     try:
         config = json.loads(body or b"{}").get("guardrailConfig") or {}

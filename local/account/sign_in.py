@@ -29,7 +29,6 @@ def install() -> None:
     cognito._verify_software_token = _verify(cognito._verify_software_token)
     for name in ("_respond_to_auth_challenge", "_admin_respond_to_auth_challenge"):
         setattr(cognito, name, _respond(getattr(cognito, name)))
-    cognito._authenticate_hosted_ui_user = _without_page(cognito._authenticate_hosted_ui_user)
     apigateway_v1._validate_cognito_authorizer = _identity_only(apigateway_v1._validate_cognito_authorizer)
 
 
@@ -115,18 +114,6 @@ def _second_factor(data: Any, answer: Answer) -> Answer:
     challenge = None if error else cognito._mfa_challenge_for_user(pool, user, pool_id, username)
     asked: Answer = cognito.json_response(challenge) if challenge else answer
     return asked
-
-
-def _without_page(authenticate: Callable[..., Any]) -> Callable[..., Any]:
-    """The emulator's page of sign-in asks for a password only, so nobody who has a second factor passes by it."""
-
-    def authenticating(pool: dict[str, Any], username: str, password: str) -> Any:
-        user, error = authenticate(pool, username, password)
-        if user is not None and cognito._mfa_challenge_for_user(pool, user, str(pool.get("Id", "")), username):
-            return None, "A second factor is needed, which this page cannot ask for: sign in by SRP."
-        return user, error
-
-    return authenticating
 
 
 def _identity_only(validate: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:

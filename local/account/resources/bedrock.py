@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import date
 from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar
@@ -184,6 +185,12 @@ def called(identifier: str) -> str:
         if identifier in (each["InferenceProfileArn"], each["InferenceProfileId"]):
             return str(each["ModelSource"]["CopyFrom"]).rpartition("/")[2]
     return identifier
+
+
+@cache
+def as_of() -> date:
+    """The day of the facts: what had ended by then is refused, whatever the day is now."""
+    return date.fromisoformat(json.loads(_FACTS.read_text(encoding="utf-8"))["regions_retrieved"])
 
 
 @cache

@@ -1,0 +1,148 @@
+"""Who signed a request: the root key's signature is checked like any other's, and without a key nobody is root.
+
+The emulator takes an account's number, ``test``, an unknown scheme and no key at all for the root user, unseen.
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-troubleshooting.html
+"""
+
+from __future__ import annotations
+
+import contextvars
+import dataclasses
+import re
+from collections.abc import Callable
+from typing import Any
+
+from ministack import app
+from ministack.core import iam_evaluator
+from ministack.services import s3, sts
+
+#: The secret of the root key, whose id is the account's number: docs/local.md.
+ROOT_SECRET = "local"  # noqa: S105 - the account listens on loopback
+_NUMBER = re.compile(r"\d{12}")
+#: What may be called without a key where the resource's own policy lets everybody in.
+_PUBLIC = frozenset({"lambda:InvokeFunctionUrl"})
+#: Services whose handlers ask for the actions themselves, for the emulator knows one action for each operation.
+OWN_CHECKS = {"bedrock-runtime", "bedrock-agent-runtime"}
+_pinning: contextvars.ContextVar[bool] = contextvars.ContextVar("pinning", default=False)
+_NO_TOKEN = "Request is missing Authentication Token"  # noqa: S105 - a message
+_UNVERIFIED = "The request signature does not conform to AWS standards."
+
+
+def install() -> None:
+    """Put these checks in place of the emulator's."""
+    for module in (iam_evaluator, sts):
+        module.is_root_access_key = _is_root
+    iam_evaluator._is_root_key = _is_trusted
+    iam_evaluator.resolve_credential = _with_secret(iam_evaluator.resolve_credential)
+    for module in (s3, sts):
+        module.resolve_credential = iam_evaluator.resolve_credential
+    # The emulator's application has a name of its own for it.
+    app.pin_signed_request = iam_evaluator.pin_signed_request = _pinned(iam_evaluator.pin_signed_request)
+    iam_evaluator.enforce = _verified(iam_evaluator.enforce)
+    iam_evaluator.check_credentials = _signed(iam_evaluator.check_credentials)
+    app._authenticate_only = _known_action(app._authenticate_only)
+
+
+def _is_root(access_key_id: str) -> bool:
+    return bool(_NUMBER.fullmatch(access_key_id or ""))
+
+
+def _is_trusted(access_key_id: str) -> bool:
+    """What the emulator asks before it skips the check of a signature."""
+    return not _pinning.get() and _is_root(access_key_id)
+
+
+def _with_secret(resolve: Callable[..., Any]) -> Callable[..., Any]:
+    def resolving(access_key_id: str, *arguments: Any, **options: Any) -> Any:
+        found = resolve(access_key_id, *arguments, **options)
+        if isinstance(found, iam_evaluator.ResolvedCredential) and found.principal_type == "Root":
+            return dataclasses.replace(found, secret_access_key=ROOT_SECRET)
+        return found
+
+    return resolving
+
+
+def _pinned(pin: Callable[..., None]) -> Callable[..., None]:
+    def pinning(*arguments: Any, **options: Any) -> None:
+        token = _pinning.set(True)
+        try:
+            pin(*arguments, **options)
+        finally:
+            _pinning.reset(token)
+
+    return pinning
+
+
+def _verified(enforce: Callable[..., Any]) -> Callable[..., Any]:
+    def enforcing(
+        access_key_id: str,
+        action: str,
+        service: str,
+        region: str,
+        resource_arn: str = "*",
+        service_context: dict[str, Any] | None = None,
+    ) -> Any:
+        if not access_key_id and iam_evaluator._signed_request.get() is None:
+            return _without_key(action, service, region, resource_arn, service_context)
+        refused = enforce(access_key_id, action, service, region, resource_arn, service_context)
+        if refused is None and iam_evaluator._verified_key.get() != access_key_id and service != "s3":
+            # S3 checks the signatures of addresses and forms itself.
+            return iam_evaluator.AuthError("IncompleteSignature", _UNVERIFIED)
+        return refused
+
+    return enforcing
+
+
+def _without_key(
+    action: str, service: str, region: str, resource_arn: str, service_context: dict[str, Any] | None
+) -> Any:
+    """Nobody's request: what AWS serves unsigned, what a policy of the resource gives to everybody, nothing else."""
+    if iam_evaluator._served_unsigned(service, action):
+        return None
+    if service != "s3" and action not in _PUBLIC:
+        return iam_evaluator.AuthError("MissingAuthenticationToken", _NO_TOKEN)
+    found = iam_evaluator._resource_policy(service, resource_arn)
+    request = iam_evaluator.EvalContext(
+        principal_arn="anonymous",
+        principal_type="Anonymous",
+        principal_account="",
+        action=action,
+        resource_arn=resource_arn,
+        region=region,
+        service_context={key.lower(): value for key, value in (service_context or {}).items()},
+    )
+    if found is not None and iam_evaluator.evaluate_resource_policy(found[0], request).decision == "Allow":
+        return None
+    return iam_evaluator.EvalResult("ImplicitDeny", principal_arn="anonymous")
+
+
+def _signed(check: Callable[..., Any]) -> Callable[..., Any]:
+    def checking(access_key_id: str, service: str | None = None) -> Any:
+        if not access_key_id and iam_evaluator._signed_request.get() is None:
+            return iam_evaluator.AuthError("MissingAuthenticationToken", _NO_TOKEN)
+        refused = check(access_key_id, service)
+        if refused is not None:
+            return refused
+        if iam_evaluator._verified_key.get() != access_key_id:
+            return iam_evaluator.AuthError("IncompleteSignature", _UNVERIFIED)
+        return None
+
+    return checking
+
+
+def _known_action(authenticate: Callable[..., Any]) -> Callable[..., Any]:
+    """Where the emulator knows no action for an operation, only the root user may call it."""
+
+    def authenticating(service: str, headers: dict[str, str], query: dict[str, Any], request_id: str) -> Any:
+        refused = authenticate(service, headers, query, request_id)
+        if refused is not None or service in OWN_CHECKS:
+            return refused
+        key = app.extract_access_key_id(headers, query)
+        if _is_root(key):
+            return None
+        error = iam_evaluator.AuthError(
+            "AccessDeniedException", f"No action of IAM is known for this request of {service}, so nobody may make it."
+        )
+        return app._credential_failure(service, "", request_id, error, headers)
+
+    return authenticating

@@ -1,0 +1,330 @@
+"""What Cognito refuses of a sign-in, a token or a code, where the emulator lets it pass; and the page's second factor.
+
+https://docs.aws.amazon.com/cognito/latest/developerguide/authentication-flows-public-server-side.html
+"""
+
+from __future__ import annotations
+
+import html
+import logging
+import secrets
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+from urllib.parse import parse_qs
+
+from ministack.services import cognito
+
+from .validation import InvalidRequestError, check, named
+
+Answer = tuple[int, Any, bytes]
+Pool = dict[str, Any]
+_log = logging.getLogger("account.sign_in")
+#: Flows that a client has to name, by what its request calls them; the older names of AWS's beside today's.
+_FLOWS = {
+    "USER_SRP_AUTH": {"ALLOW_USER_SRP_AUTH"},
+    "USER_PASSWORD_AUTH": {"ALLOW_USER_PASSWORD_AUTH", "USER_PASSWORD_AUTH"},
+    "ADMIN_USER_PASSWORD_AUTH": {"ALLOW_ADMIN_USER_PASSWORD_AUTH", "ADMIN_NO_SRP_AUTH"},
+    "ADMIN_NO_SRP_AUTH": {"ALLOW_ADMIN_USER_PASSWORD_AUTH", "ADMIN_NO_SRP_AUTH"},
+    "CUSTOM_AUTH": {"ALLOW_CUSTOM_AUTH", "CUSTOM_AUTH_FLOW_ONLY"},
+    "USER_AUTH": {"ALLOW_USER_AUTH"},
+    "REFRESH_TOKEN_AUTH": {"ALLOW_REFRESH_TOKEN_AUTH"},
+    "REFRESH_TOKEN": {"ALLOW_REFRESH_TOKEN_AUTH"},
+}
+#: What a client has that names none:
+#: https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_CreateUserPoolClient.html
+_DEFAULT_FLOWS = frozenset({"ALLOW_REFRESH_TOKEN_AUTH", "ALLOW_USER_SRP_AUTH", "ALLOW_CUSTOM_AUTH"})
+#: How long the page waits for a code, in seconds.
+_PAGE_SECONDS = 180
+#: How often a code may be wrong before the page starts anew.
+_PAGE_ATTEMPTS = 5
+#: Sign-ins of the page whose second factor is asked for: who, and what the first page was asked for.
+_pending: dict[str, dict[str, Any]] = {}
+
+
+def install() -> None:
+    """Put these refusals in front of the emulator's handlers."""
+    cognito._auth_flow_error = _allowed_flow
+    cognito._run_idp_handler = _well_formed(cognito._run_idp_handler, "cognito-idp")
+    cognito._run_identity_handler = _well_formed(cognito._run_identity_handler, "cognito-identity")
+    cognito._get_credentials_for_identity = _known_identity(cognito._get_credentials_for_identity)
+    cognito._unlink_identity = _known_identity(cognito._unlink_identity)
+    cognito._revoke_token = _own_token(cognito._revoke_token)
+    cognito._forgot_password = _recoverable(cognito._forgot_password)
+    cognito._confirm_forgot_password = _recoverable(cognito._confirm_forgot_password)
+    cognito._send_verification_email = _secret_code(cognito._send_verification_email)
+    cognito._begin_user_auth_challenge = _secret_page_code(cognito._begin_user_auth_challenge)
+    for name in ("_set_user_mfa_preference", "_admin_set_user_mfa_preference"):
+        setattr(cognito, name, _enrolled(getattr(cognito, name)))
+    cognito.handle_oauth2_token = _own_refresh(cognito.handle_oauth2_token)
+    cognito._issue_auth_code_redirect = _second_page(cognito._issue_auth_code_redirect)
+    cognito.handle_login_submit = _second_submit(cognito.handle_login_submit)
+
+
+def _refused(code: str, message: str) -> Answer:
+    made: Answer = cognito.error_response_json(code, message, 400)
+    return made
+
+
+def _allowed_flow(action: str, data: dict[str, Any]) -> Answer | None:
+    """A flow that the client does not name is refused, before the user is looked at."""
+    flow = data.get("AuthFlow")
+    if not action.endswith("InitiateAuth") or not isinstance(flow, str):
+        return None
+    if action == "InitiateAuth" and flow.startswith("ADMIN_"):
+        return _refused("InvalidParameterException", f"Unsupported AuthFlow: {flow}")
+    pool = (
+        cognito._user_pools.get(data.get("UserPoolId"))
+        if action.startswith("Admin")
+        else cognito._pool_for_client(data.get("ClientId"))[0]
+    )
+    client = (pool or {}).get("_clients", {}).get(data.get("ClientId"))
+    enabling = _FLOWS.get(flow)
+    if client is None or enabling is None:
+        return None  # the operation tells of what is not there
+    if set(client.get("ExplicitAuthFlows") or _DEFAULT_FLOWS) & enabling:
+        return None
+    if flow in ("USER_PASSWORD_AUTH", "USER_AUTH"):
+        return _refused("InvalidParameterException", f"{flow} flow not enabled for this client")
+    if flow in ("USER_SRP_AUTH", "CUSTOM_AUTH"):
+        return _refused("InvalidParameterException", f"{flow} is not enabled for the client.")
+    return _refused("InvalidParameterException", "Auth flow not enabled for this client")
+
+
+def _well_formed(run: Callable[..., Answer], service: str) -> Callable[..., Answer]:
+    """Members that are missing or out of bounds are told before anything is looked up."""
+    unsigned = cognito._UNSIGNED_IDP_ACTIONS if service == "cognito-idp" else cognito._UNSIGNED_IDENTITY_ACTIONS
+
+    def running(handler: Any, action: str, data: dict[str, Any]) -> Answer:
+        if action in unsigned:
+            try:
+                check(named(service, action), {}, {}, data)
+            except InvalidRequestError as error:
+                if error.code == "ValidationException":
+                    return _refused("InvalidParameterException", str(error))
+                return _refused(error.code, str(error))
+        return run(handler, action, data)
+
+    return running
+
+
+def _known_identity(handler: Callable[[Any], Answer]) -> Callable[[Any], Answer]:
+    def handling(data: dict[str, Any]) -> Answer:
+        asked = data.get("IdentityId")
+        pools = cognito._identity_pools.values()
+        if not any(asked in pool.get("_identities", {}) for pool in pools):
+            return _refused("ResourceNotFoundException", f"Identity '{asked}' not found.")
+        return handler(data)
+
+    return handling
+
+
+def _own_token(revoke: Callable[[Any], Answer]) -> Callable[[Any], Answer]:
+    """https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_RevokeToken.html"""
+
+    def revoking(data: dict[str, Any]) -> Answer:
+        token, client_id = data.get("Token", ""), data.get("ClientId")
+        pool, _ = cognito._pool_for_client(client_id)
+        if pool is None:
+            return _refused("ResourceNotFoundException", f"Client {client_id} not found.")
+        client = pool["_clients"][client_id]
+        if client.get("ClientSecret") and client["ClientSecret"] != data.get("ClientSecret"):
+            return _refused("UnauthorizedException", "Invalid client secret")
+        claims = cognito._token_claims(token)
+        if claims.get("token_use") in ("access", "id"):
+            return _refused("UnsupportedTokenTypeException", "Unsupported token type")
+        owner = claims.get("client_id") or (cognito._refresh_tokens.get(token) or {}).get("client_id")
+        if owner is not None and owner != client_id:
+            return _refused("UnauthorizedException", "Token was issued to another client")
+        if claims and not cognito._signature_valid(token):
+            return _refused("InvalidParameterException", "Invalid Refresh Token")
+        return revoke(data)
+
+    return revoking
+
+
+def _recoverable(handler: Callable[[Any], Answer]) -> Callable[[Any], Answer]:
+    """Who may get a code for a new password.
+
+    https://docs.aws.amazon.com/cognito/latest/developerguide/managing-users-passwords.html
+    """
+
+    def handling(data: dict[str, Any]) -> Answer:
+        pool, _ = cognito._pool_for_client(data.get("ClientId"))
+        user = cognito._resolve_user(pool, data.get("Username"))[0] if pool else None
+        if pool is None or user is None:
+            return handler(data)
+        ways = [each.get("Name") for each in (pool.get("AccountRecoverySetting") or {}).get("RecoveryMechanisms") or []]
+        if ways == ["admin_only"]:
+            return _refused("NotAuthorizedException", "Contact administrator to reset password.")
+        if not user.get("Enabled", True):
+            return _refused("NotAuthorizedException", "User is disabled.")
+        if user.get("UserStatus") in ("FORCE_CHANGE_PASSWORD", "EXTERNAL_PROVIDER"):
+            return _refused("NotAuthorizedException", "User password cannot be reset in the current state.")
+        known = cognito._attr_list_to_dict(user.get("Attributes", []))
+        verified = ("email_verified", "phone_number_verified")
+        if not any(str(known.get(each)).lower() == "true" for each in verified):
+            return _refused(
+                "InvalidParameterException",
+                "Cannot reset password for the user as there is no registered/verified email or phone_number",
+            )
+        return handler(data)
+
+    return handling
+
+
+def _code() -> str:
+    return f"{secrets.randbelow(1_000_000):06}"
+
+
+def _secret_code(send: Callable[..., Any]) -> Callable[..., Any]:
+    """A code that nobody can guess, in the account's log where AWS would mail it."""
+
+    def sending(pool: Pool, username: str, attributes: Any, code: str, **options: Any) -> Any:
+        user = pool["_users"].get(username) or cognito._resolve_user(pool, username)[0]
+        if user is None:
+            return send(pool, username, attributes, code, **options)
+        new = _code()
+        for name in ("_reset_code", "_confirmation_code"):
+            asked = (
+                name == "_reset_code" if options.get("attribute_name") == "password" else name == "_confirmation_code"
+            )
+            if asked and user.get(name):
+                user[name] = new
+        _log.warning("A code for %s, which AWS would send: %s", user["Username"], new)
+        return send(pool, username, attributes, new, **options)
+
+    return sending
+
+
+def _secret_page_code(begin: Callable[..., Any]) -> Callable[..., Any]:
+    def beginning(pool: Pool, token: str, session: dict[str, Any], challenge: str) -> Any:
+        cognito._EMAIL_OTP_CODE = _code()
+        page = begin(pool, token, session, challenge)
+        if session.get("otp_code"):
+            _log.warning("A code for %s, which AWS would send: %s", session["username"], session["otp_code"])
+        return page
+
+    return beginning
+
+
+def _enrolled(handler: Callable[[Any], Answer]) -> Callable[[Any], Answer]:
+    """https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_SetUserMFAPreference.html"""
+
+    def handling(data: dict[str, Any]) -> Answer:
+        if (data.get("SoftwareTokenMfaSettings") or {}).get("Enabled"):
+            user = _user_of(data)
+            if user is not None and not user.get("_totp_secret"):
+                return _refused("InvalidParameterException", "User has not verified software token mfa")
+        return handler(data)
+
+    return handling
+
+
+def _user_of(data: dict[str, Any]) -> dict[str, Any] | None:
+    if data.get("AccessToken"):
+        found: dict[str, Any] | None = cognito._user_pool_for_access_token(data["AccessToken"])[0]
+        return found
+    pool = cognito._user_pools.get(data.get("UserPoolId"))
+    named_user: dict[str, Any] | None = cognito._resolve_user(pool, data.get("Username"))[0] if pool else None
+    return named_user
+
+
+def _own_refresh(answer: Callable[..., Awaitable[Answer]]) -> Callable[..., Awaitable[Answer]]:
+    """A token is renewed by the client that it was given to, with its secret where it has one."""
+
+    async def answering(method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, Any]) -> Answer:
+        form = {name: values[0] for name, values in parse_qs(body.decode("utf-8", errors="replace")).items()}
+        entry = cognito._refresh_tokens.get(form.get("refresh_token", ""))
+        if form.get("grant_type") == "refresh_token" and entry:
+            client_id, secret = cognito._authenticate_client(headers, form)
+            client = cognito._find_pool_by_client_id(client_id)[2]
+            if client is None or (client.get("ClientSecret") and client["ClientSecret"] != secret):
+                return _oauth("invalid_client")
+            if client_id != entry["client_id"]:
+                return _oauth("invalid_grant")
+        return await answer(method, path, headers, body, query)
+
+    return answering
+
+
+def _oauth(code: str) -> Answer:
+    made: Answer = cognito._oauth2_error(code, "The token was given to another client, or its secret is not this.")
+    return made
+
+
+# The page of sign-in
+
+
+def _second_page(issue: Callable[..., Answer]) -> Callable[..., Answer]:
+    """Every way of the page ends here: whoever has a second factor is asked for it first.
+
+    https://docs.aws.amazon.com/cognito/latest/developerguide/cognito-user-pools-managed-login.html
+    """
+
+    def issuing(client_id: str, pool_id: str, redirect_uri: str, scope: str, username: str, *rest: Any) -> Answer:
+        _, pool, client = cognito._find_pool_by_client_id(client_id)
+        if (
+            client is None
+            or not client.get("AllowedOAuthFlowsUserPoolClient")
+            or "code" not in (client.get("AllowedOAuthFlows") or [])
+        ):
+            made: Answer = cognito._oauth2_error("unauthorized_client", "Client is not allowed to use the code flow.")
+            return made
+        user = pool["_users"].get(username)
+        challenge = cognito._mfa_challenge_for_user(pool, user, pool_id, username) if user else None
+        if challenge is None:
+            return issue(client_id, pool_id, redirect_uri, scope, username, *rest)
+        if challenge["ChallengeName"] != "SOFTWARE_TOKEN_MFA":
+            told = "A second factor has to be set up first, which this page cannot do: sign in by SRP once."
+            return _page(f'<div class="error">{told}</div>')
+        token = secrets.token_urlsafe(24)
+        again = (client_id, pool_id, redirect_uri, scope, username, *rest)
+        _pending[token] = {"again": again, "until": time.time() + _PAGE_SECONDS, "left": _PAGE_ATTEMPTS, "issue": issue}
+        return _code_page(token)
+
+    return issuing
+
+
+def _second_submit(submit: Callable[..., Answer]) -> Callable[..., Answer]:
+    def submitting(method: str, path: str, headers: Any, body: bytes, query: Any) -> Answer:
+        form = {name: values[0] for name, values in parse_qs(body.decode("utf-8", errors="replace")).items()}
+        token = form.get("mfa_token")
+        if token is None:
+            return submit(method, path, headers, body, query)
+        pending = _pending.get(token)
+        if pending is None or pending["until"] < time.time() or not pending["left"]:
+            _pending.pop(token, None)
+            made: Answer = cognito._oauth2_error("invalid_request", "Session has expired. Please sign in again.")
+            return made
+        _, pool_id, _, _, username, *_ = pending["again"]
+        pool = cognito._get_pool_unscoped(pool_id)
+        user = (pool or {}).get("_users", {}).get(username) or {}
+        if not user.get("Enabled", True) or not _matches(user.get("_totp_secret"), form.get("code", "")):
+            pending["left"] -= 1
+            return _code_page(token, "Invalid code or auth state for the user.")
+        del _pending[token]
+        issued: Answer = pending["issue"](*pending["again"])
+        return issued
+
+    return submitting
+
+
+def _matches(secret: str | None, code: str) -> bool:
+    return bool(secret) and bool(cognito._totp_matches(secret, code))
+
+
+def _code_page(token: str, wrong: str = "") -> Answer:
+    error = f'<div class="error">{html.escape(wrong)}</div>' if wrong else ""
+    return _page(
+        f'{error}<form method="POST" action="/login">'
+        f'<input type="hidden" name="mfa_token" value="{html.escape(token)}">'
+        '<label for="code">Code of your authenticator app</label>'
+        '<input type="text" id="code" name="code" inputmode="numeric" autocomplete="one-time-code" required autofocus>'
+        '<button type="submit">Sign in</button></form>'
+    )
+
+
+def _page(body: str) -> Answer:
+    page = cognito._page_shell("Sign in", "Sign in", body)
+    return 200, {"Content-Type": "text/html; charset=utf-8"}, page.encode()

@@ -1,0 +1,93 @@
+"""What the emulator says that it routes, as JSON: run by the account's own Python, for its tables are read there."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+from ministack import app
+from ministack.core import iam_actions, router
+
+#: Names of botocore's models where they are not the emulator's; a service in no table has to be put into one.
+MODELS = {
+    "apigateway": ("apigateway", "apigatewayv2"),
+    "appsync-events": ("appsync",),
+    "bedrock-agentcore": ("bedrock-agentcore", "bedrock-agentcore-control"),
+    "documentdb": ("docdb",),
+    "elasticloadbalancing": ("elbv2",),
+    "elasticmapreduce": ("emr",),
+    "lambda-core": ("lambda-core",),
+    "monitoring": ("cloudwatch",),
+    "s3": ("s3", "s3control"),
+    "ses": ("ses", "sesv2"),
+    "states": ("stepfunctions",),
+    "tagging": ("resourcegroupstaggingapi",),
+    "tagging-api": (),
+}
+
+
+def services() -> list[dict[str, Any]]:
+    """Every service of the registry with all operations of its models."""
+    return [
+        {"name": name, "models": [_model(each) for each in names]}
+        for name in app.SERVICE_REGISTRY
+        for names in [MODELS.get(name) or iam_actions._BOTOCORE_SERVICE_MAP.get(name) or (name,)]
+    ]
+
+
+def _model(name: str) -> dict[str, Any]:
+    model = iam_actions._load_botocore_model(name)
+    meta = model.get("metadata", {})
+    return {
+        "name": name,
+        "protocol": meta.get("protocol"),
+        "host": f"{meta.get('endpointPrefix')}.us-east-1.amazonaws.com",
+        "scope": meta.get("signingName") or meta.get("endpointPrefix"),
+        "target": meta.get("targetPrefix", ""),
+        "version": meta.get("apiVersion", ""),
+        "json": meta.get("jsonVersion", "1.1"),
+        "operations": {
+            operation: {
+                "method": facts["http"].get("method", "POST"),
+                "path": facts["http"].get("requestUri", "/"),
+                "unsigned": facts.get("authtype") == "none" or facts.get("auth") == ["smithy.api#noAuth"],
+            }
+            for operation, facts in model.get("operations", {}).items()
+        },
+    }
+
+
+def paths() -> dict[str, list[str]]:
+    """Every text of the application and of its router that begins like a path, or is an expression for one."""
+    return {each.__name__: sorted(_paths(Path(str(each.__file__)))) for each in (app, router)}
+
+
+def _paths(file: Path) -> set[str]:
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    told = {
+        id(node.body[0].value)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Module | ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+        and node.body
+        and isinstance(node.body[0], ast.Expr)
+    }
+    return {
+        node.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant)
+        and isinstance(node.value, str)
+        and id(node) not in told
+        and re.match(r"\^?/.", node.value)
+        and " " not in node.value
+    }
+
+
+if __name__ == "__main__":
+    if "--paths" in sys.argv:
+        print(*(f"{module} {path}" for module, listed in paths().items() for path in listed), sep="\n")
+    else:
+        json.dump({"services": services(), "paths": paths()}, sys.stdout)
