@@ -26,10 +26,10 @@ def application() -> Callable[..., Awaitable[None]]:
         conditions,
         custom_models,
         databases,
-        denied_words,
         ending,
         events,
         flows,
+        guardrails,
         hosting,
         images,
         principals,
@@ -53,7 +53,7 @@ def application() -> Callable[..., Awaitable[None]]:
     images.install()
     bedrock_jobs.install()
     custom_models.install()
-    denied_words.install()
+    guardrails.install()
     sign_in.install()
     strict.install()
     ending.install()
