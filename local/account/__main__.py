@@ -23,6 +23,7 @@ def application() -> Callable[..., Awaitable[None]]:
     from . import (
         bedrock_jobs,
         bedrock_runtime,
+        catalogue,
         conditions,
         custom_models,
         databases,
@@ -33,6 +34,7 @@ def application() -> Callable[..., Awaitable[None]]:
         hosting,
         images,
         principals,
+        reads,
         registry,
         resources,
         sign_in,
@@ -54,6 +56,8 @@ def application() -> Callable[..., Awaitable[None]]:
     bedrock_jobs.install()
     custom_models.install()
     guardrails.install()
+    catalogue.install()
+    reads.install()
     sign_in.install()
     strict.install()
     ending.install()
