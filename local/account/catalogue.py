@@ -231,9 +231,10 @@ def _system_profiles() -> Iterator[Json]:
             if region not in sources:
                 continue
             geography = profile.partition(".")[0].upper()
+            name = re.sub(r"[^0-9A-Za-z]+", " ", f"{geography} {_provider(model)} {described(model)['modelName']}")
             yield {
-                "inferenceProfileName": f"{geography} {_provider(model)} {described(model)['modelName']}"[:64],
-                "description": f"Routes requests to {model.model_id} in {', '.join(sources[region])}."[:200],
+                "inferenceProfileName": name[:64],
+                **_described_routes(model.model_id, sources[region]),
                 "inferenceProfileArn": f"arn:aws:bedrock:{region}:{account}:inference-profile/{profile}",
                 "models": [
                     {"modelArn": f"arn:aws:bedrock:{to}::foundation-model/{model.model_id}"} for to in sources[region]
@@ -242,6 +243,11 @@ def _system_profiles() -> Iterator[Json]:
                 "status": "ACTIVE",
                 "type": "SYSTEM_DEFINED",
             }
+
+
+def _described_routes(model: str, regions: tuple[str, ...]) -> Json:
+    text = f"Routes requests to {model} in {' and '.join(regions)}."
+    return {"description": text} if len(text) <= 200 else {}
 
 
 def _own_profiles() -> Iterator[Json]:
@@ -266,7 +272,8 @@ def _own_profiles() -> Iterator[Json]:
 
 
 def _list_profiles(query: Any) -> Response:
-    kind = _asked(query, "typeEquals")
+    # The member typeEquals is called type on the wire.
+    kind = _asked(query, "type") or _asked(query, "typeEquals")
     if kind not in ("", "SYSTEM_DEFINED", "APPLICATION"):
         reason = f"1 validation error detected: Value '{kind}' at 'typeEquals' failed to satisfy constraint: "
         return bedrock._validation(  # type: ignore[no-any-return]

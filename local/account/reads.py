@@ -17,6 +17,7 @@ from urllib.parse import unquote
 
 import botocore.session
 from ministack import app
+from ministack.core import iam_actions
 from ministack.core.responses import get_account_id, get_region
 from ministack.services import bedrock
 
@@ -85,7 +86,7 @@ def _complete(shape: Any, told: Json, made: Any) -> Json:
             continue
         if member.type_name == "timestamp" and re.search(r"(?i)^(creat|lastmodif|updat).*(time|at)$", name):
             told[name] = made
-        elif re.search(r"(?i)status$", name) and name in shape.required_members | _STATUS:
+        elif re.search(r"(?i)status$", name) and name in {*shape.required_members, *_STATUS}:
             told[name] = next((each for each in _READY if each in (member.metadata.get("enum") or ())), _READY[0])
         elif name in shape.required_members:
             told[name] = {"structure": {}, "list": [], "map": {}}.get(member.type_name, "")
@@ -320,8 +321,7 @@ def _list_flow_versions(path: tuple[str, ...], _query: Mapping[str, Any]) -> Jso
     if not drafts:
         return None
     versions = _matching(FLOW_VERSION, FlowId=drafts[0]["Id"])
-    every = [_bedrock(shape, drafts[0], FLOW)]
-    every += [_bedrock(shape, _flow_version(each), FLOW_VERSION) for each in versions]
+    every = [_bedrock(shape, _flow_version(each), FLOW_VERSION) for each in versions]
     return {"flowVersionSummaries": every}
 
 
@@ -362,18 +362,20 @@ def _get_policy(path: tuple[str, ...], _query: Mapping[str, Any]) -> Json | None
     return None
 
 
+#: An id or an ARN, whose slash the emulator has decoded already.
+_NAME = r"((?:arn:[^/]+/)?[^/]+)"
 _Read = Callable[[tuple[str, ...], Mapping[str, Any]], Json | None]
 #: Reads by the path of the call; those with a list's name add to what the emulator's own calls made.
 _PATHS: dict[str, tuple[tuple[str, _Read, str], ...]] = {
     "bedrock-agent": (
         (r"/prompts/?", _list_prompts, "promptSummaries"),
-        (r"/prompts/([^/]+)/?", _get_prompt, ""),
+        (rf"/prompts/{_NAME}/?", _get_prompt, ""),
         (r"/flows/?", _list_flows, "flowSummaries"),
-        (r"/flows/([^/]+)/?", _get_flow, ""),
-        (r"/flows/([^/]+)/versions/?", _list_flow_versions, "flowVersionSummaries"),
-        (r"/flows/([^/]+)/versions/([^/]+)/?", _get_flow_version, ""),
-        (r"/flows/([^/]+)/aliases/?", _list_flow_aliases, "flowAliasSummaries"),
-        (r"/flows/([^/]+)/aliases/([^/]+)/?", _get_flow_alias, ""),
+        (rf"/flows/{_NAME}/?", _get_flow, ""),
+        (rf"/flows/{_NAME}/versions/?", _list_flow_versions, "flowVersionSummaries"),
+        (rf"/flows/{_NAME}/versions/([^/]+)/?", _get_flow_version, ""),
+        (rf"/flows/{_NAME}/aliases/?", _list_flow_aliases, "flowAliasSummaries"),
+        (rf"/flows/{_NAME}/aliases/{_NAME}/?", _get_flow_alias, ""),
     ),
     "bedrock": (
         (r"/prompt-routers/?", _list_routers, "promptRouterSummaries"),
@@ -388,6 +390,8 @@ def _reading(service: str, handle: Callable[..., Any]) -> Callable[..., Any]:
     async def with_records(
         method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, Any]
     ) -> Response:
+        if method == "GET" and service == "bedrock":
+            path = _BY_ARN.sub(r"/\g<kind>/\g<id>", path)
         for pattern, read, member in _PATHS[service] if method == "GET" else ():
             found = re.fullmatch(pattern, path)
             told = read(tuple(map(unquote, found.groups())), query) if found else None
@@ -398,9 +402,29 @@ def _reading(service: str, handle: Callable[..., Any]) -> Callable[..., Any]:
                 own = json.loads(response[2] or b"{}").get(member) or [] if response[0] == 200 else []
                 told = _pages([*told[member], *own], member, query)
             return 200, {"Content-Type": "application/json"}, json.dumps(told).encode()
-        return await handle(method, path, headers, body, query)  # type: ignore[no-any-return]
+        answered: Response = await handle(method, path, headers, body, query)
+        return _described(answered) if path.startswith("/knowledgebases") else answered
 
     return with_records
+
+
+#: Paths that name a resource of Bedrock's by its ARN.
+_BY_ARN = re.compile(r"^/(?P<kind>guardrails)/(?P<arn>arn:[^/]+:guardrail/(?P<id>[^/]+))")
+_ARN = re.compile(
+    r"^/(?:guardrails|flows|prompts|inference-profiles|prompt-routers)/(?P<arn>arn:aws[^/]*:bedrock:[^/]+/[^/]+)"
+)
+
+
+def _described(response: Response) -> Response:
+    """Without descriptions that nobody gave, which have at least one character."""
+
+    def told(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: told(each) for key, each in value.items() if (key, each) != ("description", "")}
+        return [told(each) for each in value] if isinstance(value, list) else value
+
+    status, headers, body = response
+    return (status, headers, json.dumps(told(json.loads(body))).encode()) if status == 200 and body else response
 
 
 def _logging() -> Response:
@@ -412,6 +436,13 @@ def _logging() -> Response:
 
 def install() -> None:
     """Let the services read what templates made."""
+    by_path = iam_actions.extract_resource_arn
+
+    def resource(service: str, method: str, path: str, *rest: Any, **more: Any) -> str:
+        named = _ARN.match(unquote(path)) if service in _PATHS else None
+        return named["arn"] if named else str(by_path(service, method, path, *rest, **more))
+
+    iam_actions.extract_resource_arn = resource
     for service in _PATHS:
         app.SERVICE_HANDLERS[service] = _reading(service, app.SERVICE_HANDLERS[service])
     bedrock._get_logging_config = _logging
