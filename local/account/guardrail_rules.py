@@ -29,6 +29,7 @@ MOST_THRESHOLD = 0.99
 MOST_UNITS, MOST_IMAGES, MOST_IMAGE_BYTES = 25, 20, 4 * 1024 * 1024
 #: Characters that a check of grounding takes, by what they are.
 _GROUNDING = {"grounding_source": 100_000, "query": 1_000}
+_CLASS = re.compile(r"\[(?:\\.|[^\]\\])*\]")
 _LOOKAROUND = re.compile(r"(?<!\\)(?:\\\\)*\(\?(?:<?[=!])")
 
 
@@ -104,7 +105,7 @@ def check_pattern(pattern: str) -> str | None:
 
     https://docs.aws.amazon.com/bedrock/latest/userguide/guardrails-sensitive-filters.html
     """
-    if _LOOKAROUND.search(pattern):
+    if _LOOKAROUND.search(_CLASS.sub("", pattern)):
         return f"The regular expression {pattern} looks ahead or behind, which guardrails do not support."
     try:
         regex.compile(pattern)
