@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
@@ -10,7 +9,7 @@ from pydantic import Field, field_validator, model_validator
 from aws_genai.data.bedrock import BedrockCatalogue, Use, check_allowed
 from aws_genai.data.personal import check_identifiers
 from aws_genai.errors import InvalidValueError, nearest
-from aws_genai.models.guardrail_policy import STRICT_PII, DeniedTopic, GuardrailPolicy
+from aws_genai.models.guardrail_policy import PII_KINDS, STRICT_PII, DeniedTopic, GuardrailPolicy, check_pattern
 
 from .base import ModelId, Section, text
 
@@ -110,11 +109,7 @@ class GuardrailSettings(Section):
     @classmethod
     def _expressions(cls, value: dict[str, str]) -> dict[str, str]:
         for name, pattern in value.items():
-            try:
-                re.compile(pattern)
-            except re.error as error:
-                reason = f"{name} is not a regular expression: {error}"
-                raise InvalidValueError(reason, field=name, hint="Correct it") from error
+            check_pattern(name, pattern)
         return value
 
     @model_validator(mode="after")
@@ -152,44 +147,6 @@ class GuardrailSettings(Section):
                     f"{kind} is not a kind of personal data", field=kind, hint=nearest(kind, PII_KINDS)
                 )
         return value
-
-
-#: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_GuardrailPiiEntityConfig.html
-PII_KINDS = frozenset(
-    {
-        "ADDRESS",
-        "AGE",
-        "AWS_ACCESS_KEY",
-        "AWS_SECRET_KEY",
-        "CA_HEALTH_NUMBER",
-        "CA_SOCIAL_INSURANCE_NUMBER",
-        "CREDIT_DEBIT_CARD_CVV",
-        "CREDIT_DEBIT_CARD_EXPIRY",
-        "CREDIT_DEBIT_CARD_NUMBER",
-        "DRIVER_ID",
-        "EMAIL",
-        "INTERNATIONAL_BANK_ACCOUNT_NUMBER",
-        "IP_ADDRESS",
-        "LICENSE_PLATE",
-        "MAC_ADDRESS",
-        "NAME",
-        "PASSWORD",
-        "PHONE",
-        "PIN",
-        "SWIFT_CODE",
-        "UK_NATIONAL_HEALTH_SERVICE_NUMBER",
-        "UK_NATIONAL_INSURANCE_NUMBER",
-        "UK_UNIQUE_TAXPAYER_REFERENCE_NUMBER",
-        "URL",
-        "USERNAME",
-        "US_BANK_ACCOUNT_NUMBER",
-        "US_BANK_ROUTING_NUMBER",
-        "US_INDIVIDUAL_TAX_IDENTIFICATION_NUMBER",
-        "US_PASSPORT_NUMBER",
-        "US_SOCIAL_SECURITY_NUMBER",
-        "VEHICLE_IDENTIFICATION_NUMBER",
-    }
-)
 
 
 class Enforcement(Section):

@@ -26,23 +26,25 @@ def application() -> Callable[..., Awaitable[None]]:
         authentication,
         bedrock_jobs,
         bedrock_runtime,
+        catalogue,
         conditions,
         custom_models,
         databases,
-        denied_words,
         ending,
         events,
         flows,
         gateway,
+        guardrails,
         hosting,
         images,
         ingestion,
         principals,
+        reads,
         registry,
         resources,
         retrieval,
-        s3_vectors,
         routes,
+        s3_vectors,
         sign_in,
         sign_in_rules,
         stack_events,
@@ -68,7 +70,9 @@ def application() -> Callable[..., Awaitable[None]]:
     images.install()
     bedrock_jobs.install()
     custom_models.install()
-    denied_words.install()
+    guardrails.install()
+    catalogue.install()
+    reads.install()
     sign_in.install()
     gateway.install()
     sign_in_rules.install()

@@ -10,6 +10,7 @@ import json
 import time
 import uuid
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any
 
 from ministack import app
@@ -209,9 +210,23 @@ def _component(name: str) -> Body:
 
 def _list_components(request: Body) -> Body:
     found = [each for each in base.instances(COMPONENT.type) if each["EndpointName"] == request["EndpointNameEquals"]]
-    kept = ("InferenceComponentName", "InferenceComponentArn", "EndpointName", "VariantName")
-    times = {"EndpointArn": "arn", "CreationTime": 0, "LastModifiedTime": 0}
-    return {"InferenceComponents": [{**{key: each[key] for key in kept}, **times} for each in found]}
+    kept = ("InferenceComponentName", "InferenceComponentArn", "EndpointName")
+    return {
+        "InferenceComponents": [
+            {
+                **{key: each[key] for key in kept},
+                "VariantName": each.get("VariantName", "none"),
+                **_place_and_times(each),
+            }
+            for each in found
+        ]
+    }
+
+
+def _place_and_times(component: Body) -> Body:
+    made = datetime.fromisoformat(component["CreationTime"]).timestamp()
+    endpoint = _endpoint(component["EndpointName"])
+    return {"EndpointArn": endpoint["EndpointArn"], "CreationTime": made, "LastModifiedTime": made}
 
 
 def _describe_component(request: Body) -> Body:
@@ -221,6 +236,7 @@ def _describe_component(request: Body) -> Body:
         "InferenceComponentName": found["InferenceComponentName"],
         "InferenceComponentArn": found["InferenceComponentArn"],
         "EndpointName": found["EndpointName"],
+        **_place_and_times(found),
         "InferenceComponentStatus": "InService",
         "RuntimeConfig": {"DesiredCopyCount": copies, "CurrentCopyCount": copies},
     }

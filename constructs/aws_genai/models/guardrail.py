@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from dataclasses import asdict
 
 from aws_cdk import RemovalPolicy, Stack
@@ -12,11 +13,15 @@ from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from ..data.geographies import GUARDRAILS, Routed, routed
+from ..errors import InvalidValueError
 from ..pseudo import ACCOUNT_ID, PARTITION, REGION
 from ..security.key import DataKey
 from ..security.role import grant
 from .guardrail_policy import GuardrailPolicy
 
+#: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_CreateGuardrail.html
+_NAME = re.compile(r"[0-9a-zA-Z_-]{1,50}")
+_LONGEST_MESSAGE = 500
 CATEGORIES = ("HATE", "INSULTS", "MISCONDUCT", "SEXUAL", "VIOLENCE")
 
 
@@ -60,6 +65,16 @@ class Guardrail(Construct):
         super().__init__(scope, id)
         rules = policy or GuardrailPolicy()
         rules.check()
+        if "${Token[" not in name and not _NAME.fullmatch(name):
+            reason = f"{name!r} is no name of a guardrail: 1 to 50 letters, digits, hyphens and underscores"
+            raise InvalidValueError(reason, field="name")
+        for field, message in (
+            ("blocked_input_message", blocked_input_message),
+            ("blocked_output_message", blocked_output_message),
+        ):
+            if not 1 <= len(message) <= _LONGEST_MESSAGE:
+                reason = f"A message has 1 to {_LONGEST_MESSAGE} characters, this one {len(message)}"
+                raise InvalidValueError(reason, field=field, hint="Shorten it" if message else "Write one")
         self.policy = rules
         across = guardrail_profile(Stack.of(self).region) if rules.cross_region else None
         #: The profile in each Region that may assess.

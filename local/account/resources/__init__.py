@@ -80,7 +80,6 @@ def install() -> None:
     """Teach the emulator's CloudFormation engine the types above, and the checks that AWS makes before any of them."""
     for resource in RESOURCES:
         register(resource)
-    bedrock.install()
     lambda_function.install()
     topic.install()
     alarm.install()

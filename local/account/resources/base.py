@@ -112,7 +112,7 @@ class Resource:
         model = find(self.type, identifier)
         if model is not None:
             self.delete(model)
-            cloudcontrol._resources.pop(cloudcontrol._resource_key(self.type, identifier), None)
+            remove(self.type, identifier)
 
     def _attributes(self, model: Model) -> Model:
         # A name is an attribute too, as the reference of each type says.
@@ -141,6 +141,7 @@ def _token() -> str:
 
 def store(resource_type: str, identifier: str, model: Model) -> None:
     """Keep the model of one instance."""
+    _created.setdefault((get_account_id(), get_region(), resource_type, identifier), datetime.now(UTC))
     cloudcontrol._resources[cloudcontrol._resource_key(resource_type, identifier)] = {
         "TypeName": resource_type,
         "Identifier": identifier,
@@ -150,7 +151,18 @@ def store(resource_type: str, identifier: str, model: Model) -> None:
 
 def remove(resource_type: str, identifier: str) -> bool:
     """Forget one instance; whether there was one."""
+    _created.pop((get_account_id(), get_region(), resource_type, identifier), None)
     return cloudcontrol._resources.pop(cloudcontrol._resource_key(resource_type, identifier), None) is not None
+
+
+#: When instances were made, by account, Region, type and identifier.
+_created: dict[tuple[str, str, str, str], datetime] = {}
+
+
+def created(resource_type: str, identifier: str) -> str:
+    """When an instance was made; now for one that nobody knows."""
+    found = _created.get((get_account_id(), get_region(), resource_type, identifier), datetime.now(UTC))
+    return found.isoformat(timespec="seconds")
 
 
 def find(resource_type: str, identifier: str) -> Model | None:

@@ -31,6 +31,32 @@ def to_api(value: Any) -> Any:
     return [to_api(item) for item in value] if isinstance(value, list) else value
 
 
+def guardrail_request(model: Model) -> Model:
+    """A guardrail's properties as a request of the API, which calls tiers and the profile otherwise."""
+    request: Model = _numbered({key: value for key, value in to_api(model).items() if key != "tags"})
+    for policy, tier in (
+        ("topicPolicyConfig", "topicsTierConfig"),
+        ("contentPolicyConfig", "contentFiltersTierConfig"),
+    ):
+        if tier in request.get(policy, {}):
+            request[policy]["tierConfig"] = request[policy].pop(tier)
+    across = request.get("crossRegionConfig", {})
+    if "guardrailProfileArn" in across:
+        across["guardrailProfileIdentifier"] = across.pop("guardrailProfileArn")
+    return request
+
+
+def _numbered(value: Any, name: str = "") -> Any:
+    """Numbers and booleans, which a template may write as strings."""
+    if isinstance(value, dict):
+        return {key: _numbered(item, key) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_numbered(item, name) for item in value]
+    if isinstance(value, str) and name in ("threshold", "confidenceThreshold"):
+        return float(value)
+    return value == "true" if isinstance(value, str) and name.lower().endswith("enabled") else value
+
+
 class Guardrail(Resource):
     """https://docs.aws.amazon.com/bedrock/latest/APIReference/API_CreateGuardrail.html"""
 
@@ -38,13 +64,13 @@ class Guardrail(Resource):
     service = True
 
     def create(self, model: Model) -> Model:
-        made = answer(bedrock._create_guardrail(json.dumps(to_api(model))))
-        record = _renamed(_read(made, "guardrailId"))
+        made = answer(bedrock._create_guardrail(json.dumps(guardrail_request(model))))
+        record = bedrock._guardrails[made["guardrailId"]]
         return {**model, **{key: record[key] for key in _READ_ONLY}}
 
     def update(self, old: Model, new: Model) -> Model:
-        made = answer(bedrock._update_guardrail(old["GuardrailId"], json.dumps(to_api(new))))
-        return {**new, "UpdatedAt": _read(made, "updatedAt")}
+        made = answer(bedrock._update_guardrail(old["GuardrailId"], json.dumps(guardrail_request(new))))
+        return {**new, "UpdatedAt": made["updatedAt"]}
 
     def delete(self, model: Model) -> None:
         bedrock._delete_guardrail(model["GuardrailId"], {})
@@ -63,11 +89,11 @@ class GuardrailVersion(Resource):
     service = True
 
     def create(self, model: Model) -> Model:
-        request = json.dumps({"description": model.get("Description", "")})
+        request = json.dumps({"description": model["Description"]} if model.get("Description") else {})
         made = answer(bedrock._create_guardrail_version(model["GuardrailIdentifier"], request))
-        guardrail_id = _read(made, "guardrailId")
+        guardrail_id = made["guardrailId"]
         arn = bedrock._guardrails[guardrail_id]["GuardrailArn"]
-        return {**model, "GuardrailId": guardrail_id, "GuardrailArn": arn, "Version": _read(made, "version")}
+        return {**model, "GuardrailId": guardrail_id, "GuardrailArn": arn, "Version": made["version"]}
 
     def delete(self, model: Model) -> None:
         bedrock._guardrail_versions.pop(f"{model['GuardrailId']}/{model['Version']}", None)
@@ -150,27 +176,6 @@ def _check_shared(document: Model) -> None:
             raise ServiceError("A guardrail's policy for everybody needs a condition on an organization")
 
 
-def install() -> None:
-    """Let the versions of one guardrail be listed, which the emulator does not.
-
-    https://docs.aws.amazon.com/bedrock/latest/APIReference/API_ListGuardrails.html
-    """
-    listed = bedrock._list_guardrails
-
-    def versions(query: dict[str, Any]) -> Any:
-        asked = query.get("guardrailIdentifier")
-        identifier = str((asked[0] if isinstance(asked, list) else asked) or "").rpartition("/")[2]
-        record = bedrock._guardrails.get(identifier)
-        if record is None:
-            return listed(query)
-        numbers = [key.partition("/")[2] for key in bedrock._guardrail_versions if key.startswith(f"{identifier}/")]
-        kept = ("Status", "Name", "Description", "CreatedAt", "UpdatedAt")
-        same = {"Id": identifier, "Arn": record["GuardrailArn"], **{name: record[name] for name in kept}}
-        return bedrock._json({"Guardrails": [{**same, "Version": each} for each in ("DRAFT", *sorted(numbers))]})
-
-    bedrock._list_guardrails = versions
-
-
 def foundation_of(identifier: str) -> str | None:
     """The foundation model that an id is of, or an inference profile routes to; None if there is none."""
     models = models_of_bedrock()
@@ -198,18 +203,3 @@ def models_of_bedrock() -> dict[str, dict[str, Any]]:
     """The facts about Bedrock's models."""
     content: dict[str, dict[str, Any]] = json.loads(_FACTS.read_text(encoding="utf-8"))["models"]
     return content
-
-
-def _read(answered: Model, name: str) -> Any:
-    """A member of an answer, whose members the emulator spells in either way."""
-    return answered.get(name, answered.get(name[:1].upper() + name[1:]))
-
-
-def _renamed(guardrail_id: str) -> Model:
-    """Give a guardrail an id of AWS's form, lowercase letters and digits, where the emulator's has a hyphen."""
-    record: Model = bedrock._guardrails.pop(guardrail_id)
-    bedrock._tags.pop(record["GuardrailArn"], None)
-    plain = guardrail_id.replace("-", "")
-    record |= {"GuardrailId": plain, "GuardrailArn": bedrock._guardrail_arn(plain)}
-    bedrock._guardrails[plain] = record
-    return record
