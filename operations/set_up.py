@@ -1,4 +1,6 @@
-"""Set a clone up: ``python3 operations/set_up.py synth|dev|local``, as make does where a stamp is older than its lock.
+"""Set a clone up: ``python3 operations/set_up.py KIND``, as make does where a stamp is older than its lock.
+
+A kind is what is worked with: synth, dev, local or clients.
 
 It needs nothing but the standard library, for it runs before anything is installed. One set-up runs at a time in a
 clone; what was interrupted is made anew; the stamp is written last. A step that fails says which it is, why, and what
@@ -26,7 +28,10 @@ KINDS: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "synth": (".venv/.synth", "requirements.txt", _LIBRARY),
     "dev": (".venv/.dev", "requirements-dev.txt", ("tests/oracle/package-lock.json", *_LIBRARY)),
     "local": (".venv-local/.done", "requirements-local.txt", ()),
+    "clients": (".venv-clients/.done", "requirements-clients.txt", ()),
 }
+#: How long a kind takes, where it is not about a minute.
+_TAKES = {"local": "20 seconds"}
 _PROXIES = ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy")
 #: What tools print, and what to try then; the first that matches counts.
 _ADVICE = (
@@ -99,15 +104,12 @@ def set_up(kind: str) -> None:
         (ROOT / stamp).touch()
         return
     folder = ROOT / stamp.partition("/")[0]
-    print(
-        f"Setting up {folder.name} from {lock} (about {'20 seconds' if kind == 'local' else 'a minute'}, once)",
-        flush=True,
-    )
+    print(f"Setting up {folder.name} from {lock} (about {_TAKES.get(kind, 'a minute')}, once)", flush=True)
     _environment(folder)
     (ROOT / stamp).unlink(missing_ok=True)
     pip = [str(folder / "bin" / "python"), "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
     _step(f"installing {lock}", [*pip, "--retries", "3", "--require-hashes", "--requirement", lock], folder)
-    if kind != "local":
+    if kind in ("synth", "dev"):
         install = [*pip, "--no-deps", "--no-build-isolation", "--editable", "."]
         _step("installing this project", install, folder)
         _npm("the CDK CLI from package-lock.json", ".", folder)
