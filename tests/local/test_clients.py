@@ -6,8 +6,10 @@ import json
 import re
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,6 +25,9 @@ PYTHON = ROOT / ".venv-clients" / "bin" / "python"
 SECONDS = 120
 ROLE = "assistant-developer"
 MODEL = "us.amazon.nova-lite-v1:0"
+# Tokens are counted of few models, by their own ids whatever they are called by.
+# https://docs.aws.amazon.com/bedrock/latest/userguide/count-tokens.html
+COUNTING = "anthropic.claude-sonnet-4-5-20250929-v1:0"
 EMBEDDING = "amazon.titan-embed-text-v2:0"
 DOCUMENT = "policies/trains.md"
 TEXT = "Travel policy: trains are preferred, flights need approval by the team lead."
@@ -41,6 +46,7 @@ def world(local: Local) -> dict[str, str]:
         "model": MODEL,
         "story": STORY.strip(),
         "foundation_model": MODEL.removeprefix("us."),
+        "counting_model": COUNTING,
         "embedding": EMBEDDING,
         "guardrail": guardrail.rpartition("/")[2],
         "guardrail_version": version,
@@ -76,7 +82,7 @@ def policy(local: Local, world: dict[str, str]) -> dict[str, Any]:
         "Statement": [
             allowed("bedrock:InvokeModel bedrock:InvokeModelWithResponseStream", *called, Condition=guarded),
             allowed("bedrock:InvokeModel", f"{models}/{EMBEDDING}"),
-            allowed("bedrock:CountTokens", f"{models}/{world['foundation_model']}"),
+            allowed("bedrock:CountTokens", f"{models}/{COUNTING}"),
             allowed("bedrock:ApplyGuardrail bedrock:GetGuardrail", guardrail),
             allowed("bedrock:Retrieve", f"{bedrock}:knowledge-base/{world['knowledge_base']}"),
             allowed("bedrock:ListFoundationModels bedrock:ListInferenceProfiles", "*"),
@@ -150,17 +156,17 @@ def document(local: Local, world: dict[str, str]) -> Iterator[None]:
 @pytest.fixture(scope="module")
 def outcome(
     local: Local, developer: dict[str, str], document: None, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Callable[[str], dict[str, dict[str, Any]]]]:
+) -> Iterator[Callable[[str], dict[str, Any]]]:
     """The outcome of each check of a script, which runs once."""
-    done: dict[str, dict[str, dict[str, Any]]] = {}
+    done: dict[str, dict[str, Any]] = {}
     with serving() as url:
 
-        def run(script: str) -> dict[str, dict[str, Any]]:
+        def run(script: str) -> dict[str, Any]:
             if script not in done:
                 local.answers_by(url)
                 home = tmp_path_factory.mktemp(script)
                 ran = subprocess.run(
-                    [str(PYTHON), str(SCRIPTS / f"{script}.py")],
+                    [str(PYTHON), str(SCRIPTS / "run.py"), str(SCRIPTS / f"{script}.py")],
                     cwd=home,
                     env={**developer, "HOME": str(home)},
                     stdin=subprocess.DEVNULL,
@@ -169,9 +175,11 @@ def outcome(
                     timeout=SECONDS,
                     check=False,
                 )
-                lines = [json.loads(line) for line in ran.stdout.splitlines() if line.startswith('{"check"')]
-                done[script] = {each["check"]: each for each in lines}
                 assert ran.returncode == 0, ran.stdout + ran.stderr
+                *lines, last = [
+                    json.loads(line) for line in ran.stdout.splitlines() if line.startswith(('{"check"', '{"others"'))
+                ]
+                done[script] = {each["check"]: each for each in lines} | {"others": last["others"]}
             return done[script]
 
         yield run
@@ -189,9 +197,29 @@ def outcome(
         for each in checks()
     ],
 )
-def test_what_people_do_with_a_client(outcome: Callable[[str], dict[str, dict[str, Any]]], check: Check) -> None:
+def test_what_people_do_with_a_client(outcome: Callable[[str], dict[str, Any]], check: Check) -> None:
     why = outcome(check.script)[check.name]["why"]
     assert not why, f"{check.script}, {check.name}, {why}"
+
+
+@pytest.mark.parametrize("script", sorted(clients_table.PACKAGES))
+def test_a_client_asks_no_other_host(outcome: Callable[[str], dict[str, Any]], script: str) -> None:
+    assert outcome(script)["others"] == []
+
+
+def test_another_host_would_be_told(tmp_path: Path) -> None:
+    script = tmp_path / "with_gossip.py"
+    script.write_text(
+        "import socket\nfrom checks import check\n\n\n@check('talk')\ndef talks():\n"
+        "    socket.create_connection(('192.0.2.1', 80), 1)\n"
+    )
+    ran = subprocess.run(
+        [sys.executable, str(SCRIPTS / "run.py"), str(script)], capture_output=True, text=True, timeout=60, check=True
+    )
+    check, last = [json.loads(line) for line in ran.stdout.splitlines()]
+    assert check["check"] == "talks"
+    assert "192.0.2.1 is not this host" in check["why"]
+    assert last == {"others": ["192.0.2.1"]}
 
 
 def test_the_documentation_tells_of_each_check() -> None:

@@ -35,7 +35,7 @@ def run() -> None:
             function()
         except Exception as error:  # each check stands alone, whatever a client raises
             place = traceback.extract_tb(sys.exc_info()[2])
-            own = next(each for each in reversed(place) if "/clients/" in each.filename)
+            own = next(each for each in reversed(place) if "with_" in each.filename)
             why = f"line {own.lineno}: {own.line}\n{type(error).__name__}: {error}"
         _say({"check": name, "why": why, "seconds": round(time.monotonic() - began, 2)})
 

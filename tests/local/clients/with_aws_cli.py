@@ -7,7 +7,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from checks import account, check, run
+from checks import account, check
 
 AWS = str(Path(sys.executable).with_name("aws"))
 
@@ -116,6 +116,3 @@ def is_refused():
     assert done.returncode == 255, done.returncode
     assert "AccessDeniedException" in done.stderr
     assert "bedrock:InvokeModel" in done.stderr
-
-
-run()

@@ -5,7 +5,7 @@ import json
 import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
-from checks import account, check, run
+from checks import account, check
 
 once = Config(retries={"total_max_attempts": 1})
 runtime = boto3.client("bedrock-runtime", config=once)
@@ -194,7 +194,7 @@ def is_refused():
 @check("`count_tokens`")
 def counts():
     request = {"converse": {"messages": [user("How many tokens are these?")]}}
-    assert runtime.count_tokens(modelId=account.foundation_model, input=request)["inputTokens"] > 0
+    assert runtime.count_tokens(modelId=account.counting_model, input=request)["inputTokens"] > 0
 
 
 @check("`retrieve` with a metadata filter")
@@ -245,6 +245,3 @@ def lists():
     assert [each["text"].lower() for each in guardrail["wordPolicy"]["words"]] == ["project nightingale"]
     assert guardrail["sensitiveInformationPolicy"]["piiEntities"]
     assert client.get_guardrail(guardrailIdentifier=guardrail["guardrailArn"])["guardrailId"] == account.guardrail
-
-
-run()

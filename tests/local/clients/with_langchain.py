@@ -1,6 +1,6 @@
 """LangChain."""
 
-from checks import account, check, run
+from checks import account, check
 from langchain_aws import AmazonKnowledgeBasesRetriever, BedrockEmbeddings, ChatBedrockConverse
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
 from langchain_core.tools import tool
@@ -101,6 +101,3 @@ def retrieves():
     found = retriever.invoke("What does the travel policy say of trains?")
     assert "trains are preferred" in found[0].page_content
     assert found[0].metadata["location"]["s3Location"]["uri"].endswith(account.document)
-
-
-run()

@@ -7,7 +7,7 @@ import os
 os.environ["AWS_BEDROCK_RUNTIME_ENDPOINT"] = os.environ["AWS_ENDPOINT_URL"]
 
 import litellm
-from checks import account, check, run
+from checks import account, check
 
 litellm.telemetry = False
 litellm.suppress_debug_info = True
@@ -93,6 +93,3 @@ def is_refused():
         assert type(error).__module__.startswith("litellm"), type(error)
     else:
         raise AssertionError("it was not refused")
-
-
-run()

@@ -1,6 +1,6 @@
 """LlamaIndex."""
 
-from checks import account, check, run
+from checks import account, check
 from llama_index.core.base.llms.types import ChatMessage
 from llama_index.core.tools import FunctionTool
 from llama_index.embeddings.bedrock import BedrockEmbedding
@@ -82,6 +82,3 @@ def retrieves():
     found = retriever.retrieve("What does the travel policy say of trains?")
     assert "trains are preferred" in found[0].node.get_content()
     assert 0 < found[0].score <= 1
-
-
-run()

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from checks import account, check, run
+from checks import account, check
 from pydantic import BaseModel
 from pydantic_ai import Agent
 from pydantic_ai.models.bedrock import BedrockConverseModel, BedrockModelSettings
@@ -71,6 +71,3 @@ def fills_a_schema():
 def is_guarded():
     reply = agent().run_sync("Tell me of project nightingale")
     assert reply.response.finish_reason == "content_filter"
-
-
-run()

@@ -1,6 +1,6 @@
 """Strands Agents."""
 
-from checks import account, check, run
+from checks import account, check
 from pydantic import BaseModel
 from strands import Agent, tool
 from strands.models import BedrockModel
@@ -72,6 +72,3 @@ def is_guarded():
     for streaming in (True, False):
         reply = agent(streaming)("Tell me of project nightingale")
         assert reply.stop_reason == "guardrail_intervened"
-
-
-run()
