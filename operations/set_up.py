@@ -1,4 +1,6 @@
-"""Set a clone up: ``python3 operations/set_up.py synth|dev|local|model``, as make does where a lock is newer.
+"""Set a clone up: ``python3 operations/set_up.py KIND``, as make does where a stamp is older than its lock.
+
+A kind is what is worked with: synth, dev, local, model or clients.
 
 It needs nothing but the standard library, for it runs before anything is installed. One set-up runs at a time in a
 clone; what was interrupted is made anew; the stamp is written last. A step that fails says which it is, why, and what
@@ -30,6 +32,7 @@ KINDS: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "dev": (".venv/.dev", "requirements-dev.txt", ("tests/oracle/package-lock.json", *_LIBRARY)),
     "local": (".venv-local/.done", "requirements-local.txt", ()),
     "model": (".venv-model/.done", "requirements-model.txt", ()),
+    "clients": (".venv-clients/.done", "requirements-clients.txt", ()),
 }
 #: What a set-up downloads and what it then takes of the disk, in MB, and how long it takes, by its kind. The wheels of
 #: a lock as ``pip download --no-deps`` gets them and npm's cache, against ``du -sm`` of what is there afterwards.
@@ -38,6 +41,7 @@ SIZES: dict[str, tuple[int, int, str]] = {
     "dev": (270, 1170, "about a minute"),
     "local": (42, 262, "about 20 seconds"),
     "model": (130, 150, "about 15 seconds"),
+    "clients": (100, 400, "about 40 seconds"),
 }
 _PROXIES = ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy")
 #: What tools print, and what to try then; the first that matches counts.

