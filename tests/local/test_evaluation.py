@@ -16,7 +16,7 @@ from tests.conftest import ROOT
 
 from .conftest import Local
 
-LINE = "  idle:\n    hours: 1\n"
+LINE = "  evaluations:\n"
 MODELS = "models: [us.amazon.nova-lite-v1:0, amazon.nova-micro-v1:0]"
 JUDGED = "judge: {model: us.amazon.nova-lite-v1:0, metrics: [Correctness]}"
 
@@ -24,7 +24,7 @@ JUDGED = "judge: {model: us.amazon.nova-lite-v1:0, metrics: [Correctness]}"
 def settings_of(tmp_path: Path, text: str) -> Any:
     folder = tmp_path / "config"
     folder.mkdir(exist_ok=True)
-    whole = (ROOT / "config" / "local.yaml").read_text(encoding="utf-8").replace(LINE, text + LINE)
+    whole = (ROOT / "config" / "local.yaml").read_text(encoding="utf-8").replace(LINE, LINE + text)
     (folder / "local.yaml").write_text(whole, encoding="utf-8")
     return load("local", folder)
 
@@ -50,10 +50,10 @@ def test_two_models_are_compared_and_a_threshold_fails_the_run(
     local: Local, variant: Callable[..., Path], questions: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(operation, "_SECONDS", 0.5)
-    good = f"  evaluations:\n    both: {{{MODELS}, {JUDGED}, thresholds: {{f1: 0.1, Correctness: 0.5}}}}\n"
+    good = f"    both: {{{MODELS}, {JUDGED}, thresholds: {{f1: 0.1, Correctness: 0.5}}}}\n"
     high = good.replace("f1: 0.1", "usd_per_answer: 0")
     try:
-        local.deploy(variant(LINE, good + LINE))
+        local.deploy(variant(LINE, LINE + good))
         passed, report = evaluate(Session(local), settings_of(tmp_path, good), "both", questions)
         assert passed
         header = next(line for line in report.splitlines() if "nova-micro" in line)
@@ -61,7 +61,7 @@ def test_two_models_are_compared_and_a_threshold_fails_the_run(
         rows = {line.split("|")[1].strip(): line for line in report.splitlines() if line.startswith("| ")}
         assert {"Correctness", "f1", "Latency, median (ms)", "USD per answer", "Blocked (%)"} <= rows.keys()
         assert [cell.strip() for cell in rows["Correctness"].split("|")[2:4]] == ["1", "1"]
-        local.deploy(variant(LINE, high + LINE))
+        local.deploy(variant(LINE, LINE + high))
         passed, report = evaluate(Session(local), settings_of(tmp_path, high), "both", None)
         assert not passed
         assert "usd_per_answer of us.amazon.nova-lite-v1:0 is" in report
