@@ -11,7 +11,7 @@ from typing import Any
 
 from ministack.services import s3
 
-from . import model_server
+from . import embeddings, model_server
 
 
 def asked(record: dict[str, Any]) -> dict[str, Any]:
@@ -30,6 +30,8 @@ def asked(record: dict[str, Any]) -> dict[str, Any]:
 
 def _answered(model: str, line: dict[str, Any]) -> dict[str, Any]:
     given = line["modelInput"]
+    if embeddings.mode_of(model) in embeddings.MODES:
+        return _embedded(model, line)
     text = given["messages"][-1]["content"][0]["text"]
     if text.startswith("Fail"):
         return {**line, "error": {"errorCode": 400, "errorMessage": "This record could not be processed"}}
@@ -40,6 +42,15 @@ def _answered(model: str, line: dict[str, Any]) -> dict[str, Any]:
     said = {"message": {"role": "assistant", "content": [{"text": reply}]}}
     usage = {"inputTokens": used[0], "outputTokens": used[1], "totalTokens": sum(used)}
     return {**line, "modelOutput": {"output": said, "stopReason": "end_turn", "usage": usage}}
+
+
+def _embedded(model: str, line: dict[str, Any]) -> dict[str, Any]:
+    name = embeddings.model_of(model) or model
+    status, _, body = embeddings.answer(f"/model/{name}/invoke", json.dumps(line["modelInput"]).encode())
+    answered = json.loads(body)
+    if status >= 400:
+        return {**line, "error": {"errorCode": status, "errorMessage": answered["message"]}}
+    return {**line, "modelOutput": answered}
 
 
 def _place(address: str) -> tuple[str, str]:

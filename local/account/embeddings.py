@@ -37,10 +37,12 @@ from .resources.bedrock import called, foundation_of, models_of_bedrock
 Body = dict[str, Any]
 Response = tuple[int, dict[str, str], bytes]
 
-#: Texts that a server is handed at once, and how many seconds a server that failed is left alone.
-_BATCH, _REST_SECONDS = 64, 60.0
+#: Texts that a server is handed at once.
+_BATCH = 64
+#: How many seconds a server is left alone that embeds nothing, and one that failed.
+_LASTING_SECONDS, _REST_SECONDS = 600.0, 30.0
 #: Modes of the catalogue that this module answers for.
-_MODES = ("embedding", "rerank")
+MODES = ("embedding", "rerank")
 _UNREAD = "Media at an address of Amazon S3 is not read in the local account; pass it as {}"
 _OPERATIONS = ("invoke", "invoke-with-response-stream", "converse", "converse-stream", "count-tokens")
 
@@ -96,11 +98,11 @@ def _served(texts: Sequence[str]) -> Vectors | None:
         # A server that does not embed says so at once; one that was busy is asked again.
         lasting = not isinstance(error, model_server.ModelServerError) or error.code in _LASTING
         with _unserved_lock:
-            _unserved[key] = float("inf") if lasting else time.monotonic() + _REST_SECONDS
+            _unserved[key] = time.monotonic() + (_LASTING_SECONDS if lasting else _REST_SECONDS)
         return None
 
 
-#: Errors after which a server is not asked again for vectors.
+#: Errors of a server that embeds nothing.
 _LASTING = ("ResourceNotFoundException", "ModelErrorException", "ValidationException")
 
 
@@ -166,7 +168,7 @@ def mode_of(identifier: str) -> str:
 def serves(path: str) -> bool:
     """Whether a call is one of a model that embeds or reranks."""
     called_as = _call_of(path)
-    return called_as is not None and mode_of(called_as[0]) in _MODES
+    return called_as is not None and mode_of(called_as[0]) in MODES
 
 
 def _call_of(path: str) -> tuple[str, str] | None:

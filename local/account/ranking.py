@@ -8,6 +8,7 @@ to it in the chunk. With an embedding model of the user's, the likeness of its v
 from __future__ import annotations
 
 import math
+import threading
 from collections import Counter, OrderedDict
 from collections.abc import Sequence
 from typing import Any
@@ -17,6 +18,7 @@ from . import embeddings, words
 #: Vectors of chunks that are kept, so that a chunk is embedded once.
 _KEPT = 20_000
 _vectors: OrderedDict[tuple[str, str], Any] = OrderedDict()
+_keeping = threading.Lock()
 #: How much an exact word counts in a hybrid search, and BM25's constants:
 #: https://docs.opensearch.org/latest/search-plugins/keyword-search/
 _WORDS_SHARE, _SATURATION, _LENGTH = 0.3, 1.2, 0.75
@@ -28,16 +30,18 @@ def embedded(texts: Sequence[str]) -> embeddings.Vectors:
     if not texts:
         return embeddings.Vectors(words.source().name, np.zeros((0, words.SIZE), dtype="float32"))
     space = embeddings.of_texts(texts[:1]).space
-    new = list(dict.fromkeys(text for text in texts if (space, text) not in _vectors))
+    known = {text: row for text in texts if (row := _vectors.get((space, text))) is not None}
+    new = list(dict.fromkeys(text for text in texts if text not in known))
     if new:
         made = embeddings.of_texts(new)
         if made.space != space:  # the server went meanwhile
             return embeddings.of_texts(texts)
-        _vectors.update({(space, text): row for text, row in zip(new, made.rows, strict=True)})
-    rows = np.array([_vectors[space, text] for text in texts])
-    while len(_vectors) > max(_KEPT, len(texts)):
-        _vectors.popitem(last=False)
-    return embeddings.Vectors(space, rows)
+        known |= dict(zip(new, made.rows, strict=True))
+        with _keeping:
+            _vectors.update({(space, text): known[text] for text in new})
+            while len(_vectors) > _KEPT:
+                _vectors.popitem(last=False)
+    return embeddings.Vectors(space, np.array([known[text] for text in texts]))
 
 
 class Ranking:

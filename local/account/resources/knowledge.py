@@ -7,8 +7,8 @@ from typing import Any, ClassVar
 
 from ministack.services import bedrock_agent, tagging
 
-from .base import Model, Resource, ServiceError, answer
-from .bedrock import foundation_of, to_api
+from .base import Model, Resource, ServiceError, answer, find
+from .bedrock import foundation_of, models_of_bedrock, to_api
 
 
 class VectorBucket(Resource):
@@ -44,6 +44,7 @@ class KnowledgeBase(Resource):
         embedding = _embedding(model)
         if embedding and foundation_of(embedding.rpartition("/")[2]) is None:
             raise ServiceError(f"The embedding model {embedding} is not valid")
+        _check_dimension(model, embedding)
         made = answer(bedrock_agent._create_kb(json.dumps(to_api(model))))["knowledgeBase"]
         # Ids of AWS are ten letters and digits.
         record = bedrock_agent._knowledge_bases.pop(made["knowledgeBaseId"])
@@ -101,6 +102,22 @@ def install() -> None:
         return known(arn) or dict(bedrock_agent._tags.get(arn, {}))
 
     tagging.resource_tags = tagged
+
+
+def _check_dimension(model: Model, embedding: str) -> None:
+    """Refuse an index that keeps vectors of another length than the model makes.
+
+    https://docs.aws.amazon.com/bedrock/latest/userguide/knowledge-base-setup.html
+    """
+    storage = model.get("StorageConfiguration", {}).get("S3VectorsConfiguration", {})
+    vectors = model["KnowledgeBaseConfiguration"].get("VectorKnowledgeBaseConfiguration", {})
+    own = vectors.get("EmbeddingModelConfiguration", {}).get("BedrockEmbeddingModelConfiguration", {})
+    facts = models_of_bedrock().get(foundation_of(embedding.rpartition("/")[2]) or "", {})
+    made = int(own.get("Dimensions") or facts.get("embedding_dimension") or 0)
+    index = find(Index.type, str(storage.get("IndexArn", "")))
+    if made and index is not None and int(index["Dimension"]) != made:
+        kept = f"The index {index['IndexName']} keeps vectors of {index['Dimension']} numbers"
+        raise ServiceError(f"{kept}, and {embedding} makes {made}")
 
 
 def _embedding(model: Model) -> str:
