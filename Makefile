@@ -33,6 +33,9 @@ bootstrap: setup  ## Prepare the account and Region of ENV for deploys, once
 local: setup-local  ## Start a local AWS account, deploy into it, ask its chat: MODEL=smollm2, MODEL_URL=, ENV=, LOCAL_KEEP=1 as you like
 	@$(BIN)/python -m local up $(IN_LOCAL) --model-url "$(MODEL_URL)" --model "$(MODEL)" --model-timeout "$(MODEL_TIMEOUT)"
 
+demo: setup-local  ## Show documents, questions, a comparison of models and costs in a local account: MODEL=, MODEL_URL=
+	@$(BIN)/python -m local demo $(IN_LOCAL) --model-url "$(MODEL_URL)" --model "$(MODEL)" --model-timeout "$(MODEL_TIMEOUT)"
+
 local-deploy: setup-local  ## Deploy what changed into the running local account
 	@$(BIN)/python -m local deploy $(IN_LOCAL)
 
@@ -137,4 +140,4 @@ clean:  ## End the local account, and remove everything that was made here
 	@PATH="$(SYSTEM_PATH)" python3 -B -m operations.clean
 
 .PHONY: help synth diff deploy destroy bootstrap test snapshots docs bench lock setup setup-dev setup-local setup-clients clean
-.PHONY: facts choose evaluate prompts organization redteam accelerators models manifest sign wake local local-deploy local-destroy local-ask local-user local-status local-stop local-load local-down
+.PHONY: facts choose evaluate prompts organization redteam accelerators models manifest sign wake local demo local-deploy local-destroy local-ask local-user local-status local-stop local-load local-down

@@ -18,7 +18,7 @@ from rich.table import Table
 
 from settings import Settings, SettingsError, load, told
 
-from . import cdk, chat, emulator, environments, knowledge, models, stand_ins, users
+from . import cdk, chat, demo, emulator, environments, knowledge, models, stand_ins, users
 from .changes import Changes
 from .deploy import deploy
 from .home import ROOT, Home, LocalError
@@ -46,6 +46,7 @@ def _run(arguments: list[str] | None) -> int:
     console, home = Console(highlight=False, soft_wrap=True), Home()
     verbs = {
         "up": up,
+        "demo": show,
         "deploy": redeploy,
         "destroy": end,
         "ask": ask,
@@ -69,7 +70,7 @@ def _run(arguments: list[str] | None) -> int:
 
 def _options() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m local", description=__doc__)
-    parser.add_argument("verb", choices=["up", "deploy", "destroy", "ask", "user", "status", "stop", "down"])
+    parser.add_argument("verb", choices=["up", "demo", "deploy", "destroy", "ask", "user", "status", "stop", "down"])
     parser.add_argument("--environment", help="the settings, by their name in config/; else local, or what is deployed")
     parser.add_argument("--model-url", default="", help="an OpenAI-compatible server that answers, up to its /v1")
     parser.add_argument("--model", default="", help="one of the server's; without a server, smollm2 or script:<file>")
@@ -84,6 +85,22 @@ def _options() -> argparse.ArgumentParser:
 def up(home: Home, options: argparse.Namespace, console: Console) -> None:
     """Start the account, deploy into it, sign in, ask the first question."""
     began = time.monotonic()
+    account, _ = _ready(home, options, console)
+    _greet(home, account, options, console)
+    console.print(f"Ready after {time.monotonic() - began:.0f} s.")
+
+
+def show(home: Home, options: argparse.Namespace, console: Console) -> None:
+    """Start the account with a model in it, deploy, and show what the stacks do with documents."""
+    began = time.monotonic()
+    options.model = options.model or ("" if options.model_url else demo.MODEL)
+    account, settings = _ready(home, options, console)
+    demo.Tour(home, account, settings, console).run()
+    console.print(f"Shown in {time.monotonic() - began:.0f} s.")
+
+
+def _ready(home: Home, options: argparse.Namespace, console: Console) -> tuple[emulator.Account, Settings]:
+    """The account, with an environment deployed into it and the model that was asked for."""
     options.environment = options.environment or "local"
     settings = load(options.environment)
     model = models.chosen(options.model_url, options.model, options.model_timeout)
@@ -95,8 +112,7 @@ def up(home: Home, options: argparse.Namespace, console: Console) -> None:
         _deploy(home, account, settings, console)
     if note := models.told(model):
         console.print(note)
-    _greet(home, account, options, console)
-    console.print(f"Ready after {time.monotonic() - began:.0f} s.")
+    return account, settings
 
 
 def _make_way(home: Home, settings: Settings, options: argparse.Namespace, console: Console) -> None:
