@@ -22,7 +22,7 @@ _NUMBER = re.compile(r"\d{12}")
 #: What may be called without a key where the resource's own policy lets everybody in.
 _PUBLIC = frozenset({"lambda:InvokeFunctionUrl"})
 #: Services whose handlers ask for the actions themselves, for the emulator knows one action for each operation.
-OWN_CHECKS = {"bedrock-runtime", "bedrock-agent-runtime"}
+OWN_CHECKS = {"bedrock-runtime", "bedrock-agent-runtime", "s3vectors"}
 _pinning: contextvars.ContextVar[bool] = contextvars.ContextVar("pinning", default=False)
 _NO_TOKEN = "Request is missing Authentication Token"  # noqa: S105 - a message
 _UNVERIFIED = "The request signature does not conform to AWS standards."

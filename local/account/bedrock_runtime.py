@@ -166,7 +166,8 @@ def check(found: validation.Call, headers: Mapping[str, str], query: Mapping[str
     model = foundation_of(identifier)
     facts = models_of_bedrock()[model] if model else None
     if model and facts:
-        request_rules.check_callable(identifier, model, facts, get_region(), as_of())
+        counting = name == "CountTokens"
+        request_rules.check_callable(identifier, model, facts, get_region(), as_of(), counting=counting)
     model = model or identifier
     _check_guardrail(*_named_guardrail(headers, body))
     if name in ("Converse", "ConverseStream"):

@@ -77,11 +77,15 @@ _PROFILE = (
 )
 
 
-def check_callable(identifier: str, model: str, facts: Facts, region: str, today: date) -> None:
+def check_callable(
+    identifier: str, model: str, facts: Facts, region: str, today: date, *, counting: bool = False
+) -> None:
     """Refuse a model that has ended, is not in the Region, or answers through an inference profile only.
 
     :param identifier: the model's own id or that of an inference profile.
     :param today: the day of the catalogue's facts, so that an answer does not depend on the clock.
+    :param counting: tokens are counted by a model's own id, whatever it is called by.
+        https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_CountTokens.html
     """
     ends = facts.get("end_of_life_by_region", {}).get(region, facts.get("end_of_life"))
     if ends and date.fromisoformat(ends) <= today:
@@ -98,6 +102,8 @@ def check_callable(identifier: str, model: str, facts: Facts, region: str, today
         return
     if region not in facts["regions"]:
         if any(region in sources for sources in routes.values()):
+            if counting:
+                return
             raise InvalidRequestError(_PROFILE.format(model=model))
         raise InvalidRequestError(_INVALID_MODEL)
 

@@ -316,6 +316,13 @@ def test_a_model_answers_where_it_is_and_while_it_lives(identifier: str, region:
     assert told in str(refused.value)
 
 
+def test_tokens_are_counted_by_a_models_own_id() -> None:
+    facts = MODELS[CLAUDE]
+    rules.check_callable(CLAUDE, CLAUDE, facts, "us-east-1", DAY, counting=True)
+    with pytest.raises(validation.InvalidRequestError, match="identifier is invalid"):
+        rules.check_callable(CLAUDE, CLAUDE, facts, "mx-central-1", DAY, counting=True)
+
+
 def test_every_model_that_chats_takes_a_plain_question() -> None:
     for model, facts in MODELS.items():
         if facts["mode"] == "chat":

@@ -46,11 +46,12 @@ def answer(called: str, model: str, body: Body, guarding: Guard, caller: Caller)
     :param model: the foundation model, whose family says what bodies look like.
     :raises ModelServerError: if the body is of another family, or the model does not answer.
     """
-    form = form_of(model, body)
+    form, began = form_of(model, body), time.monotonic()
     question = _question(form, called, body)
     found = outcome(question, called, guarding, caller)
     content = {**form.whole(model, found), **_told(found.reason, guarding)}
-    return 200, headers_of(found.usage), json.dumps(content).encode()
+    headers = {**headers_of(found.usage), "x-amzn-bedrock-invocation-latency": str(milliseconds(began))}
+    return 200, headers, json.dumps(content).encode()
 
 
 def frames(called: str, model: str, body: Body, guarding: Guard, caller: Caller) -> Iterator[bytes]:
