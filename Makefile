@@ -7,6 +7,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 # The local account has settings of its own unless ENV is given; what is not given stays out.
 IN_LOCAL := $(if $(filter file default undefined,$(origin ENV)),,--environment "$(ENV)")
 export Q
+# AS is make's own name of the assembler, and some shells export NAME: they count where the command line gives them.
 local-user: export USER_GROUPS = $(GROUPS)
 local-user: export USER_EMAIL = $(EMAIL)
 local-ask: export USER_EMAIL = $(AS)
@@ -43,7 +44,7 @@ local-destroy: setup-local  ## Remove ENV with all that is in it from the runnin
 	@$(BIN)/python -m local destroy $(IN_LOCAL)
 
 local-ask: setup-local  ## Ask the local chat: Q="...", AS=ann@example.com, ENV= where several are deployed
-	@$(BIN)/python -m local ask $(IN_LOCAL) $(if $(Q),--question "$$Q") $(if $(AS),--as "$$USER_EMAIL")
+	@$(BIN)/python -m local ask $(IN_LOCAL) $(if $(Q),--question "$$Q") $(if $(filter command,$(origin AS)),--as "$$USER_EMAIL")
 
 local-user: setup-local  ## Create or update a user of the local chat: EMAIL=ann@example.com GROUPS=hr,staff
 	@$(BIN)/python -m local user $(IN_LOCAL) --email "$$USER_EMAIL" $(if $(filter undefined environment,$(origin GROUPS)),,--groups "$$USER_GROUPS")
@@ -84,10 +85,10 @@ evaluate: setup  ## Run an evaluation and show its table: NAME=assistants ENV=pr
 	@$(BIN)/python -m operations.evaluate "$(NAME)" --environment $(ENV) $(if $(DATA),--data "$(DATA)")
 
 prompts: setup  ## Ask the prompts and flows of ENV what their tests give them, and look at the answers; NAME= asks one
-	@$(BIN)/python -m operations.prompts --environment $(ENV) $(if $(NAME),--name "$(NAME)")
+	@$(BIN)/python -m operations.prompts --environment $(ENV) $(if $(filter command,$(origin NAME)),--name "$(NAME)")
 
 redteam: setup  ## Try the red team's cases on the guardrail of ENV, with your credentials; NAME= is one category
-	@$(BIN)/python -m operations.redteam --environment $(ENV) $(if $(NAME),--name "$(NAME)")
+	@$(BIN)/python -m operations.redteam --environment $(ENV) $(if $(filter command,$(origin NAME)),--name "$(NAME)")
 
 models: setup-dev  ## Write the catalogues of JumpStart and Bedrock anew; LIVE=1 asks AWS, MANIFEST= and PRICES=file read copies
 	@$(BIN)/python -m operations.models $(if $(LIVE),--live) $(if $(MANIFEST),--manifest "$(MANIFEST)")

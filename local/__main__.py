@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from rich.console import Console
@@ -124,7 +124,10 @@ def _make_way(home: Home, settings: Settings, options: argparse.Namespace, conso
     if not (sys.stdin.isatty() and console.is_terminal):
         raise LocalError(told)
     console.print(told, markup=False)
-    if console.input("End it now, with all that is in it, and go on? \\[y/N] ").strip().lower() not in ("y", "yes"):
+    answer = ""
+    with suppress(EOFError):
+        answer = console.input("End it now, with all that is in it, and go on? \\[y/N] ")
+    if answer.strip().lower() not in ("y", "yes"):
         raise LocalError("Nothing was changed.")
     down(home, options, console)
 

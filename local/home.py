@@ -19,7 +19,8 @@ class Home:
     """The folder of one local account."""
 
     def __init__(self, folder: Path | None = None) -> None:
-        self.folder = folder or Path(os.environ.get("LOCAL_HOME") or ROOT / ".local")
+        # Absolute, for programs that run elsewhere read its files, and commands are pasted anywhere.
+        self.folder = (folder or Path(os.environ.get("LOCAL_HOME") or ROOT / ".local")).absolute()
         self.account = self.folder / "account.json"
         self.log = self.folder / "account.log"
         self.model = self.folder / "model.json"

@@ -56,7 +56,8 @@ def _places(value: Any, path: str) -> Iterator[Place]:
         for begin in (_S3, _ARN):
             if value.startswith(begin):
                 bucket, _, prefix = value.removeprefix(begin).partition("/")
-                yield Place(path, bucket, f"{prefix.rstrip('/')}/" if prefix.rstrip("/*") else "")
+                below = prefix.rstrip("/*")
+                yield Place(path, bucket, f"{below}/" if below else "")
                 return
         if name == "bucket" or name.endswith(("_bucket", "bucket_name")):
             yield Place(path, value)

@@ -17,9 +17,10 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from local import cdk, chat, emulator
+from local import cdk, chat, emulator, stand_ins
 from local.deploy import Changes, deploy
 from local.home import Home
+from settings import load
 from tests.conftest import ROOT, Synthesized
 
 from .model_server import serving
@@ -61,6 +62,8 @@ class Local:
         """Deploy another assembly of the same stacks."""
         home = Home(self.home.folder)
         home.assembly = assembly
+        if (assembly.parent / "local.yaml").is_file():
+            stand_ins.prepare(self.account, load("local", assembly.parent))
         return deploy(home, self.account, "local", Console(file=io.StringIO(), force_terminal=True))
 
     def resource(self, layer: str, resource_type: str, logical_id: str = "") -> str:
@@ -101,7 +104,8 @@ def environment_of(home: Home) -> dict[str, str]:
 @pytest.fixture(scope="session")
 def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Local]:
     """The account, after ``make local`` with a server of models."""
-    home = Home(tmp_path_factory.mktemp("account"))
+    # A path that a shell would cut, so that whatever is printed is quoted.
+    home = Home(tmp_path_factory.mktemp("account") / "it's here")
     with serving() as model_url:
         try:
             done = verb(home, "up", "--model-url", model_url, "--question", "Are you there?")

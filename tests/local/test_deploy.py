@@ -48,6 +48,60 @@ def test_a_changed_setting_updates_what_it_should(local: Local, variant: Variant
         local.deploy(variant())
 
 
+def test_what_an_update_adds_is_created_and_what_it_drops_deleted(local: Local, variant: Variant) -> None:
+    models, more = "genai-local-models", variant("  idle:\n    hours: 1\n", "")
+    dropped = local.deploy(more)
+    assert str(dropped[models]) == "1 updated, 10 deleted"
+    added = local.deploy(variant())
+    assert str(added[models]) == "10 created, 1 updated"
+    assert str(local.deploy(variant())[models]) == "unchanged"
+    pages = local.client("cloudformation").get_paginator("describe_stack_events").paginate(StackName=models)
+    clock = [
+        each["ResourceStatus"]
+        for page in pages
+        for each in page["StackEvents"]
+        if each["LogicalResourceId"].startswith("IdleTable")
+    ]
+    kinds = ("CREATE", "DELETE", "CREATE")
+    assert clock == [f"{kind}_{end}" for kind in kinds for end in ("COMPLETE", "IN_PROGRESS")]
+    table = local.client("cloudformation").describe_stack_resources(StackName=models)["StackResources"]
+    statuses = {each["LogicalResourceId"][:9]: each["ResourceStatus"] for each in table}
+    assert statuses["IdleTable"] == "CREATE_COMPLETE"
+
+
+def test_what_an_update_replaces_is_told_as_such(local: Local, variant: Variant) -> None:
+    try:
+        changes = local.deploy(
+            variant("    handbook:\n      sources", "    handbook:\n      dimension: 512\n      sources")
+        )
+        assert (changes["genai-local-models"].replaced, changes["genai-local-models"].deleted) == (3, 0)
+    finally:
+        local.deploy(variant())
+
+
+def test_a_new_resource_of_an_update_that_fails_is_a_failed_creation(local: Local, variant: Variant) -> None:
+    broken = variant()
+
+    def add(template: dict[str, Any]) -> None:
+        properties = {"EndpointConfigName": "missing"}
+        template["Resources"]["Added"] = {"Type": "AWS::SageMaker::Endpoint", "Properties": properties}
+
+    edit(broken, "models", add)
+    with pytest.raises(LocalError, match=r"^genai-local-models: CREATE_FAILED AWS::SageMaker::Endpoint\n"):
+        local.deploy(broken)
+
+
+def test_a_named_bucket_that_does_not_exist_stops_the_deploy(local: Local, variant: Variant) -> None:
+    lines = "  idle:\n    hours: 1\n  imported:\n    support: {uri: s3://nowhere-to-be-found/support/1}\n"
+    assembly = variant("  idle:\n    hours: 1\n", lines)
+    file = assembly.parent / "local.yaml"
+    file.write_text(file.read_text().replace("trial: true\n", ""))
+    with pytest.raises(
+        LocalError, match=r"models\.imported\.support\.uri = s3://nowhere-to-be-found/support/1: the bucket"
+    ):
+        local.deploy(assembly)
+
+
 def test_a_changed_guardrail_is_published_as_a_new_version(
     local: Local, variant: Variant, ask: Callable[..., Any]
 ) -> None:

@@ -14,10 +14,10 @@ import pytest
 import yaml
 from rich.console import Console
 
-from local import cdk, chat, emulator
+from local import cdk, chat, emulator, stand_ins
 from local.deploy import deploy
 from local.home import Home, LocalError
-from settings import SettingsError
+from settings import SettingsError, load
 from tests.conftest import Synthesized
 
 from .conftest import MODEL_SECONDS, edit
@@ -34,6 +34,7 @@ SETTINGS: Json = {
     "region": "us-east-1",
     "owner": "platform",
     "cost_center": "local",
+    "trial": True,
     "budget": {"monthly_usd": 100},
     "security": {"retain": False, "log_days": 1, "record_days": 1},
     "network": {"zones": ["us-east-1a", "us-east-1b"]},
@@ -161,6 +162,7 @@ class Live:
 
     def deploy(self, assembly: Path | None = None) -> dict[str, Any]:
         self.home.assembly = assembly or self.assemble()
+        stand_ins.prepare(self.account, load("live", self.home.assembly.parent))
         return deploy(self.home, self.account, "", Console(file=io.StringIO()))
 
     def events(self, layer: str) -> list[Json]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import signal
@@ -9,11 +10,12 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from operations import cdk
-from operations.set_up import KINDS
+from operations import cdk, set_up
+from operations.set_up import KINDS, SIZES
 from tests.conftest import ROOT
 
 #: Stands for every program of a virtual environment: notes each call, and does what the test says of one step.
@@ -212,3 +214,52 @@ def test_what_the_app_found_ends_with_its_own_code(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(subprocess, "run", pretend)
     assert cdk.main(["diff", "dev"]) == code
     assert len(ran) == 1
+
+
+def test_what_is_downloaded_and_taken_of_the_disk_is_told_first(clone: Path) -> None:
+    (clone / "requirements-local.txt").write_text("")
+    told = run(clone)[1].splitlines()
+    assert told[0].startswith("Setting up .venv from requirements.txt (about a minute, once): downloads ")
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    for kind, (download, disk, _) in SIZES.items():
+        assert 0 < download < disk
+        assert f"| {download:,} | {disk:,} |" in readme, kind
+
+
+def test_a_disk_without_room_is_told_before_anything_is_downloaded(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    for name in ("requirements.txt", *KINDS["synth"][2]):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("")
+    monkeypatch.setattr(set_up, "ROOT", tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=5_000_000))
+    assert set_up.main(["synth"]) == 2
+    printed = capsys.readouterr()
+    assert printed.err == (
+        f"Set-up stopped before it began: .venv takes {SIZES['synth'][1]:,} MB of the disk, and 5 MB are free at "
+        f"{tmp_path}. Free some, then run the same command again.\n"
+    )
+    assert not (tmp_path / ".venv").exists()
+
+
+@pytest.mark.parametrize(
+    ("number", "advice"),
+    [
+        (errno.ENOSPC, "Free some space"),
+        (errno.EROFS, "The disk is read-only"),
+        (errno.EACCES, "Make this folder yours"),
+    ],
+)
+def test_a_disk_that_refuses_is_one_line(
+    number: int, advice: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(number, os.strerror(number), str(tmp_path / ".setup.lock"))
+
+    monkeypatch.setattr(set_up, "ROOT", tmp_path)
+    monkeypatch.setattr(Path, "open", refuse)
+    assert set_up.main(["synth"]) == 2
+    told = capsys.readouterr().err
+    assert told.startswith(f"Set-up stopped: {tmp_path / '.setup.lock'}: {os.strerror(number)}. {advice}")
+    assert len(told.splitlines()) == 1
