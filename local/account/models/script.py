@@ -287,7 +287,7 @@ def checked(file: Path) -> dict[str, Any]:
         mark = getattr(error, "problem_mark", None)
         place = f"{file}:{mark.line + 1}" if mark else str(file)
         raise ScriptError(f"{place}: is not YAML: {getattr(error, 'problem', None) or error}") from error
-    errors = sorted(_validator().iter_errors(content), key=lambda each: (len(each.absolute_path), str(each.path)))
+    errors = sorted(_validator().iter_errors(content), key=_order)
     if errors:
         raise ScriptError(f"{file}: " + _told(_deepest(errors[0])))
     for where, step in _steps(content):
@@ -314,6 +314,11 @@ class _Loader(yaml.SafeLoader):
 @cache
 def _validator() -> Draft202012Validator:
     return Draft202012Validator(json.loads(_SCHEMA.read_text(encoding="utf-8")))
+
+
+def _order(error: ValidationError) -> tuple[int, bool, str]:
+    """What is wrong furthest out first, and a name that is not known before what it leaves missing."""
+    return len(error.absolute_path), error.validator != "additionalProperties", str(error.absolute_path)
 
 
 def _deepest(error: ValidationError) -> ValidationError:

@@ -73,13 +73,15 @@ class _posted:  # noqa: N801 - used as a function
         kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
         self.connection = kind(parts.hostname or "", parts.port, timeout=CONNECT_SECONDS)
         self.path = parts.path
+        #: A response that ends with its connection takes the socket over.
+        self.socket: socket.socket | None = None
         self.leaving = caller.ending(self._cut)
 
     def _cut(self) -> None:
         # Closing alone would not wake the thread that reads; the server sees it and stops.
-        if self.connection.sock is not None:
+        if self.socket is not None:
             with suppress(OSError):
-                self.connection.sock.shutdown(socket.SHUT_RDWR)
+                self.socket.shutdown(socket.SHUT_RDWR)
 
     def __enter__(self) -> http.client.HTTPResponse:
         self.leaving.__enter__()
@@ -92,7 +94,10 @@ class _posted:  # noqa: N801 - used as a function
 
     def _answered(self) -> http.client.HTTPResponse:
         self.connection.connect()
-        self.connection.sock.settimeout(self.wait)
+        self.socket = self.connection.sock
+        self.socket.settimeout(self.wait)
+        if self.caller.gone:
+            raise CallerGoneError
         self.connection.request("POST", self.path, self.body, {"Content-Type": "application/json"})
         response = self.connection.getresponse()
         if response.status >= 400:
@@ -117,8 +122,11 @@ def _telling(url: str, wait: float, caller: Caller, work: Callable[[], Any]) -> 
 
 
 def _read(url: str, response: http.client.HTTPResponse, wait: float, caller: Caller) -> dict[str, Any]:
+    body = _telling(url, wait, caller, response.read)
+    if caller.gone:
+        raise CallerGoneError
     try:
-        answered = json.loads(_telling(url, wait, caller, response.read))
+        answered = json.loads(body)
     except ValueError as error:
         raise garbage(url) from error
     if not isinstance(answered, dict):
