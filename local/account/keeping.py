@@ -141,6 +141,7 @@ def install(folder: Path) -> Keeper:
     def restored() -> None:
         _restore_own(folder)
         restore()
+        unfinished.hand_back()
         loop = asyncio.get_running_loop()
         keeper.running = [loop.create_task(keeper.run())]
         for settle in _cut_off():

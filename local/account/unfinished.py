@@ -10,12 +10,13 @@ from __future__ import annotations
 import contextvars
 import json
 import logging
+import time
 import uuid
 from collections.abc import Callable
 from typing import Any
 
 from ministack.core.responses import get_account_id, get_region, request_scope
-from ministack.services import eventbridge, lambda_svc, s3
+from ministack.services import eventbridge, lambda_svc, s3, sqs
 
 _log = logging.getLogger("account")
 #: How often a call is tried, as Lambda does.
@@ -35,6 +36,20 @@ def install() -> None:
     eventbridge._dispatch_to_lambda = _to_function
     s3._fire_s3_event_async = _noted_event(s3._fire_s3_event_async)
     s3._fire_s3_event = _done(s3._fire_s3_event)
+
+
+def hand_back() -> None:
+    """Let functions take the messages again that they had taken and not done with when the account ended.
+
+    On AWS what polls a queue for a function does not end with it; here a message would stay out of sight until its
+    time is over.
+    """
+    polled = {mapping.get("EventSourceArn") for mapping in lambda_svc._esms._data.values()}
+    for queue in sqs._queues._data.values():
+        if queue["attributes"].get("QueueArn") in polled:
+            for message in queue["messages"]:
+                if message["receive_count"]:
+                    message["visible_at"] = min(message["visible_at"], time.time())
 
 
 def resume() -> None:

@@ -279,7 +279,7 @@ def test_a_document_whose_intake_is_cut_off_is_taken_in_after_the_restart(kept: 
     def taken_in() -> bool | None:
         listed = again.client("s3").list_objects_v2(Bucket=incoming).get("Contents", [])
         return (
-            True if any(each["Key"].startswith("documents/") and "parental" in each["Key"] for each in listed) else None
+            True if any(each["Key"].startswith("accepted/") and "parental" in each["Key"] for each in listed) else None
         )
 
     assert _wait(taken_in, 60)
