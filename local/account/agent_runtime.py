@@ -171,13 +171,14 @@ def _rerankers(body: bytes) -> list[str]:
 def denied(key: str, needed: list[tuple[str, str]], headers: Mapping[str, str]) -> Answer | None:
     """The refusal of a call, or None if its caller may make it."""
     for action, resource in needed:
-        refused = iam_evaluator.enforce(key, action, "bedrock", get_region(), resource_arn=resource)
+        service = action.partition(":")[0]
+        refused = iam_evaluator.enforce(key, action, service, get_region(), resource_arn=resource)
         if refused is None:
             continue
         if isinstance(refused, iam_evaluator.AuthError):
             return error(refused.code, refused.message, 403)
         made: Answer = iam_actions.access_denied_response(
-            "bedrock",
+            service,
             action,
             refused.principal_arn,
             str(uuid.uuid4()),

@@ -21,7 +21,8 @@ ROOT_SECRET = "local"  # noqa: S105 - the account listens on loopback
 _NUMBER = re.compile(r"\d{12}")
 #: What may be called without a key where the resource's own policy lets everybody in.
 _PUBLIC = frozenset({"lambda:InvokeFunctionUrl"})
-#: Services whose handlers ask for the actions themselves, for the emulator knows one action for each operation.
+#: Services of the emulator whose handlers ask for the actions themselves, for it knows one action for each operation;
+#: so do the services that the account adds to the emulator's.
 OWN_CHECKS = {"bedrock-runtime", "bedrock-agent-runtime"}
 _pinning: contextvars.ContextVar[bool] = contextvars.ContextVar("pinning", default=False)
 _NO_TOKEN = "Request is missing Authentication Token"  # noqa: S105 - a message
@@ -135,7 +136,7 @@ def _known_action(authenticate: Callable[..., Any]) -> Callable[..., Any]:
 
     def authenticating(service: str, headers: dict[str, str], query: dict[str, Any], request_id: str) -> Any:
         refused = authenticate(service, headers, query, request_id)
-        if refused is not None or service in OWN_CHECKS:
+        if refused is not None or service in OWN_CHECKS or service not in app.SERVICE_REGISTRY:
             return refused
         key = app.extract_access_key_id(headers, query)
         if _is_root(key):

@@ -12,10 +12,11 @@ from typing import Any
 from ministack import app
 from ministack.core import iam_actions, router
 from ministack.core.responses import get_account_id, get_region
+from ministack.core.router import extract_access_key_id
 from ministack.services import s3
 from ministack.services.cloudformation import provisioners
 
-from . import hosting, registry
+from . import agent_runtime, hosting, registry
 from .resources import base, knowledge
 
 Body = dict[str, Any]
@@ -169,9 +170,15 @@ _OPERATIONS: dict[str, Callable[[Body], Body]] = {
 
 
 async def _vectors(
-    _method: str, path: str, _headers: dict[str, str], body: bytes, _query: dict[str, Any]
+    _method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, Any]
 ) -> tuple[int, dict[str, str], bytes]:
     request: Body = json.loads(body or b"{}")
+    bucket = f"arn:aws:s3vectors:{get_region()}:{get_account_id()}:bucket/{request.get('vectorBucketName', '')}"
+    place = str(request.get("indexArn") or request.get("vectorBucketArn") or bucket)
+    key = extract_access_key_id(headers, query)
+    refused = agent_runtime.denied(key, [(f"s3vectors:{path.strip('/')}", place)], headers)
+    if refused is not None:
+        return refused
     operation = _VECTORS.get(path.strip("/"))
     kind = {"Content-Type": "application/json"}
     if operation is None:
