@@ -8,6 +8,7 @@ Actions and resources: https://docs.aws.amazon.com/service-authorization/latest/
 from __future__ import annotations
 
 import json
+import re
 import uuid
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -22,6 +23,8 @@ from .resources.bedrock import foundation_of
 from .validation import Call, InvalidRequestError, call, check
 
 SERVICE = "bedrock-agent-runtime"
+#: InvokeInlineAgent; with a slash at its end it is PrepareAgent of the other service.
+_INLINE = re.compile(r"/agents/[^/]+")
 #: Services of one signing name, on hosts of their own at AWS.
 _SERVICES = ("bedrock-agent-runtime", "bedrock-runtime", "bedrock-agent", "bedrock")
 
@@ -121,6 +124,8 @@ def _by_operation(detect: Callable[..., str]) -> Callable[..., str]:
 
     def detecting(method: str, path: str, headers: dict[str, str], query: dict[str, Any]) -> str:
         guess = detect(method, path, headers, query)
+        if guess == "bedrock-agent" and method == "POST" and _INLINE.fullmatch(path):
+            return SERVICE
         if guess not in _SERVICES or call(guess, method, path) is not None:
             return guess
         return next((each for each in _SERVICES if call(each, method, path) is not None), guess)
