@@ -96,7 +96,6 @@ def code_of(call: Callable[..., Any], **request: Any) -> str:
         (["ALLOW_USER_PASSWORD_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"], "USER_SRP_AUTH"),
         (["ALLOW_USER_PASSWORD_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"], "CUSTOM_AUTH"),
         (["ALLOW_ADMIN_USER_PASSWORD_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"], "ADMIN_USER_PASSWORD_AUTH"),
-        (["ALLOW_ADMIN_USER_PASSWORD_AUTH"], "REFRESH_TOKEN_AUTH"),
     ],
 )
 def test_a_client_signs_in_by_the_flows_that_it_names(pool: Pool, allowed: list[str], flow: str) -> None:
@@ -131,6 +130,16 @@ def refresh(pool: Pool, token: str, client_id: str = "") -> Json:
     )
     found: Json = answer["AuthenticationResult"]
     return found
+
+
+def test_a_client_without_renewal_renews_nothing(pool: Pool) -> None:
+    client = pool.client()
+    token = pool.tokens(client)["RefreshToken"]
+    assert refresh(pool, token, client)["IdToken"]
+    without = {"UserPoolId": pool.pool, "ClientId": client, "ExplicitAuthFlows": ["ALLOW_USER_PASSWORD_AUTH"]}
+    pool.admin.update_user_pool_client(**without)
+    with pytest.raises(ClientError, match="Auth flow not enabled for this client"):
+        refresh(pool, token, client)
 
 
 def test_a_token_is_renewed_by_its_own_client_until_it_is_revoked(pool: Pool) -> None:
