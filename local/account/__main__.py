@@ -53,7 +53,6 @@ def application() -> Callable[..., Awaitable[None]]:
     flows.install()
     resources.install()
     bedrock_runtime.install()
-    agent_runtime.install()
     hosting.install()
     registry.install()
     images.install()
@@ -64,6 +63,8 @@ def application() -> Callable[..., Awaitable[None]]:
     sign_in_rules.install()
     strict.install()
     ending.install()
+    # The outermost, so that whatever answers has been authorized.
+    agent_runtime.install()
 
     guarded = routes.guarded(app)
 
