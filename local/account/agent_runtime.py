@@ -23,6 +23,8 @@ from .resources.bedrock import foundation_of
 from .validation import Call, InvalidRequestError, call, check
 
 SERVICE = "bedrock-agent-runtime"
+#: Those whose calls the emulator authorizes rightly, one action for each operation.
+_CHECKED = ("bedrock", "bedrock-agent")
 #: InvokeInlineAgent; with a slash at its end it is PrepareAgent of the other service.
 _INLINE = re.compile(r"/agents/[^/]+")
 #: Services of one signing name, on hosts of their own at AWS.
@@ -117,6 +119,24 @@ def install() -> None:
 
     app.SERVICE_HANDLERS[SERVICE] = handle
     app.detect_service = _by_operation(app.detect_service)
+    for service in _CHECKED:
+        app.SERVICE_HANDLERS[service] = _well_formed(service, app.SERVICE_HANDLERS[service])
+
+
+def _well_formed(service: str, answer: Callable[..., Any]) -> Callable[..., Any]:
+    """The emulator has authorized these calls; their form is checked here."""
+
+    async def handle(method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, Any]) -> Any:
+        found = call(service, method, path)
+        if found is None:
+            return error("UnknownOperationException", f"Bedrock has no operation {method} {path}", 404)
+        try:
+            check(found, headers, query, body, labels=False)
+        except InvalidRequestError as problem:
+            return error(problem.code, str(problem), problem.status)
+        return await answer(method, path, headers, body, query)
+
+    return handle
 
 
 def _by_operation(detect: Callable[..., str]) -> Callable[..., str]:

@@ -15,6 +15,7 @@ the request (``validation``), what Bedrock and the model take (``request_rules``
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 import uuid
@@ -171,6 +172,8 @@ def check(found: validation.Call, headers: Mapping[str, str], query: Mapping[str
         counted = request["input"]
         if "converse" in counted:
             request_rules.check_converse(model, facts, counted["converse"])
+        else:
+            request_rules.check_body(model, facts, _json_object(_bytes(counted["invokeModel"]["body"])))
 
 
 def _check_guardrail(identifier: str, version: str) -> None:
@@ -186,6 +189,13 @@ def _check_types(headers: Mapping[str, str]) -> None:
     accepted = headers.get("accept", "*/*").partition(";")[0].strip().lower()
     if accepted not in ("application/json", "*/*", "application/*", "application/vnd.amazon.eventstream", ""):
         raise validation.InvalidRequestError("The provided Accept Type is invalid or not supported for this model")
+
+
+def _bytes(text: str) -> bytes:
+    try:
+        return base64.b64decode(text, validate=True)
+    except ValueError as error:
+        raise validation.InvalidRequestError("body is no base64", "SerializationException") from error
 
 
 def _json_object(body: bytes) -> dict[str, Any]:
