@@ -64,7 +64,6 @@ def application() -> Callable[..., Awaitable[None]]:
     s3_vectors.install()
     ingestion.install()
     retrieval.install()
-    agent_runtime.install()
     hosting.install()
     registry.install()
     images.install()
@@ -78,6 +77,8 @@ def application() -> Callable[..., Awaitable[None]]:
     sign_in_rules.install()
     strict.install()
     ending.install()
+    # The outermost, so that whatever answers has been authorized.
+    agent_runtime.install()
     if folder := os.environ.get("ACCOUNT_KEEP"):
         from . import keeping
 

@@ -8,6 +8,7 @@ Actions and resources: https://docs.aws.amazon.com/service-authorization/latest/
 from __future__ import annotations
 
 import json
+import re
 import uuid
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -22,6 +23,10 @@ from .resources.bedrock import foundation_of
 from .validation import Call, InvalidRequestError, call, check
 
 SERVICE = "bedrock-agent-runtime"
+#: Those whose calls the emulator authorizes rightly, one action for each operation.
+_CHECKED = ("bedrock", "bedrock-agent")
+#: InvokeInlineAgent; with a slash at its end it is PrepareAgent of the other service.
+_INLINE = re.compile(r"/agents/[^/]+")
 #: Services of one signing name, on hosts of their own at AWS.
 _SERVICES = ("bedrock-agent-runtime", "bedrock-runtime", "bedrock-agent", "bedrock")
 
@@ -114,6 +119,24 @@ def install() -> None:
 
     app.SERVICE_HANDLERS[SERVICE] = handle
     app.detect_service = _by_operation(app.detect_service)
+    for service in _CHECKED:
+        app.SERVICE_HANDLERS[service] = _well_formed(service, app.SERVICE_HANDLERS[service])
+
+
+def _well_formed(service: str, answer: Callable[..., Any]) -> Callable[..., Any]:
+    """The emulator has authorized these calls; their form is checked here."""
+
+    async def handle(method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, Any]) -> Any:
+        found = call(service, method, path)
+        if found is None:
+            return error("UnknownOperationException", f"Bedrock has no operation {method} {path}", 404)
+        try:
+            check(found, headers, query, body, labels=False)
+        except InvalidRequestError as problem:
+            return error(problem.code, str(problem), problem.status)
+        return await answer(method, path, headers, body, query)
+
+    return handle
 
 
 def _by_operation(detect: Callable[..., str]) -> Callable[..., str]:
@@ -121,6 +144,8 @@ def _by_operation(detect: Callable[..., str]) -> Callable[..., str]:
 
     def detecting(method: str, path: str, headers: dict[str, str], query: dict[str, Any]) -> str:
         guess = detect(method, path, headers, query)
+        if guess == "bedrock-agent" and method == "POST" and _INLINE.fullmatch(path):
+            return SERVICE
         if guess not in _SERVICES or call(guess, method, path) is not None:
             return guess
         return next((each for each in _SERVICES if call(each, method, path) is not None), guess)
@@ -171,13 +196,14 @@ def _rerankers(body: bytes) -> list[str]:
 def denied(key: str, needed: list[tuple[str, str]], headers: Mapping[str, str]) -> Answer | None:
     """The refusal of a call, or None if its caller may make it."""
     for action, resource in needed:
-        refused = iam_evaluator.enforce(key, action, "bedrock", get_region(), resource_arn=resource)
+        service = action.partition(":")[0]
+        refused = iam_evaluator.enforce(key, action, service, get_region(), resource_arn=resource)
         if refused is None:
             continue
         if isinstance(refused, iam_evaluator.AuthError):
             return error(refused.code, refused.message, 403)
         made: Answer = iam_actions.access_denied_response(
-            "bedrock",
+            service,
             action,
             refused.principal_arn,
             str(uuid.uuid4()),

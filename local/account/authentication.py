@@ -135,7 +135,7 @@ def _known_action(authenticate: Callable[..., Any]) -> Callable[..., Any]:
 
     def authenticating(service: str, headers: dict[str, str], query: dict[str, Any], request_id: str) -> Any:
         refused = authenticate(service, headers, query, request_id)
-        if refused is not None or service in OWN_CHECKS:
+        if refused is not None or service in OWN_CHECKS or service not in app.SERVICE_REGISTRY:
             return refused
         key = app.extract_access_key_id(headers, query)
         if _is_root(key):

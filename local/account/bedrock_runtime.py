@@ -16,6 +16,7 @@ the request (``validation``), what Bedrock and the model take (``request_rules``
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import re
 import uuid
@@ -179,6 +180,8 @@ def check(found: validation.Call, headers: Mapping[str, str], query: Mapping[str
         counted = request["input"]
         if "converse" in counted:
             request_rules.check_converse(model, facts, counted["converse"])
+        else:
+            request_rules.check_body(model, facts, _json_object(_bytes(counted["invokeModel"]["body"])))
 
 
 def _check_guardrail(identifier: str, version: str) -> None:
@@ -194,6 +197,13 @@ def _check_types(headers: Mapping[str, str]) -> None:
     accepted = headers.get("accept", "*/*").partition(";")[0].strip().lower()
     if accepted not in ("application/json", "*/*", "application/*", "application/vnd.amazon.eventstream", ""):
         raise validation.InvalidRequestError("The provided Accept Type is invalid or not supported for this model")
+
+
+def _bytes(text: str) -> bytes:
+    try:
+        return base64.b64decode(text, validate=True)
+    except ValueError as error:
+        raise validation.InvalidRequestError("body is no base64", "SerializationException") from error
 
 
 def _json_object(body: bytes) -> dict[str, Any]:

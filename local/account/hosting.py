@@ -67,12 +67,13 @@ def replace_config(name: str, config: str) -> None:
 
 
 def _handler(service: str) -> Callable[..., Any]:
-    async def handle(_method: str, _path: str, headers: dict[str, str], body: bytes, query: dict[str, Any]) -> Response:
+    async def handle(method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, Any]) -> Response:
         operation = headers.get("x-amz-target", "").rpartition(".")[2]
         request: Body = json.loads(body or b"{}")
         answer = _OPERATIONS.get(f"{service}:{operation}")
         if answer is None:
-            return _error(f"Operation {operation} is not implemented in the local account", "UnknownOperationException")
+            told = operation or f"{method} {path}"
+            return _error(f"Operation {told} is not implemented in the local account", "UnknownOperationException")
         denied = _denied(service, operation, request, headers, query)
         if denied is not None:
             return denied
@@ -121,7 +122,7 @@ def _subject(service: str, operation: str, request: Body) -> tuple[str, dict[str
             return "*", {}
         return f"arn:aws:{service}:{place}:scalable-target/any", {}
     if operation == "DescribeEndpointConfig":
-        return f"arn:aws:sagemaker:{place}:endpoint-config/{request['EndpointConfigName'].lower()}", {}
+        return f"arn:aws:sagemaker:{place}:endpoint-config/{str(request.get('EndpointConfigName', '')).lower()}", {}
     if component := request.get("InferenceComponentName"):
         return f"arn:aws:sagemaker:{place}:inference-component/{component.lower()}", {}
     if not name or operation == "ListInferenceComponents":

@@ -82,13 +82,23 @@ def _allowed_flow(action: str, data: dict[str, Any]) -> Answer | None:
     enabling = _FLOWS.get(flow)
     if client is None or enabling is None:
         return None  # the operation tells of what is not there
-    if set(client.get("ExplicitAuthFlows") or _DEFAULT_FLOWS) & enabling:
+    if _flows(client) & enabling:
         return None
     if flow in ("USER_PASSWORD_AUTH", "USER_AUTH"):
         return _refused("InvalidParameterException", f"{flow} flow not enabled for this client")
     if flow in ("USER_SRP_AUTH", "CUSTOM_AUTH"):
         return _refused("InvalidParameterException", f"{flow} is not enabled for the client.")
     return _refused("InvalidParameterException", "Auth flow not enabled for this client")
+
+
+def _flows(client: dict[str, Any]) -> set[str]:
+    """The flows that a client has; of the older names, each implies SRP and renewal."""
+    named_flows = set(client.get("ExplicitAuthFlows") or _DEFAULT_FLOWS)
+    if any(not each.startswith("ALLOW_") for each in named_flows):
+        named_flows.add("ALLOW_REFRESH_TOKEN_AUTH")
+        if "CUSTOM_AUTH_FLOW_ONLY" not in named_flows:
+            named_flows.add("ALLOW_USER_SRP_AUTH")
+    return named_flows
 
 
 def _well_formed(run: Callable[..., Answer], service: str) -> Callable[..., Answer]:

@@ -71,11 +71,17 @@ def operations(service: str) -> tuple[str, ...]:
 
 
 def check(
-    found: Call, headers: Mapping[str, str], query: Mapping[str, Any], body: bytes | dict[str, Any]
+    found: Call,
+    headers: Mapping[str, str],
+    query: Mapping[str, Any],
+    body: bytes | dict[str, Any],
+    *,
+    labels: bool = True,
 ) -> dict[str, Any]:
     """Refuse a request that does not fit its operation, and give its members.
 
     :param body: as it came, or read already.
+    :param labels: whether the labels of its path are checked too, which may be ids of the emulator's own form.
     :raises InvalidRequestError: in AWS's words.
     """
     shape = found.model.input_shape
@@ -86,16 +92,19 @@ def check(
     given: dict[str, Any] = {payload: body} if raw else dict(body) if isinstance(body, dict) else _parsed(body)
     if payload and not raw:
         given = {payload: given}
+    skip = [payload] if raw else []
     for name, member in shape.members.items():
         located = member.serialization.get("location")
         key = member.serialization.get("name", name)
-        if located == "uri":
+        if located == "uri" and not labels:
+            skip.append(name)
+        elif located == "uri":
             given[name] = found.labels.get(key)
         elif located == "querystring" and key in query:
             given[name] = _text_of(query[key], member)
         elif located == "header" and key.lower() in headers:
             given[name] = headers[key.lower()]
-    errors = list(_errors(shape, given, "", skip=(payload,) if raw else ()))
+    errors = list(_errors(shape, given, "", skip=tuple(skip)))
     if errors:
         count = f"{len(errors)} validation error{'s' if len(errors) > 1 else ''} detected: "
         raise InvalidRequestError(count + "; ".join(errors))

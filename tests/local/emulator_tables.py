@@ -4,13 +4,26 @@ from __future__ import annotations
 
 import ast
 import json
+import os
 import re
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
-from ministack import app
-from ministack.core import iam_actions, router
+#: A folder of nobody's, and the account with all that it adds to the emulator.
+FOLDER = tempfile.mkdtemp()
+os.environ |= {
+    **{"AUTH": "true", "MINISTACK_ACCOUNT_ID": "000000000000", "MINISTACK_REGION": "us-east-1", "SFTP_ENABLED": "0"},
+    **{"HOME": FOLDER, "STATE_DIR": FOLDER, "S3_DATA_DIR": FOLDER, "IOT_MTLS_ENABLED": "0", "LOG_LEVEL": "ERROR"},
+}
+
+from local.account.__main__ import application  # noqa: E402 - the emulator reads the environment when it is imported
+
+APPLICATION = application()
+
+from ministack import app  # noqa: E402
+from ministack.core import iam_actions, router  # noqa: E402
 
 #: Names of botocore's models where they are not the emulator's; a service in no table has to be put into one.
 MODELS = {
@@ -23,18 +36,18 @@ MODELS = {
     "lambda-core": ("lambda-core",),
     "monitoring": ("cloudwatch",),
     "s3": ("s3", "s3control"),
+    "sagemaker": ("sagemaker", "sagemaker-runtime"),
     "ses": ("ses", "sesv2"),
     "states": ("stepfunctions",),
     "tagging": ("resourcegroupstaggingapi",),
-    "tagging-api": (),
 }
 
 
 def services() -> list[dict[str, Any]]:
-    """Every service of the registry with all operations of its models."""
+    """Every service of the emulator's, and of the account's own, with all operations of its models."""
     return [
         {"name": name, "models": [_model(each) for each in names]}
-        for name in app.SERVICE_REGISTRY
+        for name in {**app.SERVICE_REGISTRY, **app.SERVICE_HANDLERS}
         for names in [MODELS.get(name) or iam_actions._BOTOCORE_SERVICE_MAP.get(name) or (name,)]
     ]
 

@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import re
 import sys
-import tempfile
 from collections.abc import Iterator
 from typing import Any
 
@@ -25,18 +23,6 @@ MODEL = "amazon.nova-lite-v1:0"
 HOST = "127.0.0.1:4566"
 CALLERS = ("anonymous", "bearer", "wrong signature", "nobody")
 Answer = tuple[int, str, str]
-
-
-def serve() -> Any:
-    """The account's application, with folders of its own."""
-    folder = tempfile.mkdtemp()
-    os.environ |= {
-        **{"AUTH": "true", "MINISTACK_ACCOUNT_ID": ACCOUNT, "MINISTACK_REGION": "us-east-1", "SFTP_ENABLED": "0"},
-        **{"HOME": folder, "STATE_DIR": folder, "S3_DATA_DIR": folder, "IOT_MTLS_ENABLED": "0", "LOG_LEVEL": "ERROR"},
-    }
-    from local.account.__main__ import application
-
-    return application()
 
 
 class Caller:
@@ -118,7 +104,7 @@ def requests_of(path: str) -> Iterator[tuple[str, str]]:
 
 async def walk(tables: dict[str, Any]) -> dict[str, Any]:
     """Every answer: of operations by service and name, of paths by method and path."""
-    application = serve()
+    from emulator_tables import APPLICATION
     from ministack.core.responses import set_request_account_id
     from ministack.services import iam
 
@@ -126,7 +112,7 @@ async def walk(tables: dict[str, Any]) -> dict[str, Any]:
     iam._create_user({"UserName": ["nobody"]})
     made = iam._create_access_key({"UserName": ["nobody"]})[2].decode()
     key = {name: re.search(f"<{name}>([^<]+)", made)[1] for name in ("AccessKeyId", "SecretAccessKey")}  # type: ignore[index]
-    callers = [Caller(application, name, key) for name in CALLERS]
+    callers = [Caller(APPLICATION, name, key) for name in CALLERS]
     answers: list[tuple[str, str, str, Answer]] = []
     for service in tables["services"]:
         for model in service["models"]:

@@ -134,9 +134,10 @@ def test_no_operation_takes_a_wrong_signature(walked: dict[str, list[Any]]) -> N
 def test_no_operation_is_answered_to_a_user_without_permissions(walked: dict[str, list[Any]]) -> None:
     wrong = [
         (service, name, status, code)
-        for caller, service, name, (status, code, _) in walked["operations"]
+        for caller, service, name, (status, code, text) in walked["operations"]
         if caller == "nobody"
         and (service, name) not in ANY_USER
+        and "not implemented in the local account" not in text
         and not (status >= 400 and (service, code) in BEFORE)
         and not (status in (400, 403) and REFUSALS.fullmatch(code))
     ]
