@@ -327,3 +327,7 @@ def test_invocations_pass_through_it(local: Local, make: Callable[..., str]) -> 
     assert "Not asked." in json.dumps(blocked)
     assert blocked["amazon-bedrock-trace"]["guardrail"]["input"][name]["wordPolicy"]
     assert invoke("Hello")["amazon-bedrock-guardrailAction"] == "NONE"
+    masked = invoke("My badge is B-123456")
+    assert masked["amazon-bedrock-guardrailAction"] == "INTERVENED"
+    # What the model heard is what it repeats.
+    assert "B-123456" not in json.dumps({key: each for key, each in masked.items() if key != "amazon-bedrock-trace"})
