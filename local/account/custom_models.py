@@ -38,6 +38,13 @@ def install() -> None:
         return _deployment(method, unquote(found["arn"] or ""), body)
 
     app.SERVICE_HANDLERS["bedrock"] = with_deployments
+    known = bedrock._validate_resource_arn_for_tags
+
+    def taggable(arn: str) -> Any:
+        # The ARN of what a job made names its base too.
+        return None if arn in bedrock._custom_models else known(arn)
+
+    bedrock._validate_resource_arn_for_tags = taggable
     get = bedrock._get_provisioned
 
     def provisioned(identifier: str) -> Any:
@@ -62,7 +69,23 @@ def trained(record: dict[str, Any]) -> dict[str, Any]:
         if json.loads(line)["schemaVersion"] != "bedrock-conversation-2024":
             raise ValueError("The training data is not of the schema bedrock-conversation-2024")
     place = f"arn:aws:bedrock:{get_region()}:{get_account_id()}:custom-model"
-    return {"OutputModelArn": f"{place}/{record['BaseModelIdentifier']}/{uuid.uuid4().hex[:12]}"}
+    base = str(record["BaseModelIdentifier"]).rpartition("/")[2]
+    arn = f"{place}/{base}/{uuid.uuid4().hex[:12]}"
+    bedrock._custom_models[arn] = {
+        "ModelArn": arn,
+        "ModelName": record["CustomModelName"],
+        "BaseModelArn": f"arn:aws:bedrock:{get_region()}::foundation-model/{base}",
+        "JobName": record["JobName"],
+        "JobArn": record["JobArn"],
+        "CustomizationType": record["BodyEcho"].get("customizationType", "FINE_TUNING"),
+        "TrainingDataConfig": record["TrainingDataConfig"],
+        "OutputDataConfig": record["OutputDataConfig"],
+        "HyperParameters": record["BodyEcho"].get("hyperParameters") or {},
+        "CreationTime": datetime.now(UTC).isoformat(timespec="seconds"),
+        "ModelStatus": "Active",
+    }
+    bedrock._tags[arn] = {each["key"]: each["value"] for each in record["BodyEcho"].get("customModelTags") or []}
+    return {"OutputModelArn": arn}
 
 
 def _deployment(method: str, arn: str, body: bytes) -> Response:

@@ -553,7 +553,8 @@ def _guarding_invocation(invoke: Callable[..., Response]) -> Callable[..., Respo
         if found.blocked:
             said = runtime._build_invoke_response_body(family, model, prompt, _message(record, "INPUT"))
             return _json(_marked_answer(said, told if traced else None, intervened=True))
-        status, sent, content = invoke(model, headers, json.dumps(request).encode())
+        asked = _replaced(request, _placeholders(found))
+        status, sent, content = invoke(model, headers, json.dumps(asked).encode())
         if status != 200:
             return status, sent, content
         answer = json.loads(content)
@@ -570,6 +571,28 @@ def _guarding_invocation(invoke: Callable[..., Response]) -> Callable[..., Respo
         return status, sent, json.dumps(told_answer).encode()
 
     return _answered(guarded)
+
+
+def _placeholders(found: Assessment) -> dict[str, str]:
+    """What is masked in a prompt, longest first, and what stands there instead."""
+    policy = found.policies.get("sensitiveInformationPolicy", {})
+    masked = {
+        each["match"]: f"{{{each.get('type') or each.get('name')}}}"
+        for each in [*policy.get("piiEntities", []), *policy.get("regexes", [])]
+        if each["action"] == "ANONYMIZED"
+    }
+    return dict(sorted(masked.items(), key=lambda each: -len(each[0])))
+
+
+def _replaced(value: Any, masked: Mapping[str, str]) -> Any:
+    if isinstance(value, dict):
+        return {key: _replaced(each, masked) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_replaced(each, masked) for each in value]
+    if isinstance(value, str):
+        for text, placeholder in masked.items():
+            value = value.replace(text, placeholder)
+    return value
 
 
 def _marked_answer(answer: Json, told: Json | None, *, intervened: bool) -> Json:

@@ -400,31 +400,60 @@ def _reading(service: str, handle: Callable[..., Any]) -> Callable[..., Any]:
             if member:
                 response: Response = await handle(method, path, headers, body, query)
                 own = json.loads(response[2] or b"{}").get(member) or [] if response[0] == 200 else []
-                told = _pages([*told[member], *own], member, query)
+                told = _pages([*told[member], *_mended(own)], member, query)
             return 200, {"Content-Type": "application/json"}, json.dumps(told).encode()
         answered: Response = await handle(method, path, headers, body, query)
-        return _described(answered) if path.startswith("/knowledgebases") else answered
+        return _whole(answered) if method == "GET" or path.startswith("/knowledgebases") else answered
 
     return with_records
 
 
 #: Paths that name a resource of Bedrock's by its ARN.
 _BY_ARN = re.compile(r"^/(?P<kind>guardrails)/(?P<arn>arn:[^/]+:guardrail/(?P<id>[^/]+))")
+_MODEL_ARN = re.compile(r"^/(?:custom-models|imported-models)/(?P<arn>arn:aws[^/]*:bedrock:.+)")
 _ARN = re.compile(
     r"^/(?:guardrails|flows|prompts|inference-profiles|prompt-routers)/(?P<arn>arn:aws[^/]*:bedrock:[^/]+/[^/]+)"
 )
 
 
-def _described(response: Response) -> Response:
-    """Without descriptions that nobody gave, which have at least one character."""
-
-    def told(value: Any) -> Any:
-        if isinstance(value, dict):
-            return {key: told(each) for key, each in value.items() if (key, each) != ("description", "")}
-        return [told(each) for each in value] if isinstance(value, list) else value
-
+def _whole(response: Response) -> Response:
+    """An answer of the emulator's with what it lacks, and without what is empty and may not be."""
     status, headers, body = response
-    return (status, headers, json.dumps(told(json.loads(body))).encode()) if status == 200 and body else response
+    if status != 200 or not body:
+        return response
+    return status, headers, json.dumps(_mended(json.loads(body))).encode()
+
+
+def _mended(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_mended(each) for each in value]
+    if not isinstance(value, dict):
+        return value
+    told = {key: _mended(each) for key, each in value.items() if (key, each) != ("description", "")}
+    job, asked = str(told.get("jobArn", "")), told.pop("bodyEcho", None) or {}
+    if ":model-customization-job/" in job and "baseModelIdentifier" in told:
+        base = str(told["baseModelIdentifier"]).rpartition("/")[2]
+        told.setdefault("outputModelName", told.get("customModelName"))
+        told.setdefault("baseModelArn", f"arn:aws:bedrock:{get_region()}::foundation-model/{base}")
+        told.setdefault("validationDataConfig", asked.get("validationDataConfig") or {"validators": []})
+        if told.get("outputModelArn"):
+            told.setdefault("customModelArn", told["outputModelArn"])
+    elif ":model-invocation-job/" in job:
+        told.setdefault("submitTime", told.get("creationTime"))
+    elif ":evaluation-job/" in job:
+        kind = "Human" if "human" in (told.get("evaluationConfig") or {}) else "Automated"
+        told.setdefault("jobType", kind)
+        told.setdefault("evaluationTaskTypes", _tasks(told.get("evaluationConfig") or {}))
+    elif told.get("provisionedModelArn") and told.get("modelArn"):
+        told.setdefault("foundationModelArn", told["modelArn"])
+    return told
+
+
+def _tasks(config: Mapping[str, Any]) -> list[str]:
+    sets = [
+        each for kind in config.values() if isinstance(kind, Mapping) for each in kind.get("datasetMetricConfigs") or []
+    ]
+    return list(dict.fromkeys(each["taskType"] for each in sets)) or ["Custom"]
 
 
 def _logging() -> Response:
@@ -439,7 +468,8 @@ def install() -> None:
     by_path = iam_actions.extract_resource_arn
 
     def resource(service: str, method: str, path: str, *rest: Any, **more: Any) -> str:
-        named = _ARN.match(unquote(path)) if service in _PATHS else None
+        plain = unquote(path)
+        named = (_ARN.match(plain) or _MODEL_ARN.match(plain)) if service in _PATHS else None
         return named["arn"] if named else str(by_path(service, method, path, *rest, **more))
 
     iam_actions.extract_resource_arn = resource

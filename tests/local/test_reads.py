@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -362,3 +363,72 @@ def test_tokens_are_counted_of_models_that_count(local: Local) -> None:
 def test_no_configuration_of_logs_is_none(reading: Stacks) -> None:
     answer = reading.account.client("bedrock").get_model_invocation_logging_configuration()
     assert "loggingConfig" not in answer
+
+
+def _eventually(read: Callable[[], Json]) -> Json:
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        told = read()
+        if told["status"] not in ("InProgress", "Submitted"):
+            return told
+        time.sleep(0.2)
+    raise AssertionError("the job did not end in time")
+
+
+def test_jobs_and_what_they_make_are_read(reading: Stacks) -> None:
+    account = reading.account
+    bedrock, s3 = account.client("bedrock"), account.client("s3")
+    s3.create_bucket(Bucket="trained-here")
+    s3.put_object(Bucket="trained-here", Key="t.jsonl", Body=b'{"schemaVersion": "bedrock-conversation-2024"}\n')
+    account.client("iam").create_role(RoleName="trainer", AssumeRolePolicyDocument="{}")
+    role = f"arn:aws:iam::{account.account}:role/trainer"
+    data, out = {"s3Uri": "s3://trained-here/t.jsonl"}, {"s3Uri": "s3://trained-here/out/"}
+
+    def whole(operation: str, **arguments: Any) -> Json:
+        answer: Json = getattr(bedrock, operation)(**arguments)
+        problems = answer_problems("bedrock", bedrock.meta.method_to_api_mapping[operation], answer)
+        # Ids and ARNs of what jobs make have the emulator's form.
+        assert [each for each in problems if "regular expression" not in each] == []
+        return answer
+
+    job = whole(
+        "create_model_customization_job",
+        jobName="tune",
+        customModelName="tuned",
+        roleArn=role,
+        baseModelIdentifier="amazon.nova-lite-v1:0",
+        trainingDataConfig=data,
+        outputDataConfig=out,
+        customModelTags=[{"key": "owner", "value": "me"}],
+    )["jobArn"]
+    assert bedrock.list_custom_models()["modelSummaries"] == []
+    done = _eventually(lambda: whole("get_model_customization_job", jobIdentifier=job))
+    assert (done["status"], done["outputModelName"]) == ("Completed", "tuned")
+    (model,) = whole("list_custom_models")["modelSummaries"]
+    assert model["modelArn"] == done["outputModelArn"]
+    found = whole("get_custom_model", modelIdentifier=model["modelArn"])
+    assert (found["modelName"], found["baseModelArn"].rpartition("/")[2]) == ("tuned", "amazon.nova-lite-v1:0")
+    assert bedrock.list_tags_for_resource(resourceARN=model["modelArn"])["tags"] == [{"key": "owner", "value": "me"}]
+    bedrock.delete_custom_model(modelIdentifier=model["modelArn"])
+    assert whole("list_custom_models")["modelSummaries"] == []
+    imported = whole(
+        "create_model_import_job",
+        jobName="import",
+        importedModelName="brought",
+        roleArn=role,
+        modelDataSource={"s3DataSource": {"s3Uri": "s3://trained-here/weights/"}},
+    )["jobArn"]
+    _eventually(lambda: whole("get_model_import_job", jobIdentifier=imported))
+    assert [each["modelName"] for each in whole("list_imported_models")["modelSummaries"]] == ["brought"]
+    assert whole("get_imported_model", modelIdentifier="brought")["modelName"] == "brought"
+    batch = whole(
+        "create_model_invocation_job",
+        jobName="batch",
+        roleArn=role,
+        modelId="amazon.nova-lite-v1:0",
+        inputDataConfig={"s3InputDataConfig": data},
+        outputDataConfig={"s3OutputDataConfig": out},
+    )["jobArn"]
+    assert whole("get_model_invocation_job", jobIdentifier=batch)["submitTime"]
+    for operation in ("list_model_customization_jobs", "list_model_invocation_jobs", "list_model_import_jobs"):
+        whole(operation)

@@ -102,7 +102,8 @@ def _validator(resource_type: str) -> Draft7Validator:
         .redefine("integer", lambda _, value: base.is_type(value, "integer") or _is_number(value, whole=True))
         .redefine("number", lambda _, value: base.is_type(value, "number") or _is_number(value, whole=False))
     )
-    validator: Any = extend(Draft7Validator, {"pattern": _pattern, "enum": _enum}, type_checker=checker)
+    own = {"pattern": _pattern, "enum": _enum, "minimum": _minimum, "maximum": _maximum}
+    validator: Any = extend(Draft7Validator, own, type_checker=checker)
     return validator(_readable(schema(resource_type)))
 
 
@@ -133,6 +134,16 @@ def _is_number(value: object, *, whole: bool) -> bool:
         return isinstance(value, str) and (int(value) if whole else float(value)) is not None
     except ValueError:
         return False
+
+
+def _minimum(_validator: Any, least: float, value: Any, _schema: Any) -> Any:
+    if _is_number(str(value), whole=False) and float(value) < least:
+        yield ValidationError(f"{value} is not greater or equal to {least}")
+
+
+def _maximum(_validator: Any, most: float, value: Any, _schema: Any) -> Any:
+    if _is_number(str(value), whole=False) and float(value) > most:
+        yield ValidationError(f"{value} is not less or equal to {most}")
 
 
 def _enum(_validator: Any, allowed: list[Any], value: Any, _schema: Any) -> Any:
