@@ -27,10 +27,12 @@ class Chunk:
 
     :param text: what is embedded and searched.
     :param parent: the larger part that is shown in its place, of hierarchical chunking; None elsewhere.
+    :param metadata: its own, which go before those of the document.
     """
 
     text: str
     parent: str | None = None
+    metadata: Mapping[str, Any] | None = None
 
 
 def chunks(text: str, configuration: Mapping[str, Any] | None) -> list[Chunk]:

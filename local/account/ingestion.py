@@ -17,7 +17,7 @@ from typing import Any
 
 from ministack.services import bedrock_agent, s3
 
-from . import chunking, documents, passages, s3_vectors
+from . import chunking, documents, passages, s3_vectors, transformation
 from .permissions import role_may
 
 Record = dict[str, Any]
@@ -67,7 +67,8 @@ def _ingest(base: str, source: str, record: Record) -> tuple[dict[str, int], lis
     if bucket is None:
         return told, [f"The bucket {name} does not exist"]
     prefixes = place.get("inclusionPrefixes") or [""]
-    if missing := _forbidden(base, name, prefixes):
+    how = record.get("VectorIngestionConfiguration")
+    if missing := _forbidden(base, name, prefixes) or transformation.may(base, how):
         return told, [missing]
     keys = {
         key for key in list(bucket["objects"]) if key.startswith(tuple(prefixes)) and not key.endswith(("/", SIDECAR))
@@ -115,11 +116,17 @@ def _take(
     try:
         text = documents.text_of(name, content)
         metadata, prefix = attributes(sidecar) if sidecar is not None else ({}, "")
-        made = chunking.chunks(text, how)
+        base, own, _ = place.split("/", 2)
+        made = transformation.transformed(base, own, uri, chunking.chunks(text, how), metadata, how)
         if not made:
             raise _RefusedError("it holds no text")
         passages.keep(place, made, location=location, uri=uri, metadata=metadata, prefix=prefix, digest=digest)
-    except (documents.UnreadableError, s3_vectors.RefusedError, _RefusedError) as error:
+    except (
+        documents.UnreadableError,
+        s3_vectors.RefusedError,
+        transformation.TransformationError,
+        _RefusedError,
+    ) as error:
         passages.drop(place)
         raise _RefusedError(str(error)) from error
     return "ModifiedDocumentsIndexed" if known else "NewDocumentsIndexed"

@@ -65,7 +65,8 @@ def keep(
     for number, chunk in enumerate(chunks):
         token = hashlib.sha256(f"{place} {number} {digest}".encode()).hexdigest()
         identifier = f"{token[:8]}-{token[8:12]}-4{token[13:16]}-8{token[17:20]}-{token[20:32]}"
-        made.append({"Id": identifier, "Text": chunk.text, **({"Parent": chunk.parent} if chunk.parent else {})})
+        parent = {"Parent": chunk.parent} if chunk.parent else {}
+        made.append({"Id": identifier, "Text": chunk.text, "Metadata": dict(chunk.metadata or {}), **parent})
     record = {
         "Uri": uri,
         "Location": dict(location),
@@ -112,7 +113,12 @@ def _as_vectors(index: str, record: Record) -> Iterator[Record]:
     rows = ranking.embedded([f"{record['Prefix']}{each['Text']}" for each in record["Chunks"]]).rows
     found = words.brought_to(rows, int(model.get("Dimension", words.SIZE)))
     for chunk, row in zip(record["Chunks"], found, strict=True):
-        metadata = {**record["Metadata"], TEXT_KEY: chunk.get("Parent") or chunk["Text"], CHUNK_ID: chunk["Id"]}
+        metadata = {
+            **record["Metadata"],
+            **chunk["Metadata"],
+            TEXT_KEY: chunk.get("Parent") or chunk["Text"],
+            CHUNK_ID: chunk["Id"],
+        }
         yield {"key": chunk["Id"], "data": {"float32": [float(each) for each in row]}, "metadata": metadata}
 
 
@@ -180,7 +186,8 @@ def _ready(base: str, *, anew: bool = False) -> _Searchable:
             for _, record in records:
                 for chunk in (record or {}).get("Chunks", ()):
                     shown = chunk.get("Parent") or chunk["Text"]
-                    passages.append(Passage(chunk["Id"], chunk["Text"], shown, record["Location"], record["Metadata"]))
+                    metadata = {**record["Metadata"], **chunk["Metadata"]}
+                    passages.append(Passage(chunk["Id"], chunk["Text"], shown, record["Location"], metadata))
                     texts.append(f"{record['Prefix']}{chunk['Text']}")
             known = _searchable[key] = _Searchable(signature, passages, ranking.Ranking(texts))
         return known

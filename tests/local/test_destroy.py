@@ -70,8 +70,8 @@ def use(tenant: emulator.Account) -> None:
     by_hand = {"indexName": "mine", "dataType": "float32", "dimension": 3, "distanceMetric": "cosine"}
     (own,) = [each["indexName"] for each in vectors.list_indexes(**store)["indexes"]]
     vectors.create_index(**store, **by_hand)
-    for index in (own, "mine"):
-        one = {"key": "one", "data": {"float32": [0.1, 0.2, 0.3]}}
+    for index, dimension in ((own, 1024), ("mine", 3)):
+        one = {"key": "one", "data": {"float32": [0.1] * dimension}}
         vectors.put_vectors(**store, indexName=index, vectors=[one])
         assert vectors.list_vectors(**store, indexName=index)["vectors"]
     group = made(tenant, "models", "AWS::SageMaker::ModelPackageGroup").rpartition("/")[2]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 import time
+import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -565,3 +567,64 @@ def test_a_server_of_vectors_is_asked_where_there_is_one(empty: Callable[..., Ba
         finally:
             local.answers_by("")
     assert base.keys("first")[0] == "one.txt"
+
+
+SCREEN = """
+import io
+import json
+import boto3
+
+
+def handler(event, context):
+    s3, bucket = boto3.client("s3"), event["bucketName"]
+    files = []
+    for file in event["inputFiles"]:
+        (batch,) = file["contentBatches"]
+        chunks = json.loads(s3.get_object(Bucket=bucket, Key=batch["key"])["Body"].read())["fileContents"]
+        kept = [{**each, "contentMetadata": {"seen": True}} for each in chunks if "secret" not in each["contentBody"]]
+        s3.put_object(Bucket=bucket, Key=batch["key"] + ".out", Body=json.dumps({"fileContents": kept}))
+        files.append({**file, "contentBatches": [{"key": batch["key"] + ".out"}]})
+    return {"outputFiles": files}
+"""
+
+
+def test_a_function_screens_chunks_before_they_are_embedded(empty: Callable[..., Base]) -> None:
+    base = empty()
+    functions, name = base.local.client("lambda"), "screens-chunks"
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as package:
+        package.writestr("index.py", SCREEN)
+    iam = base.local.client("iam")
+    service = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    trust = json.dumps({"Version": "2012-10-17", "Statement": [service]})
+    role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust)["Role"]["Arn"]
+    allow(base.local, name, ["s3:GetObject", "s3:PutObject"])
+    try:
+        arn = functions.create_function(
+            FunctionName=name,
+            Runtime="python3.13",
+            Role=role,
+            Handler="index.handler",
+            Timeout=30,
+            Code={"ZipFile": content.getvalue()},
+        )["FunctionArn"]
+        base.put("page.txt", b"The pond is deep.")
+        base.put("diary.txt", b"This is a secret pond.")
+        called = {
+            "stepToApply": "POST_CHUNKING",
+            "transformationFunction": {"transformationLambdaConfiguration": {"lambdaArn": arn}},
+        }
+        place = {"s3Location": {"uri": f"s3://{base.bucket}/between/"}}
+        how = {"intermediateStorage": place, "transformations": [called]}
+        told = base.ingest(customTransformationConfiguration=how)
+        assert told["status"] == "FAILED"
+        assert "lambda:InvokeFunction" in told["reasons"][0]
+        allow(base.local, base.role, [*ALLOWED, "lambda:InvokeFunction", "s3:PutObject"])
+        told = base.ingest()
+        assert (told["numberOfNewDocumentsIndexed"], told["numberOfDocumentsFailed"]) == (1, 1)
+        (found,) = base.retrieve("pond", filter={"equals": {"key": "seen", "value": True}})
+        assert found["content"]["text"] == "The pond is deep."
+    finally:
+        functions.delete_function(FunctionName=name)
+        iam.delete_role_policy(RoleName=name, PolicyName="all")
+        iam.delete_role(RoleName=name)
