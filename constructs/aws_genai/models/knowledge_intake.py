@@ -39,7 +39,7 @@ def intake(
         base,
         "Intake",
         folder="knowledge_ingestion",
-        include=("waking",),
+        include=("documents", "untrusted", "waking"),
         key=key,
         topic=topic,
         environment={
@@ -49,7 +49,7 @@ def intake(
             "DATA_SOURCE": base.documents.attr_data_source_id,
             **guarded,
         },
-        memory_mib=1024,
+        memory_mib=2048,
         timeout_seconds=150,
         reserved_concurrency=2,
         network=network,

@@ -12,9 +12,10 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from ..documents import SlowError
 from ..waking.database import patiently, wakes
 from .names import ACCEPTED, GROUP, INCOMING, QUARANTINE, RENEWED, SIDECAR
-from .scan import problems, text_of
+from .scan import JUDGING, READING, look
 
 _log = logging.getLogger(__name__)
 
@@ -54,8 +55,12 @@ class Intake:
         self._s3, self._bucket, self._sources = s3, bucket, {name: sorted(groups) for name, groups in sources.items()}
         self._assess, self._clock = assess, clock
 
-    def take(self, change: Change) -> str:
-        """Follow one change; what was done: accepted, quarantined, erased or ignored."""
+    def take(self, change: Change, seconds: float = READING + JUDGING) -> str:
+        """Follow one change; what was done: accepted, quarantined, erased or ignored.
+
+        :param seconds: how long looking at a document may take.
+        :raises BusyError: if that is less than usual, and too little for it.
+        """
         name = change.key.removeprefix(INCOMING)
         if not change.key.startswith(INCOMING) or not name or name.endswith("/"):
             return "ignored"
@@ -63,7 +68,7 @@ class Intake:
         if content is None:
             self._erase(f"{ACCEPTED}{name}", f"{ACCEPTED}{name}{SIDECAR}", f"{QUARANTINE}{name}", *self._why(name))
             return "erased"
-        found = list(self._refused(name, content))
+        found = list(self._refused(name, content, seconds))
         if found:
             # A document that was good before and is not any more must not be retrieved meanwhile.
             self._erase(f"{ACCEPTED}{name}", f"{ACCEPTED}{name}{SIDECAR}")
@@ -90,15 +95,22 @@ class Intake:
             raise
         return found["Body"].read(), str(found.get("VersionId", ""))
 
-    def _refused(self, name: str, content: bytes) -> Iterable[str]:
+    def _refused(self, name: str, content: bytes, seconds: float) -> Iterable[str]:
         source = name.partition("/")[0]
         if "/" not in name or source not in self._sources:
             yield f"{source} is not a source that somebody has reviewed"
             return
-        found = list(problems(name, content))
-        yield from found
-        if not found and self._assess is not None:
-            text = text_of(name, content)
+        try:
+            seen = look(name, content, seconds)
+        except SlowError as error:
+            if seconds < READING + JUDGING:
+                # Others of the batch took the time; it comes again, and has more then.
+                raise BusyError(str(error)) from error
+            yield str(error)
+            return
+        yield from seen.problems
+        if not seen.problems and self._assess is not None:
+            text = seen.text
             chunks = [text[start : start + _ASSESSED] for start in range(0, len(text), _ASSESSED)]
             if len(chunks) > _MOST_CHUNKS:
                 yield f"it is longer than {_MOST_CHUNKS * _ASSESSED} characters, which is more than is assessed"
