@@ -43,10 +43,12 @@ class Look:
 
     :param problems: why it stays out; none if it may come in.
     :param text: what it says, with what readers do not see, for a guardrail to assess.
+    :param final: whether no reviewer can let it in: it is a program, carries one, or is nothing that Bedrock reads.
     """
 
     problems: tuple[str, ...]
     text: str = ""
+    final: bool = False
 
 
 def look(key: str, content: bytes, seconds: float = READING + JUDGING) -> Look:
@@ -57,7 +59,7 @@ def look(key: str, content: bytes, seconds: float = READING + JUDGING) -> Look:
     :raises SlowError: if it takes longer.
     """
     if found := tuple(_form(key, content)):
-        return Look(found)
+        return Look(found, final=True)
     share = seconds / (READING + JUDGING)
     try:
         pieces = extract_apart(key, content, seconds=READING * share).pieces
