@@ -30,6 +30,7 @@ class Language:
     :param sending: verbs that ask to send something away.
     :param talk: what people say to it, or what is known of them.
     :param answering: phrases that ask for an answer of another's choice.
+    :param before: all that was said before, in other words than rules.
     :param keeping: phrases that ask to keep something from the reader.
     :param being: phrases that ask to be something else.
     """
@@ -45,6 +46,7 @@ class Language:
     talk: str
     answering: str
     keeping: str
+    before: str
     being: str
     #: One of these stands in whatever gives an order in the language.
     gate: tuple[str, ...]
@@ -57,7 +59,7 @@ _LANGUAGES: Mapping[str, Language] = {
         to_models=r"(?:hinweis|nachricht|anweisung(?:en)?|notiz) (?:an|fur) (?:die|den|das|alle|jede[ns]?) (?:ki|sprachmodell|modell|assistent|chatbot|bot)\w*"
         r"|an (?:alle|die|jede) (?:ki|sprachmodelle?|chatbots?|assistenten)\w*|(?:wenn|falls|sofern) du (?:eine? )?(?:ki|sprachmodell|assistent|chatbot|bot)\w*"
         r"|als (?:ki|sprachmodell|chatbot) (?:musst|sollst|darfst)|lieber? (?:ki|assistent|chatbot|sprachmodell)",
-        setting_aside=r"ignorier\w*|missacht\w*|vergiss|vergesst|vergessen sie|verwirf|ubergeh\w*|umgeh\w*|beachtet?|beachten sie|befolgt?|befolgen sie",
+        setting_aside=r"ignorier\w*|missacht\w*|vergiss|vergesst|vergessen sie|verwirf|ubergeh\w*|umgeh\w*|beachtet? (?:nicht|keine)|befolgt? (?:nicht|keine)|beachtet?(?= .{0,40}nicht (?:mehr|langer))|befolgt?(?= .{0,40}nicht (?:mehr|langer))",
         rules=r"anweisung\w*|instruktion\w*|regeln|vorgaben|richtlinien|system-?prompts?|prompts?|befehle?|beschrankungen|einschrankungen|anordnungen",
         which=r"alle|samtliche|bisherige\w*|vorherige\w*|vorige\w*|vorangegangene\w*|fruhere\w*|obige\w*|deine\w*|eure\w*|nicht mehr|nicht langer",
         showing=r"gib|gebt|zeige?t?|zeigen sie|nenne?|verrate?t?|offenbare?t?|drucke|schreibe?|liefere|enthulle",
@@ -66,6 +68,7 @@ _LANGUAGES: Mapping[str, Language] = {
         talk=r"gesprach\w*|verlauf|nachrichten?|daten|fragen?|unterhaltung|e-?mail-?adresse",
         answering=r"antworte(?:t|n sie)? (?:immer|nur|stets|ausschliesslich|mit)|empfiehl\w*|empfehlt|behaupte\w*|(?:sag|sage|sagt|teile|frage?|fragt?) (?:dem|den|der|jedem) (?:nutzer|benutzer|anwender|leser|kunden)\w*|bewerte\w*|erwahne\w* (?:nie|nicht|keine)|rufe? das werkzeug",
         keeping=r"verschweige?\w*|verheimliche?\w*|(?:sag|sage|verrate|erzahle|erwahne)\w* (?:dem|den) (?:nutzer|benutzer|anwender|leser)\w* (?:nichts|nicht)|ohne (?:den|dem) (?:nutzer|benutzer)",
+        before=r"alles,? was (?:dir|du|ihr|euch|bisher|zuvor)|alles (?:bisherige|vorherige|davor|obige)|den rest des (?:dokuments|textes)",
         being=r"du bist (?:jetzt|nun|ab jetzt|von nun an)|ab (?:jetzt|sofort) bist du|verhalte dich (?:wie|als)|tu so,? als|entwicklermodus|ohne (?:einschrankungen|regeln)",
         gate=(
             "anweis",
@@ -88,7 +91,7 @@ _LANGUAGES: Mapping[str, Language] = {
     "fr": Language(
         models=r"ia|intelligences? artificielles?|modeles? de langage|assistante?s?|chatbots?|robots?|agents?",
         to_models=r"(?:note|message|instructions?) (?:a|pour) (?:l.|les? |toute )(?:ia|assistante?|modeles?|chatbots?)|si (?:tu es|vous etes) (?:une? )?(?:ia|modele|assistant|chatbot|intelligence)"
-        r"|en tant qu.(?:ia|assistant|modele)|chere? (?:ia|assistant|modele)|toute ia qui lit",
+        r"|en tant qu.(?:ia|assistant|modele)|chere? (?:ia|assistant|modele)|a l.attention (?:de l.|des? |du )(?:ia|assistante?s?|modeles?|chatbots?)|toute ia qui lit",
         setting_aside=r"ignore[zr]?|oublie[zr]?|neglige[zr]?|contourne[zr]?|desobei[st]?\w*|ne (?:tiens|tenez) (?:pas|plus) compte|ne (?:suis|suivez|respecte[zr]?) (?:pas|plus)",
         rules=r"instructions?|consignes?|regles?|directives?|prompts?|ordres?|restrictions?|limites",
         which=r"toutes?|tous|precedent\w*|anterieur\w*|ci-dessus|tes|vos|ta|initial\w*|d.avant|plus haut",
@@ -98,6 +101,7 @@ _LANGUAGES: Mapping[str, Language] = {
         talk=r"conversations?|messages?|donnees|questions?|historique|adresse e?-?mail",
         answering=r"(?:reponds|repondez) (?:que|toujours|uniquement|seulement|par|avec)|recommande[zr]?|(?:dis|dites|demande[zr]?) (?:a|aux?) (?:l.)?(?:utilisateur|lecteur|client)\w*|dis que|affirme[zr]? que|ne (?:mentionne|cite)[zr]? (?:jamais|pas)",
         keeping=r"ne (?:le )?(?:dis|dites|revele|revelez|parle|parlez|mentionne|mentionnez) (?:rien|pas)? ?(?:a|de cela|cette note|ce message).{0,20}(?:utilisateur|lecteur|note|message)|a l.insu de l.utilisateur|cache[zr]? (?:ceci|cela|cette note)",
+        before=r"tout ce qui precede|tout ce qu.on (?:t|vous).a dit|ce qui precede",
         being=r"tu es (?:maintenant|desormais|a present)|vous etes (?:maintenant|desormais)|a partir de maintenant|agis comme|agissez comme|fais semblant|mode developpeur|sans (?:restrictions?|limites|regles)",
         gate=(
             "instruction",
@@ -118,7 +122,7 @@ _LANGUAGES: Mapping[str, Language] = {
     "es": Language(
         models=r"ia|inteligencias? artificial(?:es)?|modelos? de lenguaje|asistentes?|chatbots?|agentes?",
         to_models=r"(?:nota|mensaje|instruccion(?:es)?) (?:a|para) (?:el|la|los|las|cualquier|toda) ?(?:ia|asistentes?|modelos?|chatbots?)|si (?:eres|es usted|usted es) (?:una? )?(?:ia|modelo|asistente|chatbot|inteligencia)"
-        r"|como (?:ia|modelo de lenguaje),|estimad[oa] (?:ia|asistente|modelo)|cualquier ia que lea",
+        r"|como (?:ia|modelo de lenguaje),|a la atencion de (?:la|los|las) ?(?:ia|asistentes?|modelos?)|estimad[oa] (?:ia|asistente|modelo)|cualquier ia que lea",
         setting_aside=r"ignor(?:a|e|ad|en)|olvid(?:a|e|ad|en)|descart(?:a|e)|haz caso omiso|no (?:sigas|siga|obedezcas|respetes)|desobedec\w*|omit(?:e|a)|salt(?:a|e)te",
         rules=r"instruccion(?:es)?|reglas|directrices|normas|prompts?|ordenes|restricciones|indicaciones",
         which=r"tod[oa]s|previ[oa]s|anterior(?:es)?|tus|sus|de arriba|iniciales|precedentes",
@@ -128,6 +132,7 @@ _LANGUAGES: Mapping[str, Language] = {
         talk=r"conversacion(?:es)?|mensajes?|datos|preguntas?|historial|correo",
         answering=r"(?:responde|responda|contesta) (?:siempre|solo|unicamente|que|con)|recomiend(?:a|e)|(?:di|dile|diga|digale|pide|pidele) (?:al?|a los?) ?(?:usuario|lector|cliente)\w*|afirma que|no (?:menciones|cites)",
         keeping=r"no (?:le )?(?:digas|reveles|cuentes|menciones) (?:nada |esto |esta nota )?(?:al usuario|a nadie|esta nota|este texto)|sin que el usuario|oculta (?:esto|esta nota)",
+        before=r"todo lo (?:anterior|previo|dicho)|lo anterior",
         being=r"(?:ahora eres|eres ahora)|a partir de ahora|actua como|finge (?:ser|que)|modo desarrollador|sin (?:restricciones|limites|reglas)",
         gate=(
             "instruccion",
@@ -158,6 +163,7 @@ _LANGUAGES: Mapping[str, Language] = {
         talk=r"conversazion[ei]|messagg[io]+|dati|domand[ae]|cronologia|indirizzo",
         answering=r"rispond(?:i|ete) (?:sempre|solo|che|con)|raccomand(?:a|ate)|consiglia(?:te)? (?:sempre|solo)|(?:di|dite|chiedi) (?:al|all.)(?: )?(?:utente|lettore|cliente)\w*|non (?:citare|menzionare) (?:mai|questa|questo)",
         keeping=r"non (?:dire|rivelare|menzionare|citare) (?:nulla |questo |questa nota|questo testo|ciò )?(?:all.utente|questa nota|questo testo)?|di nascosto|nascondi (?:questo|questa)",
+        before=r"tutto (?:cio|quello) che (?:ti|vi|precede)|quanto precede|tutto il precedente",
         being=r"(?:ora sei|adesso sei|sei ora)|d.ora in (?:poi|avanti)|agisci come|comportati come|fingi di|modalita sviluppatore|senza (?:restrizioni|limiti|regole)",
         gate=(
             "istruzion",
@@ -189,6 +195,7 @@ _LANGUAGES: Mapping[str, Language] = {
         talk=r"conversas?|mensage(?:m|ns)|dados|perguntas?|historico|e-?mail",
         answering=r"respond(?:a|e) (?:sempre|apenas|somente|que|com)|recomend(?:e|a)|(?:diga|peca|pergunte) (?:ao|aos|a) (?:usuario|leitor|cliente|utilizador)\w*|afirme que|nao (?:mencione|cite)",
         keeping=r"nao (?:diga|revele|conte|mencione|cite) (?:nada |isto |isso |esta nota )?(?:ao usuario|a ninguem|esta nota|este texto)|sem que o usuario|oculte (?:isto|esta nota)",
+        before=r"tudo (?:o que (?:foi|lhe|te)|acima)|o que foi dito antes",
         being=r"(?:agora voce e|voce agora e|voce e agora)|a partir de agora|aja como|finja (?:ser|que)|modo desenvolvedor|sem (?:restricoes|limites|regras)",
         gate=(
             "instruc",
@@ -220,6 +227,7 @@ _LANGUAGES: Mapping[str, Language] = {
         talk=r"gesprek\w*|berichten?|gegevens|vraag|vragen|geschiedenis|e-?mailadres",
         answering=r"antwoord (?:altijd|alleen|met|dat)|beveel|raad (?:altijd|alleen)|(?:zeg|vertel|vraag) (?:tegen )?(?:de|elke) (?:gebruiker|lezer|klant)\w*|noem (?:nooit|niet)",
         keeping=r"(?:zeg|vertel|verklap) (?:dit|niets) (?:niet )?(?:aan|tegen)? ?de (?:gebruiker|lezer)|zonder dat de gebruiker|verzwijg|verberg dit",
+        before=r"alles (?:wat (?:je|eerder|hiervoor)|hierboven|hiervoor)",
         being=r"je bent (?:nu|vanaf nu)|vanaf nu (?:ben|ga) je|doe alsof|gedraag je als|ontwikkelaarsmodus|zonder (?:beperkingen|regels)",
         gate=(
             "instructie",
@@ -250,6 +258,7 @@ _LANGUAGES: Mapping[str, Language] = {
         talk=r"переписк\w*|диалог\w*|сообщени\w*|данные|вопрос\w*|истори\w*|разговор\w*",
         answering=r"отвечаи(?:те)? (?:только|всегда|что)|ответь(?:те)? (?:только|что)|рекомендуи(?:те)?|(?:скажи|сообщи|спроси|попроси)(?:те)? (?:у )?(?:пользовател|читател|клиент)\w*|не упоминаи(?:те)?",
         keeping=r"не (?:говори|сообщаи|рассказываи)(?:те)? (?:об этом |этого )?(?:пользовател|никому)\w*|скрои(?:те)? (?:это|эту)",
+        before=r"все,? что (?:было|тебе|выше|ранее)|все вышесказанное",
         being=r"(?:теперь ты|ты теперь)|отныне|с этого момента|веди себя как|притворись|режим разработчика|без (?:ограничении|правил)",
         gate=(
             "инструкци",
@@ -269,7 +278,7 @@ _LANGUAGES: Mapping[str, Language] = {
     "ja": Language(
         models="(?:ai|人工知能|アシスタント|チャットボット|言語モデル|モデル|エーアイ)",
         to_models="(?:ai|アシスタント|チャットボット|言語モデル|モデル)(?:アシスタント)?(?:へ|に告ぐ|への(?:指示|注意|メッセージ)|宛て?)|あなたが(?:ai|言語モデル|アシスタント)なら|この(?:文書|文章|ページ)を読(?:む|んでいる)(?:ai|モデル|アシスタント)",
-        setting_aside="無視|忘れ|従わない|従うな|破棄|取り消",
+        setting_aside="無視(?!し?な|せず)|忘れ(?!ず|な)|従わない|従うな|破棄|取り消",
         rules="指示|命令|ルール|規則|プロンプト|制約|制限|ガイドライン|設定",
         which="これまで|以前|すべて|全て|上記|前の|先の|あなたの|今までの|直前",
         showing="表示|公開|開示|出力|教え|漏ら|明かし|見せ",
@@ -278,6 +287,7 @@ _LANGUAGES: Mapping[str, Language] = {
         talk="会話|メッセージ|データ|質問|履歴|メールアドレス|個人情報",
         answering="(?:とだけ|必ず|常に).{0,12}(?:答え|回答|返答)|推薦し|推奨してください|(?:ユーザー|利用者|読者|顧客)に.{0,20}(?:尋ね|伝え|言っ|要求)|言及しない",
         keeping="(?:ユーザー|利用者|読者)に(?:は)?(?:知らせ|言わ|伝え|教え)(?:ない|ず|るな)|秘密に",
+        before="これまでの(?:こと|内容)|上記の内容|以前の内容",
         being="あなたは(?:今|これ)から|今からあなたは|のふりをし|として振る舞|開発者モード|制限のない",
         gate=(
             "指示",
@@ -309,6 +319,7 @@ _LANGUAGES: Mapping[str, Language] = {
         talk="对话|消息|数据|问题|历史|聊天|邮箱|用户信息",
         answering="(?:只|始终|总是|一律)(?:回答|回复)|推荐我们|(?:告诉|要求|询问|让)(?:用户|读者|客户)|不要提及|给出?(?:最高分|好评)",
         keeping="(?:不要|别|勿)(?:告诉|让)(?:用户|读者|任何人)|不要(?:透露|提及)(?:此|这)|对用户保密",
+        before="(?:以上|之前|前面|上述)(?:的)?(?:所有|全部)?内容",
         being="你现在是|从现在(?:开始|起)|你将扮演|假装你?是?|开发者模式|不受(?:任何)?限制",
         gate=(
             "指令",
@@ -345,6 +356,7 @@ class Compiled:
     answering: re.Pattern[str]
     keeping: re.Pattern[str]
     being: re.Pattern[str]
+    spaced: bool
     words: tuple[str, ...]
     letters: re.Pattern[str] | None
 
@@ -360,6 +372,17 @@ _LETTERS = {"ru": "[\u0400-\u04ff]", "ja": "[\u3040-\u30ff\u4e00-\u9fff]", "zh":
 def _compiled(name: str, language: Language) -> Compiled:
     start, end = (r"(?<!\w)(?:", r")(?!\w)") if language.spaced else ("(?:", ")")
     near = f"{_GAP}{{0,60}}?"
+    # Whoever asks not to forget them asks for nothing bad, and rules of something are not those of a model.
+    kept = (
+        r"(?<!no )(?<!nao )(?<!non )(?<!ne )(?<!не )(?<!nicht )(?<!niet )(?<!n')(?<!n’)"
+        if language.spaced
+        else "(?<!勿)(?<!不要)(?<!别)(?<!不得)"
+    )
+    theirs = (
+        r"(?! (?:im|auf|aus|des|der|vom|von|fur|du|de la|de l.|de \w+age|del|della|dello|do|da|dos|deste|van|voor|uit|на|из)\b)"
+        if language.spaced
+        else ""
+    )
 
     def word(alternatives: str) -> str:
         return f"{start}{fold(alternatives)}{end}"
@@ -368,20 +391,25 @@ def _compiled(name: str, language: Language) -> Compiled:
         """Two in either order, for verbs stand last in some languages."""
         return f"(?:{one}{near}{other}|{other}{near}{one})"
 
-    aside, rules, which = word(language.setting_aside), word(language.rules), word(language.which)
+    aside, which = f"{kept}{word(language.setting_aside)}", word(language.which)
+    rules = f"{word(language.rules)}{theirs}"
+    before = word(language.before)
     show, secrets = word(language.showing), word(language.secrets)
     which_rules = f"(?:{which}{_GAP}{{0,25}}?{rules}|{rules}{_GAP}{{0,25}}?{which})"
     return Compiled(
         to_models=re.compile(word(language.to_models)),
         # By its name, and told something right away.
-        called=re.compile(rf"(?:^|[.!?。！？\n>*#-])\s*{word(language.models)}\s*[,:：，、]"),
-        set_aside=re.compile(both(aside, which_rules)),
+        called=re.compile(
+            rf"(?:^|[.!?。！？\n>*#-])\s*(?:(?:achtung|attention|atencion|attenzione|atencao|let op|внимание|注意)[,:!]? ?)?{word(language.models)}\s*[,:：，、]"
+        ),
+        set_aside=re.compile(f"{both(aside, which_rules)}|{both(aside, before)}"),
         set_aside_loosely=re.compile(both(aside, rules)),
         show=re.compile(both(show, secrets)),
         send=re.compile(both(word(language.sending), word(language.talk))),
         answering=re.compile(word(language.answering)),
         keeping=re.compile(word(language.keeping)),
         being=re.compile(word(language.being)),
+        spaced=language.spaced,
         words=tuple(fold(each) for each in language.gate),
         letters=re.compile(_LETTERS[name]) if name in _LETTERS else None,
     )
