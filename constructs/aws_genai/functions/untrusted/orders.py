@@ -164,7 +164,7 @@ _SPEAKS: tuple[tuple[int, re.Pattern[str]], ...] = (
     (2, _p(rf"\b{_AI} (?:note|notice|instructions?|hint|directive|message|prompt|memo|only)s?\s*:")),
     (2, _p(r"\b(?:when|while|if|before|whenever) (?:you (?:are )?)?(?:summari[sz]\w*|answering|asked|citing|processing) (?:about |questions about |for )?(?:this|the (?:page|document|text|file)|it)\b")),
     (2, _p(r"\byour (?:context(?: window)?|system prompt|training data|knowledge cutoff|operator's)\b")),
-    (2, _p(r"(?:^|\n)\s*(?:\[|\(|\{\{?|<|#+\s*|-{2,}\s*)\s*(?:system|developer|assistant|sysadmin|admin)(?: (?:message|instructions?|override|prompt|note|update))?\s*(?:\]|\)|\}\}?|>)?\s*:?")),
+    (2, _p(r"(?:^|\n)\s*(?:\[|\(|\{\{?|<|#+\s*)\s*(?:system|developer|assistant|sysadmin|admin)(?: (?:message|instructions?|override|prompt|note|update))?\s*(?:\]|\)|\}\}?|>)?\s*:?")),
     (2, _p(r"(?:^|\n)\s*(?:(?:system|developer|admin) (?:message|instructions?|override|prompt|note|update)|assistant)\s*:")),
     (1, _p(r"(?:^|\n)\s*(?:system|developer|sysadmin|admin)\s*:")),
     (2, _p(r"<\|[a-z_]+\|>|\[/?inst\]|<</?sys>>|<(?:start|end)_of_turn>|\{\{ ?/?system ?\}\}|</?system>|amazon-bedrock-guardrails-|</?(?:untrusted|document)-|###? ?(?:new )?(?:system|instructions?)")),
