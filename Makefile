@@ -6,7 +6,7 @@ SYSTEM_PATH := $(PATH)
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 # The local account has settings of its own unless ENV is given; what is not given stays out.
 IN_LOCAL := $(if $(filter file default undefined,$(origin ENV)),,--environment "$(ENV)")
-export Q
+export Q REASON
 # AS is make's own name of the assembler, and some shells export NAME: they count where the command line gives them.
 local-user: export USER_GROUPS = $(GROUPS)
 local-user: export USER_EMAIL = $(EMAIL)
@@ -81,6 +81,10 @@ manifest: setup  ## Write down which files of a data set train: DATA=support ENV
 sign: setup  ## Sign a data set off, as an approver: DATA=support ENV=prod
 	@$(BIN)/python -m operations.data_set sign "$(DATA)" --environment $(ENV)
 
+release: setup  ## Let a document in that was refused, as a reviewer: DOCUMENT=policies/x.md REASON="..." ENV=prod; without one, list them
+	@$(BIN)/python -m operations.release "$(DOCUMENT)" --environment $(ENV) $(if $(KNOWLEDGE),--knowledge "$(KNOWLEDGE)") \
+		--reason "$$REASON" $(if $(YES),--yes)
+
 evaluate: setup  ## Run an evaluation and show its table: NAME=assistants ENV=prod, DATA= puts questions first
 	@$(BIN)/python -m operations.evaluate "$(NAME)" --environment $(ENV) $(if $(DATA),--data "$(DATA)")
 
@@ -146,4 +150,4 @@ clean:  ## End the local account, and remove everything that was made here
 	@PATH="$(SYSTEM_PATH)" python3 -B -m operations.clean
 
 .PHONY: help synth diff deploy destroy bootstrap test snapshots docs bench lock setup setup-dev setup-local setup-model setup-clients clean
-.PHONY: facts choose evaluate prompts organization redteam accelerators models manifest sign wake local demo local-deploy local-destroy local-ask local-user local-status local-stop local-load local-down
+.PHONY: facts release choose evaluate prompts organization redteam accelerators models manifest sign wake local demo local-deploy local-destroy local-ask local-user local-status local-stop local-load local-down
