@@ -95,6 +95,8 @@ def orders(parts: Iterable[Part], *, seconds: float = 60) -> Iterator[Order]:
 
 
 def _in_text(text: str, where: str, hidden: bool, until: float) -> Iterator[Order]:
+    if time.monotonic() > until:
+        raise TimeoutError("a document takes too long to be judged")
     if unseen(text):
         yield Order(_shown(text), ("read characters that nobody sees",), where, "", hidden=True)
     for view, disguise in views(text):
@@ -255,7 +257,7 @@ def _judged(view: str, hidden: bool, until: float) -> tuple[str, tuple[str, ...]
         return None
     text = view if hidden else _given(view)
     languages = [language for language in LANGUAGES.values() if language.gate(text)]
-    speaks, last = 0, ""
+    speaks, last, before = 0, "", ""
     for sentence in _sentences(text):
         if time.monotonic() > until:
             raise TimeoutError("a text takes too long to be judged")
@@ -270,8 +272,9 @@ def _judged(view: str, hidden: bool, until: float) -> tuple[str, tuple[str, ...]
         # Who was spoken to is spoken to in the next sentence too.
         speaks, last = (now, sentence) if now else (max(speaks - 1, 0), last if speaks > 1 else "")
         for language in languages:
-            if language.gate(sentence) and (found := _in_language(sentence, text, language, hidden)):
+            if language.gate(sentence) and (found := _in_language(sentence, before, language, hidden)):
                 return found
+        before = f"{before} {sentence}"[-120:]
     return None
 
 
@@ -338,12 +341,11 @@ def _squashed(view: str) -> tuple[str, tuple[str, ...]] | None:
     return (found[0], ("set its instructions aside",)) if found else None
 
 
-def _in_language(sentence: str, text: str, language: Compiled, hidden: bool) -> tuple[str, tuple[str, ...]] | None:
+def _in_language(sentence: str, before: str, language: Compiled, hidden: bool) -> tuple[str, tuple[str, ...]] | None:
     """The same in another language, with fewer patterns."""
     if language.set_aside.search(sentence):
         return sentence, ("set its instructions aside",)
-    place = text.find(sentence)
-    near = text[max(0, place - (120 if language.spaced else 40)) : place + len(sentence)]
+    near = f"{before[-120 if language.spaced else -40 :]}\n{sentence}"
     speaks = bool(language.to_models.search(near) or language.called.search(near))
     kinds: tuple[tuple[int, str, re.Pattern[str]], ...] = (
         (2, "set instructions aside", language.set_aside_loosely),
