@@ -102,12 +102,23 @@ def _in_text(text: str, where: str, hidden: bool, until: float) -> Iterator[Orde
     for view, disguise in views(text):
         # Letters that only look different are seen; codes are not.
         found = _judged(view, hidden or (bool(disguise) and disguise not in SEEN), until)
+        if not found and not disguise and (whole := _unwrapped(view)) != view:
+            found = _judged(whole, hidden, until)
         if not found and disguise in SPACELESS:
             found = _squashed(view)
         if found:
             said, asks = found
             yield Order(said, asks, where, disguise, hidden)
             return
+
+
+#: The end of a line that is not the end of what it says: no blank line, item, heading or row follows.
+_WRAPPED = re.compile(r"(?<![\n.!?:;。！？|])[ \t]*\n[ \t]*(?=[^\s\-*+#|>=~\d])")
+
+
+def _unwrapped(view: str) -> str:
+    """The text with its lines joined where they were broken for their length alone."""
+    return _WRAPPED.sub(" ", view)
 
 
 def _shown(text: str) -> str:
