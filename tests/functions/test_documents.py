@@ -58,6 +58,7 @@ def test_word_in_reading_order() -> None:
         (made.picture("secret"), {}, "alternative text"),
         ("<w:p><w:del><w:r><w:delText>secret</w:delText></w:r></w:del></w:p>", {}, "deleted text"),
         ("Seen.", {"word/comments.xml": made.word("comments", "secret", inside="comment")}, "comment"),
+        ("Seen.", {"word/comments/comment1.xml": "<comments><t>secret</t></comments>"}, "comment"),
         ("Seen.", {"docProps/core.xml": made.core(subject="secret")}, "document properties"),
         ("Seen.", {"customXml/item1.xml": "<a>secret</a>"}, "custom XML"),
         ("Seen.", {"word/settings.xml": "<s><docVar val='a long secret'/></s>"}, "word/settings.xml"),

@@ -130,7 +130,7 @@ class Archive:
         """Add what no reader took: properties, custom XML, comments, what is embedded, and sentences in odd places."""
         from .reading import nested
 
-        for name in self.matching(r".*comments[^/]*\.xml|.*/threadedComments/.*\.xml"):
+        for name in self.matching(r".*comments?(/[^/]*|[^/]*)\.xml|.*/threadedComments/.*\.xml"):
             if name in self.left:
                 self._texts(name, "comment")
         for name in self.matching(r"docProps/.*\.xml"):
@@ -156,7 +156,7 @@ class Archive:
             return
         said: list[str] = []
         for element in root.iter():
-            if local(element.tag) == "p" and said and said[-1] != "\n":
+            if local(element.tag) in ("p", "author", "comment", "text") and said and said[-1] != "\n":
                 said.append("\n")
             values = [element.text or "", element.tail or "", *element.attrib.values()]
             if not (short or sentences):

@@ -27,8 +27,8 @@ KINDS: dict[str, tuple[bytes, ...]] = {
 }
 #: Most bytes of a document: https://docs.aws.amazon.com/general/latest/gr/bedrock.html
 LARGEST = 50 * 1024 * 1024
-#: Characters of a document at most, which are about two thousand pages.
-MOST_CHARACTERS = 4_000_000
+#: Characters of a document at most, which are about a thousand pages, and what a guardrail assesses of one.
+MOST_CHARACTERS = 2_000_000
 #: Seconds that reading a document may take, and judging what it says.
 READING, JUDGING = 40.0, 30.0
 _PROGRAMS = (b"MZ", b"\x7fELF", b"\xfe\xed\xfa", b"\xcf\xfa\xed\xfe", b"\xca\xfe\xba\xbe", b"#!", b"\x00asm")

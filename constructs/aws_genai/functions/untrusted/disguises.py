@@ -152,15 +152,13 @@ def _readable(text: str) -> bool:
 def _of_base64(code: str) -> str:
     code = re.sub(r"\s", "", code).rstrip("=").replace("-", "+").replace("_", "/")
     try:
-        return base64.b64decode(code[: len(code) - (len(code) % 4 == 1)] + "=" * (-len(code) % 4)).decode(
-            "utf-8", "strict"
-        )
+        made = base64.b64decode(code[: len(code) - (len(code) % 4 == 1)] + "=" * (-len(code) % 4))
     except (binascii.Error, ValueError):
-        # What was taken for a code may end in letters of the next word.
-        try:
-            return base64.b64decode(code[: len(code) // 4 * 4]).decode("utf-8", "strict")
-        except (binascii.Error, ValueError):
-            return ""
+        return ""
+    # What was taken for the code may begin or end with a word beside it.
+    text = made.decode("utf-8", "replace")
+    runs = re.findall(r"[^\ufffd\x00-\x08\x0b-\x1f\x7f]{8,}", text)
+    return "\n".join(runs) if sum(map(len, runs)) > 0.7 * len(text) else ""
 
 
 def _of_base32(code: str) -> str:

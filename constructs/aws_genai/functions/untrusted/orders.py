@@ -95,11 +95,15 @@ def orders(parts: Iterable[Part], *, seconds: float = 60) -> Iterator[Order]:
 
 
 def _in_text(text: str, where: str, hidden: bool, until: float) -> Iterator[Order]:
+    if time.monotonic() > until:
+        raise TimeoutError("a document takes too long to be judged")
     if unseen(text):
         yield Order(_shown(text), ("read characters that nobody sees",), where, "", hidden=True)
     for view, disguise in views(text):
         # Letters that only look different are seen; codes are not.
         found = _judged(view, hidden or (bool(disguise) and disguise not in SEEN), until)
+        if not found and not disguise and (whole := _unwrapped(view)) != view:
+            found = _judged(whole, hidden, until)
         if not found and disguise in SPACELESS:
             found = _squashed(view)
         if found:
@@ -108,13 +112,22 @@ def _in_text(text: str, where: str, hidden: bool, until: float) -> Iterator[Orde
             return
 
 
+#: The end of a line that is not the end of what it says: no blank line, item, heading or row follows.
+_WRAPPED = re.compile(r"(?<![\n.!?:;。！？|])[ \t]*\n[ \t]*(?=[^\s\-*+#|>=~\d])")
+
+
+def _unwrapped(view: str) -> str:
+    """The text with its lines joined where they were broken for their length alone."""
+    return _WRAPPED.sub(" ", view)
+
+
 def _shown(text: str) -> str:
     return text.encode("ascii", "backslashreplace").decode()[:80]
 
 
 # English, whose imperative has no ending of its own: it stands at the beginning of a clause.
 
-_START = r"(?:^|[.!?;:,>*#\"'”“(\[-]\s*|\b(?:and|please|must|should|shall|has to|have to|need to|now|then|or|but|instead|just|simply|immediately|always|kindly|you (?:will|shall|must|should|to)(?: now)?)\s+|\n\s*)"
+_START = r"(?:^|[.!?;:,>*#\"'”“(\[-]\s*|\b(?:and|please|must|should|shall|has to|have to|need to|now|then|or|but|instead|just|simply|immediately|first|always|kindly|you (?:will|shall|must|should|to)(?: now)?)\s+|\n\s*)"
 _KINDS = r"(?: (?:assistants?|models?|agents?|systems?|tools?|readers?|graders?|reviewers?|evaluators?|bots?))?"
 _SURE = (
     rf"(?:a\.?i\.?(?: language)?{_KINDS}|(?:large )?language models?|llms?{_KINDS}|chat ?bots?|bots|(?:chat ?)?gpt(?:-?\d\w*)?"
@@ -193,13 +206,13 @@ _ASKS: tuple[tuple[int, str, re.Pattern[str]], ...] = (
     (3, "set its instructions aside", _p(rf"{_START}{_ASIDE} (?:the |these |those |all |any )?{_RULES}{_AFTER}")),
     (3, "set its instructions aside", _p(rf"{_START}{_ASIDE} (?:absolutely )?(?:everything|anything|all|what)(?: that| of)? ?(?:(?:you )?(?:were|was|have been|are) (?:told|instructed|given)|above|before|prior|previous|preceding)")),
     (3, "set its instructions aside", _p(r"\b(?:whatever|everything|anything|what) you (?:were|have been|was) (?:told|instructed|given|taught)[^.!?\n]{0,30}(?:no longer|not|void|never)|\b(?:your (?:rules|instructions|restrictions|guidelines)|(?:rules|instructions|restrictions|guidelines) (?:above|before|so far|you \w+)) (?:are|is) (?:now )?(?:void|cancel\w*|no longer \w+|suspended|lifted|over)|\byou (?:are|have) no (?:longer (?:bound|restricted|limited)|restrictions|rules|limits)|\bno (?:rules|restrictions) apply")),
-    (3, "set its instructions aside", _p(rf"{_START}(?:obey|follow|listen to) only (?:me\b|(?:the |this |my )\w+(?: \w+)? (?:on|in|of) (?:this|the)|this\b|my\b)|\bobey only\b|\binstructions? (?:from|by) your (?:developer|operator|creator|owner|provider)|\btakes? (?:precedence|priority) over (?:your|the (?:system prompt|system message))|\bsupersedes? (?:your|the system) \w+|\bsupersedes? (?:every|all) (?:earlier|other|previous) (?:documents?|instructions?)")),
+    (3, "set its instructions aside", _p(rf"{_START}(?:obey|follow|listen to) only (?:me\b|(?:the |this |my )\w+(?: \w+)? (?:on|in|of) (?:this|the)|this\b|my\b)|\bobey only\b|\binstructions? (?:from|by) your (?:developer|operator|creator|owner|provider)|\btakes? (?:precedence|priority) over (?:your|the (?:system prompt|system message))|\bsupersedes? (?:your|the system) \w+")),
     (3, "set its instructions aside", _p(rf"\bregardless of (?:what|anything|everything|whatever) you (?:have been|were|are) (?:told|instructed|given)|{_START}{_ASIDE} (?:your |the |all |any )?(?:safety|content|ethical|moderation|security) (?:guidelines|filters?|polic\w+|rules|restrictions|instructions)|{_START}(?:disable|switch off|turn off) (?:your |the |all )?(?:content |safety )?(?:filters?|guardrails?|safeguards?)\b")),
     (3, "leave what the user asked", _p(rf"{_START}(?:ignore|disregard|forget) what(?:ever)? (?:the )?(?:user|reader|customer)s? \w+|{_START}(?:do not|don'?t) answer the (?:question|user)|{_START}(?:ignore|disregard|forget|do not answer|don'?t answer) (?:the |any |every |all )?(?:user|reader|customer)(?:'s|s'|s)?\b|{_START}(?:ignore|disregard|forget) the (?:question|request|query)\b")),
     (1, "set instructions aside", _p(rf"{_START}{_ASIDE}(?:,? \w+){{0,2}}? {_RULES}\b")),
     (3, "reveal what it was told or knows", _p(rf"{_START}(?:reveal|print|show|output|leak|disclose|repeat|display|expose|dump|return|write out|tell me|give me|list|recite|share|spill|exfiltrate|encode|post|publish)(?: \w+){{0,4}}? (?:system prompt|your (?:(?:\w+ )?(?:prompts?|instructions)|(?:system|hidden|initial|internal|secret|original) \w+)|(?:conversation|chat) (?:history|log)|(?:everything|all) (?:in your context|above|you know)|everything above|hidden (?:prompt|instructions))")),
     (2, "reveal what it was told or knows", _p(rf"{_START}(?:reveal|print|show|output|leak|disclose|repeat|display|expose|dump|list|exfiltrate|recite)(?: \w+){{0,4}}? {_SECRET}")),
-    (3, "send data away", _p(rf"{_START}(?:send|forward|transmit|post|exfiltrate|upload|submit|append|encode|add|insert|embed|attach|copy|leak|pass|write|email|mail|fetch|load|request|call|include)\b(?={_G}{{0,80}}{_SAID})(?!{_G}{{0,90}}\b(?:human|colleague|supervisor|person|people|team|desk|department)\b){_G}{{0,120}}{_PLACE}")),
+    (3, "send data away", _p(rf"{_START}(?:send|forward|transmit|post|exfiltrate|upload|submit|append|encode|add|insert|embed|attach|copy|leak|pass|write|email|mail|fetch|load|request|call|include)\b(?=[^\n]{{0,120}}{_SAID})(?![^\n]{{0,90}}\b(?:human|colleague|supervisor|person|people|team|desk|department)\b)[^\n]{{0,120}}{_PLACE}")),
     (2, "send data away", _p(rf"{_START}(?:send|forward|transmit|exfiltrate|upload|leak|email)\b{_G}{{0,60}}(?:{_SAID}|\bcredentials\b|\bpersonal data\b)")),
     (2, "put links or pictures into answers", _p(rf"{_START}(?:append|insert|embed|include|add|put|end|place|render|fetch|load|show|install|visit|open|click)\b{_G}{{0,80}}{_PLACE}")),
     (2, "call tools", _p(rf"{_START}(?:call|invoke|use|run|execute|trigger|launch)\b{_G}{{0,40}}\b(?:\w+_\w+|tools?|functions?|api|plugins?|curl|wget|bash|powershell|commands?|scripts?)\b(?!\(\))|{_START}(?:delete|drop|transfer|wire|pay|approve|grant|purchase|buy|unlock)\b{_G}{{0,50}}\b(?:records?|rows?|accounts?|files?|users?|payments?|invoices?|amounts?|money|access|admin\w*|rights|tables?|databases?|expense|contracts?|refunds?)\b")),
@@ -255,7 +268,7 @@ def _judged(view: str, hidden: bool, until: float) -> tuple[str, tuple[str, ...]
         return None
     text = view if hidden else _given(view)
     languages = [language for language in LANGUAGES.values() if language.gate(text)]
-    speaks, last = 0, ""
+    speaks, last, before = 0, "", ""
     for sentence in _sentences(text):
         if time.monotonic() > until:
             raise TimeoutError("a text takes too long to be judged")
@@ -270,8 +283,9 @@ def _judged(view: str, hidden: bool, until: float) -> tuple[str, tuple[str, ...]
         # Who was spoken to is spoken to in the next sentence too.
         speaks, last = (now, sentence) if now else (max(speaks - 1, 0), last if speaks > 1 else "")
         for language in languages:
-            if language.gate(sentence) and (found := _in_language(sentence, text, language, hidden)):
+            if language.gate(sentence) and (found := _in_language(sentence, before, language, hidden)):
                 return found
+        before = f"{before} {sentence}"[-120:]
     return None
 
 
@@ -338,12 +352,11 @@ def _squashed(view: str) -> tuple[str, tuple[str, ...]] | None:
     return (found[0], ("set its instructions aside",)) if found else None
 
 
-def _in_language(sentence: str, text: str, language: Compiled, hidden: bool) -> tuple[str, tuple[str, ...]] | None:
+def _in_language(sentence: str, before: str, language: Compiled, hidden: bool) -> tuple[str, tuple[str, ...]] | None:
     """The same in another language, with fewer patterns."""
     if language.set_aside.search(sentence):
         return sentence, ("set its instructions aside",)
-    place = text.find(sentence)
-    near = text[max(0, place - (120 if language.spaced else 40)) : place + len(sentence)]
+    near = f"{before[-120 if language.spaced else -40 :]}\n{sentence}"
     speaks = bool(language.to_models.search(near) or language.called.search(near))
     kinds: tuple[tuple[int, str, re.Pattern[str]], ...] = (
         (2, "set instructions aside", language.set_aside_loosely),
