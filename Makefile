@@ -6,7 +6,7 @@ SYSTEM_PATH := $(PATH)
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 # The local account has settings of its own unless ENV is given.
 IN_LOCAL := --environment $(if $(filter file default undefined,$(origin ENV)),local,$(ENV))
-export Q
+export Q REASON
 
 help:  ## This list
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -64,6 +64,10 @@ manifest: setup  ## Write down which files of a data set train: DATA=support ENV
 sign: setup  ## Sign a data set off, as an approver: DATA=support ENV=prod
 	@$(BIN)/python -m operations.data_set sign "$(DATA)" --environment $(ENV)
 
+release: setup  ## Let a document in that was refused, as a reviewer: DOCUMENT=policies/x.md REASON="..." ENV=prod; without one, list them
+	@$(BIN)/python -m operations.release "$(DOCUMENT)" --environment $(ENV) $(if $(KNOWLEDGE),--knowledge "$(KNOWLEDGE)") \
+		--reason "$$REASON" $(if $(YES),--yes)
+
 evaluate: setup  ## Run an evaluation and show its table: NAME=assistants ENV=prod, DATA= puts questions first
 	@$(BIN)/python -m operations.evaluate "$(NAME)" --environment $(ENV) $(if $(DATA),--data "$(DATA)")
 
@@ -118,4 +122,4 @@ clean:  ## Remove everything that was made here
 	rm -rf $(VENV) .venv-local node_modules tests/oracle/node_modules cdk.out build dist
 
 .PHONY: help synth diff deploy destroy bootstrap test snapshots docs bench lock setup setup-dev setup-local clean
-.PHONY: facts choose evaluate prompts organization redteam accelerators models manifest sign wake local local-deploy local-destroy local-ask local-status local-down
+.PHONY: facts release choose evaluate prompts organization redteam accelerators models manifest sign wake local local-deploy local-destroy local-ask local-status local-down

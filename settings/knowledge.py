@@ -11,7 +11,7 @@ from aws_genai.data.embeddings import MOST_DIMENSIONS, dimension_of
 from aws_genai.errors import InvalidValueError
 from aws_genai.models.reading import Parsing, Search
 
-from .base import ModelId, Name, Section, text
+from .base import ModelId, Name, RoleArn, Section, text
 
 #: Parts of attributes and keys.
 Group = Annotated[
@@ -133,6 +133,9 @@ class Knowledge(Section):
 
     search: SearchSettings = SearchSettings()
     """How chunks are found."""
+
+    reviewer_roles: list[RoleArn] = []
+    """ARNs of roles that may release documents which were refused; without one, nobody may."""
 
     @model_validator(mode="after")
     def _embeds(self) -> Knowledge:

@@ -43,6 +43,7 @@ def knowledge_base(
         parsing=Parsing(**knowledge.parsing.model_dump()),
         search=Search(**knowledge.search.model_dump()),
         guardrail=access.guardrail if access else None,
+        reviewer_role_arns=knowledge.reviewer_roles,
         network=foundation.private,
         log_days=security.log_days,
         removal_policy=stack.removal_policy,

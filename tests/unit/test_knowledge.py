@@ -326,3 +326,54 @@ def test_what_cannot_read_or_search_is_refused(options: dict[str, Any], words: s
     with pytest.raises(InvalidValueError) as raised:
         knowledge(new_stack(), **options)
     assert words in str(raised.value)
+
+
+def test_only_reviewers_release() -> None:
+    reviewer = "arn:aws:iam::111122223333:role/document-reviewer"
+
+    def build(stack: cdk.Stack) -> None:
+        base = knowledge(stack, reviewer_role_arns=[reviewer])
+        role = WorkloadRole(stack, "Reviewer", assumed_by=iam.AccountRootPrincipal())
+        base.allow_reviewer(role)
+
+    template = template_of(build)
+    (policy,) = [
+        each["Properties"]["PolicyDocument"]["Statement"]
+        for name, each in template.find_resources("AWS::S3::BucketPolicy").items()
+        if name.startswith("HandbookBucket")
+    ]
+    (statement,) = [each for each in policy if each.get("Sid") == "OnlyReviewersRelease"]
+    assert (statement["Effect"], statement["Action"]) == ("Deny", ["s3:PutObject"])
+    named = statement["Condition"]["ArnNotEquals"]["aws:PrincipalArn"]
+    assert named[0] == reviewer
+    assert len(named) == 2
+    keys = template.find_resources("AWS::KMS::Key")
+    (key,) = keys.values()
+    (review,) = [
+        each
+        for each in key["Properties"]["KeyPolicy"]["Statement"]
+        if each.get("Condition", {}).get("ArnEquals", {}).get("aws:PrincipalArn") == reviewer
+    ]
+    assert review["Action"] == ["kms:Decrypt", "kms:GenerateDataKey"]
+    assert {"kms:ViaService", "kms:CallerAccount"} == set(review["Condition"]["StringEquals"])
+
+
+def test_without_reviewers_nobody_releases() -> None:
+    template = template_of(knowledge)
+    statements = [
+        statement
+        for each in template.find_resources("AWS::S3::BucketPolicy").values()
+        for statement in each["Properties"]["PolicyDocument"]["Statement"]
+        if statement.get("Sid") == "OnlyReviewersRelease"
+    ]
+    assert len(statements) == 1
+    assert "Condition" not in statements[0]
+
+
+def test_a_release_is_heard_of_and_raises_an_alarm() -> None:
+    template = template_of(knowledge)
+    prefixes = [{"prefix": names.INCOMING}, {"prefix": names.RELEASED}]
+    template.has_resource_properties(
+        "AWS::Events::Rule", {"EventPattern": Match.object_like({"detail": {"object": {"key": prefixes}}})}
+    )
+    template.has_resource_properties("AWS::CloudWatch::Alarm", {"Namespace": "AwsGenAi", "MetricName": "Released"})

@@ -192,6 +192,6 @@ def _layer(stack: Stack) -> str:
         "FunctionLibraries",
         code=lambda_.Code.from_asset(str(bundle()), asset_hash=lock_digest()),
         compatible_architectures=[lambda_.Architecture.ARM_64],
-        description="Powertools for AWS Lambda and what it needs",
+        description="Powertools for AWS Lambda, readers of documents, and what they need",
         removal_policy=RemovalPolicy.DESTROY,
     ).layer_version_arn

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -15,14 +16,15 @@ from ..compute.work_queue import WorkQueue
 from ..data.bedrock import BedrockCatalogue
 from ..data.embeddings import asks_for_dimension, dimension_of
 from ..errors import InvalidValueError
-from ..functions.knowledge_ingestion.names import ACCEPTED, CUTTING, INCOMING
+from ..functions.knowledge_ingestion.names import ACCEPTED, CUTTING, INCOMING, QUARANTINE, RELEASED
 from ..gate.acknowledgements import acknowledge, compliance
 from ..naming import lasting, settled
 from ..pseudo import ACCOUNT_ID, PARTITION, REGION
 from ..security.alarms import AlarmTopic
 from ..security.bucket import AccessLogBucket, SecureBucket
-from ..security.key import DataKey
+from ..security.key import DataKey, via
 from ..security.role import WorkloadRole, grant
+from ..security.statements import deny
 from .guardrail import Guardrail
 from .knowledge_intake import follow, intake
 from .knowledge_trial import trial
@@ -90,6 +92,7 @@ class KnowledgeBase(Construct):
     :param search: how chunks are found. Default: by likeness of vectors.
     :param access: the Regions in which a model that reads pages may answer. Default: the stack's own.
     :param guardrail: assesses texts before they come in. Default: none, patterns only.
+    :param reviewer_role_arns: roles that may release documents. Default: those given to :meth:`allow_reviewer`.
     :param network: a VPC for the function. Default: the service's own network.
     :param log_days: days that logs are kept. Default: 365.
     :param removal_policy: what happens to documents and logs on deletion of the stack. Default: retain.
@@ -115,6 +118,7 @@ class KnowledgeBase(Construct):
         search: Search | None = None,
         access: ModelAccess | None = None,
         guardrail: Guardrail | None = None,
+        reviewer_role_arns: Sequence[str] = (),
         network: PrivateNetwork | None = None,
         log_days: int = 365,
         removal_policy: RemovalPolicy = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
@@ -133,6 +137,11 @@ class KnowledgeBase(Construct):
         read.check()
         self.search.check(words=self.store.hybrid)
         self.bucket = self._bucket(key, access_logs, removal_policy)
+        self._reviewers: list[str] = []
+        self._review = deny(["s3:PutObject"], [f"{self.bucket.bucket_arn}/{RELEASED}*"], sid="OnlyReviewersRelease")
+        self.bucket.add_statements(self._review)
+        for arn in reviewer_role_arns:
+            self._admit_reviewer(arn)
         self.role = self._reader(embedding, cut, read)
         assessing = guardrail or (access.guardrail if access else None)
         if assessing:
@@ -335,6 +344,22 @@ class KnowledgeBase(Construct):
         prefixes = [f"{INCOMING}{source}/" for source in sources]
         self.bucket.grant_write(role, *prefixes)
         grant(role, ["s3:DeleteObject"], [f"{self.bucket.bucket_arn}/{prefix}*" for prefix in prefixes])
+
+    def allow_reviewer(self, role: iam.IRole) -> None:
+        """Let ``role`` read documents that wait or were refused, and release them."""
+        self._admit_reviewer(role.role_arn)
+        self.bucket.grant_read(role, INCOMING, QUARANTINE, RELEASED)
+        self.bucket.grant_write(role, RELEASED)
+
+    def _admit_reviewer(self, arn: str) -> None:
+        """A role that does not exist yet may be named by condition; what else it may do, its own policies say."""
+        self._reviewers.append(arn)
+        self._review["Condition"] = {"ArnNotEquals": {"aws:PrincipalArn": list(self._reviewers)}}
+        self.bucket.rewrite_policy()
+        # Objects are read and written through S3 alone.
+        through = {"StringEquals": {"kms:CallerAccount": ACCOUNT_ID, **via("s3")["StringEquals"]}}
+        digest = hashlib.sha256(f"{self.node.path} {arn}".encode()).hexdigest()[:12]
+        self.key.allow_role_arn(f"Review{digest}", arn, ("kms:Decrypt", "kms:GenerateDataKey"), through)
 
 
 def check_sources(sources: Mapping[str, Sequence[str]]) -> None:

@@ -11,7 +11,7 @@ from aws_cdk import aws_events as events
 from aws_cdk import aws_lambda as lambda_
 
 from ..functions import PythonFunction
-from ..functions.knowledge_ingestion.names import ACCEPTED, INCOMING, QUARANTINE, RENEWED
+from ..functions.knowledge_ingestion.names import ACCEPTED, INCOMING, QUARANTINE, RELEASED, RENEWED
 from ..gate.acknowledgements import acknowledge
 from ..pseudo import STACK_ID
 from ..security.alarms import AlarmTopic, alarm
@@ -39,7 +39,7 @@ def intake(
         base,
         "Intake",
         folder="knowledge_ingestion",
-        include=("waking",),
+        include=("documents", "untrusted", "waking"),
         key=key,
         topic=topic,
         environment={
@@ -49,7 +49,7 @@ def intake(
             "DATA_SOURCE": base.documents.attr_data_source_id,
             **guarded,
         },
-        memory_mib=1024,
+        memory_mib=2048,
         timeout_seconds=150,
         reserved_concurrency=2,
         network=network,
@@ -57,7 +57,7 @@ def intake(
         removal_policy=removal_policy,
     )
     role = function.role
-    base.bucket.grant_read(role, INCOMING)
+    base.bucket.grant_read(role, INCOMING, RELEASED)
     base.bucket.grant_write(role, ACCEPTED, QUARANTINE)
     # Erasing takes every version of an object.
     places = [f"{base.bucket.bucket_arn}/{prefix}*" for prefix in (ACCEPTED, QUARANTINE)]
@@ -86,7 +86,7 @@ def follow(base: KnowledgeBase, topic: AlarmTopic) -> None:
         "detail-type": ["Object Created", "Object Deleted"],
         "detail": {
             "bucket": {"name": [base.bucket.bucket_name]},
-            "object": {"key": [{"prefix": INCOMING}]},
+            "object": {"key": [{"prefix": INCOMING}, {"prefix": RELEASED}]},
         },
     }
     renewed: dict[str, Any] = {
@@ -99,7 +99,7 @@ def follow(base: KnowledgeBase, topic: AlarmTopic) -> None:
         },
     }
     for id, what, pattern in (
-        ("Changed", "Documents of {} were put or deleted", changed),
+        ("Changed", "Documents of {} were put, deleted or released", changed),
         ("Renewed", "What reads the documents of {} was deployed", renewed),
     ):
         rule = events.CfnRule(
@@ -144,4 +144,14 @@ def follow(base: KnowledgeBase, topic: AlarmTopic) -> None:
         dimensions={"QueueName": base.queue.failed.queue_name},
         threshold=1,
         statistic="Maximum",
+    )
+    alarm(
+        base,
+        "Released",
+        topic=topic,
+        description=f"A reviewer let a refused document of {base.name} in: the function's log says which.",
+        namespace="AwsGenAi",
+        metric="Released",
+        dimensions={"function": base.function.function_name, "service": "knowledge_ingestion"},
+        threshold=1,
     )

@@ -126,7 +126,7 @@ class ScreenedSource(Construct):
             self,
             "Screen",
             folder="chunk_screen",
-            include=("knowledge_ingestion", "untrusted", "waking"),
+            include=("documents", "knowledge_ingestion", "untrusted", "waking"),
             key=base.key,
             topic=topic,
             environment={"SOURCE": name, "GROUPS": json.dumps(sorted(groups)), **guarded},

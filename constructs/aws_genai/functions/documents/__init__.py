@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .apart import extract_apart
-from .pieces import Extracted, Piece, UnreadableError
+from .pieces import Extracted, Piece, SlowError, UnreadableError
 from .reading import READ, extract
 
-__all__ = ["READ", "Extracted", "Piece", "UnreadableError", "extract", "extract_apart"]
+__all__ = ["READ", "Extracted", "Piece", "SlowError", "UnreadableError", "extract", "extract_apart"]

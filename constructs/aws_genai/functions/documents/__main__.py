@@ -6,8 +6,8 @@ import json
 import math
 import sys
 
-from .apart import REFUSED
-from .pieces import UnreadableError
+from .apart import REFUSED, TOO_SLOW
+from .pieces import SlowError, UnreadableError
 from .reading import extract
 
 
@@ -17,6 +17,8 @@ def main(key: str, seconds: float, mebibytes: int) -> int:
     try:
         found = extract(key, sys.stdin.buffer.read(), seconds=seconds)
         told = json.dumps([[each.text, each.hidden, each.where] for each in found.pieces])
+    except SlowError:
+        return TOO_SLOW
     except UnreadableError as error:
         sys.stdout.write(str(error))
         return REFUSED

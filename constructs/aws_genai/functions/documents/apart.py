@@ -10,14 +10,13 @@ import os
 import subprocess
 import sys
 
-from .pieces import Extracted, Piece, UnreadableError
+from .pieces import Extracted, Piece, SlowError, UnreadableError
 from .reading import extract
 
 #: Kinds that are read at once, up to so many bytes: nothing in them unfolds, or nothing that takes long.
 _PLAIN = {"txt": 1 << 26, "csv": 1 << 26, "md": 1 << 16, "html": 1 << 16}
 #: How the process says that a document cannot be read.
-REFUSED = 3
-_SLOW = "it takes too long to read: split it, or save it anew in a simpler form"
+REFUSED, TOO_SLOW = 3, 4
 _LARGE = "it takes too much memory to read: split it, or save it anew in a simpler form"
 
 
@@ -39,13 +38,13 @@ def extract_apart(key: str, content: bytes, *, seconds: float = 60, mebibytes: i
             command, input=content, capture_output=True, env=kept, timeout=seconds + 5, check=False
         )
     except subprocess.TimeoutExpired as error:
-        raise UnreadableError(_SLOW) from error
+        raise SlowError from error
     except ValueError as error:
         raise UnreadableError("its name holds a character that no file has") from error
     if done.returncode == REFUSED:
         raise UnreadableError(done.stdout.decode("utf-8", errors="replace"))
-    if done.returncode in (-24, -9):
-        raise UnreadableError(_SLOW)
+    if done.returncode in (TOO_SLOW, -24, -9):
+        raise SlowError
     if done.returncode:
         broken = b"ModuleNotFoundError" in done.stderr or b"No module named" in done.stderr
         if broken:

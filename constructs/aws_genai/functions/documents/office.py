@@ -96,6 +96,8 @@ class Archive:
                     raise UnreadableError(f"it is nested too deeply or has too many elements to be read: {name}")
                 if not count % 10_000:
                     self._found.check()
+        except UnreadableError:
+            raise
         except DefusedXmlException as error:
             raise UnreadableError(f"it declares entities, which no document of Office needs: {name}") from error
         except (ParseError, ValueError, LookupError) as error:

@@ -16,6 +16,13 @@ class UnreadableError(ValueError):
     """A document that no text can be taken out of; the message is one sentence that says why."""
 
 
+class SlowError(UnreadableError):
+    """A document that takes longer to read than it may."""
+
+    def __init__(self) -> None:
+        super().__init__("it takes too long to read: split it, or save it anew in a simpler form")
+
+
 @dataclass(frozen=True)
 class Piece:
     """A part of a document's text.
@@ -69,4 +76,4 @@ class Collector:
     def check(self) -> None:
         """Stop what goes on for too long."""
         if time.monotonic() > self.until:
-            raise UnreadableError("it takes too long to read: split it, or save it anew in a simpler form")
+            raise SlowError

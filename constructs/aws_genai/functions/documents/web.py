@@ -21,9 +21,9 @@ _BLOCK_NAMES = (
 #: Elements that no browser shows the content of.
 _NOT_SHOWN_NAMES = "datalist desc metadata noembed noframes noscript script style template title"
 _OTHER_NAMES = (
-    "a abbr acronym audio b bdi bdo big canvas center cite code colgroup data del dfn em font i iframe ins kbd label map "
-    "mark meter math nobr object optgroup output path picture progress q rp rt ruby s samp select slot small span strike "
-    "strong sub sup svg td text textarea th time tt u var video"
+    "a abbr acronym audio b bdi bdo big canvas center cite code colgroup data del dfn em font i iframe ins kbd label "
+    "map mark meter math nobr object optgroup output path picture progress q rp rt ruby s samp select slot small span "
+    "strike strong sub sup svg td text textarea th time tt u var video"
 )
 _VOID, _BLOCKS = frozenset(_VOID_NAMES.split()), frozenset(_BLOCK_NAMES.split())
 _NOT_SHOWN = frozenset(_NOT_SHOWN_NAMES.split())

@@ -14,6 +14,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 from botocore.config import Config
 
 from ..waking.database import within
+from .scan import JUDGING, READING
 from .service import BusyError, Intake, changes, follow, renewed
 
 logger = Logger()
@@ -63,7 +64,11 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN
     failed, moved = [], []
     for record in event["Records"]:
         try:
-            done = [intake.take(change) for change in changes(record["body"])]
+            done = [intake.take(change, _seconds(context)) for change in changes(record["body"])]
+        except BusyError:
+            logger.info("no time is left for a document; it comes again")
+            failed.append(record["messageId"])
+            continue
         except Exception:
             # One document that cannot be taken in does not keep the others.
             logger.exception("a document was not taken in")
@@ -80,6 +85,12 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN
             logger.info("another ingestion runs, or the store wakes up; the batch comes again")
             failed += moved
     return {"batchItemFailures": [{"itemIdentifier": each} for each in failed]}
+
+
+def _seconds(context: Any) -> float:  # noqa: ANN401 - Lambda's context
+    """How long looking at the next document may take, which is less once others took theirs."""
+    left = (context.get_remaining_time_in_millis() - _MARGIN_MS) / 1000
+    return float(max(min(left, READING + JUDGING), 1))
 
 
 def _start(data_source: str, same: str, context: Any) -> None:  # noqa: ANN401 - Lambda's context

@@ -2,6 +2,8 @@
 
 #: Where documents are put, where they are retrieved from, and where those stay that were refused.
 INCOMING, ACCEPTED, QUARANTINE = "incoming/", "accepted/", "quarantine/"
+#: Where reviewers say that a document which was refused may come in all the same, by its name.
+RELEASED = "released/"
 #: Where a function that cuts documents finds them, and puts what it cut.
 CUTTING = "cutting/"
 #: Where chunks from elsewhere are screened, by source.

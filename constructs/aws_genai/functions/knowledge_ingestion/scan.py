@@ -6,6 +6,11 @@ import io
 import re
 import zipfile
 from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+
+from ..documents import SlowError, UnreadableError, extract_apart
+from ..untrusted.orders import orders
 
 #: Kinds that Amazon Bedrock reads, by ending: how their files begin, where they begin alike.
 #: https://docs.aws.amazon.com/bedrock/latest/userguide/knowledge-base-ds.html
@@ -22,30 +27,67 @@ KINDS: dict[str, tuple[bytes, ...]] = {
 }
 #: Most bytes of a document: https://docs.aws.amazon.com/general/latest/gr/bedrock.html
 LARGEST = 50 * 1024 * 1024
-_TEXT = frozenset({"csv", "html", "md", "txt"})
+#: Characters of a document at most, which are about two thousand pages.
+MOST_CHARACTERS = 4_000_000
+#: Seconds that reading a document may take, and judging what it says.
+READING, JUDGING = 40.0, 30.0
 _PROGRAMS = (b"MZ", b"\x7fELF", b"\xfe\xed\xfa", b"\xcf\xfa\xed\xfe", b"\xca\xfe\xba\xbe", b"#!", b"\x00asm")
 _MACROS = re.compile(r"(vbaProject\.bin|\.(exe|dll|scr|js|vbs|ps1|bat|jar))$", re.IGNORECASE)
-_UNSEEN = re.compile("[\U000e0000-\U000e007f\U000e0100-\U000e01ef\u202a-\u202e\u2066-\u2069]")
-#: Sentences that speak to a model and not to a reader. What they mean otherwise is for the guardrail to find.
-_ORDERS = (
-    re.compile(r"\b(ignore|disregard|forget|override)\b.{0,40}\b(instruction|rule|prompt|question|polic)", re.I | re.S),
-    re.compile(
-        r"\b(as|if you are|you are|any|for|to) (an? |the )?(ai|language model|llm|assistant|chatbot)s?\b.{0,80}"
-        r"\b(must|should|tell|answer|say|call|reveal|forward|ask|recommend|approve|leave)\b",
-        re.I | re.S,
-    ),
-    re.compile(r"\b(assistant|model|ai system|language model)s?\b( that| which| reading| who|:)", re.I),
-    re.compile(r"\bsystem prompt\b|\{\{ ?/?system ?\}\}|\byou are now (a|an|the|in)\b", re.I),
-    re.compile(r"\b(if|when|whenever) (a|the|any) (user|reader|customer)s? asks?\b", re.I),
-    re.compile(r"<\|[a-z_]+\|>|\[/?INST\]|<<SYS>>|amazon-bedrock-guardrails-", re.I),
-)
+#: Orders at most that are told of one document.
+_TOLD = 5
+
+
+@dataclass(frozen=True)
+class Look:
+    """What was seen of a document.
+
+    :param problems: why it stays out; none if it may come in.
+    :param text: what it says, with what readers do not see, for a guardrail to assess.
+    :param final: whether no reviewer can let it in: it is a program, carries one, or is nothing that Bedrock reads.
+    """
+
+    problems: tuple[str, ...]
+    text: str = ""
+    final: bool = False
+
+
+def look(key: str, content: bytes, seconds: float = READING + JUDGING) -> Look:
+    """Look at a document: its form, then who it speaks to and what it asks for.
+
+    :param key: its key, which tells its kind by its ending.
+    :param seconds: how long that may take.
+    :raises SlowError: if it takes longer.
+    """
+    if found := tuple(_form(key, content)):
+        return Look(found, final=True)
+    share = seconds / (READING + JUDGING)
+    try:
+        pieces = extract_apart(key, content, seconds=READING * share).pieces
+    except SlowError:
+        raise
+    except UnreadableError as error:
+        return Look((str(error),))
+    # A name of one or two words says nothing that could be assessed.
+    text = "\n".join(each.text for each in pieces if each.where != "file name" or each.text.count(" ") > 1)
+    if len(text) > MOST_CHARACTERS:
+        return Look((f"it holds {len(text):,} characters; {MOST_CHARACTERS:,} are the most: split it",), text)
+    try:
+        found = tuple(str(each) for each in islice(orders(pieces, seconds=JUDGING * share), _TOLD))
+    except TimeoutError as error:
+        raise SlowError from error
+    return Look(found, text)
 
 
 def problems(key: str, content: bytes) -> Iterator[str]:
-    """Why a document stays out; nothing if it may come in.
+    """Why a document stays out; nothing if it may come in."""
+    try:
+        yield from look(key, content).problems
+    except SlowError as error:
+        yield str(error)
 
-    :param key: its key, which tells its kind by its ending.
-    """
+
+def _form(key: str, content: bytes) -> Iterator[str]:
+    """What is wrong with a document whatever it says."""
     kind = key.rpartition(".")[2].lower()
     if kind not in KINDS:
         yield f"{kind or 'no ending'} is not a kind of document"
@@ -59,24 +101,8 @@ def problems(key: str, content: bytes) -> Iterator[str]:
     if KINDS[kind] and not content.startswith(KINDS[kind]):
         yield f"it is no {kind}"
         return
-    if kind in _TEXT:
-        yield from _orders(content)
-    elif kind.endswith("x"):
+    if kind.endswith("x"):
         yield from _parts(content)
-
-
-def _orders(content: bytes) -> Iterator[str]:
-    try:
-        text = content.decode("utf-8")
-    except UnicodeDecodeError:
-        yield "it is no text in UTF-8"
-        return
-    if _UNSEEN.search(text):
-        yield "it holds characters that nobody sees and models read"
-    for pattern in _ORDERS:
-        if found := pattern.search(text):
-            yield f"it gives orders to a model: {' '.join(found[0].split())[:60]!r}"
-            return
 
 
 def _parts(content: bytes) -> Iterator[str]:
@@ -92,8 +118,3 @@ def _parts(content: bytes) -> Iterator[str]:
         yield f"it carries a program: {carried[0]}"
     if large:
         yield "it unpacks to far more than it holds"
-
-
-def text_of(key: str, content: bytes) -> str:
-    """What a guardrail can assess of a document; empty where it is not text."""
-    return content.decode("utf-8", errors="ignore") if key.rpartition(".")[2].lower() in _TEXT else ""

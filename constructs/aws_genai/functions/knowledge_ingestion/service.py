@@ -12,9 +12,12 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from ..documents import SlowError
 from ..waking.database import patiently, wakes
-from .names import ACCEPTED, GROUP, INCOMING, QUARANTINE, RENEWED, SIDECAR
-from .scan import problems, text_of
+from . import release
+from .names import ACCEPTED, GROUP, INCOMING, QUARANTINE, RELEASED, RENEWED, SIDECAR
+from .release import Release
+from .scan import JUDGING, READING, Look, look
 
 _log = logging.getLogger(__name__)
 
@@ -54,8 +57,15 @@ class Intake:
         self._s3, self._bucket, self._sources = s3, bucket, {name: sorted(groups) for name, groups in sources.items()}
         self._assess, self._clock = assess, clock
 
-    def take(self, change: Change) -> str:
-        """Follow one change; what was done: accepted, quarantined, erased or ignored."""
+    def take(self, change: Change, seconds: float = READING + JUDGING) -> str:
+        """Follow one change; what was done: accepted, released, quarantined, erased or ignored.
+
+        :param seconds: how long looking at a document may take.
+        :raises BusyError: if that is less than usual, and too little for it.
+        """
+        if change.key.startswith(RELEASED) and (about := release.document_of(change.key)):
+            # A reviewer let it in, or thought better of it: it is looked at again.
+            change = Change(f"{INCOMING}{about}", deleted=False)
         name = change.key.removeprefix(INCOMING)
         if not change.key.startswith(INCOMING) or not name or name.endswith("/"):
             return "ignored"
@@ -63,19 +73,30 @@ class Intake:
         if content is None:
             self._erase(f"{ACCEPTED}{name}", f"{ACCEPTED}{name}{SIDECAR}", f"{QUARANTINE}{name}", *self._why(name))
             return "erased"
-        found = list(self._refused(name, content))
-        if found:
+        look = self._look(name, content, seconds)
+        sha256 = hashlib.sha256(content).hexdigest()
+        let_in = self._released(name, sha256, version) if look.problems and not look.final else None
+        if look.problems and not let_in:
             # A document that was good before and is not any more must not be retrieved meanwhile.
             self._erase(f"{ACCEPTED}{name}", f"{ACCEPTED}{name}{SIDECAR}")
             self._put(f"{QUARANTINE}{name}", content)
-            self._put(f"{QUARANTINE}{name}.why.json", json.dumps({"version": version, "problems": found}).encode())
-            _log.warning("quarantined", extra={"document": name, "problems": found})
+            told = {"version": version, "sha256": sha256, "problems": look.problems, "final": look.final}
+            self._put(f"{QUARANTINE}{name}.why.json", json.dumps(told).encode())
+            _log.warning("quarantined", extra={"document": name, "problems": look.problems})
             return "quarantined"
         self._erase(f"{QUARANTINE}{name}", *self._why(name))
+        if let_in:
+            _log.warning("released", extra={"document": name, "reviewer": let_in.reviewer, "problems": look.problems})
         # The attributes first: a document without them would be readable by nobody, and never by everybody.
-        self._put(f"{ACCEPTED}{name}{SIDECAR}", json.dumps(self._attributes(name, content, version)).encode())
+        self._put(f"{ACCEPTED}{name}{SIDECAR}", json.dumps(self._attributes(name, sha256, version, let_in)).encode())
         self._put(f"{ACCEPTED}{name}", content)
-        return "accepted"
+        return "released" if let_in else "accepted"
+
+    def _released(self, name: str, sha256: str, version: str) -> Release | None:
+        """What a reviewer said of exactly this content, if one did."""
+        text, _ = self._read(release.key_of(name))
+        found = release.parse(text) if text else None
+        return found if found and found.covers(name, sha256, version) else None
 
     def _why(self, name: str) -> tuple[str]:
         return (f"{QUARANTINE}{name}.why.json",)
@@ -90,22 +111,29 @@ class Intake:
             raise
         return found["Body"].read(), str(found.get("VersionId", ""))
 
-    def _refused(self, name: str, content: bytes) -> Iterable[str]:
+    def _look(self, name: str, content: bytes, seconds: float) -> Look:
+        """Why a document stays out, if it does."""
         source = name.partition("/")[0]
         if "/" not in name or source not in self._sources:
-            yield f"{source} is not a source that somebody has reviewed"
-            return
-        found = list(problems(name, content))
-        yield from found
-        if not found and self._assess is not None:
-            text = text_of(name, content)
-            chunks = [text[start : start + _ASSESSED] for start in range(0, len(text), _ASSESSED)]
-            if len(chunks) > _MOST_CHUNKS:
-                yield f"it is longer than {_MOST_CHUNKS * _ASSESSED} characters, which is more than is assessed"
-            elif any(self._assess(chunk) for chunk in chunks):
-                yield "the guardrail found what would be blocked"
+            return Look((f"{source} is not a source that somebody has reviewed",), final=True)
+        try:
+            seen = look(name, content, seconds)
+        except SlowError as error:
+            if seconds < READING + JUDGING:
+                # Others of the batch took the time; it comes again, and has more then.
+                raise BusyError(str(error)) from error
+            return Look((str(error),))
+        if seen.problems or self._assess is None:
+            return seen
+        chunks = [seen.text[start : start + _ASSESSED] for start in range(0, len(seen.text), _ASSESSED)]
+        if len(chunks) > _MOST_CHUNKS:
+            most = _MOST_CHUNKS * _ASSESSED
+            return Look((f"it is longer than {most} characters, which is more than is assessed",))
+        if any(self._assess(chunk) for chunk in chunks):
+            return Look(("the guardrail found what would be blocked",))
+        return seen
 
-    def _attributes(self, name: str, content: bytes, version: str) -> dict[str, Any]:
+    def _attributes(self, name: str, sha256: str, version: str, let_in: Release | None) -> dict[str, Any]:
         """Who may read it, and where it comes from.
 
         https://docs.aws.amazon.com/bedrock/latest/userguide/s3-data-source-connector.html
@@ -117,7 +145,8 @@ class Intake:
                 "source": source,
                 "document": name,
                 "version": version,
-                "sha256": hashlib.sha256(content).hexdigest(),
+                "sha256": sha256,
+                **({"released_by": let_in.person, "released": let_in.released} if let_in else {}),
                 "accepted": self._clock().isoformat(timespec="seconds"),
             }
         }

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import secrets
+import string
 from html import escape
 
 #: Characters that people do not see and models read: tags, further variation selectors, changes of direction, blanks
@@ -33,12 +34,20 @@ def neutral(text: str) -> str:
     return _TURNS.sub(r"\1 ", _STEERING.sub(lambda found: f"{found[0]} ", seen))
 
 
+def letters(count: int = 20) -> str:
+    """A random mark, of letters only: digits in a row are taken for numbers of cards and accounts by guardrails.
+
+    :param count: how many; 20 hold 94 bits.
+    """
+    return "".join(secrets.choice(string.ascii_lowercase) for _ in range(count))
+
+
 def quoted(text: str, source: str) -> str:
     """The text between marks that its author could not know, so that it cannot end them.
 
     :param source: where it comes from, shown to the model.
     """
-    mark = f"document-{secrets.token_hex(8)}"
+    mark = f"document-{letters()}"
     return f'<{mark} source="{escape(neutral(source))}">\n{neutral(text)}\n</{mark}>'
 
 
