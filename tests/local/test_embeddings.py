@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -53,7 +54,10 @@ def vector_of(answered: dict[str, Any]) -> list[float]:
 
 
 def invoke(local: Local, model: str, body: Any) -> dict[str, Any]:
-    response = local.client("bedrock-runtime").invoke_model(modelId=model, body=json.dumps(body))
+    regions = FACTS.get(model, {}).get("regions") or [local.account.region]
+    region = local.account.region if local.account.region in regions else regions[-1]
+    account = replace(local.account, region=region)
+    response = account.client("bedrock-runtime").invoke_model(modelId=model, body=json.dumps(body))
     content: dict[str, Any] = json.loads(response["body"].read())
     return content
 
