@@ -775,7 +775,25 @@ def test_a_number_has_one_kind_where_the_words_say_which() -> None:
 
 
 @pytest.mark.parametrize(
-    "part", ["1", "1 ", "a", "1-", "a.", "password ", "my pin ", "A1", "account ", "@", "+1 ", "http://", "(1) "]
+    "part",
+    [
+        "1",
+        "1 ",
+        "a",
+        "1-",
+        "a.",
+        "password ",
+        "my pin ",
+        "A1",
+        "account ",
+        "@",
+        "+1 ",
+        "http://",
+        "(1) ",
+        "a@b.de ",
+        "415-555-0123 ",
+        "123-45-6789, ",
+    ],
 )
 def test_long_texts_take_no_longer_than_they_should(part: str) -> None:
     text = (part * 25_000)[:25_000]
