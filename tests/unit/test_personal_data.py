@@ -23,6 +23,7 @@ FOUND: dict[str, list[tuple[str, str]]] = {
         ("a1@b2.de, then more", "a1@b2.de"),
         ("o'neil@example.com said", "o'neil@example.com"),
         ("me%you@example.museum", "me%you@example.museum"),
+        ("メールはjane@example.comです", "jane@example.com"),
     ],
     "PHONE": [
         ("Call 415-555-0123 today", "415-555-0123"),
@@ -39,6 +40,11 @@ FOUND: dict[str, list[tuple[str, str]]] = {
         ("text me at 123-456-7890", "123-456-7890"),
         ("Telefon 030 90182-0", "030 90182-0"),
         ("415.555.0123", "415.555.0123"),
+        ("電話は03-3581-0101です", "03-3581-0101"),
+        ("０３－３５８１－０１０１まで", "０３－３５８１－０１０１"),
+        ("1.800.555.0199", "1.800.555.0199"),
+        ("tel:+14155550123", "+14155550123"),
+        ("06 12 34 56 78", "06 12 34 56 78"),
     ],
     "URL": [
         ("See www.example.com", "www.example.com"),
@@ -498,6 +504,7 @@ NOT_FOUND: dict[str, list[str]] = {
     ],
     "US_BANK_ACCOUNT_NUMBER": [
         "AWS account 123456789012",
+        "account ID 123456789012",
         "1234567890",
         "account for 100 people",
         "account number?",

@@ -81,8 +81,8 @@ STRICT_PII: Mapping[str, PiiAction] = {
 class DeniedTopic:
     """A subject that is refused, described so that a classifier recognizes it.
 
-    The name has at most 100 ASCII letters, digits, spaces and ``_ ! ? . -``, the definition at most 200 characters, 1000
-    with ``cross_region``, each of at most five examples at most 100.
+    The name has at most 100 ASCII letters, digits, spaces and ``_ ! ? . -``, the definition at most 200 (1000
+    with ``cross_region``), each of at most five examples at most 100.
     https://docs.aws.amazon.com/bedrock/latest/userguide/guardrails-denied-topics.html
     """
 
@@ -100,7 +100,7 @@ class GuardrailPolicy:
     :param filter_strength: strength of each content filter, on input and output. Default: HIGH.
     :param prompt_attack_strength: strength of the prompt-attack filter, on input. Default: HIGH.
     :param denied_topics: subjects that are refused, at most 30. Default: none.
-    :param denied_words: words and phrases that are refused, at most 10,000 of at most 100 characters. Default: none.
+    :param denied_words: words and phrases that are refused: at most 10,000 of at most 100 characters. Default: none.
     :param profanity: refuse profanity. Default: yes.
     :param pii: what happens to each kind of personal data. Default: secrets and card numbers are blocked, contact
         data is masked.
