@@ -58,6 +58,8 @@ class Assessment:
     usage: Json = field(default_factory=dict)
     guarded: int = 0
     total: int = 0
+    #: What the policies tell already.
+    noted: set[tuple[Any, ...]] = field(default_factory=set)
 
     @property
     def intervened(self) -> bool:
@@ -157,7 +159,9 @@ def _masked(made: Assessment, found: list[tuple[int, int, str, Json, str]], text
 def _note(made: Assessment, policy: str, place: str, found: Json) -> None:
     both = ("customWords", "managedWordLists") if policy == "wordPolicy" else ("piiEntities", "regexes")
     entries = made.policies.setdefault(policy, {each: [] for each in both})[place]
-    if found not in entries:
+    key = (place, *found.values())
+    if key not in made.noted:
+        made.noted.add(key)
         entries.append(found)
 
 

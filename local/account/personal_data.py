@@ -10,9 +10,10 @@ https://docs.aws.amazon.com/bedrock/latest/userguide/guardrails-sensitive-filter
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import NamedTuple
 
 import phonenumbers
@@ -475,7 +476,7 @@ def _compiled(pattern: str) -> re.Pattern[str]:
     return re.compile(pattern)
 
 
-_BANK = r"(?<!aws )(?<!amazon )(?:bank\s+(?:account|acct)|account|acct|a/c|checking|savings)"
+_BANK = r"(?<!aws )(?<!amazon )(?:bank\s+(?:account|acct)|account(?!\s+id\b)|acct|a/c|checking|savings)"
 _HEALTH = (
     r"health\s+(?:card|insurance|care)?\s*(?:number|no)?|ohip|phn|personal health number|medical services plan|msp"
 )
@@ -694,6 +695,10 @@ _FINDERS: dict[str, Callable[[str], Iterator[tuple[int, int]]]] = {
     ),
 }
 
+#: Letters of scripts without spaces end a value, as a comma does: letter for letter, so that places stay.
+_UNSPACED = re.compile(r"[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uff66-\uff9f]")
+#: Letters, digits and signs of full width, which are those of ASCII.
+_NARROW = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
 #: Kinds that are found, all or in part; the names are Bedrock's.
 KINDS = frozenset(_FINDERS)
 #: Kinds that have no form.
@@ -707,17 +712,33 @@ def find(text: str, kinds: Sequence[str]) -> list[Found]:
 
     :param kinds: names of Bedrock's, such as ``EMAIL``; those without a form are never found.
     """
+    text = _UNSPACED.sub("\u3001", text.translate(_NARROW))
     found = {Found(kind, *span) for kind in kinds if kind in _FINDERS for span in _FINDERS[kind](text)}
     weak = [each for each in found if each.kind in _WEAKER]
     if weak:
         others = [Found(kind, *span) for kind in _FINDERS if kind not in _WEAKER for span in _FINDERS[kind](text)]
-        inside = {one for one in weak for other in others if other.start <= one.start and one.end <= other.end}
-        found -= inside
-        found -= {one for one in weak if one.kind == "PHONE" for other in weak if other != one and other[1:] == one[1:]}
-    found -= {one for one in found for other in found if _inside(one, other)}
-    return sorted(found, key=lambda each: (each.start, -each.end, each.kind))
+        covered = _covering(others)
+        found -= {each for each in weak if covered(each)}
+        taken = {each[1:] for each in weak if each.kind != "PHONE"}
+        found -= {each for each in weak if each.kind == "PHONE" and each[1:] in taken}
+    kept: list[Found] = []
+    reached: dict[str, int] = {}
+    for each in sorted(found, key=lambda one: (one.start, -one.end, one.kind)):
+        # A part of another of the same kind is no second one.
+        if each.end > reached.get(each.kind, -1):
+            kept.append(each)
+            reached[each.kind] = each.end
+    return kept
 
 
-def _inside(one: Found, other: Found) -> bool:
-    """Whether one place is a part of another of the same kind."""
-    return one != other and one.kind == other.kind and other.start <= one.start and one.end <= other.end
+def _covering(places: Sequence[Found]) -> Callable[[Found], bool]:
+    """Whether one of ``places`` holds a place whole."""
+    ordered = sorted((each.start, each.end) for each in places)
+    starts = [start for start, _ in ordered]
+    ends = list(accumulate((end for _, end in ordered), max))
+
+    def covered(one: Found) -> bool:
+        before = bisect_right(starts, one.start)
+        return before > 0 and ends[before - 1] >= one.end
+
+    return covered

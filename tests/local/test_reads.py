@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -432,3 +433,39 @@ def test_jobs_and_what_they_make_are_read(reading: Stacks) -> None:
     assert whole("get_model_invocation_job", jobIdentifier=batch)["submitTime"]
     for operation in ("list_model_customization_jobs", "list_model_invocation_jobs", "list_model_import_jobs"):
         whole(operation)
+
+
+ALLOWED = {
+    "AWS::Bedrock::Guardrail": ("bedrock:GetGuardrail", "GuardrailArn"),
+    "AWS::Bedrock::GuardrailVersion": ("bedrock:GetGuardrail", "GuardrailArn"),
+    "AWS::Bedrock::ApplicationInferenceProfile": ("bedrock:GetInferenceProfile", "InferenceProfileArn"),
+    "AWS::Bedrock::Prompt": ("bedrock:GetPrompt", "Arn"),
+    "AWS::Bedrock::Flow": ("bedrock:GetFlow", "Arn"),
+    "AWS::Bedrock::KnowledgeBase": ("bedrock:GetKnowledgeBase", "KnowledgeBaseArn"),
+    "AWS::SageMaker::Domain": ("sagemaker:DescribeDomain", "DomainArn"),
+    "AWS::SageMaker::Hub": ("sagemaker:DescribeHub", "HubArn"),
+    "AWS::SageMaker::MlflowApp": ("sagemaker:DescribeMlflowApp", "Arn"),
+    "AWS::SageMaker::ModelPackageGroup": ("sagemaker:DescribeModelPackageGroup", "ModelPackageGroupArn"),
+}
+
+
+@pytest.mark.parametrize("resource_type", sorted(ALLOWED))
+def test_leave_to_read_one_resource_is_enough(reading: Stacks, stack: str, resource_type: str) -> None:
+    read, (action, arn) = READS[resource_type], ALLOWED[resource_type]
+    made = reading.create(stack, template(resource_type, CASES[resource_type].properties))
+    assert made["StackStatus"] == "CREATE_COMPLETE", reading.reasons(stack)
+    record = reading.record(resource_type, reading.physical_id(stack))
+    assert record is not None
+    iam, name = reading.account.client("iam"), f"reader-{stack[-40:]}"
+    iam.create_user(UserName=name)
+    made_key = iam.create_access_key(UserName=name)["AccessKey"]
+    key = {"aws_access_key_id": made_key["AccessKeyId"], "aws_secret_access_key": made_key["SecretAccessKey"]}
+    for resource, allowed in ((record[arn] + "x", False), (record[arn], True)):
+        statement = {"Effect": "Allow", "Action": action, "Resource": resource}
+        document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+        iam.put_user_policy(UserName=name, PolicyName="read", PolicyDocument=document)
+        if allowed:
+            call(reading.account, read, read.get, read.wanted(record), key)
+        else:
+            with pytest.raises(ClientError, match="AccessDenied"):
+                call(reading.account, read, read.get, read.wanted(record), key)

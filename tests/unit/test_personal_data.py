@@ -23,6 +23,7 @@ FOUND: dict[str, list[tuple[str, str]]] = {
         ("a1@b2.de, then more", "a1@b2.de"),
         ("o'neil@example.com said", "o'neil@example.com"),
         ("me%you@example.museum", "me%you@example.museum"),
+        ("メールはjane@example.comです", "jane@example.com"),
     ],
     "PHONE": [
         ("Call 415-555-0123 today", "415-555-0123"),
@@ -39,6 +40,11 @@ FOUND: dict[str, list[tuple[str, str]]] = {
         ("text me at 123-456-7890", "123-456-7890"),
         ("Telefon 030 90182-0", "030 90182-0"),
         ("415.555.0123", "415.555.0123"),
+        ("電話は03-3581-0101です", "03-3581-0101"),
+        ("０３－３５８１－０１０１まで", "０３－３５８１－０１０１"),
+        ("1.800.555.0199", "1.800.555.0199"),
+        ("tel:+14155550123", "+14155550123"),
+        ("06 12 34 56 78", "06 12 34 56 78"),
     ],
     "URL": [
         ("See www.example.com", "www.example.com"),
@@ -498,6 +504,7 @@ NOT_FOUND: dict[str, list[str]] = {
     ],
     "US_BANK_ACCOUNT_NUMBER": [
         "AWS account 123456789012",
+        "account ID 123456789012",
         "1234567890",
         "account for 100 people",
         "account number?",
@@ -775,7 +782,25 @@ def test_a_number_has_one_kind_where_the_words_say_which() -> None:
 
 
 @pytest.mark.parametrize(
-    "part", ["1", "1 ", "a", "1-", "a.", "password ", "my pin ", "A1", "account ", "@", "+1 ", "http://", "(1) "]
+    "part",
+    [
+        "1",
+        "1 ",
+        "a",
+        "1-",
+        "a.",
+        "password ",
+        "my pin ",
+        "A1",
+        "account ",
+        "@",
+        "+1 ",
+        "http://",
+        "(1) ",
+        "a@b.de ",
+        "415-555-0123 ",
+        "123-45-6789, ",
+    ],
 )
 def test_long_texts_take_no_longer_than_they_should(part: str) -> None:
     text = (part * 25_000)[:25_000]

@@ -44,8 +44,8 @@ class Guardrail(Construct):
     :param name: 1 to 50 letters, digits, hyphens and underscores.
     :param key: encrypts the policy; Bedrock is let use it on behalf of callers that IAM allows to.
     :param policy: what is refused and masked. Default: :class:`GuardrailPolicy` without arguments.
-    :param blocked_input_message: the answer to a refused question.
-    :param blocked_output_message: what replaces a refused answer.
+    :param blocked_input_message: the answer to a refused question, 1 to 500 characters.
+    :param blocked_output_message: what replaces a refused answer, 1 to 500 characters.
     :param pinned: number of an earlier version that callers use instead of the newest. Default: none, the newest.
     :raises InvalidValueError: if the policy holds what Bedrock refuses, or the Region has no profile of a geography.
     """

@@ -81,7 +81,8 @@ STRICT_PII: Mapping[str, PiiAction] = {
 class DeniedTopic:
     """A subject that is refused, described so that a classifier recognizes it.
 
-    The definition has at most 200 characters, each of at most five examples at most 100.
+    The name has at most 100 ASCII letters, digits, spaces and ``_ ! ? . -``, the definition at most 200 (1000
+    with ``cross_region``), each of at most five examples at most 100.
     https://docs.aws.amazon.com/bedrock/latest/userguide/guardrails-denied-topics.html
     """
 
@@ -98,14 +99,15 @@ class GuardrailPolicy:
 
     :param filter_strength: strength of each content filter, on input and output. Default: HIGH.
     :param prompt_attack_strength: strength of the prompt-attack filter, on input. Default: HIGH.
-    :param denied_topics: subjects that are refused. Default: none.
-    :param denied_words: words and phrases that are refused, each at most 100 characters. Default: none.
+    :param denied_topics: subjects that are refused, at most 30. Default: none.
+    :param denied_words: words and phrases that are refused: at most 10,000 of at most 100 characters. Default: none.
     :param profanity: refuse profanity. Default: yes.
     :param pii: what happens to each kind of personal data. Default: secrets and card numbers are blocked, contact
         data is masked.
     :param grounding_threshold: least grounding in the sources of an answer, 0 to 0.99. Default: 0.7.
     :param relevance_threshold: least relevance to the question of an answer, 0 to 0.99. Default: 0.7.
-    :param patterns: regular expressions by name, whose matches are blocked. Default: none.
+    :param patterns: regular expressions by name, whose matches are blocked: at most ten of at most 500 characters,
+        which do not look ahead or behind. Default: none.
     :param images: assess images too, in questions and answers. Default: no, so models may be shown none.
     :param cross_region: assess in any Region of the stack's own geography, with the larger tier of filters, which knows
         more languages. Default: no, nothing leaves the Region.
