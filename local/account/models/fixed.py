@@ -14,7 +14,8 @@ def reply(question: Question, called: str) -> str:
     :param called: the model, as people know it.
     """
     asked = json.dumps([question.messages, question.system], sort_keys=True)
-    digest = hashlib.sha256(asked.encode()).hexdigest()[:8]
+    # Letters only: digits in a row are taken for numbers of people by guardrails.
+    digest = "".join(chr(ord("a") + each % 26) for each in hashlib.sha256(asked.encode()).digest()[:8])
     return (
         f"This is the local account, where no model answers for {called}. Your request ({digest}) arrived with "
         "permission and through the guardrail. To hear a real model, run: make local MODEL=smollm2, or with a server "
