@@ -342,7 +342,7 @@ def test_a_script_or_name_that_cannot_be_used_is_refused_before_anything_changes
     assert local.home.model.read_text() == before
 
 
-@pytest.mark.skipif(not models._STAMP.exists(), reason="make setup-model installs it")
+@pytest.mark.skipif(not models.installed(), reason="make setup-model installs it")
 def test_a_small_model_answers_and_ends(local: Local, runtime: Any) -> None:
     content = models.chosen("", "smollm2", "120")
     local.home.write(local.home.model, content)
