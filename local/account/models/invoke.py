@@ -656,7 +656,7 @@ def form_of(model: str, body: Body) -> Form:
 
 
 def _is_nova(body: Body) -> bool:
-    first = next(iter(body.get("messages") or []), {})
+    first: Any = next(iter(body.get("messages") or []), {})
     content = first.get("content") if isinstance(first, dict) else None
     return isinstance(content, list) and all(isinstance(each, dict) and "type" not in each for each in content)
 
