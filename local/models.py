@@ -90,6 +90,11 @@ def _check_script(file: Path) -> None:
         raise LocalError(done.stderr.strip().splitlines()[-1] if done.stderr.strip() else f"{file} cannot be read.")
 
 
+def installed() -> bool:
+    """Whether the bundled models are there, as their lock names them."""
+    return _STAMP.exists() and (not _LOCK.exists() or _STAMP.stat().st_mtime >= _LOCK.stat().st_mtime)
+
+
 def install(content: dict[str, Any], console: Console) -> None:
     """Install a bundled model where it is asked for and not there yet, and say how large it is before.
 
@@ -98,7 +103,7 @@ def install(content: dict[str, Any], console: Console) -> None:
     model = BUNDLED.get(content.get("run", ""))
     if model is None:
         return
-    if _STAMP.exists() and _STAMP.stat().st_mtime >= _LOCK.stat().st_mtime:
+    if installed():
         return
     console.print(
         f"{model.title} ({model.licence}) and llama.cpp (MIT): {model.download_mb} MB to download, {model.disk_mb} MB "

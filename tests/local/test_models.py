@@ -41,6 +41,9 @@ rules:
   - when: {contains: secret}
     answer: "What is called Project Nightingale is known to nobody, and this goes on for a good while after it so that something of it could go out before the whole answer has been made, were it not held back."
     pace: {tokens_per_second: 200}
+  - when: {contains: addresses}
+    answer: "Write to ada@example.com, who answers on most days before noon, or where she is away for longer to the other one, grace@example.com, who reads what comes in twice a day, and on Fridays only once in the morning."
+    pace: {tokens_per_second: 200}
   - when: {contains: person}
     json: {name: Ada, age: 36}
   - when: {contains: patience}
@@ -199,6 +202,29 @@ def test_a_guardrail_reads_along(local: Local, runtime: Any, scripted: None, mod
     assert "held back" not in said
 
 
+def test_a_stream_is_masked_as_a_whole_answer_is(local: Local, runtime: Any, scripted: None) -> None:
+    bedrock = local.client("bedrock")
+    made = bedrock.create_guardrail(
+        name="masks-addresses",
+        blockedInputMessaging="no",
+        blockedOutputsMessaging="no",
+        sensitiveInformationPolicyConfig={"piiEntitiesConfig": [{"type": "EMAIL", "action": "ANONYMIZE"}]},
+    )
+    asked = {
+        "modelId": NOVA,
+        "messages": messages("addresses"),
+        "guardrailConfig": {"guardrailIdentifier": made["guardrailId"], "guardrailVersion": "DRAFT"},
+    }
+    try:
+        seen = events(runtime.converse_stream(**asked)["stream"])
+        whole = runtime.converse(**asked)["output"]["message"]["content"][0]["text"]
+    finally:
+        bedrock.delete_guardrail(guardrailIdentifier=made["guardrailId"])
+    assert whole.count("{EMAIL}") == 2
+    assert text_of(seen) == whole
+    assert len([kind for _, kind, _ in seen if kind == "contentBlockDelta"]) > 1
+
+
 @pytest.mark.parametrize(("operation", "question"), [("converse-stream", "endless"), ("converse", "think")])
 def test_a_caller_who_leaves_ends_the_generation(local: Local, streams: Server, operation: str, question: str) -> None:
     url = f"{local.account.url}/model/{NOVA}/{operation}"
@@ -342,7 +368,7 @@ def test_a_script_or_name_that_cannot_be_used_is_refused_before_anything_changes
     assert local.home.model.read_text() == before
 
 
-@pytest.mark.skipif(not models._STAMP.exists(), reason="make setup-model installs it")
+@pytest.mark.skipif(not models.installed(), reason="make setup-model installs it")
 def test_a_small_model_answers_and_ends(local: Local, runtime: Any) -> None:
     content = models.chosen("", "smollm2", "120")
     local.home.write(local.home.model, content)

@@ -632,6 +632,9 @@ def form_of(model: str, body: Body) -> Form:
     :param body: tells the two forms apart that some families have.
     """
     provider, _, name = model.partition(".")
+    if not model:
+        # An imported or customized model: of what it was made is not known here, its request shows it.
+        provider = "meta" if "prompt" in body else "amazon" if _is_nova(body) else ""
     match provider:
         case "anthropic":
             old = name.startswith(("claude-v", "claude-instant"))
@@ -651,6 +654,12 @@ def form_of(model: str, body: Body) -> Form:
             return DeepSeek()
         case _:
             return Chat()
+
+
+def _is_nova(body: Body) -> bool:
+    first: Any = next(iter(body.get("messages") or []), {})
+    content = first.get("content") if isinstance(first, dict) else None
+    return isinstance(content, list) and all(isinstance(each, dict) and "type" not in each for each in content)
 
 
 # What was said, from each family's own form.
