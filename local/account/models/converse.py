@@ -19,6 +19,9 @@ from .asked import Call, Caller, CallInput, End, ModelServerError, Question, Tex
 from .guarded import Guard, Screen, guard_of
 from .stream import Response, event
 
+#: The model was not asked, so no token is counted.
+_NOTHING = {"inputTokens": 0, "outputTokens": 0, "totalTokens": 0}
+
 
 def question_of(called: str, body: dict[str, Any]) -> Question:
     """What a request of Converse asks.
@@ -119,9 +122,8 @@ def outcome(question: Question, called: str, guarding: Guard, caller: Caller) ->
 
     :raises ModelServerError: if the model does not answer.
     """
-    if guarding.refuses(runtime._last_user_text(question.messages)):
-        said = guarding.blocked_input
-        return Outcome([{"text": said}], "guardrail_intervened", usage_of(question, said, None))
+    if guarding.refuses(question):
+        return Outcome([{"text": guarding.blocked_input}], "guardrail_intervened", dict(_NOTHING))
     blocks: list[dict[str, Any]] = []
     reason, used = "end_turn", None
     for piece in chosen.pieces(question, called, caller, stream=False):
@@ -145,13 +147,9 @@ def outcome(question: Question, called: str, guarding: Guard, caller: Caller) ->
             block["toolUse"]["input"] = given
     if reason == "malformed_tool_use":
         blocks = [each for each in blocks if "text" in each]
-    text = "".join(each.get("text", "") for each in blocks)
-    found = guarding.assess(text)
-    if found["blocked"]:
+    if not guarding.lets(blocks):
         # A blocked answer takes its calls with it.
         blocks, reason = [{"text": guarding.blocked_output}], "guardrail_intervened"
-    elif found["anonymized"]:
-        blocks = [{"text": found["masked_text"]}, *[each for each in blocks if "toolUse" in each]]
     said = "".join(each.get("text", "") for each in blocks)
     return Outcome(blocks, reason, usage_of(question, said, used))
 
@@ -197,12 +195,12 @@ def frames(called: str, body: dict[str, Any], guarding: Guard, caller: Caller) -
 def events(question: Question, called: str, guarding: Guard, caller: Caller) -> Iterator[tuple[str, dict[str, Any]]]:
     """The events of a stream, by their name."""
     began = time.monotonic()
-    if guarding.refuses(runtime._last_user_text(question.messages)):
+    if guarding.refuses(question):
         yield "messageStart", {"role": "assistant"}
         yield _delta(0, {"text": guarding.blocked_input})
         yield "contentBlockStop", {"contentBlockIndex": 0}
         yield "messageStop", {"stopReason": "guardrail_intervened"}
-        yield _metadata(usage_of(question, guarding.blocked_input, None), began, guarding)
+        yield _metadata(dict(_NOTHING), began, guarding)
         return
     screen, said, calls = Screen(guarding), "", list[str]()
     index, kind = 0, ""  # of the block that is open

@@ -6,10 +6,17 @@ https://docs.aws.amazon.com/bedrock/latest/userguide/guardrails-streaming.html
 from __future__ import annotations
 
 import re
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 from ministack.services import bedrock_runtime as runtime
+
+from ..assessment import Assessment, Part, SlowPatternError, assess
+from ..guardrails import assess_answer, assess_request, trace
+from .asked import ModelServerError, Question
 
 #: Characters that come before a stream's text is assessed again.
 _STEP = 60
@@ -27,8 +34,12 @@ class Guard:
     trace: bool = False
     #: Pieces go out before they are assessed, and nothing is masked.
     asynchronous: bool = False
-    assessed_input: dict[str, Any] = field(default_factory=dict)
-    assessed_output: dict[str, Any] | None = None
+    #: What was found in the question, and in the answer once there is one.
+    asked: dict[str, Any] = field(default_factory=dict)
+    answered: dict[str, Any] | None = None
+    #: What the model said, before anything was masked.
+    said: list[str] = field(default_factory=list)
+    reason: str = "No action."
 
     @property
     def blocked_input(self) -> str:
@@ -38,31 +49,69 @@ class Guard:
     def blocked_output(self) -> str:
         return self.record.get("BlockedOutputsMessaging") or "Blocked by guardrail."
 
-    def refuses(self, text: str) -> bool:
-        """Whether a request with this text may not reach the model."""
+    def refuses(self, question: Question) -> bool:
+        """Whether a question may not reach the model; what is masked in it is masked there.
+
+        :raises ModelServerError: if an expression of the guardrail takes too long.
+        """
         if not self.record:
             return False
-        found = runtime._evaluate_guardrail(self.record, "INPUT", text)
-        self.assessed_input = found["assessment"]
-        return bool(found["blocked"])
+        began = time.monotonic()
+        with _told_slow():
+            found = assess_request(self.record, {"messages": question.messages, "system": question.system})
+        self.asked = found.told(self.record, _since(began))
+        self.reason = found.reason
+        return found.blocked
 
-    def assess(self, text: str) -> dict[str, Any]:
-        """What the guardrail finds in an answer."""
+    def lets(self, blocks: list[dict[str, Any]]) -> bool:
+        """Whether an answer may be shown; what is masked in it is masked there.
+
+        :raises ModelServerError: if an expression of the guardrail takes too long.
+        """
         if not self.record:
-            return {"blocked": False, "anonymized": False, "masked_text": text, "assessment": {}}
-        found: dict[str, Any] = runtime._evaluate_guardrail(self.record, "OUTPUT", text)
-        self.assessed_output = found["assessment"]
+            return True
+        began = time.monotonic()
+        said = [each["text"] for each in blocks if "text" in each]
+        with _told_slow():
+            found = assess_answer(self.record, blocks)
+        self._note(found, said, began)
+        return not found.blocked
+
+    def masked(self, text: str) -> Assessment:
+        """What the guardrail makes of an answer so far.
+
+        :raises ModelServerError: if an expression of the guardrail takes too long.
+        """
+        began = time.monotonic()
+        with _told_slow():
+            found = assess(self.record, "OUTPUT", [Part(text)])
+        self._note(found, [text], began)
         return found
+
+    def _note(self, found: Assessment, said: list[str], began: float) -> None:
+        self.answered, self.said = found.told(self.record, _since(began)), said
+        if found.intervened:
+            self.reason = found.reason
 
     def traced(self) -> dict[str, Any]:
         """The trace of a response, where it was asked for."""
-        if not self.record or not self.trace:
-            return {}
-        name = self.record["GuardrailId"]
-        found: dict[str, Any] = {"inputAssessment": {name: self.assessed_input}} if self.assessed_input else {}
-        if self.assessed_output is not None:
-            found["outputAssessments"] = {name: [self.assessed_output]}
-        return {"trace": {"guardrail": found}}
+        config = {"trace": "enabled" if self.record and self.trace else "disabled"}
+        told = trace(self.record, config, self.asked, self.answered, self.said)
+        if told:
+            told["trace"]["guardrail"]["actionReason"] = self.reason
+        return told
+
+
+def _since(began: float) -> int:
+    return max(1, round((time.monotonic() - began) * 1000))
+
+
+@contextmanager
+def _told_slow() -> Iterator[None]:
+    try:
+        yield
+    except SlowPatternError as error:
+        raise ModelServerError("ValidationException", 400, str(error)) from error
 
 
 def guard_of(identifier: str, version: str, *, trace: bool = False, asynchronous: bool = False) -> Guard | None:
@@ -101,13 +150,13 @@ class Screen:
         return self._passed("", last=True)
 
     def _passed(self, text: str, *, last: bool) -> str:
-        found = self.guard.assess(self._whole)
-        if found["blocked"]:
+        found = self.guard.masked(self._whole)
+        if found.blocked:
             self.blocked = True
             return text if self.guard.asynchronous else ""
         if self.guard.asynchronous:
             return text
-        masked = str(found["masked_text"])
+        (masked,) = found.texts
         if not last:
             masked = self._settled(masked)
         if not masked.startswith(self._sent):  # what was sent is sent
@@ -121,7 +170,7 @@ class Screen:
         most = len(self._whole) - _HELD
         blanks = [found.start() for found in _BLANK.finditer(self._whole, 0, max(0, most))]
         for end in reversed(blanks[-20:]):
-            settled = runtime._evaluate_guardrail(self.guard.record, "OUTPUT", self._whole[:end])["masked_text"]
+            (settled,) = assess(self.guard.record, "OUTPUT", [Part(self._whole[:end])]).texts
             if masked.startswith(settled):
-                return str(settled)
+                return settled
         return self._sent
