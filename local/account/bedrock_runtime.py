@@ -32,7 +32,7 @@ from ministack.core.router import extract_access_key_id
 from ministack.services import bedrock
 from ministack.services import bedrock_runtime as runtime
 
-from . import embeddings, model_server, request_rules, validation
+from . import embeddings, guardrail_rules, model_server, request_rules, validation
 from .models import operations as models
 from .resources.base import ServiceError, instances
 from .resources.bedrock import as_of, called, foundation_of, models_of_bedrock
@@ -172,6 +172,10 @@ def check(found: validation.Call, headers: Mapping[str, str], query: Mapping[str
     model = model or identifier
     _check_guardrail(*_named_guardrail(headers, body))
     if name in ("Converse", "ConverseStream"):
+        try:
+            guardrail_rules.check_config(request.get("guardrailConfig") or {})
+        except guardrail_rules.RefusedError as error:
+            raise validation.InvalidRequestError(str(error)) from error
         request_rules.check_converse(model, facts, request, streaming=name == "ConverseStream")
     elif name in ("InvokeModel", "InvokeModelWithResponseStream"):
         _check_types(headers)
