@@ -39,6 +39,7 @@ def application() -> Callable[..., Awaitable[None]]:
         resources,
         sign_in,
         stack_events,
+        starts,
         strict,
     )
 
@@ -58,6 +59,7 @@ def application() -> Callable[..., Awaitable[None]]:
     denied_words.install()
     sign_in.install()
     gateway.install()
+    starts.install()
     strict.install()
     ending.install()
     if folder := os.environ.get("ACCOUNT_KEEP"):
