@@ -48,6 +48,7 @@ def application() -> Callable[..., Awaitable[None]]:
         sign_in,
         sign_in_rules,
         stack_events,
+        starts,
         strict,
     )
     from .models.stream import RECEIVE
@@ -75,6 +76,7 @@ def application() -> Callable[..., Awaitable[None]]:
     sign_in.install()
     gateway.install()
     sign_in_rules.install()
+    starts.install()
     strict.install()
     ending.install()
     # The outermost, so that whatever answers has been authorized.

@@ -221,12 +221,12 @@ def _state(name: str) -> bytes | None:
     return None
 
 
-def _own_modules() -> Iterator[ModuleType]:
+@functools.cache
+def _own_modules() -> tuple[ModuleType, ...]:
     import local.account as package
 
-    for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
-        if not found.name.endswith(("__main__", "keeping")):
-            yield importlib.import_module(found.name)
+    names = [found.name for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}.")]
+    return tuple(importlib.import_module(name) for name in names if not name.endswith(("__main__", "keeping")))
 
 
 def _registries() -> Iterator[tuple[str, str, Any]]:
@@ -238,12 +238,23 @@ def _registries() -> Iterator[tuple[str, str, Any]]:
 
 
 def _own_state() -> bytes:
-    kept: dict[tuple[str, str], Any] = {}
+    kept: dict[tuple[str, str], bytes] = {}
     for module, name, value in _registries():
+        # What holds functions or locks is no state.
         with contextlib.suppress(pickle.PicklingError, AttributeError, TypeError):
-            pickle.dumps(value)
-            kept[module, name] = value
+            kept[module, name] = _pickled(value)
     return pickle.dumps(kept)
+
+
+def _pickled(value: Any) -> bytes:
+    for attempt in range(_ATTEMPTS):
+        try:
+            return pickle.dumps(value)
+        except RuntimeError:  # it changed while it was written
+            if attempt == _ATTEMPTS - 1:
+                raise
+            time.sleep(0.005)
+    return b""
 
 
 def _restore_own(folder: Path) -> None:
@@ -252,7 +263,8 @@ def _restore_own(folder: Path) -> None:
     except FileNotFoundError:
         return
     for module, name, value in _registries():
-        saved = kept.get((module, name))
+        content = kept.get((module, name))
+        saved: Any = pickle.loads(content) if content else None  # noqa: S301 - as above
         if type(saved) is not type(value):
             continue
         value.clear()

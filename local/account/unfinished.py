@@ -1,7 +1,8 @@
-"""Events that are under way: asynchronous calls of functions, and what a bucket tells of its objects.
+"""What is under way beside calls: asynchronous calls of functions, events of buckets, runs of state machines.
 
-AWS keeps an event until a function has taken it or its retries are spent, at least once. Here both run in threads of
-the account; what they have to do is noted until it is done, and done again by the account that is started next.
+AWS keeps an event until a function has taken it or its retries are spent, at least once. Here they run in threads of
+the account; what they have to do is noted until it is done, and done again by the account that is started next. A run
+of a state machine begins anew, where AWS would go on from the state that it had reached.
 https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html
 """
 
@@ -15,8 +16,9 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
+from ministack.core.concurrency import spawn_background
 from ministack.core.responses import get_account_id, get_region, request_scope
-from ministack.services import eventbridge, lambda_svc, s3, sqs
+from ministack.services import eventbridge, lambda_svc, s3, sqs, stepfunctions
 
 _log = logging.getLogger("account")
 #: How often a call is tried, as Lambda does.
@@ -62,6 +64,12 @@ def resume() -> None:
         told.pop(number)
         with request_scope(*event["scope"]):
             s3._fire_s3_event_async(*event["arguments"], **event["more"])
+    for (account, region, arn), execution in list(stepfunctions._executions._data.items()):
+        # So the emulator marks what ran when it ended; AWS goes on from the state that was reached.
+        if execution.get("error") == "States.ServiceRestart":
+            execution.update(status="RUNNING", stopDate=None, error=None, cause=None)
+            with request_scope(account, region):
+                spawn_background(stepfunctions._run_execution, arn, thread_name="account-execution")
 
 
 def _to_function(arn: str, payload: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import os
 import re
@@ -10,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+import zipfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -222,8 +224,7 @@ def _slow_stack(value: str, seconds: str) -> str:
 
 
 def test_an_update_and_a_deletion_that_are_cut_off_are_brought_to_rest(kept: Home) -> None:
-    account = emulator.find(kept)
-    assert account is not None
+    account = emulator.find(kept) or _restart(kept)
     stacks = account.client("cloudformation")
     slow = {"StackName": "slow", "Capabilities": ["CAPABILITY_IAM"]}
     stacks.create_stack(**slow, TemplateBody=_slow_stack("one", ""))
@@ -283,6 +284,58 @@ def test_a_document_whose_intake_is_cut_off_is_taken_in_after_the_restart(kept: 
         )
 
     assert _wait(taken_in, 60)
+
+
+def test_a_run_and_a_call_that_are_cut_off_are_done_after_the_restart(kept: Home) -> None:
+    """What a batch is made of: a run of a state machine, and functions that nobody waits for."""
+    account = emulator.find(kept) or _restart(kept)
+    identity, functions = account.client("iam"), account.client("lambda")
+    trust = {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Effect": "Allow",
+                "Principal": {"Service": ["lambda.amazonaws.com", "states.amazonaws.com"]},
+                "Action": "sts:AssumeRole",
+            }
+        ],
+    }
+    role = identity.create_role(RoleName="cut-off", AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"]
+    allowed = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}]}
+    identity.put_role_policy(RoleName="cut-off", PolicyName="files", PolicyDocument=json.dumps(allowed))
+    account.client("s3").create_bucket(Bucket="cut-off")
+    program = (
+        "import boto3, time\n"
+        "def handler(event, context):\n"
+        "    time.sleep(4)\n"
+        "    boto3.client('s3').put_object(Bucket='cut-off', Key='done', Body=b'yes')\n"
+    )
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("index.py", program)
+    functions.create_function(
+        FunctionName="cut-off",
+        Runtime="python3.13",
+        Role=role,
+        Handler="index.handler",
+        Timeout=30,
+        Code={"ZipFile": packed.getvalue()},
+    )
+    functions.get_waiter("function_active_v2").wait(FunctionName="cut-off")
+    # Waits are shortened to a fiftieth.
+    steps = {"StartAt": "Wait", "States": {"Wait": {"Type": "Wait", "Seconds": 200, "End": True}}}
+    states = account.client("stepfunctions")
+    machine = states.create_state_machine(name="cut-off", definition=json.dumps(steps), roleArn=role)
+    run = states.start_execution(stateMachineArn=machine["stateMachineArn"], input='{"a": 1}')["executionArn"]
+    functions.invoke(FunctionName="cut-off", InvocationType="Event", Payload=b"{}")
+    time.sleep(1)
+    assert states.describe_execution(executionArn=run)["status"] == "RUNNING"
+    _kill(kept)
+    again = _restart(kept)
+    states, files = again.client("stepfunctions"), again.client("s3")
+    _wait(lambda: True if states.describe_execution(executionArn=run)["status"] == "SUCCEEDED" else None, 40)
+    assert json.loads(states.describe_execution(executionArn=run)["output"]) == {"a": 1}
+    _wait(lambda: True if files.list_objects_v2(Bucket="cut-off").get("KeyCount") else None, 40)
 
 
 def test_stop_keeps_and_down_removes(kept: Home) -> None:
