@@ -28,7 +28,7 @@ from .emulator import Account
 from .home import Home, LocalError
 
 #: Who answers unless another model is named.
-MODEL = "smollm2"
+MODEL = "quotes"
 DOCUMENTS = Path(__file__).parent / "documents"
 #: What is asked, by whom, and what is expected: see the file.
 SCRIPT = DOCUMENTS / "questions.yaml"

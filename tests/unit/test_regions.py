@@ -46,7 +46,7 @@ def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Synthesized:
     for old, new in (
         ("region: us-east-1", "region: us-west-2"),
         ("[us-east-1a, us-east-1b]", "[us-west-2a, us-west-2b]"),
-        ("- amazon.nova-micro-v1:0", "- us.amazon.nova-micro-v1:0"),
+        (" amazon.nova-micro-v1:0", " us.amazon.nova-micro-v1:0"),
     ):
         assert old in text
         text = text.replace(old, new)

