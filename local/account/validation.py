@@ -35,9 +35,9 @@ class InvalidRequestError(ValueError):
         self.status = status
 
 
-#: Values that AWS's pages use and botocore's models lack.
+#: Values that Bedrock takes and that the models of botocore lack.
 _BEYOND = {
-    # https://docs.aws.amazon.com/bedrock/latest/userguide/model-evaluation-judge-create.html
+    # Of judges: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_EvaluationDatasetMetricConfig.html
     "EvaluationTaskType": frozenset({"General"}),
 }
 
