@@ -35,6 +35,13 @@ class InvalidRequestError(ValueError):
         self.status = status
 
 
+#: Values that Bedrock takes and that the models of botocore lack.
+_BEYOND = {
+    # Of judges: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_EvaluationDatasetMetricConfig.html
+    "EvaluationTaskType": frozenset({"General"}),
+}
+
+
 @dataclass(frozen=True)
 class Call:
     """A request that a service model has: its operation and the labels of its path."""
@@ -227,7 +234,7 @@ def _range(shape: Shape, value: float, path: str) -> Iterator[str]:
 def _string(shape: Any, value: str, path: str) -> Iterator[str]:
     yield from _size(shape, len(value), path)
     enum = shape.metadata.get("enum")
-    if enum and value not in enum:
+    if enum and value not in enum and value not in _BEYOND.get(shape.name, ()):
         values = ", ".join(enum)
         told = f"Member must satisfy enum value set: [{values}]"
         yield f"Value '{value}' at '{path}' failed to satisfy constraint: {told}"
