@@ -20,7 +20,7 @@ import base64
 import json
 import re
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, unquote
@@ -29,7 +29,6 @@ from ministack import app
 from ministack.core import iam_actions, iam_evaluator
 from ministack.core.responses import get_account_id, get_region
 from ministack.core.router import extract_access_key_id
-from ministack.services import bedrock
 from ministack.services import bedrock_runtime as runtime
 
 from . import embeddings, guardrail_rules, model_server, request_rules, validation
@@ -123,32 +122,9 @@ def install() -> None:
             return runtime._error(error.code, str(error), error.status)  # type: ignore[no-any-return]
 
     app.SERVICE_HANDLERS[SERVICE] = handle
-    bedrock._create_guardrail = _plain_ids(bedrock._create_guardrail)
     runtime._proxy_openai_chat_message = model_server.complete
     runtime._mock_reply = model_server.fixed_reply
     runtime._last_user_text = assessed_text
-
-
-def _plain_ids(create: Callable[..., Any]) -> Callable[..., Any]:
-    """Ids of AWS's form, letters and digits, which the operations that take one insist on."""
-
-    def creating(body: Any) -> Any:
-        status, headers, content = create(body)
-        told = json.loads(content)
-        identifier = told.get("guardrailId", "")
-        if "-" not in identifier:
-            return status, headers, content
-        plain = identifier.replace("-", "")
-        record = bedrock._guardrails.pop(identifier)
-        tags = bedrock._tags.pop(record["GuardrailArn"], None)
-        record |= {"GuardrailId": plain, "GuardrailArn": bedrock._guardrail_arn(plain)}
-        bedrock._guardrails[plain] = record
-        if tags is not None:
-            bedrock._tags[record["GuardrailArn"]] = tags
-        told |= {"guardrailId": plain, "guardrailArn": record["GuardrailArn"]}
-        return status, headers, json.dumps(told).encode()
-
-    return creating
 
 
 def check(found: validation.Call, headers: Mapping[str, str], query: Mapping[str, Any], body: bytes) -> None:

@@ -360,7 +360,10 @@ def test_a_caller_who_leaves_ends_the_servers_work(streams: Server, question: st
 def test_names_are_checked_before_anything_starts(tmp_path: Path) -> None:
     assert models.chosen("", "", "") == {"timeout_seconds": 60}
     assert models.chosen("", "smollm2", "2.5")["run"] == "smollm2"
-    for model, told in (("smolm2", "Did you mean smollm2?"), ("gpt", "Known are smollm2, quotes and script:<file>.yaml")):
+    for model, told in (
+        ("smolm2", "Did you mean smollm2?"),
+        ("gpt", "Known are smollm2, quotes and script:<file>.yaml"),
+    ):
         with pytest.raises(LocalError, match=f"MODEL={model} is not known.*{told}".replace("?", r"\?")):
             models.chosen("", model, "")
     for seconds in ("0", "-1", "soon", "nan", "1e9"):
