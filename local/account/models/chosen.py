@@ -12,7 +12,7 @@ from typing import Any
 
 import urllib3
 
-from . import child, fixed, quotes, script, server
+from . import child, fixed, script, server
 from .asked import Caller, CallerGoneError, ModelServerError, Piece, Question, said
 from .bundled import TIMEOUT_SECONDS
 
@@ -89,6 +89,8 @@ def _pieces(question: Question, called: str, caller: Caller, *, stream: bool) ->
         model = str(told.get("model") or first_model(url, wait))
         yield from server.pieces(question, url, model, wait, caller, stream=stream)
     elif told.get("quotes"):
+        from . import quotes  # embeddings ask this module in turn
+
         yield from said(quotes.reply(question), question)
     else:
         yield from said(fixed.reply(question, called), question)

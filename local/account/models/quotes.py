@@ -50,10 +50,14 @@ def reply(question: Question) -> str:
         return "I repeat what documents say, and this question came without one that its asker may read."
     likeness = embeddings.relevance(asked, [f"{unit.head} {unit.text}" for unit in units])
     scores = [score * (1 - _LATER * unit.rank) for score, unit in zip(likeness, units, strict=True)]
-    best = max(range(len(units)), key=lambda each: scores[each])
-    same = [each for each in range(len(units)) if units[each].source == units[best].source]
+    # A document that fits says more than one sentence on the matter.
+    by_source: dict[str, list[int]] = {}
+    for each in sorted(range(len(units)), key=lambda each: -scores[each]):
+        by_source.setdefault(units[each].source, []).append(each)
+    same = max(by_source.values(), key=lambda found: sum(scores[each] for each in found[:_MOST_SENTENCES]))
+    best = same[0]
     chosen, words = [best], len(units[best].text.split())
-    for each in sorted(same, key=lambda each: -scores[each]):
+    for each in same:
         words += len(units[each].text.split()) if each != best else 0
         if len(chosen) == _MOST_SENTENCES or words > _MOST_WORDS:
             break
