@@ -226,7 +226,13 @@ def _own_modules() -> tuple[ModuleType, ...]:
     import local.account as package
 
     names = [found.name for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}.")]
-    return tuple(importlib.import_module(name) for name in names if not name.endswith(("__main__", "keeping")))
+    found: list[ModuleType] = []
+    for name in names:
+        if not name.endswith(("__main__", "keeping")):
+            # What runs a model is a program of another environment, and keeps nothing here.
+            with contextlib.suppress(ModuleNotFoundError):
+                found.append(importlib.import_module(name))
+    return tuple(found)
 
 
 def _registries() -> Iterator[tuple[str, str, Any]]:
