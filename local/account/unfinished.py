@@ -31,13 +31,16 @@ _call: contextvars.ContextVar[str] = contextvars.ContextVar("call", default="")
 _event: contextvars.ContextVar[str] = contextvars.ContextVar("event", default="")
 
 
-def install() -> None:
-    """Note what runs beside calls, until it is done."""
+def install(keep: Callable[[], None]) -> None:
+    """Note what runs beside calls, until it is done.
+
+    :param keep: writes what was handed on, before it is forgotten here.
+    """
     lambda_svc.invoke_async_with_retry = _noted_call(lambda_svc.invoke_async_with_retry)
     lambda_svc._execute_function_dispatch = _tried(lambda_svc._execute_function_dispatch)
     eventbridge._dispatch_to_lambda = _to_function
     s3._fire_s3_event_async = _noted_event(s3._fire_s3_event_async)
-    s3._fire_s3_event = _done(s3._fire_s3_event)
+    s3._fire_s3_event = _done(s3._fire_s3_event, keep)
 
 
 def hand_back() -> None:
@@ -128,10 +131,12 @@ def _noted_event(fire: Callable[..., None]) -> Callable[..., None]:
     return noted
 
 
-def _done(fire: Callable[..., None]) -> Callable[..., None]:
+def _done(fire: Callable[..., None], keep: Callable[[], None]) -> Callable[..., None]:
     def fired(*arguments: Any, **more: Any) -> None:
         number = _event.get()
         fire(*arguments, **more)
-        told.pop(number, None)
+        if number in told:
+            keep()
+            told.pop(number)
 
     return fired
