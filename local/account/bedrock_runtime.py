@@ -135,7 +135,9 @@ def check(found: validation.Call, headers: Mapping[str, str], query: Mapping[str
     request = validation.check(found, headers, query, body)
     name = found.name
     if name == "ApplyGuardrail":
-        _check_guardrail(found.labels["guardrailIdentifier"], found.labels["guardrailVersion"])
+        # https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ApplyGuardrail.html#API_runtime_ApplyGuardrail_Errors
+        labels = found.labels
+        _check_guardrail(labels["guardrailIdentifier"], labels["guardrailVersion"], "ResourceNotFoundException", 404)
         return
     identifier = called(found.labels["modelId"])
     if identifier.startswith("arn:") and identifier.split(":", 5)[5].startswith(("foundation-", "inference-")):
@@ -164,9 +166,9 @@ def check(found: validation.Call, headers: Mapping[str, str], query: Mapping[str
             request_rules.check_body(model, facts, _json_object(_bytes(counted["invokeModel"]["body"])))
 
 
-def _check_guardrail(identifier: str, version: str) -> None:
+def _check_guardrail(identifier: str, version: str, code: str = "ValidationException", status: int = 400) -> None:
     if identifier and runtime._resolve_guardrail(identifier, version) is None:
-        raise validation.InvalidRequestError(NO_GUARDRAIL)
+        raise validation.InvalidRequestError(NO_GUARDRAIL, code, status)
 
 
 def _check_types(headers: Mapping[str, str]) -> None:

@@ -10,7 +10,7 @@ import base64
 import json
 import re
 from collections.abc import Callable, Iterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Any
 from urllib.parse import unquote
 
@@ -21,7 +21,7 @@ from ministack.services import bedrock_runtime as runtime
 
 from .facts import bedrock as facts
 from .resources.base import created, instances
-from .resources.bedrock import ApplicationInferenceProfile, foundation_of, models_of_bedrock
+from .resources.bedrock import ApplicationInferenceProfile, as_of, foundation_of, models_of_bedrock
 
 Json = dict[str, Any]
 Response = tuple[int, dict[str, str], bytes]
@@ -100,7 +100,7 @@ def _offered(region: str) -> Iterator[facts.BedrockModel]:
 
 
 def _today() -> date:
-    return datetime.now(UTC).date()
+    return as_of()
 
 
 def _named(identifier: str) -> facts.BedrockModel | None:

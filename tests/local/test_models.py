@@ -267,7 +267,7 @@ BODIES: dict[str, tuple[dict[str, Any], Callable[[Any], Any], Callable[[Any], st
         lambda body: body["output"]["message"]["content"][0]["text"],
         lambda chunk: chunk.get("contentBlockDelta", {}).get("delta", {}).get("text", ""),
     ),
-    "anthropic.claude-3-5-haiku-20241022-v1:0": (
+    "us.anthropic.claude-haiku-4-5-20251001-v1:0": (
         {
             "anthropic_version": "bedrock-2023-05-31",
             "max_tokens": 99,
@@ -275,11 +275,6 @@ BODIES: dict[str, tuple[dict[str, Any], Callable[[Any], Any], Callable[[Any], st
         },
         lambda body: body["content"][0]["text"],
         lambda chunk: chunk.get("delta", {}).get("text", ""),
-    ),
-    "amazon.titan-text-express-v1": (
-        {"inputText": "count"},
-        lambda body: body["results"][0]["outputText"],
-        lambda chunk: chunk["outputText"],
     ),
     "meta.llama3-8b-instruct-v1:0": (
         {"prompt": "count"},
@@ -290,11 +285,6 @@ BODIES: dict[str, tuple[dict[str, Any], Callable[[Any], Any], Callable[[Any], st
         {"prompt": "<s>[INST] count [/INST]"},
         lambda body: body["outputs"][0]["text"],
         lambda chunk: chunk["outputs"][0]["text"],
-    ),
-    "cohere.command-text-v14": (
-        {"prompt": "count"},
-        lambda body: body["generations"][0]["text"],
-        lambda chunk: chunk.get("text", ""),
     ),
     "openai.gpt-oss-20b-1:0": (
         {"messages": [{"role": "user", "content": "count"}]},
@@ -325,7 +315,7 @@ def test_claude_calls_tools_in_its_own_form(runtime: Any, scripted: None) -> Non
         "messages": [{"role": "user", "content": [{"type": "text", "text": "weather"}]}],
         "tools": [{"name": "get_weather", "input_schema": {"type": "object"}}],
     }
-    model = "anthropic.claude-3-5-haiku-20241022-v1:0"
+    model = "us.anthropic.claude-haiku-4-5-20251001-v1:0"
 
     def invoke() -> Any:
         return json.loads(runtime.invoke_model(modelId=model, body=json.dumps(request))["body"].read())

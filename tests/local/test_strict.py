@@ -102,7 +102,7 @@ def index(name: str | None = "chunks", **changed: Any) -> Json:
 
 def source(chunking: str, name: str = "documents") -> Json:
     """A data source, whose create-only properties lie deep."""
-    resources = index()
+    resources = index(Dimension=1024)
     resources["Role"] = ROLE
     resources["Base"] = {
         "Type": "AWS::Bedrock::KnowledgeBase",

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from .conftest import Local
 
-LINE = "  idle:\n    hours: 1\n"
+LINE = "  evaluations:\n"
 KNOWN = """    contracts: {sources: {contracts: {groups: [hr]}}, store: aurora}
     tickets: {sources: {solved: {groups: [hr]}}, store: opensearch}
 """

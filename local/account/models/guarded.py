@@ -40,6 +40,7 @@ class Guard:
     #: What the model said, before anything was masked.
     said: list[str] = field(default_factory=list)
     reason: str = "No action."
+    intervened: bool = False
 
     @property
     def blocked_input(self) -> str:
@@ -60,7 +61,7 @@ class Guard:
         with _told_slow():
             found = assess_request(self.record, {"messages": question.messages, "system": question.system})
         self.asked = found.told(self.record, _since(began))
-        self.reason = found.reason
+        self._note_action(found)
         return found.blocked
 
     def lets(self, blocks: list[dict[str, Any]]) -> bool:
@@ -90,8 +91,11 @@ class Guard:
 
     def _note(self, found: Assessment, said: list[str], began: float) -> None:
         self.answered, self.said = found.told(self.record, _since(began)), said
+        self._note_action(found)
+
+    def _note_action(self, found: Assessment) -> None:
         if found.intervened:
-            self.reason = found.reason
+            self.reason, self.intervened = found.reason, True
 
     def traced(self) -> dict[str, Any]:
         """The trace of a response, where it was asked for."""

@@ -49,7 +49,7 @@ def answer(called: str, model: str, body: Body, guarding: Guard, caller: Caller)
     form, began = form_of(model, body), time.monotonic()
     question = _question(form, called, body)
     found = outcome(question, called, guarding, caller)
-    content = {**form.whole(model, found), **_told(found.reason, guarding)}
+    content = {**form.whole(model, found), **_told(guarding)}
     headers = {**headers_of(found.usage), "x-amzn-bedrock-invocation-latency": str(milliseconds(began))}
     return 200, headers, json.dumps(content).encode()
 
@@ -63,14 +63,12 @@ def frames(called: str, model: str, body: Body, guarding: Guard, caller: Caller)
     question = _question(form, called, body)
     first = 0
     usage: dict[str, int] = {}
-    reason = ""
 
     def seen() -> Iterator[Event]:
-        nonlocal first, usage, reason
+        nonlocal first, usage
         for kind, content in events(question, called, guarding, caller):
             first = first or milliseconds(began)
             usage = content.get("usage", usage)
-            reason = content.get("stopReason", reason)
             yield kind, content
 
     held: Body | None = None
@@ -84,14 +82,14 @@ def frames(called: str, model: str, body: Body, guarding: Guard, caller: Caller)
         "invocationLatency": milliseconds(began),
         "firstByteLatency": first,
     }
-    yield chunk({**(held or {}), **_told(reason, guarding), _METRICS: metrics})
+    yield chunk({**(held or {}), **_told(guarding), _METRICS: metrics})
 
 
-def _told(reason: str, guarding: Guard) -> Body:
+def _told(guarding: Guard) -> Body:
     """What a guardrail did."""
     if not guarding.record:
         return {}
-    told: Body = {_ACTION: "INTERVENED" if reason == "guardrail_intervened" else "NONE"}
+    told: Body = {_ACTION: "INTERVENED" if guarding.intervened else "NONE"}
     if traced := guarding.traced().get("trace", {}).get("guardrail"):
         outputs = [{name: each} for name, found in traced.get("outputAssessments", {}).items() for each in found]
         told["amazon-bedrock-trace"] = {
