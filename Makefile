@@ -98,9 +98,9 @@ models: setup-dev  ## Write the catalogues of JumpStart and Bedrock anew; LIVE=1
 	@$(BIN)/python -m operations.models $(if $(LIVE),--live) $(if $(MANIFEST),--manifest "$(MANIFEST)")
 	@$(BIN)/python -m operations.bedrock_models $(if $(LIVE),--live) $(if $(PRICES),--prices "$(PRICES)")
 
-test: setup-dev setup-local setup-model setup-clients  ## Run linters, types and every test
+test: setup-dev setup-local setup-model setup-clients  ## Run linters, types and every test, two parts at a time
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
-	$(BIN)/pytest
+	$(BIN)/python -m tests.parallel
 
 snapshots: setup-dev  ## Rewrite the snapshots of the templates
 	$(BIN)/pytest tests/snapshot --snapshot-update

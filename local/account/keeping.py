@@ -21,7 +21,6 @@ import os
 import pickle
 import pkgutil
 import re
-import threading
 import time
 from collections.abc import Callable, Coroutine, Iterable, Iterator
 from pathlib import Path
@@ -74,8 +73,6 @@ class Keeper:
         self.round: asyncio.Future[None] | None = None
         self.unwritten = False
         self.running: list[asyncio.Task[None]] = []
-        #: Events are handed on in threads, and written there.
-        self.writing = threading.Lock()
 
     async def keep(self, names: Iterable[str]) -> None:
         """Return once the state that these services have now is on disk.
@@ -98,15 +95,14 @@ class Keeper:
 
         What a stack names and does not exist is left alone by its deletion; what exists and no stack names would stay.
         """
-        with self.writing:
-            for name in sorted(names, key=lambda each: (each == "cloudformation", each == _OWN, each)):
-                content = _own_state() if name == _OWN else _state(name)
-                if content is None:
-                    continue
-                digest = hashlib.sha256(content).digest()
-                if self.written.get(name) != digest:
-                    _replace(self.folder / (f"{name}.json" if name != _OWN else _OWN), content)
-                    self.written[name] = digest
+        for name in sorted(names, key=lambda each: (each == "cloudformation", each == _OWN, each)):
+            content = _own_state() if name == _OWN else _state(name)
+            if content is None:
+                continue
+            digest = hashlib.sha256(content).digest()
+            if self.written.get(name) != digest:
+                _replace(self.folder / (f"{name}.json" if name != _OWN else _OWN), content)
+                self.written[name] = digest
 
     def all(self) -> list[str]:
         """The services that were used, and what is kept beside them."""
@@ -116,7 +112,7 @@ class Keeper:
         """Write what no call waits for, until the process ends."""
         while True:
             await asyncio.sleep(EVERY_SECONDS)
-            if self.unwritten or _under_way():
+            if unfinished.forget() or self.unwritten or _under_way():
                 self.unwritten = False
                 began = time.perf_counter()
                 await self.keep(self.all())
@@ -135,7 +131,7 @@ def install(folder: Path) -> Keeper:
         app.SERVICE_HANDLERS[name] = _acknowledged(keeper, str(module), handler)
     # Addresses that begin with a bucket's name go by the table of handlers.
     s3.handle_request = _acknowledged(keeper, "s3", s3.handle_request)
-    unfinished.install(lambda: keeper.write(["sqs", "sns", _OWN]))
+    unfinished.install()
     noted = _noted(stacks._deploy_stack_async)
     for module in (stacks, handlers, changesets):
         module._deploy_stack_async = noted

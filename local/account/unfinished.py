@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextvars
 import json
 import logging
+import math
 import time
 import uuid
 from collections.abc import Callable
@@ -23,6 +24,8 @@ from ministack.services import eventbridge, lambda_svc, s3, sqs, stepfunctions
 _log = logging.getLogger("account")
 #: How often a call is tried, as Lambda does.
 _TRIES = 3
+#: Seconds after which what hears of an event is on disk: several rounds of what is kept.
+_KNOWN = 6.0
 #: Calls by a number of theirs: the function, the event, and how often it failed.
 calls: dict[str, dict[str, Any]] = {}
 #: What buckets have to tell, by a number: where, and the arguments.
@@ -31,16 +34,24 @@ _call: contextvars.ContextVar[str] = contextvars.ContextVar("call", default="")
 _event: contextvars.ContextVar[str] = contextvars.ContextVar("event", default="")
 
 
-def install(keep: Callable[[], None]) -> None:
-    """Note what runs beside calls, until it is done.
-
-    :param keep: writes what was handed on, before it is forgotten here.
-    """
+def install() -> None:
+    """Note what runs beside calls, until it is done."""
     lambda_svc.invoke_async_with_retry = _noted_call(lambda_svc.invoke_async_with_retry)
     lambda_svc._execute_function_dispatch = _tried(lambda_svc._execute_function_dispatch)
     eventbridge._dispatch_to_lambda = _to_function
     s3._fire_s3_event_async = _noted_event(s3._fire_s3_event_async)
-    s3._fire_s3_event = _done(s3._fire_s3_event, keep)
+    s3._fire_s3_event = _done(s3._fire_s3_event)
+
+
+def forget() -> bool:
+    """Forget what buckets have told long enough ago that whoever heard it has kept it; whether there was any.
+
+    Until then it would be told again: at least once, as on AWS.
+    """
+    long_ago = [number for number, event in list(told.items()) if time.time() - event.get("done", math.inf) > _KNOWN]
+    for number in long_ago:
+        told.pop(number, None)
+    return bool(long_ago)
 
 
 def hand_back() -> None:
@@ -131,12 +142,11 @@ def _noted_event(fire: Callable[..., None]) -> Callable[..., None]:
     return noted
 
 
-def _done(fire: Callable[..., None], keep: Callable[[], None]) -> Callable[..., None]:
+def _done(fire: Callable[..., None]) -> Callable[..., None]:
     def fired(*arguments: Any, **more: Any) -> None:
         number = _event.get()
         fire(*arguments, **more)
         if number in told:
-            keep()
-            told.pop(number)
+            told[number]["done"] = time.time()
 
     return fired

@@ -283,7 +283,10 @@ def test_a_document_whose_intake_is_cut_off_is_taken_in_after_the_restart(kept: 
             True if any(each["Key"].startswith("accepted/") and "parental" in each["Key"] for each in listed) else None
         )
 
-    assert _wait(taken_in, 60)
+    try:
+        assert _wait(taken_in, 60)
+    except AssertionError as error:
+        raise AssertionError(f"{incoming}\n" + kept.log.read_text(encoding="utf-8")[-6000:]) from error
 
 
 def test_a_run_and_a_call_that_are_cut_off_are_done_after_the_restart(kept: Home) -> None:
