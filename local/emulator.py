@@ -155,8 +155,7 @@ def start(home: Home, account: str, region: str) -> Account:
             f"The local account {kept['account']} in {kept['region']} is kept here, and these settings want "
             f"{account} in {region}. Run make local-down first, which removes it."
         )
-    # Addresses of queues hold the port, so what is kept needs the same.
-    port = int(kept["port"]) if kept and _is_free(int(kept["port"])) else _free_port()
+    port = _freed_port(int(kept["port"])) if kept else _free_port()
     if keep or kept:
         home.write(home.kept, {"account": account, "region": region, "port": port})
     with home.log.open("w", encoding="utf-8") as log:
@@ -256,6 +255,22 @@ def _is_free(port: int) -> bool:
         except OSError:
             return False
     return True
+
+
+def _freed_port(port: int) -> int:
+    """The port of an account that goes on, for addresses of queues hold it; one that was killed lets go of it soon.
+
+    :raises LocalError: if another program has it.
+    """
+    deadline = time.monotonic() + STOP_SECONDS
+    while not _is_free(port):
+        if time.monotonic() > deadline:
+            raise LocalError(
+                f"The account that is kept here needs its port {port}, which another program has. End that program, or "
+                "give the account up with make local-down."
+            )
+        time.sleep(0.05)
+    return port
 
 
 def _free_port() -> int:

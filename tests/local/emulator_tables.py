@@ -96,7 +96,7 @@ def _paths(file: Path) -> set[str]:
         and id(node) not in told
         and re.match(r"\^?/.", node.value)
         and " " not in node.value
-        and "/." not in node.value  # a file, and no route
+        and not re.match(r"/\w+/\.", node.value)  # a file, and no route
     }
 
 
