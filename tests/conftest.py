@@ -12,6 +12,10 @@ from typing import Any
 
 import pytest
 
+# Tests that call make are themselves called by make, whose flags are not theirs.
+for name in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS"):
+    os.environ.pop(name, None)
+
 ROOT = Path(__file__).resolve().parent.parent
 
 # Node.js of the virtual environment, whether it is activated or not.
