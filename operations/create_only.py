@@ -1,6 +1,6 @@
-"""Write the table of create-only properties anew: ``.venv-local/bin/python -m operations.create_only``.
+"""Write the table of create-only properties anew: ``python -m operations.create_only``, as ``make facts`` does.
 
-The schemas come with cfn-lint, which the local account's environment has (``make setup-local``).
+The schemas come with cfn-lint, which contributors have, and the local account in the same version.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     folder = _folder()
     if folder is None:
-        print("This needs cfn-lint. Run make setup-local, and then .venv-local/bin/python.", file=sys.stderr)
+        print("This needs cfn-lint. Run make facts, which installs it.", file=sys.stderr)
         return 2
     text = render(folder)
     if options.check:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -13,7 +14,7 @@ import pytest
 from botocore import UNSIGNED
 from botocore.exceptions import ClientError
 
-from local import chat, emulator
+from local import chat
 from tests.conftest import ROOT
 
 from .conftest import Local
@@ -208,7 +209,7 @@ def test_functions_leave_concurrency_to_the_account(stack: Callable[[], Stack]) 
 
 def test_the_table_of_create_only_properties_is_what_the_schemas_say() -> None:
     done = subprocess.run(
-        [str(emulator.PYTHON), "-m", "operations.create_only", "--check"],
+        [sys.executable, "-m", "operations.create_only", "--check"],
         cwd=ROOT,
         capture_output=True,
         text=True,
