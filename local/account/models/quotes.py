@@ -61,7 +61,8 @@ def reply(question: Question) -> str:
         words += len(units[each].text.split()) if each != best else 0
         if len(chosen) == _MOST_SENTENCES or words > _MOST_WORDS:
             break
-        if each != best and units[each].text not in [units[other].text for other in chosen]:
+        # Chunks overlap: the end of one sentence may be the beginning of another.
+        if each != best and not any(units[each].text in units[other].text for other in chosen):
             chosen.append(each)
     return f"{' '.join(_shown(units[each]) for each in sorted(chosen))} ({units[best].source})"
 
