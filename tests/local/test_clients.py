@@ -107,7 +107,7 @@ def policy(local: Local, world: dict[str, str]) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def developer(local: Local, world: dict[str, str]) -> Iterator[dict[str, str]]:
-    """The environment of a session of the developer's role, from which nothing but the account can be reached."""
+    """The environment of a session under the role, from which nothing but the account can be reached."""
     iam, account = local.client("iam"), local.account.account
     trust = {"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{account}:root"}, "Action": "sts:AssumeRole"}
     document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
