@@ -20,8 +20,8 @@ class Bundled:
     disk_mb: int
     #: Conversations at once; others wait. Each holds the memory of its context.
     slots: int = 2
-    #: Tokens of an answer whose request sets no limit.
-    most: int = 1024
+    #: Tokens of an answer, whatever a request asks for.
+    most: int = 200
 
 
 BUNDLED = {

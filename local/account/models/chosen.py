@@ -7,6 +7,7 @@ import os
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import urllib3
 
 from . import child, fixed, script, server
 from .asked import Caller, CallerGoneError, ModelServerError, Piece, Question, said
-from .bundled import TIMEOUT_SECONDS
+from .bundled import BUNDLED, TIMEOUT_SECONDS
 
 #: A JSON file; without it, or with none of these in it, the fixed sentence answers:
 #: {"url": a server, "model": one of its models}, {"run": a bundled model}, {"script": a file}, {"quotes": true};
@@ -83,6 +84,10 @@ def _pieces(question: Question, called: str, caller: Caller, *, stream: bool) ->
         if not _children:
             raise ModelServerError("ServiceUnavailableException", 503, f"{told['run']} does not run here")
         address = _children[0].url(str(told["run"]), told.get("asked"))
+        # A small model goes on and on: it would still write when the chat has given up.
+        most = BUNDLED[str(told["run"])].most
+        limits = {**question.inference, "maxTokens": min(int(question.inference.get("maxTokens") or most), most)}
+        question = replace(question, inference=limits)
         yield from server.pieces(question, address, str(told["run"]), wait, caller, stream=stream)
     elif told.get("url"):
         url = str(told["url"]).rstrip("/")
