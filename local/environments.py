@@ -6,14 +6,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from aws_genai.errors import nearest
-from settings import available
+from settings import STACKS, available
 
 from .chat import Chat, deployed
 from .emulator import Account
 from .home import Home, LocalError
-
-#: The layers of an environment, from the lowest; its stacks are named after them.
-LAYERS = ("foundation", "compute", "models", "application")
 
 
 @dataclass
@@ -31,11 +28,11 @@ def environments(account: Account) -> list[Environment]:
     pages = account.client("cloudformation").get_paginator("describe_stacks").paginate()
     for name in sorted(str(stack["StackName"]) for page in pages for stack in page["Stacks"]):
         prefix, _, layer = name.rpartition("-")
-        if layer in LAYERS and "-" in prefix:
+        if layer in STACKS and "-" in prefix:
             environment = prefix.partition("-")[2]
             found.setdefault(environment, Environment(environment, prefix)).stacks.append(name)
     for each in found.values():
-        each.stacks.sort(key=lambda name: LAYERS.index(name.rpartition("-")[2]))
+        each.stacks.sort(key=lambda name: STACKS.index(name.rpartition("-")[2]))
     return [found[name] for name in sorted(found)]
 
 

@@ -19,7 +19,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 
-from settings import Settings, SettingsError, load, told
+from settings import STACKS, Settings, SettingsError, load, told
 
 from .destroying import buckets, stacks
 from .destroying.after import After
@@ -206,7 +206,7 @@ class Destruction:
         return found
 
     def _is_ours(self, s3: Any, bucket: str) -> bool:  # noqa: ANN401 - boto3 has no types
-        if not bucket.startswith(tuple(f"{self._settings.prefix}-{layer}-" for layer in stacks.LAYERS)):
+        if not bucket.startswith(tuple(f"{self._settings.prefix}-{layer}-" for layer in STACKS)):
             return False
         try:
             tags = {each["Key"]: each["Value"] for each in s3.get_bucket_tagging(Bucket=bucket)["TagSet"]}

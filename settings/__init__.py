@@ -1,8 +1,11 @@
 """What a user can choose: the models of config/*.yaml, one module for each layer, and their loader."""
 
+from aws_genai.explain import readable
+
 from .environment import Settings
-from .errors import SettingsError, readable, told
+from .errors import SettingsError, told
+from .layers import STACKS
 from .lifecycle import day, ended, ending
 from .loader import available, load
 
-__all__ = ["Settings", "SettingsError", "available", "day", "ended", "ending", "load", "readable", "told"]
+__all__ = ["STACKS", "Settings", "SettingsError", "available", "day", "ended", "ending", "load", "readable", "told"]

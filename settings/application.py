@@ -9,8 +9,7 @@ from pydantic import Field, model_validator
 from aws_genai.data.bedrock import MOST_WAITED_TOKENS, check_chat
 from aws_genai.data.bedrock_parameters import ModelParameters
 from aws_genai.data.concurrency import SECONDS_PER_ANSWER, check_concurrency
-
-from .base import Instructions, ModelId, Section
+from aws_genai.options import Instructions, ModelId, Options
 
 #: https://docs.aws.amazon.com/waf/latest/developerguide/aws-managed-rule-groups-list.html
 FirewallRules = Literal[
@@ -21,7 +20,7 @@ FirewallRules = Literal[
 ]
 
 
-class Parameters(Section):
+class Parameters(Options):
     """How one model is asked."""
 
     max_tokens: Annotated[int, Field(ge=1, le=MOST_WAITED_TOKENS)] | None = None
@@ -44,7 +43,7 @@ class Parameters(Section):
         return ModelParameters(**{**self.model_dump(), "stop_sequences": tuple(self.stop_sequences)})
 
 
-class UserBudget(Section):
+class UserBudget(Options):
     """How much each user may ask from midnight to midnight, UTC."""
 
     requests_per_day: Annotated[int, Field(ge=1, le=1_000_000)] = 500
@@ -57,7 +56,7 @@ class UserBudget(Section):
     """Blocked questions and answers after which a user asks no more that day."""
 
 
-class Chat(Section):
+class Chat(Options):
     """The chat API."""
 
     models: list[ModelId] = []
@@ -123,7 +122,7 @@ class Chat(Section):
         return self
 
 
-class Application(Section):
+class Application(Options):
     """Layer 3."""
 
     chat: Chat | None = None

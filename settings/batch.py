@@ -7,11 +7,10 @@ from typing import Annotated
 from pydantic import Field, model_validator
 
 from aws_genai.data.bedrock import check_chat
+from aws_genai.options import Instructions, ModelId, Options
 
-from .base import Instructions, ModelId, Section
 
-
-class Batch(Section):
+class Batch(Options):
     """Questions that are put into a bucket and asked in jobs."""
 
     model: ModelId

@@ -10,8 +10,7 @@ from aws_genai.data.bedrock import BedrockCatalogue, Use, check_allowed
 from aws_genai.data.personal import check_identifiers
 from aws_genai.errors import InvalidValueError, nearest
 from aws_genai.models.access.guardrail_policy import PII_KINDS, STRICT_PII, DeniedTopic, GuardrailPolicy, check_pattern
-
-from .base import ModelId, Section, text
+from aws_genai.options import ModelId, Options, text
 
 #: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_GuardrailAutomatedReasoningPolicyConfig.html
 _REASONING = (
@@ -22,7 +21,7 @@ Strength = Literal["LOW", "MEDIUM", "HIGH"]
 Threshold = Annotated[float, Field(ge=0, le=0.99)]
 
 
-class Topic(Section):
+class Topic(Options):
     """A subject that is refused."""
 
     definition: Annotated[str, Field(min_length=1, max_length=1000)]
@@ -32,7 +31,7 @@ class Topic(Section):
     """Questions that belong to it."""
 
 
-class GuardrailSettings(Section):
+class GuardrailSettings(Options):
     """What models may be asked and may answer."""
 
     filter_strength: Strength = "HIGH"
@@ -149,7 +148,7 @@ class GuardrailSettings(Section):
         return value
 
 
-class Enforcement(Section):
+class Enforcement(Options):
     """A guardrail on every call of the account in this Region, those of other projects included."""
 
     excluded: list[ModelId] = []
@@ -163,7 +162,7 @@ class Enforcement(Section):
         return value
 
 
-class InvocationLog(Section):
+class InvocationLog(Options):
     """What models were asked and answered is logged, for the whole account and Region, by one of its environments."""
 
     text: bool = True
@@ -188,7 +187,7 @@ class InvocationLog(Section):
         return value
 
 
-class Watch(Section):
+class Watch(Options):
     """Alarms on how models are used."""
 
     usd_per_hour: Annotated[float, Field(ge=0.01, le=1_000_000)] = 20
@@ -201,7 +200,7 @@ class Watch(Section):
     """Width of what is a usual number of calls, in standard deviations."""
 
 
-class Bedrock(Section):
+class Bedrock(Options):
     """Models that are paid by the token."""
 
     models: Annotated[list[ModelId], Field(min_length=1)]

@@ -10,8 +10,8 @@ from pydantic import Field, field_validator, model_validator
 from aws_genai.data.attestation import check_measurements
 from aws_genai.data.lustre import Throughput, check_capacity
 from aws_genai.errors import InvalidValueError
+from aws_genai.options import Name, Options, RoleArn, text
 
-from .base import Name, RoleArn, Section, text
 from .fleets import Fleet
 from .training import Cluster, Queue
 
@@ -19,7 +19,7 @@ from .training import Cluster, Queue
 Measurement = Annotated[str, text(r"^[0-9a-f]{96}$", "have 96 hexadecimal digits, in lower case and in quotes")]
 
 
-class Weights(Section):
+class Weights(Options):
     """Who may touch the weights bucket."""
 
     publisher_role: RoleArn | None = None
@@ -46,7 +46,7 @@ def registers(attestation: dict[str, str]) -> dict[int, str]:
     return {int(name.removeprefix("pcr")): value for name, value in attestation.items()}
 
 
-class FileSystem(Section):
+class FileSystem(Options):
     """FSx for Lustre before the training buckets; it costs by the GiB and hour, used or not."""
 
     capacity_gib: Annotated[int, Field(ge=1200, le=10_000_000)] = 1200
@@ -68,7 +68,7 @@ class FileSystem(Section):
         return value
 
 
-class Storage(Section):
+class Storage(Options):
     """What training reads and writes."""
 
     lock_days: Annotated[int, Field(ge=1, le=3650)] = 90
@@ -81,7 +81,7 @@ class Storage(Section):
     """A fast file system before the buckets."""
 
 
-class Compute(Section):
+class Compute(Options):
     """Layer 1: at least a fleet, a queue or a cluster."""
 
     fleets: dict[Name, Fleet] = {}

@@ -9,15 +9,14 @@ from pydantic import Field, model_validator
 from aws_genai.data.bedrock import BedrockCatalogue
 from aws_genai.data.customization import Kind, check_customization
 from aws_genai.errors import InvalidValueError, nearest
-
-from .base import KeyArn, ModelId, Name, Section, text
+from aws_genai.options import KeyArn, ModelId, Name, Options, text
 
 #: ARNs of custom models, and of foundation models beside them.
 _CUSTOM = r"arn:aws[a-z-]*:bedrock:[a-z0-9-]+:[0-9]{12}:custom-model/[a-z0-9.:-]{1,140}/[a-z0-9]{12}"
 _FOUNDATION = r"arn:aws[a-z-]*:bedrock:[a-z0-9-]+::foundation-model/[a-z0-9.:-]{1,140}"
 
 
-class Customized(Section):
+class Customized(Options):
     """A model of Bedrock that learns from a signed data set."""
 
     base: ModelId
@@ -53,7 +52,7 @@ class Customized(Section):
         return self
 
 
-class Provisioned(Section):
+class Provisioned(Options):
     """Model units that are paid by the hour, asked or not."""
 
     model: Annotated[str, text(f"^({_CUSTOM}|{_FOUNDATION})$", "be the ARN of a custom or foundation model")]

@@ -19,16 +19,16 @@ from aws_genai.data.geographies import GUARDRAILS, routed
 from aws_genai.data.jumpstart import JumpStartCatalogue
 from aws_genai.errors import InvalidValueError, nearest
 from aws_genai.models.knowledge.reading import read_across
+from aws_genai.options import AccountId, Options, TagValue, Word
 
 from .application import Application
-from .base import AccountId, Section, TagValue, Word
 from .compute import Compute
 from .models import Models
 from .names import check_lengths, check_unique
 from .security import Budget, Network, Security
 
 
-class Settings(Section):
+class Settings(Options):
     """One environment: where it is, who pays for it, and which layers it has."""
 
     project: Word
@@ -239,7 +239,8 @@ class Settings(Section):
                     f"{arn} is not in {self.region}", field=path, hint="Name one of the Region of these settings"
                 )
         for name, endpoint in self.models.endpoints.items() if self.models else ():
-            endpoint.check_region(self.region, f"models.endpoints.{name}")
+            with below(f"models.endpoints.{name}"):
+                endpoint.check_region(self.region)
         tuning = self.models.fine_tuning if self.models else None
         for name, tuned in tuning.pipelines.items() if tuning else ():
             tuned.check_region(self.region, f"models.fine_tuning.pipelines.{name}")

@@ -2,89 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 import traceback
-import types
-import typing
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable
 
-from pydantic import BaseModel, ValidationError
+from aws_genai.errors import InvalidValueError
+from aws_genai.explain import readable
 
-from aws_genai.errors import InvalidValueError, nearest
-
-from .base import SAID
 from .disk import refused
 
 
 class SettingsError(Exception):
     """A settings file cannot be used; the message is for the person who wrote it."""
-
-
-#: Of one message, in characters; what stands in the middle of a longer one is left out.
-_MOST = 1_000
-
-
-def readable(text: str) -> str:
-    """One line that any terminal shows as it is: breaks and what prints nothing escaped, and no longer than a screen.
-
-    A file may hold characters that turn a line around, or halves of pairs, which no terminal can be sent.
-    """
-    # As many would still be left out if each became an escape.
-    cut = text if len(text) <= 2 * _MOST else f"{text[:_MOST]}...{text[-_MOST:]}"
-    line = "".join(each if each.isprintable() else ascii(each)[1:-1] for each in cut)
-    return line if len(line) <= _MOST else f"{line[: _MOST - 303]}...{line[-300:]}"
-
-
-def explain(error: ValidationError, file: str, model: type[BaseModel]) -> str:
-    """One line for each problem: file, key path, value, what is wrong, and the nearest valid choice."""
-    return "\n".join(_line(problem, file, model) for problem in error.errors(include_url=False))
-
-
-def _line(problem: Any, file: str, model: type[BaseModel]) -> str:  # noqa: ANN401 - pydantic's ErrorDetails
-    location = [part for part in problem["loc"] if part != "[key]"]
-    cause = problem.get("ctx", {}).get("error")
-    message, value = _plain(str(problem["msg"])), _short(problem["input"])
-    if isinstance(cause, InvalidValueError):
-        if cause.field:
-            parts = cause.field.split(".")
-            # Checks of the library know a part of the path only, those of the settings the whole.
-            whole = parts[0] in model.model_fields and len(parts) > 1
-            location = parts if whole or not location else _append(location, *parts)
-        message, value = str(cause), ""
-    elif problem["type"] == "extra_forbidden":
-        message = "unknown key. " + nearest(str(location[-1]), _keys(model, location[:-1]), cutoff=_LIKE)
-        value = ""
-    elif problem["type"] == "missing":
-        message, value = "missing; give it a value", ""
-    elif problem["type"] == "string_pattern_mismatch" and (said := SAID.get(problem["ctx"]["pattern"])):
-        message = f"has to {said}"
-    elif problem["type"] in _KINDS:
-        message = f"should be {_KINDS[problem['type']]}"
-    elif problem["type"] in ("literal_error", "enum"):
-        choices = [choice.strip("' ") for choice in problem["ctx"]["expected"].replace(" or ", ", ").split(",")]
-        message = nearest(str(problem["input"]), choices)
-    path = ".".join(str(part) for part in location)
-    return readable(f"{file}: {path or '(whole file)'}{f' = {value}' if value else ''}: {message}")
-
-
-#: How like a key must be to be the one that was meant: vpc_id is no cidr.
-_LIKE = 0.7
-#: What a value of another kind should be, by pydantic's name of the mistake.
-_KINDS = {
-    "string_type": "text (a string); put it in quotes",
-    "bool_type": "true or false (a boolean)",
-    "int_type": "a whole number (an integer)",
-    "int_from_float": "a whole number (an integer)",
-    "float_type": "a number",
-    "finite_number": "a finite number",
-    "list_type": "a list, such as [one, two]",
-    "dict_type": "a section: keys with values below it, or {} for none",
-    "model_type": "a section: keys with values below it, or {} for none",
-    "datetime_type": "a time such as 2027-01-04T11:30:00Z, in quotes",
-}
 
 
 #: With it set, whatever goes wrong shows where; a message is all that there is without.
@@ -132,14 +62,6 @@ def _ended(said: str) -> str:
     return said if said.endswith((".", "!", "?")) else f"{said}."
 
 
-def _plain(message: str) -> str:
-    """What pydantic says, of the value that stands before it."""
-    for begin in ("Input ", "String ", "List ", "Dictionary ", "Value error, "):
-        message = message.removeprefix(begin)
-    message = message.replace("greater than or equal to", "at least").replace("less than or equal to", "at most")
-    return message.removesuffix(" after validation").replace(" after validation,", ",")
-
-
 def sentence(error: BaseException) -> str:
     """What an error says, in one line, without the stack that jsii puts below."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
@@ -147,37 +69,3 @@ def sentence(error: BaseException) -> str:
     while (begin := said.partition(": "))[1] and begin[0].endswith("Error") and begin[0].isidentifier():
         said = begin[2]
     return readable(said)
-
-
-def _append(location: list[Any], *parts: str) -> list[Any]:
-    return [*location, *(parts[1:] if str(location[-1]) == parts[0] else parts)]
-
-
-def _short(value: Any) -> str:  # noqa: ANN401 - whatever the file holds
-    text = readable(json.dumps(value, default=str, ensure_ascii=False))
-    return text if len(text) <= 60 else text[:57] + "..."
-
-
-def _keys(model: type[BaseModel], location: Sequence[Any]) -> list[str]:
-    """The keys that are allowed at a location."""
-    current: Any = model
-    for part in location:
-        current = _section(current)
-        if isinstance(current, type) and issubclass(current, BaseModel) and part in current.model_fields:
-            current = current.model_fields[str(part)].annotation
-        else:
-            arguments = typing.get_args(current)
-            current = arguments[-1] if arguments else current
-    current = _section(current)
-    return list(current.model_fields) if isinstance(current, type) and issubclass(current, BaseModel) else []
-
-
-def _section(annotation: Any) -> Any:  # noqa: ANN401 - a type annotation
-    """What is left of an annotation without ``None`` and ``Annotated``."""
-    while True:
-        if typing.get_origin(annotation) is typing.Annotated:
-            annotation = typing.get_args(annotation)[0]
-        elif typing.get_origin(annotation) in (typing.Union, types.UnionType):
-            annotation = next(item for item in typing.get_args(annotation) if item is not type(None))
-        else:
-            return annotation

@@ -7,15 +7,15 @@ from typing import Annotated
 from pydantic import Field, field_validator, model_validator
 
 from aws_genai.models.runs.judge import Judge, check_evaluation
+from aws_genai.options import Instructions, ModelId, Name, Options, TimeZone, check_cron, text
 
-from .base import Instructions, ModelId, Name, Section, TimeZone, check_cron, text
 from .knowledge import Group
 
 #: https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html
 _SCHEDULE = r"^(cron\([A-Za-z0-9 ,*/?#-]{1,200}\)|rate\([1-9][0-9]{0,4} (minute|hour|day)s?\))$"
 
 
-class JudgeSettings(Section):
+class JudgeSettings(Options):
     """A model that says how good answers are."""
 
     model: ModelId
@@ -33,7 +33,7 @@ class JudgeSettings(Section):
         return Judge(model=self.model, metrics=tuple(self.metrics))
 
 
-class EvaluationSettings(Section):
+class EvaluationSettings(Options):
     """Models that are asked the same questions, side by side."""
 
     models: Annotated[list[ModelId], Field(min_length=1)]

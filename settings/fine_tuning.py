@@ -9,8 +9,8 @@ from pydantic import Field, model_validator
 from aws_genai.data.fine_tuning import check_transform
 from aws_genai.data.jumpstart import JumpStartCatalogue, check_eula
 from aws_genai.errors import InvalidValueError, nearest
+from aws_genai.options import HostedType, ModelId, Name, Options, RoleArn
 
-from .base import HostedType, ModelId, Name, RoleArn, Section
 from .customized import Customized
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -22,7 +22,7 @@ Hyperparameter = (
 )
 
 
-class Served(Section):
+class Served(Options):
     """The endpoint of approved versions."""
 
     instance_type: HostedType | None = None
@@ -38,7 +38,7 @@ class Served(Section):
     """Hours without a call that raise an alarm."""
 
 
-class Tuned(Section):
+class Tuned(Options):
     """A model of the JumpStart catalogue that is fine-tuned on one data set."""
 
     model: ModelId
@@ -111,7 +111,7 @@ class Tuned(Section):
             )
 
 
-class FineTuningSettings(Section):
+class FineTuningSettings(Options):
     """Models that are fine-tuned on signed data sets."""
 
     approver_roles: list[RoleArn] = []

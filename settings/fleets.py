@@ -23,8 +23,7 @@ from aws_genai.data.purchase import (
 )
 from aws_genai.data.sizing import Precision, choose, need
 from aws_genai.errors import InvalidValueError
-
-from .base import Section, TimeZone, check_cron, text
+from aws_genai.options import Options, TimeZone, check_cron, text
 
 
 def _instant(value: object) -> object:
@@ -57,7 +56,7 @@ RootVolume = Annotated[int, Field(ge=100, le=16384)]
 IdleMinutes = Annotated[int, Field(ge=5, le=1440)]
 
 
-class SpotCapacity(Section):
+class SpotCapacity(Options):
     """Spare capacity at a lower price, taken back with two minutes' notice."""
 
     on_demand_base: Annotated[int, Field(ge=0, le=1000)] = 0
@@ -70,7 +69,7 @@ class SpotCapacity(Section):
     """Which pools of spare capacity are taken."""
 
 
-class ReservedCapacity(Section):
+class ReservedCapacity(Options):
     """A targeted On-Demand Capacity Reservation, or a resource group of them."""
 
     reservation_id: ReservationId | None = None
@@ -80,7 +79,7 @@ class ReservedCapacity(Section):
     """ARN of a resource group of reservations instead."""
 
 
-class BlockCapacity(Section):
+class BlockCapacity(Options):
     """A Capacity Block for ML, which was bought."""
 
     reservation_id: ReservationId
@@ -96,7 +95,7 @@ class BlockCapacity(Section):
     """How many instances the block holds."""
 
 
-class FleetCapacity(Section):
+class FleetCapacity(Options):
     """How instances are bought: one of these, or on demand without any."""
 
     spot: SpotCapacity | None = None
@@ -124,7 +123,7 @@ class FleetCapacity(Section):
         return CapacityBlock(**self.block.model_dump()) if self.block else OnDemand()
 
 
-class FleetSchedule(Section):
+class FleetSchedule(Options):
     """A size of the fleet from a time on, again and again."""
 
     cron: Annotated[str, Field(max_length=255)]
@@ -142,7 +141,7 @@ class FleetSchedule(Section):
         return check_cron(value, aws=False)
 
 
-class ServedModel(Section):
+class ServedModel(Options):
     """A model that the fleet is to hold; types too small for it are refused."""
 
     parameters_billion: Annotated[float, Field(ge=0.001, le=100_000)]
@@ -162,7 +161,7 @@ class ServedModel(Section):
         return {"parameters": self.parameters_billion * 1e9, **self.model_dump(exclude={"parameters_billion"})}
 
 
-class Needs(Section):
+class Needs(Options):
     """What the types of a fleet must have; the cheapest come first."""
 
     platform: Literal["cuda", "neuron"]
@@ -184,7 +183,7 @@ class Needs(Section):
     """Dearest price of an instance and hour on demand in us-east-1, in US dollars."""
 
 
-class Fleet(Section):
+class Fleet(Options):
     """An Auto Scaling group of accelerated instances, empty until asked for."""
 
     instance_type: str | None = None

@@ -6,12 +6,11 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from aws_genai.models.hosting.weights import Weights
+from aws_genai.models.hosting.options import Weights
+from aws_genai.options import KeyArn, Options
 
-from .base import KeyArn, Section
 
-
-class Imported(Section):
+class Imported(Options):
     """A model of your own, imported into Amazon Bedrock and paid for while it is used."""
 
     uri: Annotated[str, Field(max_length=1024)]

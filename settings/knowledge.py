@@ -10,8 +10,7 @@ from pydantic import Field, field_validator, model_validator
 from aws_genai.data.embeddings import MOST_DIMENSIONS, dimension_of
 from aws_genai.errors import InvalidValueError
 from aws_genai.models.knowledge.reading import Parsing, Search
-
-from .base import ModelId, Name, RoleArn, Section, text
+from aws_genai.options import ModelId, Name, Options, RoleArn, text
 
 #: Parts of attributes and keys.
 Group = Annotated[
@@ -29,14 +28,14 @@ FunctionArn = Annotated[
 _ADDRESS = re.compile(r"https://[A-Za-z0-9]([A-Za-z0-9-]*\.)+[A-Za-z0-9-]*[A-Za-z0-9](:[0-9]{1,5})?(/[!-~]*)?")
 
 
-class Source(Section):
+class Source(Options):
     """A reviewed source of documents."""
 
     groups: Annotated[list[Group], Field(min_length=1)]
     """Groups of users that may read its documents."""
 
 
-class ChunkingSettings(Section):
+class ChunkingSettings(Options):
     """How documents are cut into the parts that are retrieved."""
 
     strategy: Literal["fixed", "hierarchical", "semantic", "none"] = "fixed"
@@ -52,7 +51,7 @@ class ChunkingSettings(Section):
     """ARN of a function of your own that cuts documents; the strategy does without it."""
 
 
-class ParsingSettings(Section):
+class ParsingSettings(Options):
     """Who makes text of documents, of their tables and pictures too."""
 
     model: ModelId | None = None
@@ -62,7 +61,7 @@ class ParsingSettings(Section):
     """Whether Bedrock Data Automation does; Bedrock's own parser reads text only."""
 
 
-class SearchSettings(Section):
+class SearchSettings(Options):
     """How chunks are found."""
 
     hybrid: bool = False
@@ -72,7 +71,7 @@ class SearchSettings(Section):
     """Id of a model that puts what was found in order, one of models.bedrock.models."""
 
 
-class WebSettings(Section):
+class WebSettings(Options):
     """Pages of the web, read again by the clock, and screened chunk by chunk."""
 
     urls: Annotated[list[Annotated[str, Field(max_length=2048)]], Field(min_length=1, max_length=100)]
@@ -104,7 +103,7 @@ class WebSettings(Section):
         return value
 
 
-class Knowledge(Section):
+class Knowledge(Options):
     """Documents that models answer from."""
 
     sources: Annotated[dict[Name, Source], Field(min_length=1)]

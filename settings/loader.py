@@ -7,9 +7,10 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from aws_genai.errors import nearest
+from aws_genai.explain import explain, readable
 
 from .environment import Settings
-from .errors import SettingsError, explain, readable, sentence
+from .errors import SettingsError, sentence
 from .reading import read
 
 CONFIG = Path(__file__).resolve().parent.parent / "config"

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated
 
-from pydantic import Field, model_validator
+from pydantic import model_validator
 
 from aws_genai.errors import InvalidValueError, nearest
+from aws_genai.models.hosting.options import EndpointOptions, IdleOptions
+from aws_genai.options import Name, Options
 
-from .base import Name, Section
 from .batch import Batch
 from .bedrock import Bedrock
 from .customized import Provisioned
-from .endpoints import Endpoint, WorkingHoursSettings
 from .evaluation import EvaluationSettings
 from .fine_tuning import FineTuningSettings
 from .imported import Imported
@@ -22,26 +21,10 @@ from .platform import Hub, Monitoring, StudioSettings
 from .prompts import FlowSettings, PromptSettings, RouterSettings
 
 
-class Idle(Section):
-    """What happens to endpoints that nobody calls."""
-
-    hours: Annotated[int, Field(ge=1, le=336)] = 24
-    """Hours without a call after which an endpoint is idle."""
-
-    notice_hours: Annotated[int, Field(ge=1, le=168)] = 4
-    """Hours between the notice and the sleep."""
-
-    working_hours: WorkingHoursSettings | None = None
-    """When no endpoint is put to sleep; at any time without it."""
-
-    dry_run: bool = False
-    """Whether idle endpoints are only written to the log."""
-
-
-class Models(Section):
+class Models(Options):
     """Layer 2."""
 
-    idle: Idle | None = None
+    idle: IdleOptions | None = None
     """Endpoints that nobody calls are told of and then put to sleep; they only raise an alarm without it."""
 
     bedrock: Bedrock | None = None
@@ -71,7 +54,7 @@ class Models(Section):
     evaluations: dict[Name, EvaluationSettings] = {}
     """Models that are asked the same questions, by name."""
 
-    endpoints: dict[Name, Endpoint] = {}
+    endpoints: dict[Name, EndpointOptions] = {}
     """Models that are hosted, by name."""
 
     hub: Hub | None = None
@@ -157,6 +140,17 @@ class Models(Section):
         if self.fine_tuning:
             found |= {tuned.model for tuned in self.fine_tuning.pipelines.values()}
         return sorted(found)
+
+    @property
+    def governed(self) -> bool:
+        """Whether there are models that are paid by the token, or anything that is built on them."""
+        return bool(self.bedrock or self.knowledge)
+
+    @property
+    def hosted(self) -> bool:
+        """Whether there are models on capacity of their own, or anything that trains or serves them."""
+        served = self.endpoints or self.imported or self.provisioned
+        return bool(served or self.fine_tuning or self.hub or self.studio)
 
     @property
     def needs_network(self) -> bool:

@@ -8,11 +8,10 @@ from pydantic import Field, model_validator
 
 from aws_genai.data.jumpstart import JumpStartCatalogue
 from aws_genai.errors import InvalidValueError
+from aws_genai.options import HostedType, ModelId, Options, text
 
-from .base import HostedType, ModelId, Section, text
 
-
-class Hub(Section):
+class Hub(Options):
     """A private JumpStart hub, beside which nobody in the studio sees the public one."""
 
     models: list[ModelId] = []
@@ -30,7 +29,7 @@ class Hub(Section):
         return self
 
 
-class StudioSettings(Section):
+class StudioSettings(Options):
     """A SageMaker domain without a way to the internet."""
 
     people: dict[
@@ -61,7 +60,7 @@ class StudioSettings(Section):
     """Whether users come from IAM Identity Center (SSO) or from IAM."""
 
 
-class Monitoring(Section):
+class Monitoring(Options):
     """When the traffic of endpoints that record it differs too much."""
 
     drift: Annotated[float, Field(ge=0.01, le=10)] = 0.25

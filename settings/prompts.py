@@ -9,11 +9,10 @@ from pydantic import Field, model_validator
 from aws_genai.data.bedrock import check_chat
 from aws_genai.errors import InvalidValueError
 from aws_genai.models.prompts.prompt_rules import FlowStep, check_flow, check_router, variables
+from aws_genai.options import ModelId, Name, Options
 
-from .base import ModelId, Name, Section
 
-
-class PromptTest(Section):
+class PromptTest(Options):
     """What a prompt is to answer."""
 
     given: dict[str, str] = {}
@@ -26,7 +25,7 @@ class PromptTest(Section):
     """Words that it has not."""
 
 
-class PromptSettings(Section):
+class PromptSettings(Options):
     """A prompt that is kept and versioned."""
 
     text: Annotated[str, Field(min_length=1, max_length=20_000)]
@@ -60,7 +59,7 @@ class PromptSettings(Section):
         return self
 
 
-class FlowTest(Section):
+class FlowTest(Options):
     """What a flow is to answer."""
 
     given: Annotated[str, Field(min_length=1)]
@@ -73,7 +72,7 @@ class FlowTest(Section):
     """Words that it has not."""
 
 
-class StepSettings(Section):
+class StepSettings(Options):
     """One question of a flow."""
 
     prompt: Name
@@ -90,7 +89,7 @@ class StepSettings(Section):
         return FlowStep(prompt=self.prompt, given=self.given, when=next(iter(self.when.items()), None))
 
 
-class FlowSettings(Section):
+class FlowSettings(Options):
     """Prompts that take each other's answers."""
 
     steps: Annotated[dict[Name, StepSettings], Field(min_length=1)]
@@ -114,7 +113,7 @@ class FlowSettings(Section):
         check_flow(self.whole(), {name: variables(each.text) for name, each in prompts.items()})
 
 
-class RouterSettings(Section):
+class RouterSettings(Options):
     """One id for two models of a family."""
 
     models: Annotated[list[ModelId], Field(min_length=2, max_length=2)]

@@ -16,7 +16,9 @@ from typing import Any
 
 import yaml
 
-from .errors import SettingsError, readable, sentence
+from aws_genai.explain import readable
+
+from .errors import SettingsError, sentence
 
 _NULL = re.compile(r"(null|Null|NULL|~|)")
 _BOOL = re.compile(r"(true|True|TRUE|false|False|FALSE)")

@@ -8,8 +8,7 @@ from pydantic import Field, field_validator, model_validator
 
 from aws_genai.errors import InvalidValueError
 from aws_genai.foundation.subnets import split
-
-from .base import Days, RoleArn, Section, text
+from aws_genai.options import Days, Options, RoleArn, text
 
 #: Retention that CloudWatch Logs accepts, in days.
 #: https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html
@@ -21,7 +20,7 @@ LogDays = Literal[
 Pack = Literal["nist-800-53-r5", "hipaa", "pci-dss"]
 
 
-class Security(Section):
+class Security(Options):
     """How strictly everything is guarded and how long records are kept."""
 
     packs: list[Pack] = []
@@ -76,7 +75,7 @@ class Security(Section):
         return packs
 
 
-class Network(Section):
+class Network(Options):
     """The VPC, which is made only when a layer needs one."""
 
     cidr: Annotated[str, Field(max_length=18)] = "10.0.0.0/16"
@@ -93,7 +92,7 @@ class Network(Section):
         return self
 
 
-class Budget(Section):
+class Budget(Options):
     """How much may be spent, and who hears of it."""
 
     monthly_usd: Annotated[float, Field(ge=0.01, le=1_000_000_000)] = 100

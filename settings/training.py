@@ -12,8 +12,8 @@ from aws_genai.data.cluster import ClusterGroup, Eks, HealthCheck, Slurm, Team, 
 from aws_genai.data.purchase import check, check_efa, check_family
 from aws_genai.data.training import check_image, check_nodes
 from aws_genai.errors import InvalidValueError, nearest
+from aws_genai.options import AccountId, HostedType, Name, Options, text
 
-from .base import AccountId, HostedType, Name, Section, text
 from .fleets import FleetCapacity, IdleMinutes, RootVolume
 
 #: Where the scripts of clusters are.
@@ -45,7 +45,7 @@ ClusterArn = Annotated[
 ]
 
 
-class Queue(Section):
+class Queue(Options):
     """Training jobs on instances that AWS Batch starts for them."""
 
     repeatable = frozenset({"command"})
@@ -128,7 +128,7 @@ class Queue(Section):
         return self
 
 
-class GroupOfMachines(Section):
+class GroupOfMachines(Options):
     """Equal machines of a cluster."""
 
     instance_type: HostedType
@@ -150,14 +150,14 @@ class GroupOfMachines(Section):
     """Whether the machines are Spot capacity, which only EKS handles."""
 
 
-class SlurmSettings(Section):
+class SlurmSettings(Options):
     """Slurm orchestrates the cluster."""
 
     controller_type: HostedType = "ml.m5.xlarge"
     """SageMaker instance type of the controller."""
 
 
-class EksSettings(Section):
+class EksSettings(Options):
     """An EKS cluster that exists orchestrates the cluster."""
 
     cluster_arn: ClusterArn
@@ -172,7 +172,7 @@ class EksSettings(Section):
     """Accounts from whose Amazon ECR nodes pull images beside their own, EKS's and HyperPod's, 12 digits in quotes."""
 
 
-class TeamSettings(Section):
+class TeamSettings(Options):
     """A share of an EKS cluster's capacity."""
 
     instance_type: HostedType
@@ -188,7 +188,7 @@ class TeamSettings(Section):
     """What the team may borrow of idle capacity, in percent of its own."""
 
 
-class Cluster(Section):
+class Cluster(Options):
     """A SageMaker HyperPod cluster: machines that stay, are checked, and are replaced when they break."""
 
     slurm: SlurmSettings | None = None

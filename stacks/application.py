@@ -14,11 +14,14 @@ from settings.application import Application, Chat
 
 from .base import LayerStack
 from .foundation import FoundationStack
-from .models import ModelsStack
 
 if TYPE_CHECKING:
     from aws_genai.compute import AcceleratorFleet
+    from aws_genai.foundation import Foundation
     from aws_genai.models import KnowledgeBase, ModelAccess
+
+    from .hosting import HostingStack
+    from .models import ModelsStack
 
 
 class ApplicationStack(LayerStack):
@@ -31,16 +34,18 @@ class ApplicationStack(LayerStack):
         application: Application,
         foundation: FoundationStack,
         models: ModelsStack | None = None,
+        hosting: HostingStack | None = None,
         fleets: Sequence[AcceleratorFleet] = (),
     ) -> None:
         super().__init__(scope, "application", settings, description="Layer 3: applications")
-        access = models.bedrock.access if models else None
+        built_on = self.build_on(foundation.key, foundation.topic, foundation.network)
+        access = models.access if models else None
         bedrock = settings.models.bedrock if settings.models else None
         self._profiled = bool(bedrock and bedrock.application_profiles)
         #: What CloudWatch keeps the calls of each model by.
         self._called: dict[str, str] = {model: model for model in access.models} if access else {}
-        known = models.bedrock.knowledge if models else {}
-        chats = [self._chat(application.chat, foundation, access, known)] if application.chat and access else []
+        known = models.knowledge if models else {}
+        chats = [self._chat(application.chat, built_on, access, known)] if application.chat and access else []
         if application.dashboard:
             Dashboard(
                 self,
@@ -48,7 +53,7 @@ class ApplicationStack(LayerStack):
                 name=settings.prefix,
                 fleets=fleets,
                 chats=chats,
-                endpoints=[*models.endpoints, *(each.endpoint for each in models.tuned)] if models else (),
+                endpoints=[*hosting.endpoints, *(each.endpoint for each in hosting.tuned)] if hosting else (),
                 models=self._called,
             )
         watch = bedrock.watch if bedrock else None
@@ -58,14 +63,14 @@ class ApplicationStack(LayerStack):
                 "Watch",
                 models=self._called,
                 guardrail=access.guardrail,
-                topic=foundation.topic,
+                foundation=built_on,
                 **watch.model_dump(),
             )
 
     def _chat(
-        self, chat: Chat, foundation: FoundationStack, access: ModelAccess, known: Mapping[str, KnowledgeBase]
+        self, chat: Chat, foundation: Foundation, access: ModelAccess, known: Mapping[str, KnowledgeBase]
     ) -> ChatApi:
-        settings, security = self.settings, self.settings.security
+        settings = self.settings
         readers = settings.models.knowledge[chat.knowledge].groups if settings.models and chat.knowledge else set()
         identity = Identity(
             self,
@@ -73,17 +78,15 @@ class ApplicationStack(LayerStack):
             pool_name=settings.prefix,
             mfa=chat.mfa,
             groups=sorted(readers),
-            removal_policy=self.removal_policy,
+            foundation=foundation,
         )
         firewall = Firewall(
             self,
             "Firewall",
             name=settings.prefix,
-            key=foundation.key,
+            foundation=foundation,
             requests_per_five_minutes=chat.requests_per_address,
             managed_rules=chat.firewall_rules,
-            log_days=security.log_days,
-            removal_policy=self.removal_policy,
         )
         models = chat.models or [model for model in access.models if BedrockCatalogue.get(model).use == "chat"]
         budget, profiles = chat.budget, None
@@ -97,13 +100,12 @@ class ApplicationStack(LayerStack):
             access=access,
             identity=identity,
             firewall=firewall,
-            key=foundation.key,
-            topic=foundation.topic,
+            foundation=foundation,
             models=models,
             profiles=profiles,
             knowledge=known[chat.knowledge] if chat.knowledge else None,
             parameters={model: each.whole() for model, each in chat.parameters.items()},
-            budget=UsageBudget(self, "Budget", key=foundation.key, **budget.model_dump()) if budget else None,
+            budget=UsageBudget(self, "Budget", foundation=foundation, **budget.model_dump()) if budget else None,
             inference=Inference(
                 max_tokens=chat.max_tokens, temperature=chat.temperature, system_prompt=chat.system_prompt
             ),
@@ -112,7 +114,4 @@ class ApplicationStack(LayerStack):
             burst=chat.burst,
             seconds_per_answer=chat.seconds_per_answer,
             reserved_concurrency=chat.concurrency,
-            network=foundation.private,
-            log_days=security.log_days,
-            removal_policy=self.removal_policy,
         )

@@ -13,6 +13,7 @@ from .foundation import FoundationStack
 if TYPE_CHECKING:
     from aws_genai.compute import AcceleratorFleet
 
+    from .hosting import HostingStack
     from .models import ModelsStack
 
 
@@ -26,11 +27,16 @@ def assemble(app: App, settings: Settings) -> None:
         from .compute import ComputeStack
 
         fleets = ComputeStack(app, settings, settings.compute, foundation).fleets
-    if settings.models:
+    hosting: HostingStack | None = None
+    if settings.models and settings.models.governed:
         from .models import ModelsStack
 
         models = ModelsStack(app, settings, settings.models, foundation)
+    if settings.models and settings.models.hosted:
+        from .hosting import HostingStack
+
+        hosting = HostingStack(app, settings, settings.models, foundation, models)
     if settings.application:
         from .application import ApplicationStack
 
-        ApplicationStack(app, settings, settings.application, foundation, models, fleets)
+        ApplicationStack(app, settings, settings.application, foundation, models, hosting, fleets)

@@ -1,65 +1,68 @@
-"""What every stack of an environment shares."""
+"""What the stacks of an environment have in common."""
 
 from __future__ import annotations
 
 from aws_cdk import Environment, RemovalPolicy, Stack
 from constructs import Construct
 
-from aws_genai.foundation import AccessLogBucket, AlarmTopic, CostTags, DataKey, SecureBucket, WeakReferences
+from aws_genai.foundation import AlarmTopic, CostTags, DataKey, Foundation, PrivateNetwork, WeakReferences
 from aws_genai.packaging import reserve_concurrency
 from settings import Settings
 
 
 class LayerStack(Stack):
-    """A stack of one layer: named, placed, tagged and protected as the settings say."""
+    """A stack with the name, the tags and the protection that the settings ask for."""
 
-    def __init__(self, scope: Construct, layer: str, settings: Settings, *, description: str) -> None:
+    def __init__(
+        self, scope: Construct, name: str, settings: Settings, *, description: str, layer: str | None = None
+    ) -> None:
         super().__init__(
             scope,
-            layer,
-            stack_name=f"{settings.prefix}-{layer}",
+            name,
+            stack_name=f"{settings.prefix}-{name}",
             description=description,
             env=Environment(account=settings.account, region=settings.region),
             termination_protection=settings.security.retain,
             synthesizer=WeakReferences(),
         )
         self.settings = settings
+        self._name = name
         if settings.security.reserved_concurrency:
             reserve_concurrency(self)
-        self._access_logs: AccessLogBucket | None = None
-        # What a failed first deploy made goes again; what lives stays.
+        # Resources of a first deployment that fails are deleted; those of a live stack are retained.
         kept = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE
         self.removal_policy = kept if settings.security.retain else RemovalPolicy.DESTROY
-        cost = CostTags(
+        self._tags = CostTags(
             project=settings.project,
             environment=settings.environment,
-            layer=layer,
+            layer=layer or name,
             owner=settings.owner,
             cost_center=settings.cost_center,
         )
-        cost.apply(self)
-        #: The tags of every resource, for what functions make later.
-        self.cost_tags = cost.by_name()
+        self._tags.apply(self)
 
-    @property
-    def access_logs(self) -> AccessLogBucket:
-        """Where this stack's buckets log who read and wrote them; made for the first of them."""
-        if self._access_logs is None:
-            days = self.settings.security.record_days
-            self._access_logs = AccessLogBucket(
-                self, "AccessLogs", retention_days=days, removal_policy=self.removal_policy
-            )
-        return self._access_logs
-
-    def bucket(self, id: str, key: DataKey, topic: AlarmTopic, retention_days: int) -> SecureBucket:
-        """A bucket of this stack, with what the settings say of all."""
-        return SecureBucket(
+    def build_on(self, key: DataKey, topic: AlarmTopic, network: PrivateNetwork | None = None) -> Foundation:
+        """What the constructs of this stack build on."""
+        security = self.settings.security
+        return Foundation(
             self,
-            id,
             key=key,
-            access_logs=self.access_logs,
-            retention_days=retention_days,
-            replica=self.settings.security.replicas,
             topic=topic,
+            network=network,
+            private_functions=security.private_functions and network is not None,
+            replicas=security.replicas,
+            log_days=security.log_days,
+            record_days=security.record_days,
+            removal_policy=self.removal_policy,
+            tags=self._tags.by_name(),
+        )
+
+    def key_of(self, description: str) -> DataKey:
+        """A key for the data of this stack."""
+        return DataKey(
+            self,
+            "Key",
+            description=f"{self.settings.prefix}: {description}",
+            alias=f"{self.settings.prefix}/{self._name}",
             removal_policy=self.removal_policy,
         )

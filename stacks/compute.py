@@ -15,7 +15,7 @@ from aws_genai.compute import (
     WeightsBucket,
     WorkQueue,
 )
-from aws_genai.foundation import AccessAttempts, DataKey, SecureBucket
+from aws_genai.foundation import AccessAttempts, SecureBucket
 from settings import Settings
 from settings.compute import Compute, Storage, registers
 
@@ -28,29 +28,15 @@ class ComputeStack(LayerStack):
 
     def __init__(self, scope: Construct, settings: Settings, compute: Compute, foundation: FoundationStack) -> None:
         super().__init__(scope, "compute", settings, description="Layer 1: accelerated compute")
-        if foundation.network is None:
-            raise ValueError("accelerated compute runs in a network, and the foundation has none")
-        self._network, self._topic = foundation.network, foundation.topic
-        self._functions_network = foundation.private
-        self._key = DataKey(
-            self,
-            "Key",
-            description=f"{settings.prefix}: weights and volumes",
-            alias=f"{settings.prefix}/compute",
-            removal_policy=self.removal_policy,
-        )
-        self._key.allow_logs()
+        key = self.key_of("weights and volumes")
+        key.allow_logs()
+        self._foundation = self.build_on(key, foundation.topic, foundation.network)
         self.weights = WeightsBucket(
             self,
             "Weights",
-            key=self._key,
-            access_logs=self.access_logs,
-            topic=self._topic,
+            foundation=self._foundation,
             publisher_role_arn=compute.weights.publisher_role,
             break_glass_role_arn=compute.weights.break_glass_role,
-            network=self._network,
-            replica=settings.security.replicas,
-            removal_policy=self.removal_policy,
         )
         self.storage = self._storage(compute.storage) if compute.storage else None
         self._files = self._file_system(compute.storage, self.storage) if compute.storage and self.storage else None
@@ -62,22 +48,15 @@ class ComputeStack(LayerStack):
             kept = [self.weights.bucket]
             if self.storage is not None:
                 kept += [self.storage.data_sets, self.storage.checkpoints]
-            AccessAttempts(
-                self, "Attempts", key=self._key, topic=self._topic, buckets=[each.bucket_name for each in kept]
-            )
+            AccessAttempts(self, "Attempts", foundation=self._foundation, buckets=[each.bucket_name for each in kept])
 
     def _storage(self, storage: Storage) -> TrainingStorage:
         return TrainingStorage(
             self,
             "Training",
-            key=self._key,
-            access_logs=self.access_logs,
+            foundation=self._foundation,
             lock_days=storage.lock_days,
             checkpoint_days=storage.checkpoint_days,
-            network=self._network,
-            replica=self.settings.security.replicas,
-            topic=self._topic,
-            removal_policy=self.removal_policy,
         )
 
     def _file_system(self, storage: Storage, kept: TrainingStorage) -> LustreFileSystem | None:
@@ -86,11 +65,9 @@ class ComputeStack(LayerStack):
         return LustreFileSystem(
             self,
             "Files",
-            network=self._network,
-            key=self._key,
+            foundation=self._foundation,
             data_sets=kept.data_sets,
             checkpoints=kept.checkpoints,
-            removal_policy=self.removal_policy,
             **storage.file_system.model_dump(),
         )
 
@@ -115,7 +92,7 @@ class ComputeStack(LayerStack):
                 max_instances=fleet.max_instances,
                 cluster=fleet.cluster,
                 efa=fleet.efa,
-                queue=WorkQueue(self, f"{name}-work", key=self._key, topic=self._topic) if fleet.work_queue else None,
+                queue=WorkQueue(self, f"{name}-work", foundation=self._foundation) if fleet.work_queue else None,
                 messages_per_instance=fleet.messages_per_instance,
                 schedules=[Schedule(**schedule.model_dump()) for schedule in fleet.schedules],
                 idle_minutes=fleet.idle_minutes,
@@ -124,12 +101,8 @@ class ComputeStack(LayerStack):
                 image_id=fleet.image,
                 envelope=envelope if fleet.attested else None,
                 files=self._files if fleet.file_system else None,
-                network=self._network,
-                key=self._key,
-                topic=self._topic,
+                foundation=self._foundation,
                 weights=self.weights,
-                log_days=self.settings.security.log_days,
-                removal_policy=self.removal_policy,
             )
             for name, fleet in compute.fleets.items()
             for types in [[each.instance_type for each in fleet.types(self.settings.region)]]
@@ -157,11 +130,7 @@ class ComputeStack(LayerStack):
                 root_volume_gib=queue.root_volume_gib,
                 storage=storage,
                 files=self._files if queue.file_system else None,
-                network=self._network,
-                key=self._key,
-                topic=self._topic,
-                log_days=self.settings.security.log_days,
-                removal_policy=self.removal_policy,
+                foundation=self._foundation,
             )
             for name, queue in compute.queues.items()
         ]
@@ -169,15 +138,10 @@ class ComputeStack(LayerStack):
     def _clusters(self, compute: Compute, storage: TrainingStorage) -> list[TrainingCluster]:
         if not compute.clusters:
             return []
-        security = self.settings.security
         scripts = SecureBucket(
             self,
             "Scripts",
-            key=self._key,
-            access_logs=self.access_logs,
-            replica=security.replicas,
-            topic=self._topic,
-            removal_policy=self.removal_policy,
+            foundation=self._foundation,
         )
         return [
             TrainingCluster(
@@ -193,11 +157,7 @@ class ComputeStack(LayerStack):
                 storage=storage,
                 scripts=scripts,
                 files=self._files if cluster.file_system else None,
-                network=self._network,
-                key=self._key,
-                topic=self._topic,
-                functions_network=self._functions_network,
-                log_days=security.log_days,
+                foundation=self._foundation,
             )
             for name, cluster in compute.clusters.items()
         ]

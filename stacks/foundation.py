@@ -8,7 +8,7 @@ from aws_cdk import Annotations
 from constructs import Construct
 
 from aws_genai.data.regional import available
-from aws_genai.foundation import AlarmTopic, AuditTrail, DataKey, MonthlyBudget
+from aws_genai.foundation import AlarmTopic, AuditTrail, MonthlyBudget
 from settings import Settings
 
 from .base import LayerStack
@@ -24,13 +24,7 @@ class FoundationStack(LayerStack):
     def __init__(self, scope: Construct, settings: Settings) -> None:
         super().__init__(scope, "foundation", settings, description="Key, network, audit, alarms and budget")
         security = settings.security
-        self.key = DataKey(
-            self,
-            "Key",
-            description=f"{settings.prefix}: logs, alarms, audit records",
-            alias=f"{settings.prefix}/foundation",
-            removal_policy=self.removal_policy,
-        )
+        self.key = self.key_of("logs, alarms, audit records")
         self.key.allow_logs()
         self.topic = AlarmTopic(self, "Alarms", key=self.key, emails=settings.budget.emails)
         self._budget()
@@ -41,13 +35,8 @@ class FoundationStack(LayerStack):
                 "Trail",
                 # A trail of every Region has its name in all of them.
                 trail_name=f"{settings.prefix}-audit",
-                key=self.key,
-                access_logs=self.access_logs,
-                log_days=security.log_days,
+                foundation=self.build_on(self.key, self.topic),
                 retention_days=security.record_days,
-                replica=security.replicas,
-                topic=self.topic,
-                removal_policy=self.removal_policy,
             )
         self.network: PrivateNetwork | None = None
         if settings.needs_network and settings.network:
@@ -83,8 +72,3 @@ class FoundationStack(LayerStack):
                 f" one of {settings.budget.monthly_usd:g} USD a month over the tags project={settings.project} and"
                 f" environment={settings.environment} by hand."
             )
-
-    @property
-    def private(self) -> PrivateNetwork | None:
-        """The network of functions, if the settings want them in one."""
-        return self.network if self.settings.security.private_functions else None

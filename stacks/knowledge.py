@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from aws_genai.foundation import DataKey
+from aws_genai.foundation import Foundation
 from settings.knowledge import Knowledge
 
 from .base import LayerStack
-from .foundation import FoundationStack
 
 if TYPE_CHECKING:
     from aws_genai.models import Chunking, KnowledgeBase, ModelAccess, VectorStore
@@ -16,8 +15,7 @@ if TYPE_CHECKING:
 
 def knowledge_base(
     stack: LayerStack,
-    foundation: FoundationStack,
-    key: DataKey,
+    foundation: Foundation,
     access: ModelAccess | None,
     name: str,
     knowledge: Knowledge,
@@ -25,28 +23,22 @@ def knowledge_base(
     """One knowledge base, with its store and every source."""
     from aws_genai.models import Chunking, KnowledgeBase, Parsing, Search
 
-    security = stack.settings.security
     cut = Chunking(**knowledge.chunking.model_dump())
     base = KnowledgeBase(
         stack,
         f"{name}-knowledge",
         name=f"{stack.settings.prefix}-{name}",
         sources={source: each.groups for source, each in knowledge.sources.items()},
-        key=key,
-        access_logs=stack.access_logs,
-        topic=foundation.topic,
+        foundation=foundation,
         embedding=knowledge.embedding,
         dimension=knowledge.dimension,
-        store=_store(stack, foundation, key, name, knowledge),
+        store=_store(stack, foundation, name, knowledge),
         chunking=cut,
         access=access,
         parsing=Parsing(**knowledge.parsing.model_dump()),
         search=Search(**knowledge.search.model_dump()),
         guardrail=access.guardrail if access else None,
         reviewer_role_arns=knowledge.reviewer_roles,
-        network=foundation.private,
-        log_days=security.log_days,
-        removal_policy=stack.removal_policy,
     )
     _screened(stack, foundation, access, name, knowledge, base, cut)
     return base
@@ -54,7 +46,7 @@ def knowledge_base(
 
 def _screened(
     stack: LayerStack,
-    foundation: FoundationStack,
+    foundation: Foundation,
     access: ModelAccess | None,
     name: str,
     knowledge: Knowledge,
@@ -74,42 +66,30 @@ def _screened(
             name=source,
             chunking=cut,
             guardrail=access.guardrail if access else None,
-            topic=foundation.topic,
-            network=foundation.private,
-            log_days=stack.settings.security.log_days,
-            removal_policy=stack.removal_policy,
+            foundation=foundation,
             **options,
         )
 
 
-def _store(
-    stack: LayerStack, foundation: FoundationStack, key: DataKey, name: str, knowledge: Knowledge
-) -> VectorStore | None:
+def _store(stack: LayerStack, foundation: Foundation, name: str, knowledge: Knowledge) -> VectorStore | None:
     from aws_genai.data.embeddings import dimension_of
 
-    security, whole = stack.settings.security, f"{stack.settings.prefix}-{name}"
+    whole = f"{stack.settings.prefix}-{name}"
     size = dimension_of(knowledge.embedding, knowledge.dimension)
     match knowledge.store:
         case "opensearch":
             from aws_genai.models import OpenSearchStore
 
-            return OpenSearchStore(stack, f"{name}-vectors", name=whole, dimension=size, key=key)
+            return OpenSearchStore(stack, f"{name}-vectors", name=whole, dimension=size, foundation=foundation)
         case "aurora":
             from aws_genai.models import AuroraStore
 
-            if foundation.network is None:
-                raise ValueError("a database lies in a network, and the foundation has none")
             return AuroraStore(
                 stack,
                 f"{name}-vectors",
                 name=whole,
                 dimension=size,
-                key=key,
-                topic=foundation.topic,
-                network=foundation.network,
-                functions_network=foundation.private,
-                log_days=security.log_days,
-                removal_policy=stack.removal_policy,
+                foundation=foundation,
             )
         case _:
             return None

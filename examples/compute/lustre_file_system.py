@@ -1,27 +1,18 @@
 import aws_cdk as cdk
 from aws_genai.compute import LustreFileSystem
-from aws_genai.foundation import (
-    AccessLogBucket,
-    CostTags,
-    DataKey,
-    PrivateNetwork,
-    SecureBucket,
-)
+from aws_genai.foundation import Foundation, CostTags, SecureBucket
 from aws_genai.gate import attach_gate
 
 app = cdk.App()
 attach_gate(app)
 CostTags(project="demo", environment="dev", layer="demo", owner="me", cost_center="1").apply(app)
 stack = cdk.Stack(app, "Files")
-key = DataKey(stack, "Key", description="Training")
-key.allow_logs()
-logs = AccessLogBucket(stack, "Logs")
+foundation = Foundation(stack, network=["us-east-1a"])
 LustreFileSystem(
     stack,
     "Files",
-    key=key,
-    network=PrivateNetwork(stack, "Network", zones=["us-east-1a"], key=key),
-    data_sets=SecureBucket(stack, "DataSets", key=key, access_logs=logs),
-    checkpoints=SecureBucket(stack, "Checkpoints", key=key, access_logs=logs),
+    foundation=foundation,
+    data_sets=SecureBucket(stack, "DataSets", foundation=foundation),
+    checkpoints=SecureBucket(stack, "Checkpoints", foundation=foundation),
 )
 app.synth()

@@ -10,12 +10,10 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from settings import Settings
+from settings import STACKS, Settings
 
 from .staying import DestroyError
 
-#: The layers as they are deleted: each reads what those after it made.
-LAYERS = ("application", "models", "compute", "foundation")
 #: Seconds that a stack may take: network interfaces of functions alone take up to 40 minutes.
 STACK_SECONDS = 2 * 3600
 _ROUNDS = 4
@@ -68,7 +66,7 @@ def find(cloudformation: Any, settings: Settings) -> list[Environment]:  # noqa:
     :raises DestroyError: if one of that name is another environment's, or is being changed.
     """
     found = []
-    for layer in LAYERS:
+    for layer in reversed(STACKS):
         name = f"{settings.prefix}-{layer}"
         stack = _describe(cloudformation, name)
         if stack is None:
@@ -101,7 +99,7 @@ def gone(cloudformation: Any, settings: Settings, found: Sequence[Environment]) 
 
     Only the newest of each name counts, and none of which there is one again, or whose data was to stay.
     """
-    names = {f"{settings.prefix}-{layer}" for layer in LAYERS} - {each.name for each in found}
+    names = {f"{settings.prefix}-{layer}" for layer in STACKS} - {each.name for each in found}
     newest: dict[str, str] = {}
     if names:
         for page in cloudformation.get_paginator("list_stacks").paginate(StackStatusFilter=["DELETE_COMPLETE"]):

@@ -20,17 +20,24 @@ def masked(template: dict[str, Any]) -> dict[str, Any]:
     return json.loads(re.sub(r"[0-9a-f]{64}", "HASH", json.dumps(template)))
 
 
-def layers() -> list[tuple[str, str]]:
+def stacks() -> list[tuple[str, str]]:
     found = []
     for name in available():
         settings = load(name)
-        found.append((name, "foundation"))
-        found += [(name, layer) for layer in ("compute", "models", "application") if getattr(settings, layer)]
+        models = settings.models
+        wanted = {
+            "foundation": True,
+            "compute": settings.compute,
+            "models": models and models.governed,
+            "hosting": models and models.hosted,
+            "application": settings.application,
+        }
+        found += [(name, stack) for stack, present in wanted.items() if present]
     return found
 
 
-@pytest.mark.parametrize(("name", "layer"), layers())
+@pytest.mark.parametrize(("name", "stack"), stacks())
 def test_template(
-    environment: Callable[[str], Synthesized], snapshot: SnapshotAssertion, name: str, layer: str
+    environment: Callable[[str], Synthesized], snapshot: SnapshotAssertion, name: str, stack: str
 ) -> None:
-    assert masked(environment(name).template(layer)) == snapshot(extension_class=JSONSnapshotExtension)
+    assert masked(environment(name).template(stack)) == snapshot(extension_class=JSONSnapshotExtension)

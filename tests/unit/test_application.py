@@ -14,7 +14,7 @@ from aws_genai.application import ChatApi, Firewall, Identity, UsageBudget, chat
 from aws_genai.application.chat_api import GATEWAY_ERRORS
 from aws_genai.data.concurrency import concurrency_of
 from aws_genai.errors import InvalidValueError
-from aws_genai.foundation import AlarmTopic, DataKey
+from aws_genai.foundation import AlarmTopic, DataKey, Foundation
 from aws_genai.models import Guardrail, ModelAccess
 from aws_genai.packaging import reserve_concurrency
 from tests.conftest import Synthesized
@@ -151,16 +151,25 @@ def test_second_factor(mfa: Any, configured: str) -> None:
 def chat(stack: cdk.Stack, **options: Any) -> ChatApi:
     key = DataKey(stack, "Key", description="Chat")
     key.allow_logs()
-    guardrail = Guardrail(stack, "Guardrail", name="assistant", key=key)
+    guardrail = Guardrail(
+        stack,
+        "Guardrail",
+        name="assistant",
+        foundation=Foundation(stack, key=key),
+    )
     return ChatApi(
         stack,
         "Chat",
         name="assistant",
         access=ModelAccess(stack, "Access", models=["amazon.nova-lite-v1:0"], guardrail=guardrail),
         identity=Identity(stack, options.pop("users", "Users"), pool_name="assistant"),
-        firewall=Firewall(stack, "Firewall", name="assistant", key=key),
-        key=key,
-        topic=AlarmTopic(stack, "Alarms", key=key),
+        firewall=Firewall(
+            stack,
+            "Firewall",
+            name="assistant",
+            foundation=Foundation(stack, key=key),
+        ),
+        foundation=Foundation(stack, key=key, topic=AlarmTopic(stack, "Alarms", key=key)),
         **options,
     )
 
@@ -261,7 +270,14 @@ def test_environments_reserve_concurrency_as_they_say(
 def test_alarms_hear_the_chat_of_their_own_environment_only() -> None:
     def build(stack: cdk.Stack) -> None:
         key = DataKey(stack, "Budgets", description="Budgets")
-        chat(stack, budget=UsageBudget(stack, "Budget", key=key))
+        chat(
+            stack,
+            budget=UsageBudget(
+                stack,
+                "Budget",
+                foundation=Foundation(stack, key=key),
+            ),
+        )
 
     template = template_of(build)
     (function,) = template.find_resources("AWS::Lambda::Function")

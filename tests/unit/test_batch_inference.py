@@ -9,7 +9,7 @@ import pytest
 from aws_cdk import aws_iam as iam
 
 from aws_genai.errors import InvalidValueError
-from aws_genai.foundation import AccessLogBucket, AlarmTopic, DataKey, WorkloadRole
+from aws_genai.foundation import AccessLogBucket, AlarmTopic, DataKey, Foundation, WorkloadRole
 from aws_genai.models import ApplicationProfiles, BatchInference, Guardrail, ModelAccess
 from aws_genai.testing import assert_allows, assert_denies
 from tests.support import new_stack, template_of
@@ -22,7 +22,12 @@ HERE = f"arn:aws:bedrock:us-east-1:{ACCOUNT}"
 def batch(stack: cdk.Stack, *, profiled: bool = False, **options: Any) -> BatchInference:
     key = DataKey(stack, "Key", description="Batches")
     key.allow_logs()
-    guardrail = Guardrail(stack, "Guardrail", name="one", key=key)
+    guardrail = Guardrail(
+        stack,
+        "Guardrail",
+        name="one",
+        foundation=Foundation(stack, key=key),
+    )
     access = ModelAccess(stack, "Access", models=[LITE, PRO], guardrail=guardrail)
     arguments: dict[str, Any] = {
         "name": "genai-test-summaries",

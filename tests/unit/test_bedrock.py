@@ -15,7 +15,7 @@ from aws_genai.application import Inference, UsageBudget
 from aws_genai.data import load
 from aws_genai.data.bedrock import USES, check_allowed, check_destinations, check_model, destinations, proposed
 from aws_genai.errors import InvalidValueError
-from aws_genai.foundation import DataKey, WorkloadRole
+from aws_genai.foundation import DataKey, Foundation, WorkloadRole
 from aws_genai.foundation.organization import model_policy
 from aws_genai.models import ApplicationProfiles, BedrockCatalogue, Guardrail, ModelAccess, ModelParameters
 from aws_genai.models.access.inference import requests_of
@@ -180,7 +180,12 @@ def test_a_model_s_own_knobs_go_before_the_bounds_of_all() -> None:
 
 
 def access(stack: cdk.Stack, **options: Any) -> ModelAccess:
-    guardrail = Guardrail(stack, "Guardrail", name="one", key=DataKey(stack, "Key", description="Policy"))
+    guardrail = Guardrail(
+        stack,
+        "Guardrail",
+        name="one",
+        foundation=Foundation(stack, key=DataKey(stack, "Key", description="Policy")),
+    )
     return ModelAccess(stack, "Access", models=[CLAUDE, NOVA, TITAN], guardrail=guardrail, **options)
 
 
@@ -281,4 +286,9 @@ def test_an_organization_s_policy_needs_models_and_regions_and_stays_short() -> 
 def test_a_budget_of_nothing_is_refused() -> None:
     stack = new_stack()
     with pytest.raises(InvalidValueError, match="nobody could ask"):
-        UsageBudget(stack, "Budget", key=DataKey(stack, "Key", description="Chat"), requests_per_day=0)
+        UsageBudget(
+            stack,
+            "Budget",
+            foundation=Foundation(stack, key=DataKey(stack, "Key", description="Chat")),
+            requests_per_day=0,
+        )

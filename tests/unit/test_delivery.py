@@ -12,7 +12,15 @@ from aws_cdk.assertions import Match, Template
 
 from aws_genai.compute import WeightsBucket, WorkQueue
 from aws_genai.errors import InvalidValueError
-from aws_genai.foundation import AccessLogBucket, AlarmTopic, AuditTrail, DataKey, PrivateNetwork, SecureBucket
+from aws_genai.foundation import (
+    AccessLogBucket,
+    AlarmTopic,
+    AuditTrail,
+    DataKey,
+    Foundation,
+    PrivateNetwork,
+    SecureBucket,
+)
 from aws_genai.foundation.interface_policy import interface_policy
 from aws_genai.foundation.report import report_event
 from aws_genai.testing import Principal, assert_allows, assert_denies
@@ -158,7 +166,9 @@ def copied(stack: cdk.Stack, **options: Any) -> SecureBucket:
     key = DataKey(stack, "Key", description="Data")
     topic = AlarmTopic(stack, "Alarms", key=key)
     logs = AccessLogBucket(stack, "Logs")
-    return SecureBucket(stack, "Data", key=key, access_logs=logs, replica=True, topic=topic, **options)
+    return SecureBucket(
+        stack, "Data", foundation=Foundation(stack, key=key, access_logs=logs, replicas=True, topic=topic), **options
+    )
 
 
 def is_source(name: str) -> bool:
@@ -205,7 +215,11 @@ def test_a_copy_that_nobody_watches_is_refused() -> None:
     stack = new_stack()
     key = DataKey(stack, "Key", description="Data")
     with pytest.raises(InvalidValueError, match="could not copy"):
-        SecureBucket(stack, "Data", key=key, access_logs=AccessLogBucket(stack, "Logs"), replica=True)
+        SecureBucket(
+            stack,
+            "Data",
+            foundation=Foundation(stack, key=key, access_logs=AccessLogBucket(stack, "Logs"), replicas=True),
+        )
 
 
 READER = f"arn:aws:iam::{ACCOUNT}:role/auditor"
@@ -217,7 +231,12 @@ def trail(stack: cdk.Stack, readers: tuple[str, ...] = ()) -> None:
     key.allow_trail(readers)
     topic = AlarmTopic(stack, "Alarms", key=key)
     logs = AccessLogBucket(stack, "Logs")
-    AuditTrail(stack, "Trail", trail_name="audit", key=key, access_logs=logs, replica=True, topic=topic)
+    AuditTrail(
+        stack,
+        "Trail",
+        trail_name="audit",
+        foundation=Foundation(stack, key=key, access_logs=logs, replicas=True, topic=topic),
+    )
 
 
 def test_cloudtrail_may_use_the_key_as_it_asks() -> None:
@@ -285,7 +304,12 @@ def test_the_break_glass_role_is_heard_when_it_decrypts() -> None:
         key = DataKey(stack, "Key", description="Weights")
         topic = AlarmTopic(stack, "Alarms", key=key)
         logs = AccessLogBucket(stack, "Logs")
-        WeightsBucket(stack, "Weights", key=key, access_logs=logs, topic=topic, break_glass_role_arn=READER)
+        WeightsBucket(
+            stack,
+            "Weights",
+            foundation=Foundation(stack, key=key, access_logs=logs, topic=topic),
+            break_glass_role_arn=READER,
+        )
 
     template_of(build).has_resource_properties(
         "AWS::Events::Rule", {"State": "ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS"}
@@ -295,7 +319,11 @@ def test_the_break_glass_role_is_heard_when_it_decrypts() -> None:
 def test_work_that_is_given_up_raises_an_alarm() -> None:
     def build(stack: cdk.Stack) -> None:
         key = DataKey(stack, "Key", description="Work")
-        WorkQueue(stack, "Work", key=key, topic=AlarmTopic(stack, "Alarms", key=key))
+        WorkQueue(
+            stack,
+            "Work",
+            foundation=Foundation(stack, key=key, topic=AlarmTopic(stack, "Alarms", key=key)),
+        )
 
     template = template_of(build)
     failed = next(name for name in template.find_resources("AWS::SQS::Queue") if "Failed" in name)

@@ -10,7 +10,7 @@ import pytest
 from aws_cdk import aws_iam as iam
 
 from aws_genai.errors import InvalidValueError
-from aws_genai.foundation import AccessLogBucket, AlarmTopic, DataKey, WorkloadRole
+from aws_genai.foundation import AccessLogBucket, AlarmTopic, DataKey, Foundation, WorkloadRole
 from aws_genai.models import Evaluation, Guardrail, Judge, KnowledgeBase, ModelAccess
 from aws_genai.testing import assert_allows, assert_denies
 from tests.support import new_stack, template_of
@@ -25,7 +25,12 @@ def evaluation(stack: cdk.Stack, *, documents: bool = False, **options: Any) -> 
     key.allow_logs()
     topic, logs = AlarmTopic(stack, "Alarms", key=key), AccessLogBucket(stack, "AccessLogs")
     common: dict[str, Any] = {"key": key, "topic": topic, "access_logs": logs}
-    guardrail = Guardrail(stack, "Guardrail", name="one", key=key)
+    guardrail = Guardrail(
+        stack,
+        "Guardrail",
+        name="one",
+        foundation=Foundation(stack, key=key),
+    )
     arguments: dict[str, Any] = {
         "name": "genai-test-both",
         "models": [PRO, LITE],

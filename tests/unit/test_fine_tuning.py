@@ -14,7 +14,7 @@ from botocore.validate import ParamValidator
 
 from aws_genai.data.jumpstart import JumpStartCatalogue
 from aws_genai.errors import InvalidValueError
-from aws_genai.foundation import AccessLogBucket, AlarmTopic, DataKey, PrivateNetwork, WorkloadRole
+from aws_genai.foundation import AccessLogBucket, AlarmTopic, DataKey, Foundation, PrivateNetwork, WorkloadRole
 from aws_genai.functions.model_evaluation.scores import METRICS
 from aws_genai.models import Experiments, FineTuning, SignedDataSets
 from aws_genai.testing import assert_allows, assert_denies
@@ -37,7 +37,12 @@ def build(stack: cdk.Stack, *, tracked: bool = True, **properties: Any) -> FineT
     key = DataKey(stack, "Key", description="Models")
     key.allow_logs()
     logs, topic = AccessLogBucket(stack, "Logs"), AlarmTopic(stack, "Alarms", key=key)
-    data_sets = SignedDataSets(stack, "DataSets", approver_role_arns=[APPROVER], key=key, access_logs=logs, topic=topic)
+    data_sets = SignedDataSets(
+        stack,
+        "DataSets",
+        approver_role_arns=[APPROVER],
+        foundation=Foundation(stack, key=key, access_logs=logs, topic=topic),
+    )
     arguments: dict[str, Any] = {
         "name": "support",
         "endpoint_name": "genai-support",
@@ -48,7 +53,14 @@ def build(stack: cdk.Stack, *, tracked: bool = True, **properties: Any) -> FineT
         "network": PrivateNetwork(stack, "Network", zones=["us-east-1a", "us-east-1b"], key=key),
         "topic": topic,
         "tags": {"project": "genai"},
-        "experiments": Experiments(stack, "Experiments", name="genai", key=key, access_logs=logs) if tracked else None,
+        "experiments": Experiments(
+            stack,
+            "Experiments",
+            name="genai",
+            foundation=Foundation(stack, key=key, access_logs=logs),
+        )
+        if tracked
+        else None,
     }
     return FineTuning(stack, "Support", **{**arguments, **properties})
 

@@ -27,7 +27,7 @@ from aws_genai.compute import (
     boot,
 )
 from aws_genai.errors import InvalidValueError
-from aws_genai.foundation import AlarmTopic, DataKey, PrivateNetwork
+from aws_genai.foundation import AlarmTopic, DataKey, Foundation, PrivateNetwork
 from tests.support import new_stack, template_of
 
 START = datetime(2027, 1, 4, 11, 30, tzinfo=UTC)
@@ -40,10 +40,19 @@ def fleet(stack: cdk.Stack, instance_type: str = "g6.12xlarge", **options: Any) 
         stack,
         "Fleet",
         instance_type=instance_type,
-        key=key,
-        network=PrivateNetwork(stack, "Network", zones=["us-east-1a", "us-east-1b"], key=key),
-        topic=AlarmTopic(stack, "Alarms", key=key),
-        queue=WorkQueue(stack, "Work", key=key) if options.pop("queue", False) else None,
+        foundation=Foundation(
+            stack,
+            key=key,
+            network=PrivateNetwork(stack, "Network", zones=["us-east-1a", "us-east-1b"], key=key),
+            topic=AlarmTopic(stack, "Alarms", key=key),
+        ),
+        queue=WorkQueue(
+            stack,
+            "Work",
+            foundation=Foundation(stack, key=key),
+        )
+        if options.pop("queue", False)
+        else None,
         **options,
     )
 
@@ -117,9 +126,14 @@ def test_two_spot_fleets_report_once() -> None:
             "Second",
             instance_type="g6.xlarge",
             capacity=Spot(),
-            key=stack.node.find_child("Key"),  # type: ignore[arg-type]
-            network=stack.node.find_child("Network"),  # type: ignore[arg-type]
-            topic=stack.node.find_child("Alarms"),  # type: ignore[arg-type]
+            foundation=Foundation(
+                stack,
+                key=stack.node.find_child("Key"),
+                network=stack.node.find_child("Network"),
+                topic=stack.node.find_child("Alarms"),
+            ),  # type: ignore[arg-type]
+            # type: ignore[arg-type]
+            # type: ignore[arg-type]
         )
         assert first.metric_name != stack.node.find_child("Second").metric_name  # type: ignore[attr-defined]
 

@@ -9,7 +9,7 @@ import aws_cdk as cdk
 import pytest
 
 from aws_genai.errors import InvalidValueError
-from aws_genai.foundation import AlarmTopic, DataKey
+from aws_genai.foundation import AlarmTopic, DataKey, Foundation
 from aws_genai.functions.idle_endpoints.service import Rules, WorkingHours
 from aws_genai.models import IdleSweeper, WorkingHours as Hours
 from aws_genai.testing import assert_allows, assert_denies
@@ -23,7 +23,9 @@ def sweeper(stack: cdk.Stack, **options: Any) -> IdleSweeper:
     key = DataKey(stack, "Key", description="Models")
     key.allow_logs()
     whole = {"prefix": "genai-prod-", "owner": OWN, **options}
-    return IdleSweeper(stack, "Idle", key=key, topic=AlarmTopic(stack, "Alarms", key=key), **whole)
+    return IdleSweeper(
+        stack, "Idle", foundation=Foundation(stack, key=key, topic=AlarmTopic(stack, "Alarms", key=key)), **whole
+    )
 
 
 @pytest.fixture(scope="module")

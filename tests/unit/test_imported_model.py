@@ -9,7 +9,7 @@ import pytest
 from aws_cdk import aws_iam as iam
 
 from aws_genai.errors import InvalidValueError
-from aws_genai.foundation import AlarmTopic, DataKey, WorkloadRole
+from aws_genai.foundation import AlarmTopic, DataKey, Foundation, WorkloadRole
 from aws_genai.models import Guardrail, ImportedModel, Weights
 from aws_genai.testing import assert_allows, assert_denies
 from tests.support import new_stack, template_of
@@ -23,7 +23,12 @@ def imported(stack: cdk.Stack, **options: Any) -> ImportedModel:
     arguments: dict[str, Any] = {
         "name": "genai-test-support",
         "weights": Weights(uri="s3://models-of-mine/support/1"),
-        "guardrail": Guardrail(stack, "Guardrail", name="one", key=key),
+        "guardrail": Guardrail(
+            stack,
+            "Guardrail",
+            name="one",
+            foundation=Foundation(stack, key=key),
+        ),
         "key": key,
         "topic": AlarmTopic(stack, "Alarms", key=key),
     }
@@ -63,15 +68,19 @@ def test_whoever_calls_an_imported_model_decrypts_with_its_own_key() -> None:
     key = DataKey(stack, "Key", description="Models")
     key.allow_logs()
     # The guardrail of an account has a key of its own.
-    guardrail = Guardrail(stack, "Guardrail", name="one", key=DataKey(stack, "Own", description="Policy"))
+    guardrail = Guardrail(
+        stack,
+        "Guardrail",
+        name="one",
+        foundation=Foundation(stack, key=DataKey(stack, "Own", description="Policy")),
+    )
     made = ImportedModel(
         stack,
         "Assistant",
         name="demo",
         weights=Weights(uri="s3://models-of-mine/assistant/3"),
         guardrail=guardrail,
-        key=key,
-        topic=AlarmTopic(stack, "Alarms", key=key),
+        foundation=Foundation(stack, key=key, topic=AlarmTopic(stack, "Alarms", key=key)),
     )
     made.grant_invoke(WorkloadRole(stack, "Caller", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com")))
     template = cdk.assertions.Template.from_stack(stack).to_json()["Resources"]

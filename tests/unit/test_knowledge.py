@@ -11,7 +11,7 @@ from aws_cdk.assertions import Match
 
 from aws_genai.data.embeddings import dimension_of
 from aws_genai.errors import InvalidValueError
-from aws_genai.foundation import AccessLogBucket, AlarmTopic, DataKey, WorkloadRole
+from aws_genai.foundation import AccessLogBucket, AlarmTopic, DataKey, Foundation, WorkloadRole
 from aws_genai.functions.chat import knowledge as retrieval
 from aws_genai.functions.knowledge_ingestion import names
 from aws_genai.models import Chunking, Guardrail, KnowledgeBase, OpenSearchStore, Parsing, S3VectorStore, Search
@@ -26,7 +26,12 @@ def knowledge(stack: cdk.Stack, **options: Any) -> KnowledgeBase:
     key = DataKey(stack, "Key", description="Documents")
     key.allow_logs()
     if options.pop("guarded", False):
-        options["guardrail"] = Guardrail(stack, "Guardrail", name="one", key=key)
+        options["guardrail"] = Guardrail(
+            stack,
+            "Guardrail",
+            name="one",
+            foundation=Foundation(stack, key=key),
+        )
     arguments: dict[str, Any] = {
         "name": "genai-test-handbook",
         "sources": SOURCES,
@@ -161,7 +166,12 @@ def test_vectors_are_as_long_as_the_model_makes_them() -> None:
     assert dimension_of("cohere.embed-v4:0", 256) == 256
     stack = new_stack()
     with pytest.raises(InvalidValueError, match="1 to 4096"):
-        S3VectorStore(stack, "Store", dimension=5000, key=DataKey(stack, "Key", description="Vectors"))
+        S3VectorStore(
+            stack,
+            "Store",
+            dimension=5000,
+            foundation=Foundation(stack, key=DataKey(stack, "Key", description="Vectors")),
+        )
 
 
 def test_both_functions_call_groups_alike() -> None:
@@ -214,7 +224,13 @@ def test_pages_are_read_by_a_model_or_by_data_automation(parsing: Parsing, strat
 
 def test_whoever_retrieves_is_told_how_and_the_knowledge_base_reranks() -> None:
     stack = new_stack()
-    store = OpenSearchStore(stack, "Words", name="words", dimension=1024, key=DataKey(stack, "K", description="Words"))
+    store = OpenSearchStore(
+        stack,
+        "Words",
+        name="words",
+        dimension=1024,
+        foundation=Foundation(stack, key=DataKey(stack, "K", description="Words")),
+    )
     search = Search(hybrid=True, rerank="cohere.rerank-v3-5:0")
     base = knowledge(stack, store=store, search=search)
     reader = WorkloadRole(stack, "Reader", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))

@@ -50,7 +50,7 @@ def account(*names: str, number: str = "000000000000") -> Stacks:
 
 
 def layers(environment: str, *which: str) -> list[str]:
-    return [f"genai-{environment}-{layer}" for layer in which or environments.LAYERS]
+    return [f"genai-{environment}-{layer}" for layer in which or environments.STACKS]
 
 
 def test_environments_are_told_by_their_stacks() -> None:

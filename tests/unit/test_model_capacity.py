@@ -10,7 +10,7 @@ import pytest
 from aws_cdk import aws_iam as iam
 
 from aws_genai.errors import InvalidValueError
-from aws_genai.foundation import AccessLogBucket, AlarmTopic, DataKey, WorkloadRole
+from aws_genai.foundation import AccessLogBucket, AlarmTopic, DataKey, Foundation, WorkloadRole
 from aws_genai.models import CustomizedModel, Guardrail, ModelDeployment, ProvisionedThroughput, SignedDataSets
 from aws_genai.testing import assert_allows, assert_denies
 from operations.costs import idle
@@ -36,7 +36,12 @@ def customized(stack: cdk.Stack, **options: Any) -> CustomizedModel:
 
 def bought(stack: cdk.Stack, **options: Any) -> ProvisionedThroughput:
     common = ground(stack)
-    guardrail = Guardrail(stack, "Guardrail", name="one", key=common["key"])
+    guardrail = Guardrail(
+        stack,
+        "Guardrail",
+        name="one",
+        foundation=Foundation(stack, key=common["key"]),
+    )
     given: dict[str, Any] = {"name": "peak", "model_arn": MODEL, "units": 2, "usd_per_hour": 21.5}
     return ProvisionedThroughput(stack, "Peak", guardrail=guardrail, **{**given, **common, **options})
 
@@ -88,7 +93,12 @@ def test_hyperparameters_reach_the_job_as_texts() -> None:
 def test_what_is_deployed_is_called_through_the_guardrail_only() -> None:
     stack = new_stack()
     common = ground(stack)
-    guardrail = Guardrail(stack, "Guardrail", name="one", key=common["key"])
+    guardrail = Guardrail(
+        stack,
+        "Guardrail",
+        name="one",
+        foundation=Foundation(stack, key=common["key"]),
+    )
     deployed = ModelDeployment(stack, "Tone", name="tone", model_arn=MODEL, guardrail=guardrail, **common)
     caller = WorkloadRole(stack, "Caller", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
     deployed.grant_invoke(caller)
@@ -113,7 +123,12 @@ def test_whoever_calls_a_custom_model_decrypts_with_its_own_key(kind: Any, forei
     stack = new_stack()
     common = ground(stack)
     # The guardrail of an account has a key of its own.
-    guardrail = Guardrail(stack, "Guardrail", name="one", key=DataKey(stack, "Own", description="Policy"))
+    guardrail = Guardrail(
+        stack,
+        "Guardrail",
+        name="one",
+        foundation=Foundation(stack, key=DataKey(stack, "Own", description="Policy")),
+    )
     more: dict[str, Any] = {"units": 1, "usd_per_hour": 5} if kind is ProvisionedThroughput else {}
     given: dict[str, Any] = {"name": "tone", "model_arn": MODEL, "model_key_arn": other if foreign else None}
     made = kind(stack, "Made", guardrail=guardrail, **given, **common, **more)
@@ -149,7 +164,12 @@ def test_a_foundation_model_has_no_key() -> None:
 
 def test_a_distillation_s_trainer_applies_a_guardrail_that_is_enforced() -> None:
     stack = new_stack()
-    guardrail = Guardrail(stack, "Guardrail", name="one", key=DataKey(stack, "Own", description="Policy"))
+    guardrail = Guardrail(
+        stack,
+        "Guardrail",
+        name="one",
+        foundation=Foundation(stack, key=DataKey(stack, "Own", description="Policy")),
+    )
     guardrail.enforce()
     customized(stack, kind="distillation", teacher="amazon.nova-pro-v1:0", guardrail=guardrail)
     template = cdk.assertions.Template.from_stack(stack).to_json()

@@ -13,7 +13,7 @@ from aws_cdk.assertions import Match, Template
 from aws_genai.data.accelerators import AcceleratorCatalogue
 from aws_genai.data.bedrock import check_chat, check_model
 from aws_genai.errors import InvalidValueError
-from aws_genai.foundation import AlarmTopic, DataKey, PrivateNetwork, WorkloadRole
+from aws_genai.foundation import AlarmTopic, DataKey, Foundation, PrivateNetwork, WorkloadRole
 from aws_genai.models import (
     BedrockCatalogue,
     DeniedTopic,
@@ -280,7 +280,13 @@ def test_grant_invoke_is_for_this_endpoint() -> None:
 
 def version_of(policy: GuardrailPolicy) -> str:
     def build(stack: cdk.Stack) -> None:
-        Guardrail(stack, "Guardrail", name="g", key=DataKey(stack, "Key", description="g"), policy=policy)
+        Guardrail(
+            stack,
+            "Guardrail",
+            name="g",
+            foundation=Foundation(stack, key=DataKey(stack, "Key", description="g")),
+            policy=policy,
+        )
 
     return next(iter(template_of(build).find_resources("AWS::Bedrock::GuardrailVersion")))
 
@@ -303,7 +309,12 @@ def test_version_changes_when_and_only_when_the_policy_does() -> None:
 
 def test_default_guardrail_is_strict() -> None:
     def build(stack: cdk.Stack) -> None:
-        Guardrail(stack, "Guardrail", name="g", key=DataKey(stack, "Key", description="g"))
+        Guardrail(
+            stack,
+            "Guardrail",
+            name="g",
+            foundation=Foundation(stack, key=DataKey(stack, "Key", description="g")),
+        )
 
     template = template_of(build)
     template.has_resource_properties(
@@ -323,7 +334,12 @@ def test_default_guardrail_is_strict() -> None:
 
 
 def access(stack: cdk.Stack, models: list[str], regions: list[str]) -> ModelAccess:
-    guardrail = Guardrail(stack, "Guardrail", name="g", key=DataKey(stack, "Key", description="g"))
+    guardrail = Guardrail(
+        stack,
+        "Guardrail",
+        name="g",
+        foundation=Foundation(stack, key=DataKey(stack, "Key", description="g")),
+    )
     return ModelAccess(stack, "Access", models=models, guardrail=guardrail, regions=regions)
 
 

@@ -11,7 +11,15 @@ from aws_cdk import aws_iam as iam
 from aws_cdk.assertions import Match, Template
 
 from aws_genai.errors import InvalidValueError
-from aws_genai.foundation import AccessLogBucket, AlarmTopic, DataKey, PrivateNetwork, SecureBucket, WorkloadRole
+from aws_genai.foundation import (
+    AccessLogBucket,
+    AlarmTopic,
+    DataKey,
+    Foundation,
+    PrivateNetwork,
+    SecureBucket,
+    WorkloadRole,
+)
 from aws_genai.models import DriftLimits, ModelHub, ModelMonitoring, Studio
 from aws_genai.testing import assert_allows, assert_denies
 from tests.conftest import Synthesized
@@ -204,7 +212,11 @@ def monitoring(stack: cdk.Stack, **properties: Any) -> ModelMonitoring:
     key = keyed(stack)
     arguments: dict[str, Any] = {
         "endpoints": ["genai-llama", "genai-guard"],
-        "captured": SecureBucket(stack, "Captured", key=key, access_logs=AccessLogBucket(stack, "Logs")),
+        "captured": SecureBucket(
+            stack,
+            "Captured",
+            foundation=Foundation(stack, key=key, access_logs=AccessLogBucket(stack, "Logs")),
+        ),
         "key": key,
         "topic": AlarmTopic(stack, "Alarms", key=key),
     }

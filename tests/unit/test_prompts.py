@@ -9,7 +9,7 @@ import pytest
 from aws_cdk import aws_iam as iam
 
 from aws_genai.errors import InvalidValueError
-from aws_genai.foundation import DataKey, WorkloadRole
+from aws_genai.foundation import DataKey, Foundation, WorkloadRole
 from aws_genai.models import (
     FlowStep,
     Guardrail,
@@ -37,14 +37,27 @@ STEPS = {
 
 def ground(stack: cdk.Stack) -> tuple[DataKey, ModelAccess]:
     key = DataKey(stack, "Key", description="Prompts")
-    guardrail = Guardrail(stack, "Guardrail", name="one", key=key)
+    guardrail = Guardrail(
+        stack,
+        "Guardrail",
+        name="one",
+        foundation=Foundation(stack, key=key),
+    )
     return key, ModelAccess(stack, "Access", models=[LITE, PRO], guardrail=guardrail)
 
 
 def flow(stack: cdk.Stack, *, text: str = TEXTS["reply"], **options: Any) -> PromptFlow:
     key, access = ground(stack)
     prompts = {
-        name: Prompt(stack, name, name=name, text=each, model=LITE, access=access, key=key)
+        name: Prompt(
+            stack,
+            name,
+            name=name,
+            text=each,
+            model=LITE,
+            access=access,
+            foundation=Foundation(stack, key=key),
+        )
         for name, each in {**TEXTS, "reply": text}.items()
     }
     given: dict[str, Any] = {"name": "triage", "prompts": prompts, "steps": STEPS, "guardrail": access.guardrail}
@@ -72,14 +85,32 @@ def test_a_flow_s_version_holds_the_guardrail_s_version_and_the_key() -> None:
     def build(stack: cdk.Stack, *, strict: bool = True, pinned: int | None = None, own: bool = False) -> None:
         key = DataKey(stack, "Key", description="Prompts")
         policy = GuardrailPolicy(filter_strength="HIGH" if strict else "LOW")
-        guardrail = Guardrail(stack, "Guardrail", name="one", key=key, policy=policy, pinned=pinned)
+        guardrail = Guardrail(
+            stack, "Guardrail", name="one", foundation=Foundation(stack, key=key), policy=policy, pinned=pinned
+        )
         access = ModelAccess(stack, "Access", models=[LITE], guardrail=guardrail)
         prompts = {
-            name: Prompt(stack, name, name=name, text=each, model=LITE, access=access, key=key)
+            name: Prompt(
+                stack,
+                name,
+                name=name,
+                text=each,
+                model=LITE,
+                access=access,
+                foundation=Foundation(stack, key=key),
+            )
             for name, each in TEXTS.items()
         }
         keeps = DataKey(stack, "Own", description="Flows") if own else key
-        PromptFlow(stack, "Flow", name="triage", prompts=prompts, steps=STEPS, guardrail=guardrail, key=keeps)
+        PromptFlow(
+            stack,
+            "Flow",
+            name="triage",
+            prompts=prompts,
+            steps=STEPS,
+            guardrail=guardrail,
+            foundation=Foundation(stack, key=keeps),
+        )
 
     def version(**options: Any) -> str:
         (found,) = logical(template_of(lambda stack: build(stack, **options)).to_json(), "AWS::Bedrock::FlowVersion")
@@ -113,7 +144,16 @@ def test_whoever_runs_a_flow_and_its_role_keep_what_a_run_makes_under_the_key() 
 def test_versions_stay_where_they_are_to() -> None:
     def kept(stack: cdk.Stack) -> None:
         key, access = ground(stack)
-        Prompt(stack, "P", name="p", text="Hi", model=LITE, access=access, key=key, keep_versions=True)
+        Prompt(
+            stack,
+            "P",
+            name="p",
+            text="Hi",
+            model=LITE,
+            access=access,
+            foundation=Foundation(stack, key=key),
+            keep_versions=True,
+        )
 
     template = template_of(kept).to_json()
     (version,) = [e for e in template["Resources"].values() if e["Type"] == "AWS::Bedrock::PromptVersion"]
@@ -254,8 +294,23 @@ def test_a_prompt_of_a_model_that_may_not_be_called_is_refused() -> None:
     stack = new_stack()
     key, access = ground(stack)
     with pytest.raises(InvalidValueError, match="is not among the models"):
-        Prompt(stack, "P", name="p", text="Hi", model="amazon.nova-micro-v1:0", access=access, key=key)
+        Prompt(
+            stack,
+            "P",
+            name="p",
+            text="Hi",
+            model="amazon.nova-micro-v1:0",
+            access=access,
+            foundation=Foundation(stack, key=key),
+        )
     with pytest.raises(InvalidValueError, match="tokens"):
         Prompt(
-            stack, "Q", name="q", text="Hi", model=LITE, access=access, key=key, inference=Inference(max_tokens=10**6)
+            stack,
+            "Q",
+            name="q",
+            text="Hi",
+            model=LITE,
+            access=access,
+            foundation=Foundation(stack, key=key),
+            inference=Inference(max_tokens=10**6),
         )

@@ -14,7 +14,7 @@ from aws_cdk.assertions import Match, Template
 from aws_genai.data import load
 from aws_genai.data.geographies import DATA_AUTOMATION, GUARDRAILS, Routed
 from aws_genai.errors import InvalidValueError
-from aws_genai.foundation import AccessLogBucket, AlarmTopic, DataKey, SecureBucket, WorkloadRole
+from aws_genai.foundation import AccessLogBucket, AlarmTopic, DataKey, Foundation, SecureBucket, WorkloadRole
 from aws_genai.models import (
     BedrockCatalogue,
     DeniedTopic,
@@ -37,7 +37,11 @@ CHATS = [
 
 def guardrail(stack: cdk.Stack, **options: Any) -> Guardrail:
     return Guardrail(
-        stack, "Guardrail", name="one", key=DataKey(stack, "GuardrailKey", description="Policy"), **options
+        stack,
+        "Guardrail",
+        name="one",
+        foundation=Foundation(stack, key=DataKey(stack, "GuardrailKey", description="Policy")),
+        **options,
     )
 
 
@@ -117,7 +121,7 @@ def test_a_version_is_taken_anew_when_its_key_or_its_geography_changes() -> None
     def version(region: str, key: str) -> str:
         stack = cdk.Stack(cdk.App(), "Test", env=cdk.Environment(region=region))
         policy, encrypts = GuardrailPolicy(cross_region=True), DataKey(stack, key, description="Policy")
-        Guardrail(stack, "Guardrail", name="one", key=encrypts, policy=policy)
+        Guardrail(stack, "Guardrail", name="one", foundation=Foundation(stack, key=encrypts), policy=policy)
         (found,) = Template.from_stack(stack).find_resources("AWS::Bedrock::GuardrailVersion")
         return str(found)
 
@@ -235,9 +239,13 @@ def logged(stack: cdk.Stack, **options: Any) -> InvocationLogging:
     key = DataKey(stack, "Key", description="Calls")
     key.allow_logs()
     if options.pop("stored", False):
-        options["bucket"] = SecureBucket(stack, "Bodies", key=key, access_logs=AccessLogBucket(stack, "AccessLogs"))
+        options["bucket"] = SecureBucket(
+            stack,
+            "Bodies",
+            foundation=Foundation(stack, key=key, access_logs=AccessLogBucket(stack, "AccessLogs")),
+        )
     topic = AlarmTopic(stack, "Alarms", key=key)
-    return InvocationLogging(stack, "Calls", key=key, topic=topic, **options)
+    return InvocationLogging(stack, "Calls", foundation=Foundation(stack, key=key, topic=topic), **options)
 
 
 def test_calls_are_logged_encrypted_and_masked() -> None:
@@ -301,7 +309,7 @@ def watched(stack: cdk.Stack, models: list[str], **options: Any) -> None:
         "Watch",
         models={model: model for model in models},
         guardrail=guardrail(stack),
-        topic=AlarmTopic(stack, "Alarms", key=key),
+        foundation=Foundation(stack, topic=AlarmTopic(stack, "Alarms", key=key)),
         **options,
     )
 

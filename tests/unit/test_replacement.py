@@ -11,7 +11,7 @@ from aws_cdk import Tags
 from aws_cdk.assertions import Template
 
 from aws_genai.data import load
-from aws_genai.foundation import DataKey
+from aws_genai.foundation import DataKey, Foundation
 from aws_genai.foundation.naming import lasting
 from aws_genai.models import (
     Chunking,
@@ -169,7 +169,9 @@ def test_a_knowledge_base_goes_with_its_store() -> None:
     def name(store: str, redundant: bool = True) -> str:
         def build(stack: cdk.Stack) -> None:
             key = DataKey(stack, "StoreKey", description="Vectors")
-            made = OpenSearchStore(stack, "Store", name="demo", dimension=1024, key=key, redundant=redundant)
+            made = OpenSearchStore(
+                stack, "Store", name="demo", dimension=1024, foundation=Foundation(stack, key=key), redundant=redundant
+            )
             knowledge(stack, store=made if store == "opensearch" else None)
 
         (base,) = template_of(build).find_resources("AWS::Bedrock::KnowledgeBase").values()
@@ -183,7 +185,12 @@ def test_a_router_has_another_name_when_anything_of_it_changes() -> None:
 
     def name(models: list[str], quality: int) -> str:
         def build(stack: cdk.Stack) -> None:
-            guardrail = Guardrail(stack, "Guardrail", name="one", key=DataKey(stack, "Key", description="Policy"))
+            guardrail = Guardrail(
+                stack,
+                "Guardrail",
+                name="one",
+                foundation=Foundation(stack, key=DataKey(stack, "Key", description="Policy")),
+            )
             access = ModelAccess(stack, "Access", models=models, guardrail=guardrail)
             PromptRouter(stack, "Router", name="demo", models=models, access=access, quality_difference=quality)
 
@@ -197,7 +204,11 @@ def test_a_store_is_made_anew_for_vectors_of_another_length() -> None:
     def names(dimension: int, owner: str = "me") -> tuple[str, str]:
         stack = new_stack()
         store = OpenSearchStore(
-            stack, "Store", name="demo", dimension=dimension, key=DataKey(stack, "Key", description="V")
+            stack,
+            "Store",
+            name="demo",
+            dimension=dimension,
+            foundation=Foundation(stack, key=DataKey(stack, "Key", description="V")),
         )
         Tags.of(stack).add("owner", owner)
         template = Template.from_stack(stack)
@@ -222,7 +233,12 @@ def test_a_store_is_made_anew_for_vectors_of_another_length() -> None:
 
 def test_s3_vectors_have_no_name_of_ours() -> None:
     stack = new_stack()
-    S3VectorStore(stack, "Store", dimension=512, key=DataKey(stack, "Key", description="Vectors"))
+    S3VectorStore(
+        stack,
+        "Store",
+        dimension=512,
+        foundation=Foundation(stack, key=DataKey(stack, "Key", description="Vectors")),
+    )
     template = Template.from_stack(stack)
     for kind, name in (("VectorBucket", "VectorBucketName"), ("Index", "IndexName")):
         (found,) = template.find_resources(f"AWS::S3Vectors::{kind}").values()

@@ -9,7 +9,7 @@ import pytest
 from aws_cdk import aws_iam as iam
 
 from aws_genai.errors import InvalidValueError
-from aws_genai.foundation import AccessLogBucket, AlarmTopic, DataKey, WorkloadRole
+from aws_genai.foundation import AccessLogBucket, AlarmTopic, DataKey, Foundation, WorkloadRole
 from aws_genai.models import Chunking, Guardrail, KnowledgeBase, ScreenedSource
 from aws_genai.testing import assert_allows, assert_denies
 from tests.support import new_stack, template_of
@@ -26,12 +26,15 @@ def source(stack: cdk.Stack, **options: Any) -> ScreenedSource:
         "Known",
         name="known",
         sources={"policies": ["staff"]},
-        key=key,
-        access_logs=AccessLogBucket(stack, "AccessLogs"),
-        topic=topic,
+        foundation=Foundation(stack, key=key, access_logs=AccessLogBucket(stack, "AccessLogs"), topic=topic),
     )
     if options.pop("guarded", False):
-        options["guardrail"] = Guardrail(stack, "Guardrail", name="one", key=key)
+        options["guardrail"] = Guardrail(
+            stack,
+            "Guardrail",
+            name="one",
+            foundation=Foundation(stack, key=key),
+        )
     given: dict[str, Any] = {"name": "site", "groups": ["staff"], "topic": topic, "base": base}
     return ScreenedSource(stack, "Site", **{**given, **options})
 

@@ -20,6 +20,7 @@ from aws_genai.foundation import (
     AlarmTopic,
     AuditTrail,
     DataKey,
+    Foundation,
     MonthlyBudget,
     PrivateNetwork,
     SecureBucket,
@@ -39,11 +40,20 @@ def foundation() -> Template:
         key.allow_trail()
         logs = AccessLogBucket(stack, "Logs")
         topic = AlarmTopic(stack, "Alarms", key=key, emails=["a@example.com"])
-        AuditTrail(stack, "Trail", trail_name="audit", key=key, access_logs=logs, replica=True, topic=topic)
+        AuditTrail(
+            stack,
+            "Trail",
+            trail_name="audit",
+            foundation=Foundation(stack, key=key, access_logs=logs, replicas=True, topic=topic),
+        )
         MonthlyBudget(stack, "Budget", limit_usd=12.5, topic=topic, tags={"project": "demo", "environment": "dev"})
         PrivateNetwork(stack, "Network", zones=["us-east-1a", "us-east-1b"], key=key, services=["kms", "logs"])
         role = WorkloadRole(stack, "Reader", assumed_by=iam.ServicePrincipal("ec2.amazonaws.com"))
-        bucket = SecureBucket(stack, "Data", key=key, access_logs=logs)
+        bucket = SecureBucket(
+            stack,
+            "Data",
+            foundation=Foundation(stack, key=key, access_logs=logs),
+        )
         bucket.grant_read(role, "mine/")
 
     return template_of(build)
@@ -288,7 +298,7 @@ def test_every_attempt_to_get_in_is_reported() -> None:
     def build(stack: cdk.Stack) -> None:
         key = DataKey(stack, "Key", description="Alarms")
         topic = AlarmTopic(stack, "Alarms", key=key)
-        AccessAttempts(stack, "Attempts", key=key, topic=topic, buckets=["weights"])
+        AccessAttempts(stack, "Attempts", foundation=Foundation(stack, key=key, topic=topic), buckets=["weights"])
 
     (rule,) = template_of(build).find_resources("AWS::Events::Rule").values()
     properties = rule["Properties"]
@@ -306,7 +316,11 @@ def test_rules_of_a_stack_share_the_queue_of_what_is_not_delivered() -> None:
         key = DataKey(stack, "Key", description="Alarms")
         topic = AlarmTopic(stack, "Alarms", key=key)
         for name in ("One", "Two"):
-            AccessAttempts(stack, name, key=key, topic=topic)
+            AccessAttempts(
+                stack,
+                name,
+                foundation=Foundation(stack, key=key, topic=topic),
+            )
 
     template = template_of(build)
     template.resource_count_is("AWS::Events::Rule", 2)

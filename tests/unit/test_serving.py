@@ -13,7 +13,15 @@ from aws_cdk.assertions import Match, Template
 from aws_genai.data import load
 from aws_genai.data.containers import SERVERS, serving_container
 from aws_genai.errors import InvalidValueError
-from aws_genai.foundation import AccessLogBucket, AlarmTopic, DataKey, PrivateNetwork, SecureBucket, WorkloadRole
+from aws_genai.foundation import (
+    AccessLogBucket,
+    AlarmTopic,
+    DataKey,
+    Foundation,
+    PrivateNetwork,
+    SecureBucket,
+    WorkloadRole,
+)
 from aws_genai.models import (
     AsyncInference,
     BesideModel,
@@ -149,7 +157,11 @@ def test_every_container_is_whole(name: str) -> None:
 def test_a_queue_needs_no_instance_while_it_is_empty() -> None:
     stack = new_stack()
     parts = common(stack)
-    bucket = SecureBucket(stack, "Queued", key=parts["key"], access_logs=AccessLogBucket(stack, "Logs"))
+    bucket = SecureBucket(
+        stack,
+        "Queued",
+        foundation=Foundation(stack, key=parts["key"], access_logs=AccessLogBucket(stack, "Logs")),
+    )
     warm = WarmHours(instances=1)
     endpoint = JumpStartEndpoint(
         stack,

@@ -13,7 +13,7 @@ from aws_cdk.assertions import Match, Template
 from aws_genai.compute import AcceleratorFleet, LustreFileSystem, TrainingStorage
 from aws_genai.data.lustre import check_capacity
 from aws_genai.errors import InvalidValueError
-from aws_genai.foundation import AccessLogBucket, AlarmTopic, DataKey, PrivateNetwork, WorkloadRole
+from aws_genai.foundation import AccessLogBucket, AlarmTopic, DataKey, Foundation, PrivateNetwork, WorkloadRole
 from aws_genai.testing import Principal, assert_allows, assert_denies
 from tests.conftest import Synthesized
 from tests.support import new_stack, template_of
@@ -24,7 +24,9 @@ def storage(stack: cdk.Stack, **options: Any) -> TrainingStorage:
     key.allow_logs()
     if options.get("replica"):
         options["topic"] = AlarmTopic(stack, "Alarms", key=key)
-    return TrainingStorage(stack, "Storage", key=key, access_logs=AccessLogBucket(stack, "Logs"), **options)
+    return TrainingStorage(
+        stack, "Storage", foundation=Foundation(stack, key=key, access_logs=AccessLogBucket(stack, "Logs")), **options
+    )
 
 
 def test_data_sets_are_locked_and_checkpoints_expire() -> None:
@@ -120,8 +122,11 @@ def files(stack: cdk.Stack, **options: Any) -> LustreFileSystem:
     return LustreFileSystem(
         stack,
         "Files",
-        key=kept.data_sets.key,
-        network=PrivateNetwork(stack, "Network", zones=["us-east-1a", "us-east-1b"], key=kept.data_sets.key),
+        foundation=Foundation(
+            stack,
+            key=kept.data_sets.key,
+            network=PrivateNetwork(stack, "Network", zones=["us-east-1a", "us-east-1b"], key=kept.data_sets.key),
+        ),
         data_sets=kept.data_sets,
         checkpoints=kept.checkpoints,
         **options,
@@ -186,9 +191,14 @@ def test_only_named_groups_reach_the_file_system() -> None:
             stack,
             "Fleet",
             instance_type="trn1.32xlarge",
-            key=stack.node.find_child("Key"),  # type: ignore[arg-type]
-            network=stack.node.find_child("Network"),  # type: ignore[arg-type]
-            topic=AlarmTopic(stack, "Alarms", key=stack.node.find_child("Key")),  # type: ignore[arg-type]
+            foundation=Foundation(
+                stack,
+                key=stack.node.find_child("Key"),
+                network=stack.node.find_child("Network"),
+                topic=AlarmTopic(stack, "Alarms", key=stack.node.find_child("Key")),
+            ),  # type: ignore[arg-type]
+            # type: ignore[arg-type]
+            # type: ignore[arg-type]
             files=mounted,
         )
 

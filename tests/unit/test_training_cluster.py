@@ -18,7 +18,15 @@ from aws_genai.compute.hyperpod import intake
 from aws_genai.data import load
 from aws_genai.data.cluster import registries
 from aws_genai.errors import InvalidValueError
-from aws_genai.foundation import AccessLogBucket, AlarmTopic, DataKey, PrivateNetwork, SecureBucket, WorkloadRole
+from aws_genai.foundation import (
+    AccessLogBucket,
+    AlarmTopic,
+    DataKey,
+    Foundation,
+    PrivateNetwork,
+    SecureBucket,
+    WorkloadRole,
+)
 from aws_genai.testing import assert_allows, assert_denies
 from tests.conftest import ROOT, Synthesized
 from tests.support import new_stack, template_of
@@ -38,11 +46,22 @@ def cluster(stack: cdk.Stack, *groups: ClusterGroup, **options: Any) -> Training
         "Pre",
         cluster_name="pretraining",
         groups=groups or [TRAINIUM],
-        key=key,
-        network=PrivateNetwork(stack, "Network", zones=["us-east-1a", "us-east-1b"], key=key),
-        topic=AlarmTopic(stack, "Alarms", key=key),
-        storage=TrainingStorage(stack, "Storage", key=key, access_logs=logs),
-        scripts=SecureBucket(stack, "Scripts", key=key, access_logs=logs),
+        foundation=Foundation(
+            stack,
+            key=key,
+            network=PrivateNetwork(stack, "Network", zones=["us-east-1a", "us-east-1b"], key=key),
+            topic=AlarmTopic(stack, "Alarms", key=key),
+        ),
+        storage=TrainingStorage(
+            stack,
+            "Storage",
+            foundation=Foundation(stack, key=key, access_logs=logs),
+        ),
+        scripts=SecureBucket(
+            stack,
+            "Scripts",
+            foundation=Foundation(stack, key=key, access_logs=logs),
+        ),
         **options,
     )
 

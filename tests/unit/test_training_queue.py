@@ -15,7 +15,7 @@ from aws_cdk import aws_iam as iam
 
 from aws_genai.compute import CapacityBlock, LustreFileSystem, Reserved, Spot, TrainingQueue, TrainingStorage
 from aws_genai.errors import InvalidValueError
-from aws_genai.foundation import AccessLogBucket, AlarmTopic, DataKey, PrivateNetwork, WorkloadRole
+from aws_genai.foundation import AccessLogBucket, AlarmTopic, DataKey, Foundation, PrivateNetwork, WorkloadRole
 from aws_genai.testing import assert_allows, assert_denies
 from tests.support import new_stack, template_of
 from tests.unit.test_compute import text_of
@@ -30,14 +30,17 @@ def queue(
     key = DataKey(stack, "Key", description="Training")
     key.allow_logs()
     network = PrivateNetwork(stack, "Network", zones=["us-east-1a", "us-east-1b"], key=key)
-    storage = TrainingStorage(stack, "Storage", key=key, access_logs=AccessLogBucket(stack, "Logs"))
+    storage = TrainingStorage(
+        stack,
+        "Storage",
+        foundation=Foundation(stack, key=key, access_logs=AccessLogBucket(stack, "Logs")),
+    )
     mounted = None
     if files:
         mounted = LustreFileSystem(
             stack,
             "Files",
-            network=network,
-            key=key,
+            foundation=Foundation(stack, network=network, key=key),
             data_sets=storage.data_sets,
             checkpoints=storage.checkpoints,
         )
@@ -47,9 +50,7 @@ def queue(
         queue_name="research",
         instance_type=instance_type,
         image=options.pop("image", IMAGE),
-        key=key,
-        network=network,
-        topic=AlarmTopic(stack, "Alarms", key=key),
+        foundation=Foundation(stack, key=key, network=network, topic=AlarmTopic(stack, "Alarms", key=key)),
         storage=storage,
         files=mounted,
         **options,

@@ -9,7 +9,7 @@ import aws_cdk as cdk
 import pytest
 
 from aws_genai.errors import InvalidValueError
-from aws_genai.foundation import AccessLogBucket, AlarmTopic, DataKey, PrivateNetwork
+from aws_genai.foundation import AccessLogBucket, AlarmTopic, DataKey, Foundation, PrivateNetwork
 from aws_genai.models import AuroraStore, KnowledgeBase, OpenSearchStore, S3VectorStore, VectorStore
 from aws_genai.testing import assert_allows, assert_denies
 from tests.support import new_stack, template_of
@@ -37,9 +37,7 @@ def known(stack: cdk.Stack, kind: Any, **options: Any) -> KnowledgeBase:
         name="genai-known",
         sources={"a": ["staff"]},
         store=kind(stack, key, topic, **options),
-        key=key,
-        access_logs=AccessLogBucket(stack, "AccessLogs"),
-        topic=topic,
+        foundation=Foundation(stack, key=key, access_logs=AccessLogBucket(stack, "AccessLogs"), topic=topic),
     )
 
 
@@ -140,7 +138,12 @@ def test_a_collection_is_encrypted_and_two_roles_may_use_its_index() -> None:
 
 def test_whoever_deploys_makes_vectors_under_the_key_and_the_service_keeps_them() -> None:
     def build(stack: cdk.Stack) -> None:
-        S3VectorStore(stack, "Store", dimension=8, key=DataKey(stack, "Key", description="Vectors"))
+        S3VectorStore(
+            stack,
+            "Store",
+            dimension=8,
+            foundation=Foundation(stack, key=DataKey(stack, "Key", description="Vectors")),
+        )
 
     (policy,) = [each["KeyPolicy"] for each in resources(template_of(build).to_json(), "AWS::KMS::Key")]
     by_id = {each["Sid"]: each for each in policy["Statement"]}

@@ -23,6 +23,7 @@ from constructs import Construct
 from ..data.bedrock import BedrockCatalogue, check_chat, check_waited
 from ..data.concurrency import SECONDS_PER_ANSWER, check_concurrency, concurrency_of
 from ..foundation.alarms import AlarmTopic, alarm
+from ..foundation.foundation import Foundation
 from ..foundation.key import DataKey
 from ..foundation.pseudo import ACCOUNT_ID, PARTITION, REGION, URL_SUFFIX
 from ..gate.acknowledgement import acknowledge, compliance
@@ -36,7 +37,6 @@ from .identity import Identity
 
 if TYPE_CHECKING:
     from ..data.bedrock_parameters import ModelParameters
-    from ..foundation.network import PrivateNetwork
     from ..models.access.application_profiles import ApplicationProfiles
     from ..models.knowledge.knowledge_base import KnowledgeBase
     from .usage_budget import UsageBudget
@@ -58,34 +58,31 @@ class ChatApi(Construct):
         import aws_cdk as cdk
         from aws_genai.application import ChatApi, Firewall, Identity
         from aws_genai.models import Guardrail, ModelAccess
-        from aws_genai.foundation import AlarmTopic, CostTags, DataKey
+        from aws_genai.foundation import CostTags, Foundation
         from aws_genai.gate import attach_gate
 
         app = cdk.App()
         attach_gate(app)
         CostTags(project="demo", environment="dev", layer="demo", owner="me", cost_center="1").apply(app)
         stack = cdk.Stack(app, "Chat", env=cdk.Environment(region="us-east-1"))
-        key = DataKey(stack, "Key", description="Chat")
-        key.allow_logs()
-        guardrail = Guardrail(stack, "Guardrail", name="assistant", key=key)
+        foundation = Foundation(stack)
+        guardrail = Guardrail(stack, "Guardrail", name="assistant", foundation=foundation)
         ChatApi(
             stack,
             "Chat",
             name="assistant",
             access=ModelAccess(stack, "Access", models=["amazon.nova-lite-v1:0"], guardrail=guardrail),
             identity=Identity(stack, "Users", pool_name="assistant"),
-            firewall=Firewall(stack, "Firewall", name="assistant", key=key),
-            key=key,
-            topic=AlarmTopic(stack, "Alarms", key=key),
+            firewall=Firewall(stack, "Firewall", name="assistant", foundation=foundation),
+            foundation=foundation,
         )
         app.synth()
 
+    :param foundation: key, topic, network and retention to build on.
     :param name: name of the API, 1 to 128 characters.
     :param access: the models and the guardrail.
     :param identity: whose users may call.
     :param firewall: what requests pass first.
-    :param key: encrypts the logs.
-    :param topic: told of every alarm.
     :param models: the models offered, the first by default. Default: all of the access.
     :param inference: bounds of what a caller may ask. Default: :class:`Inference` without arguments.
     :param parameters: knobs of single models, which go before ``inference``. Default: none.
@@ -97,13 +94,10 @@ class ChatApi(Construct):
         has one: without it, the logs need one that another stack has set. Default: yes.
     :param requests_per_second: sustained rate of all callers together. Default: 10.
     :param burst: requests at once above that rate. Default: 20.
-    :param network: a VPC for the function. Default: none.
     :param seconds_per_answer: expected time of an answer, above 0 to 29: that of the model, and of what is looked up
         before. Default: 4.
     :param reserved_concurrency: most answers at a time, reserved from the account's. Default: as many as the account
         has left; where the app reserves concurrency, the rate times the seconds of an answer, and the burst.
-    :param log_days: days that logs are kept. Default: 365.
-    :param removal_policy: what happens to the logs on deletion of the stack. Default: retain.
     :raises InvalidValueError: if a model cannot chat, cannot give so many tokens or not in the time that API Gateway
         waits, or lacks one of the knobs; if the concurrency cannot carry the rate.
     """
@@ -113,12 +107,11 @@ class ChatApi(Construct):
         scope: Construct,
         id: str,
         *,
+        foundation: Foundation,
         name: str,
         access: ModelAccess,
         identity: Identity,
         firewall: Firewall,
-        key: DataKey,
-        topic: AlarmTopic,
         models: Sequence[str] = (),
         inference: Inference | None = None,
         parameters: Mapping[str, ModelParameters] | None = None,
@@ -129,12 +122,15 @@ class ChatApi(Construct):
         requests_per_second: float = 10,
         burst: int = 20,
         seconds_per_answer: float = SECONDS_PER_ANSWER,
-        network: PrivateNetwork | None = None,
         reserved_concurrency: int | None = None,
-        log_days: int = 365,
-        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
     ) -> None:
         super().__init__(scope, id)
+        key, topic, log_days, removal_policy = (
+            foundation.key,
+            foundation.topic,
+            foundation.log_days,
+            foundation.removal_policy,
+        )
         bounds = inference or Inference()
         offered = list(models) or [model for model in access.models if BedrockCatalogue.get(model).mode == "chat"]
         check_chat(offered, bounds.max_tokens)
@@ -147,13 +143,9 @@ class ChatApi(Construct):
             self,
             "Function",
             folder="chat",
-            key=key,
-            topic=topic,
-            network=network,
+            foundation=foundation,
             reserved_concurrency=reserved_concurrency or concurrency_of(requests_per_second, burst, seconds_per_answer),
             reserve=True if reserved_concurrency else None,
-            log_days=log_days,
-            removal_policy=removal_policy,
             include=("untrusted", "usage_budget", "waking") if budget else ("untrusted", "waking"),
             environment={
                 "MODELS": json.dumps(requests_of(offered, bounds, parameters or {})),

@@ -22,7 +22,7 @@ class Endpoint(Protocol):
     endpoint_name: str
 
     @property
-    def asynchronous(self) -> object | None:
+    def asynchronous(self) -> bool:
         """Whether calls wait in a queue."""
         ...
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from aws_cdk import RemovalPolicy, aws_logs as logs, aws_wafv2 as wafv2
+from aws_cdk import aws_logs as logs, aws_wafv2 as wafv2
 from constructs import Construct
 
-from ..foundation.key import DataKey
+from ..foundation.foundation import Foundation
 from ..foundation.naming import of_this_stack
 from ..foundation.pseudo import ACCOUNT_ID, PARTITION, REGION
 
@@ -24,24 +24,21 @@ class Firewall(Construct):
 
         import aws_cdk as cdk
         from aws_genai.application import Firewall
-        from aws_genai.foundation import CostTags, DataKey
+        from aws_genai.foundation import CostTags, Foundation
         from aws_genai.gate import attach_gate
 
         app = cdk.App()
         attach_gate(app)
         CostTags(project="demo", environment="dev", layer="demo", owner="me", cost_center="1").apply(app)
         stack = cdk.Stack(app, "Firewall")
-        key = DataKey(stack, "Key", description="Logs")
-        key.allow_logs()
-        Firewall(stack, "Firewall", name="assistant", key=key)
+        foundation = Foundation(stack)
+        Firewall(stack, "Firewall", name="assistant", foundation=foundation)
         app.synth()
 
+    :param foundation: key, topic, network and retention to build on.
     :param name: name of the web ACL and its log group, 1 to 128 letters, digits, hyphens and underscores.
-    :param key: encrypts the logs.
     :param requests_per_five_minutes: most requests of one address in five minutes, at least 10. Default: 300.
     :param managed_rules: names of AWS's managed rule groups, a dollar a month each. Default: :data:`MANAGED_RULES`.
-    :param log_days: days that logs are kept. Default: 365.
-    :param removal_policy: what happens to the logs on deletion of the stack. Default: retain.
     """
 
     def __init__(
@@ -49,14 +46,13 @@ class Firewall(Construct):
         scope: Construct,
         id: str,
         *,
+        foundation: Foundation,
         name: str,
-        key: DataKey,
         requests_per_five_minutes: int = 300,
         managed_rules: Sequence[str] = MANAGED_RULES,
-        log_days: int = 365,
-        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
     ) -> None:
         super().__init__(scope, id)
+        key, log_days, removal_policy = foundation.key, foundation.log_days, foundation.removal_policy
         rules: list[wafv2.CfnWebACL.RuleProperty | dict[str, Any]] = [
             {
                 "name": group,

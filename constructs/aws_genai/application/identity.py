@@ -8,6 +8,7 @@ from typing import Literal
 from aws_cdk import CfnOutput, RemovalPolicy, aws_cognito as cognito
 from constructs import Construct
 
+from ..foundation.foundation import Foundation
 from ..gate.acknowledgement import acknowledge
 
 Mfa = Literal["required", "optional"]
@@ -32,12 +33,12 @@ class Identity(Construct):
         Identity(stack, "Users", pool_name="assistant")
         app.synth()
 
+    :param foundation: key, topic, network and retention to build on.
     :param pool_name: name of the user pool, 1 to 128 characters.
     :param mfa: whether every user needs an authenticator app. Default: required.
     :param auth_flows: how the client signs users in. Default: SRP, which sends no password.
     :param groups: groups of users, which what they may read is told by. Default: none.
     :param token_minutes: minutes that an access token is valid, 5 to 1,440. Default: 60.
-    :param removal_policy: what happens to the users on deletion of the stack. Default: retain.
     """
 
     def __init__(
@@ -45,14 +46,15 @@ class Identity(Construct):
         scope: Construct,
         id: str,
         *,
+        foundation: Foundation,
         pool_name: str,
         mfa: Mfa = "required",
         auth_flows: Sequence[str] = ("ALLOW_USER_SRP_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"),
         token_minutes: int = 60,
         groups: Sequence[str] = (),
-        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
     ) -> None:
         super().__init__(scope, id)
+        removal_policy = foundation.removal_policy
         kept = removal_policy is not RemovalPolicy.DESTROY
         self.pool = cognito.CfnUserPool(
             self,

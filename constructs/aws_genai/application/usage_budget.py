@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from aws_cdk import RemovalPolicy, aws_dynamodb as dynamodb, aws_iam as iam
+from aws_cdk import aws_dynamodb as dynamodb, aws_iam as iam
 from constructs import Construct
 
 from ..errors import InvalidValueError
-from ..foundation.key import DataKey
+from ..foundation.foundation import Foundation
 from ..foundation.pseudo import REGION
 from ..foundation.role import grant
 from ..gate.acknowledgement import acknowledge
@@ -23,21 +23,21 @@ class UsageBudget(Construct):
 
         import aws_cdk as cdk
         from aws_genai.application import UsageBudget
-        from aws_genai.foundation import CostTags, DataKey
+        from aws_genai.foundation import CostTags, Foundation
         from aws_genai.gate import attach_gate
 
         app = cdk.App()
         attach_gate(app)
         CostTags(project="demo", environment="dev", layer="demo", owner="me", cost_center="1").apply(app)
         stack = cdk.Stack(app, "Chat")
-        UsageBudget(stack, "Budget", key=DataKey(stack, "Key", description="Chat"), tokens_per_day=100_000)
+        foundation = Foundation(stack)
+        UsageBudget(stack, "Budget", foundation=foundation, tokens_per_day=100000)
         app.synth()
 
-    :param key: encrypts the table.
+    :param foundation: key, topic, network and retention to build on.
     :param requests_per_day: calls of models. Default: 500.
     :param tokens_per_day: tokens of questions and answers together. Default: 500,000.
     :param blocks_per_day: blocked questions and answers after which a user asks no more that day. Default: 20.
-    :param removal_policy: what happens to the table on deletion of the stack. Default: delete, for it holds one day.
     :raises InvalidValueError: if one of them is below 1.
     """
 
@@ -46,13 +46,13 @@ class UsageBudget(Construct):
         scope: Construct,
         id: str,
         *,
-        key: DataKey,
+        foundation: Foundation,
         requests_per_day: int = 500,
         tokens_per_day: int = 500_000,
         blocks_per_day: int = 20,
-        removal_policy: RemovalPolicy = RemovalPolicy.DESTROY,
     ) -> None:
         super().__init__(scope, id)
+        key = foundation.key
         limits = {
             "requests_per_day": requests_per_day,
             "tokens_per_day": tokens_per_day,
@@ -73,7 +73,8 @@ class UsageBudget(Construct):
             point_in_time_recovery_specification={"pointInTimeRecoveryEnabled": True},
             time_to_live_specification={"attributeName": "expires", "enabled": True},
         )
-        self.table.apply_removal_policy(removal_policy)
+        # The table holds the counters of one day.
+        self.table.apply_removal_policy(RemovalPolicy.DESTROY)
         acknowledge(
             self.table,
             ("NIST.800.53.R5-DynamoDBInBackupPlan", "HIPAA.Security-DynamoDBInBackupPlan"),

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import aws_cdk as cdk
 from aws_cdk import (
     Names,
-    RemovalPolicy,
     Stack,
     aws_autoscaling as autoscaling,
     aws_ec2 as ec2,
@@ -20,6 +19,7 @@ from ..data.accelerators import AcceleratorCatalogue, image_parameter
 from ..data.purchase import Capacity, CapacityBlock, OnDemand, Spot, check, check_attested, check_family
 from ..errors import InvalidValueError
 from ..foundation.alarms import AlarmTopic
+from ..foundation.foundation import Foundation
 from ..foundation.key import DataKey
 from ..foundation.network import PrivateNetwork
 from ..foundation.pseudo import REGION
@@ -52,34 +52,27 @@ class AcceleratorFleet(Construct):
 
         import aws_cdk as cdk
         from aws_genai.compute import AcceleratorFleet, Spot, WorkQueue
-        from aws_genai.foundation import AlarmTopic, CostTags, DataKey, PrivateNetwork
+        from aws_genai.foundation import CostTags, Foundation
         from aws_genai.gate import attach_gate
 
         app = cdk.App()
         attach_gate(app)
         CostTags(project="demo", environment="dev", layer="demo", owner="me", cost_center="1").apply(app)
         stack = cdk.Stack(app, "Compute")
-        key = DataKey(stack, "Key", description="Fleet")
-        key.allow_logs()
-        topic = AlarmTopic(stack, "Alarms", key=key)
+        foundation = Foundation(stack, network=["us-east-1a", "us-east-1b"])
         AcceleratorFleet(
             stack,
             "Fleet",
             instance_type="g6.xlarge",
             alternatives=["g6e.xlarge", "g5.xlarge"],
             capacity=Spot(),
-            queue=WorkQueue(stack, "Prompts", key=key, topic=topic),
-            key=key,
-            network=PrivateNetwork(stack, "Network", zones=["us-east-1a", "us-east-1b"], key=key),
-            topic=topic,
+            queue=WorkQueue(stack, "Prompts", foundation=foundation),
+            foundation=foundation,
         )
         app.synth()
 
+    :param foundation: key, topic, network and retention to build on.
     :param instance_type: an accelerated, Nitro-based EC2 type of :class:`AcceleratorCatalogue`.
-    :param network: where the instances run.
-    :param key: encrypts volumes and logs; the role that starts instances and CloudWatch Logs are added to its
-        policy.
-    :param topic: told of every launch and termination, of idle accelerators and of hardware errors.
     :param alternatives: further types that will do, the preferred first; the same image must drive them. Default: none.
     :param capacity: how the instances are bought. Default: on demand.
     :param max_instances: upper bound of the group. Default: 1.
@@ -97,8 +90,6 @@ class AcceleratorFleet(Construct):
     :param envelope: a key that opens the weights' own envelope, from an attested machine; it needs an attestable
         ``image_id`` and types with NitroTPM. Default: none.
     :param files: a file system that is mounted at ``/fsx`` where the image has a Lustre client. Default: none.
-    :param log_days: days that kernel messages are kept. Default: 365.
-    :param removal_policy: what happens to them on deletion of the stack. Default: retain.
     :raises InvalidValueError: if a type does not exist, has no accelerator, is not Nitro-based, or has no image; if the
         types, the purchase and the network do not go together.
     """
@@ -108,10 +99,8 @@ class AcceleratorFleet(Construct):
         scope: Construct,
         id: str,
         *,
+        foundation: Foundation,
         instance_type: str,
-        network: PrivateNetwork,
-        key: DataKey,
-        topic: AlarmTopic,
         alternatives: Sequence[str] = (),
         capacity: Capacity | None = None,
         max_instances: int = 1,
@@ -128,10 +117,15 @@ class AcceleratorFleet(Construct):
         envelope: EnvelopeKey | None = None,
         weights_prefix: str | None = None,
         files: LustreFileSystem | None = None,
-        log_days: int = 365,
-        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
     ) -> None:
         super().__init__(scope, id)
+        network, key, topic, log_days, removal_policy = (
+            foundation.private_network,
+            foundation.key,
+            foundation.topic,
+            foundation.log_days,
+            foundation.removal_policy,
+        )
         catalogue = AcceleratorCatalogue.default()
         self.types = [catalogue.get(name) for name in (instance_type, *alternatives)]
         self.accelerator = self.types[0]

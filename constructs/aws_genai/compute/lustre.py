@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 
-from aws_cdk import RemovalPolicy, aws_ec2 as ec2, aws_fsx as fsx, aws_iam as iam, aws_scheduler as scheduler
+from aws_cdk import aws_ec2 as ec2, aws_fsx as fsx, aws_iam as iam, aws_scheduler as scheduler
 from constructs import Construct, IConstruct
 
 from ..data.lustre import Throughput, check_capacity
 from ..foundation.bucket import SecureBucket
-from ..foundation.key import DataKey
-from ..foundation.network import PrivateNetwork, let_reach
+from ..foundation.foundation import Foundation
+from ..foundation.network import let_reach
 from ..foundation.pseudo import ACCOUNT_ID, PARTITION, REGION
 from ..foundation.role import WorkloadRole
 from ..gate.acknowledgement import acknowledge
@@ -36,41 +36,30 @@ class LustreFileSystem(Construct):
 
         import aws_cdk as cdk
         from aws_genai.compute import LustreFileSystem
-        from aws_genai.foundation import (
-            AccessLogBucket,
-            CostTags,
-            DataKey,
-            PrivateNetwork,
-            SecureBucket,
-        )
+        from aws_genai.foundation import Foundation, CostTags, SecureBucket
         from aws_genai.gate import attach_gate
 
         app = cdk.App()
         attach_gate(app)
         CostTags(project="demo", environment="dev", layer="demo", owner="me", cost_center="1").apply(app)
         stack = cdk.Stack(app, "Files")
-        key = DataKey(stack, "Key", description="Training")
-        key.allow_logs()
-        logs = AccessLogBucket(stack, "Logs")
+        foundation = Foundation(stack, network=["us-east-1a"])
         LustreFileSystem(
             stack,
             "Files",
-            key=key,
-            network=PrivateNetwork(stack, "Network", zones=["us-east-1a"], key=key),
-            data_sets=SecureBucket(stack, "DataSets", key=key, access_logs=logs),
-            checkpoints=SecureBucket(stack, "Checkpoints", key=key, access_logs=logs),
+            foundation=foundation,
+            data_sets=SecureBucket(stack, "DataSets", foundation=foundation),
+            checkpoints=SecureBucket(stack, "Checkpoints", foundation=foundation),
         )
         app.synth()
 
-    :param network: where the file system is, in its first zone.
-    :param key: encrypts the files; FSx is added to its policy.
+    :param foundation: key, topic, network and retention to build on.
     :param data_sets: the bucket that appears at ``/data``.
     :param checkpoints: the bucket that ``/checkpoints`` is exported to.
     :param capacity_gib: 1,200 or a multiple of 2,400. Default: 1,200.
     :param throughput: MB/s for each TiB: 125, 250, 500 or 1,000. Default: 125.
     :param export_minutes: minutes between exports of the checkpoints. Default: 60.
     :param backup_days: days that daily backups are kept, 0 for none. Default: 0, for the buckets hold the data.
-    :param removal_policy: what happens to the files on deletion of the stack. Default: retain.
     :raises InvalidValueError: if FSx has no such capacity.
     """
 
@@ -79,17 +68,16 @@ class LustreFileSystem(Construct):
         scope: Construct,
         id: str,
         *,
-        network: PrivateNetwork,
-        key: DataKey,
+        foundation: Foundation,
         data_sets: SecureBucket,
         checkpoints: SecureBucket,
         capacity_gib: int = 1200,
         throughput: Throughput = 125,
         export_minutes: int = 60,
         backup_days: int = 0,
-        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
     ) -> None:
         super().__init__(scope, id)
+        network, key, removal_policy = foundation.private_network, foundation.key, foundation.removal_policy
         check_capacity(capacity_gib)
         key.allow_in_fsx()
         self.security_group = network.security_group(self, "Group", description="Lustre: its clients only")

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from aws_cdk import RemovalPolicy
 from constructs import Construct
 
-from ..foundation.alarms import AlarmTopic
-from ..foundation.bucket import AccessLogBucket, SecureBucket
-from ..foundation.key import FSX_LINKS, DataKey
-from ..foundation.network import PrivateNetwork
+from ..foundation.bucket import SecureBucket
+from ..foundation.foundation import Foundation
+from ..foundation.key import FSX_LINKS
 from ..foundation.role import WorkloadRole
 from ..foundation.statements import deny
 
@@ -28,30 +26,20 @@ class TrainingStorage(Construct):
 
         import aws_cdk as cdk
         from aws_genai.compute import TrainingStorage
-        from aws_genai.foundation import AccessLogBucket, CostTags, DataKey
+        from aws_genai.foundation import CostTags, Foundation
         from aws_genai.gate import attach_gate
 
         app = cdk.App()
         attach_gate(app)
         CostTags(project="demo", environment="dev", layer="demo", owner="me", cost_center="1").apply(app)
         stack = cdk.Stack(app, "Training")
-        TrainingStorage(
-            stack,
-            "Storage",
-            key=DataKey(stack, "Key", description="Training"),
-            access_logs=AccessLogBucket(stack, "Logs"),
-        )
+        foundation = Foundation(stack)
+        TrainingStorage(stack, "Storage", foundation=foundation)
         app.synth()
 
-    :param key: encrypts every object.
-    :param access_logs: where server access logs go.
+    :param foundation: key, topic, network and retention to build on.
     :param lock_days: days that an object of the data sets is locked from its arrival. Default: 90.
     :param checkpoint_days: days until a checkpoint expires. Default: 90.
-    :param network: objects are read through its endpoint of S3 only, but by file systems that are linked to the
-        buckets. Default: from anywhere.
-    :param replica: keep second copies. Default: no.
-    :param topic: told of objects that could not be copied; needed with ``replica``. Default: nobody is.
-    :param removal_policy: what happens to the buckets on deletion of the stack. Default: retain.
     """
 
     def __init__(
@@ -59,25 +47,17 @@ class TrainingStorage(Construct):
         scope: Construct,
         id: str,
         *,
-        key: DataKey,
-        access_logs: AccessLogBucket,
+        foundation: Foundation,
         lock_days: int = 90,
         checkpoint_days: int = 90,
-        network: PrivateNetwork | None = None,
-        replica: bool = False,
-        topic: AlarmTopic | None = None,
-        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
     ) -> None:
         super().__init__(scope, id)
+        network = foundation.network
         self.data_sets = SecureBucket(
             self,
             "DataSets",
-            key=key,
-            access_logs=access_logs,
+            foundation=foundation,
             lock_days=lock_days,
-            replica=replica,
-            topic=topic,
-            removal_policy=removal_policy,
         )
         for bucket in (self.data_sets, self.data_sets.replica):
             if bucket is not None:
@@ -85,13 +65,9 @@ class TrainingStorage(Construct):
         self.checkpoints = SecureBucket(
             self,
             "Checkpoints",
-            key=key,
-            access_logs=access_logs,
+            foundation=foundation,
             retention_days=checkpoint_days,
             noncurrent_days=min(30, checkpoint_days),
-            replica=replica,
-            topic=topic,
-            removal_policy=removal_policy,
         )
         if network is not None:
             for bucket in (self.data_sets, self.checkpoints):

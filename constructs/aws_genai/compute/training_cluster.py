@@ -10,9 +10,8 @@ from aws_cdk import Stack, Token, aws_iam as iam, aws_sagemaker as sagemaker
 from constructs import Construct
 
 from ..data.cluster import ClusterGroup, Eks, Slurm, Team, check_cluster, check_governed
-from ..foundation.alarms import AlarmTopic
 from ..foundation.bucket import SecureBucket
-from ..foundation.key import DataKey
+from ..foundation.foundation import Foundation
 from ..foundation.naming import lasting
 from ..foundation.network import PrivateNetwork
 from ..foundation.pseudo import ACCOUNT_ID, PARTITION, REGION
@@ -78,43 +77,30 @@ class TrainingCluster(Construct):
 
         import aws_cdk as cdk
         from aws_genai.compute import ClusterGroup, TrainingCluster, TrainingStorage
-        from aws_genai.foundation import (
-            AccessLogBucket,
-            AlarmTopic,
-            CostTags,
-            DataKey,
-            PrivateNetwork,
-            SecureBucket,
-        )
+        from aws_genai.foundation import Foundation, CostTags, SecureBucket
         from aws_genai.gate import attach_gate
 
         app = cdk.App()
         attach_gate(app)
         CostTags(project="demo", environment="dev", layer="demo", owner="me", cost_center="1").apply(app)
         stack = cdk.Stack(app, "Training")
-        key = DataKey(stack, "Key", description="Training")
-        key.allow_logs()
-        logs = AccessLogBucket(stack, "Logs")
+        foundation = Foundation(stack, network=["us-east-1a"])
         TrainingCluster(
             stack,
             "Pretraining",
             cluster_name="pretraining",
             groups=[ClusterGroup(name="workers", instance_type="ml.trn1.32xlarge", instances=4)],
             jobs={"pretrain.sbatch": b"#!/bin/bash\\n#SBATCH --nodes=4\\nsrun python train.py $1\\n"},
-            storage=TrainingStorage(stack, "Storage", key=key, access_logs=logs),
-            scripts=SecureBucket(stack, "Scripts", key=key, access_logs=logs),
-            key=key,
-            network=PrivateNetwork(stack, "Network", zones=["us-east-1a"], key=key),
-            topic=AlarmTopic(stack, "Alarms", key=key),
+            storage=TrainingStorage(stack, "Storage", foundation=foundation),
+            scripts=SecureBucket(stack, "Scripts", foundation=foundation),
+            foundation=foundation,
         )
         app.synth()
 
     :param cluster_name: what the cluster's name begins with, 1 to 63 letters, digits and hyphens; it ends in a digest
         of where the cluster lies.
     :param groups: groups of equal machines; with Slurm each is a partition of its name.
-    :param network: where the nodes run, in its first zone.
-    :param key: encrypts every volume.
-    :param topic: told of every node that is unhealthy or replaced.
+    :param foundation: key, topic, network and retention to build on.
     :param storage: the data sets that nodes read and the checkpoints that they write.
     :param scripts: the bucket of scripts that nodes run when they start; it should hold nothing else.
     :param orchestrator: Slurm, or an EKS cluster. Default: Slurm.
@@ -124,8 +110,6 @@ class TrainingCluster(Construct):
     :param data_sets: the parts of the data sets that nodes may read, each ending in ``/``. Default: the construct's id.
     :param files: a file system that is mounted at ``/fsx``. Default: none.
     :param teams: shares of an EKS cluster's capacity, enforced by task governance. Default: none.
-    :param functions_network: a VPC for the function that copies the scripts. Default: the service's own network.
-    :param log_days: days that logs of that function are kept. Default: 365.
     :raises InvalidValueError: if SageMaker has no such type for HyperPod, a name stands twice, deep health checks or a
         team are asked of what has none, or jobs and teams do not fit the orchestrator.
     """
@@ -135,11 +119,9 @@ class TrainingCluster(Construct):
         scope: Construct,
         id: str,
         *,
+        foundation: Foundation,
         cluster_name: str,
         groups: Sequence[ClusterGroup],
-        network: PrivateNetwork,
-        key: DataKey,
-        topic: AlarmTopic,
         storage: TrainingStorage,
         scripts: SecureBucket,
         orchestrator: Slurm | Eks | None = None,
@@ -148,10 +130,9 @@ class TrainingCluster(Construct):
         data_sets: Sequence[str] | None = None,
         files: LustreFileSystem | None = None,
         teams: Sequence[Team] = (),
-        functions_network: PrivateNetwork | None = None,
-        log_days: int = 365,
     ) -> None:
         super().__init__(scope, id)
+        network, key, topic = foundation.private_network, foundation.key, foundation.topic
         self.orchestrator: Slurm | Eks = orchestrator or Slurm()
         check_cluster(groups, self.orchestrator, teams=teams, jobs=jobs or {})
         region = Stack.of(self).region
@@ -167,7 +148,7 @@ class TrainingCluster(Construct):
             self, "Group", description=f"Cluster {cluster_name}: its own nodes only"
         )
         allow_fabric(self, self.security_group)
-        self._scripts = self._deploy(scripts, lifecycle or {}, jobs or {}, topic, functions_network, log_days)
+        self._scripts = self._deploy(scripts, lifecycle or {}, jobs or {}, foundation)
         self._roles: list[WorkloadRole] = []
         self.role = self._role("Role", "Nodes")
         for data_set in data_sets if data_sets is not None else (f"{id}/",):
@@ -179,7 +160,11 @@ class TrainingCluster(Construct):
         if isinstance(self.orchestrator, Slurm):
             controller = self._role("ControllerRole", "Slurm controller")
             self.jobs = WorkQueue(
-                self, "Jobs", key=key, queue_name=self._queue_name, visibility_seconds=60, topic=topic
+                self,
+                "Jobs",
+                foundation=foundation,
+                queue_name=self._queue_name,
+                visibility_seconds=60,
             )
             self.jobs.grant_consume(controller)
             controller.allow(("sqs:GetQueueUrl",), [self.jobs.queue_arn])
@@ -222,9 +207,7 @@ class TrainingCluster(Construct):
         bucket: SecureBucket,
         lifecycle: Mapping[str, bytes],
         jobs: Mapping[str, bytes],
-        topic: AlarmTopic,
-        network: PrivateNetwork | None,
-        log_days: int,
+        foundation: Foundation,
     ) -> BucketFiles:
         own = resources("aws_genai") / "compute" / "hyperpod"
         contents = {each.name: each.read_bytes() for each in own.iterdir() if each.is_file()}
@@ -237,10 +220,7 @@ class TrainingCluster(Construct):
             "Scripts",
             contents=contents,
             bucket=bucket,
-            key=self._key,
-            topic=topic,
-            network=network,
-            log_days=log_days,
+            foundation=foundation,
         )
 
     def _role(self, id: str, what: str) -> WorkloadRole:

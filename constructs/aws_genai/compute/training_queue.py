@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from aws_cdk import Names, RemovalPolicy, Stack, aws_batch as batch, aws_ec2 as ec2, aws_iam as iam, aws_logs as logs
+from aws_cdk import Names, Stack, aws_batch as batch, aws_ec2 as ec2, aws_iam as iam, aws_logs as logs
 from constructs import Construct
 
 from ..data.accelerators import AcceleratorCatalogue, Platform
 from ..data.purchase import Capacity, OnDemand, Spot, check, check_efa, check_family
 from ..data.training import check_nodes
-from ..foundation.alarms import AlarmTopic
+from ..foundation.foundation import Foundation
 from ..foundation.key import DataKey
 from ..foundation.network import PrivateNetwork
 from ..foundation.pseudo import ACCOUNT_ID, PARTITION, REGION
@@ -49,27 +49,24 @@ class TrainingQueue(Construct):
 
         import aws_cdk as cdk
         from aws_genai.compute import TrainingQueue, TrainingStorage
-        from aws_genai.foundation import AccessLogBucket, AlarmTopic, CostTags, DataKey, PrivateNetwork
+        from aws_genai.foundation import CostTags, Foundation
         from aws_genai.gate import attach_gate
 
         app = cdk.App()
         attach_gate(app)
         CostTags(project="demo", environment="dev", layer="demo", owner="me", cost_center="1").apply(app)
         stack = cdk.Stack(app, "Training")
-        key = DataKey(stack, "Key", description="Training")
-        key.allow_logs()
+        foundation = Foundation(stack, network=["us-east-1a"])
         TrainingQueue(
             stack,
             "Research",
+            foundation=foundation,
             queue_name="research",
             instance_type="trn1.32xlarge",
             nodes=4,
             efa=True,
             image="111122223333.dkr.ecr.us-east-1.amazonaws.com/train:1",
-            storage=TrainingStorage(stack, "Storage", key=key, access_logs=AccessLogBucket(stack, "Logs")),
-            key=key,
-            network=PrivateNetwork(stack, "Network", zones=["us-east-1a"], key=key),
-            topic=AlarmTopic(stack, "Alarms", key=key),
+            storage=TrainingStorage(stack, "Storage", foundation=foundation),
         )
         app.synth()
 
@@ -77,10 +74,7 @@ class TrainingQueue(Construct):
     :param instance_type: an accelerated, Nitro-based EC2 type of :class:`AcceleratorCatalogue`.
     :param image: the container image in Amazon ECR that trains, such as
         ``111122223333.dkr.ecr.us-east-1.amazonaws.com/train:1``.
-    :param network: where the instances run; with several nodes in its first zone.
-    :param key: encrypts volumes and logs; the role that starts instances and CloudWatch Logs are added to its
-        policy.
-    :param topic: told of every failed job, of idle accelerators and of hardware errors.
+    :param foundation: key, topic, network and retention to build on.
     :param storage: the data sets that jobs read and the checkpoints that they write.
     :param alternatives: further types that will do for jobs of one node; one image must drive them all. Default: none.
     :param capacity: how the instances are bought. Default: on demand.
@@ -97,8 +91,6 @@ class TrainingQueue(Construct):
     :param files: a file system that is mounted at ``/fsx``. Default: none.
     :param idle_minutes: minutes under 5 % use of the accelerators that raise an alarm. Default: 60.
     :param root_volume_gib: size of the root volume in GiB, 100 to 16,384. Default: 200.
-    :param log_days: days that logs are kept. Default: 365.
-    :param removal_policy: what happens to them on deletion of the stack. Default: retain.
     :raises InvalidValueError: if a type does not exist, has no accelerator or is not Nitro-based; if types, nodes,
         purchase, shares and network do not go together.
     """
@@ -108,12 +100,10 @@ class TrainingQueue(Construct):
         scope: Construct,
         id: str,
         *,
+        foundation: Foundation,
         queue_name: str,
         instance_type: str,
         image: str,
-        network: PrivateNetwork,
-        key: DataKey,
-        topic: AlarmTopic,
         storage: TrainingStorage,
         alternatives: Sequence[str] = (),
         capacity: Capacity | None = None,
@@ -128,10 +118,15 @@ class TrainingQueue(Construct):
         files: LustreFileSystem | None = None,
         idle_minutes: int = 60,
         root_volume_gib: int = 200,
-        log_days: int = 365,
-        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
     ) -> None:
         super().__init__(scope, id)
+        network, key, topic, log_days, removal_policy = (
+            foundation.private_network,
+            foundation.key,
+            foundation.topic,
+            foundation.log_days,
+            foundation.removal_policy,
+        )
         catalogue = AcceleratorCatalogue.default()
         self.types = [catalogue.get(name) for name in (instance_type, *alternatives)]
         self.accelerator = self.types[0]

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from aws_cdk import RemovalPolicy, aws_iam as iam
+from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from ..foundation.alarms import AlarmTopic
-from ..foundation.bucket import AccessLogBucket, SecureBucket
-from ..foundation.key import DataKey
-from ..foundation.network import PrivateNetwork
+from ..foundation.bucket import SecureBucket
+from ..foundation.foundation import Foundation
 from ..foundation.report import report_event
 from ..foundation.statements import Statement, deny
 
@@ -44,34 +43,21 @@ class WeightsBucket(Construct):
 
         import aws_cdk as cdk
         from aws_genai.compute import WeightsBucket
-        from aws_genai.foundation import AccessLogBucket, AlarmTopic, CostTags, DataKey
+        from aws_genai.foundation import CostTags, Foundation
         from aws_genai.gate import attach_gate
 
         app = cdk.App()
         attach_gate(app)
         CostTags(project="demo", environment="dev", layer="demo", owner="me", cost_center="1").apply(app)
         stack = cdk.Stack(app, "Weights")
-        key = DataKey(stack, "Key", description="Weights")
-        topic = AlarmTopic(stack, "Alarms", key=key)
+        foundation = Foundation(stack)
         publisher = f"arn:aws:iam::{cdk.Aws.ACCOUNT_ID}:role/model-publisher"
-        WeightsBucket(
-            stack,
-            "Weights",
-            key=key,
-            topic=topic,
-            access_logs=AccessLogBucket(stack, "Logs"),
-            publisher_role_arn=publisher,
-        )
+        WeightsBucket(stack, "Weights", foundation=foundation, publisher_role_arn=publisher)
         app.synth()
 
-    :param key: encrypts the weights; the readers are added to its policy.
-    :param access_logs: where server access logs go.
-    :param topic: told of every use of the break-glass role, which a trail must record.
+    :param foundation: key, topic, network and retention to build on.
     :param publisher_role_arn: the one role that may write. Default: nobody may.
     :param break_glass_role_arn: a role that may read in an emergency; every read is reported. Default: none.
-    :param network: weights are read through its endpoint of S3 only, but in an emergency. Default: from anywhere.
-    :param replica: keep a second copy under the same policy. Default: no.
-    :param removal_policy: what happens to the weights on deletion of the stack. Default: retain.
     """
 
     def __init__(
@@ -79,25 +65,17 @@ class WeightsBucket(Construct):
         scope: Construct,
         id: str,
         *,
-        key: DataKey,
-        access_logs: AccessLogBucket,
-        topic: AlarmTopic,
+        foundation: Foundation,
         publisher_role_arn: str | None = None,
         break_glass_role_arn: str | None = None,
-        network: PrivateNetwork | None = None,
-        replica: bool = False,
-        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
     ) -> None:
         super().__init__(scope, id)
+        key, topic, network = foundation.key, foundation.topic, foundation.network
         self.key = key
         self.bucket = SecureBucket(
             self,
             "Bucket",
-            key=key,
-            access_logs=access_logs,
-            replica=replica,
-            topic=topic,
-            removal_policy=removal_policy,
+            foundation=foundation,
         )
         self._readers: list[str] = [break_glass_role_arn] if break_glass_role_arn else []
         writers = [publisher_role_arn] if publisher_role_arn else []

@@ -5,9 +5,9 @@ from __future__ import annotations
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from ..foundation.alarms import AlarmTopic, alarm
+from ..foundation.alarms import alarm
 from ..foundation.dead_letters import FROM_RULES, DeadLetterQueue
-from ..foundation.key import DataKey
+from ..foundation.foundation import Foundation
 from ..foundation.pseudo import ACCOUNT_ID
 from ..foundation.role import WorkloadRole
 from ..foundation.statements import allow, deny, document, service, tls_only
@@ -22,24 +22,23 @@ class WorkQueue(Construct):
 
         import aws_cdk as cdk
         from aws_genai.compute import WorkQueue
-        from aws_genai.foundation import AlarmTopic, CostTags, DataKey
+        from aws_genai.foundation import CostTags, Foundation
         from aws_genai.gate import attach_gate
 
         app = cdk.App()
         attach_gate(app)
         CostTags(project="demo", environment="dev", layer="demo", owner="me", cost_center="1").apply(app)
         stack = cdk.Stack(app, "Work")
-        key = DataKey(stack, "Key", description="Work")
-        WorkQueue(stack, "Prompts", key=key, topic=AlarmTopic(stack, "Alarms", key=key))
+        foundation = Foundation(stack)
+        WorkQueue(stack, "Prompts", foundation=foundation)
         app.synth()
 
-    :param key: encrypts the messages.
+    :param foundation: key, topic, network and retention to build on.
     :param queue_name: a fixed name, for consumers that find the queue by it. Default: generated.
     :param visibility_seconds: longest that one message is worked on before another worker gets it. Default: 900.
-    :param topic: told of messages that failed every time. Default: nobody is, and the gate asks for an alarm on the
-        queue :attr:`failed`.
     :param from_events: whether rules of EventBridge send to it. Default: no.
-    :param attempts: how often a message is tried. Default: 3.
+    :param attempts: maximum number of times that a message is received. Default: 3.
+    :param watched: whether messages in the dead-letter queue raise an alarm. Default: yes.
     """
 
     def __init__(
@@ -47,14 +46,15 @@ class WorkQueue(Construct):
         scope: Construct,
         id: str,
         *,
-        key: DataKey,
+        foundation: Foundation,
         queue_name: str | None = None,
         visibility_seconds: int = 900,
         attempts: int = 3,
         from_events: bool = False,
-        topic: AlarmTopic | None = None,
+        watched: bool = True,
     ) -> None:
         super().__init__(scope, id)
+        key, topic = foundation.key, foundation.topic
         self.key = key
         failed = self.failed = DeadLetterQueue(self, "Failed", key=key, behind_queue=True, from_events=from_events)
         queue = sqs.CfnQueue(
@@ -65,7 +65,7 @@ class WorkQueue(Construct):
             visibility_timeout=visibility_seconds,
             redrive_policy={"deadLetterTargetArn": failed.queue_arn, "maxReceiveCount": attempts},
         )
-        if topic is not None:
+        if watched:
             alarm(
                 self,
                 "GivenUp",

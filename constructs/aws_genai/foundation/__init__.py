@@ -5,12 +5,14 @@ from typing import TYPE_CHECKING
 from ..lazily import exports
 
 if TYPE_CHECKING:
+    from .access_log_bucket import AccessLogBucket as AccessLogBucket
     from .alarms import AlarmTopic as AlarmTopic, alarm as alarm
     from .attempts import AccessAttempts as AccessAttempts
     from .audit import AuditTrail as AuditTrail
-    from .bucket import AccessLogBucket as AccessLogBucket, SecureBucket as SecureBucket
+    from .bucket import SecureBucket as SecureBucket
     from .budget import MonthlyBudget as MonthlyBudget
     from .dead_letters import DeadLetterQueue as DeadLetterQueue
+    from .foundation import Foundation as Foundation
     from .key import DataKey as DataKey
     from .network import PrivateNetwork as PrivateNetwork
     from .organization import service_control_policy as service_control_policy

@@ -8,8 +8,7 @@ from typing import Any
 from aws_cdk import aws_events as events
 from constructs import Construct
 
-from .alarms import AlarmTopic
-from .key import DataKey
+from .foundation import Foundation
 from .organization import INTERACTIVE, OPENING
 from .report import report_event
 
@@ -24,26 +23,24 @@ class AccessAttempts(Construct):
     Example::
 
         import aws_cdk as cdk
-        from aws_genai.foundation import AccessAttempts, AlarmTopic, CostTags, DataKey
+        from aws_genai.foundation import AccessAttempts, CostTags, Foundation
         from aws_genai.gate import attach_gate
 
         app = cdk.App()
         attach_gate(app)
         CostTags(project="demo", environment="dev", layer="demo", owner="me", cost_center="1").apply(app)
         stack = cdk.Stack(app, "Attempts")
-        key = DataKey(stack, "Key", description="Alarms")
-        AccessAttempts(stack, "Attempts", key=key, topic=AlarmTopic(stack, "Alarms", key=key))
+        foundation = Foundation(stack)
+        AccessAttempts(stack, "Attempts", foundation=foundation)
         app.synth()
 
-    :param key: encrypts what could not be delivered.
-    :param topic: told of every attempt; a trail must record management events, and data events for ``buckets``.
+    :param foundation: key, topic, network and retention to build on.
     :param buckets: names of buckets whose refused requests are told too. Default: none.
     """
 
-    def __init__(
-        self, scope: Construct, id: str, *, key: DataKey, topic: AlarmTopic, buckets: Sequence[str] = ()
-    ) -> None:
+    def __init__(self, scope: Construct, id: str, *, foundation: Foundation, buckets: Sequence[str] = ()) -> None:
         super().__init__(scope, id)
+        key, topic = foundation.key, foundation.topic
         names = sorted({action.partition(":")[2] for action in (*INTERACTIVE, *OPENING)})
         attempts: list[dict[str, Any]] = [{"eventName": names}]
         if buckets:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from aws_cdk import RemovalPolicy, Stack, aws_cloudtrail as cloudtrail, aws_iam as iam, aws_logs as logs
+from aws_cdk import Stack, aws_cloudtrail as cloudtrail, aws_iam as iam, aws_logs as logs
 from constructs import Construct
 
-from .alarms import AlarmTopic
-from .bucket import AccessLogBucket, SecureBucket
-from .key import DataKey
+from .bucket import SecureBucket
+from .foundation import Foundation
 from .pseudo import ACCOUNT_ID, PARTITION, REGION
 from .role import WorkloadRole
 from .statements import allow, service
@@ -26,31 +25,24 @@ class AuditTrail(Construct):
     Example::
 
         import aws_cdk as cdk
-        from aws_genai.foundation import AccessLogBucket, AuditTrail, CostTags, DataKey
+        from aws_genai.foundation import AuditTrail, CostTags, DataKey, Foundation
         from aws_genai.gate import attach_gate
 
         app = cdk.App()
         attach_gate(app)
         CostTags(project="demo", environment="dev", layer="demo", owner="me", cost_center="1").apply(app)
         stack = cdk.Stack(app, "Audit")
+        foundation = Foundation(stack)
         key = DataKey(stack, "Key", description="Audit")
         key.allow_logs()
         key.allow_trail()
-        AuditTrail(
-            stack, "Trail", trail_name="audit", key=key, access_logs=AccessLogBucket(stack, "AccessLogs")
-        )
+        AuditTrail(stack, "Trail", trail_name="audit", foundation=foundation)
         app.synth()
 
+    :param foundation: key, topic, network and retention to build on.
     :param trail_name: what the trail's name begins with, 3 to 110 characters; the Region follows, for a trail of all
         Regions is seen in each of them.
-    :param key: encrypts log files and log group; it must let CloudTrail use it (:meth:`DataKey.allow_trail`, which
-        names the readers).
-    :param access_logs: where the access logs of the trail's own bucket go.
     :param retention_days: days that events are kept in S3. Default: 365.
-    :param log_days: days that events are kept in CloudWatch Logs. Default: 365.
-    :param replica: keep a second copy of the log files. Default: no.
-    :param topic: told of log files that could not be copied; needed with ``replica``. Default: nobody is.
-    :param removal_policy: what happens to the record on deletion of the stack. Default: retain.
     """
 
     def __init__(
@@ -58,28 +50,25 @@ class AuditTrail(Construct):
         scope: Construct,
         id: str,
         *,
+        foundation: Foundation,
         trail_name: str,
-        key: DataKey,
-        access_logs: AccessLogBucket,
         retention_days: int = 365,
-        log_days: int = 365,
-        replica: bool = False,
-        topic: AlarmTopic | None = None,
-        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
     ) -> None:
         super().__init__(scope, id)
+        key, access_logs, log_days, removal_policy = (
+            foundation.key,
+            foundation.access_logs,
+            foundation.log_days,
+            foundation.removal_policy,
+        )
         self.bucket = SecureBucket(
             self,
             "Bucket",
-            key=key,
-            access_logs=access_logs,
+            foundation=foundation,
             retention_days=retention_days,
-            replica=replica,
-            topic=topic,
             # CloudTrail encrypts each file for its trail, and its readers are allowed what was; a key of the bucket
             # would know the bucket only.
             bucket_key=False,
-            removal_policy=removal_policy,
         )
         trail_name = f"{trail_name}-{Stack.of(self).region}"
         trail_arn = f"arn:{PARTITION}:cloudtrail:{REGION}:{ACCOUNT_ID}:trail/{trail_name}"

@@ -4,92 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from aws_cdk import RemovalPolicy, aws_iam as iam, aws_s3 as s3
+from aws_cdk import aws_iam as iam, aws_s3 as s3
 from constructs import Construct
 
-from ..errors import InvalidValueError
-from ..gate.acknowledgement import acknowledge, compliance
+from ..gate.acknowledgement import acknowledge
+from .access_log_bucket import OWNER_ENFORCED, PRIVATE, REPLICATION, encryption, lifecycle
 from .alarms import AlarmTopic, alarm
-from .key import DataKey
-from .pseudo import ACCOUNT_ID
+from .foundation import Foundation
 from .role import WorkloadRole, grant
-from .statements import Statement, allow, deny, document, service, tls_only
-
-_REPLICATION = compliance("S3BucketReplicationEnabled")
+from .statements import Statement, deny, document, tls_only
 
 #: Name of the rule that replicates.
 _RULE = "replica"
-
-
-class AccessLogBucket(Construct):
-    """The bucket that receives the S3 server access logs of a stack's other buckets.
-
-    Each stack has its own: rule packs recognize a bucket as the destination of logs within its stack only. S3
-    delivers access logs only into buckets encrypted with S3 managed keys.
-    https://docs.aws.amazon.com/AmazonS3/latest/userguide/enable-server-access-logging.html
-
-    Example::
-
-        import aws_cdk as cdk
-        from aws_genai.foundation import AccessLogBucket, CostTags, DataKey, SecureBucket
-        from aws_genai.gate import attach_gate
-
-        app = cdk.App()
-        attach_gate(app)
-        CostTags(project="demo", environment="dev", layer="demo", owner="me", cost_center="1").apply(app)
-        stack = cdk.Stack(app, "Logs")
-        logs = AccessLogBucket(stack, "AccessLogs", retention_days=365)
-        SecureBucket(stack, "Data", key=DataKey(stack, "Key", description="Data"), access_logs=logs)
-        app.synth()
-
-    :param retention_days: days until a log is deleted. Default: 365.
-    :param removal_policy: what happens on deletion of the stack. Default: retain.
-    """
-
-    def __init__(
-        self,
-        scope: Construct,
-        id: str,
-        *,
-        retention_days: int = 365,
-        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
-    ) -> None:
-        super().__init__(scope, id)
-        self.resource = s3.CfnBucket(
-            self,
-            "Resource",
-            bucket_encryption=_encryption(None),
-            public_access_block_configuration=_PRIVATE,
-            ownership_controls=_OWNER_ENFORCED,
-            versioning_configuration=s3.CfnBucket.VersioningConfigurationProperty(status="Enabled"),
-            lifecycle_configuration=_lifecycle(retention_days),
-        )
-        self.resource.apply_removal_policy(removal_policy)
-        self.bucket_name: str = self.resource.ref
-        self.bucket_arn: str = self.resource.attr_arn
-        policy = [
-            tls_only("s3:*", self.bucket_arn, f"{self.bucket_arn}/*"),
-            allow(
-                ["s3:PutObject"],
-                [f"{self.bucket_arn}/*"],
-                sid="ServerAccessLogs",
-                principal=service("logging.s3.amazonaws.com"),
-                conditions={"StringEquals": {"aws:SourceAccount": ACCOUNT_ID}},
-            ),
-        ]
-        s3.CfnBucketPolicy(self, "Policy", bucket=self.bucket_name, policy_document=document(policy))
-        acknowledge(
-            self.resource,
-            compliance("S3DefaultEncryptionKMS"),
-            reason="S3 cannot deliver server access logs into a bucket whose default encryption is SSE-KMS.",
-            met_by="SSE-S3 with 256-bit AES on every object",
-        )
-        acknowledge(
-            self.resource,
-            _REPLICATION,
-            reason="Access logs are a secondary record that expires; losing it loses no data of the workload.",
-            met_by="the CloudTrail trail, which records the same requests where the audit is on",
-        )
 
 
 class SecureBucket(Construct):
@@ -98,30 +24,22 @@ class SecureBucket(Construct):
     Example::
 
         import aws_cdk as cdk
-        from aws_genai.foundation import AccessLogBucket, CostTags, DataKey, SecureBucket
+        from aws_genai.foundation import CostTags, Foundation, SecureBucket
         from aws_genai.gate import attach_gate
 
         app = cdk.App()
         attach_gate(app)
         CostTags(project="demo", environment="dev", layer="demo", owner="me", cost_center="1").apply(app)
         stack = cdk.Stack(app, "Documents")
-        SecureBucket(
-            stack,
-            "Documents",
-            key=DataKey(stack, "Key", description="Documents"),
-            access_logs=AccessLogBucket(stack, "AccessLogs"),
-        )
+        foundation = Foundation(stack)
+        SecureBucket(stack, "Documents", foundation=foundation)
         app.synth()
 
-    :param key: the key that encrypts every object.
-    :param access_logs: where server access logs go.
+    :param foundation: key, topic, network and retention to build on.
     :param retention_days: days until an object expires. Default: never.
     :param noncurrent_days: days that a replaced version is kept. Default: 90.
     :param lock_days: days that an object can be neither replaced nor deleted, from its arrival. Default: not locked.
-    :param replica: keep a second copy in a bucket of its own. Default: no.
-    :param topic: told of objects that could not be copied; needed with ``replica``. Default: nobody is.
     :param bucket_key: encrypt under a key of the bucket that S3 derives, for fewer requests to AWS KMS. Default: yes.
-    :param removal_policy: what happens on deletion of the stack. Default: retain.
     :raises InvalidValueError: if there is a replica and no topic.
     """
 
@@ -130,43 +48,38 @@ class SecureBucket(Construct):
         scope: Construct,
         id: str,
         *,
-        key: DataKey,
-        access_logs: AccessLogBucket,
+        foundation: Foundation,
         retention_days: int | None = None,
         noncurrent_days: int = 90,
         lock_days: int | None = None,
-        replica: bool = False,
-        topic: AlarmTopic | None = None,
         bucket_key: bool = True,
-        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
     ) -> None:
         super().__init__(scope, id)
+        key, access_logs, replica, topic, removal_policy = (
+            foundation.key,
+            foundation.access_logs,
+            foundation.replicas,
+            foundation.topic,
+            foundation.removal_policy,
+        )
         self.key = key
         self.replica: SecureBucket | None = None
         self.resource: s3.CfnBucket
         replication: s3.CfnBucket.ReplicationConfigurationProperty | None = None
         if replica:
-            if topic is None:
-                raise InvalidValueError(
-                    "S3 says nothing of objects that it could not copy",
-                    field="topic",
-                    hint="Name the topic that hears of them, or leave out the replica",
-                )
             self.replica = SecureBucket(
                 self,
                 "Replica",
-                key=key,
-                access_logs=access_logs,
+                foundation=foundation.but(replicas=False),
                 retention_days=retention_days,
                 noncurrent_days=noncurrent_days,
                 # S3 replicates a locked bucket into a locked one only.
                 lock_days=lock_days,
                 bucket_key=bucket_key,
-                removal_policy=removal_policy,
             )
             acknowledge(
                 self.replica.resource,
-                _REPLICATION,
+                REPLICATION,
                 reason="This bucket is itself the replica; a replica of the replica would have no end.",
                 met_by=f"replication of {scope.node.id}/{id} into this bucket",
             )
@@ -174,11 +87,11 @@ class SecureBucket(Construct):
         self.resource = s3.CfnBucket(
             self,
             "Resource",
-            bucket_encryption=_encryption(key, bucket_key=bucket_key),
-            public_access_block_configuration=_PRIVATE,
-            ownership_controls=_OWNER_ENFORCED,
+            bucket_encryption=encryption(key, bucket_key=bucket_key),
+            public_access_block_configuration=PRIVATE,
+            ownership_controls=OWNER_ENFORCED,
             versioning_configuration=s3.CfnBucket.VersioningConfigurationProperty(status="Enabled"),
-            lifecycle_configuration=_lifecycle(retention_days, noncurrent_days),
+            lifecycle_configuration=lifecycle(retention_days, noncurrent_days),
             logging_configuration=s3.CfnBucket.LoggingConfigurationProperty(
                 destination_bucket_name=access_logs.bucket_name, log_file_prefix=f"{self.node.path}/"
             ),
@@ -334,49 +247,10 @@ class SecureBucket(Construct):
                 )
 
 
-_PRIVATE = s3.CfnBucket.PublicAccessBlockConfigurationProperty(
-    block_public_acls=True, block_public_policy=True, ignore_public_acls=True, restrict_public_buckets=True
-)
-_OWNER_ENFORCED = s3.CfnBucket.OwnershipControlsProperty(
-    rules=[s3.CfnBucket.OwnershipControlsRuleProperty(object_ownership="BucketOwnerEnforced")]
-)
-
-
-def _encryption(key: DataKey | None, *, bucket_key: bool = True) -> s3.CfnBucket.BucketEncryptionProperty:
-    default = s3.CfnBucket.ServerSideEncryptionByDefaultProperty(
-        sse_algorithm="aws:kms" if key else "AES256", kms_master_key_id=key.key_arn if key else None
-    )
-    return s3.CfnBucket.BucketEncryptionProperty(
-        server_side_encryption_configuration=[
-            s3.CfnBucket.ServerSideEncryptionRuleProperty(
-                server_side_encryption_by_default=default, bucket_key_enabled=bucket_key if key else None
-            )
-        ]
-    )
-
-
 def _lock(days: int) -> s3.CfnBucket.ObjectLockConfigurationProperty:
     return s3.CfnBucket.ObjectLockConfigurationProperty(
         object_lock_enabled="Enabled",
         rule=s3.CfnBucket.ObjectLockRuleProperty(
             default_retention=s3.CfnBucket.DefaultRetentionProperty(mode="GOVERNANCE", days=days)
         ),
-    )
-
-
-def _lifecycle(retention_days: int | None, noncurrent_days: int = 30) -> s3.CfnBucket.LifecycleConfigurationProperty:
-    return s3.CfnBucket.LifecycleConfigurationProperty(
-        rules=[
-            s3.CfnBucket.RuleProperty(
-                id="expire",
-                status="Enabled",
-                expiration_in_days=retention_days,
-                noncurrent_version_expiration=s3.CfnBucket.NoncurrentVersionExpirationProperty(
-                    noncurrent_days=noncurrent_days
-                ),
-                abort_incomplete_multipart_upload=s3.CfnBucket.AbortIncompleteMultipartUploadProperty(
-                    days_after_initiation=7
-                ),
-            )
-        ]
     )

@@ -7,10 +7,8 @@ from collections.abc import Mapping
 from aws_cdk import CfnCustomResource, Stack, aws_s3_assets as s3_assets
 from constructs import Construct
 
-from ..foundation.alarms import AlarmTopic
 from ..foundation.bucket import SecureBucket
-from ..foundation.key import DataKey
-from ..foundation.network import PrivateNetwork
+from ..foundation.foundation import Foundation
 from ..foundation.pseudo import PARTITION
 from ..gate.acknowledgement import acknowledge
 from .dependencies import archive
@@ -28,31 +26,26 @@ class BucketFiles(Construct):
 
         import aws_cdk as cdk
         from aws_genai.packaging import BucketFiles
-        from aws_genai.foundation import AccessLogBucket, AlarmTopic, CostTags, DataKey, SecureBucket
+        from aws_genai.foundation import CostTags, Foundation, SecureBucket
         from aws_genai.gate import attach_gate
 
         app = cdk.App()
         attach_gate(app)
         CostTags(project="demo", environment="dev", layer="demo", owner="me", cost_center="1").apply(app)
         stack = cdk.Stack(app, "Files")
-        key = DataKey(stack, "Key", description="Files")
-        key.allow_logs()
+        foundation = Foundation(stack)
         BucketFiles(
             stack,
             "Scripts",
             contents={"hello.sh": b"#!/bin/sh\\necho hello\\n"},
-            bucket=SecureBucket(stack, "Bucket", key=key, access_logs=AccessLogBucket(stack, "Logs")),
-            key=key,
-            topic=AlarmTopic(stack, "Alarms", key=key),
+            bucket=SecureBucket(stack, "Bucket", foundation=foundation),
+            foundation=foundation,
         )
         app.synth()
 
     :param contents: what is in each file, by its name below the prefix.
     :param bucket: where the files go.
-    :param key: encrypts the function's logs.
-    :param topic: receives calls of the function that failed.
-    :param network: a VPC that the function runs in. Default: none, the service's own network.
-    :param log_days: days that logs are kept. Default: 365.
+    :param foundation: key, topic, network and retention to build on.
     """
 
     def __init__(
@@ -60,12 +53,9 @@ class BucketFiles(Construct):
         scope: Construct,
         id: str,
         *,
+        foundation: Foundation,
         contents: Mapping[str, bytes],
         bucket: SecureBucket,
-        key: DataKey,
-        topic: AlarmTopic,
-        network: PrivateNetwork | None = None,
-        log_days: int = 365,
     ) -> None:
         super().__init__(scope, id)
         path, digest = archive(contents)
@@ -77,10 +67,7 @@ class BucketFiles(Construct):
             Stack.of(self),
             "BucketFiles",
             "bucket_files",
-            key=key,
-            topic=topic,
-            network=network,
-            log_days=log_days,
+            foundation=foundation,
         )
         function.role.allow(("s3:GetObject",), [f"arn:{PARTITION}:s3:::{asset.s3_bucket_name}/{asset.s3_object_key}"])
         function.role.allow(("s3:DeleteObject", "s3:DeleteObjectVersion", "s3:PutObject"), [f"{bucket.bucket_arn}/*"])

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from aws_cdk import RemovalPolicy, Stack, aws_iam as iam
+from aws_cdk import Stack, aws_iam as iam
 
-from ..foundation.alarms import AlarmTopic
-from ..foundation.key import DataKey
+from ..foundation.foundation import Foundation
 from ..foundation.pseudo import ACCOUNT_ID, PARTITION, REGION
 from ..foundation.role import WorkloadRole
 from ..functions.custom_resource.names import PREFIX
@@ -16,7 +15,7 @@ from ..gate.acknowledgement import acknowledge
 from .python_function import PythonFunction
 
 if TYPE_CHECKING:
-    from ..foundation.network import PrivateNetwork
+    pass
 
 
 def provider(
@@ -24,11 +23,7 @@ def provider(
     id: str,
     folder: str,
     *,
-    key: DataKey,
-    topic: AlarmTopic,
-    network: PrivateNetwork | None = None,
-    log_days: int = 365,
-    removal_policy: RemovalPolicy = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
+    foundation: Foundation,
     include: Sequence[str] = (),
     waits: bool = False,
 ) -> PythonFunction:
@@ -49,13 +44,9 @@ def provider(
         folder=folder,
         include=("custom_resource", *include),
         environment={"WAIT_ROLE": caller.role_arn} if caller else None,
-        key=key,
-        topic=topic,
-        network=network,
+        foundation=foundation,
         timeout_seconds=300,
         reserved_concurrency=5,
-        log_days=log_days,
-        removal_policy=removal_policy,
     )
     if caller:
         _let_wait(function, caller)

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 from aws_cdk import RemovalPolicy, Stack, aws_iam as iam, aws_lambda as lambda_, aws_logs as logs
 from constructs import Construct, IConstruct
 
-from ..foundation.alarms import AlarmTopic
-from ..foundation.key import DataKey
+from ..foundation.foundation import Foundation
 from ..foundation.pseudo import PARTITION, REGION
 from ..foundation.role import WorkloadRole
+from ..functions.contract import Contract
 from ..gate.acknowledgement import acknowledge, compliance
 from .dependencies import PYTHON_VERSION, bundle, lock_digest, package
 
 if TYPE_CHECKING:
-    from ..foundation.network import PrivateNetwork
+    pass
 
 _VPC_RULES = compliance("LambdaInsideVPC")
 
@@ -47,7 +47,7 @@ class PythonFunction(Construct):
 
         import aws_cdk as cdk
         from aws_genai.packaging import PythonFunction
-        from aws_genai.foundation import AlarmTopic, CostTags, DataKey
+        from aws_genai.foundation import CostTags, Foundation
         from aws_genai.gate import attach_gate
 
         app = cdk.App()
@@ -57,23 +57,18 @@ class PythonFunction(Construct):
         CostTags(project="demo", environment="dev", layer="application", owner="me", cost_center="1").apply(
             stack
         )
-        key = DataKey(stack, "Key", description="Logs")
-        key.allow_logs()
-        PythonFunction(stack, "Chat", folder="chat", key=key, topic=AlarmTopic(stack, "Alarms", key=key))
+        foundation = Foundation(stack)
+        PythonFunction(stack, "Chat", folder="chat", foundation=foundation)
         app.synth()
 
+    :param foundation: key, topic, network and retention to build on.
     :param folder: the folder of the function's code; its ``handler.py`` holds ``handler``.
-    :param key: encrypts the logs.
-    :param topic: receives events that an asynchronous call failed to process.
     :param include: further folders that go into the package beside it. Default: none.
-    :param environment: environment variables; never a secret. Default: none.
+    :param environment: environment variables, as the function declares them; never a secret. Default: none.
     :param memory_mib: memory in MiB, which also sets the share of CPU. Default: 512.
     :param timeout_seconds: longest run. Default: 29, the limit of API Gateway.
     :param reserved_concurrency: most runs at a time, where concurrency is reserved. Default: 20.
     :param reserve: whether it is. Default: as the app says, which is no.
-    :param network: a VPC to run in. Default: none, the service's own network.
-    :param log_days: days that logs are kept. Default: 365.
-    :param removal_policy: what happens to the logs on deletion of the stack. Default: retain.
     """
 
     def __init__(
@@ -81,20 +76,23 @@ class PythonFunction(Construct):
         scope: Construct,
         id: str,
         *,
+        foundation: Foundation,
         folder: str,
-        key: DataKey,
-        topic: AlarmTopic,
         include: Sequence[str] = (),
-        environment: Mapping[str, str] | None = None,
+        environment: Contract | Mapping[str, str] | None = None,
         memory_mib: int = 512,
         timeout_seconds: int = 29,
         reserved_concurrency: int = 20,
         reserve: bool | None = None,
-        network: PrivateNetwork | None = None,
-        log_days: int = 365,
-        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
     ) -> None:
         super().__init__(scope, id)
+        key, topic, network, log_days, removal_policy = (
+            foundation.key,
+            foundation.topic,
+            foundation.functions_network,
+            foundation.log_days,
+            foundation.removal_policy,
+        )
         self.role = WorkloadRole(
             self,
             "Role",
@@ -133,7 +131,8 @@ class PythonFunction(Construct):
             )
         acknowledge(self.role.permissions, "AwsSolutions-IAM5", finding="Resource::*", reason=wildcards, met_by=met_by)
         reserve = reserve if reserve is not None else bool(self.node.try_get_context(_RESERVE))
-        path, digest = package((folder, *include))
+        variables = environment.variables() if isinstance(environment, Contract) else dict(environment or {})
+        path, digest = package((folder, "contract", *include))
         code = lambda_.Code.from_asset(str(path), asset_hash=digest).bind(self)
         assert code.s3_location is not None  # noqa: S101 - an asset lies in S3
         self.resource = lambda_.CfnFunction(
@@ -159,7 +158,7 @@ class PythonFunction(Construct):
                 system_log_level="WARN",
             ),
             environment=lambda_.CfnFunction.EnvironmentProperty(
-                variables={"POWERTOOLS_SERVICE_NAME": folder, **(environment or {})}
+                variables={"POWERTOOLS_SERVICE_NAME": folder, **variables}
             ),
             vpc_config=vpc_config,
         )

@@ -1,14 +1,14 @@
 import aws_cdk as cdk
 from aws_genai.models import Guardrail, ModelAccess, Prompt
-from aws_genai.foundation import CostTags, DataKey
+from aws_genai.foundation import CostTags, Foundation
 from aws_genai.gate import attach_gate
 
 app = cdk.App()
 attach_gate(app)
 CostTags(project="demo", environment="dev", layer="demo", owner="me", cost_center="1").apply(app)
 stack = cdk.Stack(app, "Models", env=cdk.Environment(region="us-east-1"))
-key = DataKey(stack, "Key", description="Prompts")
-guardrail = Guardrail(stack, "Guardrail", name="one", key=key)
+foundation = Foundation(stack)
+guardrail = Guardrail(stack, "Guardrail", name="one", foundation=foundation)
 Prompt(
     stack,
     "Summary",
@@ -16,6 +16,6 @@ Prompt(
     text="Summarize for {{reader}} in three sentences: {{text}}",
     model="amazon.nova-lite-v1:0",
     access=ModelAccess(stack, "Access", models=["amazon.nova-lite-v1:0"], guardrail=guardrail),
-    key=key,
+    foundation=foundation,
 )
 app.synth()

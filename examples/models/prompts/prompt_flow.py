@@ -1,14 +1,14 @@
 import aws_cdk as cdk
 from aws_genai.models import FlowStep, Guardrail, ModelAccess, Prompt, PromptFlow
-from aws_genai.foundation import CostTags, DataKey
+from aws_genai.foundation import CostTags, Foundation
 from aws_genai.gate import attach_gate
 
 app = cdk.App()
 attach_gate(app)
 CostTags(project="demo", environment="dev", layer="demo", owner="me", cost_center="1").apply(app)
 stack = cdk.Stack(app, "Models", env=cdk.Environment(region="us-east-1"))
-key = DataKey(stack, "Key", description="Prompts")
-guardrail = Guardrail(stack, "Guardrail", name="one", key=key)
+foundation = Foundation(stack)
+guardrail = Guardrail(stack, "Guardrail", name="one", foundation=foundation)
 access = ModelAccess(stack, "Access", models=["amazon.nova-lite-v1:0"], guardrail=guardrail)
 texts = {
     "kind": "Is this a bill or a complaint? Answer with one of these words: {{text}}",
@@ -17,7 +17,13 @@ texts = {
 }
 prompts = {
     name: Prompt(
-        stack, name, name=name, text=text, model="amazon.nova-lite-v1:0", access=access, key=key
+        stack,
+        name,
+        name=name,
+        text=text,
+        model="amazon.nova-lite-v1:0",
+        access=access,
+        foundation=foundation,
     )
     for name, text in texts.items()
 }
@@ -32,6 +38,6 @@ PromptFlow(
         "other": FlowStep(prompt="other", given={"text": "input"}, when=("kind", "otherwise")),
     },
     guardrail=guardrail,
-    key=key,
+    foundation=foundation,
 )
 app.synth()

@@ -1,15 +1,13 @@
 import aws_cdk as cdk
 from aws_genai.models import FineTuning, SignedDataSets
-from aws_genai.foundation import AccessLogBucket, AlarmTopic, CostTags, DataKey, PrivateNetwork
+from aws_genai.foundation import CostTags, Foundation
 from aws_genai.gate import attach_gate
 
 app = cdk.App()
 attach_gate(app)
 CostTags(project="demo", environment="dev", layer="demo", owner="me", cost_center="1").apply(app)
 stack = cdk.Stack(app, "Models", env=cdk.Environment(region="us-east-1"))
-key = DataKey(stack, "Key", description="Models")
-key.allow_logs()
-topic = AlarmTopic(stack, "Alarms", key=key)
+foundation = Foundation(stack, network=["us-east-1a", "us-east-1b"])
 FineTuning(
     stack,
     "Support",
@@ -21,13 +19,9 @@ FineTuning(
         stack,
         "DataSets",
         approver_role_arns=[f"arn:aws:iam::{cdk.Aws.ACCOUNT_ID}:role/data-approver"],
-        key=key,
-        access_logs=AccessLogBucket(stack, "Logs"),
-        topic=topic,
+        foundation=foundation,
     ),
     hyperparameters={"epoch": 2, "lora_r": 16},
-    key=key,
-    network=PrivateNetwork(stack, "Network", zones=["us-east-1a", "us-east-1b"], key=key),
-    topic=topic,
+    foundation=foundation,
 )
 app.synth()

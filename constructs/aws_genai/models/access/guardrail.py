@@ -12,7 +12,7 @@ from constructs import Construct
 
 from ...data.geographies import GUARDRAILS, Routed, routed
 from ...errors import InvalidValueError
-from ...foundation.key import DataKey
+from ...foundation.foundation import Foundation
 from ...foundation.pseudo import ACCOUNT_ID, PARTITION, REGION
 from ...foundation.role import grant
 from .guardrail_policy import GuardrailPolicy
@@ -30,18 +30,19 @@ class Guardrail(Construct):
 
         import aws_cdk as cdk
         from aws_genai.models import Guardrail
-        from aws_genai.foundation import CostTags, DataKey
+        from aws_genai.foundation import CostTags, Foundation
         from aws_genai.gate import attach_gate
 
         app = cdk.App()
         attach_gate(app)
         CostTags(project="demo", environment="dev", layer="demo", owner="me", cost_center="1").apply(app)
         stack = cdk.Stack(app, "Guard")
-        Guardrail(stack, "Guardrail", name="assistant", key=DataKey(stack, "Key", description="Guardrail"))
+        foundation = Foundation(stack)
+        Guardrail(stack, "Guardrail", name="assistant", foundation=foundation)
         app.synth()
 
+    :param foundation: key, topic, network and retention to build on.
     :param name: 1 to 50 letters, digits, hyphens and underscores.
-    :param key: encrypts the policy; Bedrock is let use it on behalf of callers that IAM allows to.
     :param policy: what is refused and masked. Default: :class:`GuardrailPolicy` without arguments.
     :param blocked_input_message: the answer to a refused question, 1 to 500 characters.
     :param blocked_output_message: what replaces a refused answer, 1 to 500 characters.
@@ -54,14 +55,15 @@ class Guardrail(Construct):
         scope: Construct,
         id: str,
         *,
+        foundation: Foundation,
         name: str,
-        key: DataKey,
         policy: GuardrailPolicy | None = None,
         blocked_input_message: str = "I cannot help with that request.",
         blocked_output_message: str = "I cannot give an answer to that.",
         pinned: int | None = None,
     ) -> None:
         super().__init__(scope, id)
+        key = foundation.key
         rules = policy or GuardrailPolicy()
         rules.check()
         if "${Token[" not in name and not _NAME.fullmatch(name):

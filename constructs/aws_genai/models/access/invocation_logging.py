@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from aws_cdk import CfnCustomResource, RemovalPolicy, Stack, aws_iam as iam, aws_logs as logs
+from aws_cdk import CfnCustomResource, Stack, aws_iam as iam, aws_logs as logs
 from constructs import Construct
 
 from ...data.personal import check_identifiers, identifier_arn
-from ...foundation.alarms import AlarmTopic
 from ...foundation.bucket import SecureBucket
+from ...foundation.foundation import Foundation
 from ...foundation.key import DataKey
 from ...foundation.pseudo import ACCOUNT_ID, PARTITION, REGION
 from ...foundation.role import WorkloadRole
@@ -18,7 +18,7 @@ from ...foundation.statements import allow, service
 from ...packaging.provider import provider
 
 if TYPE_CHECKING:
-    from ...foundation.network import PrivateNetwork
+    pass
 
 _SERVICE = "bedrock.amazonaws.com"
 
@@ -38,35 +38,24 @@ class InvocationLogging(Construct):
 
         import aws_cdk as cdk
         from aws_genai.models import InvocationLogging
-        from aws_genai.foundation import AlarmTopic, CostTags, DataKey
+        from aws_genai.foundation import CostTags, Foundation
         from aws_genai.gate import attach_gate
 
         app = cdk.App()
         attach_gate(app)
         CostTags(project="demo", environment="dev", layer="demo", owner="me", cost_center="1").apply(app)
         stack = cdk.Stack(app, "Models", env=cdk.Environment(region="us-east-1"))
-        key = DataKey(stack, "Key", description="Calls of models")
-        key.allow_logs()
-        InvocationLogging(
-            stack,
-            "Calls",
-            mask=["EmailAddress"],
-            key=key,
-            topic=AlarmTopic(stack, "Alarms", key=key),
-        )
+        foundation = Foundation(stack)
+        InvocationLogging(stack, "Calls", mask=["EmailAddress"], foundation=foundation)
         app.synth()
 
-    :param key: encrypts the logs.
-    :param topic: receives calls of the function that failed.
+    :param foundation: key, topic, network and retention to build on.
     :param bucket: where bodies go too, of calls whose own are too long for CloudWatch as well. Default: nowhere.
     :param mask: kinds of personal data, as CloudWatch names them. Default: none.
     :param text: whether texts are logged. Default: yes.
     :param images: whether images are logged. Default: no.
     :param embeddings: whether embeddings are logged. Default: no.
     :param replace: whether it takes the place of logging that somebody else has set. Default: no, it fails.
-    :param network: a VPC that the function runs in. Default: none, the service's own network.
-    :param log_days: days that logs are kept. Default: 365.
-    :param removal_policy: what happens to the logs on deletion of the stack. Default: retain.
     :raises InvalidValueError: if a kind of personal data is not known, or there is a bucket though something is masked.
     """
 
@@ -75,19 +64,16 @@ class InvocationLogging(Construct):
         scope: Construct,
         id: str,
         *,
-        key: DataKey,
-        topic: AlarmTopic,
+        foundation: Foundation,
         bucket: SecureBucket | None = None,
         mask: Sequence[str] = (),
         text: bool = True,
         images: bool = False,
         embeddings: bool = False,
         replace: bool = False,
-        network: PrivateNetwork | None = None,
-        log_days: int = 365,
-        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
     ) -> None:
         super().__init__(scope, id)
+        key, log_days, removal_policy = foundation.key, foundation.log_days, foundation.removal_policy
         check_identifiers(mask, stored=bucket is not None)
         key.allow_logs()
         self.log_group = logs.CfnLogGroup(
@@ -115,11 +101,7 @@ class InvocationLogging(Construct):
             Stack.of(self),
             "InvocationLogging",
             "invocation_logging",
-            key=key,
-            topic=topic,
-            network=network,
-            log_days=log_days,
-            removal_policy=removal_policy,
+            foundation=foundation,
         )
         self._allow(function.role, role, group)
         resource = CfnCustomResource(self, "Resource", service_token=function.function_arn)

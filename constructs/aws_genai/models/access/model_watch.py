@@ -10,7 +10,8 @@ from constructs import Construct
 
 from ...data.bedrock import BedrockCatalogue
 from ...errors import InvalidValueError
-from ...foundation.alarms import AlarmTopic, alarm
+from ...foundation.alarms import alarm
+from ...foundation.foundation import Foundation
 from .guardrail import Guardrail
 
 _HOUR = 3600
@@ -34,27 +35,27 @@ class ModelWatch(Construct):
 
         import aws_cdk as cdk
         from aws_genai.models import Guardrail, ModelWatch
-        from aws_genai.foundation import AlarmTopic, CostTags, DataKey
+        from aws_genai.foundation import CostTags, Foundation
         from aws_genai.gate import attach_gate
 
         app = cdk.App()
         attach_gate(app)
         CostTags(project="demo", environment="dev", layer="demo", owner="me", cost_center="1").apply(app)
         stack = cdk.Stack(app, "Models", env=cdk.Environment(region="us-east-1"))
-        key = DataKey(stack, "Key", description="Models")
+        foundation = Foundation(stack)
         ModelWatch(
             stack,
             "Watch",
             models={"amazon.nova-lite-v1:0": "amazon.nova-lite-v1:0"},
-            guardrail=Guardrail(stack, "Guardrail", name="assistant", key=key),
-            topic=AlarmTopic(stack, "Alarms", key=key),
+            guardrail=Guardrail(stack, "Guardrail", name="assistant", foundation=foundation),
+            foundation=foundation,
             usd_per_hour=5,
         )
         app.synth()
 
+    :param foundation: key, topic, network and retention to build on.
     :param models: what CloudWatch keeps the calls of each model by: its id, or that of the application's profile.
     :param guardrail: whose interventions are counted.
-    :param topic: told of every alarm.
     :param usd_per_hour: dollars of tokens in an hour, of at most four models together. Default: 20.
     :param blocks_per_hour: interventions in an hour. Default: 50.
     :param band: width of what is usual, in standard deviations. Default: 3.
@@ -66,14 +67,15 @@ class ModelWatch(Construct):
         scope: Construct,
         id: str,
         *,
+        foundation: Foundation,
         models: Mapping[str, str],
         guardrail: Guardrail,
-        topic: AlarmTopic,
         usd_per_hour: float = 20,
         blocks_per_hour: int = 50,
         band: float = 3,
     ) -> None:
         super().__init__(scope, id)
+        topic = foundation.topic
         if not models:
             raise InvalidValueError("There is no model to watch", field="models", hint="Name one")
         self._topic = topic

@@ -6,12 +6,12 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from aws_cdk import CfnOutput, RemovalPolicy, aws_iam as iam
+from aws_cdk import CfnOutput, aws_iam as iam
 from constructs import Construct
 
 from ...data.customization import BASES, Kind, check_customization
-from ...foundation.alarms import AlarmTopic
-from ...foundation.bucket import AccessLogBucket, SecureBucket
+from ...foundation.bucket import SecureBucket
+from ...foundation.foundation import Foundation
 from ...foundation.key import DataKey
 from ...foundation.pseudo import ACCOUNT_ID, PARTITION, REGION
 from ...foundation.role import WorkloadRole
@@ -22,7 +22,7 @@ from ..runs.job_machine import JobMachine
 from ..training.data_sets import SignedDataSets
 
 if TYPE_CHECKING:
-    from ...foundation.network import PrivateNetwork
+    pass
 
 _SERVICE = "bedrock.amazonaws.com"
 #: Where records and figures of runs lie, and what came of which data set.
@@ -41,16 +41,17 @@ class CustomizedModel(Construct):
 
         import aws_cdk as cdk
         from aws_genai.models import CustomizedModel, SignedDataSets
-        from aws_genai.foundation import AccessLogBucket, AlarmTopic, CostTags, DataKey
+        from aws_genai.foundation import AccessLogBucket, AlarmTopic, CostTags, DataKey, Foundation
         from aws_genai.gate import attach_gate
 
         app = cdk.App()
         attach_gate(app)
         CostTags(project="demo", environment="dev", layer="demo", owner="me", cost_center="1").apply(app)
         stack = cdk.Stack(app, "Models", env=cdk.Environment(region="us-east-1"))
+        foundation = Foundation(stack)
         key = DataKey(stack, "Key", description="Models")
         key.allow_logs()
-        logs, topic = AccessLogBucket(stack, "AccessLogs"), AlarmTopic(stack, "Alarms", key=key)
+        logs, topic = (AccessLogBucket(stack, "AccessLogs"), AlarmTopic(stack, "Alarms", key=key))
         CustomizedModel(
             stack,
             "Support",
@@ -58,32 +59,23 @@ class CustomizedModel(Construct):
             data_set="support",
             base="amazon.nova-lite-v1:0",
             hyperparameters={"epochCount": 3},
-            data_sets=SignedDataSets(stack, "DataSets", key=key, access_logs=logs, topic=topic),
-            key=key,
-            access_logs=logs,
-            topic=topic,
+            data_sets=SignedDataSets(stack, "DataSets", foundation=foundation),
+            foundation=foundation,
         )
         app.synth()
 
+    :param foundation: key, topic, network and retention to build on.
     :param name: name of the customization, at most 63 letters, digits and hyphens.
     :param data_set: name of the data set that is trained on unless a run names another.
     :param base: id of the foundation model that learns.
     :param data_sets: those that may train.
-    :param key: encrypts records, models and logs.
-    :param access_logs: where server access logs go.
-    :param topic: told when a run does not pass.
     :param kind: ``fine-tuning`` on answers, or ``distillation`` of a teacher's. Default: fine-tuning.
     :param teacher: id of the model that is learnt from, with distillation. Default: none.
     :param guardrail: what a teacher's answers are assessed by where it is enforced on every call. Default: none.
     :param hyperparameters: by Bedrock's names, such as epochCount. Default: Bedrock's own.
     :param refuse_personal_data: whether personal data stops a run. Default: no, it is counted.
     :param most_duplicates_percent: share of records that may stand twice. Default: 5.
-    :param tags: tags of jobs and models, such as those that costs are kept by. Default: none.
-    :param replica: keep a second copy of records and figures. Default: no.
-    :param network: a VPC for the function. Default: the service's own network.
     :param wait_seconds: seconds between two looks at a job. Default: 300.
-    :param log_days: days that logs are kept. Default: 365.
-    :param removal_policy: what happens to records and logs on deletion of the stack. Default: retain.
     :raises InvalidValueError: if the base is not customized so, or a hyperparameter is out of its range.
     """
 
@@ -92,38 +84,28 @@ class CustomizedModel(Construct):
         scope: Construct,
         id: str,
         *,
+        foundation: Foundation,
         name: str,
         data_set: str,
         base: str,
         data_sets: SignedDataSets,
-        key: DataKey,
-        access_logs: AccessLogBucket,
-        topic: AlarmTopic,
         kind: Kind = "fine-tuning",
         teacher: str | None = None,
         guardrail: Guardrail | None = None,
         hyperparameters: Mapping[str, float] | None = None,
         refuse_personal_data: bool = False,
         most_duplicates_percent: float = 5,
-        tags: Mapping[str, str] | None = None,
-        replica: bool = False,
-        network: PrivateNetwork | None = None,
         wait_seconds: int = 300,
-        log_days: int = 365,
-        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
     ) -> None:
         super().__init__(scope, id)
+        key, tags = foundation.key, foundation.tags
         given = dict(hyperparameters or {})
         check_customization(base, kind, teacher, given)
         self.name, self.data_sets = name, data_sets
         self.bucket = SecureBucket(
             self,
             "Bucket",
-            key=key,
-            access_logs=access_logs,
-            replica=replica,
-            topic=topic,
-            removal_policy=removal_policy,
+            foundation=foundation,
         )
         trainer = self._trainer(teacher, guardrail)
         plan = {
@@ -145,8 +127,7 @@ class CustomizedModel(Construct):
             "Steps",
             folder="model_customization",
             include=("jobs", "training_data"),
-            key=key,
-            topic=topic,
+            foundation=foundation,
             environment={
                 "PLAN": json.dumps(plan),
                 "BUCKET": self.bucket.bucket_name,
@@ -158,9 +139,6 @@ class CustomizedModel(Construct):
             memory_mib=2048,
             timeout_seconds=900,
             reserved_concurrency=2,
-            network=network,
-            log_days=log_days,
-            removal_policy=removal_policy,
         )
         self._allow(trainer, base, teacher, key)
         self.machine = JobMachine(
@@ -168,12 +146,9 @@ class CustomizedModel(Construct):
             "Runs",
             name=f"{name}-customization",
             function=self.function,
-            key=key,
-            topic=topic,
+            foundation=foundation,
             wait_seconds=wait_seconds,
             hours=168,
-            log_days=log_days,
-            removal_policy=removal_policy,
         )
         CfnOutput(self, "MachineArn", value=self.machine.machine_arn, description=f"Runs of the customization {name}")
 

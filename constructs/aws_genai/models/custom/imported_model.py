@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from aws_cdk import CfnCustomResource, RemovalPolicy, Stack, aws_iam as iam
+from aws_cdk import CfnCustomResource, Stack, aws_iam as iam
 from constructs import Construct
 
 from ...errors import InvalidValueError
-from ...foundation.alarms import AlarmTopic
+from ...foundation.foundation import Foundation
 from ...foundation.key import DataKey
 from ...foundation.pseudo import ACCOUNT_ID, PARTITION, REGION
 from ...foundation.role import WorkloadRole, grant
@@ -16,10 +16,10 @@ from ...gate.acknowledgement import acknowledge
 from ...packaging.provider import provider
 from ..access.guardrail import Guardrail
 from ..access.model_access import invoking
-from ..hosting.weights import Weights
+from ..hosting.options import Weights
 
 if TYPE_CHECKING:
-    from ...foundation.network import PrivateNetwork
+    pass
 
 _SERVICE = "bedrock.amazonaws.com"
 
@@ -37,35 +37,29 @@ class ImportedModel(Construct):
 
         import aws_cdk as cdk
         from aws_genai.models import Guardrail, ImportedModel, Weights
-        from aws_genai.foundation import AlarmTopic, CostTags, DataKey
+        from aws_genai.foundation import CostTags, Foundation
         from aws_genai.gate import attach_gate
 
         app = cdk.App()
         attach_gate(app)
         CostTags(project="demo", environment="dev", layer="demo", owner="me", cost_center="1").apply(app)
         stack = cdk.Stack(app, "Models", env=cdk.Environment(region="us-east-1"))
-        key = DataKey(stack, "Key", description="Models")
-        key.allow_logs()
+        foundation = Foundation(stack)
         ImportedModel(
             stack,
             "Assistant",
             name="demo-assistant",
             weights=Weights(uri="s3://models-of-mine/assistant/3"),
-            guardrail=Guardrail(stack, "Guardrail", name="assistant", key=key),
-            key=key,
-            topic=AlarmTopic(stack, "Alarms", key=key),
+            guardrail=Guardrail(stack, "Guardrail", name="assistant", foundation=foundation),
+            foundation=foundation,
         )
         app.synth()
 
+    :param foundation: key, topic, network and retention to build on.
     :param name: what the model's name begins with, 1 to 40 letters, digits and hyphens.
     :param weights: where the files of the model lie, in the format of Hugging Face.
     :param guardrail: what every call goes through.
-    :param key: encrypts the imported model and the function's logs.
-    :param topic: receives calls of the function that failed.
     :param version: changed to import the same files anew. Default: empty.
-    :param network: a VPC that the function runs in. Default: none, the service's own network.
-    :param log_days: days that logs are kept. Default: 365.
-    :param removal_policy: what happens to the function's logs on deletion of the stack. Default: retain.
     :raises InvalidValueError: if the name is too long, or pickles are named: Bedrock imports none.
     """
 
@@ -74,17 +68,14 @@ class ImportedModel(Construct):
         scope: Construct,
         id: str,
         *,
+        foundation: Foundation,
         name: str,
         weights: Weights,
         guardrail: Guardrail,
-        key: DataKey,
-        topic: AlarmTopic,
         version: str = "",
-        network: PrivateNetwork | None = None,
-        log_days: int = 365,
-        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
     ) -> None:
         super().__init__(scope, id)
+        key = foundation.key
         if not 1 <= len(name) <= _LONGEST:
             raise InvalidValueError(f"{name} has {len(name)} characters; {_LONGEST} are the most", field="name")
         if weights.pickled:
@@ -95,11 +86,7 @@ class ImportedModel(Construct):
             Stack.of(self),
             "ModelImport",
             "model_import",
-            key=key,
-            topic=topic,
-            network=network,
-            log_days=log_days,
-            removal_policy=removal_policy,
+            foundation=foundation,
             include=("weights_check",),
             waits=True,
         )

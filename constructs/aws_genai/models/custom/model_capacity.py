@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Literal
 
-from aws_cdk import CfnCustomResource, RemovalPolicy, Stack, aws_iam as iam
+from aws_cdk import CfnCustomResource, Stack, aws_iam as iam
 from constructs import Construct
 
 from ...errors import InvalidValueError
-from ...foundation.alarms import AlarmTopic
-from ...foundation.key import DataKey, via
+from ...foundation.foundation import Foundation
+from ...foundation.key import via
 from ...foundation.pseudo import ACCOUNT_ID, PARTITION, REGION
 from ...foundation.role import grant
 from ...gate.acknowledgement import acknowledge
@@ -20,7 +20,7 @@ from ..access.guardrail import Guardrail
 from ..access.model_access import invoking
 
 if TYPE_CHECKING:
-    from ...foundation.network import PrivateNetwork
+    pass
 
 Commitment = Literal["OneMonth", "SixMonths"]
 
@@ -37,35 +37,26 @@ class _Capacity(Construct):
     def _make(
         self,
         properties: Mapping[str, str],
-        tags: Mapping[str, str],
         *,
-        key: DataKey,
+        foundation: Foundation,
         model_key_arn: str | None,
-        topic: AlarmTopic,
-        network: PrivateNetwork | None,
-        log_days: int,
-        removal_policy: RemovalPolicy,
     ) -> PythonFunction:
         function = provider(
             Stack.of(self),
             "ModelCapacity",
             "model_capacity",
-            key=key,
-            topic=topic,
-            network=network,
-            log_days=log_days,
-            removal_policy=removal_policy,
+            foundation=foundation,
             waits=True,
         )
         if ":custom-model/" in properties["Model"]:
-            self._key_arn = model_key_arn or key.key_arn
+            self._key_arn = model_key_arn or foundation.key.key_arn
             if not model_key_arn:
-                key.allow_in_bedrock()
+                foundation.key.allow_in_bedrock()
             self._grant_decrypt(function.role)
         resource = CfnCustomResource(self, "Resource", service_token=function.function_arn)
         for name, value in properties.items():
             resource.add_property_override(name, value)
-        resource.add_property_override("Tags", dict(tags))
+        resource.add_property_override("Tags", dict(foundation.tags))
         resource.add_property_override("ServiceTimeout", 3600)
         resource.node.add_dependency(function.role.permissions, function.resource)
         #: What callers name as the model's id.
@@ -101,37 +92,30 @@ class ModelDeployment(_Capacity):
 
         import aws_cdk as cdk
         from aws_genai.models import Guardrail, ModelDeployment
-        from aws_genai.foundation import AlarmTopic, CostTags, DataKey
+        from aws_genai.foundation import CostTags, Foundation
         from aws_genai.gate import attach_gate
 
         app = cdk.App()
         attach_gate(app)
         CostTags(project="demo", environment="dev", layer="demo", owner="me", cost_center="1").apply(app)
         stack = cdk.Stack(app, "Models", env=cdk.Environment(region="us-east-1"))
-        key = DataKey(stack, "Key", description="Models")
-        key.allow_logs()
+        foundation = Foundation(stack)
         ModelDeployment(
             stack,
             "Support",
             name="demo-support",
             model_arn="arn:aws:bedrock:us-east-1:111122223333:custom-model/amazon.nova-lite-v1:0:300k/abcdefghijkl",
-            guardrail=Guardrail(stack, "Guardrail", name="one", key=key),
-            key=key,
-            topic=AlarmTopic(stack, "Alarms", key=key),
+            guardrail=Guardrail(stack, "Guardrail", name="one", foundation=foundation),
+            foundation=foundation,
         )
         app.synth()
 
+    :param foundation: key, topic, network and retention to build on.
     :param name: what the deployment's name begins with, 1 to 54 letters, digits and hyphens.
     :param model_arn: ARN of the custom model.
     :param guardrail: what every call goes through.
-    :param key: encrypts the function's logs.
-    :param topic: receives calls of the function that failed.
     :param model_key_arn: ARN of the key that encrypts a custom model; its policy must let callers decrypt through
         Bedrock. Default: that of ``key``.
-    :param tags: tags of the deployment, such as those that costs are kept by. Default: none.
-    :param network: a VPC that the function runs in. Default: none, the service's own network.
-    :param log_days: days that logs are kept. Default: 365.
-    :param removal_policy: what happens to the function's logs on deletion of the stack. Default: retain.
     """
 
     def __init__(
@@ -139,27 +123,17 @@ class ModelDeployment(_Capacity):
         scope: Construct,
         id: str,
         *,
+        foundation: Foundation,
         name: str,
         model_arn: str,
         guardrail: Guardrail,
-        key: DataKey,
-        topic: AlarmTopic,
         model_key_arn: str | None = None,
-        tags: Mapping[str, str] | None = None,
-        network: PrivateNetwork | None = None,
-        log_days: int = 365,
-        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
     ) -> None:
         super().__init__(scope, id, guardrail=guardrail)
         function = self._make(
             {"Name": name, "Model": model_arn},
-            tags or {},
-            key=key,
+            foundation=foundation,
             model_key_arn=model_key_arn,
-            topic=topic,
-            network=network,
-            log_days=log_days,
-            removal_policy=removal_policy,
         )
         # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonbedrock.html
         deployments = f"arn:{PARTITION}:bedrock:{REGION}:{ACCOUNT_ID}:custom-model-deployment/*"
@@ -178,15 +152,14 @@ class ProvisionedThroughput(_Capacity):
 
         import aws_cdk as cdk
         from aws_genai.models import Guardrail, ProvisionedThroughput
-        from aws_genai.foundation import AlarmTopic, CostTags, DataKey
+        from aws_genai.foundation import CostTags, Foundation
         from aws_genai.gate import attach_gate
 
         app = cdk.App()
         attach_gate(app)
         CostTags(project="demo", environment="dev", layer="demo", owner="me", cost_center="1").apply(app)
         stack = cdk.Stack(app, "Models", env=cdk.Environment(region="us-east-1"))
-        key = DataKey(stack, "Key", description="Models")
-        key.allow_logs()
+        foundation = Foundation(stack)
         ProvisionedThroughput(
             stack,
             "Peak",
@@ -194,26 +167,20 @@ class ProvisionedThroughput(_Capacity):
             model_arn="arn:aws:bedrock:us-east-1:111122223333:custom-model/amazon.nova-lite-v1:0:300k/abcdefghijkl",
             units=1,
             usd_per_hour=50,
-            guardrail=Guardrail(stack, "Guardrail", name="one", key=key),
-            key=key,
-            topic=AlarmTopic(stack, "Alarms", key=key),
+            guardrail=Guardrail(stack, "Guardrail", name="one", foundation=foundation),
+            foundation=foundation,
         )
         app.synth()
 
+    :param foundation: key, topic, network and retention to build on.
     :param name: what the throughput's name begins with, 1 to 54 letters, digits and hyphens.
     :param model_arn: ARN of the foundation model or custom model.
     :param units: model units, 1 or more.
     :param usd_per_hour: dollars of one unit in an hour, as AWS quotes them for the model and the term.
     :param guardrail: what every call goes through.
-    :param key: encrypts the function's logs.
-    :param topic: receives calls of the function that failed.
     :param model_key_arn: ARN of the key that encrypts a custom model; its policy must let callers decrypt through
         Bedrock. Default: that of ``key``.
     :param commitment: OneMonth or SixMonths, within which it cannot be given back. Default: none, given back any time.
-    :param tags: tags of the throughput, such as those that costs are kept by. Default: none.
-    :param network: a VPC that the function runs in. Default: none, the service's own network.
-    :param log_days: days that logs are kept. Default: 365.
-    :param removal_policy: what happens to the function's logs on deletion of the stack. Default: retain.
     :raises InvalidValueError: if there is no unit, or no price.
     """
 
@@ -222,19 +189,14 @@ class ProvisionedThroughput(_Capacity):
         scope: Construct,
         id: str,
         *,
+        foundation: Foundation,
         name: str,
         model_arn: str,
         units: int,
         usd_per_hour: float,
         guardrail: Guardrail,
-        key: DataKey,
-        topic: AlarmTopic,
         model_key_arn: str | None = None,
         commitment: Commitment | None = None,
-        tags: Mapping[str, str] | None = None,
-        network: PrivateNetwork | None = None,
-        log_days: int = 365,
-        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
     ) -> None:
         super().__init__(scope, id, guardrail=guardrail)
         if units < 1:
@@ -249,13 +211,8 @@ class ProvisionedThroughput(_Capacity):
                 **({"Commitment": commitment} if commitment else {}),
                 "UsdPerUnitHour": f"{usd_per_hour:g}",
             },
-            tags or {},
-            key=key,
+            foundation=foundation,
             model_key_arn=model_key_arn,
-            topic=topic,
-            network=network,
-            log_days=log_days,
-            removal_policy=removal_policy,
         )
         # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonbedrock.html
         provisioned = f"arn:{PARTITION}:bedrock:{REGION}:{ACCOUNT_ID}:provisioned-model/*"

@@ -7,20 +7,20 @@ from ...lazily import exports
 if TYPE_CHECKING:
     from .approved_endpoint import ApprovedEndpoint as ApprovedEndpoint
     from .idle_sweeper import IdleSweeper as IdleSweeper
-    from .jumpstart_endpoint import (
-        BesideModel as BesideModel,
-        JumpStartEndpoint as JumpStartEndpoint,
-        ShadowModel as ShadowModel,
-    )
+    from .jumpstart_endpoint import JumpStartEndpoint as JumpStartEndpoint
     from .model_endpoint import ModelEndpoint as ModelEndpoint
     from .model_monitoring import DriftLimits as DriftLimits, ModelMonitoring as ModelMonitoring
-    from .serving import (
+    from .options import (
         AsyncInference as AsyncInference,
-        DataCapture as DataCapture,
+        BesideModel as BesideModel,
         EndpointOptions as EndpointOptions,
+        IdleOptions as IdleOptions,
+        ServedWeights as ServedWeights,
+        ShadowModel as ShadowModel,
+        TrafficShift as TrafficShift,
+        WarmHours as WarmHours,
+        Weights as Weights,
+        WorkingHours as WorkingHours,
     )
-    from .traffic import TrafficShift as TrafficShift
-    from .weights import Weights as Weights
-    from .working_hours import WarmHours as WarmHours, WorkingHours as WorkingHours
 
 __all__, __getattr__ = exports(__name__)

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from aws_cdk import (
     CfnCustomResource,
-    RemovalPolicy,
     Stack,
     aws_events as events,
     aws_iam as iam,
@@ -18,8 +15,8 @@ from constructs import Construct
 from ...data.accelerators import AcceleratorCatalogue
 from ...foundation.alarms import AlarmTopic, alarm
 from ...foundation.bucket import SecureBucket
+from ...foundation.foundation import Foundation
 from ...foundation.key import DataKey
-from ...foundation.network import PrivateNetwork
 from ...foundation.pseudo import ACCOUNT_ID, PARTITION
 from ...foundation.report import undelivered
 from ...foundation.role import grant
@@ -45,37 +42,28 @@ class ApprovedEndpoint(Construct):
         import aws_cdk as cdk
         from aws_cdk import aws_sagemaker as sagemaker
         from aws_genai.models import ApprovedEndpoint
-        from aws_genai.foundation import (
-            AccessLogBucket,
-            AlarmTopic,
-            CostTags,
-            DataKey,
-            PrivateNetwork,
-            SecureBucket,
-        )
+        from aws_genai.foundation import Foundation, CostTags, SecureBucket
         from aws_genai.gate import attach_gate
 
         app = cdk.App()
         attach_gate(app)
         CostTags(project="demo", environment="dev", layer="demo", owner="me", cost_center="1").apply(app)
         stack = cdk.Stack(app, "Models", env=cdk.Environment(region="us-east-1"))
-        key = DataKey(stack, "Key", description="Models")
-        key.allow_logs()
+        foundation = Foundation(stack, network=["us-east-1a", "us-east-1b"])
         ApprovedEndpoint(
             stack,
             "Support",
             endpoint_name="support",
             group=sagemaker.CfnModelPackageGroup(stack, "Versions", model_package_group_name="support"),
             image="763104351884.dkr.ecr.us-east-1.amazonaws.com/djl-inference:0.38.0-lmi29.0.0-cu130",
-            models=SecureBucket(stack, "Models", key=key, access_logs=AccessLogBucket(stack, "Logs")),
+            models=SecureBucket(stack, "Models", foundation=foundation),
             prefix="output/support/",
             instance_type="ml.g5.12xlarge",
-            key=key,
-            network=PrivateNetwork(stack, "Network", zones=["us-east-1a", "us-east-1b"], key=key),
-            topic=AlarmTopic(stack, "Alarms", key=key),
+            foundation=foundation,
         )
         app.synth()
 
+    :param foundation: key, topic, network and retention to build on.
     :param endpoint_name: name of the endpoint, 1 to 50 letters, digits and hyphens.
     :param group: the group of versions.
     :param pipeline: name of the pipeline that registers them. Default: the group's.
@@ -83,16 +71,9 @@ class ApprovedEndpoint(Construct):
     :param models: the bucket of their artifacts.
     :param prefix: prefix of the artifacts, ending in ``/``.
     :param instance_type: type of the instances.
-    :param key: encrypts volumes and logs.
-    :param network: where the instances run.
-    :param topic: told of approvals and alarms.
     :param instances: instances of the endpoint. Default: 1.
     :param latency_ms: median latency in milliseconds that raises an alarm. Default: 30,000.
     :param idle_hours: hours without a call that raise an alarm, 1 to 24. Default: 6.
-    :param tags: tags of the endpoint, its configurations and models. Default: none.
-    :param functions_network: a VPC that the function runs in. Default: none, the service's own network.
-    :param log_days: days that logs are kept. Default: 365.
-    :param removal_policy: what happens to logs on deletion of the stack. Default: retain.
     """
 
     def __init__(
@@ -100,6 +81,7 @@ class ApprovedEndpoint(Construct):
         scope: Construct,
         id: str,
         *,
+        foundation: Foundation,
         endpoint_name: str,
         group: sagemaker.CfnModelPackageGroup,
         pipeline: str | None = None,
@@ -107,18 +89,18 @@ class ApprovedEndpoint(Construct):
         models: SecureBucket,
         prefix: str,
         instance_type: str,
-        key: DataKey,
-        network: PrivateNetwork,
-        topic: AlarmTopic,
         instances: int = 1,
         latency_ms: int = 30_000,
         idle_hours: int = 6,
-        tags: Mapping[str, str] | None = None,
-        functions_network: PrivateNetwork | None = None,
-        log_days: int = 365,
-        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
     ) -> None:
         super().__init__(scope, id)
+        key, network, topic, tags, functions_network = (
+            foundation.key,
+            foundation.private_network,
+            foundation.topic,
+            foundation.tags,
+            foundation.functions_network,
+        )
         self.endpoint_name = endpoint_name
         self.asynchronous: object | None = None
         region = region_of(self)
@@ -201,8 +183,7 @@ class ApprovedEndpoint(Construct):
             "Function",
             folder="model_approval",
             include=("custom_resource",),
-            key=key,
-            topic=topic,
+            foundation=foundation.but(network=functions_network),
             environment={
                 "PLAN": Stack.of(self).to_json_string(plan),
                 "GROUP": str(group.model_package_group_name),
@@ -210,9 +191,6 @@ class ApprovedEndpoint(Construct):
             },
             timeout_seconds=120,
             reserved_concurrency=2,
-            network=functions_network,
-            log_days=log_days,
-            removal_policy=removal_policy,
         )
         versions = str(group.model_package_group_name)
         self._allow(role, versions, pipeline or versions, alarms=[each.attr_arn for each in alarms], key=key)

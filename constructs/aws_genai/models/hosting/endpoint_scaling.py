@@ -7,7 +7,7 @@ from typing import Any
 from aws_cdk import aws_applicationautoscaling as scaling, aws_cloudwatch as cloudwatch, aws_sagemaker as sagemaker
 from constructs import Construct
 
-from .working_hours import WarmHours
+from .options import WarmHours
 
 
 def scale(

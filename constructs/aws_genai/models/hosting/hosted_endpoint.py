@@ -4,24 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Unpack
+from typing import Any
 
 from aws_cdk import Stack, Token, aws_cloudwatch as cloudwatch, aws_iam as iam, aws_sagemaker as sagemaker
 from constructs import Construct
 
 from ...data.accelerators import AcceleratorCatalogue
-from ...data.jumpstart import check_instances
 from ...errors import InvalidValueError
 from ...foundation.alarms import AlarmTopic, alarm
+from ...foundation.bucket import SecureBucket
+from ...foundation.foundation import Foundation
 from ...foundation.pseudo import ACCOUNT_ID, PARTITION
 from ...foundation.role import grant
 from ...gate.acknowledgement import acknowledge, compliance
 from .endpoint_scaling import scale, scale_queue
 from .hosting_role import hosting_role
 from .inference_component import InferenceComponent, for_components, variant
-from .serving import Container, EndpointOptions, capture, queue
-from .traffic import TrafficShift, check_ways
-from .working_hours import check_warm
+from .options import EndpointOptions, TrafficShift
+from .serving import Container, capture, queue
 
 VARIANT = "AllTraffic"
 #: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateInferenceComponent.html
@@ -59,25 +59,21 @@ class HostedEndpoint(Construct):
 
         import aws_cdk as cdk
         from aws_cdk import aws_iam as iam
-        from aws_genai.models import JumpStartEndpoint
-        from aws_genai.models.hosting.hosted_endpoint import HostedEndpoint
-        from aws_genai.foundation import AlarmTopic, CostTags, DataKey, PrivateNetwork, WorkloadRole
+        from aws_genai.foundation import CostTags, Foundation, WorkloadRole
         from aws_genai.gate import attach_gate
+        from aws_genai.models import EndpointOptions, JumpStartEndpoint
+        from aws_genai.models.hosting.hosted_endpoint import HostedEndpoint
 
         app = cdk.App()
         attach_gate(app)
         CostTags(project="demo", environment="dev", layer="demo", owner="me", cost_center="1").apply(app)
         stack = cdk.Stack(app, "Models", env=cdk.Environment(region="us-east-1"))
-        key = DataKey(stack, "Key", description="Models")
-        key.allow_logs()
         endpoint: HostedEndpoint = JumpStartEndpoint(
             stack,
             "Embeddings",
-            model_id="huggingface-sentencesimilarity-bge-m3",
+            foundation=Foundation(stack, network=["us-east-1a", "us-east-1b"]),
             endpoint_name="embeddings",
-            key=key,
-            network=PrivateNetwork(stack, "Network", zones=["us-east-1a", "us-east-1b"], key=key),
-            topic=AlarmTopic(stack, "Alarms", key=key),
+            options=EndpointOptions(model="huggingface-sentencesimilarity-bge-m3"),
         )
         endpoint.grant_invoke(
             WorkloadRole(stack, "Caller", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
@@ -94,28 +90,26 @@ class HostedEndpoint(Construct):
         instance_type: str,
         region: str,
         *,
+        foundation: Foundation,
+        endpoint_name: str,
+        options: EndpointOptions,
+        captured: SecureBucket | None,
+        queued: SecureBucket | None,
         beside: Mapping[str, Container] | None = None,
         shadow: Shadow | None = None,
-        **options: Unpack[EndpointOptions],
     ) -> None:
-        """Make the resources; see :class:`EndpointOptions`."""
+        """Create the resources of the endpoint."""
         self.instance_type = instance_type
-        self.endpoint_name = options["endpoint_name"]
-        key, network = options["key"], options["network"]
-        least, most = options.get("min_instances", 1), options.get("max_instances", 2)
-        self.asynchronous = options.get("asynchronous")
-        to_zero = options.get("scale_to_zero", False)
-        check_instances(least, most)
-        warm = options.get("warm")
-        if warm is not None:
-            check_warm(warm, 0 if to_zero or self.asynchronous else least, most)
-        _check(options, shadowed=shadow is not None, shared=bool(beside))
+        self.endpoint_name = endpoint_name
+        self.options = options
+        key, network, topic = foundation.key, foundation.private_network, foundation.topic
+        least, most, warm, to_zero = options.min_instances, options.max_instances, options.warm, options.scale_to_zero
+        self._queued = _needed("queued", queued, when=options.asynchronous is not None)
+        captured = _needed("captured", captured, when=options.data_capture_percent > 0)
         #: The name under which callers of an endpoint with components ask for the model; None without components.
         self.component_name: str | None = self.component_of("model") if to_zero else None
         key.allow_in_sagemaker()
-        topic = options["topic"]
-        alarms = [each.ref for each in self._alarms(topic, options.get("latency_ms", 30_000))]
-        captured = options.get("data_capture")
+        alarms = [each.ref for each in self._alarms(topic, options.latency_ms)]
         containers = [container, *(beside or {}).values(), *([shadow.container] if shadow else [])]
         role, grants = hosting_role(
             self,
@@ -123,8 +117,8 @@ class HostedEndpoint(Construct):
             endpoint_name=self.endpoint_name,
             region=region,
             key=key,
-            captured=captured.bucket if captured else None,
-            queued=self.asynchronous.bucket if self.asynchronous else None,
+            captured=captured,
+            queued=self._queued,
             alarm_arns=[f"arn:{PARTITION}:cloudwatch:{region}:{ACCOUNT_ID}:alarm:{each}" for each in alarms],
         )
         group = network.security_group(self, "Group", description=f"Endpoint {self.endpoint_name}: no inbound rule")
@@ -175,8 +169,8 @@ class HostedEndpoint(Construct):
             else None,
             **for_components(role, network, group.attr_group_id) if to_zero else {},
             kms_key_id=volume_key,
-            data_capture_config=capture(captured, key, self.endpoint_name),
-            async_inference_config=queue(self.asynchronous, key, self.endpoint_name),
+            data_capture_config=capture(captured, options.data_capture_percent, key, endpoint_name),
+            async_inference_config=queue(self._queued, options.asynchronous, key, endpoint_name),
         )
         if volume_key is None:
             _encrypted_by_nitro(config)
@@ -189,18 +183,18 @@ class HostedEndpoint(Construct):
             deployment_config=None
             if to_zero
             else {
-                "blueGreenUpdatePolicy": (options.get("traffic") or TrafficShift()).policy(),
+                "blueGreenUpdatePolicy": (options.traffic or TrafficShift(kind="all_at_once")).policy(),
                 "autoRollbackConfiguration": {"alarms": [{"alarmName": each} for each in alarms]},
             },
-            **_retained() if options.get("retain_capacity", False) else {},
+            **_retained() if options.retain_capacity else {},
         )
         self.endpoint_arn: str = self.endpoint.ref
         self.components: list[InferenceComponent] = []
-        per_instance = options.get("invocations_per_instance", 60)
-        if self.asynchronous:
-            scale_queue(self, self.endpoint, VARIANT, most, self.asynchronous.backlog, warm)
+        per_instance = options.invocations_per_instance
+        if options.asynchronous:
+            scale_queue(self, self.endpoint, VARIANT, most, options.asynchronous.backlog, warm)
         elif self.component_name is None:
-            self._idle_alarm(topic, options.get("idle_hours", 6))
+            self._idle_alarm(topic, options.idle_hours)
             scale(self, self.endpoint, VARIANT, least, most, per_instance, warm)
         else:
             served = {"": (self.component_name, name, container)}
@@ -240,8 +234,7 @@ class HostedEndpoint(Construct):
 
         A caller of an asynchronous endpoint also writes requests into its bucket and reads the answers.
         """
-        if self.asynchronous:
-            bucket = self.asynchronous.bucket
+        if (bucket := self._queued) is not None:
             grant(role, ["sagemaker:InvokeEndpointAsync"], [self.endpoint_arn])
             bucket.grant_write(role, f"{self.endpoint_name}/in/")
             bucket.grant_read(role, f"{self.endpoint_name}/out/", f"{self.endpoint_name}/failed/")
@@ -260,6 +253,11 @@ class HostedEndpoint(Construct):
         grant(role, ["sagemaker:DescribeEndpoint"], [self.endpoint_arn])
 
     @property
+    def asynchronous(self) -> bool:
+        """Whether requests wait in a queue."""
+        return self.options.asynchronous is not None
+
+    @property
     def dimensions(self) -> dict[str, str]:
         """What CloudWatch keeps the metrics of calls by."""
         if self.component_name is not None:
@@ -276,8 +274,8 @@ class HostedEndpoint(Construct):
                 description=f"Endpoint {name} answers with server errors: read its log group.",
                 namespace="AWS/SageMaker",
                 # https://docs.aws.amazon.com/sagemaker/latest/dg/async-inference-monitor.html
-                metric="InvocationFailures" if self.asynchronous else "Invocation5XXErrors",
-                dimensions={"EndpointName": name} if self.asynchronous else self.dimensions,
+                metric="InvocationFailures" if self._queued else "Invocation5XXErrors",
+                dimensions={"EndpointName": name} if self._queued else self.dimensions,
                 threshold=5,
             ),
             alarm(
@@ -339,16 +337,13 @@ def _retained() -> dict[str, Any]:
     }
 
 
-def _check(options: EndpointOptions, *, shadowed: bool, shared: bool) -> None:
-    check_ways(
-        to_zero=options.get("scale_to_zero", False),
-        asynchronous=options.get("asynchronous") is not None,
-        least=options.get("min_instances", 1),
-        shifted=options.get("traffic") is not None,
-        shadowed=shadowed,
-        shared=shared,
-        retained=options.get("retain_capacity", False),
-    )
+def _needed(name: str, bucket: SecureBucket | None, *, when: bool) -> SecureBucket | None:
+    """The bucket that an option needs; None without the option."""
+    if when and bucket is None:
+        raise InvalidValueError(
+            "These options need a bucket, and none is given", field=name, hint=f"Pass {name}=, a SecureBucket"
+        )
+    return bucket if when else None
 
 
 def _encrypted_by_nitro(config: sagemaker.CfnEndpointConfig) -> None:

@@ -6,20 +6,21 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from aws_cdk import CfnOutput, RemovalPolicy, aws_dynamodb as dynamodb, aws_iam as iam, aws_scheduler as scheduler
+from aws_cdk import CfnOutput, aws_dynamodb as dynamodb, aws_iam as iam, aws_scheduler as scheduler
 from constructs import Construct
 
 from ...errors import InvalidValueError
-from ...foundation.alarms import AlarmTopic, alarm
+from ...foundation.alarms import alarm
+from ...foundation.foundation import Foundation
 from ...foundation.key import DataKey
 from ...foundation.pseudo import ACCOUNT_ID, PARTITION, REGION
 from ...foundation.role import WorkloadRole
 from ...gate.acknowledgement import acknowledge
 from ...packaging.python_function import PythonFunction
-from .working_hours import WorkingHours
+from .options import IdleOptions, WorkingHours
 
 if TYPE_CHECKING:
-    from ...foundation.network import PrivateNetwork
+    pass
 
 
 #: By which Application Auto Scaling changes endpoints, made where an account has none.
@@ -42,36 +43,27 @@ class IdleSweeper(Construct):
 
         import aws_cdk as cdk
         from aws_genai.models import IdleSweeper
-        from aws_genai.foundation import AlarmTopic, CostTags, DataKey
+        from aws_genai.foundation import CostTags, Foundation
         from aws_genai.gate import attach_gate
 
         app = cdk.App()
         attach_gate(app)
         CostTags(project="demo", environment="dev", layer="demo", owner="me", cost_center="1").apply(app)
         stack = cdk.Stack(app, "Models")
-        key = DataKey(stack, "Key", description="Models")
-        key.allow_logs()
+        foundation = Foundation(stack)
         IdleSweeper(
             stack,
             "Idle",
             prefix="demo-dev-",
             owner={"project": "demo", "environment": "dev"},
-            key=key,
-            topic=AlarmTopic(stack, "Alarms", key=key),
+            foundation=foundation,
         )
         app.synth()
 
+    :param foundation: key, topic, network and retention to build on.
     :param prefix: what names of the endpoints begin with.
     :param owner: tags that an endpoint must have to be touched, such as project and environment.
-    :param key: encrypts the function's logs and its table.
-    :param topic: told before an endpoint is put to sleep, when it is, and when a sweep fails.
-    :param idle_hours: hours without a call after which an endpoint is idle. Default: 24.
-    :param notice_hours: hours between the notice and the sleep. Default: 4.
-    :param working_hours: when no endpoint is put to sleep. Default: always allowed.
-    :param dry_run: whether idle endpoints are only written to the log. Default: no.
-    :param network: a VPC for the function. Default: the service's own network.
-    :param log_days: days that logs are kept. Default: 365.
-    :param removal_policy: what happens to the logs on deletion of the stack. Default: retain.
+    :param options: when an endpoint is idle, and what happens to it. Default: :class:`IdleOptions` without arguments.
     :raises InvalidValueError: without a prefix or owner, for then every endpoint of the account would be its own; or if
         the working hours end before they begin.
     """
@@ -81,45 +73,36 @@ class IdleSweeper(Construct):
         scope: Construct,
         id: str,
         *,
+        foundation: Foundation,
         prefix: str,
         owner: Mapping[str, str],
-        key: DataKey,
-        topic: AlarmTopic,
-        idle_hours: int = 24,
-        notice_hours: int = 4,
-        working_hours: WorkingHours | None = None,
-        dry_run: bool = False,
-        network: PrivateNetwork | None = None,
-        log_days: int = 365,
-        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
+        options: IdleOptions | None = None,
     ) -> None:
         super().__init__(scope, id)
+        key, topic = foundation.key, foundation.topic
         if not prefix or not owner:
             raise InvalidValueError("Without a prefix and tags every endpoint would be its own", field="owner")
-        hours = _hours(working_hours) if working_hours else None
+        options = options or IdleOptions()
+        hours = _hours(options.working_hours) if options.working_hours else None
         key.allow_in_dynamodb()
         key.allow_in_sagemaker()
         table = self._table(key)
         rules: dict[str, Any] = {
             "prefix": prefix,
             "owner": dict(owner),
-            "idle_hours": idle_hours,
-            "notice_hours": notice_hours,
+            "idle_hours": options.hours,
+            "notice_hours": options.notice_hours,
             "working_hours": hours,
-            "dry_run": dry_run,
+            "dry_run": options.dry_run,
         }
         self.function = PythonFunction(
             self,
             "Function",
             folder="idle_endpoints",
-            key=key,
-            topic=topic,
+            foundation=foundation,
             environment={"RULES": json.dumps(rules), "TABLE": table.ref, "TOPIC_ARN": topic.topic_arn},
             timeout_seconds=900,
             reserved_concurrency=2,
-            network=network,
-            log_days=log_days,
-            removal_policy=removal_policy,
         )
         self._allow(prefix, owner, key, table)
         self._every_hour()
@@ -256,5 +239,4 @@ class IdleSweeper(Construct):
 
 
 def _hours(hours: WorkingHours) -> dict[str, Any]:
-    hours.check()
     return {"days": list(hours.days), "start": hours.start, "end": hours.end, "zone": hours.time_zone}

@@ -10,7 +10,7 @@ from constructs import Construct
 from ...data.accelerators import AcceleratorCatalogue
 from ...data.jumpstart import JumpStartModel
 from ...foundation.network import PrivateNetwork
-from .working_hours import WarmHours
+from .options import WarmHours
 
 #: How containers are told how many accelerators one copy has.
 _ACCELERATORS = ("SM_NUM_GPUS", "OPTION_TENSOR_PARALLEL_DEGREE", "NUM_SHARD")
@@ -64,25 +64,20 @@ class InferenceComponent(Construct):
     Example::
 
         import aws_cdk as cdk
-        from aws_genai.models import JumpStartEndpoint
-        from aws_genai.foundation import AlarmTopic, CostTags, DataKey, PrivateNetwork
+        from aws_genai.foundation import CostTags, Foundation
         from aws_genai.gate import attach_gate
+        from aws_genai.models import EndpointOptions, JumpStartEndpoint
 
         app = cdk.App()
         attach_gate(app)
         CostTags(project="demo", environment="dev", layer="demo", owner="me", cost_center="1").apply(app)
         stack = cdk.Stack(app, "Models", env=cdk.Environment(region="us-east-1"))
-        key = DataKey(stack, "Key", description="Models")
-        key.allow_logs()
         JumpStartEndpoint(
             stack,
             "Embeddings",
-            model_id="huggingface-sentencesimilarity-bge-m3",
+            foundation=Foundation(stack, network=["us-east-1a", "us-east-1b"]),
             endpoint_name="embeddings",
-            scale_to_zero=True,
-            key=key,
-            network=PrivateNetwork(stack, "Network", zones=["us-east-1a", "us-east-1b"], key=key),
-            topic=AlarmTopic(stack, "Alarms", key=key),
+            options=EndpointOptions(model="huggingface-sentencesimilarity-bge-m3", scale_to_zero=True),
         )
         app.synth()
 

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Unpack
-
-from aws_cdk import RemovalPolicy
 from constructs import Construct
 
-from ...data.accelerators import AcceleratorCatalogue
-from ...data.containers import ServerName, default_server, serving_container
-from ...foundation.network import PrivateNetwork
+from ...data.containers import default_server, serving_container
+from ...errors import InvalidValueError
+from ...foundation.bucket import SecureBucket
+from ...foundation.foundation import Foundation
 from ...functions.weights_check.check import PICKLED
 from .hosted_endpoint import HostedEndpoint, region_of
-from .serving import Container, EndpointOptions
-from .weights import Weights
+from .options import EndpointOptions
+from .serving import Container
 from .weights_check import WeightsCheck
 
 
@@ -31,39 +28,33 @@ class ModelEndpoint(HostedEndpoint):
     Example::
 
         import aws_cdk as cdk
-        from aws_genai.models import ModelEndpoint, Weights
-        from aws_genai.foundation import AlarmTopic, CostTags, DataKey, PrivateNetwork
+        from aws_genai.models import EndpointOptions, ModelEndpoint, ServedWeights
+        from aws_genai.foundation import CostTags, Foundation
         from aws_genai.gate import attach_gate
 
         app = cdk.App()
         attach_gate(app)
         CostTags(project="demo", environment="dev", layer="demo", owner="me", cost_center="1").apply(app)
         stack = cdk.Stack(app, "Models", env=cdk.Environment(region="us-east-1"))
-        key = DataKey(stack, "Key", description="Models")
-        key.allow_logs()
+        foundation = Foundation(stack, network=["us-east-1a", "us-east-1b"], private_functions=True)
         ModelEndpoint(
             stack,
             "Assistant",
-            weights=Weights(uri="s3://models-of-mine/assistant/3"),
-            instance_type="ml.g6.12xlarge",
+            foundation=foundation,
             endpoint_name="assistant",
-            key=key,
-            network=PrivateNetwork(stack, "Network", zones=["us-east-1a", "us-east-1b"], key=key),
-            topic=AlarmTopic(stack, "Alarms", key=key),
+            options=EndpointOptions(
+                weights=ServedWeights(uri="s3://models-of-mine/assistant/3"), instance_type="ml.g6.12xlarge"
+            ),
         )
         app.synth()
 
-    :param weights: where the weights lie.
-    :param instance_type: type of the instances, ``ml.`` and a type of the accelerator catalogue.
-    :param server: the container, one of vllm, lmi, tgi, neuron, triton. Default: the one that suits the accelerator.
-    :param context: most tokens of a sequence. Default: the model's own.
-    :param environment: further variables of the container; they win. Default: none.
-    :param functions_network: a VPC that the function of the deployment runs in. Default: none, the service's own.
-    :param log_days: days that logs are kept. Default: 365.
-    :param removal_policy: what happens to the function's logs on deletion of the stack. Default: retain.
-    :param options: see :class:`EndpointOptions`.
-    :raises InvalidValueError: if the address is none, the container does not run on the type or in the Region, or the
-        ways to serve exclude each other.
+    :param foundation: key, topic and network.
+    :param endpoint_name: name of the endpoint, 1 to 63 letters, digits and hyphens.
+    :param options: the weights, the instance type, and how they are served.
+    :param captured: receives captured requests and responses; required by ``data_capture_percent``.
+    :param queued: holds the requests and responses of asynchronous inference; required by ``asynchronous``.
+    :raises InvalidValueError: if there are no weights, the container is not available in the Region, or a bucket is
+        missing.
     """
 
     def __init__(
@@ -71,26 +62,28 @@ class ModelEndpoint(HostedEndpoint):
         scope: Construct,
         id: str,
         *,
-        weights: Weights,
-        instance_type: str,
-        server: ServerName | None = None,
-        context: int | None = None,
-        environment: Mapping[str, str] | None = None,
-        functions_network: PrivateNetwork | None = None,
-        log_days: int = 365,
-        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
-        **options: Unpack[EndpointOptions],
+        foundation: Foundation,
+        endpoint_name: str,
+        options: EndpointOptions,
+        captured: SecureBucket | None = None,
+        queued: SecureBucket | None = None,
     ) -> None:
         super().__init__(scope, id)
+        weights = options.weights
+        if weights is None or options.instance_type is None:
+            raise InvalidValueError(
+                "A ModelEndpoint serves weights of your own, and none are given",
+                field="weights",
+                hint="Set weights, or use JumpStartEndpoint for a model of the catalogue",
+            )
         bucket, prefix = weights.place()
-        facts = AcceleratorCatalogue.default().get(instance_type.removeprefix("ml."))
-        chosen = serving_container(server or default_server(facts))
-        chosen.check(instance_type)
+        facts = options.hardware()
+        chosen = serving_container(weights.server or default_server(facts))
         self.server = chosen.name
         region = region_of(self)
         container = Container(
             image=chosen.image(region),
-            environment={**chosen.variables(facts.count, context), **(environment or {})},
+            environment={**chosen.variables(facts.count, weights.context), **weights.environment},
             bucket=bucket,
             key=prefix,
             accelerators=facts.count,
@@ -98,7 +91,16 @@ class ModelEndpoint(HostedEndpoint):
             key_arn=weights.key_arn,
             unread=[ending for ending in PICKLED if not any(name.endswith(ending) for name in weights.pickled)],
         )
-        self._serve(container, instance_type, region, **options)
+        self._serve(
+            container,
+            options.instance_type,
+            region,
+            foundation=foundation,
+            endpoint_name=endpoint_name,
+            options=options,
+            captured=captured,
+            queued=queued,
+        )
         check = WeightsCheck(
             self,
             "Weights",
@@ -106,10 +108,6 @@ class ModelEndpoint(HostedEndpoint):
             prefix=prefix,
             key_arn=weights.key_arn,
             pickled=weights.pickled,
-            key=options["key"],
-            topic=options["topic"],
-            network=functions_network,
-            log_days=log_days,
-            removal_policy=removal_policy,
+            foundation=foundation,
         )
         self.node.find_child("Model").node.add_dependency(check)

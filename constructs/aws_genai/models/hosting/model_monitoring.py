@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from aws_cdk import CfnOutput, RemovalPolicy, aws_iam as iam, aws_scheduler as scheduler
+from aws_cdk import CfnOutput, aws_iam as iam, aws_scheduler as scheduler
 from constructs import Construct
 
 from ...errors import InvalidValueError
 from ...foundation.alarms import AlarmTopic, alarm
 from ...foundation.bucket import SecureBucket
-from ...foundation.key import DataKey
+from ...foundation.foundation import Foundation
 from ...foundation.pseudo import ACCOUNT_ID
 from ...foundation.role import WorkloadRole
 from ...functions.drift.names import NAMESPACE
@@ -21,7 +21,7 @@ from ...gate.acknowledgement import acknowledge
 from ...packaging.python_function import PythonFunction
 
 if TYPE_CHECKING:
-    from ...foundation.network import PrivateNetwork
+    pass
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,33 +70,27 @@ class ModelMonitoring(Construct):
 
         import aws_cdk as cdk
         from aws_genai.models import ModelMonitoring
-        from aws_genai.foundation import AccessLogBucket, AlarmTopic, CostTags, DataKey, SecureBucket
+        from aws_genai.foundation import CostTags, Foundation, SecureBucket
         from aws_genai.gate import attach_gate
 
         app = cdk.App()
         attach_gate(app)
         CostTags(project="demo", environment="dev", layer="demo", owner="me", cost_center="1").apply(app)
         stack = cdk.Stack(app, "Models")
-        key = DataKey(stack, "Key", description="Captured calls")
-        key.allow_logs()
+        foundation = Foundation(stack)
         ModelMonitoring(
             stack,
             "Monitoring",
             endpoints=["assistant"],
-            captured=SecureBucket(stack, "Captured", key=key, access_logs=AccessLogBucket(stack, "Logs")),
-            key=key,
-            topic=AlarmTopic(stack, "Alarms", key=key),
+            captured=SecureBucket(stack, "Captured", foundation=foundation),
+            foundation=foundation,
         )
         app.synth()
 
+    :param foundation: key, topic, network and retention to build on.
     :param endpoints: names of endpoints that record into the bucket.
     :param captured: where they record; reports, and right answers under ``labels/``, lie beside under ``monitoring/``.
-    :param key: encrypts the logs.
-    :param topic: told of every alarm.
     :param limits: what traffic may differ by. Default: see :class:`DriftLimits`.
-    :param network: a VPC that the function runs in. Default: none, the service's own network.
-    :param log_days: days that logs are kept. Default: 365.
-    :param removal_policy: what happens to the logs on deletion of the stack. Default: retain.
     :raises InvalidValueError: if a limit is none.
     """
 
@@ -105,16 +99,13 @@ class ModelMonitoring(Construct):
         scope: Construct,
         id: str,
         *,
+        foundation: Foundation,
         endpoints: Sequence[str],
         captured: SecureBucket,
-        key: DataKey,
-        topic: AlarmTopic,
         limits: DriftLimits | None = None,
-        network: PrivateNetwork | None = None,
-        log_days: int = 365,
-        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
     ) -> None:
         super().__init__(scope, id)
+        topic = foundation.topic
         limits = limits or DriftLimits()
         limits.check()
         self.function = PythonFunction(
@@ -122,15 +113,11 @@ class ModelMonitoring(Construct):
             "Function",
             folder="drift",
             include=("model_evaluation",),
-            key=key,
-            topic=topic,
+            foundation=foundation,
             environment={"BUCKET": captured.bucket_name, "ENDPOINTS": json.dumps(list(endpoints))},
             memory_mib=1024,
             timeout_seconds=600,
             reserved_concurrency=1,
-            network=network,
-            log_days=log_days,
-            removal_policy=removal_policy,
         )
         role = self.function.role
         captured.grant_read(role, *(f"{name}/" for name in endpoints), "monitoring/")

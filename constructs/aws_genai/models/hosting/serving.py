@@ -1,18 +1,15 @@
-"""What an endpoint of SageMaker serves, and how: container, options, traffic."""
+"""What a SageMaker endpoint serves: containers, data capture, asynchronous inference."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Required, TypedDict
+from typing import Any
 
 from ...data.jumpstart import JumpStartModel
-from ...foundation.alarms import AlarmTopic
 from ...foundation.bucket import SecureBucket
 from ...foundation.key import DataKey
-from ...foundation.network import PrivateNetwork
-from .traffic import TrafficShift
-from .working_hours import WarmHours
+from .options import AsyncInference
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,96 +67,34 @@ def jumpstart_container(model: JumpStartModel, instance_type: str, region: str, 
     )
 
 
-@dataclass(frozen=True, kw_only=True)
-class DataCapture:
-    """Recording of requests and answers, for monitoring and evaluation.
+def capture(bucket: SecureBucket | None, percent: int, key: DataKey, endpoint_name: str) -> dict[str, Any] | None:
+    """The data capture of an endpoint configuration.
 
     https://docs.aws.amazon.com/sagemaker/latest/dg/model-monitor-data-capture-endpoint.html
-
-    :param bucket: where records go, under the endpoint's name.
-    :param sampling_percent: share of the requests that is recorded, 1 to 100. Default: 100.
     """
-
-    bucket: SecureBucket
-    sampling_percent: int = 100
-
-
-@dataclass(frozen=True, kw_only=True)
-class AsyncInference:
-    """Calls that wait in a queue: no instance while there are none, requests of up to 1 GB and an hour each.
-
-    https://docs.aws.amazon.com/sagemaker/latest/dg/async-inference.html
-
-    :param bucket: requests lie under ``<endpoint>/in/``, answers come to ``<endpoint>/out/``.
-    :param concurrent: requests that one instance works at, 1 to 1,000. Default: 4.
-    :param backlog: waiting requests on each instance that scaling aims for. Default: 5.
-    """
-
-    bucket: SecureBucket
-    concurrent: int = 4
-    backlog: float = 5
-
-
-class EndpointOptions(TypedDict, total=False):
-    """What :class:`JumpStartEndpoint` and :class:`ModelEndpoint` have in common."""
-
-    #: Name of the endpoint, 1 to 63 letters, digits and hyphens.
-    endpoint_name: Required[str]
-    #: Where the instances run; two zones or more make it survive the loss of one.
-    network: Required[PrivateNetwork]
-    #: Encrypts volumes and captured data.
-    key: Required[DataKey]
-    #: Told of every alarm.
-    topic: Required[AlarmTopic]
-    #: Least instances, at least 1. Default: 1.
-    min_instances: int
-    #: Most instances. Default: 2.
-    max_instances: int
-    #: Invocations a minute on each instance that scaling aims for. Default: 60.
-    invocations_per_instance: float
-    #: Median model latency in milliseconds that raises an alarm. Default: 30,000.
-    latency_ms: int
-    #: Hours without a call that raise an alarm, 1 to 24; none where the model scales to zero. Default: 6.
-    idle_hours: int
-    #: Whether the model is an inference component that has no copy, and no instance, while nobody calls it. The first
-    #: call then fails and wakes it, in minutes; its sender tries again. Default: no.
-    scale_to_zero: bool
-    #: Hours in which more instances stand ready than the least. Default: none.
-    warm: WarmHours | None
-    #: Whether a new version keeps the instances that scaling has added, instead of starting over with the least. Not
-    #: for the deployment that makes the endpoint, where CloudFormation advises against it. Default: no.
-    retain_capacity: bool
-    #: How calls move to a new version. Default: all at once.
-    traffic: TrafficShift | None
-    #: Calls wait in a queue and instances go to none. Default: calls are answered at once.
-    asynchronous: AsyncInference | None
-    #: Recording of requests and answers. Default: none.
-    data_capture: DataCapture | None
-
-
-def capture(wanted: DataCapture | None, key: DataKey, endpoint_name: str) -> dict[str, Any] | None:
-    """The recording of an endpoint's configuration."""
-    if wanted is None:
+    if bucket is None:
         return None
     return {
         "enableCapture": True,
-        "initialSamplingPercentage": wanted.sampling_percent,
-        "destinationS3Uri": f"s3://{wanted.bucket.bucket_name}/{endpoint_name}",
+        "initialSamplingPercentage": percent,
+        "destinationS3Uri": f"s3://{bucket.bucket_name}/{endpoint_name}",
         "kmsKeyId": key.key_arn,
         "captureOptions": [{"captureMode": "Input"}, {"captureMode": "Output"}],
         "captureContentTypeHeader": {"jsonContentTypes": ["application/json"]},
     }
 
 
-def queue(wanted: AsyncInference | None, key: DataKey, endpoint_name: str) -> dict[str, Any] | None:
-    """The queue of an endpoint's configuration."""
-    if wanted is None:
+def queue(
+    bucket: SecureBucket | None, options: AsyncInference | None, key: DataKey, endpoint_name: str
+) -> dict[str, Any] | None:
+    """The asynchronous inference of an endpoint configuration."""
+    if bucket is None or options is None:
         return None
     return {
-        "clientConfig": {"maxConcurrentInvocationsPerInstance": wanted.concurrent},
+        "clientConfig": {"maxConcurrentInvocationsPerInstance": options.concurrent},
         "outputConfig": {
-            "s3OutputPath": f"s3://{wanted.bucket.bucket_name}/{endpoint_name}/out/",
-            "s3FailurePath": f"s3://{wanted.bucket.bucket_name}/{endpoint_name}/failed/",
+            "s3OutputPath": f"s3://{bucket.bucket_name}/{endpoint_name}/out/",
+            "s3FailurePath": f"s3://{bucket.bucket_name}/{endpoint_name}/failed/",
             "kmsKeyId": key.key_arn,
         },
     }

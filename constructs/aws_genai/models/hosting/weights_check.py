@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from aws_cdk import CfnCustomResource, RemovalPolicy, Stack
+from aws_cdk import CfnCustomResource, Stack
 from constructs import Construct
 
-from ...foundation.alarms import AlarmTopic
-from ...foundation.key import DataKey
-from ...foundation.network import PrivateNetwork
+from ...foundation.foundation import Foundation
 from ...foundation.pseudo import PARTITION
 from ...gate.acknowledgement import acknowledge
 from ...packaging.provider import provider
@@ -25,34 +23,24 @@ class WeightsCheck(Construct):
 
         import aws_cdk as cdk
         from aws_genai.models.hosting.weights_check import WeightsCheck
-        from aws_genai.foundation import AlarmTopic, CostTags, DataKey
+        from aws_genai.foundation import CostTags, Foundation
         from aws_genai.gate import attach_gate
 
         app = cdk.App()
         attach_gate(app)
         CostTags(project="demo", environment="dev", layer="demo", owner="me", cost_center="1").apply(app)
         stack = cdk.Stack(app, "Models")
-        key = DataKey(stack, "Key", description="Models")
-        key.allow_logs()
+        foundation = Foundation(stack)
         WeightsCheck(
-            stack,
-            "Weights",
-            bucket="models-of-mine",
-            prefix="assistant/3/",
-            key=key,
-            topic=AlarmTopic(stack, "Alarms", key=key),
+            stack, "Weights", bucket="models-of-mine", prefix="assistant/3/", foundation=foundation
         )
         app.synth()
 
+    :param foundation: key, topic, network and retention to build on.
     :param bucket: name of the bucket.
     :param prefix: prefix of the files, ending in ``/``.
     :param key_arn: the customer key that encrypts the files. Default: none.
     :param pickled: names of files below the prefix that may be pickles. Default: none.
-    :param key: encrypts the function's logs.
-    :param topic: receives calls of the function that failed.
-    :param network: a VPC that the function runs in. Default: none, the service's own network.
-    :param log_days: days that logs are kept. Default: 365.
-    :param removal_policy: what happens to the function's logs on deletion of the stack. Default: retain.
     """
 
     def __init__(
@@ -60,26 +48,18 @@ class WeightsCheck(Construct):
         scope: Construct,
         id: str,
         *,
+        foundation: Foundation,
         bucket: str,
         prefix: str,
-        key: DataKey,
-        topic: AlarmTopic,
         key_arn: str | None = None,
         pickled: Sequence[str] = (),
-        network: PrivateNetwork | None = None,
-        log_days: int = 365,
-        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
     ) -> None:
         super().__init__(scope, id)
         function = provider(
             Stack.of(self),
             "WeightsCheck",
             "weights_check",
-            key=key,
-            topic=topic,
-            network=network,
-            log_days=log_days,
-            removal_policy=removal_policy,
+            foundation=foundation,
         )
         arn = f"arn:{PARTITION}:s3:::{bucket}"
         function.role.allow(("s3:GetObject",), [f"{arn}/{prefix}*"])

@@ -9,7 +9,7 @@ from aws_cdk import CfnCustomResource, RemovalPolicy, Stack, aws_iam as iam, aws
 from constructs import Construct, IDependable
 
 from ...data.embeddings import MOST_DIMENSIONS
-from ...foundation.alarms import AlarmTopic
+from ...foundation.foundation import Foundation
 from ...foundation.key import DataKey
 from ...foundation.pseudo import ACCOUNT_ID, PARTITION, REGION
 from ...foundation.role import WorkloadRole, grant
@@ -40,35 +40,21 @@ class AuroraStore(Construct):
 
         import aws_cdk as cdk
         from aws_genai.models import AuroraStore
-        from aws_genai.foundation import AlarmTopic, CostTags, DataKey, PrivateNetwork
+        from aws_genai.foundation import CostTags, Foundation
         from aws_genai.gate import attach_gate
 
         app = cdk.App()
         attach_gate(app)
         CostTags(project="demo", environment="dev", layer="demo", owner="me", cost_center="1").apply(app)
         stack = cdk.Stack(app, "Vectors", env=cdk.Environment(region="us-east-1"))
-        key = DataKey(stack, "Key", description="Vectors")
-        key.allow_logs()
-        AuroraStore(
-            stack,
-            "Store",
-            name="demo-handbook",
-            dimension=1024,
-            key=key,
-            topic=AlarmTopic(stack, "Alarms", key=key),
-            network=PrivateNetwork(stack, "Network", zones=["us-east-1a", "us-east-1b"], key=key),
-        )
+        foundation = Foundation(stack, network=["us-east-1a", "us-east-1b"])
+        AuroraStore(stack, "Store", name="demo-handbook", dimension=1024, foundation=foundation)
         app.synth()
 
+    :param foundation: key, topic, network and retention to build on.
     :param name: what the descriptions of its parts say.
     :param dimension: numbers of a vector, as many as the embedding model makes, 1 to 2,000.
-    :param key: encrypts storage, password and logs.
-    :param topic: receives calls of the function that failed.
-    :param network: subnets of two zones, in which the database lies.
     :param most_capacity: largest capacity in ACUs, each about 2 GiB of memory, 1 to 256. Default: 4.
-    :param functions_network: a VPC that the function runs in. Default: none, the service's own network.
-    :param log_days: days that the function's logs are kept. Default: 365.
-    :param removal_policy: what happens to the database on deletion of the stack. Default: retain.
     :raises InvalidValueError: if the dimension is out of range: longer vectors have no index.
     """
 
@@ -79,17 +65,18 @@ class AuroraStore(Construct):
         scope: Construct,
         id: str,
         *,
+        foundation: Foundation,
         name: str,
         dimension: int,
-        key: DataKey,
-        topic: AlarmTopic,
-        network: PrivateNetwork,
         most_capacity: float = 4,
-        functions_network: PrivateNetwork | None = None,
-        log_days: int = 365,
-        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
     ) -> None:
         super().__init__(scope, id)
+        key, network, functions_network, removal_policy = (
+            foundation.key,
+            foundation.private_network,
+            foundation.functions_network,
+            foundation.removal_policy,
+        )
         check_length("An index of pgvector", dimension, MOST_DIMENSIONS["aurora"])
         self.dimension = dimension
         self._key = key
@@ -124,11 +111,7 @@ class AuroraStore(Construct):
             Stack.of(self),
             "VectorTable",
             "vector_table",
-            key=key,
-            topic=topic,
-            network=functions_network,
-            log_days=log_days,
-            removal_policy=removal_policy,
+            foundation=foundation.but(network=functions_network),
             waits=True,
         )
         self._let_use(function.role)

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from aws_cdk import (
     CfnOutput,
-    RemovalPolicy,
     Stack,
     aws_bedrock as bedrock,
     aws_events as events,
@@ -24,8 +23,9 @@ from ...data.bedrock import BedrockCatalogue
 from ...data.embeddings import asks_for_dimension, dimension_of
 from ...errors import InvalidValueError
 from ...foundation.alarms import AlarmTopic, alarm
-from ...foundation.bucket import AccessLogBucket, SecureBucket
-from ...foundation.key import DataKey, via
+from ...foundation.bucket import SecureBucket
+from ...foundation.foundation import Foundation
+from ...foundation.key import via
 from ...foundation.naming import lasting, settled
 from ...foundation.pseudo import ACCOUNT_ID, PARTITION, REGION, STACK_ID
 from ...foundation.role import WorkloadRole, grant
@@ -40,7 +40,7 @@ from .reading import Chunking, Parsing, Search
 from .vector_store import S3VectorStore, VectorStore
 
 if TYPE_CHECKING:
-    from ...foundation.network import PrivateNetwork
+    pass
 
 _SERVICE = "bedrock.amazonaws.com"
 _SHOWN = "arn:<AWS::Partition>:bedrock:<AWS::Region>:<AWS::AccountId>"
@@ -66,32 +66,27 @@ class KnowledgeBase(Construct):
 
         import aws_cdk as cdk
         from aws_genai.models import KnowledgeBase
-        from aws_genai.foundation import AccessLogBucket, AlarmTopic, CostTags, DataKey
+        from aws_genai.foundation import CostTags, Foundation
         from aws_genai.gate import attach_gate
 
         app = cdk.App()
         attach_gate(app)
         CostTags(project="demo", environment="dev", layer="demo", owner="me", cost_center="1").apply(app)
         stack = cdk.Stack(app, "Knowledge", env=cdk.Environment(region="us-east-1"))
-        key = DataKey(stack, "Key", description="Documents")
-        key.allow_logs()
+        foundation = Foundation(stack)
         KnowledgeBase(
             stack,
             "Handbook",
             name="demo-handbook",
             sources={"policies": ["staff"], "salaries": ["hr"]},
-            key=key,
-            access_logs=AccessLogBucket(stack, "AccessLogs"),
-            topic=AlarmTopic(stack, "Alarms", key=key),
+            foundation=foundation,
         )
         app.synth()
 
+    :param foundation: key, topic, network and retention to build on.
     :param name: what the name of the knowledge base begins with, 3 to 63 lowercase letters, digits and hyphens; it ends
         in a digest of what replaces it when it changes.
     :param sources: the groups of users that may read the documents of each reviewed source.
-    :param key: encrypts documents, vectors, messages and logs.
-    :param access_logs: where server access logs go.
-    :param topic: told when documents could not be taken in.
     :param embedding: id of the embedding model. Default: amazon.titan-embed-text-v2:0.
     :param dimension: numbers of a vector. Default: what the model makes unless told otherwise.
     :param store: where vectors are kept and searched. Default: S3 Vectors, which cost nothing while nobody asks.
@@ -101,9 +96,6 @@ class KnowledgeBase(Construct):
     :param access: the Regions in which a model that reads pages may answer. Default: the stack's own.
     :param guardrail: assesses texts before they come in. Default: none, patterns only.
     :param reviewer_role_arns: roles that may release documents. Default: those given to :meth:`allow_reviewer`.
-    :param network: a VPC for the function. Default: the service's own network.
-    :param log_days: days that logs are kept. Default: 365.
-    :param removal_policy: what happens to documents and logs on deletion of the stack. Default: retain.
     :raises InvalidValueError: if there is no source, a source has no group, a name has other characters, or the
         embedding model does not make vectors as the store keeps.
     """
@@ -113,11 +105,9 @@ class KnowledgeBase(Construct):
         scope: Construct,
         id: str,
         *,
+        foundation: Foundation,
         name: str,
         sources: Mapping[str, Sequence[str]],
-        key: DataKey,
-        access_logs: AccessLogBucket,
-        topic: AlarmTopic,
         embedding: str = "amazon.titan-embed-text-v2:0",
         dimension: int | None = None,
         store: VectorStore | None = None,
@@ -127,11 +117,9 @@ class KnowledgeBase(Construct):
         access: ModelAccess | None = None,
         guardrail: Guardrail | None = None,
         reviewer_role_arns: Sequence[str] = (),
-        network: PrivateNetwork | None = None,
-        log_days: int = 365,
-        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
     ) -> None:
         super().__init__(scope, id)
+        key, topic = foundation.key, foundation.topic
         check_sources(sources)
         self.name, self.key, self._access = name, key, access
         size = dimension_of(embedding, dimension)
@@ -139,12 +127,17 @@ class KnowledgeBase(Construct):
             raise InvalidValueError(
                 f"{embedding} makes {size} numbers, and its store keeps {store.dimension}", field="dimension"
             )
-        self.store: VectorStore = store or S3VectorStore(self, "Store", dimension=size, key=key)
+        self.store: VectorStore = store or S3VectorStore(
+            self,
+            "Store",
+            dimension=size,
+            foundation=foundation,
+        )
         cut, read = chunking or Chunking(), parsing or Parsing()
         self.search = search or Search()
         read.check()
         self.search.check(words=self.store.hybrid)
-        self.bucket = self._bucket(key, access_logs, removal_policy)
+        self.bucket = self._bucket(foundation)
         self._reviewers: list[str] = []
         self._review = deny(["s3:PutObject"], [f"{self.bucket.bucket_arn}/{RELEASED}*"], sid="OnlyReviewersRelease")
         self.bucket.add_statements(self._review)
@@ -179,11 +172,7 @@ class KnowledgeBase(Construct):
             request,
             self.role,
             after=[*self.store.ready],
-            key=key,
-            topic=topic,
-            network=network,
-            log_days=log_days,
-            removal_policy=removal_policy,
+            foundation=foundation,
         )
         self.resource.node.add_dependency(self.role.permissions, *self.store.ready, tried)
         self.knowledge_base_id: str = self.resource.attr_knowledge_base_id
@@ -203,20 +192,20 @@ class KnowledgeBase(Construct):
             server_side_encryption_configuration={"kmsKeyArn": key.key_arn},
             vector_ingestion_configuration=self._ingestion(cut, parsed),
         )
-        self.queue = WorkQueue(self, "Changes", key=key, visibility_seconds=900, attempts=10, from_events=True)
-        self.function = _intake(self, sources, key, topic, guardrail, network, log_days, removal_policy)
+        self.queue = WorkQueue(
+            self, "Changes", foundation=foundation, visibility_seconds=900, attempts=10, from_events=True, watched=False
+        )
+        self.function = _intake(self, sources, foundation, guardrail)
         _follow(self, topic)
         CfnOutput(self, "BucketName", value=self.bucket.bucket_name, description=f"Documents go under {INCOMING}")
 
-    def _bucket(self, key: DataKey, access_logs: AccessLogBucket, removal_policy: RemovalPolicy) -> SecureBucket:
+    def _bucket(self, foundation: Foundation) -> SecureBucket:
         bucket = SecureBucket(
             self,
             "Bucket",
-            key=key,
-            access_logs=access_logs,
+            foundation=foundation.but(replicas=False),
             # A document that is deleted is gone a day later, whatever its versions.
             noncurrent_days=1,
-            removal_policy=removal_policy,
         )
         bucket.resource.notification_configuration = s3.CfnBucket.NotificationConfigurationProperty(
             event_bridge_configuration=s3.CfnBucket.EventBridgeConfigurationProperty(event_bridge_enabled=True)
@@ -400,12 +389,8 @@ def _model(embedding: str) -> str:
 def _intake(
     base: KnowledgeBase,
     sources: Mapping[str, Sequence[str]],
-    key: DataKey,
-    topic: AlarmTopic,
+    foundation: Foundation,
     guardrail: Guardrail | None,
-    network: PrivateNetwork | None,
-    log_days: int,
-    removal_policy: RemovalPolicy,
 ) -> PythonFunction:
     """The function that looks at each document, under roles that let it do nothing else."""
     guarded = {"GUARDRAIL_ID": guardrail.guardrail_id, "GUARDRAIL_VERSION": guardrail.version} if guardrail else {}
@@ -414,8 +399,7 @@ def _intake(
         "Intake",
         folder="knowledge_ingestion",
         include=("documents", "untrusted", "waking"),
-        key=key,
-        topic=topic,
+        foundation=foundation,
         environment={
             "BUCKET": base.bucket.bucket_name,
             "SOURCES": json.dumps({name: sorted(groups) for name, groups in sorted(sources.items())}),
@@ -426,9 +410,6 @@ def _intake(
         memory_mib=2048,
         timeout_seconds=150,
         reserved_concurrency=2,
-        network=network,
-        log_days=log_days,
-        removal_policy=removal_policy,
     )
     role = function.role
     base.bucket.grant_read(role, INCOMING, RELEASED)

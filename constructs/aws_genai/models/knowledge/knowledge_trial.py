@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from aws_cdk import CfnCustomResource, RemovalPolicy, Stack
+from aws_cdk import CfnCustomResource, Stack
 from constructs import Construct, IDependable
 
-from ...foundation.alarms import AlarmTopic
-from ...foundation.key import DataKey
+from ...foundation.foundation import Foundation
 from ...foundation.pseudo import ACCOUNT_ID, PARTITION, REGION
 from ...foundation.role import WorkloadRole
 from ...functions.knowledge_trial.names import TAG
@@ -17,7 +16,7 @@ from ...gate.acknowledgement import acknowledge
 from ...packaging.provider import provider
 
 if TYPE_CHECKING:
-    from ...foundation.network import PrivateNetwork
+    pass
 
 _SERVICE = "bedrock.amazonaws.com"
 
@@ -28,11 +27,7 @@ def trial(
     role: WorkloadRole,
     *,
     after: list[IDependable],
-    key: DataKey,
-    topic: AlarmTopic,
-    network: PrivateNetwork | None,
-    log_days: int,
-    removal_policy: RemovalPolicy,
+    foundation: Foundation,
 ) -> CfnCustomResource:
     """A resource that is made once Bedrock takes ``request``; what is deployed after it finds role and index ready.
 
@@ -49,11 +44,7 @@ def trial(
         stack,
         "KnowledgeTrial",
         "knowledge_trial",
-        key=key,
-        topic=topic,
-        network=network,
-        log_days=log_days,
-        removal_policy=removal_policy,
+        foundation=foundation,
     )
     _allow(function.role, role)
     resource = CfnCustomResource(scope, "Trial", service_token=function.function_arn)

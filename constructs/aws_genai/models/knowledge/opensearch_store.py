@@ -10,7 +10,7 @@ from constructs import Construct, IDependable
 
 from ...data.embeddings import MOST_DIMENSIONS
 from ...errors import InvalidValueError
-from ...foundation.key import DataKey
+from ...foundation.foundation import Foundation
 from ...foundation.naming import lasting, settled
 from ...foundation.pseudo import ACCOUNT_ID, PARTITION, REGION
 from ...foundation.role import grant
@@ -36,25 +36,20 @@ class OpenSearchStore(Construct):
 
         import aws_cdk as cdk
         from aws_genai.models import OpenSearchStore
-        from aws_genai.foundation import CostTags, DataKey
+        from aws_genai.foundation import CostTags, Foundation
         from aws_genai.gate import attach_gate
 
         app = cdk.App()
         attach_gate(app)
         CostTags(project="demo", environment="dev", layer="demo", owner="me", cost_center="1").apply(app)
         stack = cdk.Stack(app, "Vectors", env=cdk.Environment(region="us-east-1"))
-        OpenSearchStore(
-            stack,
-            "Store",
-            name="demo-handbook",
-            dimension=1024,
-            key=DataKey(stack, "Key", description="Vectors"),
-        )
+        foundation = Foundation(stack)
+        OpenSearchStore(stack, "Store", name="demo-handbook", dimension=1024, foundation=foundation)
         app.synth()
 
+    :param foundation: key, topic, network and retention to build on.
     :param name: name of the policies, 3 to 28 lowercase letters, digits and hyphens; the collection's ends in a digest.
     :param dimension: numbers of a vector, as many as the embedding model makes, 1 to 16,000.
-    :param key: encrypts the collection.
     :param redundant: whether every part runs in a second zone too, at twice the price. Default: yes.
     :param deployer_role_arn: the role that makes the index. Default: CloudFormation's role of the CDK's bootstrap.
     :raises InvalidValueError: if the name is too long, or the dimension is out of range.
@@ -67,13 +62,14 @@ class OpenSearchStore(Construct):
         scope: Construct,
         id: str,
         *,
+        foundation: Foundation,
         name: str,
         dimension: int,
-        key: DataKey,
         redundant: bool = True,
         deployer_role_arn: str | None = None,
     ) -> None:
         super().__init__(scope, id)
+        key = foundation.key
         check_length("OpenSearch Serverless", dimension, MOST_DIMENSIONS["opensearch"])
         self.dimension = dimension
         if not 3 <= len(name) <= _LONGEST_NAME:

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from aws_cdk import (
-    RemovalPolicy,
     Stack,
     aws_bedrock as bedrock,
     aws_iam as iam,
@@ -17,7 +16,7 @@ from aws_cdk import (
 from constructs import Construct
 
 from ...errors import InvalidValueError
-from ...foundation.alarms import AlarmTopic
+from ...foundation.foundation import Foundation
 from ...foundation.naming import lasting
 from ...foundation.pseudo import ACCOUNT_ID
 from ...foundation.role import WorkloadRole, grant
@@ -28,7 +27,7 @@ from .knowledge_base import KnowledgeBase, check_sources
 from .reading import Chunking
 
 if TYPE_CHECKING:
-    from ...foundation.network import PrivateNetwork
+    pass
 
 Scope = Literal["host", "subdomains", "path"]
 #: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_agent_WebCrawlerConfiguration.html
@@ -50,24 +49,16 @@ class ScreenedSource(Construct):
 
         import aws_cdk as cdk
         from aws_genai.models import KnowledgeBase, ScreenedSource
-        from aws_genai.foundation import AccessLogBucket, AlarmTopic, CostTags, DataKey
+        from aws_genai.foundation import CostTags, Foundation
         from aws_genai.gate import attach_gate
 
         app = cdk.App()
         attach_gate(app)
         CostTags(project="demo", environment="dev", layer="demo", owner="me", cost_center="1").apply(app)
         stack = cdk.Stack(app, "Knowledge", env=cdk.Environment(region="us-east-1"))
-        key = DataKey(stack, "Key", description="Documents")
-        key.allow_logs()
-        topic = AlarmTopic(stack, "Alarms", key=key)
+        foundation = Foundation(stack)
         base = KnowledgeBase(
-            stack,
-            "Handbook",
-            name="demo-handbook",
-            sources={"policies": ["staff"]},
-            key=key,
-            access_logs=AccessLogBucket(stack, "AccessLogs"),
-            topic=topic,
+            stack, "Handbook", name="demo-handbook", sources={"policies": ["staff"]}, foundation=foundation
         )
         ScreenedSource(
             stack,
@@ -76,14 +67,14 @@ class ScreenedSource(Construct):
             name="site",
             groups=["staff"],
             urls=["https://docs.example.com/"],
-            topic=topic,
+            foundation=foundation,
         )
         app.synth()
 
+    :param foundation: key, topic, network and retention to build on.
     :param base: the knowledge base.
     :param name: name of the source: lowercase letters, digits, hyphens and underscores.
     :param groups: the groups of users that may read what comes from it.
-    :param topic: receives calls of the function that failed.
     :param urls: where the crawler begins, each with https; you have to be allowed to crawl them. Default: none, custom.
     :param within: whether it stays below the addresses, on their host, or on their subdomains. Default: path.
     :param pages_per_minute: most pages of a host in a minute, 1 to 300. Default: 30.
@@ -91,9 +82,6 @@ class ScreenedSource(Construct):
     :param days: days between two crawls. Default: 1.
     :param chunking: how documents are cut; not by a function, for one is the most. Default: that of Chunking().
     :param guardrail: assesses chunks. Default: none, patterns only.
-    :param network: a VPC for the function. Default: the service's own network.
-    :param log_days: days that logs are kept. Default: 365.
-    :param removal_policy: what happens to logs on deletion of the stack. Default: retain.
     :raises InvalidValueError: if nobody may read it, an address is not https, or a function is to cut.
     """
 
@@ -102,10 +90,10 @@ class ScreenedSource(Construct):
         scope: Construct,
         id: str,
         *,
+        foundation: Foundation,
         base: KnowledgeBase,
         name: str,
         groups: Sequence[str],
-        topic: AlarmTopic,
         urls: Sequence[str] = (),
         within: Scope = "path",
         pages_per_minute: int = 30,
@@ -113,9 +101,6 @@ class ScreenedSource(Construct):
         days: int = 1,
         chunking: Chunking | None = None,
         guardrail: Guardrail | None = None,
-        network: PrivateNetwork | None = None,
-        log_days: int = 365,
-        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
     ) -> None:
         super().__init__(scope, id)
         check_sources({name: groups})
@@ -131,15 +116,11 @@ class ScreenedSource(Construct):
             "Screen",
             folder="chunk_screen",
             include=("documents", "knowledge_ingestion", "untrusted", "waking"),
-            key=base.key,
-            topic=topic,
+            foundation=foundation.but(key=base.key),
             environment={"SOURCE": name, "GROUPS": json.dumps(sorted(groups)), **guarded},
             memory_mib=1024,
             timeout_seconds=600,
             reserved_concurrency=5,
-            network=network,
-            log_days=log_days,
-            removal_policy=removal_policy,
         )
         base.bucket.grant_read(self.function.role, place)
         base.bucket.grant_write(self.function.role, place, QUARANTINE)

@@ -10,7 +10,7 @@ from constructs import Construct, IDependable
 
 from ...data.embeddings import MOST_DIMENSIONS
 from ...errors import InvalidValueError
-from ...foundation.key import DataKey
+from ...foundation.foundation import Foundation
 from ...foundation.pseudo import ACCOUNT_ID
 from ...foundation.role import grant
 
@@ -58,23 +58,19 @@ class S3VectorStore(Construct):
 
         import aws_cdk as cdk
         from aws_genai.models import S3VectorStore
-        from aws_genai.foundation import CostTags, DataKey
+        from aws_genai.foundation import CostTags, Foundation
         from aws_genai.gate import attach_gate
 
         app = cdk.App()
         attach_gate(app)
         CostTags(project="demo", environment="dev", layer="demo", owner="me", cost_center="1").apply(app)
         stack = cdk.Stack(app, "Vectors", env=cdk.Environment(region="us-east-1"))
-        S3VectorStore(
-            stack,
-            "Store",
-            dimension=1024,
-            key=DataKey(stack, "Key", description="Vectors"),
-        )
+        foundation = Foundation(stack)
+        S3VectorStore(stack, "Store", dimension=1024, foundation=foundation)
         app.synth()
 
+    :param foundation: key, topic, network and retention to build on.
     :param dimension: numbers of a vector, as many as the embedding model makes, 1 to 4,096.
-    :param key: encrypts the vectors; whoever deploys may use it through S3 Vectors, which keeps the index with it.
     :param distance: how alike two vectors are told to be. Default: cosine.
     :raises InvalidValueError: if the dimension is out of range.
     """
@@ -86,11 +82,12 @@ class S3VectorStore(Construct):
         scope: Construct,
         id: str,
         *,
+        foundation: Foundation,
         dimension: int,
-        key: DataKey,
         distance: Literal["cosine", "euclidean"] = "cosine",
     ) -> None:
         super().__init__(scope, id)
+        key = foundation.key
         check_length("S3 Vectors", dimension, MOST_DIMENSIONS["s3"])
         self.dimension = dimension
         key.allow_in_s3vectors()

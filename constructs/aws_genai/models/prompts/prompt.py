@@ -9,7 +9,7 @@ from aws_cdk import CfnOutput, RemovalPolicy, aws_bedrock as bedrock, aws_iam as
 from constructs import Construct
 
 from ...data.bedrock import check_chat
-from ...foundation.key import DataKey
+from ...foundation.foundation import Foundation
 from ...foundation.role import grant
 from ..access.inference import Inference, requests_of
 from ..access.model_access import ModelAccess, called_arn
@@ -27,15 +27,15 @@ class Prompt(Construct):
 
         import aws_cdk as cdk
         from aws_genai.models import Guardrail, ModelAccess, Prompt
-        from aws_genai.foundation import CostTags, DataKey
+        from aws_genai.foundation import CostTags, Foundation
         from aws_genai.gate import attach_gate
 
         app = cdk.App()
         attach_gate(app)
         CostTags(project="demo", environment="dev", layer="demo", owner="me", cost_center="1").apply(app)
         stack = cdk.Stack(app, "Models", env=cdk.Environment(region="us-east-1"))
-        key = DataKey(stack, "Key", description="Prompts")
-        guardrail = Guardrail(stack, "Guardrail", name="one", key=key)
+        foundation = Foundation(stack)
+        guardrail = Guardrail(stack, "Guardrail", name="one", foundation=foundation)
         Prompt(
             stack,
             "Summary",
@@ -43,15 +43,15 @@ class Prompt(Construct):
             text="Summarize for {{reader}} in three sentences: {{text}}",
             model="amazon.nova-lite-v1:0",
             access=ModelAccess(stack, "Access", models=["amazon.nova-lite-v1:0"], guardrail=guardrail),
-            key=key,
+            foundation=foundation,
         )
         app.synth()
 
+    :param foundation: key, topic, network and retention to build on.
     :param name: name of the prompt, 1 to 100 letters, digits, hyphens and underscores.
     :param text: what the model is asked, with variables as ``{{name}}``.
     :param model: id of the foundation model or inference profile that is asked.
     :param access: lets the model be called.
-    :param key: encrypts the prompt.
     :param inference: how the model is asked; its system prompt is left out. Default: :class:`Inference`'s.
     :param keep_versions: whether versions outlive a change, to go back to. Default: no.
     :raises InvalidValueError: if the model does not chat or may not be called, or the text is odd.
@@ -62,15 +62,16 @@ class Prompt(Construct):
         scope: Construct,
         id: str,
         *,
+        foundation: Foundation,
         name: str,
         text: str,
         model: str,
         access: ModelAccess,
-        key: DataKey,
         inference: Inference | None = None,
         keep_versions: bool = False,
     ) -> None:
         super().__init__(scope, id)
+        key = foundation.key
         bounds = inference or Inference()
         check_chat([model], bounds.max_tokens)
         access.foundation(model)

@@ -10,7 +10,7 @@ from typing import Any
 from aws_cdk import CfnOutput, RemovalPolicy, Stack, aws_bedrock as bedrock, aws_iam as iam
 from constructs import Construct
 
-from ...foundation.key import DataKey
+from ...foundation.foundation import Foundation
 from ...foundation.pseudo import ACCOUNT_ID, PARTITION, REGION
 from ...foundation.role import WorkloadRole, grant
 from ..access.guardrail import Guardrail
@@ -35,15 +35,15 @@ class PromptFlow(Construct):
 
         import aws_cdk as cdk
         from aws_genai.models import FlowStep, Guardrail, ModelAccess, Prompt, PromptFlow
-        from aws_genai.foundation import CostTags, DataKey
+        from aws_genai.foundation import CostTags, Foundation
         from aws_genai.gate import attach_gate
 
         app = cdk.App()
         attach_gate(app)
         CostTags(project="demo", environment="dev", layer="demo", owner="me", cost_center="1").apply(app)
         stack = cdk.Stack(app, "Models", env=cdk.Environment(region="us-east-1"))
-        key = DataKey(stack, "Key", description="Prompts")
-        guardrail = Guardrail(stack, "Guardrail", name="one", key=key)
+        foundation = Foundation(stack)
+        guardrail = Guardrail(stack, "Guardrail", name="one", foundation=foundation)
         access = ModelAccess(stack, "Access", models=["amazon.nova-lite-v1:0"], guardrail=guardrail)
         texts = {
             "kind": "Is this a bill or a complaint? Answer with one of these words: {{text}}",
@@ -52,7 +52,13 @@ class PromptFlow(Construct):
         }
         prompts = {
             name: Prompt(
-                stack, name, name=name, text=text, model="amazon.nova-lite-v1:0", access=access, key=key
+                stack,
+                name,
+                name=name,
+                text=text,
+                model="amazon.nova-lite-v1:0",
+                access=access,
+                foundation=foundation,
             )
             for name, text in texts.items()
         }
@@ -67,15 +73,15 @@ class PromptFlow(Construct):
                 "other": FlowStep(prompt="other", given={"text": "input"}, when=("kind", "otherwise")),
             },
             guardrail=guardrail,
-            key=key,
+            foundation=foundation,
         )
         app.synth()
 
+    :param foundation: key, topic, network and retention to build on.
     :param name: name of the flow, 1 to 100 letters, digits, hyphens and underscores.
     :param prompts: the prompts that steps name.
     :param steps: the questions, by name.
     :param guardrail: what every question and answer goes through.
-    :param key: encrypts the flow.
     :param keep_versions: whether versions outlive a change, to go back to. Default: no.
     :raises InvalidValueError: if steps name what is not there, give a prompt too few or too many values, wait for each
         other, or leave an answer without a way.
@@ -86,14 +92,15 @@ class PromptFlow(Construct):
         scope: Construct,
         id: str,
         *,
+        foundation: Foundation,
         name: str,
         prompts: Mapping[str, Prompt],
         steps: Mapping[str, FlowStep],
         guardrail: Guardrail,
-        key: DataKey,
         keep_versions: bool = False,
     ) -> None:
         super().__init__(scope, id)
+        key = foundation.key
         check_flow(steps, {each: prompt.variables for each, prompt in prompts.items()})
         self.name, self._key = name, key
         used = {step.prompt: prompts[step.prompt] for step in steps.values()}

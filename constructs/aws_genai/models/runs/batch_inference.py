@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from aws_cdk import CfnOutput, RemovalPolicy, Stack, aws_events as events, aws_iam as iam, aws_s3 as s3
+from aws_cdk import CfnOutput, Stack, aws_events as events, aws_iam as iam, aws_s3 as s3
 from constructs import Construct
 
 from ...data.bedrock import BedrockCatalogue, check_chat
 from ...errors import InvalidValueError
 from ...foundation.alarms import AlarmTopic
-from ...foundation.bucket import AccessLogBucket, SecureBucket
-from ...foundation.key import DataKey
+from ...foundation.bucket import SecureBucket
+from ...foundation.foundation import Foundation
 from ...foundation.pseudo import ACCOUNT_ID, PARTITION, REGION
 from ...foundation.report import rules_only, undelivered
 from ...foundation.role import WorkloadRole
@@ -25,7 +25,7 @@ from ..access.model_access import ModelAccess
 from .job_machine import JobMachine
 
 if TYPE_CHECKING:
-    from ...foundation.network import PrivateNetwork
+    pass
 
 _SERVICE = "bedrock.amazonaws.com"
 
@@ -44,43 +44,34 @@ class BatchInference(Construct):
 
         import aws_cdk as cdk
         from aws_genai.models import BatchInference, Guardrail, ModelAccess
-        from aws_genai.foundation import AccessLogBucket, AlarmTopic, CostTags, DataKey
+        from aws_genai.foundation import CostTags, Foundation
         from aws_genai.gate import attach_gate
 
         app = cdk.App()
         attach_gate(app)
         CostTags(project="demo", environment="dev", layer="demo", owner="me", cost_center="1").apply(app)
         stack = cdk.Stack(app, "Models", env=cdk.Environment(region="us-east-1"))
-        key = DataKey(stack, "Key", description="Batches")
-        key.allow_logs()
-        guardrail = Guardrail(stack, "Guardrail", name="one", key=key)
+        foundation = Foundation(stack)
+        guardrail = Guardrail(stack, "Guardrail", name="one", foundation=foundation)
         BatchInference(
             stack,
             "Summaries",
             name="demo-summaries",
             model="amazon.nova-lite-v1:0",
             access=ModelAccess(stack, "Access", models=["amazon.nova-lite-v1:0"], guardrail=guardrail),
-            key=key,
-            access_logs=AccessLogBucket(stack, "AccessLogs"),
-            topic=AlarmTopic(stack, "Alarms", key=key),
+            foundation=foundation,
         )
         app.synth()
 
+    :param foundation: key, topic, network and retention to build on.
     :param name: name of the batch, at most 63 letters, digits and hyphens.
     :param model: id of the model; one that Bedrock runs batches of.
     :param access: lets it be called.
-    :param key: encrypts questions, answers and logs.
-    :param access_logs: where server access logs go.
-    :param topic: told when a run does not pass.
     :param most_failed_percent: how many questions may stay without an answer before a run fails, 0 to 100. Default: 0.
     :param profiles: names under which the model is called. Default: the model's own.
     :param inference: how the model is asked. Default: temperature 0.5, and 1,024 tokens.
     :param retention_days: days that questions and answers are kept. Default: 90.
-    :param replica: keep a second copy of them. Default: no.
-    :param network: a VPC for the function. Default: the service's own network.
     :param wait_seconds: seconds between two looks at a job. Default: 120.
-    :param log_days: days that logs are kept. Default: 365.
-    :param removal_policy: what happens to answers and logs on deletion of the stack. Default: retain.
     :raises InvalidValueError: if the model does not chat, or the percentage is none.
     """
 
@@ -89,23 +80,18 @@ class BatchInference(Construct):
         scope: Construct,
         id: str,
         *,
+        foundation: Foundation,
         name: str,
         model: str,
         access: ModelAccess,
-        key: DataKey,
-        access_logs: AccessLogBucket,
-        topic: AlarmTopic,
         most_failed_percent: float = 0,
         profiles: ApplicationProfiles | None = None,
         inference: Inference | None = None,
         retention_days: int = 90,
-        replica: bool = False,
-        network: PrivateNetwork | None = None,
         wait_seconds: int = 120,
-        log_days: int = 365,
-        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
     ) -> None:
         super().__init__(scope, id)
+        key, topic = foundation.key, foundation.topic
         bounds = inference or Inference()
         check_chat([model], bounds.max_tokens)
         if not 0 <= most_failed_percent <= 100:
@@ -114,12 +100,8 @@ class BatchInference(Construct):
         self.bucket = SecureBucket(
             self,
             "Bucket",
-            key=key,
-            access_logs=access_logs,
+            foundation=foundation,
             retention_days=retention_days,
-            replica=replica,
-            topic=topic,
-            removal_policy=removal_policy,
         )
         self.bucket.resource.notification_configuration = s3.CfnBucket.NotificationConfigurationProperty(
             event_bridge_configuration=s3.CfnBucket.EventBridgeConfigurationProperty(event_bridge_enabled=True)
@@ -140,8 +122,7 @@ class BatchInference(Construct):
             "Steps",
             folder="batch_inference",
             include=("chat", "jobs", "untrusted", "waking"),
-            key=key,
-            topic=topic,
+            foundation=foundation,
             environment={
                 "PLAN": json.dumps(plan),
                 "BUCKET": self.bucket.bucket_name,
@@ -154,9 +135,6 @@ class BatchInference(Construct):
             memory_mib=1024,
             timeout_seconds=900,
             reserved_concurrency=5,
-            network=network,
-            log_days=log_days,
-            removal_policy=removal_policy,
         )
         self._allow(worker, model, profiles)
         self.machine = JobMachine(
@@ -164,13 +142,10 @@ class BatchInference(Construct):
             "Runs",
             name=f"{name}-batch",
             function=self.function,
-            key=key,
-            topic=topic,
+            foundation=foundation,
             wait_seconds=wait_seconds,
             # A job expires after a day at the earliest, and three may follow each other.
             hours=96,
-            log_days=log_days,
-            removal_policy=removal_policy,
         )
         self._begin_when_put(topic)
         CfnOutput(self, "BucketName", value=self.bucket.bucket_name, description=f"Questions go under {REQUESTS}")

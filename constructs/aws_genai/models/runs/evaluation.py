@@ -6,12 +6,12 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from aws_cdk import CfnOutput, RemovalPolicy, Stack, aws_iam as iam
+from aws_cdk import CfnOutput, Stack, aws_iam as iam
 from constructs import Construct
 
 from ...data.bedrock import BedrockCatalogue
-from ...foundation.alarms import AlarmTopic
-from ...foundation.bucket import AccessLogBucket, SecureBucket
+from ...foundation.bucket import SecureBucket
+from ...foundation.foundation import Foundation
 from ...foundation.key import DataKey
 from ...foundation.pseudo import ACCOUNT_ID, PARTITION, REGION
 from ...foundation.role import WorkloadRole, grant
@@ -26,7 +26,7 @@ from .job_machine import JobMachine
 from .judge import Judge, check_evaluation
 
 if TYPE_CHECKING:
-    from ...foundation.network import PrivateNetwork
+    pass
 
 _SERVICE = "bedrock.amazonaws.com"
 
@@ -46,15 +46,14 @@ class Evaluation(Construct):
 
         import aws_cdk as cdk
         from aws_genai.models import Evaluation, Guardrail, Judge, ModelAccess
-        from aws_genai.foundation import AccessLogBucket, AlarmTopic, CostTags, DataKey
+        from aws_genai.foundation import CostTags, Foundation
         from aws_genai.gate import attach_gate
 
         app = cdk.App()
         attach_gate(app)
         CostTags(project="demo", environment="dev", layer="demo", owner="me", cost_center="1").apply(app)
         stack = cdk.Stack(app, "Models", env=cdk.Environment(region="us-east-1"))
-        key = DataKey(stack, "Key", description="Evaluations")
-        key.allow_logs()
+        foundation = Foundation(stack)
         models = ["us.amazon.nova-pro-v1:0", "us.amazon.nova-lite-v1:0"]
         Evaluation(
             stack,
@@ -62,22 +61,21 @@ class Evaluation(Construct):
             name="demo-assistants",
             models=models,
             access=ModelAccess(
-                stack, "Access", models=models, guardrail=Guardrail(stack, "Guardrail", name="one", key=key)
+                stack,
+                "Access",
+                models=models,
+                guardrail=Guardrail(stack, "Guardrail", name="one", foundation=foundation),
             ),
             judge=Judge(model="us.amazon.nova-pro-v1:0"),
             thresholds={"Correctness": 0.8, "latency_ms": 3000},
-            key=key,
-            access_logs=AccessLogBucket(stack, "AccessLogs"),
-            topic=AlarmTopic(stack, "Alarms", key=key),
+            foundation=foundation,
         )
         app.synth()
 
+    :param foundation: key, topic, network and retention to build on.
     :param name: name of the evaluation, at most 63 letters, digits and hyphens.
     :param models: ids of the models; the thresholds are for the first.
     :param access: lets them be called.
-    :param key: encrypts questions, answers and logs.
-    :param access_logs: where server access logs go.
-    :param topic: told when a run does not pass.
     :param judge: judges the answers. Default: nobody; only what can be compared is.
     :param thresholds: what the first model must reach at least: metrics of the judge, and exact_match, f1 and rouge_l
         (0 to 1); or at most: latency_ms, usd_per_answer and blocked_percent. Default: nothing.
@@ -88,11 +86,7 @@ class Evaluation(Construct):
     :param schedule: when a run starts by itself, such as ``cron(0 5 ? * MON *)``. Default: never.
     :param time_zone: of the schedule. Default: UTC.
     :param retention_days: days that questions, answers and reports are kept. Default: 365.
-    :param replica: keep a second copy of them. Default: no.
-    :param network: a VPC for the function. Default: the service's own network.
     :param wait_seconds: seconds between two looks at the judge. Default: 60.
-    :param log_days: days that logs are kept. Default: 365.
-    :param removal_policy: what happens to reports and logs on deletion of the stack. Default: retain.
     :raises InvalidValueError: if there is no model, a threshold is of something that is not measured, or documents are
         answered from for nobody.
     """
@@ -102,12 +96,10 @@ class Evaluation(Construct):
         scope: Construct,
         id: str,
         *,
+        foundation: Foundation,
         name: str,
         models: Sequence[str],
         access: ModelAccess,
-        key: DataKey,
-        access_logs: AccessLogBucket,
-        topic: AlarmTopic,
         judge: Judge | None = None,
         thresholds: Mapping[str, float] | None = None,
         profiles: ApplicationProfiles | None = None,
@@ -117,25 +109,18 @@ class Evaluation(Construct):
         schedule: str | None = None,
         time_zone: str = "UTC",
         retention_days: int = 365,
-        replica: bool = False,
-        network: PrivateNetwork | None = None,
         wait_seconds: int = 60,
-        log_days: int = 365,
-        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
     ) -> None:
         super().__init__(scope, id)
+        key = foundation.key
         bounds = inference or Inference(temperature=0)
         check_evaluation(models, judge, thresholds or {}, bounds.max_tokens, documents=bool(knowledge), groups=groups)
         self.name = name
         self.bucket = SecureBucket(
             self,
             "Bucket",
-            key=key,
-            access_logs=access_logs,
+            foundation=foundation,
             retention_days=retention_days,
-            replica=replica,
-            topic=topic,
-            removal_policy=removal_policy,
         )
         reader = self._reader(access, judge, key) if judge else None
         plan = {
@@ -152,8 +137,7 @@ class Evaluation(Construct):
             "Steps",
             folder="evaluation",
             include=("chat", "jobs", "model_evaluation", "untrusted", "waking"),
-            key=key,
-            topic=topic,
+            foundation=foundation,
             environment={
                 "PLAN": json.dumps(plan),
                 "BUCKET": self.bucket.bucket_name,
@@ -167,9 +151,6 @@ class Evaluation(Construct):
             memory_mib=1024,
             timeout_seconds=900,
             reserved_concurrency=5,
-            network=network,
-            log_days=log_days,
-            removal_policy=removal_policy,
         )
         role = self.function.role
         self.bucket.grant_read(role, QUESTIONS, RUNS)
@@ -187,11 +168,8 @@ class Evaluation(Construct):
             "Runs",
             name=f"{name}-evaluation",
             function=self.function,
-            key=key,
-            topic=topic,
+            foundation=foundation,
             wait_seconds=wait_seconds,
-            log_days=log_days,
-            removal_policy=removal_policy,
         )
         if schedule:
             self.machine.every(schedule, time_zone, {})

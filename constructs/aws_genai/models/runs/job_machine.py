@@ -6,7 +6,6 @@ import json
 from typing import Any
 
 from aws_cdk import (
-    RemovalPolicy,
     aws_iam as iam,
     aws_logs as logs,
     aws_scheduler as scheduler,
@@ -14,7 +13,8 @@ from aws_cdk import (
 )
 from constructs import Construct
 
-from ...foundation.alarms import AlarmTopic, alarm
+from ...foundation.alarms import alarm
+from ...foundation.foundation import Foundation
 from ...foundation.key import DataKey
 from ...foundation.naming import of_this_stack
 from ...foundation.pseudo import ACCOUNT_ID, PARTITION, REGION
@@ -48,35 +48,29 @@ class JobMachine(Construct):
         import aws_cdk as cdk
         from aws_genai.packaging import PythonFunction
         from aws_genai.models import JobMachine
-        from aws_genai.foundation import AlarmTopic, CostTags, DataKey
+        from aws_genai.foundation import CostTags, Foundation
         from aws_genai.gate import attach_gate
 
         app = cdk.App()
         attach_gate(app)
         CostTags(project="demo", environment="dev", layer="demo", owner="me", cost_center="1").apply(app)
         stack = cdk.Stack(app, "Jobs")
-        key = DataKey(stack, "Key", description="Jobs")
-        key.allow_logs()
-        topic = AlarmTopic(stack, "Alarms", key=key)
+        foundation = Foundation(stack)
         JobMachine(
             stack,
             "Runs",
             name="demo-runs",
-            function=PythonFunction(stack, "Steps", folder="evaluation", key=key, topic=topic),
-            key=key,
-            topic=topic,
+            function=PythonFunction(stack, "Steps", folder="evaluation", foundation=foundation),
+            foundation=foundation,
         )
         app.synth()
 
+    :param foundation: key, topic, network and retention to build on.
     :param name: name of the state machine, at most 80 letters, digits, hyphens and underscores.
     :param function: does the steps.
-    :param key: encrypts definition, inputs and logs.
-    :param topic: told when a run does not pass.
     :param wait_seconds: seconds between two looks at a job. Default: 60.
     :param at_once: most jobs of a run at a time. Default: 5.
     :param hours: hours after which a run is given up. Default: 24.
-    :param log_days: days that logs are kept. Default: 365.
-    :param removal_policy: what happens to the logs on deletion of the stack. Default: retain.
     """
 
     def __init__(
@@ -84,17 +78,20 @@ class JobMachine(Construct):
         scope: Construct,
         id: str,
         *,
+        foundation: Foundation,
         name: str,
         function: PythonFunction,
-        key: DataKey,
-        topic: AlarmTopic,
         wait_seconds: int = 60,
         at_once: int = 5,
         hours: int = 24,
-        log_days: int = 365,
-        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
     ) -> None:
         super().__init__(scope, id)
+        key, topic, log_days, removal_policy = (
+            foundation.key,
+            foundation.topic,
+            foundation.log_days,
+            foundation.removal_policy,
+        )
         self.name = name
         #: What ARNs of runs begin with.
         self.executions_arn = f"arn:{PARTITION}:states:{REGION}:{ACCOUNT_ID}:execution:{name}"

@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from aws_cdk import CfnOutput, RemovalPolicy, aws_iam as iam, aws_kms as kms
+from aws_cdk import CfnOutput, aws_iam as iam, aws_kms as kms
 from constructs import Construct
 
-from ...foundation.alarms import AlarmTopic
-from ...foundation.bucket import AccessLogBucket, SecureBucket
-from ...foundation.key import ACCOUNT_PRINCIPAL, ADMINISTER, DataKey
+from ...foundation.bucket import SecureBucket
+from ...foundation.foundation import Foundation
+from ...foundation.key import ACCOUNT_PRINCIPAL, ADMINISTER
 from ...foundation.role import grant
 from ...foundation.statements import EVERYBODY, allow, deny, document
 from ...packaging.python_function import PythonFunction
 
 if TYPE_CHECKING:
-    from ...foundation.network import PrivateNetwork
+    pass
 
 _SIGN = ("kms:DescribeKey", "kms:GetPublicKey", "kms:Sign")
 _ROTATION = ("kms:DisableKeyRotation", "kms:EnableKeyRotation", "kms:GetKeyRotationStatus", "kms:ListKeyRotations")
@@ -36,33 +36,24 @@ class SignedDataSets(Construct):
 
         import aws_cdk as cdk
         from aws_genai.models import SignedDataSets
-        from aws_genai.foundation import AccessLogBucket, AlarmTopic, CostTags, DataKey
+        from aws_genai.foundation import CostTags, Foundation
         from aws_genai.gate import attach_gate
 
         app = cdk.App()
         attach_gate(app)
         CostTags(project="demo", environment="dev", layer="demo", owner="me", cost_center="1").apply(app)
         stack = cdk.Stack(app, "Data")
-        key = DataKey(stack, "Key", description="Training data")
-        key.allow_logs()
+        foundation = Foundation(stack)
         SignedDataSets(
             stack,
             "DataSets",
             approver_role_arns=[f"arn:aws:iam::{cdk.Aws.ACCOUNT_ID}:role/data-approver"],
-            key=key,
-            access_logs=AccessLogBucket(stack, "Logs"),
-            topic=AlarmTopic(stack, "Alarms", key=key),
+            foundation=foundation,
         )
         app.synth()
 
-    :param key: encrypts the data sets.
-    :param access_logs: where server access logs go.
-    :param topic: receives calls of the function that failed.
+    :param foundation: key, topic, network and retention to build on.
     :param approver_role_arns: the roles that may sign. Default: those given to :meth:`allow_approver`.
-    :param network: a VPC that the function runs in. Default: none, the service's own network.
-    :param replica: keep a second copy of the data sets. Default: no.
-    :param log_days: days that logs are kept. Default: 365.
-    :param removal_policy: what happens to data sets and keys on deletion of the stack. Default: retain.
     """
 
     def __init__(
@@ -70,25 +61,16 @@ class SignedDataSets(Construct):
         scope: Construct,
         id: str,
         *,
-        key: DataKey,
-        access_logs: AccessLogBucket,
-        topic: AlarmTopic,
+        foundation: Foundation,
         approver_role_arns: Sequence[str] = (),
-        network: PrivateNetwork | None = None,
-        replica: bool = False,
-        log_days: int = 365,
-        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
     ) -> None:
         super().__init__(scope, id)
+        key, removal_policy = foundation.key, foundation.removal_policy
         self.key = key
         self.bucket = SecureBucket(
             self,
             "Bucket",
-            key=key,
-            access_logs=access_logs,
-            replica=replica,
-            topic=topic,
-            removal_policy=removal_policy,
+            foundation=foundation,
         )
         self._approvers = list(approver_role_arns)
         administer = [action for action in ADMINISTER if action not in _ROTATION]
@@ -106,8 +88,7 @@ class SignedDataSets(Construct):
             self,
             "Admit",
             folder="training_data",
-            key=key,
-            topic=topic,
+            foundation=foundation,
             environment={"BUCKET": self.bucket.bucket_name, "SIGNING_KEY": self.signing_key.attr_arn},
             # The duplicates of two gigabytes are told apart by 16 bytes a record.
             memory_mib=3008,
@@ -115,9 +96,6 @@ class SignedDataSets(Construct):
             # https://docs.aws.amazon.com/sagemaker/latest/dg/build-and-manage-steps-types.html#step-type-lambda
             timeout_seconds=600,
             reserved_concurrency=5,
-            network=network,
-            log_days=log_days,
-            removal_policy=removal_policy,
         )
         role = self.function.role
         self.bucket.grant_read(role, "data/")

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from aws_cdk import RemovalPolicy, aws_iam as iam, aws_sagemaker as sagemaker
+from aws_cdk import aws_iam as iam, aws_sagemaker as sagemaker
 from constructs import Construct
 
-from ...foundation.alarms import AlarmTopic
-from ...foundation.bucket import AccessLogBucket, SecureBucket
-from ...foundation.key import DataKey
+from ...foundation.bucket import SecureBucket
+from ...foundation.foundation import Foundation
 from ...foundation.role import WorkloadRole, grant
 
 
@@ -22,23 +21,19 @@ class Experiments(Construct):
 
         import aws_cdk as cdk
         from aws_genai.models import Experiments
-        from aws_genai.foundation import AccessLogBucket, CostTags, DataKey
+        from aws_genai.foundation import CostTags, Foundation
         from aws_genai.gate import attach_gate
 
         app = cdk.App()
         attach_gate(app)
         CostTags(project="demo", environment="dev", layer="demo", owner="me", cost_center="1").apply(app)
         stack = cdk.Stack(app, "Experiments")
-        key = DataKey(stack, "Key", description="Experiments")
-        Experiments(stack, "Experiments", name="demo", key=key, access_logs=AccessLogBucket(stack, "Logs"))
+        foundation = Foundation(stack)
+        Experiments(stack, "Experiments", name="demo", foundation=foundation)
         app.synth()
 
+    :param foundation: key, topic, network and retention to build on.
     :param name: name of the app, 1 to 256 letters, digits and hyphens.
-    :param key: encrypts the artifacts.
-    :param access_logs: where server access logs go.
-    :param replica: keep a second copy of the artifacts. Default: no.
-    :param topic: told of artifacts that could not be copied; needed with ``replica``. Default: nobody is.
-    :param removal_policy: what happens to the artifacts on deletion of the stack. Default: retain.
     """
 
     def __init__(
@@ -46,22 +41,14 @@ class Experiments(Construct):
         scope: Construct,
         id: str,
         *,
+        foundation: Foundation,
         name: str,
-        key: DataKey,
-        access_logs: AccessLogBucket,
-        replica: bool = False,
-        topic: AlarmTopic | None = None,
-        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
     ) -> None:
         super().__init__(scope, id)
         self.bucket = SecureBucket(
             self,
             "Artifacts",
-            key=key,
-            access_logs=access_logs,
-            replica=replica,
-            topic=topic,
-            removal_policy=removal_policy,
+            foundation=foundation,
         )
         role = WorkloadRole(
             self,

@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from aws_cdk import RemovalPolicy, Stack, aws_iam as iam, aws_sagemaker as sagemaker
+from aws_cdk import Stack, aws_iam as iam, aws_sagemaker as sagemaker
 from constructs import Construct
 
 from ...data.accelerators import AcceleratorCatalogue
 from ...data.fine_tuning import Method, TrainingFacts, check_transform
 from ...data.jumpstart import JumpStartCatalogue, JumpStartModel, check_eula
 from ...errors import InvalidValueError, nearest
-from ...foundation.alarms import AlarmTopic
+from ...foundation.foundation import Foundation
 from ...foundation.key import DataKey
-from ...foundation.network import PrivateNetwork
 from ...foundation.pseudo import ACCOUNT_ID, PARTITION
 from ...foundation.role import WorkloadRole, grant
 from ...functions.model_evaluation.scores import METRICS
@@ -49,16 +48,14 @@ class FineTuning(Construct):
 
         import aws_cdk as cdk
         from aws_genai.models import FineTuning, SignedDataSets
-        from aws_genai.foundation import AccessLogBucket, AlarmTopic, CostTags, DataKey, PrivateNetwork
+        from aws_genai.foundation import CostTags, Foundation
         from aws_genai.gate import attach_gate
 
         app = cdk.App()
         attach_gate(app)
         CostTags(project="demo", environment="dev", layer="demo", owner="me", cost_center="1").apply(app)
         stack = cdk.Stack(app, "Models", env=cdk.Environment(region="us-east-1"))
-        key = DataKey(stack, "Key", description="Models")
-        key.allow_logs()
-        topic = AlarmTopic(stack, "Alarms", key=key)
+        foundation = Foundation(stack, network=["us-east-1a", "us-east-1b"])
         FineTuning(
             stack,
             "Support",
@@ -70,24 +67,18 @@ class FineTuning(Construct):
                 stack,
                 "DataSets",
                 approver_role_arns=[f"arn:aws:iam::{cdk.Aws.ACCOUNT_ID}:role/data-approver"],
-                key=key,
-                access_logs=AccessLogBucket(stack, "Logs"),
-                topic=topic,
+                foundation=foundation,
             ),
             hyperparameters={"epoch": 2, "lora_r": 16},
-            key=key,
-            network=PrivateNetwork(stack, "Network", zones=["us-east-1a", "us-east-1b"], key=key),
-            topic=topic,
+            foundation=foundation,
         )
         app.synth()
 
+    :param foundation: key, topic, network and retention to build on.
     :param name: name of the data set, 1 to 40 lower-case letters, digits and hyphens.
     :param endpoint_name: name of the pipeline, of the group in the registry, and of the endpoint.
     :param model_id: a model of :class:`JumpStartCatalogue` that can be fine-tuned.
     :param data_sets: where the data set lies.
-    :param key: encrypts volumes, models and logs.
-    :param network: where jobs and endpoint run.
-    :param topic: told of approvals and alarms.
     :param accept_eula: accept the model's end-user licence agreement. Default: no.
     :param method: instructions with answers, conversations (``chat``), or plain text (``domain``). Default:
         instructions.
@@ -104,10 +95,6 @@ class FineTuning(Construct):
     :param latency_ms: median latency in milliseconds that raises an alarm. Default: 30,000.
     :param idle_hours: hours without a call that raise an alarm, 1 to 24. Default: 6.
     :param experiments: where runs are compared. Default: nowhere.
-    :param tags: tags of jobs and of the endpoint, which CloudFormation does not make. Default: none.
-    :param functions_network: a VPC that functions run in. Default: none, the service's own network.
-    :param log_days: days that logs are kept. Default: 365.
-    :param removal_policy: what happens to logs on deletion of the stack. Default: retain.
     :raises InvalidValueError: if the model cannot be fine-tuned, a hyperparameter is out of its range, a threshold is
         not a metric, batch transform lacks the type that answers, or the Region lacks the model.
     """
@@ -117,13 +104,11 @@ class FineTuning(Construct):
         scope: Construct,
         id: str,
         *,
+        foundation: Foundation,
         name: str,
         endpoint_name: str,
         model_id: str,
         data_sets: SignedDataSets,
-        key: DataKey,
-        network: PrivateNetwork,
-        topic: AlarmTopic,
         accept_eula: bool = False,
         method: Method = "instruction",
         hyperparameters: Mapping[str, object] | None = None,
@@ -138,12 +123,14 @@ class FineTuning(Construct):
         latency_ms: int = 30_000,
         idle_hours: int = 6,
         experiments: Experiments | None = None,
-        tags: Mapping[str, str] | None = None,
-        functions_network: PrivateNetwork | None = None,
-        log_days: int = 365,
-        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
     ) -> None:
         super().__init__(scope, id)
+        key, network, tags, functions_network = (
+            foundation.key,
+            foundation.private_network,
+            foundation.tags,
+            foundation.functions_network,
+        )
         self.name, self.pipeline_name, self.data_sets = name, endpoint_name, data_sets
         model, facts = trainable(model_id)
         check_eula(model, accept_eula)
@@ -161,15 +148,11 @@ class FineTuning(Construct):
             self,
             "Evaluate",
             folder="model_evaluation",
-            key=key,
-            topic=topic,
+            foundation=foundation.but(network=functions_network),
             environment={"BUCKET": bucket.bucket_name},
             memory_mib=1024,
             timeout_seconds=600,
             reserved_concurrency=5,
-            network=functions_network,
-            log_days=log_days,
-            removal_policy=removal_policy,
         )
         bucket.grant_read(evaluate.role, f"verified/{name}/", f"output/{name}/")
         bucket.grant_write(evaluate.role, f"reports/{name}/")
@@ -244,13 +227,7 @@ class FineTuning(Construct):
             instances=instances,
             latency_ms=latency_ms,
             idle_hours=idle_hours,
-            key=key,
-            network=network,
-            topic=topic,
-            tags=tags or {},
-            functions_network=functions_network,
-            log_days=log_days,
-            removal_policy=removal_policy,
+            foundation=foundation.but(tags=tags or {}),
         )
 
     def grant_train(self, role: iam.IRole) -> None:

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from aws_cdk import CfnCustomResource, RemovalPolicy, Stack, aws_iam as iam, aws_sagemaker as sagemaker
+from aws_cdk import CfnCustomResource, Stack, aws_iam as iam, aws_sagemaker as sagemaker
 from constructs import Construct
 
 from ...data.jumpstart import JumpStartCatalogue
 from ...errors import InvalidValueError
-from ...foundation.alarms import AlarmTopic
-from ...foundation.key import DataKey
+from ...foundation.foundation import Foundation
 from ...foundation.pseudo import ACCOUNT_ID, PARTITION
 from ...foundation.role import WorkloadRole, grant
 from ...foundation.statements import deny
@@ -21,7 +20,7 @@ from ...packaging.provider import provider
 from ..hosting.hosted_endpoint import region_of
 
 if TYPE_CHECKING:
-    from ...foundation.network import PrivateNetwork
+    pass
 
 
 class ModelHub(Construct):
@@ -35,32 +34,26 @@ class ModelHub(Construct):
 
         import aws_cdk as cdk
         from aws_genai.models import ModelHub
-        from aws_genai.foundation import AlarmTopic, CostTags, DataKey
+        from aws_genai.foundation import CostTags, Foundation
         from aws_genai.gate import attach_gate
 
         app = cdk.App()
         attach_gate(app)
         CostTags(project="demo", environment="dev", layer="demo", owner="me", cost_center="1").apply(app)
         stack = cdk.Stack(app, "Models", env=cdk.Environment(region="us-east-1"))
-        key = DataKey(stack, "Key", description="Models")
-        key.allow_logs()
+        foundation = Foundation(stack)
         ModelHub(
             stack,
             "Hub",
             name="allowed",
             models=["huggingface-llm-mistral-7b-instruct-v3", "huggingface-sentencesimilarity-bge-m3"],
-            key=key,
-            topic=AlarmTopic(stack, "Alarms", key=key),
+            foundation=foundation,
         )
         app.synth()
 
+    :param foundation: key, topic, network and retention to build on.
     :param name: name of the hub, 1 to 63 letters, digits and hyphens.
     :param models: models of :class:`JumpStartCatalogue`, 1 or more.
-    :param key: encrypts the function's logs.
-    :param topic: receives calls of the function that failed.
-    :param network: a VPC that the function runs in. Default: none, the service's own network.
-    :param log_days: days that logs are kept. Default: 365.
-    :param removal_policy: what happens to the function's logs on deletion of the stack. Default: retain.
     :raises InvalidValueError: if there is no model, one stands twice, or one is not in the catalogue or the Region.
     """
 
@@ -69,13 +62,9 @@ class ModelHub(Construct):
         scope: Construct,
         id: str,
         *,
+        foundation: Foundation,
         name: str,
         models: Sequence[str],
-        key: DataKey,
-        topic: AlarmTopic,
-        network: PrivateNetwork | None = None,
-        log_days: int = 365,
-        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
     ) -> None:
         super().__init__(scope, id)
         region = region_of(self)
@@ -89,11 +78,7 @@ class ModelHub(Construct):
             Stack.of(self),
             "HubModels",
             "hub_models",
-            key=key,
-            topic=topic,
-            network=network,
-            log_days=log_days,
-            removal_policy=removal_policy,
+            foundation=foundation,
         )
         place = f"arn:{PARTITION}:sagemaker:{region}"
         references = f"{place}:{ACCOUNT_ID}:hub-content/{name}/ModelReference/*"

@@ -9,9 +9,9 @@ from aws_cdk import aws_iam as iam, aws_sagemaker as sagemaker
 from constructs import Construct
 
 from ...errors import InvalidValueError, nearest
+from ...foundation.foundation import Foundation
 from ...foundation.key import DataKey
 from ...foundation.naming import lasting
-from ...foundation.network import PrivateNetwork
 from ...foundation.pseudo import ACCOUNT_ID, PARTITION
 from ...foundation.role import WorkloadRole
 from ...foundation.statements import allow, deny, document
@@ -57,27 +57,25 @@ class Studio(Construct):
 
         import aws_cdk as cdk
         from aws_genai.models import Studio
-        from aws_genai.foundation import CostTags, DataKey, PrivateNetwork
+        from aws_genai.foundation import CostTags, Foundation
         from aws_genai.gate import attach_gate
 
         app = cdk.App()
         attach_gate(app)
         CostTags(project="demo", environment="dev", layer="demo", owner="me", cost_center="1").apply(app)
         stack = cdk.Stack(app, "Studio", env=cdk.Environment(region="us-east-1"))
-        key = DataKey(stack, "Key", description="Notebooks")
+        foundation = Foundation(stack, network=["us-east-1a", "us-east-1b"])
         Studio(
             stack,
             "Studio",
             name="demo",
             people={"ann": "approver", "bob": "data-scientist"},
-            key=key,
-            network=PrivateNetwork(stack, "Network", zones=["us-east-1a", "us-east-1b"], key=key),
+            foundation=foundation,
         )
         app.synth()
 
+    :param foundation: key, topic, network and retention to build on.
     :param name: what the domain's name begins with, 1 to 63 letters, digits and hyphens.
-    :param network: where spaces run.
-    :param key: encrypts their disks.
     :param people: the persona of each user profile, named as the user signs in. Default: nobody yet.
     :param idle_minutes: minutes without use after which a space stops, 60 to 525,600. Default: 60.
     :param instance_types: types that spaces run on. Default: small ones without an accelerator.
@@ -90,15 +88,15 @@ class Studio(Construct):
         scope: Construct,
         id: str,
         *,
+        foundation: Foundation,
         name: str,
-        network: PrivateNetwork,
-        key: DataKey,
         people: Mapping[str, Persona] | None = None,
         idle_minutes: int = 60,
         instance_types: Sequence[str] = NOTEBOOKS,
         sign_on: Literal["IAM", "SSO"] = "IAM",
     ) -> None:
         super().__init__(scope, id)
+        network, key = foundation.private_network, foundation.key
         people = people or {}
         check_people(people, idle_minutes)
         key.allow_in_sagemaker()

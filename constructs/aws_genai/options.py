@@ -1,19 +1,17 @@
-"""What every settings model shares."""
+"""What every model of options has in common, and the types that their fields are made of."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Hashable
 from functools import cache
-from typing import Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 from zoneinfo import available_timezones
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from aws_genai.errors import InvalidValueError, nearest
-
-#: What a pattern asks for, in words, for the message to whoever missed it.
-SAID: dict[str, str] = {}
+from .errors import InvalidValueError, nearest
+from .explain import SAID, explain
 
 
 def text(pattern: str, said: str, **more: Any) -> Any:  # noqa: ANN401 - what pydantic's Field takes and gives
@@ -25,8 +23,34 @@ def text(pattern: str, said: str, **more: Any) -> Any:  # noqa: ANN401 - what py
     return Field(pattern=pattern, **more)
 
 
-class Section(BaseModel):
-    """A part of the settings: unknown keys are refused, values are never coerced, numbers are finite."""
+if TYPE_CHECKING:
+    from pydantic._internal._model_construction import ModelMetaclass as _Metaclass
+else:
+    _Metaclass = type(BaseModel)
+
+
+class _Explained(_Metaclass):
+    """Options that Python code creates with values that cannot work raise the library's own error."""
+
+    if not TYPE_CHECKING:
+
+        def __call__(cls, *arguments: Any, **options: Any) -> Any:  # noqa: ANN401
+            try:
+                return super().__call__(*arguments, **options)
+            except ValidationError as error:
+                first = error.errors(include_url=False)[0]
+                cause = first.get("ctx", {}).get("error")
+                path = [str(part) for part in first["loc"]]
+                if isinstance(cause, InvalidValueError) and cause.field:
+                    path += [part for part in cause.field.split(".") if part not in path[-1:]]
+                raise InvalidValueError(explain(error, cls.__name__, cls), field=".".join(path)) from None
+
+
+class Options(BaseModel, metaclass=_Explained):
+    """Options of a construct, each declared once: for code that passes them, and for the settings file.
+
+    Unknown names are refused, values are never converted, numbers are finite.
+    """
 
     model_config = ConfigDict(
         extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True, allow_inf_nan=False
@@ -35,7 +59,7 @@ class Section(BaseModel):
     repeatable: ClassVar[frozenset[str]] = frozenset()
 
     @model_validator(mode="after")
-    def _nothing_twice(self) -> Section:
+    def _nothing_twice(self) -> Options:
         for name in type(self).model_fields:
             value = getattr(self, name)
             if not isinstance(value, list) or name in self.repeatable:

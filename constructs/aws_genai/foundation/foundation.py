@@ -1,0 +1,169 @@
+"""What every construct builds on: key, topic, network, retention and removal, in one object."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+from aws_cdk import RemovalPolicy
+from constructs import Construct
+
+from ..errors import InvalidValueError
+from .access_log_bucket import AccessLogBucket
+from .alarms import AlarmTopic
+from .key import DataKey
+
+if TYPE_CHECKING:
+    from .network import PrivateNetwork
+
+
+_Made = TypeVar("_Made", bound=Construct)
+
+
+class Foundation:
+    """What the constructs of a stack have in common. What is not given is created when it is first needed.
+
+    Every construct of this library takes one. It is no construct itself: what it creates are children of ``scope``.
+
+    Example::
+
+        import aws_cdk as cdk
+        from aws_genai.foundation import CostTags, Foundation, SecureBucket
+        from aws_genai.gate import attach_gate
+
+        app = cdk.App()
+        attach_gate(app)
+        CostTags(project="demo", environment="dev", layer="demo", owner="me", cost_center="1").apply(app)
+        stack = cdk.Stack(app, "Documents")
+        SecureBucket(stack, "Documents", foundation=Foundation(stack, log_days=30))
+        app.synth()
+
+    :param scope: the stack, or the construct, under which a missing key, topic or bucket is created.
+    :param key: encrypts data, logs and messages. Default: a new key.
+    :param topic: receives every alarm. Default: a new topic, encrypted with the key, that nobody subscribes to.
+    :param network: the VPC that instances, endpoints and jobs run in, or the Availability Zones of a new one. Default:
+        none.
+    :param private_functions: whether functions run in the VPC as well. Default: no.
+    :param access_logs: the bucket that receives the server access logs of buckets. Default: a new bucket.
+    :param replicas: whether every bucket has a replica of its objects. Default: no.
+    :param log_days: number of days that log groups keep their events. Default: 365.
+    :param record_days: number of days that access logs, audit records and captured data are kept in S3. Default: 365.
+    :param removal_policy: what happens to data, keys and logs when the stack is deleted. Default: they are retained,
+        except those of a first deployment that fails.
+    :param tags: tags for the resources that functions create at run time. Default: none.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        *,
+        key: DataKey | None = None,
+        topic: AlarmTopic | None = None,
+        network: PrivateNetwork | Sequence[str] | None = None,
+        private_functions: bool = False,
+        access_logs: AccessLogBucket | None = None,
+        replicas: bool = False,
+        log_days: int = 365,
+        record_days: int = 365,
+        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
+        tags: Mapping[str, str] | None = None,
+    ) -> None:
+        self._scope = scope
+        self._given: dict[str, Any] = {"key": key, "topic": topic, "network": network, "access_logs": access_logs}
+        #: What was created, for this foundation and for those that :meth:`but` derives from it.
+        self._created: dict[str, Any] = {}
+        self.private_functions = private_functions
+        self.replicas = replicas
+        self.log_days = log_days
+        self.record_days = record_days
+        self.removal_policy = removal_policy
+        self.tags: Mapping[str, str] = dict(tags or {})
+
+    @property
+    def key(self) -> DataKey:
+        """Encrypts data, logs and messages."""
+        return self._given["key"] or self._once("key", self._create_key)
+
+    @property
+    def topic(self) -> AlarmTopic:
+        """Receives every alarm."""
+        return self._given["topic"] or self._once("topic", self._create_topic)
+
+    @property
+    def network(self) -> PrivateNetwork | None:
+        """The VPC that instances, endpoints and jobs run in."""
+        given: PrivateNetwork | Sequence[str] | None = self._given["network"]
+        if not isinstance(given, list | tuple):
+            return given  # type: ignore[return-value]  # no construct is a sequence
+        return self._once("network", self._create_network)
+
+    @property
+    def access_logs(self) -> AccessLogBucket:
+        """Receives the server access logs of buckets."""
+        given = self._given["access_logs"]
+        return given or self._once("access_logs", self._create_access_logs)
+
+    @property
+    def private_network(self) -> PrivateNetwork:
+        """The VPC.
+
+        :raises InvalidValueError: if there is none.
+        """
+        if self.network is None:
+            raise InvalidValueError(
+                "Instances, endpoints and jobs run in a VPC, and none is given",
+                field="network",
+                hint="Pass network= to Foundation: a PrivateNetwork, or PrivateNetwork.from_vpc() for your own VPC",
+            )
+        return self.network
+
+    @property
+    def functions_network(self) -> PrivateNetwork | None:
+        """The VPC that functions run in, if they do."""
+        return self.private_network if self.private_functions else None
+
+    def but(self, **changes: Any) -> Self:  # noqa: ANN401 - the arguments of this class
+        """The same foundation with other values for some of its arguments; what is created is shared."""
+        changed = copy.copy(self)
+        changed._given = dict(self._given)
+        for name, value in changes.items():
+            if name in changed._given:
+                changed._given[name] = value
+            elif not name.startswith("_") and name in vars(changed):
+                setattr(changed, name, value)
+            else:
+                raise TypeError(f"Foundation has no argument {name}")
+        return changed
+
+    def _once(self, name: str, create: Callable[[], _Made]) -> _Made:
+        if name not in self._created:
+            self._created[name] = create()
+        made: _Made = self._created[name]
+        return made
+
+    def _create_key(self) -> DataKey:
+        key = DataKey(self._scope, "Key", description=self._scope.node.path, removal_policy=self.removal_policy)
+        key.allow_logs()
+        return key
+
+    def _create_topic(self) -> AlarmTopic:
+        return AlarmTopic(self._scope, "Alarms", key=self.key)
+
+    def _create_network(self) -> PrivateNetwork:
+        # Imported as needed: EC2 is the largest module of the CDK.
+        from .network import PrivateNetwork
+
+        return PrivateNetwork(
+            self._scope,
+            "Network",
+            zones=self._given["network"],
+            key=self.key,
+            flow_log_days=self.log_days,
+            removal_policy=self.removal_policy,
+        )
+
+    def _create_access_logs(self) -> AccessLogBucket:
+        return AccessLogBucket(
+            self._scope, "AccessLogs", retention_days=self.record_days, removal_policy=self.removal_policy
+        )

@@ -1,0 +1,10 @@
+import aws_cdk as cdk
+from aws_genai.foundation import CostTags, Foundation, SecureBucket
+from aws_genai.gate import attach_gate
+
+app = cdk.App()
+attach_gate(app)
+CostTags(project="demo", environment="dev", layer="demo", owner="me", cost_center="1").apply(app)
+stack = cdk.Stack(app, "Documents")
+SecureBucket(stack, "Documents", foundation=Foundation(stack, log_days=30))
+app.synth()

@@ -1,0 +1,60 @@
+"""Governed access to Amazon Bedrock."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from aws_genai.foundation import DataKey, Foundation, SecureBucket
+from aws_genai.models import EnforcedGuardrail, Guardrail, InvocationLogging, ModelAccess
+from settings.bedrock import Bedrock
+
+from .base import LayerStack
+
+if TYPE_CHECKING:
+    from aws_genai.models import ApplicationProfiles
+
+
+def model_access(stack: LayerStack, foundation: Foundation, bedrock: Bedrock) -> ModelAccess:
+    """The models that may be called, and the guardrail of every call."""
+    prefix, rules, own = stack.settings.prefix, bedrock.guardrail, foundation
+    if bedrock.enforce:
+        # Every principal of the account may use this key through Bedrock, so it encrypts nothing else.
+        own = foundation.but(
+            key=DataKey(
+                stack,
+                "GuardrailKey",
+                description=f"{prefix}: enforced guardrail",
+                removal_policy=stack.removal_policy,
+            )
+        )
+    guardrail = Guardrail(stack, "Guardrail", foundation=own, name=prefix, policy=rules.policy(), pinned=rules.version)
+    if bedrock.enforce:
+        EnforcedGuardrail(stack, "Everywhere", guardrail=guardrail, excluded=bedrock.enforce.excluded)
+    if log := bedrock.invocation_log:
+        bodies = None
+        if not log.mask:
+            days = stack.settings.security.record_days
+            bodies = SecureBucket(stack, "CallBodies", foundation=foundation, retention_days=days)
+        InvocationLogging(stack, "Calls", foundation=foundation, bucket=bodies, **log.model_dump())
+    return ModelAccess(
+        stack,
+        "Access",
+        models=bedrock.models,
+        guardrail=guardrail,
+        regions=bedrock.regions,
+        providers=bedrock.providers,
+        uses=bedrock.uses,
+    )
+
+
+def application_profiles(
+    stack: LayerStack, id: str, name: str, access: ModelAccess, models: Sequence[str]
+) -> ApplicationProfiles | None:
+    """Inference profiles whose tags carry the costs of one use of models, if the settings ask for them."""
+    from aws_genai.models import ApplicationProfiles
+
+    bedrock = stack.settings.models.bedrock if stack.settings.models else None
+    if bedrock is None or not bedrock.application_profiles:
+        return None
+    return ApplicationProfiles(stack, id, name=name, access=access, models=models)
