@@ -14,7 +14,7 @@ from .errors import InvalidValueError, nearest
 from .explain import SAID, explain
 
 
-def text(pattern: str, said: str, **more: Any) -> Any:  # noqa: ANN401 - what pydantic's Field takes and gives
+def text(pattern: str, said: str, **more: Any) -> Any:  # noqa: ANN401, N805 - what pydantic's Field takes and gives
     """A field of text of one pattern; ``said`` tells in words what it asks for.
 
     Digits and letters are those of ASCII: ``\\d`` and ``\\w`` would take others, which AWS refuses.
@@ -34,7 +34,7 @@ class _Explained(_Metaclass):
 
     if not TYPE_CHECKING:
 
-        def __call__(cls, *arguments: Any, **options: Any) -> Any:  # noqa: ANN401
+        def __call__(cls, *arguments: Any, **options: Any) -> Any:  # noqa: ANN401, N805
             try:
                 return super().__call__(*arguments, **options)
             except ValidationError as error:

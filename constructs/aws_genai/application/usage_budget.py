@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from aws_cdk import aws_dynamodb as dynamodb, aws_iam as iam
+from aws_cdk import RemovalPolicy, aws_dynamodb as dynamodb, aws_iam as iam
 from constructs import Construct
 
 from ..errors import InvalidValueError
