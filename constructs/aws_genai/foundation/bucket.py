@@ -214,15 +214,15 @@ class SecureBucket(Construct):
         self.key.grant_encrypt_decrypt(grantee)
         return given
 
-    def only_through(self, endpoint_id: str, *, beside: Sequence[str] = ()) -> None:
+    def only_through(self, endpoint_id: str | None, *, beside: Sequence[str] = ()) -> None:
         """Deny reading objects, of this bucket and its replica, but through one VPC endpoint.
 
         https://docs.aws.amazon.com/AmazonS3/latest/userguide/example-bucket-policies-vpc-endpoint.html
 
-        :param endpoint_id: id of the gateway endpoint of S3.
+        :param endpoint_id: id of the gateway endpoint of S3; None, where it is not known, denies nothing.
         :param beside: ARNs, with ``*`` allowed, of roles that read from elsewhere, such as those of AWS services.
         """
-        for bucket in (self, self.replica):
+        for bucket in (self, self.replica) if endpoint_id else ():
             if bucket is not None:
                 conditions: dict[str, dict[str, object]] = {"StringNotEquals": {"aws:SourceVpce": endpoint_id}}
                 if beside:
