@@ -11,7 +11,7 @@ from ..gate.acknowledgement import acknowledge
 from .access_log_bucket import OWNER_ENFORCED, PRIVATE, REPLICATION, encryption, lifecycle
 from .alarms import AlarmTopic, alarm
 from .foundation import Foundation
-from .role import WorkloadRole, grant
+from .role import WorkloadRole, grant, permissions_of
 from .statements import Statement, deny, document, tls_only
 
 #: Name of the rule that replicates.
@@ -238,10 +238,11 @@ class SecureBucket(Construct):
 
     def _grant_objects(self, grantee: iam.IGrantable, prefixes: Sequence[str], actions: Sequence[str]) -> iam.Grant:
         given = grant(grantee, actions, [f"{self.bucket_arn}/{prefix}*" for prefix in prefixes])
-        if isinstance(grantee, WorkloadRole):
-            for prefix in prefixes:
+        permissions = permissions_of(grantee)
+        for prefix in prefixes:
+            if permissions is not None:
                 acknowledge(
-                    grantee.permissions,
+                    permissions,
                     "AwsSolutions-IAM5",
                     finding=f"Resource::<{self.logical_id}.Arn>/{prefix}*",
                     reason="Object keys under the prefix are chosen at run time, so the statement ends at the prefix.",

@@ -180,6 +180,19 @@ def grant(
     return given
 
 
+def permissions_of(grantee: iam.IGrantable) -> IConstruct | None:
+    """The resource that holds the statements that were granted, for acknowledgements; None for what is imported."""
+    if isinstance(grantee, WorkloadRole):
+        return grantee.permissions
+    principal = grantee.grant_principal
+    if isinstance(principal, WorkloadRole):
+        return principal.permissions
+    if not hasattr(principal, "node"):
+        return None
+    policy = principal.node.try_find_child("DefaultPolicy")
+    return policy.node.default_child if policy is not None else None
+
+
 def principal_arn(grantee: iam.IGrantable) -> tuple[str, str, bool]:
     """A name for the principal of ``grantee``, its ARN, and whether it is a role that this app creates.
 
