@@ -140,8 +140,8 @@ class Sweeper:
         hours = self._rules.notice_hours
         self._notify(
             f"Endpoint {endpoint.name} is idle",
-            f"{endpoint.name} received no call for {self._rules.idle_hours} hours and is put to sleep in {hours} hours. "
-            f"To keep it, call it, or tag it {KEEP}=true.",
+            f"{endpoint.name} received no call for {self._rules.idle_hours} hours and is put to sleep in {hours} hours."
+            f" To keep it, call it, or tag it {KEEP}=true.",
         )
         return "warned"
 
