@@ -109,7 +109,7 @@ class Evaluations:
         """Look after the judge."""
         found = self._clients("bedrock").get_evaluation_job(jobIdentifier=job["arn"])
         match found["status"]:
-            case "InProgress":
+            case "InProgress" | "Stopping":
                 return {**job, "state": RUNNING}
             case "Completed":
                 return {**job, "state": DONE}
