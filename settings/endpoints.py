@@ -10,7 +10,7 @@ from aws_genai.data.accelerators import Accelerator, AcceleratorCatalogue
 from aws_genai.data.containers import ServerName, default_server, serving_container
 from aws_genai.data.jumpstart import JumpStartCatalogue, JumpStartModel, check_eula, check_instances
 from aws_genai.data.week import WEEK, Day
-from aws_genai.errors import InvalidValueError, nearest
+from aws_genai.errors import InvalidValueError, nearest, reported_at
 from aws_genai.models.traffic import TrafficShift, check_ways
 from aws_genai.models.weights import Weights
 from aws_genai.models.working_hours import WarmHours, check_warm
@@ -254,10 +254,8 @@ class Endpoint(Section):
         """Refuse what the Region does not have; ``place`` is the key path of the endpoint."""
         if self.weights:
             server = self.weights.server or default_server(self._hardware())
-            try:
+            with reported_at(f"{place}.weights.server"):
                 serving_container(server).image(region)
-            except InvalidValueError as error:
-                raise InvalidValueError(str(error), field=f"{place}.weights.server") from error
             return
         served = {"model": (self.model, self.instance_type)}
         served |= {f"beside.{name}": (each.model, self.instance_type) for name, each in self.beside.items()}
@@ -294,10 +292,8 @@ class Endpoint(Section):
 
 
 def _catalogued(model_id: str) -> JumpStartModel:
-    try:
+    with reported_at("model"):
         return JumpStartCatalogue.get(model_id)
-    except InvalidValueError as error:
-        raise InvalidValueError(str(error), field="model") from error
 
 
 def _check_runs(model_id: str, instance_type: str | None, accept_eula: bool) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 from pydantic import ValidationInfo, field_validator, model_validator
@@ -18,7 +17,7 @@ from aws_genai.data.concurrency import check_reserved
 from aws_genai.data.customization import check_customized_in
 from aws_genai.data.geographies import GUARDRAILS, routed
 from aws_genai.data.jumpstart import JumpStartCatalogue
-from aws_genai.errors import InvalidValueError, nearest
+from aws_genai.errors import InvalidValueError, below, nearest, reported_at
 from aws_genai.models.reading import read_across
 
 from .application import Application
@@ -295,17 +294,13 @@ class Settings(Section):
             return
         for name, fleet in self.compute.fleets.items():
             field = "needs" if fleet.needs else "instance_type"
-            try:
+            with reported_at(f"compute.fleets.{name}.{field}"):
                 for each in fleet.types(self.region):
                     AcceleratorCatalogue.default().check_region(each.instance_type, self.region)
-            except InvalidValueError as error:
-                raise InvalidValueError(str(error), field=f"compute.fleets.{name}.{field}") from error
         for name, queue in self.compute.queues.items():
-            try:
+            with reported_at(f"compute.queues.{name}.instance_type"):
                 for each in queue.types():
                     AcceleratorCatalogue.default().check_region(each.instance_type, self.region)
-            except InvalidValueError as error:
-                raise InvalidValueError(str(error), field=f"compute.queues.{name}.instance_type") from error
             region = queue.image.split(".")[3]
             if region != self.region:
                 raise InvalidValueError(
@@ -315,22 +310,15 @@ class Settings(Section):
                 )
         for name, cluster in self.compute.clusters.items():
             if cluster.teams:
-                try:
+                with reported_at(f"compute.clusters.{name}.teams"):
                     check_governed(self.region)
-                except InvalidValueError as error:
-                    raise InvalidValueError(str(error), field=f"compute.clusters.{name}.teams") from error
             if cluster.eks:
-                try:
+                with reported_at(f"compute.clusters.{name}.eks"):
                     cluster_registries(self.region, cluster.eks.registries)
-                except InvalidValueError as error:
-                    raise InvalidValueError(str(error), field=f"compute.clusters.{name}.eks") from error
             for group in cluster.machines():
                 if group.accelerator is not None:
-                    try:
+                    with reported_at(f"compute.clusters.{name}.groups.{group.name}.instance_type"):
                         AcceleratorCatalogue.default().check_region(group.accelerator.instance_type, self.region)
-                    except InvalidValueError as error:
-                        field = f"compute.clusters.{name}.groups.{group.name}.instance_type"
-                        raise InvalidValueError(str(error), field=field) from error
 
     def _names(self) -> Iterator[tuple[str, str, str, int]]:
         """Every name that a resource is given: key path, kind, name and the limit of AWS."""
@@ -404,13 +392,3 @@ def asked(models: object) -> Iterator[tuple[str, str]]:
                 for model in found if isinstance(found, list) else [found]:
                     if isinstance(model, str):
                         yield ".".join((section, str(name), *path)), model
-
-
-@contextmanager
-def below(path: str) -> Iterator[None]:
-    """Let an error of the library name its setting by the whole path."""
-    try:
-        yield
-    except InvalidValueError as error:
-        message = str(error.args[0]).removesuffix(f". {error.hint}")
-        raise InvalidValueError(message, field=f"{path}.{error.field}", hint=error.hint) from error

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from aws_genai.errors import InvalidValueError, nearest
+from aws_genai.errors import InvalidValueError, below, nearest
 
 from .base import Name, Section
 from .batch import Batch
@@ -117,10 +117,8 @@ class Models(Section):
         for name, router in self.routers.items():
             check_named(f"models.routers.{name}.models", router.models, allowed)
         for name, flow in self.flows.items():
-            try:
+            with below(f"models.flows.{name}"):
                 flow.check(self.prompts)
-            except InvalidValueError as error:
-                raise InvalidValueError(str(error), field=f"models.flows.{name}.{error.field}") from error
         for name, batch in self.batches.items():
             check_named(f"models.batches.{name}.model", [batch.model], allowed)
         for name, evaluation in self.evaluations.items():
