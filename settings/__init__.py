@@ -2,7 +2,7 @@
 
 from .errors import SettingsError, readable, told
 from .lifecycle import day, ended, ending
-from .loader import available, load
+from .loader import about, available, load
 from .model import Settings
 
-__all__ = ["Settings", "SettingsError", "available", "day", "ended", "ending", "load", "readable", "told"]
+__all__ = ["Settings", "SettingsError", "about", "available", "day", "ended", "ending", "load", "readable", "told"]

@@ -6,18 +6,22 @@ from ..lazily import exports
 
 if TYPE_CHECKING:
     from .acknowledgements import Acknowledgement, acknowledge, acknowledgements, compliance
-    from .synthesis import CompliancePack, Finding, GateError, attach_gate, findings, synth
+    from .record import Finding, GateRecord, RecordError, findings, read_record
+    from .synthesis import CompliancePack, GateError, attach_gate, synth
 
 __all__ = [
     "Acknowledgement",
     "CompliancePack",
     "Finding",
     "GateError",
+    "GateRecord",
+    "RecordError",
     "acknowledge",
     "acknowledgements",
     "attach_gate",
     "compliance",
     "findings",
+    "read_record",
     "synth",
 ]
 
@@ -25,6 +29,7 @@ __getattr__ = exports(
     __name__,
     {
         ".acknowledgements": ("Acknowledgement", "acknowledge", "acknowledgements", "compliance"),
-        ".synthesis": ("CompliancePack", "Finding", "GateError", "attach_gate", "findings", "synth"),
+        ".record": ("Finding", "GateRecord", "RecordError", "findings", "read_record"),
+        ".synthesis": ("CompliancePack", "GateError", "attach_gate", "synth"),
     },
 )

@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from aws_cdk import CfnResource
 from constructs import IConstruct
 
-#: Metadata key under which the CDK and cdk-nag look for acknowledged rules.
-METADATA_KEY = "aws:cdk:acknowledged-rules"
+from .record import METADATA_KEY
 
 #: Metadata key of acknowledgements without effect, which the CDK does not read.
 _WITHOUT_EFFECT = "aws-genai:acknowledged-rules"

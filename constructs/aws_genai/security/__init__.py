@@ -6,7 +6,8 @@ from ..lazily import exports
 
 if TYPE_CHECKING:
     from ..gate.acknowledgements import Acknowledgement, acknowledge, acknowledgements, compliance
-    from ..gate.synthesis import CompliancePack, Finding, GateError, attach_gate, findings, synth
+    from ..gate.record import Finding, findings
+    from ..gate.synthesis import CompliancePack, GateError, attach_gate, synth
     from .alarms import AlarmTopic, MonthlyBudget, alarm
     from .attempts import AccessAttempts
     from .audit import AuditTrail
@@ -71,12 +72,11 @@ __getattr__ = exports(
         ),
         ".dead_letters": ("DeadLetterQueue",),
         ".envelope": ("EnvelopeKey",),
+        "..gate.record": ("Finding", "findings"),
         "..gate.synthesis": (
             "CompliancePack",
-            "Finding",
             "GateError",
             "attach_gate",
-            "findings",
             "synth",
         ),
         ".key": ("DataKey",),
