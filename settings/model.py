@@ -8,7 +8,6 @@ from typing import Any
 
 from pydantic import ValidationInfo, field_validator, model_validator
 
-from aws_genai.data import load as facts
 from aws_genai.data.accelerators import AcceleratorCatalogue
 from aws_genai.data.bedrock import BedrockCatalogue, check_chat, check_destinations, check_model, proposed
 from aws_genai.data.cluster import check_governed
@@ -17,6 +16,7 @@ from aws_genai.data.concurrency import check_reserved
 from aws_genai.data.customization import check_customized_in
 from aws_genai.data.geographies import GUARDRAILS, routed
 from aws_genai.data.jumpstart import JumpStartCatalogue
+from aws_genai.data.regional import check_region
 from aws_genai.errors import InvalidValueError, below, nearest, reported_at
 from aws_genai.models.reading import read_across
 
@@ -352,17 +352,6 @@ class Settings(Section):
             for name in self.models.fine_tuning.pipelines if self.models.fine_tuning else ():
                 # An endpoint's configurations are named after it, with the number of a version.
                 yield f"models.fine_tuning.pipelines.{name}", "Pipeline", f"{self.prefix}-{name}", 55
-
-
-def check_region(value: str, field: str | None = None) -> str:
-    """Refuse a Region that does not exist.
-
-    :raises InvalidValueError: if there is no such Region.
-    """
-    regions = facts("regions")["regions"]
-    if value not in regions:
-        raise InvalidValueError(f"{value} is not an AWS Region", field=field, hint=nearest(value, regions))
-    return value
 
 
 def at(value: object, *path: str) -> object:

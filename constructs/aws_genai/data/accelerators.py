@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import InvalidValueError, nearest
 from . import load, sizing
+from .regional import check_region
 
 if TYPE_CHECKING:
     from .sizing import Precision, Proposal
@@ -149,8 +150,11 @@ class AcceleratorCatalogue:
         :param sequences: how many sequences are served at a time. Default: 1.
         :param region: leave out types that this Region is known not to have. Default: any Region.
         :param proposals: how many for each platform at most. Default: 3.
-        :raises InvalidValueError: if a number is not positive, the precision is unknown, or no type is large enough.
+        :raises InvalidValueError: if a number is not positive, the precision or the Region is unknown, or no type is
+            large enough.
         """
+        if region is not None:
+            check_region(region, "region")
         return sizing.choose(
             [each for each in self.types() if region is None or self._offers(each, region)],
             sizing.need(parameters=parameters, precision=precision, context=context, sequences=sequences),
@@ -183,8 +187,10 @@ class AcceleratorCatalogue:
         :param max_usd_per_hour: dearest price on demand, in US dollars; leaves out types without a known one.
             Default: any.
         :param region: leave out types that this Region is known not to have. Default: any Region.
-        :raises InvalidValueError: if no type has all of it.
+        :raises InvalidValueError: if the Region is unknown, or no type has all of it.
         """
+        if region is not None:
+            check_region(region, "region")
         fitting = [
             each
             for each in self.types()
