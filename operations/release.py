@@ -24,7 +24,7 @@ from rich.table import Table
 from aws_genai.errors import nearest
 from aws_genai.functions.knowledge_ingestion.names import INCOMING, QUARANTINE
 from aws_genai.functions.knowledge_ingestion.release import Release, key_of
-from settings import SettingsError, load, told
+from settings import SettingsError, load, make, told
 
 from .naming import UnnamedError, named
 
@@ -42,6 +42,7 @@ class Place:
     session: Any
     knowledge: str
     bucket: str
+    environment: str
 
     @property
     def s3(self) -> Any:  # noqa: ANN401 - boto3 has no types
@@ -93,8 +94,10 @@ def places(environment: str, knowledge: str = "", document: str = "") -> list[Pl
         start = f"{re.sub('[^A-Za-z0-9]', '', f'{name}-knowledge')}BucketName"
         bucket = next((each["OutputValue"] for each in outputs if each["OutputKey"].startswith(start)), None)
         if bucket is None:
-            raise ReleaseError(f"The stack {stack} has no knowledge base {name} yet: make deploy ENV={environment}")
-        made.append(Place(session, name, bucket))
+            raise ReleaseError(
+                f"The stack {stack} has no knowledge base {name} yet. Deploy it with {make('deploy', environment)}"
+            )
+        made.append(Place(session, name, bucket, environment))
     return made
 
 
@@ -142,7 +145,7 @@ def _why(where: Place, name: str) -> Refused:
         text = where.s3.get_object(Bucket=where.bucket, Key=f"{QUARANTINE}{name}{_WHY}")["Body"].read()
     except where.s3.exceptions.NoSuchKey as error:
         raise ReleaseError(
-            f"{name} was not refused, or was not looked at yet. What was: make release, without a document"
+            f"{name} was not refused, or was not examined yet. {make('release', where.environment)} lists what was"
         ) from error
     told = json.loads(text)
     problems = tuple(str(each) for each in told.get("problems", ()))

@@ -16,7 +16,7 @@ from aws_genai.data.accelerators import AcceleratorCatalogue
 from aws_genai.data.bedrock import BedrockCatalogue
 from aws_genai.data.jumpstart import JumpStartCatalogue
 from aws_genai.gate.record import GateRecord, RecordError, read_record
-from settings import Settings, SettingsError, about, told
+from settings import Settings, SettingsError, about, make, told
 from settings import load as load_settings
 
 from .costs import Cost, hosted_types, idle
@@ -157,7 +157,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return 2
     except RecordError as error:
-        print(f"{error}. Run make synth ENV={chosen.environment}", file=sys.stderr)
+        print(f"{error}. Run {make('synth', chosen.environment)}", file=sys.stderr)
         return 2
     return 1 if record.findings else 0
 

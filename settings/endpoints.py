@@ -246,7 +246,7 @@ class Endpoint(Section):
             raise InvalidValueError(
                 "No catalogue knows what your weights run on",
                 field="instance_type",
-                hint="Set instance_type; make choose proposes one",
+                hint="Set instance_type; make choose proposes one: give it PARAMETERS=8e9, the number of yours",
             )
         serving_container(weights.server or default_server(self._hardware())).check(self.instance_type)
 

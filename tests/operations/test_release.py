@@ -104,7 +104,10 @@ def test_a_reviewer_releases_a_document_and_it_comes_in(
     ("arguments", "word"),
     [
         ((NAME, "--yes"), 'Say why it may come in: REASON="..."'),
-        (("policies/other.md", "--reason", "r", "--yes"), "was not refused, or was not looked at yet"),
+        (
+            ("policies/other.md", "--reason", "r", "--yes"),
+            "was not refused, or was not examined yet. make release ENV=reference lists",
+        ),
         (("gossip/a.md", "--reason", "r", "--yes"), "No knowledge base has a source gossip. Sources are:"),
         (
             (NAME, "--knowledge", "other", "--reason", "r"),
