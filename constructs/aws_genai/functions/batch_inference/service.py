@@ -19,6 +19,7 @@ from botocore.exceptions import ClientError
 from ..chat.errors import ChatError
 from ..chat.service import Limits, ask, converse_request, read_answer
 from ..jobs.files import Files
+from ..jobs.naming import job_name
 from ..jobs.steps import DONE, FAILED, RUNNING, Job, RefusedError, TryAgainError, cause
 from ..untrusted.assessment import Assessed, assess
 from ..untrusted.text import neutral
@@ -201,8 +202,8 @@ class Batches:
         return {**job, "arn": self._create(run, place, attempt), "state": RUNNING}
 
     def _create(self, run: str, place: str, attempt: int) -> str:
-        token = hashlib.sha256(f"{run} {place} {attempt}".encode()).hexdigest()[:16]
-        name, address = f"{self._plan.name[:40]}-{token}", f"s3://{self._plan.bucket}/{place}"
+        name, token = job_name(self._plan.name, run, place, attempt)
+        address = f"s3://{self._plan.bucket}/{place}"
         read = {"s3InputFormat": "JSONL", "s3Uri": f"{address}in-{attempt}/records.jsonl"}
         written = {"s3Uri": f"{address}out-{attempt}/", "s3EncryptionKeyId": self._plan.key_arn}
         bedrock = self._clients("bedrock")
