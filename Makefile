@@ -62,9 +62,9 @@ local-load: setup-local  ## Let many callers ask the chat of an account of its o
 local-down: setup  ## End the local account and remove what it kept
 	@$(BIN)/python -m local down
 
-choose: setup  ## Propose the cheapest types that hold a model: PARAMETERS=8e9 PRECISION=bf16 TOKENS=8192
-	@$(BIN)/python -m operations.choose --parameters $(or $(PARAMETERS),8e9) --precision $(or $(PRECISION),bf16) \
-		--context $(or $(TOKENS),8192) $(if $(REGION),--region $(REGION))
+choose: setup  ## Propose the cheapest types that hold a model: PARAMETERS=8e9 PRECISION=bf16 TOKENS=8192 REGION=us-east-1
+	@$(BIN)/python -m operations.choose --parameters "$(or $(PARAMETERS),8e9)" --precision "$(or $(PRECISION),bf16)" \
+		--context "$(or $(TOKENS),8192)" $(if $(REGION),--region "$(REGION)")
 
 organization: setup  ## Print a service control policy for accounts with models and data: ROLES="arn ...", or MODELS=1 ENV=prod
 	@$(BIN)/python -m operations.organization $(if $(MODELS),--models-of $(ENV),$(ROLES))

@@ -8,7 +8,7 @@ import os
 import sys
 from pathlib import Path
 
-from settings import SettingsError, day, ended, ending, load, told
+from settings import SettingsError, about, day, ended, ending, load, told
 
 ROOT = Path(__file__).resolve().parent
 
@@ -42,7 +42,7 @@ def main() -> int:
     from stacks import assemble
 
     app = cdk.App(context={**values, REPORT_ONLY: False}, outdir=os.environ.get("CDK_OUTDIR") or str(ROOT / "cdk.out"))
-    attach_gate(app, packs=[CompliancePack(pack) for pack in settings.security.packs])
+    attach_gate(app, packs=[CompliancePack(pack) for pack in settings.security.packs], about=about(settings))
     try:
         assemble(app, settings)
         synth(app)

@@ -16,7 +16,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from settings import Settings, SettingsError, load, told
+from settings import Settings, SettingsError, load, make, told
 
 from . import cdk, chat, demo, emulator, environments, knowledge, models, stand_ins, users
 from .changes import Changes
@@ -63,7 +63,8 @@ def _run(arguments: list[str] | None) -> int:
         print(error, file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("Stopped. Run make local to go on, make local-down to clear away.", file=sys.stderr)
+        again = make("local", getattr(options, "environment", None) or "")
+        print(f"Stopped. {again} goes on; make local-down removes everything.", file=sys.stderr)
         return 130
     return 0
 
@@ -139,7 +140,7 @@ def _other(home: Home, running: emulator.Account, settings: Settings) -> str:
     return (
         f"The local account {running.account} in {running.region} runs, with {there} in it, and the settings of "
         f"{settings.environment} want {settings.account or 'any account'} in {settings.region}. Run make local-down "
-        f"first, which removes all of that, or keep both: LOCAL_HOME={beside} make local ENV={settings.environment}"
+        f"first, which removes all of that, or keep both: LOCAL_HOME={beside} {make('local', settings.environment)}"
     )
 
 
@@ -157,7 +158,7 @@ def _deploy(home: Home, account: emulator.Account, settings: Settings, console: 
     console.print(_changes(settings, changes))
     others = [each for each in environments.environments(account) if each.name != settings.environment]
     for each in others:
-        console.print(f"Beside it {each.prefix}, which make local-destroy ENV={each.name} removes", markup=False)
+        console.print(f"Beside it {each.prefix}, which {make('local-destroy', each.name)} removes", markup=False)
 
 
 def _prepare(home: Home, settings: Settings, options: argparse.Namespace, model: dict[str, Any]) -> emulator.Account:
@@ -206,7 +207,7 @@ def _only(account: emulator.Account) -> str:
     """The environment that is there, if there is one: what is destroyed is never guessed."""
     there = [each.name for each in environments.environments(account)]
     if len(there) > 1:
-        raise LocalError(f"{' and '.join(there)} are deployed. Say which goes: make local-destroy ENV={there[0]}")
+        raise LocalError(f"{' and '.join(there)} are deployed. Say which goes: {make('local-destroy', there[0])}")
     return there[0] if there else "local"
 
 

@@ -17,6 +17,8 @@ from botocore import UNSIGNED
 from botocore.exceptions import ClientError
 from pycognito.aws_srp import AWSSRP
 
+from settings import make
+
 from . import users
 from .emulator import Account
 from .home import Home, LocalError
@@ -36,6 +38,11 @@ class Chat:
     client_id: str
     #: The stack that holds it.
     stack: str = ""
+
+    @property
+    def environment(self) -> str:
+        """The environment of the stack, which is named project-environment-application."""
+        return self.stack.split("-")[1] if self.stack.count("-") >= 2 else ""
 
 
 @dataclass(frozen=True)
@@ -116,12 +123,13 @@ def sign_in(home: Home, account: Account, chat: Chat, email: str = EMAIL) -> str
         found = user(home, account, chat, EMAIL)
     elif not (found := users.find(home, chat.pool, email)):
         there = ", ".join(dict.fromkeys([EMAIL, *users.known(home, chat.pool)]))
-        how = f"make local-user EMAIL={shlex.quote(email)}"
-        raise LocalError(f"Nobody is called {email} here. Users: {there}. Make one: {how}")
+        how = make("local-user", chat.environment, EMAIL=email)
+        raise LocalError(f"Nobody is called {email} here. Users: {there}. Create one with {how}")
     try:
         token = _authenticate(account, chat, found)
     except ClientError as error:
-        raise LocalError(f"{email} cannot sign in: {error}. Run make local-down and make local.") from error
+        again = make("local", chat.environment)
+        raise LocalError(f"{email} cannot sign in: {error}. Run make local-down, then {again}") from error
     users.keep(home, found)  # a second factor may have been set up
     return token
 

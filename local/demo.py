@@ -21,7 +21,7 @@ from aws_genai.functions.knowledge_ingestion.names import ACCEPTED, INCOMING, QU
 from operations.costs import idle
 from operations.evaluate import EvaluateError, evaluate
 from operations.summary import stacks
-from settings import Settings
+from settings import Settings, make
 
 from . import chat, environments
 from .emulator import Account
@@ -186,7 +186,7 @@ class Tour:
             table.add_row(what, "not known" if usd is None else f"{usd:.6f}", "these questions")
         self.console.print(table)
         self.console.print(
-            f"{total:,.2f} USD a month idle, at list prices of us-east-1; make synth ENV={self.settings.environment} "
+            f"{total:,.2f} USD a month idle, at list prices of us-east-1; {make('synth', self.settings.environment)} "
             "shows each line of it."
         )
 

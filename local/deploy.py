@@ -14,6 +14,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
+from settings import make
+
 from . import cdk
 from .changes import CONSEQUENCES, Changes, counted
 from .emulator import Account, is_alive, settle
@@ -146,11 +148,12 @@ def _explain(
 ) -> str:
     if not is_alive(account):
         then = "it goes on from what was kept" if home.keeps else "it starts anew"
-        return f"The local account ended during the deploy. Run make local again: {then}."
+        return f"The local account ended during the deploy. Run {make('local', environment)} again: {then}."
     failure = first_failure(client, before)
     if failure is None and code < 0:
         what = signal.Signals(-code).name
-        return f"The CDK CLI was ended ({what}) during the deploy. Run make local again: it waits for what was begun."
+        again = make("local", environment)
+        return f"The CDK CLI was ended ({what}) during the deploy. Run {again} again: it waits for what was begun."
     if failure is None:
         return f"The deploy failed before any resource was touched:\n  {_last_words(home)}"
     path = cdk.construct_path(home, failure.stack, failure.logical_id)

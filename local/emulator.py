@@ -136,7 +136,7 @@ def start(home: Home, account: str, region: str) -> Account:
     keep = os.environ.get("LOCAL_KEEP", "") not in ("", "0")
     if running is not None and keep and not home.keeps:
         raise LocalError(
-            "The local account runs already and keeps nothing. Run make local-down first, then make local LOCAL_KEEP=1."
+            "The local account runs already and keeps nothing. Run make local-down first, then this command again."
         )
     if running is not None:
         if (running.account, running.region) != (account, region):

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from aws_genai.errors import nearest
-from settings import STACKS, available
+from settings import STACKS, available, make
 
 from .chat import Chat, deployed
 from .emulator import Account
@@ -64,7 +64,7 @@ def chosen(home: Home, account: Account, name: str | None) -> tuple[str, Chat]:
         if name not in available():
             raise LocalError(f"There is no environment {name}. {nearest(name, available())}")
         others = f" There {_are(list(there))}." if there else ""
-        raise LocalError(f"No chat of {name} is deployed here.{others} Deploy it: make local ENV={name}")
+        raise LocalError(f"No chat of {name} is deployed here.{others} Deploy it with {make('local', name)}")
     if not there:
         raise LocalError("No chat is deployed. Settings with application: {chat: {}} have one; then make local-deploy.")
     chosen = last(home) if last(home) in there else next(iter(there))

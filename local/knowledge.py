@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from aws_genai.functions.knowledge_ingestion.names import ACCEPTED, INCOMING
-from settings import SettingsError, load
+from settings import SettingsError, load, make
 
 from . import users
 from .chat import Chat, Reply
@@ -21,7 +21,7 @@ def told(account: Account, chat: Chat, environment: str, email: str, reply: Repl
     if not mine:
         return [
             f"From no document: {email} is in no group, and each document is for groups ({', '.join(there)}). "
-            f"Change that: make local-user EMAIL={email} GROUPS={','.join(there)} ENV={environment}"
+            f"Change that with {make('local-user', environment, EMAIL=email, GROUPS=','.join(there))}"
         ]
     bucket, source = _place(account, chat, environment)
     if bucket and not account.client("s3").list_objects_v2(Bucket=bucket, Prefix=ACCEPTED, MaxKeys=1).get("Contents"):

@@ -133,7 +133,7 @@ def wait(home: Home, content: dict[str, Any]) -> None:
             if state["state"] == "failed":
                 raise LocalError(state["why"])
         time.sleep(0.05)
-    raise LocalError(f"{content['run']} was not loaded within {LOAD_SECONDS} s. Run make local again.")
+    raise LocalError(f"{content['run']} was not loaded within {LOAD_SECONDS} s. Run the same command again.")
 
 
 def server(home: Home) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The cheapest accelerated types that hold a model: ``make choose PARAMETERS=8e9``."""
+"""Propose the cheapest accelerated instance types that hold a model: ``make choose PARAMETERS=8e9``."""
 
 from __future__ import annotations
 
@@ -42,11 +42,11 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _options() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m operations.choose", description=__doc__)
-    parser.add_argument("--parameters", type=float, required=True, help="of the model, such as 8e9")
+    parser.add_argument("--parameters", type=float, required=True, help="parameters of the model, such as 8e9")
     parser.add_argument("--precision", default="bf16", help="of the weights: fp32, bf16, fp16, fp8, int8 or int4")
-    parser.add_argument("--context", type=int, default=8192, help="longest sequence in tokens")
-    parser.add_argument("--sequences", type=int, default=1, help="how many are served at a time")
-    parser.add_argument("--region", help="only types that this Region may have")
+    parser.add_argument("--context", type=int, default=8192, help="maximum length of a sequence in tokens")
+    parser.add_argument("--sequences", type=int, default=1, help="number of concurrent sequences")
+    parser.add_argument("--region", help="leave out types that this Region is known not to have")
     return parser
 
 

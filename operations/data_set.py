@@ -28,7 +28,7 @@ from aws_genai.functions.training_data.manifest import (
     digest,
     parse,
 )
-from settings import Settings, SettingsError, load, told
+from settings import Settings, SettingsError, load, make, told
 
 from .naming import UnnamedError, named
 
@@ -48,6 +48,7 @@ class Place:
     bucket: str
     key: str
     region: str
+    environment: str
 
     @property
     def s3(self) -> Any:  # noqa: ANN401 - boto3 has no types
@@ -69,7 +70,7 @@ def place(environment: str) -> Place:
     key = next((value for name, value in found.items() if name.startswith("DataSetsSigningKeyArn")), None)
     if bucket is None or key is None:
         raise DataSetError(f"The stack {stack} has no data sets. Add models.fine_tuning to its settings and deploy")
-    return Place(session, bucket, key, settings.region)
+    return Place(session, bucket, key, settings.region, environment)
 
 
 def write(where: Place, name: str) -> Manifest:
@@ -96,7 +97,8 @@ def sign(where: Place, name: str) -> Manifest:
     :raises DataSetError: if there is none, its author signs it, or a file changed since.
     """
     prefix = f"data/{name}/"
-    content = json.loads(_read(where, f"{prefix}{NAME}", "write the manifest first: make manifest"))
+    write_first = f"write the manifest first: {make('manifest', where.environment, DATA=name)}"
+    content = json.loads(_read(where, f"{prefix}{NAME}", write_first))
     who = where.session.client("sts").get_caller_identity()["Arn"]
     if _person(who) == _person(str(content.get("author", ""))):
         raise DataSetError(f"{_person(who)} wrote this manifest; another person has to sign it")
@@ -198,7 +200,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     Console().print(_table(manifest))
     if chosen.verb == "manifest":
-        print(f"Written. An approver signs it: make sign DATA={chosen.name} ENV={chosen.environment}")
+        print(f"Written. An approver signs it with {make('sign', chosen.environment, DATA=chosen.name)}")
     else:
         print("Signed. It trains as long as no file of it changes.")
     return 0

@@ -38,13 +38,11 @@ def evaluate(
 ) -> tuple[bool, str]:
     """Run an evaluation to its end; whether it passed, and its report.
 
-    :raises EvaluateError: if there is none, or it ended without a report.
+    :raises UnnamedError: if the settings have no such evaluation.
+    :raises EvaluateError: if it is not deployed, or ended without a report.
     """
     known = settings.models.evaluations if settings.models else {}
-    if not name:
-        named(name, known, settings, what="evaluation", option="NAME", where="models.evaluations")
-    if name not in known:
-        raise EvaluateError(f"models.evaluations has no {name}; there {_known(list(known))}")
+    name = named(name, known, settings, what="evaluation", option="NAME", where="models.evaluations")
     outputs = _outputs(session, f"{settings.prefix}-models", f"{name}evaluation")
     bucket, machine = outputs["BucketName"], outputs["MachineArn"]
     whole = f"{settings.prefix}-{name}"
@@ -64,10 +62,6 @@ def evaluate(
     passed = found["status"] == "SUCCEEDED"
     reason = "" if passed else f"\nNot passed: {found.get('cause', found['status'])}\n"
     return passed, f"{shown}\nThe chart is s3://{bucket}/{report.replace('report.md', 'chart.svg')}\n{reason}"
-
-
-def _known(names: list[str]) -> str:
-    return f"are {', '.join(sorted(names))}" if names else "is none: add one to the settings and deploy"
 
 
 def _why(found: dict[str, Any]) -> str:

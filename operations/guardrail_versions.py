@@ -90,8 +90,9 @@ def _told(session: Any, resources: list[dict[str, Any]]) -> Iterator[str]:  # no
                         yield f"version {own['guardrailVersion']} of {own['guardrailIdentifier'].rpartition('/')[2]}\n"
             case _:
                 pass
-    for own in session.client("bedrock").list_enforced_guardrails_configuration()["guardrailsConfig"]:
-        yield f"version {own['guardrailVersion']} of {own['guardrailId']}\n"
+    for page in session.client("bedrock").get_paginator("list_enforced_guardrails_configuration").paginate():
+        for own in page["guardrailsConfig"]:
+            yield f"version {own['guardrailVersion']} of {own['guardrailId']}\n"
 
 
 def _guarded(value: Any) -> Iterator[dict[str, str]]:  # noqa: ANN401 - JSON

@@ -39,8 +39,8 @@ def _taken(settings: Settings, clients: Clients) -> Iterator[str]:
                 f"invocation_log out of {place}, or take its place with invocation_log: {{replace: true}}."
             )
     if bedrock and bedrock.enforce:
-        listed = clients("bedrock").list_enforced_guardrails_configuration()["guardrailsConfig"]
-        for guardrail in [str(each["guardrailArn"]) for each in listed]:
+        pages = clients("bedrock").get_paginator("list_enforced_guardrails_configuration").paginate()
+        for guardrail in [str(each["guardrailArn"]) for page in pages for each in page["guardrailsConfig"]]:
             if not _mine(clients, f"{settings.prefix}-models", guardrail):
                 yield (
                     f"The guardrail {guardrail}{_owner(clients, guardrail)} is enforced in this account and Region "

@@ -53,7 +53,7 @@ def tried(session: Any, settings: Settings, only: str = "") -> Iterator[Tried]: 
     if not any(prompt.tests for prompt in prompts.values()) and not any(flow.tests for flow in flows.values()):
         raise PromptsError("No prompt and no flow has a test: give one tests, with given and contains")
     stack = f"{settings.prefix}-models"
-    identifier, version = guardrail(session.client("bedrock"), settings.prefix)
+    identifier, version = guardrail(session.client("bedrock"), settings)
     guarded = {"guardrailIdentifier": identifier, "guardrailVersion": version}
     deployed = _deployed(session, stack, list(prompts), "prompt", "VersionArn")
     runtime = session.client("bedrock-runtime")

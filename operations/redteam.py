@@ -18,7 +18,7 @@ from rich.table import Table
 
 from aws_genai.errors import nearest
 from aws_genai.functions.untrusted.text import neutral, quoted
-from settings import SettingsError, load, told
+from settings import Settings, SettingsError, load, make, told
 
 from .attempts import Attempt, attempts
 
@@ -66,7 +66,7 @@ def main(arguments: list[str] | None = None) -> int:
             )
         bedrock = boto3.client("bedrock", region_name=settings.region, config=config)
         runtime = boto3.client("bedrock-runtime", region_name=settings.region, config=config)
-        outcomes = tried(runtime, *guardrail(bedrock, settings.prefix), cases)
+        outcomes = tried(runtime, *guardrail(bedrock, settings), cases)
     except (SettingsError, NoCasesError, NoGuardrailError) as error:
         print(error, file=sys.stderr)
         return 2
@@ -93,20 +93,21 @@ def _cases(category: str) -> list[Attempt]:
     return [each for each in cases if category in ("", each.category)]
 
 
-def guardrail(bedrock: Any, name: str) -> tuple[str, str]:  # noqa: ANN401 - boto3 has no types
-    """The id and the newest version of the guardrail of that name.
+def guardrail(bedrock: Any, settings: Settings) -> tuple[str, str]:  # noqa: ANN401 - boto3 has no types
+    """The id and the newest version of the guardrail of an environment.
 
     :raises NoGuardrailError: if there is none.
     """
     for page in bedrock.get_paginator("list_guardrails").paginate():
         for each in page["guardrails"]:
-            if each["name"] == name:
+            if each["name"] == settings.prefix:
                 pages = bedrock.get_paginator("list_guardrails").paginate(guardrailIdentifier=each["id"])
                 versions = [int(v["version"]) for page in pages for v in page["guardrails"] if v["version"].isdigit()]
                 if versions:
                     return str(each["id"]), str(max(versions))
     raise NoGuardrailError(
-        f"No guardrail {name} with a version is in this account and Region; deploy first: make deploy"
+        f"No guardrail {settings.prefix} with a version is in this account and Region. Deploy it with "
+        f"{make('deploy', settings.environment)}"
     )
 
 

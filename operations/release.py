@@ -21,9 +21,12 @@ from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 from rich.table import Table
 
+from aws_genai.errors import nearest
 from aws_genai.functions.knowledge_ingestion.names import INCOMING, QUARANTINE
 from aws_genai.functions.knowledge_ingestion.release import Release, key_of
-from settings import SettingsError, load, told
+from settings import SettingsError, load, make, told
+
+from .naming import UnnamedError, named
 
 _WHY = ".why.json"
 
@@ -39,6 +42,7 @@ class Place:
     session: Any
     knowledge: str
     bucket: str
+    environment: str
 
     @property
     def s3(self) -> Any:  # noqa: ANN401 - boto3 has no types
@@ -61,17 +65,24 @@ def places(environment: str, knowledge: str = "", document: str = "") -> list[Pl
     """The knowledge bases of an environment that are meant.
 
     :param knowledge: the name of one. Default: those that have the document's source, or all.
-    :raises ReleaseError: if there is none.
+    :raises UnnamedError: if the settings have no such knowledge base.
+    :raises ReleaseError: if none has the document's source, or it is not deployed.
     """
     settings = load(environment)
     known = settings.models.knowledge if settings.models else {}
-    if knowledge and knowledge not in known:
-        raise ReleaseError(f"models.knowledge has no {knowledge}. It has: {', '.join(known) or 'none'}")
+    if knowledge:
+        knowledge = named(
+            knowledge, known, settings, what="knowledge base", option="KNOWLEDGE", where="models.knowledge"
+        )
     source = document.partition("/")[0]
     names = [knowledge] if knowledge else [n for n, each in known.items() if not source or source in each.sources]
     if not names:
         sources = sorted({source for each in known.values() for source in each.sources})
-        raise ReleaseError(f"No knowledge base has a source {source}. Sources are: {', '.join(sources) or 'none'}")
+        close = nearest(source, sources, cutoff=0.5) if sources else ""
+        meant = f" {close}" if close.startswith("Did") else ""
+        raise ReleaseError(
+            f"No knowledge base has a source {source}.{meant} Sources are: {', '.join(sources) or 'none'}"
+        )
     for name in names:
         if document and not known[name].reviewer_roles:
             raise ReleaseError(f"Nobody may release documents: name roles in models.knowledge.{name}.reviewer_roles")
@@ -83,8 +94,10 @@ def places(environment: str, knowledge: str = "", document: str = "") -> list[Pl
         start = f"{re.sub('[^A-Za-z0-9]', '', f'{name}-knowledge')}BucketName"
         bucket = next((each["OutputValue"] for each in outputs if each["OutputKey"].startswith(start)), None)
         if bucket is None:
-            raise ReleaseError(f"The stack {stack} has no knowledge base {name} yet: make deploy ENV={environment}")
-        made.append(Place(session, name, bucket))
+            raise ReleaseError(
+                f"The stack {stack} has no knowledge base {name} yet. Deploy it with {make('deploy', environment)}"
+            )
+        made.append(Place(session, name, bucket, environment))
     return made
 
 
@@ -132,7 +145,7 @@ def _why(where: Place, name: str) -> Refused:
         text = where.s3.get_object(Bucket=where.bucket, Key=f"{QUARANTINE}{name}{_WHY}")["Body"].read()
     except where.s3.exceptions.NoSuchKey as error:
         raise ReleaseError(
-            f"{name} was not refused, or was not looked at yet. What was: make release, without a document"
+            f"{name} was not refused, or was not examined yet. {make('release', where.environment)} lists what was"
         ) from error
     told = json.loads(text)
     problems = tuple(str(each) for each in told.get("problems", ()))
@@ -179,7 +192,7 @@ def main(arguments: list[str] | None = None) -> int:
             print("Nothing was released.")
             return 0
         made = release(found[0], document, chosen.reason)
-    except (SettingsError, ReleaseError) as error:
+    except (SettingsError, UnnamedError, ReleaseError) as error:
         print(error, file=sys.stderr)
         return 2
     except (BotoCoreError, ClientError) as error:

@@ -15,7 +15,8 @@ from rich.table import Table
 from aws_genai.data.accelerators import AcceleratorCatalogue
 from aws_genai.data.bedrock import BedrockCatalogue
 from aws_genai.data.jumpstart import JumpStartCatalogue
-from settings import Settings, SettingsError, load as load_settings, told
+from aws_genai.gate.record import GateRecord, RecordError, read_record
+from settings import Settings, SettingsError, about, load as load_settings, make, told
 
 from .costs import Cost, hosted_types, idle
 from .hosting_prices import hosting_prices
@@ -37,28 +38,27 @@ def stacks(assembly: Path) -> dict[str, dict[str, Any]]:
     return dict(sorted(found.items(), key=lambda item: order.index(item[0].rpartition("-")[2])))
 
 
-def acknowledged(assembly: Path) -> int:
-    """How many findings were accepted, each with a reason."""
-    manifest = json.loads((assembly / "manifest.json").read_text(encoding="utf-8"))
-    count = 0
-    for artifact in manifest["artifacts"].values():
-        metadata = artifact.get("metadata") or {}
-        if extra := artifact.get("additionalMetadataFile"):
-            metadata = {**metadata, **json.loads((assembly / extra).read_text(encoding="utf-8"))}
-        count += sum(
-            len(entry["data"])
-            for entries in metadata.values()
-            for entry in entries
-            if entry["type"] == "aws:cdk:acknowledged-rules"
-        )
-    return count
+def checked(assembly: Path, settings: Settings) -> GateRecord:
+    """The record of a synthesis of these settings.
+
+    :raises RecordError: if the assembly holds another environment, or was synthesized from other settings.
+    """
+    record, asked = read_record(assembly), about(settings)
+    held = record.about.get("environment")
+    if held != asked["environment"]:
+        raise RecordError(f"{assembly} holds {held or 'an app without an environment'}, not {settings.environment}")
+    if record.about.get("settings") != asked["settings"]:
+        raise RecordError(f"config/{settings.environment}.yaml has changed since {assembly} was synthesized")
+    return record
 
 
 def render(settings: Settings, assembly: Path, console: Console, hosting: Mapping[str, float] | None = None) -> None:
     """Print what the environment is and what it costs.
 
     :param hosting: SageMaker's own prices by type. Default: EC2's stand in for them.
+    :raises RecordError: if the assembly is not a synthesis of these settings.
     """
+    record = checked(assembly, settings)
     table = Table(title=f"{settings.prefix} in {settings.region}", title_justify="left")
     table.add_column("Stack", overflow="fold")
     table.add_column("Resources", justify="right", min_width=9)
@@ -81,20 +81,16 @@ def render(settings: Settings, assembly: Path, console: Console, hosting: Mappin
     )
     if used := by_use(settings):
         console.print(_prices(used))
+    engines = ", ".join(f"{name} {version}" for name, version in record.engines)
+    count = len(record.findings)
     console.print(
-        f"0 findings: {', '.join(engines(settings))}; {acknowledged(assembly)} accepted, each with its reason."
+        f"{count} {'finding' if count == 1 else 'findings'}: {engines}; {record.acceptances} accepted, each with its "
+        f"reason.{' Nothing may be deployed.' if count else ''}"
     )
     if total > settings.budget.monthly_usd:
         console.print(
             f"Idle costs are above the budget of {settings.budget.monthly_usd:,.0f} USD a month.", style="bold"
         )
-
-
-def engines(settings: Settings) -> list[str]:
-    """The policy engines that checked the synthesis."""
-    names = {"nist-800-53-r5": "NIST 800-53 R5", "hipaa": "HIPAA", "pci-dss": "PCI DSS"}
-    packs = [names[pack] for pack in settings.security.packs]
-    return ["AwsSolutions", "Serverless", *packs, "CloudFormation Validate", "own rules"]
 
 
 def by_use(settings: Settings) -> list[tuple[str, str, str]]:
@@ -142,23 +138,27 @@ def _amount(cost: Cost) -> str:
     return f"{'~' if cost.estimated else ''}{cost.usd_per_month:,.2f}"
 
 
-def main() -> int:
-    """Entry of ``python -m operations.summary ENVIRONMENT``: 0, or 2 with one message if there is nothing to show."""
+def main(arguments: list[str] | None = None) -> int:
+    """Entry of ``python -m operations.summary ENVIRONMENT``.
+
+    0; 1 if the synthesis has findings; 2 with one message if there is no synthesis of this environment as it is now.
+    """
     parser = argparse.ArgumentParser(description="Show what the last synthesis holds and costs.")
     parser.add_argument("environment")
     parser.add_argument("--assembly", type=Path, default=ROOT / "cdk.out")
-    arguments = parser.parse_args()
+    chosen = parser.parse_args(arguments)
     try:
-        settings = load_settings(arguments.environment)
-        kinds = {kind for template in stacks(arguments.assembly).values() for kind in hosted_types(template)}
-        render(settings, arguments.assembly, Console(), hosting_prices(kinds, settings.region) if kinds else None)
+        settings = load_settings(chosen.environment)
+        record = checked(chosen.assembly, settings)
+        kinds = {kind for template in stacks(chosen.assembly).values() for kind in hosted_types(template)}
+        render(settings, chosen.assembly, Console(), hosting_prices(kinds, settings.region) if kinds else None)
     except SettingsError as error:
         print(error, file=sys.stderr)
         return 2
-    except FileNotFoundError:
-        print(f"{arguments.assembly} holds no synthesis; run make synth first", file=sys.stderr)
+    except RecordError as error:
+        print(f"{error}. Run {make('synth', chosen.environment)}", file=sys.stderr)
         return 2
-    return 0
+    return 1 if record.findings else 0
 
 
 if __name__ == "__main__":

@@ -2,10 +2,24 @@
 
 from aws_genai.explain import readable
 
+from .commands import make
 from .environment import Settings
 from .errors import SettingsError, told
 from .layers import STACKS
 from .lifecycle import day, ended, ending
-from .loader import available, load
+from .loader import about, available, load
 
-__all__ = ["STACKS", "Settings", "SettingsError", "available", "day", "ended", "ending", "load", "readable", "told"]
+__all__ = [
+    "STACKS",
+    "Settings",
+    "SettingsError",
+    "about",
+    "available",
+    "day",
+    "ended",
+    "ending",
+    "load",
+    "make",
+    "readable",
+    "told",
+]

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Annotated, Any
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
-from aws_genai.data import load as facts
 from aws_genai.data.accelerators import AcceleratorCatalogue
 from aws_genai.data.bedrock import BedrockCatalogue, check_chat, check_destinations, check_model, proposed
 from aws_genai.data.cluster import check_governed, registries as cluster_registries
@@ -17,7 +15,8 @@ from aws_genai.data.concurrency import check_reserved
 from aws_genai.data.customization import check_customized_in
 from aws_genai.data.geographies import GUARDRAILS, routed
 from aws_genai.data.jumpstart import JumpStartCatalogue
-from aws_genai.errors import InvalidValueError, nearest
+from aws_genai.data.regional import check_region
+from aws_genai.errors import InvalidValueError, below, nearest, reported_at
 from aws_genai.foundation.options import COST_TAGS, NetworkOptions
 from aws_genai.models.knowledge.reading import read_across
 from aws_genai.options import AccountId, Options, TagKey, TagValue, Word, text
@@ -327,17 +326,13 @@ class Settings(Options):
             return
         for name, fleet in self.compute.fleets.items():
             field = "needs" if fleet.needs else "instance_type"
-            try:
+            with reported_at(f"compute.fleets.{name}.{field}"):
                 for each in fleet.types(self.region):
                     AcceleratorCatalogue.default().check_region(each.instance_type, self.region)
-            except InvalidValueError as error:
-                raise InvalidValueError(str(error), field=f"compute.fleets.{name}.{field}") from error
         for name, queue in self.compute.queues.items():
-            try:
+            with reported_at(f"compute.queues.{name}.instance_type"):
                 for each in queue.types():
                     AcceleratorCatalogue.default().check_region(each.instance_type, self.region)
-            except InvalidValueError as error:
-                raise InvalidValueError(str(error), field=f"compute.queues.{name}.instance_type") from error
             region = queue.image.split(".")[3]
             if region != self.region:
                 raise InvalidValueError(
@@ -347,33 +342,15 @@ class Settings(Options):
                 )
         for name, cluster in self.compute.clusters.items():
             if cluster.teams:
-                try:
+                with reported_at(f"compute.clusters.{name}.teams"):
                     check_governed(self.region)
-                except InvalidValueError as error:
-                    raise InvalidValueError(str(error), field=f"compute.clusters.{name}.teams") from error
             if cluster.eks:
-                try:
+                with reported_at(f"compute.clusters.{name}.eks"):
                     cluster_registries(self.region, cluster.eks.registries)
-                except InvalidValueError as error:
-                    raise InvalidValueError(str(error), field=f"compute.clusters.{name}.eks") from error
             for group in cluster.machines():
                 if group.accelerator is not None:
-                    try:
+                    with reported_at(f"compute.clusters.{name}.groups.{group.name}.instance_type"):
                         AcceleratorCatalogue.default().check_region(group.accelerator.instance_type, self.region)
-                    except InvalidValueError as error:
-                        field = f"compute.clusters.{name}.groups.{group.name}.instance_type"
-                        raise InvalidValueError(str(error), field=field) from error
-
-
-def check_region(value: str, field: str | None = None) -> str:
-    """Refuse a Region that does not exist.
-
-    :raises InvalidValueError: if there is no such Region.
-    """
-    regions = facts("regions")["regions"]
-    if value not in regions:
-        raise InvalidValueError(f"{value} is not an AWS Region", field=field, hint=nearest(value, regions))
-    return value
 
 
 def at(value: object, *path: str) -> object:
@@ -403,13 +380,3 @@ def asked(models: object) -> Iterator[tuple[str, str]]:
                 for model in found if isinstance(found, list) else [found]:
                     if isinstance(model, str):
                         yield ".".join((section, str(name), *path)), model
-
-
-@contextmanager
-def below(path: str) -> Iterator[None]:
-    """Let an error of the library name its setting by the whole path."""
-    try:
-        yield
-    except InvalidValueError as error:
-        message = str(error.args[0]).removesuffix(f". {error.hint}")
-        raise InvalidValueError(message, field=f"{path}.{error.field}", hint=error.hint) from error

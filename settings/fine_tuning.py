@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from aws_genai.data.fine_tuning import check_transform
 from aws_genai.data.jumpstart import JumpStartCatalogue, check_eula
-from aws_genai.errors import InvalidValueError, nearest
+from aws_genai.errors import InvalidValueError, nearest, reported_at
 from aws_genai.options import HostedType, ModelId, Name, Options, RoleArn
 
 from .customized import Customized
@@ -76,10 +76,8 @@ class Tuned(Options):
 
     @model_validator(mode="after")
     def _trainable(self) -> Tuned:
-        try:
+        with reported_at("model"):
             model = JumpStartCatalogue.get(self.model)
-        except InvalidValueError as error:
-            raise InvalidValueError(str(error), field="model") from error
         if model.training is None:
             raise InvalidValueError(
                 f"How {self.model} is fine-tuned is not known",

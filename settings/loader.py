@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -19,6 +20,12 @@ CONFIG = Path(__file__).resolve().parent.parent / "config"
 def available(folder: Path = CONFIG) -> list[str]:
     """Names of the environments that have a file."""
     return sorted(path.stem for path in folder.glob("*.yaml"))
+
+
+def about(settings: Settings) -> dict[str, str]:
+    """What a cloud assembly records of the settings that it was made from: the environment, and a digest of all."""
+    digest = hashlib.sha256(settings.model_dump_json().encode()).hexdigest()
+    return {"environment": settings.environment, "settings": digest}
 
 
 def load(environment: str, folder: Path = CONFIG) -> Settings:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from pydantic import model_validator
 
-from aws_genai.errors import InvalidValueError, nearest
+from aws_genai.errors import InvalidValueError, below, nearest
 from aws_genai.models.hosting.options import EndpointOptions, IdleOptions
 from aws_genai.options import Name, Options
 
@@ -100,10 +100,8 @@ class Models(Options):
         for name, router in self.routers.items():
             check_named(f"models.routers.{name}.models", router.models, allowed)
         for name, flow in self.flows.items():
-            try:
+            with below(f"models.flows.{name}"):
                 flow.check(self.prompts)
-            except InvalidValueError as error:
-                raise InvalidValueError(str(error), field=f"models.flows.{name}.{error.field}") from error
         for name, batch in self.batches.items():
             check_named(f"models.batches.{name}.model", [batch.model], allowed)
         for name, evaluation in self.evaluations.items():

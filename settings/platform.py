@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from aws_genai.data.jumpstart import JumpStartCatalogue
-from aws_genai.errors import InvalidValueError
+from aws_genai.errors import InvalidValueError, reported_at
 from aws_genai.options import HostedType, ModelId, Options, text
 
 
@@ -22,10 +22,8 @@ class Hub(Options):
         if len(set(self.models)) != len(self.models):
             raise InvalidValueError("A model is named twice", field="models", hint="Name each once")
         for model in self.models:
-            try:
+            with reported_at("models"):
                 JumpStartCatalogue.get(model)
-            except InvalidValueError as error:
-                raise InvalidValueError(str(error), field="models") from error
         return self
 
 

@@ -36,14 +36,14 @@ class Synthesized:
         import aws_cdk as cdk
 
         from aws_genai.gate import CompliancePack, acknowledgements, attach_gate, synth
-        from settings import load
+        from settings import about, load
         from stacks import assemble
 
         self.settings = load(environment, config) if config else load(environment)
         self.packs = [CompliancePack(pack) for pack in self.settings.security.packs]
         self.folder = folder
         app = cdk.App(context={**flags(), "@aws-cdk/core:failSynthOnValidationErrors": False}, outdir=str(folder))
-        attach_gate(app, packs=self.packs)
+        attach_gate(app, packs=self.packs, about=about(self.settings))
         assemble(app, self.settings)
         synth(app)
         self.acknowledgements = acknowledgements(app)

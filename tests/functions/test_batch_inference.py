@@ -52,7 +52,7 @@ class Bedrock:
     def __init__(self, s3: S3) -> None:
         self.s3, self.jobs = s3, dict[str, dict[str, Any]]()
         self.status = "Completed"
-        self.silent = False
+        self.silent = self.unlisted = False
         self.failing: list[str] = []
 
     def create_model_invocation_job(self, **request: Any) -> dict[str, str]:
@@ -62,12 +62,18 @@ class Bedrock:
         self.jobs.setdefault(request["clientRequestToken"], request)
         return {} if known and self.silent else {"jobArn": request["jobName"]}
 
-    def list_model_invocation_jobs(self, *, nameContains: str) -> dict[str, Any]:
-        return {"invocationJobSummaries": [{"jobArn": nameContains, "jobName": nameContains}]}
+    def get_paginator(self, name: str) -> SimpleNamespace:
+        assert name == "list_model_invocation_jobs"
+        return SimpleNamespace(paginate=self._pages)
+
+    def _pages(self, *, nameContains: str) -> Iterator[dict[str, Any]]:
+        yield {"invocationJobSummaries": [{"jobArn": "other", "jobName": f"{nameContains}-other"}]}
+        if not self.unlisted:
+            yield {"invocationJobSummaries": [{"jobArn": nameContains, "jobName": nameContains}]}
 
     def get_model_invocation_job(self, *, jobIdentifier: str) -> dict[str, Any]:
         request = self.jobs[jobIdentifier.rpartition("-")[2]]
-        if self.status in ("Completed", "PartiallyCompleted"):
+        if self.status in ("Completed", "PartiallyCompleted", "Stopped"):
             self._answer(request)
         return {"status": self.status, "message": "it broke"}
 
@@ -221,6 +227,25 @@ def test_a_job_that_expires_is_begun_again_three_times_and_then_each_is_asked_al
     assert len(made["bedrock-runtime"].alone) == LEAST_RECORDS
 
 
+@pytest.mark.parametrize("status", ["Stopped", "Deleting"])
+def test_a_job_that_somebody_stopped_is_not_started_again(made: dict[str, Any], status: str) -> None:
+    made["bedrock"].status = "Stopping"
+    put(made, *(f"q{n}" for n in range(LEAST_RECORDS)), *(f"flaky{n}" for n in range(LEAST_RECORDS)))
+    work = batches(made)
+    (job,) = work.prepare("x", {"key": "requests/q.jsonl", "version": "v1"})
+    job = work.look("x", work.start("x", job))
+    assert job["state"] == "running", "it may still write answers"
+    made["bedrock"].status = status
+    job = work.look("x", job)
+    assert (job["state"], job["reason"]) == ("failed", f"the job is {status} and is not started again")
+    outcome = work.finish("x", [job])
+    assert not outcome["passed"]
+    assert f"part 0: the job is {status}" in outcome["reason"]
+    assert len(made["bedrock"].jobs) == 1
+    assert made["bedrock-runtime"].alone == [], "and nothing is asked by itself"
+    assert len(answered(made)) == (LEAST_RECORDS if status == "Stopped" else 0), "what it answered is kept"
+
+
 def test_a_part_that_fails_does_not_take_the_others_with_it(made: dict[str, Any]) -> None:
     put(made, *(f"q{n}" for n in range(MOST_RECORDS + 2)))
     work = batches(made, most_failed_percent=60)
@@ -256,6 +281,10 @@ def test_delivered_twice_a_job_begins_once(made: dict[str, Any]) -> None:
     made["bedrock"].failing = ["ConflictException"]
     assert work.start("x", job)["state"] == "running"
     assert len(made["bedrock"].jobs) == 1
+    # A list may lag behind: the step is tried again.
+    made["bedrock"].unlisted = True
+    with pytest.raises(TryAgainError, match="does not list the job"):
+        work.start("x", job)
 
 
 def test_throttling_is_tried_again_at_every_step(made: dict[str, Any]) -> None:

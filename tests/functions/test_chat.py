@@ -28,7 +28,11 @@ from tests.conftest import Synthesized
 MODEL = "amazon.nova-lite-v1:0"
 NO_TEMPERATURE = "anthropic.claude-opus-5"
 CONTEXT = SimpleNamespace(
-    function_name="chat", memory_limit_in_mb=512, invoked_function_arn="arn:aws:lambda:x", aws_request_id="1"
+    function_name="chat",
+    memory_limit_in_mb=512,
+    invoked_function_arn="arn:aws:lambda:x",
+    aws_request_id="1",
+    get_remaining_time_in_millis=lambda: 29_000,
 )
 
 
@@ -55,7 +59,7 @@ def stub(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stubber]:
     from aws_genai.functions.chat import handler
 
     client = boto3.client("bedrock-runtime")
-    monkeypatch.setattr(handler, "client", lambda _service: client)
+    monkeypatch.setattr(handler, "client", lambda _service, _seconds: client)
     with Stubber(client) as stubber:
         yield stubber
         stubber.assert_no_pending_responses()
@@ -75,10 +79,10 @@ CLAIMED = {"authorizer": {"claims": {"sub": "u", "cognito:groups": "staff"}}}
 
 @pytest.mark.parametrize(("asleep", "status"), [(1, 200), (2, 503)], ids=["wakes up", "sleeps on"])
 def test_documents_that_sleep_are_tried_again_once(monkeypatch: pytest.MonkeyPatch, asleep: int, status: int) -> None:
-    from aws_genai.functions.chat import handler
+    from aws_genai.functions.chat import deadline, handler
     from aws_genai.functions.waking import database
 
-    now, made = [0.0], list[tuple[str, int | None]]()
+    now, made = [0.0], list[tuple[str, int]]()
     left = [asleep]
 
     def retrieve(**_: Any) -> dict[str, Any]:
@@ -88,7 +92,7 @@ def test_documents_that_sleep_are_tried_again_once(monkeypatch: pytest.MonkeyPat
             raise ClientError({"Error": {"Code": "ValidationException", "Message": message}}, "Retrieve")
         return {"retrievalResults": []}
 
-    def client(service: str, seconds: int | None = None) -> Any:
+    def client(service: str, seconds: int) -> Any:
         made.append((service, seconds))
         return SimpleNamespace(retrieve=retrieve, converse=lambda **_: answer())
 
@@ -97,7 +101,7 @@ def test_documents_that_sleep_are_tried_again_once(monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setenv("KNOWLEDGE_BASE", "KB1")
     monkeypatch.setattr(handler, "client", client)
-    monkeypatch.setattr(handler, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    monkeypatch.setattr(deadline, "time", SimpleNamespace(monotonic=lambda: now[0]))
     monkeypatch.setattr(database, "time", SimpleNamespace(sleep=pause))
     response = handler.handler({"body": json.dumps(question()), "requestContext": CLAIMED}, CONTEXT)
     assert response["statusCode"] == status
@@ -109,8 +113,80 @@ def test_documents_that_sleep_are_tried_again_once(monkeypatch: pytest.MonkeyPat
         assert "bedrock-runtime" not in dict(made)
     else:
         # What the wait took is taken from the model, so that API Gateway is still there for the answer.
-        assert dict(made)["bedrock-runtime"] == 10
+        assert dict(made)["bedrock-runtime"] == 16
         assert "Retry-After" not in response["headers"]
+
+
+class Slow:
+    """An account whose every call takes as long as its client waits, on a clock of our own."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *, retrieval: float = 0, asleep: int = 0) -> None:
+        from aws_genai.functions.chat import deadline, handler
+        from aws_genai.functions.waking import database
+
+        self.now, self.retrieval, self.asleep = 0.0, retrieval, asleep
+        self.asked = list[tuple[str, float]]()
+        monkeypatch.setenv("KNOWLEDGE_BASE", "KB1")
+        monkeypatch.setattr(handler, "client", self.client)
+        monkeypatch.setattr(deadline, "time", SimpleNamespace(monotonic=lambda: self.now, time=lambda: 1e9 + self.now))
+        monkeypatch.setattr(database, "time", SimpleNamespace(sleep=self.pass_by))
+
+    def pass_by(self, seconds: float) -> None:
+        self.now += seconds
+
+    def client(self, service: str, seconds: int) -> Any:
+        self.asked.append((service, seconds))
+
+        def retrieve(**_: Any) -> dict[str, Any]:
+            self.pass_by(self.retrieval)
+            if self.asleep:
+                self.asleep -= 1
+                message = "The Aurora DB instance db-X is resuming after being auto-paused."
+                raise ClientError({"Error": {"Code": "ValidationException", "Message": message}}, "Retrieve")
+            return {"retrievalResults": []}
+
+        def converse(**_: Any) -> dict[str, Any]:
+            self.pass_by(1 + seconds)
+            raise ReadTimeoutError(endpoint_url="https://bedrock")
+
+        return SimpleNamespace(retrieve=retrieve, converse=converse)
+
+
+@pytest.mark.parametrize("cold", [0, 3, 9, 15, 21, 27])
+@pytest.mark.parametrize("retrieval", [0.2, 5])
+@pytest.mark.parametrize("asleep", [0, 1, 2])
+def test_whatever_takes_long_the_answer_leaves_in_time(
+    monkeypatch: pytest.MonkeyPatch, cold: float, retrieval: float, asleep: int
+) -> None:
+    """Connections take 1 s and responses as long as their clients wait; API Gateway ends a request after 29 s."""
+    from aws_genai.functions.chat.handler import handler
+
+    account = Slow(monkeypatch, retrieval=retrieval, asleep=asleep)
+    requested = {**CLAIMED, "requestTimeEpoch": (1e9 - cold) * 1000}
+    response = handler({"body": json.dumps(question()), "requestContext": requested}, CONTEXT)
+    code = json.loads(response["body"])["error"]["code"]
+    assert code in ("model_timeout", "knowledge_waking", "out_of_time")
+    assert account.now + cold < 29
+    assert all(seconds >= 4 for service, seconds in account.asked if service == "bedrock-runtime")
+
+
+def test_a_function_with_less_time_gives_the_model_less(monkeypatch: pytest.MonkeyPatch) -> None:
+    from aws_genai.functions.chat.handler import handler
+
+    account = Slow(monkeypatch)
+    context = SimpleNamespace(**{**vars(CONTEXT), "get_remaining_time_in_millis": lambda: 12_000})
+    event = {"body": json.dumps(question()), "requestContext": CLAIMED}
+    assert handler(event, context)["statusCode"] == 504
+    assert dict(account.asked)["bedrock-runtime"] == 10
+    assert account.now < 12
+
+
+@pytest.mark.parametrize("epoch", [1428582896000, 4e12, "soon", None])
+def test_a_request_time_that_cannot_be_true_is_not_believed(epoch: Any) -> None:
+    from aws_genai.functions.chat.deadline import deadline
+
+    assert deadline({"requestContext": {"requestTimeEpoch": epoch}}, CONTEXT).left() == pytest.approx(28, abs=1)
+    assert deadline({"requestContext": None}, CONTEXT).left() == pytest.approx(28, abs=1)
 
 
 def question(**extra: Any) -> dict[str, Any]:
@@ -221,7 +297,7 @@ def test_errors_on_the_way(monkeypatch: pytest.MonkeyPatch, error: Exception, st
     def fail(**_: Any) -> None:
         raise error
 
-    monkeypatch.setattr(handler, "client", lambda _service: SimpleNamespace(converse=fail))
+    monkeypatch.setattr(handler, "client", lambda _service, _seconds: SimpleNamespace(converse=fail))
     got, body = call(question())
     assert (got, body["error"]["code"]) == (status, name)
     assert "unforeseen" not in body["error"]["message"]
@@ -250,7 +326,7 @@ def test_answer_withheld_by_the_provider(stub: Stubber) -> None:
 def test_garbled_answer(monkeypatch: pytest.MonkeyPatch, response: dict[str, Any]) -> None:
     from aws_genai.functions.chat import handler
 
-    monkeypatch.setattr(handler, "client", lambda _service: SimpleNamespace(converse=lambda **_: response))
+    monkeypatch.setattr(handler, "client", lambda _service, _seconds: SimpleNamespace(converse=lambda **_: response))
     status, body = call(question())
     assert (status, body["error"]["code"]) == (502, "model_failed")
 
@@ -291,6 +367,28 @@ def test_unknown_model(stub: Stubber) -> None:
     assert MODEL in content["error"]["message"]
 
 
+def test_an_error_that_is_raised_again_and_again_does_not_grow(stub: Stubber) -> None:
+    """One instance that is raised twice keeps the frames of both, and of every request after them."""
+    from aws_genai.functions.chat import service
+    from aws_genai.functions.chat.errors import ChatError
+
+    def raised() -> ChatError:
+        stub.add_client_error("converse", "ThrottlingException", "slow", 400)
+        with pytest.raises(ChatError) as failed:
+            service.ask(stub.client, expected(), MODEL)
+        return failed.value
+
+    def depth(error: BaseException) -> int:
+        trace, count = error.__traceback__, 0
+        while trace:
+            trace, count = trace.tb_next, count + 1
+        return count
+
+    first, second = raised(), raised()
+    assert first is not second
+    assert depth(first) == depth(second)
+
+
 @settings(deadline=None)
 @given(
     st.recursive(
@@ -320,7 +418,8 @@ def test_package_runs_as_lambda_would_run_it(reference: Synthesized, tmp_path: P
     program = (
         "from types import SimpleNamespace\n"
         f"from {module} import {name}\n"
-        "context = SimpleNamespace(function_name='f', memory_limit_in_mb=1, invoked_function_arn='a', aws_request_id='r')\n"
+        "context = SimpleNamespace(function_name='f', memory_limit_in_mb=1, invoked_function_arn='a', aws_request_id='r',"
+        " get_remaining_time_in_millis=lambda: 29000)\n"
         f"print({name}({{'body': '{{}}'}}, context)['statusCode'])\n"
     )
     done = subprocess.run(

@@ -225,6 +225,17 @@ def test_a_judge_that_fails_is_told_of(made: dict[str, Any]) -> None:
     assert "the judge's job is Failed: the judge is out" in outcome["reason"]
 
 
+def test_a_judge_that_somebody_stopped_is_not_started_again(made: dict[str, Any]) -> None:
+    work = evaluations(made, judge="judge", metrics=("Correctness",))
+    job = work.start("r1", work.prepare("r1", {})[0])
+    made["bedrock"].status = "Stopping"
+    assert work.look("r1", job)["state"] == "running"
+    made["bedrock"].status = "Stopped"
+    stopped = work.look("r1", job)
+    assert (stopped["state"], stopped["reason"]) == ("failed", "the judge's job is Stopped: the judge is out")
+    assert len(made["bedrock"].jobs) == 1
+
+
 def test_throttling_ends_the_step_so_that_it_is_tried_again(made: dict[str, Any]) -> None:
     work = evaluations(made)
     job = work.prepare("r1", {})[0]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 from botocore.exceptions import ClientError
 from moto import mock_aws
 
+from aws_genai.functions.idle_endpoints import handler
 from aws_genai.functions.idle_endpoints.hosting import Hosting
 from aws_genai.functions.idle_endpoints.records import Records
 from aws_genai.functions.idle_endpoints.service import Rules, Sweeper, WorkingHours
@@ -53,6 +55,15 @@ class World:
         self.called: dict[str, list[datetime]] = {}
         self.components: dict[str, dict[str, int]] = {}
         self.told: list[str] = []
+        self.texts: list[str] = []
+        #: The pages in which CloudWatch answers with some results.
+        self.pages: Callable[[list[dict[str, Any]]], list[dict[str, Any]]] = lambda results: [
+            {"MetricDataResults": results}
+        ]
+
+    def tell(self, subject: str, text: str) -> None:
+        self.told.append(subject)
+        self.texts.append(text)
 
     def endpoint(self, name: str = NAME, **tags: str) -> str:
         listed = [{"Key": key, "Value": value} for key, value in {**OWN, **tags}.items()]
@@ -88,12 +99,14 @@ class World:
         return Hosting(sagemaker or Service(self), Metrics(self), self.scaling)
 
     def sweeper(self, *, hosting: Hosting | None = None, **rules: Any) -> Sweeper:
-        whole = Rules(prefix="genai-prod-", owner=OWN, **{"idle_hours": 6, "notice_hours": 2, **rules})
+        whole = Rules(
+            prefix="genai-prod-", owner=OWN, function="sweeper", **{"idle_hours": 6, "notice_hours": 2, **rules}
+        )
         return Sweeper(
             whole,
             hosting or self.hosting(),
             Records(self.dynamodb, "idle"),
-            lambda subject, _: self.told.append(subject),
+            self.tell,
             lambda: self.now,
         )
 
@@ -142,9 +155,13 @@ class Metrics:
     def __init__(self, world: World) -> None:
         self._world = world
 
-    def get_metric_data(
+    def get_paginator(self, name: str) -> Any:
+        assert name == "get_metric_data"
+        return SimpleNamespace(paginate=self._pages)
+
+    def _pages(
         self, *, MetricDataQueries: list[Any], StartTime: datetime, EndTime: datetime
-    ) -> dict[str, Any]:
+    ) -> Iterator[dict[str, Any]]:
         results = []
         for query in MetricDataQueries:
             values = {each["Value"] for each in query["MetricStat"]["Metric"]["Dimensions"]}
@@ -155,8 +172,9 @@ class Metrics:
                 for t in times
                 if StartTime <= t <= EndTime
             ]
-            results.append({"Id": query["Id"], "Values": [float(len(times))] if times else []})
-        return {"MetricDataResults": results}
+            found = [float(len(times))] if times else []
+            results.append({"Id": query["Id"], "Values": found, "StatusCode": "Complete"})
+        yield from self._world.pages(results)
 
 
 @pytest.fixture
@@ -176,7 +194,9 @@ def test_people_are_told_first_and_then_it_is_deleted(world: World) -> None:
     world.later(1.1)
     assert world.sweeper().sweep() == {NAME: "swept"}
     assert world.names() == []
-    assert world.told[1] == f"Endpoint {NAME} sleeps"
+    assert world.told[1] == f"Endpoint {NAME} is asleep"
+    assert f"make wake NAME={NAME} ENV=prod, or with aws lambda invoke --function-name sweeper " in world.texts[1]
+    assert f"--payload '{json.dumps({'wake': NAME})}'" in world.texts[1]
     assert world.sagemaker.describe_endpoint_config(EndpointConfigName="c"), "the configuration stays"
     assert world.sagemaker.describe_model(ModelName="m"), "and so does the model"
 
@@ -319,6 +339,128 @@ def test_a_call_after_the_warning_saves_it(world: World) -> None:
     assert len(world.told) == 2, "and it is told anew when it is idle again"
 
 
+def _with(**changed: Any) -> Callable[[list[dict[str, Any]]], list[dict[str, Any]]]:
+    return lambda results: [{"MetricDataResults": [{**each, **changed} for each in results]}]
+
+
+@pytest.mark.parametrize(
+    "pages",
+    [
+        _with(StatusCode="InternalError"),
+        _with(StatusCode="PartialData"),
+        _with(StatusCode="Forbidden", Messages=[{"Code": "Forbidden", "Value": "no permission"}]),
+        _with(StatusCode=None),
+        lambda _results: [{"MetricDataResults": []}],
+        lambda results: [{"MetricDataResults": results, "Messages": [{"Code": "MaximumMetrics", "Value": "too many"}]}],
+        lambda results: [
+            {"MetricDataResults": results},
+            {"MetricDataResults": [{**each, "StatusCode": "InternalError"} for each in results]},
+        ],
+    ],
+)
+def test_an_endpoint_of_which_cloudwatch_does_not_return_everything_is_never_deleted(
+    world: World, caplog: pytest.LogCaptureFixture, pages: Callable[[list[dict[str, Any]]], list[dict[str, Any]]]
+) -> None:
+    world.endpoint()
+    world.sweeper().sweep()
+    world.later(3)
+    complete, world.pages = world.pages, pages
+    assert world.sweeper().sweep() == {NAME: "failed"}
+    assert world.names() == [NAME]
+    assert "CloudWatch did not return all invocations of genai-prod-llama" in caplog.text
+    world.pages = complete
+    assert world.sweeper().sweep() == {NAME: "swept"}, "the next sweep tries again"
+
+
+def test_an_answer_that_is_incomplete_only_before_it_deletes_keeps_the_endpoint(world: World) -> None:
+    world.endpoint()
+    world.sweeper().sweep()
+    world.later(3)
+    hosting, complete = world.hosting(), world.pages
+    saved = hosting.save
+
+    def save(endpoint: Any) -> dict[str, Any]:
+        world.pages = _with(StatusCode="InternalError")
+        return saved(endpoint)
+
+    hosting.save = save  # type: ignore[method-assign]
+    assert world.sweeper(hosting=hosting).sweep() == {NAME: "failed"}
+    assert world.names() == [NAME]
+    world.pages = complete
+    assert world.sweeper().sweep() == {NAME: "swept"}
+
+
+def test_calls_of_a_later_page_count(world: World) -> None:
+    world.endpoint()
+    world.pages = lambda results: [
+        {"MetricDataResults": [{**each, "StatusCode": "PartialData"} for each in results]},
+        {"MetricDataResults": [{**each, "Values": [1.0]} for each in results]},
+    ]
+    assert world.sweeper().sweep() == {NAME: "busy"}
+    world.pages = lambda results: [
+        {"MetricDataResults": [{**each, "StatusCode": "PartialData"} for each in results]},
+        {"MetricDataResults": results},
+    ]
+    assert world.sweeper().sweep() == {NAME: "warned"}, "complete in the end, and without a call"
+
+
+def test_an_endpoint_that_was_called_is_busy_whatever_is_missing(world: World) -> None:
+    world.endpoint()
+    world.call(ago=timedelta(hours=1))
+    world.pages = _with(StatusCode="PartialData")
+    assert world.sweeper().sweep() == {NAME: "busy"}
+
+
+def test_no_request_has_more_queries_than_cloudwatch_takes(world: World) -> None:
+    world.endpoint()
+    world.components[NAME] = {f"model-{number}": 1 for number in range(1200)}
+    sizes: list[int] = []
+    whole = world.pages
+    world.pages = lambda results: (sizes.append(len(results)), whole(results))[1]
+    world.call("model-1199", ago=timedelta(hours=1))
+    assert world.sweeper().sweep() == {NAME: "busy"}
+    assert sizes == [500, 500, 201]
+
+
+def test_every_scheduled_action_comes_back(world: World) -> None:
+    world.endpoint()
+    resource = {
+        "ServiceNamespace": "sagemaker",
+        "ResourceId": f"endpoint/{NAME}/variant/AllTraffic",
+        "ScalableDimension": "sagemaker:variant:DesiredInstanceCount",
+    }
+    for number in range(60):
+        world.scaling.put_scheduled_action(
+            **resource,
+            ScheduledActionName=f"action-{number}",
+            Schedule=f"cron({number} 8 ? * MON *)",
+            ScalableTargetAction={"MinCapacity": 2},
+        )
+    found = world.hosting().endpoint(NAME)
+    assert found is not None
+    (scaling,) = world.hosting().save(found)["scaling"]
+    assert len(scaling["scheduled"]) == 61
+
+
+def test_a_sweep_that_failed_is_an_error_of_the_function(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("POWERTOOLS_TRACE_DISABLED", "1")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    monkeypatch.setenv("TABLE", "idle")
+    monkeypatch.setenv("RULES", json.dumps({"prefix": "p", "owner": OWN, "idle_hours": 6, "notice_hours": 2}))
+    done = {"one": "swept", "two": "failed"}
+    monkeypatch.setattr(Sweeper, "sweep", lambda _self: done)
+    context = SimpleNamespace(
+        function_name="f",
+        memory_limit_in_mb=128,
+        invoked_function_arn="arn:aws:lambda:x:1:function:f",
+        aws_request_id="1",
+    )
+    with pytest.raises(handler.SweepError, match="two could not be examined"):
+        handler.handler({}, context)
+    done["two"] = "busy"
+    assert handler.handler({}, context) == done
+
+
 def test_a_young_endpoint_has_its_time(world: World) -> None:
     world.now = datetime.now(UTC) + timedelta(hours=5)
     world.endpoint()
@@ -397,7 +539,7 @@ def test_two_sweepers_at_once_act_once(world: World) -> None:
         thread.join(60)
     assert len(done) == 4
     assert sorted(deleted) == sorted(f"{NAME}-{number}" for number in range(4)), "each once"
-    assert sorted(world.told) == sorted(f"Endpoint {NAME}-{number} sleeps" for number in range(4))
+    assert sorted(world.told) == sorted(f"Endpoint {NAME}-{number} is asleep" for number in range(4))
 
 
 def test_a_failure_is_tried_again(world: World) -> None:

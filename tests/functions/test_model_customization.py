@@ -172,7 +172,10 @@ def test_throttling_is_tried_again_and_other_errors_are_not(made: dict[str, Any]
         runs.start("r", job)
 
 
-@pytest.mark.parametrize(("status", "state"), [("InProgress", "running"), ("Failed", "failed"), ("Stopped", "failed")])
+@pytest.mark.parametrize(
+    ("status", "state"),
+    [("InProgress", "running"), ("Stopping", "running"), ("Failed", "failed"), ("Stopped", "failed")],
+)
 def test_a_job_that_is_not_done_makes_no_model(made: dict[str, Any], status: str, state: str) -> None:
     runs = work(made)
     made["bedrock"].status = status

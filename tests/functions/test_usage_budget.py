@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -11,7 +12,7 @@ from typing import Any
 
 import boto3
 import pytest
-from botocore.exceptions import EndpointConnectionError
+from botocore.exceptions import ClientError, EndpointConnectionError
 from botocore.stub import Stubber
 from moto import mock_aws
 
@@ -108,7 +109,17 @@ def test_items_expire(client: Any, budget: Budget) -> None:
     assert item(client)["expires"] == int((NOON + timedelta(days=3)).timestamp())
 
 
-def test_of_calls_at_the_same_moment_those_go_through_that_fit(client: Any, clock: Clock) -> None:
+def test_of_calls_at_the_same_moment_those_go_through_that_fit(
+    client: Any, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # DynamoDB takes each write by itself, and moto does not; between two calls anything may still happen.
+    one_at_a_time, update = threading.Lock(), client.update_item
+
+    def update_item(**request: Any) -> Any:
+        with one_at_a_time:
+            return update(**request)
+
+    monkeypatch.setattr(client, "update_item", update_item)
     budget = Budget(client, TABLE, Allowance(requests=100, tokens=1000, blocks=2), clock)
 
     def ask(_number: int) -> bool:
@@ -138,15 +149,30 @@ def test_the_estimate_is_never_below_what_is_used() -> None:
 class Spender:
     """A budget that remembers."""
 
-    def __init__(self, spent: str = "") -> None:
+    tokens_per_day = 10**6
+
+    def __init__(self, spent: str = "", room: int = 10**6) -> None:
         self.spent, self.settled = spent, list[tuple[int, bool]]()
+        self.reserved, self.room, self.cancelled = list[int](), room, 0
 
     def reserve(self, who: str, tokens: int) -> Reservation:
         if self.spent == "unreachable":
             raise EndpointConnectionError(endpoint_url="https://dynamodb")
         if self.spent:
             raise SpentError(self.spent)
+        if tokens > self.room:
+            raise SpentError("tokens")
+        self.reserved.append(tokens)
         return Reservation(f"{who}#today", tokens)
+
+    def extend(self, reservation: Reservation, tokens: int) -> Reservation:
+        if reservation.tokens + tokens > self.room:
+            raise SpentError("tokens")
+        self.reserved.append(tokens)
+        return Reservation(reservation.key, reservation.tokens + tokens)
+
+    def cancel(self, _reservation: Reservation) -> None:
+        self.cancelled += 1
 
     def settle(self, _reservation: Reservation, used: int, *, blocked: bool = False) -> None:
         self.settled.append((used, blocked))
@@ -168,7 +194,7 @@ def stub(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stubber]:
         monkeypatch.setenv(name, value)
     handler.limits.cache_clear()
     model = boto3.client("bedrock-runtime")
-    monkeypatch.setattr(handler, "client", lambda _service: model)
+    monkeypatch.setattr(handler, "client", lambda _service, _seconds: model)
     with Stubber(model) as stubber:
         yield stubber
         stubber.assert_no_pending_responses()
@@ -178,11 +204,15 @@ def stub(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stubber]:
 def call(monkeypatch: pytest.MonkeyPatch, spender: Spender, sub: str | None = "ann") -> tuple[int, str]:
     monkeypatch.setattr(handler, "counting", lambda: spender)
     context = SimpleNamespace(
-        function_name="chat", memory_limit_in_mb=512, invoked_function_arn="arn:aws:lambda:x", aws_request_id="1"
+        function_name="chat",
+        memory_limit_in_mb=512,
+        invoked_function_arn="arn:aws:lambda:x",
+        aws_request_id="1",
+        get_remaining_time_in_millis=lambda: 29_000,
     )
     event: dict[str, Any] = {"body": json.dumps({"messages": [{"role": "user", "text": "Hello"}]})}
     if sub:
-        event["requestContext"] = {"authorizer": {"claims": {"sub": sub}}}
+        event["requestContext"] = {"authorizer": {"claims": {"sub": sub, "cognito:groups": "staff"}}}
     response = handler.handler(event, context)
     body = json.loads(response["body"])
     return response["statusCode"], body.get("error", {}).get("code", "")
@@ -238,6 +268,93 @@ def test_without_budget_nothing_is_asked(
     stub: Stubber, monkeypatch: pytest.MonkeyPatch, spent: str, status: int, code: str
 ) -> None:
     assert call(monkeypatch, Spender(spent)) == (status, code)
+
+
+class Documents:
+    """A model and a knowledge base that remember what they were asked."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *texts: str, fail: str = "") -> None:
+        self.retrieved, self.asked, self.fail = list[dict[str, Any]](), list[dict[str, Any]](), fail
+        self.texts = texts
+        monkeypatch.setenv("KNOWLEDGE_BASE", "KB1")
+        monkeypatch.setenv("SEARCH", json.dumps({"rerankingConfiguration": {"type": "BEDROCK_RERANKING_MODEL"}}))
+        monkeypatch.setattr(handler, "client", lambda _service, _seconds: self)
+
+    def retrieve(self, **request: Any) -> dict[str, Any]:
+        self.retrieved.append(request)
+        if self.fail:
+            raise ClientError({"Error": {"Code": self.fail, "Message": "no"}}, "Retrieve")
+        found = [{"content": {"text": text}, "metadata": {"group_staff": True}} for text in self.texts]
+        return {"retrievalResults": found}
+
+    def converse(self, **request: Any) -> dict[str, Any]:
+        self.asked.append(request)
+        return said()
+
+
+@pytest.mark.parametrize("spent", ["requests", "tokens", "blocks", "unreachable"])
+@pytest.mark.usefixtures("stub")
+def test_a_question_over_budget_costs_nothing(monkeypatch: pytest.MonkeyPatch, spent: str) -> None:
+    documents = Documents(monkeypatch, "A passage.")
+    assert call(monkeypatch, Spender(spent))[0] in (429, 503)
+    assert (documents.retrieved, documents.asked) == ([], []), "neither retrieval, reranking nor a model"
+
+
+@pytest.mark.usefixtures("stub")
+def test_a_malformed_conversation_costs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    documents, spender = Documents(monkeypatch, "A passage."), Spender()
+    monkeypatch.setattr(handler, "body", lambda _event: {"messages": [{"role": "assistant", "text": "I begin"}]})
+    assert call(monkeypatch, spender) == (400, "malformed_request")
+    assert (documents.retrieved, spender.reserved) == ([], [])
+
+
+@pytest.mark.usefixtures("stub")
+def test_what_passages_need_is_reserved_before_they_are_looked_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    documents, spender = Documents(monkeypatch, "A passage."), Spender()
+    monkeypatch.setattr(documents, "retrieve", lambda **_: (spender.reserved[0], Documents.retrieve(documents))[1])
+    assert call(monkeypatch, spender)[0] == 200
+    assert len(spender.reserved) == 1
+    assert most_tokens(documents.asked[0]) <= spender.reserved[0]
+    assert spender.settled == [(5, False)]
+
+
+@pytest.mark.usefixtures("stub")
+def test_longer_passages_are_reserved_too_while_the_day_has_tokens(monkeypatch: pytest.MonkeyPatch) -> None:
+    documents, spender = Documents(monkeypatch, "x" * 30_000), Spender()
+    assert call(monkeypatch, spender)[0] == 200
+    assert "x" * 30_000 in json.dumps(documents.asked[0])
+    assert sum(spender.reserved) == most_tokens(documents.asked[0])
+
+
+@pytest.mark.parametrize("texts", [["a" * 5000, "b" * 5000, "c" * 5000], ["a" * 20_000]])
+@pytest.mark.usefixtures("stub")
+def test_passages_that_the_day_has_no_tokens_for_are_left_out(
+    monkeypatch: pytest.MonkeyPatch, texts: list[str]
+) -> None:
+    documents, spender = Documents(monkeypatch, *texts), Spender(room=9_000)
+    assert call(monkeypatch, spender)[0] == 200
+    (request,) = documents.asked
+    assert most_tokens(request) <= spender.reserved[0] <= 9_000
+    shown = json.dumps(request)
+    assert "a" * 5000 in shown
+    assert "c" * 5000 not in shown
+
+
+@pytest.mark.usefixtures("stub")
+def test_a_question_that_reached_no_model_is_given_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    documents, spender = Documents(monkeypatch, fail="ThrottlingException"), Spender()
+    assert call(monkeypatch, spender) == (503, "knowledge_unavailable")
+    assert (spender.cancelled, spender.settled, documents.asked) == (1, [], [])
+
+
+def test_a_reservation_grows_and_is_given_back_whole(client: Any, budget: Budget) -> None:
+    reserved = budget.extend(budget.reserve("ann", 400), 500)
+    assert reserved.tokens == 900
+    with pytest.raises(SpentError, match="tokens"):
+        budget.extend(reserved, 200)
+    assert item(client)["tokens"] == 900
+    budget.cancel(reserved)
+    assert (item(client)["tokens"], item(client)["requests"]) == (0, 0)
 
 
 def test_nobody_has_no_budget(stub: Stubber, monkeypatch: pytest.MonkeyPatch) -> None:

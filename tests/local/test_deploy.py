@@ -225,7 +225,7 @@ def test_an_account_killed_during_a_deploy_recovers(tmp_path: Path) -> None:
         os.kill(account.pid, signal.SIGKILL)
         output, errors = running.communicate(timeout=60)
         assert running.returncode == 2, output + errors
-        assert "The local account ended during the deploy. Run make local again" in errors
+        assert "The local account ended during the deploy. Run make local ENV=local again" in errors
         assert "Traceback" not in errors
         again = verb(home, "up")
         assert again.returncode == 0, again.stdout + again.stderr

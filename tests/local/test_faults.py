@@ -106,7 +106,7 @@ def test_a_first_deploy_whose_account_is_killed_is_rolled_back_and_done_again(ke
         running.kill()
     assert running.returncode == 2, output + errors
     assert errors == (
-        "The local account ended during the deploy. Run make local again: it goes on from what was kept.\n"
+        "The local account ended during the deploy. Run make local ENV=local again: it goes on from what was kept.\n"
     )
     account = _restart(kept)
     described = account.client("cloudformation").describe_stacks()["Stacks"]

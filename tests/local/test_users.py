@@ -54,7 +54,7 @@ def test_somebody_is_made_asks_and_is_told_why_no_document_was_found(local: Loca
         (("user", "--email", "eve@example.com", "--groups", "stuff"), "stuff is no group of this chat. Did you mean staff?"),
         (("user", "--email", "eve", "--groups", "hr"), "'eve' is no email address"),
         (("user", "--email", ""), "Add EMAIL=ann@example.com"),
-        (("ask", "--as", "nobody@example.org"), "Make one: make local-user EMAIL=nobody@example.org"),
+        (("ask", "--as", "nobody@example.org"), "Create one with make local-user EMAIL=nobody@example.org ENV=local"),
         (("ask", "--environment", "prod"), "No chat of prod is deployed here. There is one of local."),
         (("user", "--environment", "prd", "--email", "a@b.example"), "There is no environment prd. Did you mean prod?"),
         (("status", "--environment", "prod"), "prod is not deployed in this account; there is local."),

@@ -54,6 +54,10 @@ def test_choose_prints_types_or_one_message(capsys: pytest.CaptureFixture[str]) 
     shown = capsys.readouterr().out
     assert "inf2.xlarge" in shown
     assert "g6.xlarge" in shown
+    assert choose.main(["--parameters", "8e9", "--region", "eu-cental-1"]) == 2
+    refused = capsys.readouterr()
+    assert refused.err == "eu-cental-1 is not an AWS Region. Did you mean eu-central-1?\n"
+    assert refused.out == ""
     assert choose.main(["--parameters", "1e14"]) == 2
     failed = capsys.readouterr()
     assert "fit no single instance" in failed.err

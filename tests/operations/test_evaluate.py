@@ -92,7 +92,7 @@ def test_a_run_that_does_not_pass_ends_with_one(session: type[Session], capsys: 
 @pytest.mark.parametrize(
     ("change", "arguments", "words"),
     [
-        ({}, {"name": "other"}, "models.evaluations has no other; there are assistants"),
+        ({}, {"name": "other"}, "has no evaluation other. There, models.evaluations has assistants"),
         ({"outputs": []}, {}, "deploy it first"),
         ({}, {"more": ("--data", "nowhere.jsonl")}, "nowhere.jsonl is not a file"),
         (

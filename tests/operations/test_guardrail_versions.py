@@ -50,9 +50,6 @@ class Session:
         own = {"guardrailIdentifier": GUARDRAIL, "guardrailVersion": self.flow}
         return {"definition": {"nodes": [{"configuration": {"prompt": {"guardrailConfiguration": own}}}]}}
 
-    def list_enforced_guardrails_configuration(self) -> dict[str, Any]:
-        return {"guardrailsConfig": [{"guardrailId": "abc123", "guardrailVersion": each} for each in self.enforced]}
-
     def delete_guardrail(self, **asked: str) -> None:
         assert asked["guardrailIdentifier"] == "abc123"
         self.deleted.append(asked["guardrailVersion"])
@@ -65,6 +62,9 @@ class Pages:
         self._session, self._operation = session, operation
 
     def paginate(self, **asked: str) -> list[dict[str, Any]]:
+        if self._operation == "list_enforced_guardrails_configuration":
+            enforced = [{"guardrailId": "abc123", "guardrailVersion": each} for each in self._session.enforced]
+            return [{"guardrailsConfig": []}, {"guardrailsConfig": enforced}]
         if self._operation == "list_guardrails":
             assert asked == {"guardrailIdentifier": "abc123"}
             return [{"guardrails": [{"version": each} for each in ("DRAFT", *map(str, range(11, 5, -1)))]}]

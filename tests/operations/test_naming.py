@@ -27,7 +27,7 @@ CASES = [
     (wake, ["genai-reference-lama", "--environment", "reference"], ("Did you mean genai-reference-llama?", "genai-reference-support")),
     (wake, ["", "--environment", "dev"], ("config/dev.yaml has no endpoint. Add one to models.endpoints and deploy",)),
     (evaluate, ["", "--environment", "reference"], ("Which evaluation? Add NAME=assistants",)),
-    (evaluate, ["asistants", "--environment", "reference"], ("there are assistants",)),
+    (evaluate, ["asistants", "--environment", "reference"], ("Did you mean assistants?",)),
     (evaluate, ["", "--environment", "dev"], ("has no evaluation. Add one to models.evaluations",)),
     (data_set, ["manifest", "", "--environment", "reference"], ("Which data set? Add DATA=support", "triage")),
     (data_set, ["sign", "suport", "--environment", "reference"], ("Did you mean support?", "triage")),

@@ -30,9 +30,13 @@ def clients(own: list[str], *, logging: Any = None, enforced: tuple[str, ...] = 
         "apigateway": SimpleNamespace(get_account=lambda: {"cloudwatchRoleArn": role} if role else {}),
         "bedrock": SimpleNamespace(
             get_model_invocation_logging_configuration=lambda: {"loggingConfig": logging} if logging else {},
-            list_enforced_guardrails_configuration=lambda: {
-                "guardrailsConfig": [{"guardrailArn": g} for g in enforced]
-            },
+            # One a page, so that a first page is never taken for all.
+            get_paginator=lambda _name: SimpleNamespace(
+                paginate=lambda: [
+                    {"guardrailsConfig": []},
+                    *({"guardrailsConfig": [{"guardrailArn": g}]} for g in enforced),
+                ]
+            ),
         ),
         "cloudformation": SimpleNamespace(
             get_paginator=lambda _name: SimpleNamespace(paginate=list_resources),

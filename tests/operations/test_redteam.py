@@ -11,6 +11,7 @@ from rich.console import Console
 
 from operations import redteam
 from operations.attempts import attempts
+from settings import load
 
 
 class Runtime:
@@ -72,10 +73,10 @@ def test_a_document_is_assessed_as_it_is_quoted_to_a_model() -> None:
 
 def test_the_newest_version_is_tried() -> None:
     versions = [{"name": "genai-dev", "id": "g", "version": each} for each in ("DRAFT", "2", "10")]
-    assert redteam.guardrail(Bedrock(versions), "genai-dev") == ("g", "10")
+    assert redteam.guardrail(Bedrock(versions), load("dev")) == ("g", "10")
     for none in ([], versions[:1]):
-        with pytest.raises(redteam.NoGuardrailError, match="deploy first"):
-            redteam.guardrail(Bedrock(none), "genai-dev")
+        with pytest.raises(redteam.NoGuardrailError, match="Deploy it with make deploy ENV=dev"):
+            redteam.guardrail(Bedrock(none), load("dev"))
 
 
 def test_without_credentials_or_environment_one_sentence_says_so(

@@ -104,9 +104,15 @@ def test_a_reviewer_releases_a_document_and_it_comes_in(
     ("arguments", "word"),
     [
         ((NAME, "--yes"), 'Say why it may come in: REASON="..."'),
-        (("policies/other.md", "--reason", "r", "--yes"), "was not refused, or was not looked at yet"),
+        (
+            ("policies/other.md", "--reason", "r", "--yes"),
+            "was not refused, or was not examined yet. make release ENV=reference lists",
+        ),
         (("gossip/a.md", "--reason", "r", "--yes"), "No knowledge base has a source gossip. Sources are:"),
-        ((NAME, "--knowledge", "other", "--reason", "r"), "models.knowledge has no other. It has: handbook, contracts"),
+        (
+            (NAME, "--knowledge", "other", "--reason", "r"),
+            "has no knowledge base other. There, models.knowledge has contracts, handbook",
+        ),
         (("contracts/a.pdf", "--reason", "r", "--yes"), "models.knowledge.contracts.reviewer_roles"),
         ((NAME, "--reason", "r"), "add YES=1"),
     ],

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import aws_cdk as cdk
 import pytest
 from rich.console import Console
 
 from aws_genai.data import load
 from aws_genai.data.accelerators import AcceleratorCatalogue
+from aws_genai.gate import CompliancePack, attach_gate, read_record
+from operations import summary
 from operations.costs import idle
-from operations.summary import acknowledged, by_use, engines, render, stacks
+from operations.summary import by_use, render, stacks
+from settings import about, load as load_settings
 from tests.conftest import ROOT, Synthesized
 
 
@@ -134,18 +140,23 @@ def test_table_names_stacks_models_and_engines(reference: Synthesized) -> None:
     text = console.export_text()
     for word in [
         *stacks(reference.folder),
-        *engines(reference.settings),
+        "AwsSolutions",
+        "NIST.800.53.R5",
+        "CloudFormation Validate",
+        "GenAI",
         "trn1.32xlarge",
         "21.5",
         "us.amazon.nova-lite-v1:0",
     ]:
         assert word in text
-    assert len(engines(reference.settings)) == 7
-    assert f"{acknowledged(reference.folder)} accepted" in text
+    record = read_record(reference.folder)
+    assert len(record.engines) == 7
+    assert f"0 findings: {', '.join(f'{name} {version}' for name, version in record.engines)}; " in text
+    assert f"{record.acceptances} accepted" in text
 
 
 def test_accepted_findings_are_counted(reference: Synthesized) -> None:
-    assert acknowledged(reference.folder) == len(reference.acknowledgements)
+    assert read_record(reference.folder).acceptances == len(reference.acknowledgements)
 
 
 def test_use_is_priced_by_instance_and_token(reference: Synthesized) -> None:
@@ -158,5 +169,112 @@ def test_nothing_synthesized_is_one_message(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "operations.summary", "dev", "--assembly", str(tmp_path)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 2
-    assert "run make synth first" in done.stderr
+    assert "holds no synthesis. Run make synth ENV=dev" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.fixture
+def assembly(environment: Callable[[str], Synthesized], tmp_path: Path) -> Path:
+    """A copy of what ``make synth ENV=dev`` leaves."""
+    return Path(shutil.copytree(environment("dev").folder, tmp_path / "cdk.out"))
+
+
+def ran(assembly: Path, name: str = "dev") -> int:
+    return summary.main([name, "--assembly", str(assembly)])
+
+
+def changed(assembly: Path, **about: str) -> None:
+    path = assembly / "gate.json"
+    content = json.loads(path.read_text(encoding="utf-8"))
+    path.write_text(json.dumps({**content, "about": {**content["about"], **about}}), encoding="utf-8")
+
+
+def test_what_was_synthesized_is_shown(assembly: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert ran(assembly) == 0
+    assert "genai-dev in us-east-1" in capsys.readouterr().out
+
+
+def _other_settings(assembly: Path) -> None:
+    changed(assembly, settings="another digest")
+
+
+def _no_environment(assembly: Path) -> None:
+    path = assembly / "gate.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "about": {}}), encoding="utf-8")
+
+
+def _other_template(assembly: Path) -> None:
+    path = assembly / "models.template.json"
+    path.write_text(path.read_text(encoding="utf-8") + "\n", encoding="utf-8")
+
+
+def _unchecked_stack(assembly: Path) -> None:
+    path = assembly / "gate.json"
+    content = json.loads(path.read_text(encoding="utf-8"))
+    del content["templates"]["models.template.json"]
+    path.write_text(json.dumps(content), encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (_other_settings, "config/dev.yaml has changed since"),
+        (_no_environment, "holds an app without an environment, not dev"),
+        (_other_template, "are not the ones that were checked"),
+        (_unchecked_stack, "are not the ones that were checked"),
+        (lambda assembly: (assembly / "models.template.json").unlink(), "are not the ones that were checked"),
+        (lambda assembly: (assembly / "gate.json").unlink(), "was not synthesized through the gate"),
+        (lambda assembly: (assembly / "gate.json").write_text("{}"), "cannot be read"),
+        (lambda assembly: (assembly / "gate.json").write_text("no json"), "cannot be read"),
+    ],
+)
+def test_what_is_not_this_environment_as_it_is_now_is_refused(
+    assembly: Path, capsys: pytest.CaptureFixture[str], change: Callable[[Path], object], said: str
+) -> None:
+    change(assembly)
+    assert ran(assembly) == 2
+    printed = capsys.readouterr()
+    assert said in printed.err
+    assert printed.err.endswith(". Run make synth ENV=dev\n")
+    assert printed.out == ""
+
+
+def test_another_environment_is_never_labelled_as_the_one_asked_for(
+    assembly: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert ran(assembly, "prod") == 2
+    assert "cdk.out holds dev, not prod. Run make synth ENV=prod" in capsys.readouterr().err
+
+
+def test_findings_are_counted_and_not_claimed(assembly: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    report = assembly / "validation-report.json"
+    content = json.loads(report.read_text(encoding="utf-8"))
+    (plugin,) = content["pluginReports"]
+    plugin |= {"conclusion": "failure", "violations": plugin["suppressedViolations"]}
+    report.write_text(json.dumps(content), encoding="utf-8")
+    assert ran(assembly) == 1
+    assert "1 finding: " in (out := capsys.readouterr().out)
+    assert "Nothing may be deployed" in " ".join(out.split())
+
+
+def test_a_user_of_the_library_gets_the_record_too(tmp_path: Path) -> None:
+    """Whoever calls the CDK's own ``synth``, from an app without settings."""
+    app = cdk.App(outdir=str(tmp_path))
+    attach_gate(app, packs=[CompliancePack.HIPAA], about={"team": "search"})
+    stack = cdk.Stack(app, "One")
+    cdk.CfnResource(stack, "Handle", type="AWS::CloudFormation::WaitConditionHandle")
+    stage = cdk.Stage(app, "Production")
+    cdk.CfnResource(cdk.Stack(stage, "Two"), "Handle", type="AWS::CloudFormation::WaitConditionHandle")
+    app.synth()
+    record = read_record(tmp_path)
+    names = [name for name, _ in record.engines]
+    assert names == ["AwsSolutions", "Serverless", "HIPAA.Security", "CloudFormation Validate", "GenAI"]
+    assert all(version[0].isdigit() for _, version in record.engines)
+    assert (record.about, list(record.findings), record.acceptances) == ({"team": "search"}, [], 0)
+    assert len(json.loads((tmp_path / "gate.json").read_text(encoding="utf-8"))["templates"]) == 2
+
+
+def test_every_shipped_environment_has_a_digest_of_its_own() -> None:
+    digests = {about(load_settings(name))["settings"] for name in ("dev", "prod", "reference")}
+    assert len(digests) == 3
+    assert about(load_settings("dev")) == about(load_settings("dev"))

@@ -82,7 +82,7 @@ def test_of_several_the_last_deployed_is_asked_or_the_one_that_is_named(tmp_path
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("prod", "No chat of prod is deployed here. There are some of dev, local. Deploy it: make local ENV=prod"),
+        ("prod", "No chat of prod is deployed here. There are some of dev, local. Deploy it with make local ENV=prod"),
         ("prd", "There is no environment prd. Did you mean prod?"),
     ],
 )

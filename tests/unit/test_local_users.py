@@ -181,7 +181,7 @@ def test_whoever_was_never_made_is_told_how(account: Pools, tmp_path: Path) -> N
     with pytest.raises(LocalError) as refused:
         chat.sign_in(home, account, found, "o'hara@example.com")
     assert "ann@example.com" in str(refused.value)
-    command = str(refused.value).partition("Make one: ")[2]
+    command = str(refused.value).partition("Create one with ")[2]
     assert shlex.split(command) == ["make", "local-user", "EMAIL=o'hara@example.com"]
 
 

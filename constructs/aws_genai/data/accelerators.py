@@ -9,6 +9,7 @@ from functools import cache
 
 from ..errors import InvalidValueError, nearest
 from . import load
+from .regional import check_region
 
 
 class Platform(StrEnum):
@@ -151,8 +152,10 @@ class AcceleratorCatalogue:
         :param max_usd_per_hour: dearest price on demand, in US dollars; leaves out types without a known one.
             Default: any.
         :param region: leave out types that this Region is known not to have. Default: any Region.
-        :raises InvalidValueError: if no type has all of it.
+        :raises InvalidValueError: if the Region is unknown, or no type has all of it.
         """
+        if region is not None:
+            check_region(region, "region")
         fitting = [
             each
             for each in self.types()

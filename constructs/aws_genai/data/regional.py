@@ -4,7 +4,22 @@ from __future__ import annotations
 
 from functools import cache
 
+from ..errors import InvalidValueError, nearest
 from . import load
+
+
+def check_region(region: str, field: str | None = None) -> str:
+    """Refuse a Region that does not exist.
+
+    :param region: name of the Region, such as ``us-east-1``.
+    :param field: the field that the error names. Default: none.
+    :returns: the Region.
+    :raises InvalidValueError: naming the nearest Region.
+    """
+    regions = load("regions")["regions"]
+    if region not in regions:
+        raise InvalidValueError(f"{region} is not an AWS Region", field=field, hint=nearest(region, regions))
+    return region
 
 
 def available(resource_type: str, region: str) -> bool | None:

@@ -7,6 +7,7 @@ from typing import Literal, get_args
 
 from ..errors import InvalidValueError, nearest
 from .accelerators import Accelerator, AcceleratorCatalogue
+from .regional import check_region
 
 Precision = Literal["fp32", "bf16", "fp16", "fp8", "int8", "int4"]
 
@@ -107,8 +108,11 @@ def choose(
     :param sequences: number of sequences that are served at the same time. Default: 1.
     :param region: leave out types that this Region is known not to offer. Default: any Region.
     :param proposals: maximum number of types for each platform. Default: 3.
-    :raises InvalidValueError: if a number is not positive, the precision is unknown, or no type is large enough.
+    :raises InvalidValueError: if a number is not positive, the precision or the Region is unknown, or no type is
+        large enough.
     """
+    if region is not None:
+        check_region(region, "region")
     catalogue = AcceleratorCatalogue.default()
     types = [each for each in catalogue.types() if region is None or catalogue.offers(each, region)]
     wanted = need(parameters=parameters, precision=precision, context=context, sequences=sequences)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from typing import Any
 
 from ..data.bedrock import BedrockCatalogue
+from ..data.regional import check_region
 from ..errors import InvalidValueError
 
 #: Characters of a service control policy without white space:
@@ -64,6 +66,10 @@ PROTECTING = (
 NOT_NITRO = ("f1.*", "g2.*", "g3.*", "g3s.*", "p2.*", "p3.*")
 
 
+#: ARN of a role with wildcards: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html#identifiers-arns
+_ROLE = re.compile(r"arn:(\*|aws[a-z-]*):(iam|sts)::([0-9]{12}|[0-9*?]+):(role|assumed-role|\*)/[\w+=,.@/*?-]+")
+
+
 def service_control_policy(*, deployment_roles: Sequence[str]) -> dict[str, Any]:
     """The policy document, to attach to the organizational unit of the accounts that hold models and data.
 
@@ -71,7 +77,8 @@ def service_control_policy(*, deployment_roles: Sequence[str]) -> dict[str, Any]
     is not bound by any. https://docs.aws.amazon.com/organizations/latest/userguide/orgs_manage_policies_scps.html
 
     :param deployment_roles: ARNs, with ``*`` allowed, of the roles that deploy: they alone may change what protects.
-    :raises InvalidValueError: without a role, for then no deployment could change a policy; or if it grows too long.
+    :raises InvalidValueError: without a role, because no deployment could change a policy then; if one is not the ARN
+        of a role; or if the document grows too long.
     """
     if not deployment_roles:
         raise InvalidValueError(
@@ -79,6 +86,13 @@ def service_control_policy(*, deployment_roles: Sequence[str]) -> dict[str, Any]
             field="deployment_roles",
             hint="Name CloudFormation's execution role, such as arn:aws:iam::*:role/cdk-hnb659fds-cfn-exec-role-*",
         )
+    for role in deployment_roles:
+        if not _ROLE.fullmatch(role):
+            raise InvalidValueError(
+                f"{role} is not the ARN of a role",
+                field="deployment_roles",
+                hint="Write it as arn:aws:iam::111122223333:role/deployer; * stands for any characters",
+            )
     document = {
         "Version": "2012-10-17",
         "Statement": [
@@ -151,6 +165,8 @@ def model_policy(models: Sequence[str], *, regions: Sequence[str]) -> dict[str, 
     if not models or not regions:
         what = "models" if not models else "regions"
         raise InvalidValueError(f"Without {what} every call would be denied", field=what, hint="Name them")
+    for region in regions:
+        check_region(region, "regions")
     facts = {model: BedrockCatalogue.get(model) for model in models}
     arns = {each.model_id: f"arn:*:bedrock:*::foundation-model/{each.model_id}" for each in facts.values()}
     chats = list(dict.fromkeys(arns[each.model_id] for each in facts.values() if each.use == "chat"))

@@ -11,12 +11,17 @@ if TYPE_CHECKING:
         acknowledgements as acknowledgements,
         compliance as compliance,
     )
+    from .record import (
+        Finding as Finding,
+        GateRecord as GateRecord,
+        RecordError as RecordError,
+        findings as findings,
+        read_record as read_record,
+    )
     from .synthesis import (
         CompliancePack as CompliancePack,
-        Finding as Finding,
         GateError as GateError,
         attach_gate as attach_gate,
-        findings as findings,
         synth as synth,
     )
 

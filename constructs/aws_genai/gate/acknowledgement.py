@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from functools import cached_property
 
 from aws_cdk import CfnResource
 from constructs import IConstruct
 
-#: Metadata key under which the CDK and cdk-nag look for acknowledged rules.
-METADATA_KEY = "aws:cdk:acknowledged-rules"
+from .record import METADATA_KEY
 
-#: Whether acknowledgements have no effect: what remains is every finding there is.
+#: Metadata key of acknowledgements without effect, which the CDK does not read.
+_WITHOUT_EFFECT = "aws-genai:acknowledged-rules"
+#: What separates the reason from the place where the control is met.
+_MET_BY = " Met by: "
+
+#: Whether acknowledgements have no effect, so that every finding is reported.
 _ineffective: ContextVar[bool] = ContextVar("ineffective", default=False)
 
 
 @contextmanager
 def ineffective() -> Iterator[None]:
-    """Let every acknowledgement that is made meanwhile have no effect."""
+    """Give acknowledgements that are made meanwhile no effect."""
     before = _ineffective.set(True)
     try:
         yield
@@ -45,26 +48,6 @@ class Acknowledgement:
                 return self.rule.removeprefix(engine)
         return self.rule
 
-
-@dataclass
-class _Record:
-    """What was accepted; where is asked of the CDK only when somebody wants to know."""
-
-    resource: CfnResource
-    ids: Sequence[str]
-    reason: str
-    met_by: str
-
-    @cached_property
-    def root(self) -> IConstruct:
-        return self.resource.node.root
-
-    @cached_property
-    def path(self) -> str:
-        return str(self.resource.node.path)
-
-
-_recorded: list[_Record] = []
 
 #: Engines whose rules go by their names alone.
 _VALIDATE, _OWN = "CloudFormation-Validate::", "GenAI::"
@@ -104,9 +87,8 @@ def acknowledge(
         raise ValueError(f"{resource.node.path}: {names[0]} needs a reason and a place where the control is met")
     granular = (finding,) if isinstance(finding, str) else finding
     ids = [f"{_qualified(name)}[{item}]" for name in names for item in granular or ()] or [*map(_qualified, names)]
-    _recorded.append(_Record(resource, ids, reason, met_by))
-    if not _ineffective.get():
-        resource.node.add_metadata(METADATA_KEY, dict.fromkeys(ids, f"{reason} Met by: {met_by}"))
+    key = _WITHOUT_EFFECT if _ineffective.get() else METADATA_KEY
+    resource.node.add_metadata(key, dict.fromkeys(ids, f"{reason}{_MET_BY}{met_by}"))
 
 
 def _qualified(rule: str) -> str:
@@ -120,12 +102,27 @@ def compliance(rule: str) -> tuple[str, ...]:
     return tuple(f"{pack}-{rule}" for pack in ("NIST.800.53.R5", "HIPAA.Security", "PCI.DSS.321"))
 
 
-def acknowledgements(app: IConstruct) -> list[Acknowledgement]:
-    """Every acknowledgement made in the tree of ``app``, in the order of its making."""
-    root = app.node.root
+def acknowledgements(scope: IConstruct) -> list[Acknowledgement]:
+    """Every acknowledgement made in the app of ``scope``, in the order of the construct tree.
+
+    They are kept in the tree itself, as metadata of their resources, and nowhere else: they go with their app.
+    """
     return [
-        Acknowledgement(each.path, id, each.reason, each.met_by)
-        for each in _recorded
-        if each.root is root
-        for id in each.ids
+        Acknowledgement(path, str(id), *_parts(str(text)))
+        for construct in scope.node.root.node.find_all()
+        if isinstance(construct, CfnResource)
+        for path, entry in _entries(construct)
+        for id, text in entry.items()
     ]
+
+
+def _entries(resource: CfnResource) -> Iterator[tuple[str, Mapping[str, str]]]:
+    node = resource.node
+    entries = [each for each in node.metadata if each.type in (METADATA_KEY, _WITHOUT_EFFECT)]
+    path = str(node.path) if entries else ""
+    return ((path, each.data) for each in entries)
+
+
+def _parts(text: str) -> tuple[str, str]:
+    reason, _, met_by = text.partition(_MET_BY)
+    return reason, met_by

@@ -5,6 +5,9 @@ https://docs.aws.amazon.com/cdk/v2/guide/policy-validation-synthesis.html
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
 import aws_cdk as cdk
 import jsii
 
@@ -16,7 +19,13 @@ NAME = "GenAI"
 
 @jsii.implements(cdk.IPolicyValidationPlugin)
 class OwnRules:
-    """Checks everything that an app emits against :data:`aws_genai.gate.rules.RULES`, in one call."""
+    """Checks everything that an app emits against :data:`aws_genai.gate.rules.RULES`, in one call.
+
+    :param record: is called with the templates that are checked. Default: nothing is recorded.
+    """
+
+    def __init__(self, record: Callable[[Sequence[Path]], None] | None = None) -> None:
+        self._record = record
 
     @property
     def name(self) -> str:
@@ -35,7 +44,10 @@ class OwnRules:
         from . import deploys, secure  # noqa: F401 - they register their rules
         from .rules import broken
 
-        app = read({each.template_path: (each.stack_construct_path, each.region) for each in context.stack_templates})
+        stacks = {each.template_path: (each.stack_construct_path, each.region) for each in context.stack_templates}
+        if self._record:
+            self._record([Path(each) for each in stacks])
+        app = read(stacks)
         violations = []
         for rule, hits in broken(app):
             for hit in hits:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from functools import cache
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +14,12 @@ import cdk_nag
 from aws_cdk.cx_api import CloudAssembly
 from constructs import IConstruct
 
-from .engine import OwnRules
+from .engine import NAME, OwnRules
+from .record import RECORD, REPORT, Finding, findings, write_record
 
 
 class CompliancePack(StrEnum):
-    """Rule packs that run on top of AwsSolutions and Serverless, which always do."""
+    """Rule packs that run in addition to AwsSolutions and Serverless, which always run."""
 
     NIST_800_53_R5 = "nist-800-53-r5"
     HIPAA = "hipaa"
@@ -36,17 +36,6 @@ _NO_TRACES = "aws:cdk:disable-stack-trace"
 REPORT_ONLY = "@aws-cdk/core:failSynthOnValidationErrors"
 
 
-@dataclass(frozen=True)
-class Finding:
-    """One rule that one resource breaks."""
-
-    engine: str
-    rule: str
-    path: str
-    message: str
-    severity: str
-
-
 class GateError(Exception):
     """Synthesis broke at least one rule; the message lists every finding."""
 
@@ -55,15 +44,19 @@ class GateError(Exception):
         super().__init__("\n\n".join(_describe(finding, root) for finding in findings))
 
 
-def attach_gate(app: cdk.App, *, packs: Sequence[CompliancePack] = ()) -> None:
+def attach_gate(app: cdk.App, *, packs: Sequence[CompliancePack] = (), about: Mapping[str, str] | None = None) -> None:
     """Make every synthesis of ``app`` pass all rules or fail.
 
     AwsSolutions and Serverless of cdk-nag, AWS CloudFormation Validate with its findings as errors, and this
     library's own rules over what is emitted always run.
     https://docs.aws.amazon.com/cdk/v2/guide/policy-validation-synthesis.html
 
+    The cloud assembly then holds ``gate.json``, which says which engines checked which templates;
+    :func:`aws_genai.gate.read_record` reads it.
+
     :param app: the app, before its first stack.
     :param packs: compliance packs on top. Default: none.
+    :param about: facts about the app that the record keeps, such as its environment. Default: none.
     """
     for key in (_ERRORS, _NO_TRACES):
         if not app.node.try_get_context(key):
@@ -76,13 +69,36 @@ def attach_gate(app: cdk.App, *, packs: Sequence[CompliancePack] = ()) -> None:
     }
     makers += [compliance[pack] for pack in packs]
     plugins = [maker(app, verbose=True) for maker in makers]
-    cdk.Validations.of(app).add_plugins(*plugins, _cloudformation_validate(), OwnRules())
+    nag = _version("cdk-nag")
+    engines = [*((str(plugin.name), nag) for plugin in plugins), _validate_engine(), (NAME, _version("aws-genai"))]
+    outdir = Path(app.outdir)
+
+    def record(templates: Sequence[Path]) -> None:
+        write_record(outdir, engines, templates, about or {})
+
+    # The own rules are the last to run, so that they record the others too.
+    cdk.Validations.of(app).add_plugins(*plugins, _cloudformation_validate(), OwnRules(record))
 
 
 @cache
 def _cloudformation_validate() -> cdk.CloudFormationValidatePlugin:
     # One engine a process: starting it takes a second. Named here, so that no environment variable turns it off.
     return cdk.CloudFormationValidatePlugin(include_default_rules=True)
+
+
+@cache
+def _validate_engine() -> tuple[str, str]:
+    plugin = _cloudformation_validate()
+    return str(plugin.name), str(plugin.version)
+
+
+@cache
+def _version(package: str) -> str:
+    """Version of an installed package; ``unknown`` where it is a folder on the path."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "unknown"
 
 
 def synth(app: cdk.App) -> CloudAssembly:
@@ -92,7 +108,8 @@ def synth(app: cdk.App) -> CloudAssembly:
     :raises GateError: if there is a finding.
     """
     outdir = Path(app.outdir)
-    (outdir / REPORT).unlink(missing_ok=True)
+    for name in (REPORT, RECORD):
+        (outdir / name).unlink(missing_ok=True)
     try:
         assembly = app.synth(force=True)  # a cached assembly would not be validated again
     except RuntimeError:
@@ -101,35 +118,6 @@ def synth(app: cdk.App) -> CloudAssembly:
     if found := findings(outdir):
         raise GateError(found, app)
     return assembly
-
-
-REPORT = "validation-report.json"
-
-
-def findings(assembly: Path) -> list[Finding]:
-    """Read the findings of the last synthesis from the folder of its cloud assembly."""
-    report = assembly / REPORT
-    if not report.exists():
-        return []
-    content = json.loads(report.read_text(encoding="utf-8"))
-    # An engine that broke has said nothing, which must not pass for no finding.
-    failed = [
-        Finding(plugin["pluginName"], "ENGINE_FAILED", "", str(plugin.get("metadata") or "It broke."), "error")
-        for plugin in content["pluginReports"]
-        if plugin.get("conclusion") != "success" and not plugin.get("violations")
-    ]
-    return failed + [
-        Finding(
-            engine=plugin["pluginName"],
-            rule=violation["ruleName"],
-            path=resource.get("constructPath", ""),
-            message=" ".join(violation["description"].split()),
-            severity=violation.get("severity", "error"),
-        )
-        for plugin in content["pluginReports"]
-        for violation in plugin.get("violations", [])
-        for resource in violation.get("violatingConstructs", [])
-    ]
 
 
 def _describe(finding: Finding, root: IConstruct) -> str:

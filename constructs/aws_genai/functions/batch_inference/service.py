@@ -19,6 +19,7 @@ from botocore.exceptions import ClientError
 from ..chat.errors import ChatError
 from ..chat.service import Limits, ask, converse_request, read_answer
 from ..jobs.files import Files
+from ..jobs.naming import job_name
 from ..jobs.steps import DONE, FAILED, RUNNING, Job, RefusedError, TryAgainError, cause
 from ..untrusted.assessment import Assessed, assess
 from ..untrusted.text import neutral
@@ -38,8 +39,10 @@ from .records import (
 )
 
 _AT_ONCE = 8
-#: States of a job in which it is on its way: https://docs.aws.amazon.com/bedrock/latest/userguide/batch-inference-monitor.html
+#: States of a job that has not ended: https://docs.aws.amazon.com/bedrock/latest/userguide/batch-inference-monitor.html
 _ON_ITS_WAY = ("Submitted", "Validating", "Scheduled", "InProgress", "Stopping")
+#: States of a job whose unanswered records are asked again in another one.
+_ENDED = ("Completed", "PartiallyCompleted", "Expired")
 _BUSY = ("ThrottlingException", "ServiceQuotaExceededException", "ServiceUnavailableException")
 
 
@@ -105,12 +108,24 @@ class Batches:
         return self._begin(run, {**job, "attempt": 1}, may)
 
     def look(self, run: str, job: Job) -> Job:
-        """Look after a job; once it has ended, ask again what it left."""
+        """Check a job. Once it has ended, the records that it left are asked again.
+
+        A job that somebody stopped is not started again, and nor is one that failed: its answers are kept, and the
+        records without one count as failed.
+        """
         found = self._clients("bedrock").get_model_invocation_job(jobIdentifier=job["arn"])
-        if found["status"] in _ON_ITS_WAY:
+        status = str(found["status"])
+        if status in _ON_ITS_WAY:
             return {**job, "state": RUNNING}
-        if found["status"] == "Failed":
+        if status == "Failed":
             return {**job, "state": FAILED, "reason": str(found.get("message") or "the job failed without a reason")}
+        left = self._answers(run, job)
+        if status in _ENDED:
+            return self._begin(run, {**job, "attempt": int(job["attempt"]) + 1}, left)
+        return {**job, "state": FAILED, "reason": f"the job is {status} and is not started again"}
+
+    def _answers(self, run: str, job: Job) -> list[Record]:
+        """Keep the answers of a job that has ended; returns the records without one."""
         place, attempt = f"{RUNS}{run}/{job['number']}/", int(job["attempt"])
         asked = records_from(self._files.read(f"{place}asked-{attempt}.jsonl"))
         answers = job_output(self._output(f"{place}out-{attempt}/"))
@@ -120,7 +135,7 @@ class Batches:
         good = [each for each in results if each.outcome != "failed"]
         self._files.write(f"{place}results-{attempt}.jsonl", to_lines(good))
         done = {each.id for each in good}
-        return self._begin(run, {**job, "attempt": attempt + 1}, [each for each in asked if each.id not in done])
+        return [each for each in asked if each.id not in done]
 
     def finish(self, run: str, jobs: list[Job]) -> dict[str, Any]:
         """Put the answers together, and say how many there are and what they cost."""
@@ -187,8 +202,8 @@ class Batches:
         return {**job, "arn": self._create(run, place, attempt), "state": RUNNING}
 
     def _create(self, run: str, place: str, attempt: int) -> str:
-        token = hashlib.sha256(f"{run} {place} {attempt}".encode()).hexdigest()[:16]
-        name, address = f"{self._plan.name[:40]}-{token}", f"s3://{self._plan.bucket}/{place}"
+        name, token = job_name(self._plan.name, run, place, attempt)
+        address = f"s3://{self._plan.bucket}/{place}"
         read = {"s3InputFormat": "JSONL", "s3Uri": f"{address}in-{attempt}/records.jsonl"}
         written = {"s3Uri": f"{address}out-{attempt}/", "s3EncryptionKeyId": self._plan.key_arn}
         bedrock = self._clients("bedrock")
@@ -211,8 +226,11 @@ class Batches:
         if made.get("jobArn"):
             return str(made["jobArn"])
         # The same request, delivered twice, is ignored without an error.
-        found = bedrock.list_model_invocation_jobs(nameContains=name)["invocationJobSummaries"]
-        return str(next(each["jobArn"] for each in found if each["jobName"] == name))
+        for page in bedrock.get_paginator("list_model_invocation_jobs").paginate(nameContains=name):
+            for each in page["invocationJobSummaries"]:
+                if each["jobName"] == name:
+                    return str(each["jobArn"])
+        raise TryAgainError(f"Bedrock does not list the job {name} yet")
 
     def _assessed(self, record: Record) -> Assessed:
         return self._guarded(neutral(record.prompt) or " ", "INPUT")

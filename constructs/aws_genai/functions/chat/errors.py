@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 
 class ChatError(Exception):
-    """An answer that is an error: a status, a code for programs and a sentence for people.
+    """An error response: an HTTP status, a code for programs and a message for people.
 
-    ``tokens`` says what the call used: None where the model may still have answered. ``retry_seconds`` says when asking
-    again is worth it, where that is known.
+    :param tokens: tokens that the call used. None if the model may have answered although no answer arrived.
+    :param retry_seconds: seconds after which to try again. Default: not known.
     """
 
     def __init__(
@@ -19,6 +21,24 @@ class ChatError(Exception):
         self.message = message
         self.tokens = tokens
         self.retry_seconds = retry_seconds
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A kind of error response, of which each call makes an exception of its own.
+
+    An exception instance must never be raised twice: each raise adds to its traceback and replaces its cause, so that
+    one kept in a module grows, and keeps the frames of every request, as long as the function is warm.
+    """
+
+    status: int
+    code: str
+    message: str
+    tokens: int | None = 0
+    retry_seconds: int | None = None
+
+    def __call__(self) -> ChatError:
+        return ChatError(self.status, self.code, self.message, self.tokens, self.retry_seconds)
 
 
 def malformed(message: str) -> ChatError:
@@ -33,30 +53,31 @@ def blocked(part: str, message: str, tokens: int) -> ChatError:
     return ChatError(403, f"{part}_blocked", message, tokens)
 
 
-#: What a user has used up of a day: https://datatracker.ietf.org/doc/html/rfc6585#section-4
-SPENT: dict[str, ChatError] = {
-    "requests": ChatError(429, "requests_spent", "Your requests of today are spent; the next begin at midnight UTC."),
-    "tokens": ChatError(429, "tokens_spent", "Your tokens of today are spent or this asks for more than are left."),
-    "blocks": ChatError(429, "locked_out", "Too many of your questions were blocked today; ask again tomorrow."),
+#: What a user has used up today: https://datatracker.ietf.org/doc/html/rfc6585#section-4
+SPENT: dict[str, Failure] = {
+    "requests": Failure(429, "requests_spent", "Your requests of today are spent; the next begin at midnight UTC."),
+    "tokens": Failure(429, "tokens_spent", "Your tokens of today are spent or this asks for more than are left."),
+    "blocks": Failure(429, "locked_out", "Too many of your questions were blocked today; ask again tomorrow."),
 }
-NOT_COUNTED = ChatError(503, "budget_unavailable", "Your budget cannot be counted now; try again in a moment.")
-NOBODY = ChatError(401, "unauthorized", "Sign in first.")
+NOT_COUNTED = Failure(503, "budget_unavailable", "Your budget cannot be counted now; try again in a moment.")
+NOBODY = Failure(401, "unauthorized", "Sign in first.")
+NO_TIME = Failure(504, "out_of_time", "There was no time left to ask the model; try again.", retry_seconds=1)
 
 
 #: Errors of the Converse API: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.html
-AWS_ERRORS: dict[str, ChatError] = {
-    "ThrottlingException": ChatError(429, "throttled", "The model is busy; try again in a moment."),
-    "ServiceQuotaExceededException": ChatError(429, "quota_exceeded", "The model's quota is spent; try later."),
-    "ModelNotReadyException": ChatError(503, "model_not_ready", "The model is starting; try again in a moment."),
-    "ServiceUnavailableException": ChatError(503, "model_unavailable", "The model is unavailable; try later."),
-    "InternalServerException": ChatError(502, "model_failed", "The model failed; try again."),
-    "ModelErrorException": ChatError(502, "model_failed", "The model failed; try again."),
-    "ModelTimeoutException": ChatError(504, "model_timeout", "The model took too long; ask for less."),
-    "ResourceNotFoundException": ChatError(404, "unknown_model", "The model does not exist in this Region."),
-    "ValidationException": ChatError(400, "malformed_request", "The model cannot take this request."),
-    "AccessDeniedException": ChatError(502, "model_denied", "This service may not call the model."),
+AWS_ERRORS: dict[str, Failure] = {
+    "ThrottlingException": Failure(429, "throttled", "The model is busy; try again in a moment."),
+    "ServiceQuotaExceededException": Failure(429, "quota_exceeded", "The model's quota is spent; try later."),
+    "ModelNotReadyException": Failure(503, "model_not_ready", "The model is starting; try again in a moment."),
+    "ServiceUnavailableException": Failure(503, "model_unavailable", "The model is unavailable; try later."),
+    "InternalServerException": Failure(502, "model_failed", "The model failed; try again."),
+    "ModelErrorException": Failure(502, "model_failed", "The model failed; try again."),
+    "ModelTimeoutException": Failure(504, "model_timeout", "The model took too long; ask for less."),
+    "ResourceNotFoundException": Failure(404, "unknown_model", "The model does not exist in this Region."),
+    "ValidationException": Failure(400, "malformed_request", "The model cannot take this request."),
+    "AccessDeniedException": Failure(502, "model_denied", "This service may not call the model."),
 }
 
-TIMEOUT = ChatError(504, "model_timeout", "The model took too long; ask for less.", None)
-UNREACHABLE = ChatError(503, "model_unavailable", "The model cannot be reached; try later.")
-GARBLED = ChatError(502, "model_failed", "The model gave no usable answer; try again.", None)
+TIMEOUT = Failure(504, "model_timeout", "The model took too long; ask for less.", None)
+UNREACHABLE = Failure(503, "model_unavailable", "The model cannot be reached; try later.")
+GARBLED = Failure(502, "model_failed", "The model gave no usable answer; try again.", None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-import time
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,10 +15,11 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.validation import SchemaValidationError, validate
 from botocore.config import Config
 
-from .errors import NOBODY, ChatError, malformed
+from .deadline import Deadline, deadline
+from .errors import NO_TIME, NOBODY, ChatError, malformed
 from .knowledge import Passage, groups_of, retrieve
-from .service import Answer, Limits, ask, chosen, converse_request
-from .spending import counting, spending
+from .service import Answer, Limits, ask, chosen, converse_request, fitting
+from .spending import CONNECT_SECONDS, PASSAGES, READ_SECONDS, counting, spending
 
 logger = Logger()
 metrics = Metrics(namespace="AwsGenAi")
@@ -49,27 +50,31 @@ def limits() -> Limits:
     )
 
 
-#: Documents that sleep are tried again once, after so many seconds; then the model has as many to answer.
+#: Seconds for a connection, and for each retrieval.
+_CONNECT, _RETRIEVAL = 1, 4
+#: Seconds after which a knowledge base whose database was paused is asked once more.
 _WAKING_SECONDS = 10
+#: Minimum number of seconds for the model: with less, it would be paid for an answer that nobody waits for.
+_LEAST_MODEL = 4
 
 
 @cache
-def client(service: str, seconds: int | None = None) -> Any:  # noqa: ANN401 - boto3 has no types
-    """A client that gives up before API Gateway does, after 29 seconds.
+def client(service: str, seconds: int) -> Any:  # noqa: ANN401 - boto3 has no types
+    """A client that makes one attempt.
 
-    :param seconds: what is left of them. Default: as many as one try of everything else leaves.
+    :param seconds: seconds that it waits for a response.
     """
-    wait = seconds or (22 if service == "bedrock-runtime" else 4)
-    return boto3.client(service, config=Config(connect_timeout=2, read_timeout=wait, retries={"total_max_attempts": 1}))
+    config = Config(connect_timeout=_CONNECT, read_timeout=seconds, retries={"total_max_attempts": 1})
+    return boto3.client(service, config=config)
 
 
 @metrics.log_metrics
 @tracer.capture_lambda_handler(capture_response=False)
 @logger.inject_lambda_context(log_event=False, clear_state=True)
-def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:  # noqa: ANN401 - Lambda's own type
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN401 - Lambda's own type
     """Answer one request of API Gateway; every failure becomes an HTTP error with a code."""
     try:
-        answer, passages = answered(event)
+        answer, passages = answered(event, deadline(event, context))
     except ChatError as error:
         logger.warning("refused", extra={"code": error.code, "status": error.status}, exc_info=error.status >= 500)
         metrics.add_metric(name=_METRICS.get(error.code, "Refused"), unit=MetricUnit.Count, value=1)
@@ -85,28 +90,45 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:  # noqa: AN
     return response(200, {**answer.as_dict(), **({"sources": sources} if knowledge_base() else {})})
 
 
-def answered(event: dict[str, Any]) -> tuple[Answer, list[Passage]]:
-    """The answer to one request, within the budget of who asks, and what it was given to answer from.
+def answered(event: dict[str, Any], until: Deadline) -> tuple[Answer, list[Passage]]:
+    """The answer to one request, within the budget of its user, and the passages that the model was shown.
 
-    :raises ChatError: for every way in which there is none.
+    The budget is reserved first: a question that is over budget costs nothing.
+
+    :raises ChatError: for every way in which there is no answer.
     """
-    question, passages, began = body(event), list[Passage](), time.monotonic()
-    model = chosen(limits(), question)
-    if knowledge := knowledge_base():
-        groups = groups_of(claims(event))
-        search = json.loads(os.environ.get("SEARCH", "{}"))
-        asked = question["messages"][-1]["text"]
-        finder, waits = client("bedrock-agent-runtime"), (_WAKING_SECONDS,)
-        passages = retrieve(finder, knowledge, asked, groups, search, waits)
-    hurried = time.monotonic() - began >= _WAKING_SECONDS
-    models = client("bedrock-runtime", _WAKING_SECONDS) if hurried else client("bedrock-runtime")
-    request, budget = converse_request(limits(), question, passages), counting()
-    if budget is None:
-        return ask(models, request, model), passages
-    with spending(budget, str(claims(event)["sub"]), request) as spent:
+    question, budget, knowledge = body(event), counting(), knowledge_base()
+    model, request = chosen(limits(), question), converse_request(limits(), question)
+    who = str(claims(event)["sub"]) if budget or knowledge else ""
+    groups = groups_of(claims(event)) if knowledge else []
+    counted = CONNECT_SECONDS + READ_SECONDS if budget else 0
+    after = _CONNECT + _LEAST_MODEL + counted
+    retrieval = _CONNECT + _RETRIEVAL if groups else 0
+    # Nothing is begun that nobody would wait for the end of.
+    if until.left() < counted + retrieval + after:
+        raise NO_TIME()
+    with spending(budget, who, request, PASSAGES if groups else 0) as spent:
+        passages = list[Passage]()
+        if groups:
+            search, asked = json.loads(os.environ.get("SEARCH", "{}")), question["messages"][-1]["text"]
+            finder, waits = client("bedrock-agent-runtime", _RETRIEVAL), _waits(until, retrieval + after)
+            passages = retrieve(finder, knowledge, asked, groups, search, waits)
+            request, passages = fitting(limits(), question, passages, spent.admits)
+        # In steps of two seconds, so that few clients are made.
+        seconds = int(until.left() - _CONNECT - counted) // 2 * 2
+        if seconds < _LEAST_MODEL:
+            raise NO_TIME()
+        models = client("bedrock-runtime", seconds)
+        spent.asked = True
         answer = ask(models, request, model)
-        spent(answer.input_tokens + answer.output_tokens)
+        spent.used = answer.input_tokens + answer.output_tokens
     return answer, passages
+
+
+def _waits(until: Deadline, after: float) -> Iterator[float]:
+    """The one wait for a database that wakes up, if there is time for it and ``after`` seconds more."""
+    if until.left() >= _WAKING_SECONDS + after:
+        yield _WAKING_SECONDS
 
 
 def knowledge_base() -> str:
@@ -123,7 +145,7 @@ def claims(event: dict[str, Any]) -> dict[str, Any]:
         found: dict[str, Any] = event["requestContext"]["authorizer"]["claims"]
         _ = found["sub"]
     except (KeyError, TypeError) as error:
-        raise NOBODY from error
+        raise NOBODY() from error
     return found
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from ..untrusted.text import neutral, quoted
 from ..waking.database import patiently, wakes
-from .errors import ChatError
+from .errors import Failure
 
 #: How attributes of groups begin, as the intake writes them.
 GROUP = "group_"
@@ -20,9 +20,9 @@ _RESULTS = 5
 _MOST_GROUPS = 20
 _NAME = re.compile(r"[a-z0-9_-]{1,128}")
 
-UNREACHABLE = ChatError(503, "knowledge_unavailable", "The documents cannot be searched now; try again in a moment.")
+UNREACHABLE = Failure(503, "knowledge_unavailable", "The documents cannot be searched now; try again in a moment.")
 
-WAKING = ChatError(
+WAKING = Failure(
     503, "knowledge_waking", "The documents are being woken up; ask again in half a minute.", retry_seconds=20
 )
 
@@ -61,7 +61,7 @@ def retrieve(
     question: str,
     groups: Sequence[str],
     search: Mapping[str, Any] | None = None,
-    waits: Sequence[float] = (),
+    waits: Iterable[float] = (),
 ) -> list[Passage]:
     """What fits a question, of what the groups may read; nothing for somebody without a group.
 
@@ -83,7 +83,7 @@ def retrieve(
     try:
         found = patiently(lambda: client.retrieve(**request), waits)["retrievalResults"]
     except (BotoCoreError, ClientError) as error:
-        raise (WAKING if wakes(error) else UNREACHABLE) from error
+        raise (WAKING if wakes(error) else UNREACHABLE)() from error
     # Looked at again: whatever the filter did, what the groups may not read goes no further.
     return [
         _passage(each) for each in found if any(each.get("metadata", {}).get(f"{GROUP}{g}") is True for g in groups)

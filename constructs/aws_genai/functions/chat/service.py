@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
 from typing import Any
 
@@ -52,11 +52,11 @@ def ask(client: Any, request: Mapping[str, Any], model: str) -> Answer:  # noqa:
         response = client.converse(**request)
     except ClientError as error:
         known = AWS_ERRORS.get(error.response.get("Error", {}).get("Code", ""))
-        raise known or GARBLED from error
+        raise (known or GARBLED)() from error
     except (ReadTimeoutError, ConnectTimeoutError) as error:
-        raise TIMEOUT from error
+        raise TIMEOUT() from error
     except BotoCoreError as error:
-        raise UNREACHABLE from error
+        raise UNREACHABLE() from error
     return read_answer(response, model)
 
 
@@ -108,6 +108,30 @@ def converse_request(limits: Limits, question: Mapping[str, Any], passages: Sequ
     }
 
 
+def fitting(
+    limits: Limits,
+    question: Mapping[str, Any],
+    passages: Sequence[Passage],
+    admits: Callable[[Mapping[str, Any]], bool],
+) -> tuple[dict[str, Any], list[Passage]]:
+    """The arguments of Converse with as many of the passages as ``admits`` lets through, and those passages.
+
+    The last ones, which fit the question least, are left out first; the only one that is left is shortened.
+    """
+    kept = list(passages)
+    request = converse_request(limits, question, kept)
+    while kept and not admits(request):
+        last = kept.pop()
+        if not kept and len(last.text) > _SHORTEST:
+            kept = [replace(last, text=last.text[: len(last.text) // 2])]
+        request = converse_request(limits, question, kept)
+    return request, kept
+
+
+#: Characters of a passage below which it is left out and not shortened.
+_SHORTEST = 400
+
+
 def read_answer(response: Mapping[str, Any], model: str) -> Answer:
     """The typed answer in a response of Converse.
 
@@ -118,14 +142,14 @@ def read_answer(response: Mapping[str, Any], model: str) -> Answer:
         stop_reason, usage = str(response["stopReason"]), response["usage"]
         answer = Answer(text, model, stop_reason, int(usage["inputTokens"]), int(usage["outputTokens"]))
     except (KeyError, TypeError, ValueError) as error:
-        raise GARBLED from error
+        raise GARBLED() from error
     used = answer.input_tokens + answer.output_tokens
     if stop_reason == "guardrail_intervened":
         raise blocked(_blocked_part(response), text, used)
     if stop_reason == "content_filtered":
         raise blocked("output", "The model's provider withheld the answer.", used)
     if not text:
-        raise GARBLED
+        raise GARBLED()
     return answer
 
 

@@ -1,4 +1,4 @@
-"""What a question takes of the day of who asks it."""
+"""The budget of one question: reserved before anything is paid for, settled after the answer."""
 
 from __future__ import annotations
 
@@ -20,6 +20,11 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
+#: Seconds that a write of the counters takes at most.
+CONNECT_SECONDS, READ_SECONDS = 1, 2
+#: Tokens reserved for the passages that are retrieved: five of 300 tokens, counted in bytes, with their marks.
+PASSAGES = 8_000
+
 
 @cache
 def counting() -> Budget | None:
@@ -31,37 +36,82 @@ def counting() -> Budget | None:
 
     allowed = {name: int(os.environ[f"BUDGET_{name.upper()}"]) for name in ("requests", "tokens", "blocks")}
     # Tried once: a write that came through though its answer did not would count twice.
-    config = Config(connect_timeout=2, read_timeout=2, retries={"total_max_attempts": 1})
+    config = Config(connect_timeout=CONNECT_SECONDS, read_timeout=READ_SECONDS, retries={"total_max_attempts": 1})
     return Budget(boto3.client("dynamodb", config=config), os.environ["BUDGET_TABLE"], Allowance(**allowed))
 
 
-@contextmanager
-def spending(budget: Budget, who: str, request: Mapping[str, Any]) -> Iterator[Callable[[int], None]]:
-    """Take what a request may use, let it be made, and give back what it did not use.
+class Spending:
+    """What one question has reserved, and what it used of that.
 
-    :raises ChatError: if the budget is spent or cannot be counted; then nothing is asked.
+    :param budget: the counters; None where nothing is counted.
     """
+
+    def __init__(self, budget: Budget | None, reserved: Reservation | None) -> None:
+        self._budget, self._reserved, self._full = budget, reserved, False
+        #: Whether the model was called.
+        self.asked = False
+        #: Tokens that the answer took.
+        self.used = 0
+
+    def admits(self, request: Mapping[str, Any]) -> bool:
+        """Whether a request fits what is reserved; if not, the rest is reserved too where the day still has it."""
+        if self._budget is None or self._reserved is None:
+            return True
+        from ..usage_budget.budget import SpentError, most_tokens
+
+        missing = most_tokens(request) - self._reserved.tokens
+        if missing > 0 and not self._full:
+            try:
+                self._reserved, missing = self._budget.extend(self._reserved, missing), 0
+            except (SpentError, BotoCoreError, ClientError):
+                # Asked once: whatever the reason, the question goes on with what it has.
+                self._full = True
+        return missing <= 0
+
+    def settle(self, tokens: int, *, blocked: bool = False) -> None:
+        """Give back what was not used."""
+        self._write(lambda budget, reserved: budget.settle(reserved, tokens, blocked=blocked))
+
+    def cancel(self) -> None:
+        """Give all of it back."""
+        self._write(lambda budget, reserved: budget.cancel(reserved))
+
+    def _write(self, change: Callable[[Budget, Reservation], None]) -> None:
+        if self._budget is None or self._reserved is None:
+            return
+        try:
+            change(self._budget, self._reserved)
+        except (BotoCoreError, ClientError):
+            _log.exception("a reservation of %s tokens was not given back", self._reserved.tokens)
+
+
+@contextmanager
+def spending(budget: Budget | None, who: str, request: Mapping[str, Any], passages: int = 0) -> Iterator[Spending]:
+    """Reserve what a request may use, let it be made, and give back what it did not use.
+
+    :param passages: tokens that are reserved for passages, which the request does not hold yet.
+    :raises ChatError: if the budget is spent or cannot be counted; then nothing is looked up and no model is called.
+    """
+    spent = Spending(budget, _reserved(budget, who, request, passages) if budget else None)
+    try:
+        yield spent
+    except ChatError as error:
+        if not spent.asked:
+            spent.cancel()
+        # What may have been answered stays counted whole.
+        elif error.tokens is not None:
+            spent.settle(error.tokens, blocked=error.status == 403)
+        raise
+    spent.settle(spent.used)
+
+
+def _reserved(budget: Budget, who: str, request: Mapping[str, Any], passages: int) -> Reservation:
     from ..usage_budget.budget import SpentError, most_tokens
 
     try:
-        reserved = budget.reserve(who, most_tokens(request))
+        # A small budget is not spent on passages alone.
+        return budget.reserve(who, most_tokens(request) + min(passages, budget.tokens_per_day // 10))
     except SpentError as error:
-        raise SPENT[error.what] from error
+        raise SPENT[error.what]() from error
     except (BotoCoreError, ClientError) as error:
-        raise NOT_COUNTED from error
-    used: list[int] = []
-    try:
-        yield used.append
-    except ChatError as error:
-        # What may have been answered stays counted whole.
-        if error.tokens is not None:
-            _settle(budget, reserved, error.tokens, blocked=error.status == 403)
-        raise
-    _settle(budget, reserved, sum(used))
-
-
-def _settle(budget: Budget, reserved: Reservation, used: int, *, blocked: bool = False) -> None:
-    try:
-        budget.settle(reserved, used, blocked=blocked)
-    except (BotoCoreError, ClientError):
-        _log.exception("a reservation of %s tokens was not given back", reserved.tokens)
+        raise NOT_COUNTED() from error

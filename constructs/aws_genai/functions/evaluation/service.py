@@ -6,7 +6,6 @@ get, and its latency and price are known.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import statistics
 import time
@@ -19,6 +18,7 @@ from ..chat.errors import ChatError
 from ..chat.knowledge import Passage, retrieve
 from ..chat.service import Answer, Limits, ask, converse_request
 from ..jobs.files import Files
+from ..jobs.naming import job_name
 from ..jobs.steps import DONE, FAILED, RUNNING, Job, RefusedError, TryAgainError, cause
 from ..model_evaluation.scores import scores
 from ..waking.database import PATIENT
@@ -101,7 +101,7 @@ class Evaluations:
         self._files.write(f"{place}answers.jsonl", lines)
         if not self._plan.judge or not lines:
             return {**job, "state": DONE}
-        name = f"{self._plan.name[:40]}-{hashlib.sha256(f'{run} {model}'.encode()).hexdigest()[:16]}"
+        name, _ = job_name(self._plan.name, run, model)
         arn = self._clients("bedrock").create_evaluation_job(**self._job(name, place, model))["jobArn"]
         return {**job, "arn": arn, "state": RUNNING}
 
@@ -109,7 +109,7 @@ class Evaluations:
         """Look after the judge."""
         found = self._clients("bedrock").get_evaluation_job(jobIdentifier=job["arn"])
         match found["status"]:
-            case "InProgress":
+            case "InProgress" | "Stopping":
                 return {**job, "state": RUNNING}
             case "Completed":
                 return {**job, "state": DONE}

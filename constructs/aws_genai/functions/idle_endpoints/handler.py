@@ -1,4 +1,4 @@
-"""The sweeper's entry in AWS Lambda: called by the clock, or with ``{"wake": "name"}`` to bring an endpoint back."""
+"""The sweeper's entry point in AWS Lambda: on a schedule, or with ``{"wake": "name"}`` to restore an endpoint."""
 
 from __future__ import annotations
 
@@ -24,28 +24,39 @@ metrics.set_default_dimensions(function=os.environ.get("AWS_LAMBDA_FUNCTION_NAME
 _CONFIG = Config(retries={"mode": "adaptive", "total_max_attempts": 8})
 
 
+class SweepError(Exception):
+    """Some endpoints could not be examined; the log says why."""
+
+
 def rules() -> Rules:
-    """What the settings say, from the environment."""
+    """The rules, from the environment variable RULES."""
     content = json.loads(os.environ["RULES"])
     hours = content.pop("working_hours", None)
-    return Rules(**content, working_hours=WorkingHours(**{**hours, "days": tuple(hours["days"])}) if hours else None)
+    return Rules(
+        **content,
+        working_hours=WorkingHours(**{**hours, "days": tuple(hours["days"])}) if hours else None,
+        function=os.environ.get("AWS_LAMBDA_FUNCTION_NAME", ""),
+    )
 
 
 @cache
 def client(service: str) -> Any:  # noqa: ANN401 - boto3 has no types
-    """A client that waits when it is throttled."""
+    """A client that waits while it is throttled."""
     return boto3.client(service, config=_CONFIG)
 
 
 def notify(subject: str, text: str) -> None:
-    """Tell people."""
+    """Send a notification to the topic."""
     client("sns").publish(TopicArn=os.environ["TOPIC_ARN"], Subject=subject[:100], Message=text)
 
 
 @logger.inject_lambda_context
 @metrics.log_metrics
 def handler(event: dict[str, Any], _context: Any) -> dict[str, str]:  # noqa: ANN401 - Lambda's context
-    """Sweep, or wake one endpoint; what was done, by endpoint."""
+    """Sweep, or wake one endpoint; returns what was done, by endpoint.
+
+    :raises SweepError: if an endpoint could not be examined, so that the alarm on the function's errors fires.
+    """
     hosting = Hosting(client("sagemaker"), client("cloudwatch"), client("application-autoscaling"))
     records = Records(client("dynamodb"), os.environ["TABLE"])
     sweeper = Sweeper(rules(), hosting, records, notify, utc_now)
@@ -53,4 +64,6 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, str]:  # noqa: AN
     metrics.add_metric(name="EndpointsSwept", unit=MetricUnit.Count, value=sum(v == "swept" for v in done.values()))
     metrics.add_metric(name="SweepsFailed", unit=MetricUnit.Count, value=sum(v == "failed" for v in done.values()))
     logger.info("swept", extra={"done": done})
+    if failed := [name for name, what in done.items() if what == "failed"]:
+        raise SweepError(f"{', '.join(failed)} could not be examined; the log says why")
     return done

@@ -1,28 +1,36 @@
-"""What the sweeper asks SageMaker, CloudWatch and Application Auto Scaling, and tells them."""
+"""The calls of SageMaker, CloudWatch and Application Auto Scaling that the sweeper makes."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from botocore.exceptions import ClientError
 
-#: What is scaled of a variant.
+#: Scalable dimension of a variant.
 _SCALING = "sagemaker:variant:DesiredInstanceCount"
+#: Maximum number of queries of one GetMetricData.
+_MOST_QUERIES = 500
+#: Status code of a result with all data points.
+_COMPLETE = "Complete"
+
+
+class UnknownUseError(Exception):
+    """CloudWatch did not return all data points, so nobody knows whether the endpoint was called."""
 
 
 @dataclass(frozen=True)
 class Endpoint:
-    """An endpoint that is in service."""
+    """An endpoint in service."""
 
     name: str
     arn: str
     config: str
     changed: datetime
     tags: Mapping[str, str]
-    #: Whether calls wait in a queue, from which its instances go to none by themselves.
+    #: Whether it is an asynchronous endpoint, which its own scaling policy scales to zero.
     queued: bool = False
 
 
@@ -44,10 +52,11 @@ class Hosting:
                     yield str(each["EndpointName"])
 
     def endpoint(self, name: str) -> Endpoint | None:
-        """One endpoint with its tags; None if it is gone meanwhile."""
+        """One endpoint with its tags; None if it no longer exists."""
         try:
             found = self._sagemaker.describe_endpoint(EndpointName=name)
-            tags = self._sagemaker.list_tags(ResourceArn=found["EndpointArn"])["Tags"]
+            pages = self._sagemaker.get_paginator("list_tags").paginate(ResourceArn=found["EndpointArn"])
+            tags = [tag for page in pages for tag in page["Tags"]]
         except ClientError as error:
             if "Could not find" in error.response["Error"]["Message"]:
                 return None
@@ -62,7 +71,7 @@ class Hosting:
         )
 
     def exists(self, name: str) -> bool:
-        """Whether there is an endpoint of that name, in service or on its way."""
+        """Whether there is an endpoint of that name, in whatever status."""
         pages = self._sagemaker.get_paginator("list_endpoints").paginate(NameContains=name)
         return any(each["EndpointName"] == name for page in pages for each in page["Endpoints"])
 
@@ -72,7 +81,7 @@ class Hosting:
         return [each["VariantName"] for each in found["ProductionVariants"]]
 
     def components(self, name: str) -> dict[str, int]:
-        """The inference components of an endpoint, with how many copies each wants."""
+        """The inference components of an endpoint, each with its desired number of copies."""
         pages = self._sagemaker.get_paginator("list_inference_components").paginate(EndpointNameEquals=name)
         names = [each["InferenceComponentName"] for page in pages for each in page["InferenceComponents"]]
         return {each: self._copies(each) for each in names}
@@ -82,13 +91,15 @@ class Hosting:
         return int(found["RuntimeConfig"]["DesiredCopyCount"])
 
     def calls(self, endpoint: Endpoint, since: datetime, until: datetime) -> int:
-        """How often an endpoint was called, by any variant and component.
+        """Number of invocations of an endpoint, over all its variants and inference components.
 
         https://docs.aws.amazon.com/sagemaker/latest/dg/monitoring-cloudwatch.html
+
+        :raises UnknownUseError: if no call was found and CloudWatch did not return all data points.
         """
         dimensions = [{"EndpointName": endpoint.name, "VariantName": variant} for variant in self.variants(endpoint)]
         dimensions += [{"InferenceComponentName": each} for each in self.components(endpoint.name)]
-        # A period that CloudWatch keeps for two weeks, and whole ones only.
+        # A period that CloudWatch keeps for 63 days, and whole ones only.
         start = since - timedelta(minutes=since.minute % 5, seconds=since.second)
         queries = [
             {
@@ -105,19 +116,36 @@ class Hosting:
             }
             for number, each in enumerate(dimensions)
         ]
-        total = 0.0
-        token: dict[str, str] = {}
-        while True:
-            answer = self._cloudwatch.get_metric_data(
-                MetricDataQueries=queries, StartTime=start, EndTime=until, **token
-            )
-            total += sum(sum(each["Values"]) for each in answer["MetricDataResults"])
-            if not answer.get("NextToken"):
-                return int(total)
-            token = {"NextToken": answer["NextToken"]}
+        total, unknown = 0.0, list[str]()
+        for first in range(0, len(queries), _MOST_QUERIES):
+            found, missing = self._sum(queries[first : first + _MOST_QUERIES], start, until)
+            total, unknown = total + found, unknown + missing
+        if unknown and not total:
+            raise UnknownUseError(f"CloudWatch did not return all invocations of {endpoint.name}: {'; '.join(unknown)}")
+        return int(total)
+
+    def _sum(self, queries: Sequence[Mapping[str, Any]], start: datetime, until: datetime) -> tuple[float, list[str]]:
+        """The sum of all data points, and why it may be too small: a sentence for each query without all of them.
+
+        A query is complete once its last page says so; an answer may also leave one out, or hold a message about all.
+        https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_GetMetricData.html
+        https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_MetricDataResult.html
+        """
+        total, messages = 0.0, list[str]()
+        status = {str(query["Id"]): "no result" for query in queries}
+        pages = self._cloudwatch.get_paginator("get_metric_data").paginate(
+            MetricDataQueries=queries, StartTime=start, EndTime=until
+        )
+        for page in pages:
+            messages += [_message(each) for each in page.get("Messages", ())]
+            for result in page["MetricDataResults"]:
+                total += sum(result["Values"])
+                reasons = [_message(each) for each in result.get("Messages", ())]
+                status[result["Id"]] = ", ".join([str(result.get("StatusCode") or "no status code"), *reasons])
+        return total, messages + [f"{id}: {each}" for id, each in status.items() if each != _COMPLETE]
 
     def save(self, endpoint: Endpoint) -> dict[str, Any]:
-        """All that brings an endpoint back to what it is now."""
+        """Configuration, tags, copies and scaling of an endpoint: what :meth:`restore` and :meth:`rescale` need."""
         resources = [f"endpoint/{endpoint.name}/variant/{variant}" for variant in self.variants(endpoint)]
         return {
             "config": endpoint.config,
@@ -131,7 +159,7 @@ class Hosting:
         }
 
     def empty(self, components: Mapping[str, int]) -> None:
-        """Take every copy of every component away; the instances follow where they are managed.
+        """Set every component to zero copies; managed instance scaling then removes the instances.
 
         https://docs.aws.amazon.com/sagemaker/latest/dg/endpoint-auto-scaling-zero-instances.html
         """
@@ -139,11 +167,11 @@ class Hosting:
             self._copy(component, 0)
 
     def delete(self, name: str) -> None:
-        """Delete an endpoint; its configuration and its model stay."""
+        """Delete an endpoint. Its configuration and its model are kept."""
         self._sagemaker.delete_endpoint(EndpointName=name)
 
     def restore(self, name: str, saved: Mapping[str, Any]) -> None:
-        """Bring an endpoint back; its scaling follows once it is in service."""
+        """Create an endpoint again, or restore its copies; :meth:`rescale` follows once it is in service."""
         if saved["components"]:
             for component, copies in saved["components"].items():
                 self._copy(component, max(1, copies))
@@ -152,7 +180,7 @@ class Hosting:
             self._sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=saved["config"], Tags=tags)
 
     def rescale(self, saved: Mapping[str, Any]) -> None:
-        """Let an endpoint in service scale as it did; Application Auto Scaling knows no endpoint before."""
+        """Restore the scaling of an endpoint, which has to be in service."""
         for each in saved["scaling"]:
             self._scaling.register_scalable_target(**each["target"])
             for policy in each["policies"]:
@@ -165,17 +193,20 @@ class Hosting:
             InferenceComponentName=component, DesiredRuntimeConfig={"CopyCount": count}
         )
 
+    def _scaled(self, operation: str, what: str, **of: Any) -> list[dict[str, Any]]:  # noqa: ANN401 - arguments of boto3
+        """All pages: 50 items are the default of one."""
+        pages = self._scaling.get_paginator(operation).paginate(
+            ServiceNamespace="sagemaker", ScalableDimension=_SCALING, **of
+        )
+        return [each for page in pages for each in page[what]]
+
     def _targets(self, resource: str) -> list[dict[str, Any]]:
-        found = self._scaling.describe_scalable_targets(
-            ServiceNamespace="sagemaker", ResourceIds=[resource], ScalableDimension=_SCALING
-        )["ScalableTargets"]
+        found = self._scaled("describe_scalable_targets", "ScalableTargets", ResourceIds=[resource])
         kept = ("ServiceNamespace", "ResourceId", "ScalableDimension", "MinCapacity", "MaxCapacity")
         return [{name: each[name] for name in kept} for each in found]
 
     def _policies(self, resource: str) -> list[dict[str, Any]]:
-        found = self._scaling.describe_scaling_policies(
-            ServiceNamespace="sagemaker", ResourceId=resource, ScalableDimension=_SCALING
-        )["ScalingPolicies"]
+        found = self._scaled("describe_scaling_policies", "ScalingPolicies", ResourceId=resource)
         kept = (
             "PolicyName",
             "ServiceNamespace",
@@ -188,9 +219,7 @@ class Hosting:
         return [{name: each[name] for name in kept if name in each} for each in found]
 
     def _scheduled(self, resource: str) -> list[dict[str, Any]]:
-        found = self._scaling.describe_scheduled_actions(
-            ServiceNamespace="sagemaker", ResourceId=resource, ScalableDimension=_SCALING
-        )["ScheduledActions"]
+        found = self._scaled("describe_scheduled_actions", "ScheduledActions", ResourceId=resource)
         kept = (
             "ServiceNamespace",
             "ScheduledActionName",
@@ -201,3 +230,7 @@ class Hosting:
             "ScalableTargetAction",
         )
         return [{name: each[name] for name in kept if name in each} for each in found]
+
+
+def _message(each: Mapping[str, Any]) -> str:
+    return f"{each.get('Code', 'Message')}: {each.get('Value', '')}"

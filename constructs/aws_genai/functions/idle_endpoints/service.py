@@ -1,7 +1,8 @@
-"""Which endpoints stand idle, and what is done about them."""
+"""Which endpoints are idle, and what is done about them."""
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -14,14 +15,14 @@ from .records import ACTING, LEASE_SECONDS, SWEPT, WAKING, WARNED, Record, Recor
 
 _log = logging.getLogger(__name__)
 
-#: The tag that keeps an endpoint, whatever its value but ``false``.
+#: The tag that keeps an endpoint from being swept, with any value except ``false``.
 KEEP = "keep"
 _DAYS = ("MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN")
 
 
 @dataclass(frozen=True)
 class WorkingHours:
-    """When nothing is swept: whole hours of certain days, in a time zone."""
+    """Hours in which nothing is swept: whole hours of certain days, in a time zone."""
 
     days: tuple[str, ...]
     start: int
@@ -29,17 +30,21 @@ class WorkingHours:
     zone: str
 
     def hold(self, now: datetime) -> bool:
-        """Whether it is working time."""
+        """Whether a moment is within working hours."""
         local = now.astimezone(ZoneInfo(self.zone))
         return _DAYS[local.weekday()] in self.days and self.start <= local.hour < self.end
 
 
 @dataclass(frozen=True)
 class Rules:
-    """What the settings say.
+    """Which endpoints are swept, and when.
 
-    :param prefix: what names of the project's endpoints begin with.
-    :param owner: tags that an endpoint of the project has.
+    :param prefix: prefix of the names of the project's endpoints.
+    :param owner: tags of the project's endpoints.
+    :param idle_hours: hours without a call after which an endpoint is idle.
+    :param notice_hours: hours between the notification and the sweep.
+    :param working_hours: when no endpoint is swept. Default: none.
+    :param dry_run: whether idle endpoints are written to the log only. Default: false.
     """
 
     prefix: str
@@ -48,13 +53,15 @@ class Rules:
     notice_hours: int
     working_hours: WorkingHours | None = None
     dry_run: bool = False
+    #: Name of the sweeper's function, for the command that restores an endpoint.
+    function: str = ""
 
 
 Notify = Callable[[str, str], None]
 
 
 class Sweeper:
-    """Looks at every endpoint of the project once; may be called again at any time, and by several at once."""
+    """Examines every endpoint of the project once; may run again at any time, and several times at once."""
 
     def __init__(
         self, rules: Rules, hosting: Hosting, records: Records, notify: Notify, clock: Callable[[], datetime]
@@ -63,19 +70,19 @@ class Sweeper:
         self._notify, self._clock = notify, clock
 
     def sweep(self) -> dict[str, str]:
-        """What was done, by endpoint; one that fails does not keep the others."""
+        """Examine every endpoint; returns what was done, by endpoint. A failure of one does not stop the others."""
         done: dict[str, str] = {}
         for name in list(self._hosting.names(self._rules.prefix)):
             try:
                 endpoint = self._hosting.endpoint(name)
                 done[name] = "gone" if endpoint is None else self._look_at(endpoint)
             except Exception:
-                _log.exception("%s could not be looked at", name)
+                _log.exception("%s could not be examined", name)
                 done[name] = "failed"
         return done
 
     def wake(self, name: str) -> str:
-        """Bring an endpoint back that was swept."""
+        """Restore an endpoint that was swept."""
         record = self._records.get(name)
         # A sweeper that died between deleting and noting it has left what brings the endpoint back.
         if record is None or not record.saved or (record.state != SWEPT and self._hosting.exists(name)):
@@ -133,8 +140,8 @@ class Sweeper:
         hours = self._rules.notice_hours
         self._notify(
             f"Endpoint {endpoint.name} is idle",
-            f"Nobody called {endpoint.name} for {self._rules.idle_hours} hours. It is put to sleep in {hours} hours. "
-            f"To keep it, call it, or tag it {KEEP}=true.",
+            f"{endpoint.name} received no call for {self._rules.idle_hours} hours and is put to sleep in {hours} hours."
+            f" To keep it, call it, or tag it {KEEP}=true.",
         )
         return "warned"
 
@@ -163,10 +170,19 @@ class Sweeper:
             raise
         self._records.settle(endpoint.name, _seconds(now), saved)
         self._notify(
-            f"Endpoint {endpoint.name} sleeps",
-            f"{endpoint.name} was idle and costs nothing now. Bring it back with: make wake NAME={endpoint.name}",
+            f"Endpoint {endpoint.name} is asleep",
+            f"{endpoint.name} was idle and costs nothing now. Restore it with: {self._command(endpoint.name)}",
         )
         return "swept"
+
+    def _command(self, name: str) -> str:
+        """The commands that restore an endpoint, complete as they stand: that of this project, and the AWS CLI's."""
+        payload, environment = json.dumps({"wake": name}), self._rules.owner.get("environment")
+        invoke = (
+            f"aws lambda invoke --function-name {self._rules.function} --cli-binary-format raw-in-base64-out "
+            f"--payload '{payload}' /dev/stdout"
+        )
+        return f"make wake NAME={name} ENV={environment}, or with {invoke}" if environment else invoke
 
     def _put_to_sleep(self, endpoint: Endpoint, saved: Mapping[str, Any]) -> None:
         if saved["components"]:

@@ -5,7 +5,6 @@ https://docs.aws.amazon.com/bedrock/latest/APIReference/API_CreateModelCustomiza
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from ..jobs.files import Files
+from ..jobs.naming import job_name
 from ..jobs.steps import DONE, FAILED, RUNNING, Job, RefusedError, TryAgainError, cause
 from ..training_data.records import Record, parse
 
@@ -64,9 +64,8 @@ class Customizations:
 
     def start(self, run: str, job: Job) -> Job:
         """Start the job; asked twice for the same run, it is one job."""
-        token = hashlib.sha256(f"{self._plan.name} {run}".encode()).hexdigest()[:12]
         # Names of models have no two hyphens in a row.
-        name, bedrock = f"{self._plan.name[:40].rstrip('-')}-{token}", self._clients("bedrock")
+        (name, token), bedrock = job_name(self._plan.name, run, digits=12), self._clients("bedrock")
         try:
             arn = bedrock.create_model_customization_job(**self._request(run, name, token))["jobArn"]
         except ClientError as error:

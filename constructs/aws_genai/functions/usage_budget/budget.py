@@ -61,6 +61,11 @@ class Budget:
     ) -> None:
         self._client, self._table, self._allowance, self._clock = client, table, allowance, clock
 
+    @property
+    def tokens_per_day(self) -> int:
+        """Tokens that a principal may use in a day."""
+        return self._allowance.tokens
+
     def reserve(self, who: str, tokens: int) -> Reservation:
         """Take one request and the most tokens that it can use.
 
@@ -95,6 +100,34 @@ class Budget:
                 raise
             raise SpentError(self._spent(error.response.get("Item", {}))) from error
         return Reservation(key, tokens)
+
+    def extend(self, reservation: Reservation, tokens: int) -> Reservation:
+        """Take more tokens for the same request.
+
+        :raises SpentError: if they are more than is left; the reservation stays as it is.
+        """
+        try:
+            self._client.update_item(
+                TableName=self._table,
+                Key={"who": {"S": reservation.key}},
+                UpdateExpression="ADD tokens :tokens",
+                ConditionExpression="tokens <= :room",
+                ExpressionAttributeValues=_numbers(tokens=tokens, room=self._allowance.tokens - tokens),
+            )
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
+                raise
+            raise SpentError("tokens") from error
+        return Reservation(reservation.key, reservation.tokens + tokens)
+
+    def cancel(self, reservation: Reservation) -> None:
+        """Give back a request that reached no model, with all its tokens."""
+        self._client.update_item(
+            TableName=self._table,
+            Key={"who": {"S": reservation.key}},
+            UpdateExpression="ADD requests :request, tokens :change",
+            ExpressionAttributeValues=_numbers(request=-1, change=-reservation.tokens),
+        )
 
     def settle(self, reservation: Reservation, used: int, *, blocked: bool = False) -> None:
         """Give back what a call did not use; one that the guardrail blocked counts as such."""

@@ -6,7 +6,7 @@ https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/aurora-serverless-v
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypeVar
 
 from botocore.exceptions import ClientError
@@ -33,9 +33,10 @@ def wakes(error: Exception) -> bool:
     )
 
 
-def patiently(call: Callable[[], Answer], waits: Sequence[float] = PATIENT) -> Answer:
-    """What ``call`` answers, tried again after each wait while the database wakes up.
+def patiently(call: Callable[[], Answer], waits: Iterable[float] = PATIENT) -> Answer:
+    """The result of ``call``, tried again after each wait while the database wakes up.
 
+    :param waits: seconds before each further try; an iterator is asked for the next one after a try has failed.
     :raises ClientError: if it still does after the last one; whatever else goes wrong is not tried again.
     """
     for seconds in waits:

@@ -29,7 +29,7 @@ def types_in_region(app: Emitted) -> Iterator[Hit]:
     "GENAI_INSTANCE_IN_REGION",
     holds="Accelerated instance types are offered in the stack's Region.",
     why="EC2, Batch and SageMaker refuse an instance type that the Region does not have.",
-    fix="choose a type that the Region has: make choose REGION= proposes some.",
+    fix="choose a type that the Region has: AcceleratorCatalogue.choose or make choose REGION=<Region> names some.",
     page="https://docs.aws.amazon.com/ec2/latest/instancetypes/ec2-instance-regions.html",
 )
 def instances_in_region(app: Emitted) -> Iterator[Hit]:

@@ -355,7 +355,7 @@ class EndpointOptions(Options):
             raise InvalidValueError(
                 "There is no default instance type for weights of your own",
                 field="instance_type",
-                hint="Set instance_type; make choose proposes one",
+                hint="Set instance_type; make choose PARAMETERS=8e9, with the number of your model, proposes one",
             )
         serving_container(weights.server or default_server(self.hardware())).check(self.instance_type)
 
