@@ -102,12 +102,21 @@ test: setup-dev setup-local setup-model setup-clients  ## Run linters, types and
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
 	$(BIN)/python -m tests.parallel
 
+lint: setup-dev  ## Run the linter, the check of the format and the type checker
+	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+
+format: setup-dev  ## Format the code, and fix what the linter can fix
+	$(BIN)/ruff check --fix --exit-zero --quiet . && $(BIN)/ruff format .
+
 snapshots: setup-dev  ## Rewrite the snapshots of the templates
 	$(BIN)/pytest tests/snapshot --snapshot-update
 
-docs: setup-dev  ## Rewrite what is made from code: settings, rules, examples, the table of clients
+docs: setup-dev  ## Rewrite what is made from code: settings, rules, examples, the table of clients, the picture
 	$(BIN)/python -m settings.document && $(BIN)/python -m tests.examples && $(BIN)/python -m aws_genai.gate.document docs/rules.md \
-		&& $(BIN)/python -m tests.local.clients_table
+		&& $(BIN)/python -m tests.local.clients_table && $(BIN)/python -m tests.picture
+
+site: setup-docs  ## Build the documentation site into site/
+	@NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build --strict --quiet && echo "The site is site/index.html"
 
 facts: setup-dev  ## Write the facts of IAM and CloudFormation anew, from the packages that carry them
 	$(BIN)/python -m operations.iam_reference && $(BIN)/python -m operations.resource_types && $(BIN)/python -m operations.create_only
@@ -146,8 +155,13 @@ setup-clients: setup .venv-clients/.done
 .venv-clients/.done: requirements-clients.txt
 	@$(SET_UP) clients
 
+# The documentation site has a virtual environment of its own too.
+setup-docs: .venv-docs/.done
+.venv-docs/.done: requirements-docs.txt
+	@$(SET_UP) docs
+
 clean:  ## End the local account, and remove everything that was made here
 	@PATH="$(SYSTEM_PATH)" python3 -B -m operations.clean
 
-.PHONY: help synth diff deploy destroy bootstrap test snapshots docs bench lock setup setup-dev setup-local setup-model setup-clients clean
+.PHONY: help synth diff deploy destroy bootstrap test lint format snapshots docs site bench lock setup setup-dev setup-local setup-model setup-clients setup-docs clean
 .PHONY: facts release choose evaluate prompts organization redteam accelerators models manifest sign wake local demo local-deploy local-destroy local-ask local-user local-status local-stop local-load local-down

