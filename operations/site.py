@@ -115,7 +115,7 @@ def on_page_markdown(markdown: str, *, page: Page, config: MkDocsConfig, files: 
     return _relinked(markdown, source, page.file.src_uri) if source.is_file() else markdown
 
 
-class Docstrings(griffe.Extension):
+class Docstrings(griffe.Extension):  # type: ignore[misc] # griffe is in .venv-docs only
     """Gives mkdocstrings the docstrings in Markdown."""
 
     def on_object(self, *, obj: griffe.Object, **_kwargs: Any) -> None:  # noqa: ANN401 - as griffe calls it
