@@ -81,6 +81,8 @@ def _relinked(text: str, source: Path, page: str) -> str:
             return f"[{label}]({up}{pages[where]}{anchor})"
         if where.is_relative_to(ROOT / "docs") and where.is_file():
             return f"[{label}]({up}{where.relative_to(ROOT / 'docs').as_posix()}{anchor})"
+        if not where.exists():
+            return match[0]  # MkDocs tells that it is broken
         return label if label.startswith("`") else f"`{label}`"
 
     return _LINK.sub(link, text)
