@@ -37,17 +37,30 @@ def packages() -> list[str]:
     found = []
     for init in sorted(LIBRARY.rglob("__init__.py")):
         parts = init.parent.relative_to(LIBRARY).parts
-        if parts and "functions" not in parts and (_public(init.parent) or (init.parent / "README.md").is_file()):
+        folder = init.parent
+        if parts and "functions" not in parts and (_public(folder) or (folder / "README.md").is_file()):
             found.append(".".join(("aws_genai", *parts)))
     return found
 
 
 def _public(folder: Path) -> list[str]:
-    """The names that a package offers, which are those of its ``__all__``."""
-    for node in ast.parse((folder / "__init__.py").read_text(encoding="utf-8")).body:
-        if isinstance(node, ast.Assign) and any(isinstance(t, ast.Name) and t.id == "__all__" for t in node.targets):
-            return [str(name) for name in ast.literal_eval(node.value)]
-    return []
+    """The names that a package offers: those of its ``__all__``, and those that it imports for type checkers."""
+    names: list[str] = []
+    for node in _tree(folder).body:
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.List) and _names(node.targets[0]) == "__all__":
+            names += ast.literal_eval(node.value)
+        elif isinstance(node, ast.If) and _names(node.test) == "TYPE_CHECKING":
+            imports = [each for each in node.body if isinstance(each, ast.ImportFrom) and each.level]
+            names += [name.asname or name.name for each in imports for name in each.names if name.name != "*"]
+    return sorted(name for name in dict.fromkeys(names) if not (folder / f"{name}.py").is_file())
+
+
+def _tree(folder: Path) -> ast.Module:
+    return ast.parse((folder / "__init__.py").read_text(encoding="utf-8"))
+
+
+def _names(node: ast.expr) -> str:
+    return node.id if isinstance(node, ast.Name) else ""
 
 
 def reference(package: str) -> str:
@@ -58,8 +71,9 @@ def reference(package: str) -> str:
         text = _relinked(readme.read_text(encoding="utf-8"), readme, f"api/{package}.md")
         head = f"{text}\n\n## Reference of {package}\n\n"
     else:
-        summary = ast.get_docstring(ast.parse((folder / "__init__.py").read_text(encoding="utf-8"))) or ""
-        head = f"# {package}\n\n{_markdown(summary)}\n\n"
+        head = f"# {package}\n\n{_markdown(ast.get_docstring(_tree(folder)) or '')}\n\n"
+    if inner := [name for name in packages() if name.rpartition(".")[0] == package]:
+        head += "".join(f"- [`{name}`]({name}.md)\n" for name in inner) + "\n"
     # The package itself lists modules and data too; its names are asked for one by one.
     return head + "\n\n".join(f"::: {package}.{name}" for name in _public(folder))
 
@@ -98,8 +112,7 @@ def on_files(files: Files, *, config: MkDocsConfig) -> Files:
     """Add the pages that no file of ``docs/`` holds, and list those of the reference."""
     pages = {f"api/{name}.md": reference(name) for name in packages()}
     listed = "\n".join(f"- [`{Path(page).stem}`]({Path(page).name})" for page in pages)
-    overview = (LIBRARY / "__init__.py").read_text(encoding="utf-8")
-    first = _markdown(ast.get_docstring(ast.parse(overview)) or "")
+    first = _markdown(ast.get_docstring(_tree(LIBRARY)) or "")
     pages["api/index.md"] = f"# Reference\n\n{first}\n\n{listed}\n"
     for name, page in FROM_ROOT.items():
         pages[page] = _relinked((ROOT / name).read_text(encoding="utf-8"), ROOT / name, page)
