@@ -107,8 +107,8 @@ def _layer(template: Mapping[str, object]) -> str:
     for resource in resources.values():
         tags = resource.get("Properties", {}).get("Tags", ())
         for tag in tags if isinstance(tags, list) else ():
-            if tag.get("Key") == "layer" and tag.get("Value") in LAYERS:
-                return str(tag["Value"])
+            if tag.get("Key") == "layer" and (layer := str(tag.get("Value")).partition("-")[0]) in LAYERS:
+                return layer
     raise LookupError("No resource of the stack has a tag layer.")
 
 
@@ -140,7 +140,8 @@ def draw(found: Sequence[Stack], classes: Classes) -> str:
             x = MARGIN + SIDE
             for stack, span in line:
                 width = span * COLUMN + (span - 1) * GAP
-                title = stack.name.split("-", 2)[-1]  # without project and environment, which hold no hyphen
+                # Without project and environment, which contain no hyphen, and without the layer.
+                title = stack.name.split("-", 2)[-1].removeprefix(f"{layer}-")
                 cards += _card(title, stack, classes[stack.name], span, (x, y, width, height), largest)
                 x += width + GAP
             y += height + GAP
