@@ -36,9 +36,9 @@ def main() -> int:
     # Imported late: a mistake in the settings is told before the CDK has started.
     import aws_cdk as cdk
 
-    from aws_genai.functions.dependencies import DependenciesError
+    from aws_genai.gate import CompliancePack, GateError, attach_gate, synth
     from aws_genai.gate.synthesis import REPORT_ONLY
-    from aws_genai.security import CompliancePack, GateError, attach_gate, synth
+    from aws_genai.packaging.dependencies import DependenciesError
     from stacks import assemble
 
     app = cdk.App(context={**values, REPORT_ONLY: False}, outdir=os.environ.get("CDK_OUTDIR") or str(ROOT / "cdk.out"))

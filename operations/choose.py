@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from aws_genai.data import load
-from aws_genai.data.accelerators import AcceleratorCatalogue
+from aws_genai.data.sizing import choose
 from aws_genai.errors import InvalidValueError
 from settings import told
 
@@ -18,7 +18,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Print the proposals; 2 with one message if there are none."""
     options = _options().parse_args(arguments)
     try:
-        proposals = AcceleratorCatalogue.default().choose(
+        proposals = choose(
             parameters=options.parameters,
             precision=options.precision,
             context=options.context,

@@ -12,7 +12,7 @@ from typing import Any
 
 from aws_genai.data.bedrock import destinations
 from aws_genai.errors import InvalidValueError
-from aws_genai.security.organization import model_policy, service_control_policy
+from aws_genai.foundation.organization import model_policy, service_control_policy
 from settings import SettingsError, load, told
 
 #: What ``make deploy`` changes resources as: https://docs.aws.amazon.com/cdk/v2/guide/bootstrapping-env.html

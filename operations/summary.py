@@ -15,8 +15,7 @@ from rich.table import Table
 from aws_genai.data.accelerators import AcceleratorCatalogue
 from aws_genai.data.bedrock import BedrockCatalogue
 from aws_genai.data.jumpstart import JumpStartCatalogue
-from settings import Settings, SettingsError, told
-from settings import load as load_settings
+from settings import Settings, SettingsError, load as load_settings, told
 
 from .costs import Cost, hosted_types, idle
 from .hosting_prices import hosting_prices

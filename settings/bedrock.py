@@ -9,7 +9,7 @@ from pydantic import Field, field_validator, model_validator
 from aws_genai.data.bedrock import BedrockCatalogue, Use, check_allowed
 from aws_genai.data.personal import check_identifiers
 from aws_genai.errors import InvalidValueError, nearest
-from aws_genai.models.guardrail_policy import PII_KINDS, STRICT_PII, DeniedTopic, GuardrailPolicy, check_pattern
+from aws_genai.models.access.guardrail_policy import PII_KINDS, STRICT_PII, DeniedTopic, GuardrailPolicy, check_pattern
 
 from .base import ModelId, Section, text
 

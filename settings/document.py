@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from .disk import replace
+from .environment import Settings
 from .loader import CONFIG
-from .model import Settings
 
 SCHEMA = CONFIG / "settings.schema.json"
 TABLE = CONFIG.parent / "docs" / "configuration.md"

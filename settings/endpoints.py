@@ -11,9 +11,9 @@ from aws_genai.data.containers import ServerName, default_server, serving_contai
 from aws_genai.data.jumpstart import JumpStartCatalogue, JumpStartModel, check_eula, check_instances
 from aws_genai.data.week import WEEK, Day
 from aws_genai.errors import InvalidValueError, nearest
-from aws_genai.models.traffic import TrafficShift, check_ways
-from aws_genai.models.weights import Weights
-from aws_genai.models.working_hours import WarmHours, check_warm
+from aws_genai.models.hosting.traffic import TrafficShift, check_ways
+from aws_genai.models.hosting.weights import Weights
+from aws_genai.models.hosting.working_hours import WarmHours, check_warm
 
 from .base import HostedType, KeyArn, ModelId, Name, Section, TimeZone, text
 

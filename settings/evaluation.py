@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field, field_validator, model_validator
 
-from aws_genai.models.judge import Judge, check_evaluation
+from aws_genai.models.runs.judge import Judge, check_evaluation
 
 from .base import Instructions, ModelId, Name, Section, TimeZone, check_cron, text
 from .knowledge import Group

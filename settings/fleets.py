@@ -21,7 +21,7 @@ from aws_genai.data.purchase import (
     check_efa,
     check_family,
 )
-from aws_genai.data.sizing import Precision, need
+from aws_genai.data.sizing import Precision, choose, need
 from aws_genai.errors import InvalidValueError
 
 from .base import Section, TimeZone, check_cron, text
@@ -294,7 +294,7 @@ class Fleet(Section):
         wanted = need(**wishes)
         for each in self.types():
             if not wanted.fits(each):
-                cheapest = AcceleratorCatalogue.default().choose(**wishes)
+                cheapest = choose(**wishes)
                 fitting = [p.accelerator.instance_type for p in cheapest if p.accelerator.platform == each.platform]
                 raise InvalidValueError(
                     f"{each.instance_type} has {each.total_memory_gib:,.0f} GiB of accelerator memory, and the model "

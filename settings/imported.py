@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from aws_genai.models.weights import Weights
+from aws_genai.models.hosting.weights import Weights
 
 from .base import KeyArn, Section
 

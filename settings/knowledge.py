@@ -9,7 +9,7 @@ from pydantic import Field, field_validator, model_validator
 
 from aws_genai.data.embeddings import MOST_DIMENSIONS, dimension_of
 from aws_genai.errors import InvalidValueError
-from aws_genai.models.reading import Parsing, Search
+from aws_genai.models.knowledge.reading import Parsing, Search
 
 from .base import ModelId, Name, RoleArn, Section, text
 

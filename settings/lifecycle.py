@@ -7,8 +7,8 @@ from datetime import UTC, date, datetime, timedelta
 
 from aws_genai.data.bedrock import BedrockCatalogue, BedrockModel, proposed
 
+from .environment import Settings
 from .errors import SettingsError
-from .model import Settings
 
 #: How long before it an end of life is told, in days: Bedrock itself tells six months before.
 #: https://docs.aws.amazon.com/bedrock/latest/userguide/model-lifecycle.html

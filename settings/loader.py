@@ -8,8 +8,8 @@ from pydantic import ValidationError
 
 from aws_genai.errors import nearest
 
+from .environment import Settings
 from .errors import SettingsError, explain, readable, sentence
-from .model import Settings
 from .reading import read
 
 CONFIG = Path(__file__).resolve().parent.parent / "config"

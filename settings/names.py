@@ -9,7 +9,6 @@ from aws_genai.errors import InvalidValueError
 
 if TYPE_CHECKING:
     from .compute import Compute
-    from .model import Settings
     from .models import Models
 
 #: What ``stacks/`` makes of each section of layer 2, by what it puts behind a name.
@@ -28,7 +27,7 @@ _SECTIONS = {
 }
 
 
-def check_unique(settings: Settings) -> None:
+def check_unique(compute: Compute | None, models: Models | None) -> None:
     """Refuse names of the settings that make one name of two things.
 
     Ids of constructs are unique in their stack. Logical ids, and what is looked up by them, have no hyphens, so names
@@ -36,13 +35,13 @@ def check_unique(settings: Settings) -> None:
 
     :raises InvalidValueError: naming both.
     """
-    if settings.compute:
-        _apart("resources", ids_in_compute(settings.compute))
-        _apart("a quota of a cluster", _quotas(settings.compute), hyphens=True)
-    if settings.models:
-        _apart("resources", ids_in_models(settings.models))
-        _apart("an inference component", _components(settings.models), hyphens=True)
-        for name, knowledge in settings.models.knowledge.items():
+    if compute:
+        _apart("resources", ids_in_compute(compute))
+        _apart("a quota of a cluster", _quotas(compute), hyphens=True)
+    if models:
+        _apart("resources", ids_in_models(models))
+        _apart("an inference component", _components(models), hyphens=True)
+        for name, knowledge in models.knowledge.items():
             below = f"models.knowledge.{name}"
             sources = [(f"{below}.sources.{each}", each) for each in knowledge.sources]
             sources += [(f"{below}.web.{each}", each) for each in knowledge.web]
@@ -102,12 +101,12 @@ def _components(models: Models) -> Iterator[tuple[str, str]]:
                 yield f"models.endpoints.{name}.beside.{each}", f"{name}-{each}"
 
 
-def check_lengths(settings: Settings) -> None:
+def check_lengths(prefix: str, compute: Compute | None, models: Models | None) -> None:
     """Refuse names that are too long together.
 
     :raises InvalidValueError: naming the first, and by how much.
     """
-    for path, kind, name, limit in _lengths(settings):
+    for path, kind, name, limit in _lengths(prefix, compute, models):
         if len(name) > limit:
             raise InvalidValueError(
                 f"{kind} {name} would have {len(name)} characters; AWS allows {limit}",
@@ -116,12 +115,42 @@ def check_lengths(settings: Settings) -> None:
             )
 
 
-def _lengths(settings: Settings) -> Iterator[tuple[str, str, str, int]]:
-    """Names of more than one part beside those that ``Settings`` knows: path, kind, name and the limit of AWS."""
-    for path, name in _quotas(settings.compute) if settings.compute else ():
-        yield path, "Quota", f"{settings.prefix}-{name}", 63
-    for name, cluster in settings.compute.clusters.items() if settings.compute else ():
+def _lengths(prefix: str, compute: Compute | None, models: Models | None) -> Iterator[tuple[str, str, str, int]]:
+    """Every name that a resource is given: key path, kind, name and the limit of AWS."""
+    for name in compute.queues if compute else ():
+        yield f"compute.queues.{name}", "Job queue", f"{prefix}-{name}", 128
+    for name in compute.clusters if compute else ():
+        yield f"compute.clusters.{name}", "Cluster", f"{prefix}-{name}", 63
+    if models:
+        yield "project", "Guardrail", prefix, 50
+        if models.hub or models.studio:
+            yield "project", "Studio", prefix, 63
+        for name in models.imported:
+            # Names of models end in what tells their weights and the request apart.
+            yield f"models.imported.{name}", "Model", f"{prefix}-{name}", 40
+        for name in models.routers:
+            yield f"models.routers.{name}", "Router", f"{prefix}-{name}", 64
+        for name in models.provisioned:
+            yield f"models.provisioned.{name}", "Throughput", f"{prefix}-{name}", 54
+        for name in models.fine_tuning.customized if models.fine_tuning else ():
+            yield f"models.fine_tuning.customized.{name}", "Model", f"{prefix}-{name}", 54
+        for name in models.batches:
+            yield f"models.batches.{name}", "Batch", f"{prefix}-{name}", 63
+        for name in models.evaluations:
+            # Names of its jobs end in what tells runs apart, and that of its state machine in its kind.
+            yield f"models.evaluations.{name}", "Evaluation", f"{prefix}-{name}", 63
+        for name in models.knowledge:
+            most = 28 if models.knowledge[name].store == "opensearch" else 63
+            yield f"models.knowledge.{name}", "Knowledge base", f"{prefix}-{name}", most
+        for name in models.endpoints:
+            yield f"models.endpoints.{name}", "Endpoint", f"{prefix}-{name}", 63
+        for name in models.fine_tuning.pipelines if models.fine_tuning else ():
+            # An endpoint's configurations are named after it, with the number of a version.
+            yield f"models.fine_tuning.pipelines.{name}", "Pipeline", f"{prefix}-{name}", 55
+    for path, name in _quotas(compute) if compute else ():
+        yield path, "Quota", f"{prefix}-{name}", 63
+    for name, cluster in compute.clusters.items() if compute else ():
         if cluster.teams:
-            yield f"compute.clusters.{name}", "Shares of the cluster", f"{settings.prefix}-{name}-shares", 63
-    for path, name in _components(settings.models) if settings.models else ():
-        yield path, "Inference component", f"{settings.prefix}-{name}", 63
+            yield f"compute.clusters.{name}", "Shares of the cluster", f"{prefix}-{name}-shares", 63
+    for path, name in _components(models) if models else ():
+        yield path, "Inference component", f"{prefix}-{name}", 63

@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from aws_genai.data.bedrock import check_chat
 from aws_genai.errors import InvalidValueError
-from aws_genai.models.prompt_rules import FlowStep, check_flow, check_router, variables
+from aws_genai.models.prompts.prompt_rules import FlowStep, check_flow, check_router, variables
 
 from .base import ModelId, Name, Section
 

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator, model_validator
 
 from aws_genai.errors import InvalidValueError
-from aws_genai.subnets import split
+from aws_genai.foundation.subnets import split
 
 from .base import Days, RoleArn, Section, text
 

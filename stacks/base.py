@@ -5,8 +5,8 @@ from __future__ import annotations
 from aws_cdk import Environment, RemovalPolicy, Stack
 from constructs import Construct
 
-from aws_genai.functions import reserve_concurrency
-from aws_genai.security import AccessLogBucket, AlarmTopic, CostTags, DataKey, SecureBucket, WeakReferences
+from aws_genai.foundation import AccessLogBucket, AlarmTopic, CostTags, DataKey, SecureBucket, WeakReferences
+from aws_genai.packaging import reserve_concurrency
 from settings import Settings
 
 

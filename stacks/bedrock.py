@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from aws_genai.foundation import DataKey, SecureBucket
 from aws_genai.models import EnforcedGuardrail, Guardrail, InvocationLogging, ModelAccess
-from aws_genai.security import DataKey, SecureBucket
 from settings.batch import Batch
 from settings.bedrock import Bedrock, InvocationLog
 from settings.customized import Customized, Provisioned

@@ -6,6 +6,7 @@ from constructs import Construct
 
 from aws_genai.compute import (
     AcceleratorFleet,
+    EnvelopeKey,
     LustreFileSystem,
     Schedule,
     TrainingCluster,
@@ -14,7 +15,7 @@ from aws_genai.compute import (
     WeightsBucket,
     WorkQueue,
 )
-from aws_genai.security import AccessAttempts, DataKey, EnvelopeKey, SecureBucket
+from aws_genai.foundation import AccessAttempts, DataKey, SecureBucket
 from settings import Settings
 from settings.compute import Compute, Storage, registers
 

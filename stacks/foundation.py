@@ -8,14 +8,14 @@ from aws_cdk import Annotations
 from constructs import Construct
 
 from aws_genai.data.regional import available
-from aws_genai.security import AlarmTopic, AuditTrail, DataKey, MonthlyBudget
+from aws_genai.foundation import AlarmTopic, AuditTrail, DataKey, MonthlyBudget
 from settings import Settings
 
 from .base import LayerStack
 from .services import registries, services
 
 if TYPE_CHECKING:
-    from aws_genai.security import PrivateNetwork
+    from aws_genai.foundation import PrivateNetwork
 
 
 class FoundationStack(LayerStack):
@@ -52,7 +52,7 @@ class FoundationStack(LayerStack):
         self.network: PrivateNetwork | None = None
         if settings.needs_network and settings.network:
             # Imported as needed: EC2 is the largest module of the CDK.
-            from aws_genai.security import PrivateNetwork
+            from aws_genai.foundation import PrivateNetwork
 
             self.network = PrivateNetwork(
                 self,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from aws_genai.security import DataKey
+from aws_genai.foundation import DataKey
 from settings.knowledge import Knowledge
 
 from .base import LayerStack

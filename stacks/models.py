@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from constructs import Construct
 
-from aws_genai.security import DataKey, SecureBucket
+from aws_genai.foundation import DataKey, SecureBucket
 from settings import Settings
 from settings.endpoints import Endpoint
 from settings.fine_tuning import FineTuningSettings
@@ -18,15 +18,9 @@ from .bedrock import BedrockModels
 from .foundation import FoundationStack
 
 if TYPE_CHECKING:
-    from aws_genai.models import (
-        EndpointOptions,
-        Experiments,
-        FineTuning,
-        ModelHub,
-        Studio,
-    )
-    from aws_genai.models.hosted_endpoint import HostedEndpoint
-    from aws_genai.security import PrivateNetwork
+    from aws_genai.foundation import PrivateNetwork
+    from aws_genai.models import EndpointOptions, Experiments, FineTuning, ModelHub, Studio
+    from aws_genai.models.hosting.hosted_endpoint import HostedEndpoint
 
 #: Days that requests and answers of asynchronous endpoints are kept.
 _QUEUED_DAYS = 30

@@ -36,7 +36,8 @@ ENDPOINT = """
 import json, sys, tempfile, time
 import aws_cdk as cdk
 from aws_genai.models import JumpStartEndpoint
-from aws_genai.security import AlarmTopic, CompliancePack, CostTags, DataKey, PrivateNetwork, attach_gate
+from aws_genai.foundation import AlarmTopic, CostTags, DataKey, PrivateNetwork
+from aws_genai.gate import CompliancePack, attach_gate
 context = json.load(open(sys.argv[1]))["context"]
 
 def app(count):
@@ -75,7 +76,7 @@ parts["settings"] = lap()
 import aws_cdk as cdk
 parts["import aws_cdk and start Node.js"] = lap()
 import cdk_nag
-from aws_genai.security import CompliancePack, attach_gate
+from aws_genai.gate import CompliancePack, attach_gate
 from aws_genai.gate import synthesis as gate
 from stacks import assemble
 parts["import cdk_nag and our own"] = lap()

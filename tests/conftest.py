@@ -35,7 +35,7 @@ class Synthesized:
     def __init__(self, environment: str, folder: Path, config: Path | None = None) -> None:
         import aws_cdk as cdk
 
-        from aws_genai.security import CompliancePack, acknowledgements, attach_gate, synth
+        from aws_genai.gate import CompliancePack, acknowledgements, attach_gate, synth
         from settings import load
         from stacks import assemble
 

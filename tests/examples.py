@@ -18,15 +18,15 @@ def snake(name: str) -> str:
 
 
 def from_docstrings() -> dict[Path, str]:
-    """Every example, by the file that holds the same: ``examples/<layer>/<construct>.py``."""
+    """Every example, by the file that holds the same: ``examples/<room>/<construct>.py``."""
     found: dict[Path, str] = {}
     for path in sorted(LIBRARY.rglob("*.py")):
         for node in ast.parse(path.read_text(encoding="utf-8")).body:
             docstring = ast.get_docstring(node) if isinstance(node, ast.ClassDef) else None
             match = re.search(r"^Example::\n\n((?:    .*\n|\n)+)", docstring or "", re.MULTILINE)
             if match and isinstance(node, ast.ClassDef):
-                layer = path.relative_to(LIBRARY).parts[0]
-                found[EXAMPLES / layer / f"{snake(node.name)}.py"] = textwrap.dedent(match.group(1)).strip() + "\n"
+                room = path.parent.relative_to(LIBRARY)
+                found[EXAMPLES / room / f"{snake(node.name)}.py"] = textwrap.dedent(match.group(1)).strip() + "\n"
     return found
 
 

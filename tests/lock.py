@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
-from aws_genai.functions.dependencies import PYTHON_VERSION
+from aws_genai.packaging.dependencies import PYTHON_VERSION
 
 ROOT = Path(__file__).resolve().parent.parent
 #: AWS Lambda's Python brings these.

@@ -11,8 +11,9 @@ from typing import Any
 import aws_cdk as cdk
 from aws_cdk.assertions import Template
 
-from aws_genai.functions import reserve_concurrency
-from aws_genai.security import CompliancePack, CostTags, Finding, GateError, attach_gate, synth
+from aws_genai.foundation import CostTags
+from aws_genai.gate import CompliancePack, Finding, GateError, attach_gate, synth
+from aws_genai.packaging import reserve_concurrency
 
 from .conftest import flags
 

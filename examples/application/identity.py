@@ -1,6 +1,7 @@
 import aws_cdk as cdk
 from aws_genai.application import Identity
-from aws_genai.security import CostTags, attach_gate
+from aws_genai.foundation import CostTags
+from aws_genai.gate import attach_gate
 
 app = cdk.App()
 attach_gate(app)

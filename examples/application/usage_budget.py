@@ -1,6 +1,7 @@
 import aws_cdk as cdk
 from aws_genai.application import UsageBudget
-from aws_genai.security import CostTags, DataKey, attach_gate
+from aws_genai.foundation import CostTags, DataKey
+from aws_genai.gate import attach_gate
 
 app = cdk.App()
 attach_gate(app)

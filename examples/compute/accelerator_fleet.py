@@ -1,6 +1,7 @@
 import aws_cdk as cdk
 from aws_genai.compute import AcceleratorFleet, Spot, WorkQueue
-from aws_genai.security import AlarmTopic, CostTags, DataKey, PrivateNetwork, attach_gate
+from aws_genai.foundation import AlarmTopic, CostTags, DataKey, PrivateNetwork
+from aws_genai.gate import attach_gate
 
 app = cdk.App()
 attach_gate(app)

@@ -1,14 +1,14 @@
 import aws_cdk as cdk
 from aws_genai.compute import ClusterGroup, TrainingCluster, TrainingStorage
-from aws_genai.security import (
+from aws_genai.foundation import (
     AccessLogBucket,
     AlarmTopic,
     CostTags,
     DataKey,
     PrivateNetwork,
     SecureBucket,
-    attach_gate,
 )
+from aws_genai.gate import attach_gate
 
 app = cdk.App()
 attach_gate(app)

@@ -1,13 +1,7 @@
 import aws_cdk as cdk
 from aws_genai.compute import TrainingQueue, TrainingStorage
-from aws_genai.security import (
-    AccessLogBucket,
-    AlarmTopic,
-    CostTags,
-    DataKey,
-    PrivateNetwork,
-    attach_gate,
-)
+from aws_genai.foundation import AccessLogBucket, AlarmTopic, CostTags, DataKey, PrivateNetwork
+from aws_genai.gate import attach_gate
 
 app = cdk.App()
 attach_gate(app)

@@ -1,6 +1,7 @@
 import aws_cdk as cdk
 from aws_genai.compute import WeightsBucket
-from aws_genai.security import AccessLogBucket, AlarmTopic, CostTags, DataKey, attach_gate
+from aws_genai.foundation import AccessLogBucket, AlarmTopic, CostTags, DataKey
+from aws_genai.gate import attach_gate
 
 app = cdk.App()
 attach_gate(app)

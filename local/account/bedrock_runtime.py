@@ -32,8 +32,9 @@ from ministack.core.router import extract_access_key_id
 from ministack.services import bedrock_runtime as runtime
 
 from . import embeddings, guardrail_rules, model_server, request_rules, validation
+from .identifiers import UnknownModelError, resources_of
 from .models import operations as models
-from .resources.base import ServiceError, instances
+from .resources.base import ServiceError
 from .resources.bedrock import as_of, called, foundation_of, models_of_bedrock
 from .resources.prompts import rendered
 
@@ -73,10 +74,6 @@ class Check:
     @property
     def service(self) -> str:
         return self.action.split(":")[0]
-
-
-class UnknownModelError(ValueError):
-    """A model that Bedrock does not have."""
 
 
 def install() -> None:
@@ -274,7 +271,7 @@ def checks(path: str, headers: dict[str, str], body: bytes) -> list[Check]:
     versioned, needed = _guardrail(identifier, version)
     context = {"bedrock:GuardrailIdentifier": versioned} if versioned else {}
     action = f"bedrock:{_OPERATIONS[called['operation']]}"
-    return [Check(action, arn, {**context, **extra}) for arn, extra in _model(unquote(called["model"]))] + needed
+    return [Check(action, arn, {**context, **extra}) for arn, extra in resources_of(unquote(called["model"]))] + needed
 
 
 def _arn_of(guardrail: str) -> str:
@@ -321,40 +318,6 @@ def _guardrail(identifier: str, version: str) -> tuple[str, list[Check]]:
         via = {"kms:ViaService": f"bedrock.{get_region()}.amazonaws.com"}
         needed.append(Check("kms:Decrypt", found["KmsKeyArn"], via))
     return f"{arn}:{version}", needed
-
-
-def foundation(identifier: str) -> str:
-    """The foundation model behind an identifier, an ARN or an application's own profile; empty where there is none."""
-    try:
-        arn = _model(identifier)[-1][0]
-    except UnknownModelError:
-        return ""
-    kind, _, name = arn.split(":", 5)[5].partition("/")
-    return name if kind == "foundation-model" else ""
-
-
-def _model(identifier: str) -> list[tuple[str, dict[str, str]]]:
-    """The resources that a model's identifier stands for, with the condition keys of each."""
-    region, account = get_region(), get_account_id()
-    own = instances("AWS::Bedrock::ApplicationInferenceProfile")
-    for each in own:
-        if identifier in (each["InferenceProfileArn"], each["InferenceProfileId"]):
-            arn = each["InferenceProfileArn"]
-            return [(arn, {}), (each["Models"][0]["ModelArn"], {"bedrock:InferenceProfileArn": arn})]
-    if identifier.startswith("arn:"):
-        kind, _, name = identifier.split(":", 5)[5].partition("/")
-        if kind not in ("inference-profile", "foundation-model"):
-            return [(identifier, {})]
-        identifier = name
-    model = foundation_of(identifier)
-    if model is None:
-        raise UnknownModelError("The provided model identifier is invalid.")
-    behind = f"arn:aws:bedrock:{region}::foundation-model/{model}"
-    if model == identifier:
-        return [(behind, {})]
-    profile = f"arn:aws:bedrock:{region}:{account}:inference-profile/{identifier}"
-    # Where a profile routes to is Bedrock's choice; the calling Region is checked here for all.
-    return [(profile, {}), (behind, {"bedrock:InferenceProfileArn": profile})]
 
 
 def assessed_text(messages: list[dict[str, Any]]) -> str:

@@ -16,8 +16,7 @@ from urllib.parse import unquote
 
 from ministack import app
 from ministack.core.responses import get_account_id, get_region
-from ministack.services import bedrock
-from ministack.services import bedrock_runtime as runtime
+from ministack.services import bedrock, bedrock_runtime as runtime
 
 from .facts import bedrock as facts
 from .resources.base import created, instances

@@ -18,29 +18,23 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-import threading
 import time
 import uuid
 import zlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
 
 import jsonschema
 from ministack.services import bedrock_runtime as runtime
 
-from . import model_server, words
+from . import vectors, words
 from .resources.base import instances
 from .resources.bedrock import called, foundation_of, models_of_bedrock
 
 Body = dict[str, Any]
 Response = tuple[int, dict[str, str], bytes]
 
-#: Texts that a server is handed at once.
-_BATCH = 64
-#: How many seconds a server is left alone that embeds nothing, and one that failed.
-_LASTING_SECONDS, _REST_SECONDS = 600.0, 30.0
 #: Modes of the catalogue that this module answers for.
 MODES = ("embedding", "rerank")
 _UNREAD = "Media at an address of Amazon S3 is not read in the local account; pass it as {}"
@@ -49,106 +43,6 @@ _OPERATIONS = ("invoke", "invoke-with-response-stream", "converse", "converse-st
 
 class RefusedError(ValueError):
     """What Bedrock does not take, in its words."""
-
-
-# Vectors.
-
-
-@dataclass(frozen=True)
-class Vectors:
-    """Vectors of texts, not yet of a model's dimension.
-
-    :param space: what made them: vectors of two spaces cannot be compared.
-    :param rows: one vector a text, of length 1 where there is something.
-    """
-
-    space: str
-    rows: Any
-
-
-_unserved: dict[tuple[str, str], float] = {}
-_unserved_lock = threading.Lock()
-
-
-def of_texts(texts: Sequence[str]) -> Vectors:
-    """Vectors of texts, by the user's server if it embeds."""
-    np = words.numpy()
-    found = _served(texts)
-    if found is not None:
-        return found
-    rows = np.array([words.of_text(text) for text in texts], dtype="float32").reshape(len(texts), words.SIZE)
-    return Vectors(words.source().name, words.unit(rows))
-
-
-def _served(texts: Sequence[str]) -> Vectors | None:
-    settings = model_server._settings()
-    url = str(settings.get("url") or "").rstrip("/")
-    if not url or not texts:
-        return None
-    key = (url, str(settings.get("embedding_model") or settings.get("model") or ""))
-    if _unserved.get(key, 0.0) > time.monotonic():
-        return None
-    wait = float(settings.get("timeout_seconds", 20))
-    try:
-        model = key[1] or model_server._first_model(url, wait)
-        batches = (texts[start : start + _BATCH] for start in range(0, len(texts), _BATCH))
-        rows = [row for batch in batches for row in _ask(url, model, batch, wait)]
-        return Vectors(f"{url} {model}", words.unit(_table(rows)))
-    except (model_server.ModelServerError, KeyError, TypeError, ValueError) as error:
-        # A server that does not embed says so at once; one that was busy is asked again.
-        lasting = not isinstance(error, model_server.ModelServerError) or error.code in _LASTING
-        with _unserved_lock:
-            _unserved[key] = time.monotonic() + (_LASTING_SECONDS if lasting else _REST_SECONDS)
-        return None
-
-
-#: Errors of a server that embeds nothing.
-_LASTING = ("ResourceNotFoundException", "ModelErrorException", "ValidationException")
-
-
-def _ask(url: str, model: str, texts: Sequence[str], wait: float) -> list[list[float]]:
-    """https://platform.openai.com/docs/api-reference/embeddings"""
-    answered = model_server._call("POST", f"{url}/embeddings", wait, {"model": model, "input": list(texts)})
-    data = sorted(answered["data"], key=lambda each: int(each["index"]))
-    if len(data) != len(texts):
-        raise ValueError("as many vectors as texts were expected")
-    return [each["embedding"] for each in data]
-
-
-def _table(rows: list[list[float]]) -> Any:
-    np = words.numpy()
-    table = np.array(rows, dtype="float32")
-    if table.ndim != 2 or not table.shape[1]:
-        raise ValueError("vectors of one length were expected")
-    return table
-
-
-def relevance(query: str, texts: Sequence[str]) -> list[float]:
-    """How well each text answers a query, from 0 to 1: as a whole, and word by word, a rare word counting for more."""
-    np = words.numpy()
-    if not texts:
-        return []
-    rows = of_texts([query, *texts]).rows
-    whole = rows[1:] @ rows[0]
-    asked = list(dict.fromkeys(words.telling(words.split(query))))
-    if not asked:
-        return [_share(float(each)) for each in whole]
-    wanted = np.array([words.of_word(word) for word in asked])
-    weights = np.array([words.rarity(word) for word in asked]) + 1e-6
-    scores = []
-    for text, alike in zip(texts, whole, strict=True):
-        held = list(dict.fromkeys(words.split(text)))
-        known = np.array([words.of_word(word) for word in held]).reshape(-1, words.SIZE)
-        best = (known @ wanted.T).max(axis=0, initial=0)
-        scores.append((float(alike) + float((np.clip(best, 0, 1) ** 2 @ weights) / weights.sum())) / 2)
-    return [_share(each) for each in scores]
-
-
-def _share(value: float) -> float:
-    return round(min(1.0, max(0.0, value)), 6)
-
-
-# InvokeModel.
 
 
 def model_of(identifier: str) -> str | None:
@@ -314,7 +208,7 @@ def _cut(model: str, text: str, how: str) -> tuple[str, int]:
 
 
 def _vectors(texts: Sequence[str], dimension: int) -> Any:
-    return words.brought_to(of_texts(texts).rows, dimension)
+    return words.brought_to(vectors.of_texts(texts).rows, dimension)
 
 
 def _of_bytes(content: bytes, dimension: int) -> Any:
@@ -592,7 +486,7 @@ def _reranked(request: Body) -> tuple[Body, int]:
 
 def ranked(query: str, texts: Sequence[str]) -> list[tuple[int, float]]:
     """The places of texts with how relevant each is, from 0 to 1, the most relevant first."""
-    scores = relevance(query, texts)
+    scores = vectors.relevance(query, texts)
     return sorted(enumerate(scores), key=lambda each: (-each[1], each[0]))
 
 

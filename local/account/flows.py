@@ -9,8 +9,7 @@ import json
 import re
 from typing import Any
 
-from ministack.services import bedrock_agent_runtime as runtime
-from ministack.services import bedrock_runtime
+from ministack.services import bedrock_agent_runtime as runtime, bedrock_runtime
 
 from . import model_server
 from .resources.base import instances

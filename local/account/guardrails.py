@@ -14,8 +14,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ministack.core.responses import get_account_id, get_region
-from ministack.services import bedrock
-from ministack.services import bedrock_runtime as runtime
+from ministack.services import bedrock, bedrock_runtime as runtime
 
 from . import assessment, guardrail_rules
 from .assessment import Assessment, Part

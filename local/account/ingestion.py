@@ -19,6 +19,7 @@ from ministack.services import bedrock_agent, s3
 
 from . import chunking, documents, passages, s3_vectors, transformation
 from .permissions import role_may
+from .resources import knowledge
 
 Record = dict[str, Any]
 #: A document's metadata stand in a file of its name with this end.
@@ -38,6 +39,7 @@ def install() -> None:
     bedrock_agent._delete_kb_documents = _delete_documents
     bedrock_agent._get_kb_documents = _get_documents
     bedrock_agent._list_kb_documents = _list_documents
+    knowledge.deleted.append(passages.forget)
 
 
 class _RefusedError(ValueError):

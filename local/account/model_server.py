@@ -4,16 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from .models import chosen, fixed
+from .models import chosen, configured, fixed
 from .models.asked import Call, Caller, CallInput, End, ModelServerError, Question, Text
 from .resources.bedrock import called
 
-__all__ = ["FILE", "ModelServerError", "complete", "fixed_reply"]
-
-FILE = chosen.FILE
-_settings = chosen.settings
-_call = chosen.call
-_first_model = chosen.first_model
+__all__ = ["ModelServerError", "complete", "fixed_reply"]
 
 
 def fixed_reply(model_id: str, messages: list[dict[str, Any]], system: list[dict[str, Any]]) -> str:
@@ -33,7 +28,7 @@ def complete(
     :return: None for both where no model stands behind the account.
     :raises ModelServerError: for every way in which there is no message.
     """
-    if not any(chosen.settings().get(name) for name in ("url", "run", "script")):
+    if not any(configured.settings().get(name) for name in ("url", "run", "script")):
         return None, None
     question = Question(called(model_id), messages, system, inference or {}, tools or {})
     text, calls, used = "", list[dict[str, Any]](), None

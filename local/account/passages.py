@@ -97,6 +97,13 @@ def drop(place: str) -> bool:
     return record is not None
 
 
+def forget(beginning: str) -> None:
+    """Drop every passage of a data source, with what is known of its documents."""
+    for place in places(beginning):
+        drop(place)
+        bedrock_agent._kb_documents.pop(place, None)
+
+
 def digest_of(place: str) -> str | None:
     """What :func:`keep` was told of a document; None if it is not kept."""
     record = bedrock_agent._kb_document_texts.get(place)

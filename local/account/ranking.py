@@ -13,7 +13,7 @@ from collections import Counter, OrderedDict
 from collections.abc import Sequence
 from typing import Any
 
-from . import embeddings, words
+from . import vectors, words
 
 #: Vectors of chunks that are kept, so that a chunk is embedded once.
 _KEPT = 20_000
@@ -24,24 +24,24 @@ _keeping = threading.Lock()
 _WORDS_SHARE, _SATURATION, _LENGTH = 0.3, 1.2, 0.75
 
 
-def embedded(texts: Sequence[str]) -> embeddings.Vectors:
+def embedded(texts: Sequence[str]) -> vectors.Vectors:
     """Vectors of texts, of which those that are known are not made again."""
     np = words.numpy()
     if not texts:
-        return embeddings.Vectors(words.source().name, np.zeros((0, words.SIZE), dtype="float32"))
-    space = embeddings.of_texts(texts[:1]).space
+        return vectors.Vectors(words.source().name, np.zeros((0, words.SIZE), dtype="float32"))
+    space = vectors.of_texts(texts[:1]).space
     known = {text: row for text in texts if (row := _vectors.get((space, text))) is not None}
     new = list(dict.fromkeys(text for text in texts if text not in known))
     if new:
-        made = embeddings.of_texts(new)
+        made = vectors.of_texts(new)
         if made.space != space:  # the server went meanwhile
-            return embeddings.of_texts(texts)
+            return vectors.of_texts(texts)
         known |= dict(zip(new, made.rows, strict=True))
         with _keeping:
             _vectors.update({(space, text): known[text] for text in new})
             while len(_vectors) > _KEPT:
                 _vectors.popitem(last=False)
-    return embeddings.Vectors(space, np.array([known[text] for text in texts]))
+    return vectors.Vectors(space, np.array([known[text] for text in texts]))
 
 
 class Ranking:
@@ -78,7 +78,7 @@ class Ranking:
         np = words.numpy()
         if not self._held:
             return []
-        asked = embeddings.of_texts([question])
+        asked = vectors.of_texts([question])
         if asked.space != self.space:
             # Another server, or none any more: what was embedded is embedded anew.
             raise StaleError

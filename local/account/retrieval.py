@@ -14,8 +14,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from ministack import app
-from ministack.services import bedrock_agent
-from ministack.services import bedrock_agent_runtime as runtime
+from ministack.services import bedrock_agent, bedrock_agent_runtime as runtime
 
 from . import bedrock_runtime, embeddings, filters, ingestion, passages
 

@@ -18,12 +18,11 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
 from botocore.stub import Stubber
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from aws_genai.data.bedrock_parameters import ModelParameters
-from aws_genai.functions.dependencies import bundle
-from aws_genai.models.inference import Inference, requests_of
+from aws_genai.models.access.inference import Inference, requests_of
+from aws_genai.packaging.dependencies import bundle
 from tests.conftest import Synthesized
 
 MODEL = "amazon.nova-lite-v1:0"

@@ -17,7 +17,7 @@ from moto import mock_aws
 
 from aws_genai.functions.chat import handler, spending
 from aws_genai.functions.usage_budget.budget import Allowance, Budget, Reservation, SpentError, most_tokens
-from aws_genai.models.inference import Inference, requests_of
+from aws_genai.models.access.inference import Inference, requests_of
 
 MODEL = "amazon.nova-lite-v1:0"
 TABLE = "budget"

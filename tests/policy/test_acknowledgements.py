@@ -9,8 +9,8 @@ import aws_cdk as cdk
 import pytest
 from aws_cdk import aws_s3 as s3
 
-from aws_genai.gate.acknowledgements import METADATA_KEY
-from aws_genai.security import acknowledge
+from aws_genai.gate import acknowledge
+from aws_genai.gate.acknowledgement import METADATA_KEY
 from aws_genai.testing.findings import every_finding
 from settings import available
 from stacks import assemble

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from aws_genai.security.organization import model_policy
+from aws_genai.foundation.organization import model_policy
 from aws_genai.testing import Principal, assert_allows, assert_denies
 from operations import organization
 from tests.conftest import Synthesized

@@ -7,15 +7,14 @@ from typing import Any
 
 import aws_cdk as cdk
 import pytest
-from aws_cdk import aws_cognito as cognito
-from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_cognito as cognito, aws_s3 as s3
 
 from aws_genai.application import Identity
+from aws_genai.foundation import COST_TAGS
 from aws_genai.gate import acknowledge, secure
 from aws_genai.gate.document import table
 from aws_genai.gate.engine import OwnRules
 from aws_genai.gate.rules import RULES, Rule
-from aws_genai.security import COST_TAGS
 from tests.conftest import ROOT
 from tests.support import findings_of, rules_broken
 

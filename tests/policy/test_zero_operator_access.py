@@ -13,10 +13,10 @@ import pytest
 
 from aws_genai.data.accelerators import AcceleratorCatalogue
 from aws_genai.errors import InvalidValueError
+from aws_genai.foundation import service_control_policy
+from aws_genai.foundation.organization import INTERACTIVE, OPENING, PROTECTING
 from aws_genai.gate import secure  # noqa: F401 - registers its rules
 from aws_genai.gate.rules import RULES
-from aws_genai.security import service_control_policy
-from aws_genai.security.organization import INTERACTIVE, OPENING, PROTECTING
 from aws_genai.testing import Principal, assert_allows, assert_denies
 from operations import organization
 from tests.conftest import ROOT, Synthesized

@@ -10,10 +10,9 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
-from aws_genai.security import synth
+from aws_genai.gate import synth
 from settings import Settings, SettingsError, load
 from settings.loader import CONFIG
 from stacks import assemble

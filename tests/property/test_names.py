@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 from pydantic import ValidationError
 
-from aws_genai.security import synth
+from aws_genai.gate import synth
 from settings import Settings
 from settings.errors import explain
 from settings.names import ids_in_compute, ids_in_models

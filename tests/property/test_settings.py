@@ -8,14 +8,13 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
 from aws_genai.data.accelerators import AcceleratorCatalogue
 from aws_genai.data.bedrock import BedrockCatalogue, check_model, destinations
 from aws_genai.data.jumpstart import JumpStartCatalogue
 from aws_genai.errors import InvalidValueError
-from aws_genai.security import CompliancePack, synth
+from aws_genai.gate import CompliancePack, synth
 from settings import Settings, SettingsError, load
 from stacks import assemble
 from tests.support import new_app

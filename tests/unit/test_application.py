@@ -14,9 +14,9 @@ from aws_genai.application import ChatApi, Firewall, Identity, UsageBudget, chat
 from aws_genai.application.chat_api import GATEWAY_ERRORS
 from aws_genai.data.concurrency import concurrency_of
 from aws_genai.errors import InvalidValueError
-from aws_genai.functions import reserve_concurrency
+from aws_genai.foundation import AlarmTopic, DataKey
 from aws_genai.models import Guardrail, ModelAccess
-from aws_genai.security import AlarmTopic, DataKey
+from aws_genai.packaging import reserve_concurrency
 from tests.conftest import Synthesized
 from tests.support import new_stack, template_of
 

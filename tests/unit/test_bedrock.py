@@ -15,10 +15,10 @@ from aws_genai.application import Inference, UsageBudget
 from aws_genai.data import load
 from aws_genai.data.bedrock import USES, check_allowed, check_destinations, check_model, destinations, proposed
 from aws_genai.errors import InvalidValueError
+from aws_genai.foundation import DataKey, WorkloadRole
+from aws_genai.foundation.organization import model_policy
 from aws_genai.models import ApplicationProfiles, BedrockCatalogue, Guardrail, ModelAccess, ModelParameters
-from aws_genai.models.inference import requests_of
-from aws_genai.security import DataKey, WorkloadRole
-from aws_genai.security.organization import model_policy
+from aws_genai.models.access.inference import requests_of
 from aws_genai.testing import assert_allows, assert_denies
 from tests.support import new_stack, template_of
 

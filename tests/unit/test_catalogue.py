@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from aws_genai.compute import AcceleratorCatalogue, Platform
-from aws_genai.data.sizing import BYTES, LACKING, USABLE, need
+from aws_genai.data.sizing import BYTES, LACKING, USABLE, choose, need
 from aws_genai.errors import InvalidValueError
 
 CATALOGUE = AcceleratorCatalogue.default()
@@ -75,7 +75,7 @@ def test_proposals_hold_the_model_and_are_the_cheapest() -> None:
         for parameters in (1e9, 8e9, 70e9, 405e9):
             wanted = need(parameters=parameters, precision=precision)  # type: ignore[arg-type]
             try:
-                proposals = CATALOGUE.choose(parameters=parameters, precision=precision)  # type: ignore[arg-type]
+                proposals = choose(parameters=parameters, precision=precision)  # type: ignore[arg-type]
             except InvalidValueError:
                 assert all(not wanted.fits(each) for each in CATALOGUE.types())
                 continue
@@ -102,14 +102,14 @@ def test_proposals_hold_the_model_and_are_the_cheapest() -> None:
 
 
 def test_proposals_say_why() -> None:
-    first = next(p for p in CATALOGUE.choose(parameters=8e9) if p.accelerator.platform is Platform.NEURON)
+    first = next(p for p in choose(parameters=8e9) if p.accelerator.platform is Platform.NEURON)
     assert first.accelerator.instance_type == "inf2.xlarge"
     assert "14.9 GiB of weights and 1.2 GiB of cache" in first.why
     assert "0.76 USD an hour" in first.why
 
 
 def test_proposals_keep_to_a_region() -> None:
-    chosen = CATALOGUE.choose(parameters=8e9, region="ap-southeast-3")
+    chosen = choose(parameters=8e9, region="ap-southeast-3")
     assert all("ap-southeast-3" in each.accelerator.zones for each in chosen)
 
 
@@ -124,7 +124,7 @@ def test_proposals_keep_to_a_region() -> None:
 )
 def test_impossible_wishes_are_refused(arguments: dict[str, float], told: str) -> None:
     with pytest.raises(InvalidValueError, match=told):
-        CATALOGUE.choose(**arguments)  # type: ignore[arg-type]
+        choose(**arguments)  # type: ignore[arg-type]
 
 
 def test_types_are_selected_by_what_they_have() -> None:

@@ -12,9 +12,9 @@ from aws_cdk.assertions import Match, Template
 
 from aws_genai.compute import WeightsBucket, WorkQueue
 from aws_genai.errors import InvalidValueError
-from aws_genai.security import AccessLogBucket, AlarmTopic, AuditTrail, DataKey, PrivateNetwork, SecureBucket
-from aws_genai.security.interface_policy import interface_policy
-from aws_genai.security.report import report_event
+from aws_genai.foundation import AccessLogBucket, AlarmTopic, AuditTrail, DataKey, PrivateNetwork, SecureBucket
+from aws_genai.foundation.interface_policy import interface_policy
+from aws_genai.foundation.report import report_event
 from aws_genai.testing import Principal, assert_allows, assert_denies
 from tests.conftest import Synthesized
 from tests.support import new_stack, template_of

@@ -10,8 +10,8 @@ import pytest
 from aws_cdk import aws_iam as iam
 
 from aws_genai.errors import InvalidValueError
+from aws_genai.foundation import AccessLogBucket, AlarmTopic, DataKey, WorkloadRole
 from aws_genai.models import Evaluation, Guardrail, Judge, KnowledgeBase, ModelAccess
-from aws_genai.security import AccessLogBucket, AlarmTopic, DataKey, WorkloadRole
 from aws_genai.testing import assert_allows, assert_denies
 from tests.support import new_stack, template_of
 

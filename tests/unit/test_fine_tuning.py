@@ -14,9 +14,9 @@ from botocore.validate import ParamValidator
 
 from aws_genai.data.jumpstart import JumpStartCatalogue
 from aws_genai.errors import InvalidValueError
+from aws_genai.foundation import AccessLogBucket, AlarmTopic, DataKey, PrivateNetwork, WorkloadRole
 from aws_genai.functions.model_evaluation.scores import METRICS
 from aws_genai.models import Experiments, FineTuning, SignedDataSets
-from aws_genai.security import AccessLogBucket, AlarmTopic, DataKey, PrivateNetwork, WorkloadRole
 from aws_genai.testing import assert_allows, assert_denies
 from operations import training_facts
 from tests.support import new_stack

@@ -27,7 +27,7 @@ from aws_genai.compute import (
     boot,
 )
 from aws_genai.errors import InvalidValueError
-from aws_genai.security import AlarmTopic, DataKey, PrivateNetwork
+from aws_genai.foundation import AlarmTopic, DataKey, PrivateNetwork
 from tests.support import new_stack, template_of
 
 START = datetime(2027, 1, 4, 11, 30, tzinfo=UTC)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from aws_genai.errors import InvalidValueError
-from aws_genai.models.guardrail_policy import DeniedTopic, GuardrailPolicy
+from aws_genai.models.access.guardrail_policy import DeniedTopic, GuardrailPolicy
 from local.account.guardrail_rules import RefusedError, check, check_config, check_content
 
 Json = dict[str, Any]

@@ -9,10 +9,9 @@ import aws_cdk as cdk
 import pytest
 
 from aws_genai.errors import InvalidValueError
+from aws_genai.foundation import AlarmTopic, DataKey
 from aws_genai.functions.idle_endpoints.service import Rules, WorkingHours
-from aws_genai.models import IdleSweeper
-from aws_genai.models import WorkingHours as Hours
-from aws_genai.security import AlarmTopic, DataKey
+from aws_genai.models import IdleSweeper, WorkingHours as Hours
 from aws_genai.testing import assert_allows, assert_denies
 from tests.support import new_stack, template_of
 

@@ -9,8 +9,8 @@ import pytest
 from aws_cdk import aws_iam as iam
 
 from aws_genai.errors import InvalidValueError
+from aws_genai.foundation import AlarmTopic, DataKey, WorkloadRole
 from aws_genai.models import Guardrail, ImportedModel, Weights
-from aws_genai.security import AlarmTopic, DataKey, WorkloadRole
 from aws_genai.testing import assert_allows, assert_denies
 from tests.support import new_stack, template_of
 

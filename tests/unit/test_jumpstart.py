@@ -12,8 +12,9 @@ import pytest
 
 from aws_genai.data import load
 from aws_genai.data.jumpstart import JumpStartCatalogue
+from aws_genai.foundation import AlarmTopic, CostTags, DataKey, PrivateNetwork
+from aws_genai.gate import synth
 from aws_genai.models import JumpStartEndpoint
-from aws_genai.security import AlarmTopic, CostTags, DataKey, PrivateNetwork, synth
 from local import emulator
 from operations import models
 from tests.support import new_app

@@ -11,18 +11,10 @@ from aws_cdk.assertions import Match
 
 from aws_genai.data.embeddings import dimension_of
 from aws_genai.errors import InvalidValueError
+from aws_genai.foundation import AccessLogBucket, AlarmTopic, DataKey, WorkloadRole
 from aws_genai.functions.chat import knowledge as retrieval
 from aws_genai.functions.knowledge_ingestion import names
-from aws_genai.models import (
-    Chunking,
-    Guardrail,
-    KnowledgeBase,
-    OpenSearchStore,
-    Parsing,
-    S3VectorStore,
-    Search,
-)
-from aws_genai.security import AccessLogBucket, AlarmTopic, DataKey, WorkloadRole
+from aws_genai.models import Chunking, Guardrail, KnowledgeBase, OpenSearchStore, Parsing, S3VectorStore, Search
 from aws_genai.testing import assert_allows, assert_denies
 from tests.support import new_stack, template_of
 

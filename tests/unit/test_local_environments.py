@@ -12,8 +12,7 @@ import pytest
 from botocore.exceptions import ClientError
 from rich.console import Console
 
-from local import __main__ as verbs
-from local import emulator, environments
+from local import __main__ as verbs, emulator, environments
 from local.home import Home, LocalError
 from settings import load
 

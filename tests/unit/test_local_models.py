@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from local import models
-from local.account.models import child, chosen, script, server
+from local.account.models import child, chosen, configured, script, server
 from local.account.models.asked import (
     Call,
     Caller,
@@ -377,7 +377,7 @@ def test_names_are_checked_before_anything_starts(tmp_path: Path) -> None:
 
 
 def test_what_went_wrong_is_noted_within_bounds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(chosen.FILE, str(tmp_path / "model.json"))
+    monkeypatch.setenv(configured.FILE, str(tmp_path / "model.json"))
     (tmp_path / "model.json").write_text(json.dumps({"url": "http://127.0.0.1:9/v1"}))
     for _ in range(2):
         with pytest.raises(ModelServerError):

@@ -13,6 +13,7 @@ from aws_cdk.assertions import Match, Template
 from aws_genai.data.accelerators import AcceleratorCatalogue
 from aws_genai.data.bedrock import check_chat, check_model
 from aws_genai.errors import InvalidValueError
+from aws_genai.foundation import AlarmTopic, DataKey, PrivateNetwork, WorkloadRole
 from aws_genai.models import (
     BedrockCatalogue,
     DeniedTopic,
@@ -23,8 +24,7 @@ from aws_genai.models import (
     ModelAccess,
     WarmHours,
 )
-from aws_genai.models.inference_component import accelerators_of_a_copy
-from aws_genai.security import AlarmTopic, DataKey, PrivateNetwork, WorkloadRole
+from aws_genai.models.hosting.inference_component import accelerators_of_a_copy
 from aws_genai.testing import assert_allows, assert_denies
 from tests.support import new_app, new_stack, template_of
 

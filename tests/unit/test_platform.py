@@ -11,8 +11,8 @@ from aws_cdk import aws_iam as iam
 from aws_cdk.assertions import Match, Template
 
 from aws_genai.errors import InvalidValueError
+from aws_genai.foundation import AccessLogBucket, AlarmTopic, DataKey, PrivateNetwork, SecureBucket, WorkloadRole
 from aws_genai.models import DriftLimits, ModelHub, ModelMonitoring, Studio
-from aws_genai.security import AccessLogBucket, AlarmTopic, DataKey, PrivateNetwork, SecureBucket, WorkloadRole
 from aws_genai.testing import assert_allows, assert_denies
 from tests.conftest import Synthesized
 from tests.support import new_stack, template_of

@@ -9,6 +9,7 @@ import pytest
 from aws_cdk import aws_iam as iam
 
 from aws_genai.errors import InvalidValueError
+from aws_genai.foundation import DataKey, WorkloadRole
 from aws_genai.models import (
     FlowStep,
     Guardrail,
@@ -19,9 +20,8 @@ from aws_genai.models import (
     PromptFlow,
     PromptRouter,
 )
-from aws_genai.models.prompt_flow import definition
-from aws_genai.models.prompt_rules import check_flow, variables
-from aws_genai.security import DataKey, WorkloadRole
+from aws_genai.models.prompts.prompt_flow import definition
+from aws_genai.models.prompts.prompt_rules import check_flow, variables
 from aws_genai.testing import assert_allows, assert_denies
 from tests.support import new_stack, template_of
 

@@ -14,6 +14,7 @@ from aws_cdk.assertions import Match, Template
 from aws_genai.data import load
 from aws_genai.data.geographies import DATA_AUTOMATION, GUARDRAILS, Routed
 from aws_genai.errors import InvalidValueError
+from aws_genai.foundation import AccessLogBucket, AlarmTopic, DataKey, SecureBucket, WorkloadRole
 from aws_genai.models import (
     BedrockCatalogue,
     DeniedTopic,
@@ -23,8 +24,7 @@ from aws_genai.models import (
     InvocationLogging,
     ModelWatch,
 )
-from aws_genai.models.enforced_guardrail import organization_enforcement
-from aws_genai.security import AccessLogBucket, AlarmTopic, DataKey, SecureBucket, WorkloadRole
+from aws_genai.models.access.enforced_guardrail import organization_enforcement
 from aws_genai.testing import Principal, assert_allows, assert_denies
 from tests.support import new_stack, template_of
 

@@ -11,6 +11,8 @@ from aws_cdk import Tags
 from aws_cdk.assertions import Template
 
 from aws_genai.data import load
+from aws_genai.foundation import DataKey
+from aws_genai.foundation.naming import lasting
 from aws_genai.models import (
     Chunking,
     Guardrail,
@@ -21,8 +23,6 @@ from aws_genai.models import (
     S3VectorStore,
     Search,
 )
-from aws_genai.naming import lasting
-from aws_genai.security import DataKey
 from tests.conftest import Synthesized
 from tests.support import new_stack, template_of
 from tests.unit.test_knowledge import knowledge
@@ -59,7 +59,7 @@ NAMES = {
     "AWS::SageMaker::Domain": "DomainName",
     "AWS::SageMaker::UserProfile": "UserProfileName",
 }
-#: Types whose names are chosen by :func:`aws_genai.naming.lasting`, each shown to change by a test below or elsewhere.
+#: Types whose names are chosen by :func:`aws_genai.foundation.naming.lasting`, each shown to change by a test below or elsewhere.
 LASTING = {
     "AWS::Bedrock::DataSource",
     "AWS::Bedrock::IntelligentPromptRouter",

@@ -12,8 +12,7 @@ from typing import Any
 import pytest
 
 from aws_genai.data import load
-from local.account import request_rules as rules
-from local.account import validation
+from local.account import request_rules as rules, validation
 
 MODELS = load("bedrock_models")["models"]
 NOVA, CLAUDE, LLAMA = (

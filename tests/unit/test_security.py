@@ -10,24 +10,23 @@ import pytest
 from aws_cdk import aws_iam as iam
 from aws_cdk.assertions import Match, Template
 from constructs import Construct
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
+from aws_genai.compute import EnvelopeKey
 from aws_genai.errors import InvalidValueError
-from aws_genai.security import (
+from aws_genai.foundation import (
     AccessAttempts,
     AccessLogBucket,
     AlarmTopic,
     AuditTrail,
     DataKey,
-    EnvelopeKey,
     MonthlyBudget,
     PrivateNetwork,
     SecureBucket,
     WorkloadRole,
 )
-from aws_genai.security.organization import INTERACTIVE, OPENING
-from aws_genai.subnets import split
+from aws_genai.foundation.organization import INTERACTIVE, OPENING
+from aws_genai.foundation.subnets import split
 from aws_genai.testing import Principal, assert_allows, assert_denies
 from tests.support import new_stack, template_of
 

@@ -13,6 +13,7 @@ from aws_cdk.assertions import Match, Template
 from aws_genai.data import load
 from aws_genai.data.containers import SERVERS, serving_container
 from aws_genai.errors import InvalidValueError
+from aws_genai.foundation import AccessLogBucket, AlarmTopic, DataKey, PrivateNetwork, SecureBucket, WorkloadRole
 from aws_genai.models import (
     AsyncInference,
     BesideModel,
@@ -23,7 +24,6 @@ from aws_genai.models import (
     WarmHours,
     Weights,
 )
-from aws_genai.security import AccessLogBucket, AlarmTopic, DataKey, PrivateNetwork, SecureBucket, WorkloadRole
 from aws_genai.testing import assert_allows, assert_denies
 from tests.support import new_stack
 

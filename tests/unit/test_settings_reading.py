@@ -358,7 +358,7 @@ def test_any_exception_of_a_check_is_told_of_the_settings(tmp_path: Path, monkey
     def broken(_settings: Settings) -> Settings:
         raise ZeroDivisionError("division by zero")
 
-    monkeypatch.setattr("settings.model.check_unique", broken)
+    monkeypatch.setattr("settings.environment.check_unique", broken)
     assert message(tmp_path, BASE) == "config/test.yaml: cannot be understood: division by zero"
 
 

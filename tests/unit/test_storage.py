@@ -13,7 +13,7 @@ from aws_cdk.assertions import Match, Template
 from aws_genai.compute import AcceleratorFleet, LustreFileSystem, TrainingStorage
 from aws_genai.data.lustre import check_capacity
 from aws_genai.errors import InvalidValueError
-from aws_genai.security import AccessLogBucket, AlarmTopic, DataKey, PrivateNetwork, WorkloadRole
+from aws_genai.foundation import AccessLogBucket, AlarmTopic, DataKey, PrivateNetwork, WorkloadRole
 from aws_genai.testing import Principal, assert_allows, assert_denies
 from tests.conftest import Synthesized
 from tests.support import new_stack, template_of

@@ -9,7 +9,7 @@ import pytest
 from aws_cdk import aws_s3 as s3
 from aws_cdk.assertions import Template
 
-from aws_genai.security import acknowledge
+from aws_genai.gate import acknowledge
 from aws_genai.testing import (
     Principal,
     UndecidableError,

@@ -18,7 +18,7 @@ from aws_genai.compute.hyperpod import intake
 from aws_genai.data import load
 from aws_genai.data.cluster import registries
 from aws_genai.errors import InvalidValueError
-from aws_genai.security import AccessLogBucket, AlarmTopic, DataKey, PrivateNetwork, SecureBucket, WorkloadRole
+from aws_genai.foundation import AccessLogBucket, AlarmTopic, DataKey, PrivateNetwork, SecureBucket, WorkloadRole
 from aws_genai.testing import assert_allows, assert_denies
 from tests.conftest import ROOT, Synthesized
 from tests.support import new_stack, template_of

@@ -13,16 +13,9 @@ import aws_cdk as cdk
 import pytest
 from aws_cdk import aws_iam as iam
 
-from aws_genai.compute import (
-    CapacityBlock,
-    LustreFileSystem,
-    Reserved,
-    Spot,
-    TrainingQueue,
-    TrainingStorage,
-)
+from aws_genai.compute import CapacityBlock, LustreFileSystem, Reserved, Spot, TrainingQueue, TrainingStorage
 from aws_genai.errors import InvalidValueError
-from aws_genai.security import AccessLogBucket, AlarmTopic, DataKey, PrivateNetwork, WorkloadRole
+from aws_genai.foundation import AccessLogBucket, AlarmTopic, DataKey, PrivateNetwork, WorkloadRole
 from aws_genai.testing import assert_allows, assert_denies
 from tests.support import new_stack, template_of
 from tests.unit.test_compute import text_of

@@ -9,8 +9,8 @@ import aws_cdk as cdk
 import pytest
 
 from aws_genai.errors import InvalidValueError
+from aws_genai.foundation import AccessLogBucket, AlarmTopic, DataKey, PrivateNetwork
 from aws_genai.models import AuroraStore, KnowledgeBase, OpenSearchStore, S3VectorStore, VectorStore
-from aws_genai.security import AccessLogBucket, AlarmTopic, DataKey, PrivateNetwork
 from aws_genai.testing import assert_allows, assert_denies
 from tests.support import new_stack, template_of
 

@@ -10,13 +10,11 @@ from typing import Any
 
 import aws_cdk as cdk
 import pytest
-from aws_cdk import aws_ec2 as ec2
-from aws_cdk import aws_kms as kms
-from aws_cdk import aws_ssm as ssm
+from aws_cdk import aws_ec2 as ec2, aws_kms as kms, aws_ssm as ssm
 
 from aws_genai.data import load
-from aws_genai.security import WeakReferences
-from aws_genai.security.weak_references import trace
+from aws_genai.foundation import WeakReferences
+from aws_genai.foundation.weak_references import trace
 from tests.conftest import Synthesized, flags
 
 Json = dict[str, Any]

@@ -1,27 +1,15 @@
-"""Layer 3: applications that reach models only through the layer below."""
+"""Layer 3: applications that call models only through the layer below."""
 
 from typing import TYPE_CHECKING
 
 from ..lazily import exports
 
 if TYPE_CHECKING:
-    from ..models.inference import Inference
-    from .chat_api import ChatApi
-    from .dashboard import Dashboard
-    from .firewall import Firewall
-    from .identity import Identity
-    from .usage_budget import UsageBudget
+    from ..models.access.inference import Inference as Inference
+    from .chat_api import ChatApi as ChatApi
+    from .dashboard import Dashboard as Dashboard
+    from .firewall import Firewall as Firewall
+    from .identity import Identity as Identity
+    from .usage_budget import UsageBudget as UsageBudget
 
-__all__ = ["ChatApi", "Dashboard", "Firewall", "Identity", "Inference", "UsageBudget"]
-
-__getattr__ = exports(
-    __name__,
-    {
-        ".chat_api": ("ChatApi",),
-        ".dashboard": ("Dashboard",),
-        ".firewall": ("Firewall",),
-        ".identity": ("Identity",),
-        "..models.inference": ("Inference",),
-        ".usage_budget": ("UsageBudget",),
-    },
-)
+__all__, __getattr__ = exports(__name__)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from aws_cdk import RemovalPolicy, Stack
-from aws_cdk import aws_apigateway as apigateway
-from aws_cdk import aws_iam as iam
+from aws_cdk import RemovalPolicy, Stack, aws_apigateway as apigateway, aws_iam as iam
 
-from ..gate.acknowledgements import acknowledge
+from ..gate.acknowledgement import acknowledge
 
 
 def api_gateway_logging(stack: Stack) -> apigateway.CfnAccount:

@@ -9,32 +9,36 @@ from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from aws_cdk import CfnOutput, CfnResource, RemovalPolicy, Stack
-from aws_cdk import aws_apigateway as apigateway
-from aws_cdk import aws_lambda as lambda_
-from aws_cdk import aws_logs as logs
+from aws_cdk import (
+    CfnOutput,
+    CfnResource,
+    RemovalPolicy,
+    Stack,
+    aws_apigateway as apigateway,
+    aws_lambda as lambda_,
+    aws_logs as logs,
+)
 from constructs import Construct
 
 from ..data.bedrock import BedrockCatalogue, check_chat, check_waited
 from ..data.concurrency import SECONDS_PER_ANSWER, check_concurrency, concurrency_of
-from ..functions import PythonFunction
-from ..gate.acknowledgements import acknowledge, compliance
-from ..models.inference import Inference, requests_of
-from ..models.model_access import ModelAccess
-from ..pseudo import ACCOUNT_ID, PARTITION, REGION, URL_SUFFIX
-from ..security.alarms import AlarmTopic
-from ..security.key import DataKey
+from ..foundation.alarms import AlarmTopic, alarm
+from ..foundation.key import DataKey
+from ..foundation.pseudo import ACCOUNT_ID, PARTITION, REGION, URL_SUFFIX
+from ..gate.acknowledgement import acknowledge, compliance
+from ..models.access.inference import Inference, requests_of
+from ..models.access.model_access import ModelAccess
+from ..packaging import PythonFunction
 from .api_logging import api_gateway_logging
-from .chat_alarms import chat_alarms, lock_out_alarm
 from .firewall import Firewall
 from .gateway_errors import GATEWAY_ERRORS
 from .identity import Identity
 
 if TYPE_CHECKING:
     from ..data.bedrock_parameters import ModelParameters
-    from ..models.application_profiles import ApplicationProfiles
-    from ..models.knowledge_base import KnowledgeBase
-    from ..security.network import PrivateNetwork
+    from ..foundation.network import PrivateNetwork
+    from ..models.access.application_profiles import ApplicationProfiles
+    from ..models.knowledge.knowledge_base import KnowledgeBase
     from .usage_budget import UsageBudget
 
 _Made = TypeVar("_Made", bound=CfnResource)
@@ -54,7 +58,8 @@ class ChatApi(Construct):
         import aws_cdk as cdk
         from aws_genai.application import ChatApi, Firewall, Identity
         from aws_genai.models import Guardrail, ModelAccess
-        from aws_genai.security import AlarmTopic, CostTags, DataKey, attach_gate
+        from aws_genai.foundation import AlarmTopic, CostTags, DataKey
+        from aws_genai.gate import attach_gate
 
         app = cdk.App()
         attach_gate(app)
@@ -195,9 +200,9 @@ class ChatApi(Construct):
         association = firewall.protect(self, "Protection", stage_arn)
         association.add_resource_dependency(self.stage)
         self.url = f"https://{api.ref}.execute-api.{REGION}.{URL_SUFFIX}/{STAGE}/chat"
-        chat_alarms(self, topic, STAGE)
+        _chat_alarms(self, topic)
         if budget:
-            lock_out_alarm(self, topic)
+            _lock_out_alarm(self, topic)
         CfnOutput(self, "Url", value=self.url, description="POST questions here with a token of the user pool")
 
     def _snapshot(self, kind: type[_Made], id: str, **properties: Any) -> _Made:  # noqa: ANN401 - JSON
@@ -341,3 +346,45 @@ def _request_schema() -> dict[str, Any]:
     path = files("aws_genai") / "functions" / "chat" / "request.schema.json"
     schema: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return schema
+
+
+def _lock_out_alarm(chat: ChatApi, topic: AlarmTopic) -> None:
+    """Repeated probing: whoever draws out a model, or tries to pass its guardrail, is blocked often."""
+    alarm(
+        chat,
+        "AlarmLockedOut",
+        topic=topic,
+        description=f"A user of {chat.name} was blocked so often that they are locked out: read the chat's log.",
+        namespace="AwsGenAi",
+        metric="LockedOut",
+        dimensions={"function": chat.function.function_name, "service": "chat"},
+        threshold=1,
+    )
+
+
+def _chat_alarms(chat: ChatApi, topic: AlarmTopic) -> None:
+    """Errors, refusals, and more requests than are answered at a time."""
+    for metric, threshold, description in (
+        ("5XXError", 5, "answers with server errors: read the function's log group"),
+        ("4XXError", 100, "refuses many requests: look for probing in the access log"),
+    ):
+        alarm(
+            chat,
+            f"Alarm{metric}",
+            topic=topic,
+            description=f"Chat API {chat.name} {description}.",
+            namespace="AWS/ApiGateway",
+            metric=metric,
+            dimensions={"ApiName": chat.name, "Stage": STAGE},
+            threshold=threshold,
+        )
+    alarm(
+        chat,
+        "AlarmThrottles",
+        topic=topic,
+        description=f"Chat API {chat.name} has more requests than may run at a time: raise that, or find the caller.",
+        namespace="AWS/Lambda",
+        metric="Throttles",
+        dimensions={"FunctionName": chat.function.function_name},
+        threshold=1,
+    )

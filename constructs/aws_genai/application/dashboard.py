@@ -6,11 +6,10 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
-from aws_cdk import Stack
-from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import Stack, aws_cloudwatch as cloudwatch
 from constructs import Construct
 
-from ..pseudo import REGION
+from ..foundation.pseudo import REGION
 from .chat_api import STAGE, ChatApi
 
 if TYPE_CHECKING:
@@ -42,7 +41,8 @@ class Dashboard(Construct):
 
         import aws_cdk as cdk
         from aws_genai.application import Dashboard
-        from aws_genai.security import CostTags, attach_gate
+        from aws_genai.foundation import CostTags
+        from aws_genai.gate import attach_gate
 
         app = cdk.App()
         attach_gate(app)

@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from aws_cdk import RemovalPolicy
-from aws_cdk import aws_logs as logs
-from aws_cdk import aws_wafv2 as wafv2
+from aws_cdk import RemovalPolicy, aws_logs as logs, aws_wafv2 as wafv2
 from constructs import Construct
 
-from ..naming import of_this_stack
-from ..pseudo import ACCOUNT_ID, PARTITION, REGION
-from ..security.key import DataKey
+from ..foundation.key import DataKey
+from ..foundation.naming import of_this_stack
+from ..foundation.pseudo import ACCOUNT_ID, PARTITION, REGION
 
 MANAGED_RULES = ("AWSManagedRulesCommonRuleSet", "AWSManagedRulesKnownBadInputsRuleSet")
 
@@ -26,7 +24,8 @@ class Firewall(Construct):
 
         import aws_cdk as cdk
         from aws_genai.application import Firewall
-        from aws_genai.security import CostTags, DataKey, attach_gate
+        from aws_genai.foundation import CostTags, DataKey
+        from aws_genai.gate import attach_gate
 
         app = cdk.App()
         attach_gate(app)

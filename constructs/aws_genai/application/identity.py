@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-from aws_cdk import CfnOutput, RemovalPolicy
-from aws_cdk import aws_cognito as cognito
+from aws_cdk import CfnOutput, RemovalPolicy, aws_cognito as cognito
 from constructs import Construct
 
-from ..gate.acknowledgements import acknowledge
+from ..gate.acknowledgement import acknowledge
 
 Mfa = Literal["required", "optional"]
 
@@ -23,7 +22,8 @@ class Identity(Construct):
 
         import aws_cdk as cdk
         from aws_genai.application import Identity
-        from aws_genai.security import CostTags, attach_gate
+        from aws_genai.foundation import CostTags
+        from aws_genai.gate import attach_gate
 
         app = cdk.App()
         attach_gate(app)

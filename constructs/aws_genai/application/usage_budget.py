@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from aws_cdk import RemovalPolicy
-from aws_cdk import aws_dynamodb as dynamodb
-from aws_cdk import aws_iam as iam
+from aws_cdk import RemovalPolicy, aws_dynamodb as dynamodb, aws_iam as iam
 from constructs import Construct
 
 from ..errors import InvalidValueError
-from ..gate.acknowledgements import acknowledge
-from ..pseudo import REGION
-from ..security.key import DataKey
-from ..security.role import grant
+from ..foundation.key import DataKey
+from ..foundation.pseudo import REGION
+from ..foundation.role import grant
+from ..gate.acknowledgement import acknowledge
 
 
 class UsageBudget(Construct):
@@ -25,7 +23,8 @@ class UsageBudget(Construct):
 
         import aws_cdk as cdk
         from aws_genai.application import UsageBudget
-        from aws_genai.security import CostTags, DataKey, attach_gate
+        from aws_genai.foundation import CostTags, DataKey
+        from aws_genai.gate import attach_gate
 
         app = cdk.App()
         attach_gate(app)

@@ -1,71 +1,25 @@
-"""Layer 1: accelerated compute that nobody can reach into."""
+"""Layer 1: accelerated compute that nobody can log in to."""
 
 from typing import TYPE_CHECKING
 
 from ..lazily import exports
 
 if TYPE_CHECKING:
-    from ..data.accelerators import Accelerator, AcceleratorCatalogue, Platform
-    from ..data.cluster import ClusterGroup, Eks, Slurm, Team
-    from ..data.purchase import CapacityBlock, OnDemand, Reserved, Spot
-    from .fleet import AcceleratorFleet
-    from .lustre import LustreFileSystem
-    from .scaling import Schedule
-    from .storage import TrainingStorage
-    from .training_cluster import TrainingCluster
-    from .training_queue import TrainingQueue
-    from .weights import WeightsBucket
-    from .work_queue import WorkQueue
+    from ..data.accelerators import (
+        Accelerator as Accelerator,
+        AcceleratorCatalogue as AcceleratorCatalogue,
+        Platform as Platform,
+    )
+    from ..data.cluster import ClusterGroup as ClusterGroup, Eks as Eks, Slurm as Slurm, Team as Team
+    from ..data.purchase import CapacityBlock as CapacityBlock, OnDemand as OnDemand, Reserved as Reserved, Spot as Spot
+    from .envelope import EnvelopeKey as EnvelopeKey
+    from .fleet import AcceleratorFleet as AcceleratorFleet
+    from .lustre import LustreFileSystem as LustreFileSystem
+    from .scaling import Schedule as Schedule
+    from .storage import TrainingStorage as TrainingStorage
+    from .training_cluster import TrainingCluster as TrainingCluster
+    from .training_queue import TrainingQueue as TrainingQueue
+    from .weights import WeightsBucket as WeightsBucket
+    from .work_queue import WorkQueue as WorkQueue
 
-__all__ = [
-    "Accelerator",
-    "AcceleratorCatalogue",
-    "AcceleratorFleet",
-    "CapacityBlock",
-    "ClusterGroup",
-    "Eks",
-    "LustreFileSystem",
-    "OnDemand",
-    "Platform",
-    "Reserved",
-    "Schedule",
-    "Slurm",
-    "Spot",
-    "Team",
-    "TrainingCluster",
-    "TrainingQueue",
-    "TrainingStorage",
-    "WeightsBucket",
-    "WorkQueue",
-]
-
-__getattr__ = exports(
-    __name__,
-    {
-        "..data.accelerators": (
-            "Accelerator",
-            "AcceleratorCatalogue",
-            "Platform",
-        ),
-        "..data.cluster": (
-            "ClusterGroup",
-            "Eks",
-            "Slurm",
-            "Team",
-        ),
-        "..data.purchase": (
-            "CapacityBlock",
-            "OnDemand",
-            "Reserved",
-            "Spot",
-        ),
-        ".fleet": ("AcceleratorFleet",),
-        ".lustre": ("LustreFileSystem",),
-        ".scaling": ("Schedule",),
-        ".storage": ("TrainingStorage",),
-        ".training_cluster": ("TrainingCluster",),
-        ".training_queue": ("TrainingQueue",),
-        ".weights": ("WeightsBucket",),
-        ".work_queue": ("WorkQueue",),
-    },
-)
+__all__, __getattr__ = exports(__name__)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from aws_cdk import aws_iam as iam
-from aws_cdk import aws_logs as logs
+from aws_cdk import aws_iam as iam, aws_logs as logs
 from constructs import Construct
 
-from ..gate.acknowledgements import acknowledge
-from ..pseudo import ACCOUNT_ID, PARTITION, REGION
-from ..security.role import WorkloadRole
+from ..foundation.pseudo import ACCOUNT_ID, PARTITION, REGION
+from ..foundation.role import WorkloadRole
+from ..gate.acknowledgement import acknowledge
 from . import watching
 
 #: What the ECS agent of an instance calls, in the one cluster that AWS Batch makes.

@@ -5,24 +5,28 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import aws_cdk as cdk
-from aws_cdk import Names, RemovalPolicy, Stack
-from aws_cdk import aws_autoscaling as autoscaling
-from aws_cdk import aws_ec2 as ec2
-from aws_cdk import aws_iam as iam
-from aws_cdk import aws_logs as logs
+from aws_cdk import (
+    Names,
+    RemovalPolicy,
+    Stack,
+    aws_autoscaling as autoscaling,
+    aws_ec2 as ec2,
+    aws_iam as iam,
+    aws_logs as logs,
+)
 from constructs import Construct
 
 from ..data.accelerators import AcceleratorCatalogue, image_parameter
 from ..data.purchase import Capacity, CapacityBlock, OnDemand, Spot, check, check_attested, check_family
 from ..errors import InvalidValueError
-from ..pseudo import REGION
-from ..security.alarms import AlarmTopic
-from ..security.envelope import EnvelopeKey
-from ..security.key import DataKey
-from ..security.network import PrivateNetwork
-from ..security.role import WorkloadRole
+from ..foundation.alarms import AlarmTopic
+from ..foundation.key import DataKey
+from ..foundation.network import PrivateNetwork
+from ..foundation.pseudo import REGION
+from ..foundation.role import WorkloadRole
 from . import boot, scaling, watching
 from .capacity import distribution
+from .envelope import EnvelopeKey
 from .interfaces import allow_fabric, groups_of, interfaces
 from .launch import image_of, launch_template
 from .lustre import LustreFileSystem, mount_script
@@ -48,7 +52,8 @@ class AcceleratorFleet(Construct):
 
         import aws_cdk as cdk
         from aws_genai.compute import AcceleratorFleet, Spot, WorkQueue
-        from aws_genai.security import AlarmTopic, CostTags, DataKey, PrivateNetwork, attach_gate
+        from aws_genai.foundation import AlarmTopic, CostTags, DataKey, PrivateNetwork
+        from aws_genai.gate import attach_gate
 
         app = cdk.App()
         attach_gate(app)

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from aws_cdk import CfnResource
-from aws_cdk import aws_eks as eks
-from aws_cdk import aws_sagemaker as sagemaker
+from aws_cdk import CfnResource, aws_eks as eks, aws_sagemaker as sagemaker
 from constructs import Construct
 
 from ..data.cluster import Eks, Team
-from ..gate.acknowledgements import acknowledge
-from ..naming import lasting
+from ..foundation.naming import lasting
+from ..gate.acknowledgement import acknowledge
 
 
 def share_capacity(

@@ -9,8 +9,8 @@ from constructs import Construct
 
 from ..data.accelerators import Accelerator
 from ..data.purchase import check_efa
-from ..gate.acknowledgements import acknowledge, compliance
-from ..security.network import let_reach
+from ..foundation.network import let_reach
+from ..gate.acknowledgement import acknowledge, compliance
 from .lustre import LustreFileSystem
 
 Interface = ec2.CfnLaunchTemplate.NetworkInterfaceProperty

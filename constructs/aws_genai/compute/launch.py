@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from aws_cdk import CfnParameter, Fn, Stack
-from aws_cdk import aws_ec2 as ec2
+from aws_cdk import CfnParameter, Fn, Stack, aws_ec2 as ec2
 from constructs import Construct
 
 from ..data.purchase import Capacity, CapacityBlock
-from ..security.key import DataKey
+from ..foundation.key import DataKey
 from .capacity import reservation
 
 

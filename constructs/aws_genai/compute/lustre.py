@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import json
 
-from aws_cdk import RemovalPolicy
-from aws_cdk import aws_ec2 as ec2
-from aws_cdk import aws_fsx as fsx
-from aws_cdk import aws_iam as iam
-from aws_cdk import aws_scheduler as scheduler
+from aws_cdk import RemovalPolicy, aws_ec2 as ec2, aws_fsx as fsx, aws_iam as iam, aws_scheduler as scheduler
 from constructs import Construct, IConstruct
 
 from ..data.lustre import Throughput, check_capacity
-from ..gate.acknowledgements import acknowledge
-from ..pseudo import ACCOUNT_ID, PARTITION, REGION
-from ..security.bucket import SecureBucket
-from ..security.key import DataKey
-from ..security.network import PrivateNetwork, let_reach
-from ..security.role import WorkloadRole
+from ..foundation.bucket import SecureBucket
+from ..foundation.key import DataKey
+from ..foundation.network import PrivateNetwork, let_reach
+from ..foundation.pseudo import ACCOUNT_ID, PARTITION, REGION
+from ..foundation.role import WorkloadRole
+from ..gate.acknowledgement import acknowledge
 
 #: Ports that Lustre clients and servers speak over:
 #: https://docs.aws.amazon.com/fsx/latest/LustreGuide/limit-access-security-groups.html
@@ -40,14 +36,14 @@ class LustreFileSystem(Construct):
 
         import aws_cdk as cdk
         from aws_genai.compute import LustreFileSystem
-        from aws_genai.security import (
+        from aws_genai.foundation import (
             AccessLogBucket,
             CostTags,
             DataKey,
             PrivateNetwork,
             SecureBucket,
-            attach_gate,
         )
+        from aws_genai.gate import attach_gate
 
         app = cdk.App()
         attach_gate(app)

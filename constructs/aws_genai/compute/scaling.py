@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from aws_cdk import aws_autoscaling as autoscaling
-from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_autoscaling as autoscaling, aws_cloudwatch as cloudwatch
 from constructs import Construct
 
 from ..data.purchase import BLOCK_DRAIN, CapacityBlock

@@ -5,12 +5,12 @@ from __future__ import annotations
 from aws_cdk import RemovalPolicy
 from constructs import Construct
 
-from ..security.alarms import AlarmTopic
-from ..security.bucket import AccessLogBucket, SecureBucket
-from ..security.key import FSX_LINKS, DataKey
-from ..security.network import PrivateNetwork
-from ..security.role import WorkloadRole
-from ..security.statements import deny
+from ..foundation.alarms import AlarmTopic
+from ..foundation.bucket import AccessLogBucket, SecureBucket
+from ..foundation.key import FSX_LINKS, DataKey
+from ..foundation.network import PrivateNetwork
+from ..foundation.role import WorkloadRole
+from ..foundation.statements import deny
 
 #: What would take the lock off a data set before its time:
 #: https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-lock-managing.html
@@ -28,7 +28,8 @@ class TrainingStorage(Construct):
 
         import aws_cdk as cdk
         from aws_genai.compute import TrainingStorage
-        from aws_genai.security import AccessLogBucket, CostTags, DataKey, attach_gate
+        from aws_genai.foundation import AccessLogBucket, CostTags, DataKey
+        from aws_genai.gate import attach_gate
 
         app = cdk.App()
         attach_gate(app)

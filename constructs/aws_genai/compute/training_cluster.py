@@ -6,22 +6,20 @@ from collections.abc import Mapping, Sequence
 from importlib.resources import files as resources
 from typing import Any
 
-from aws_cdk import Stack, Token
-from aws_cdk import aws_iam as iam
-from aws_cdk import aws_sagemaker as sagemaker
+from aws_cdk import Stack, Token, aws_iam as iam, aws_sagemaker as sagemaker
 from constructs import Construct
 
 from ..data.cluster import ClusterGroup, Eks, Slurm, Team, check_cluster, check_governed
-from ..functions.files import BucketFiles
-from ..gate.acknowledgements import acknowledge
-from ..naming import lasting
-from ..pseudo import ACCOUNT_ID, PARTITION, REGION
-from ..security.alarms import AlarmTopic
-from ..security.bucket import SecureBucket
-from ..security.key import DataKey
-from ..security.network import PrivateNetwork
-from ..security.report import report_event
-from ..security.role import WorkloadRole
+from ..foundation.alarms import AlarmTopic
+from ..foundation.bucket import SecureBucket
+from ..foundation.key import DataKey
+from ..foundation.naming import lasting
+from ..foundation.network import PrivateNetwork
+from ..foundation.pseudo import ACCOUNT_ID, PARTITION, REGION
+from ..foundation.report import report_event
+from ..foundation.role import WorkloadRole
+from ..gate.acknowledgement import acknowledge
+from ..packaging.files import BucketFiles
 from .governance import share_capacity
 from .interfaces import allow_fabric, groups_of
 from .lustre import LustreFileSystem
@@ -80,15 +78,15 @@ class TrainingCluster(Construct):
 
         import aws_cdk as cdk
         from aws_genai.compute import ClusterGroup, TrainingCluster, TrainingStorage
-        from aws_genai.security import (
+        from aws_genai.foundation import (
             AccessLogBucket,
             AlarmTopic,
             CostTags,
             DataKey,
             PrivateNetwork,
             SecureBucket,
-            attach_gate,
         )
+        from aws_genai.gate import attach_gate
 
         app = cdk.App()
         attach_gate(app)

@@ -10,7 +10,7 @@ from aws_cdk import aws_batch as batch
 from constructs import Construct
 
 from ..data.accelerators import Accelerator, Platform
-from ..pseudo import REGION
+from ..foundation.pseudo import REGION
 from .boot import SCRATCH
 
 #: The part of an instance's memory that a container may have: the rest is for the kernel and the ECS agent.

@@ -5,23 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from aws_cdk import Names, RemovalPolicy, Stack
-from aws_cdk import aws_batch as batch
-from aws_cdk import aws_ec2 as ec2
-from aws_cdk import aws_iam as iam
-from aws_cdk import aws_logs as logs
+from aws_cdk import Names, RemovalPolicy, Stack, aws_batch as batch, aws_ec2 as ec2, aws_iam as iam, aws_logs as logs
 from constructs import Construct
 
 from ..data.accelerators import AcceleratorCatalogue, Platform
 from ..data.purchase import Capacity, OnDemand, Spot, check, check_efa, check_family
 from ..data.training import check_nodes
-from ..gate.acknowledgements import acknowledge
-from ..pseudo import ACCOUNT_ID, PARTITION, REGION
-from ..security.alarms import AlarmTopic
-from ..security.key import DataKey
-from ..security.network import PrivateNetwork
-from ..security.report import report_event
-from ..security.role import WorkloadRole
+from ..foundation.alarms import AlarmTopic
+from ..foundation.key import DataKey
+from ..foundation.network import PrivateNetwork
+from ..foundation.pseudo import ACCOUNT_ID, PARTITION, REGION
+from ..foundation.report import report_event
+from ..foundation.role import WorkloadRole
+from ..gate.acknowledgement import acknowledge
 from . import boot, watching
 from .batch_instance import instance_role
 from .interfaces import allow_fabric, groups_of, interfaces
@@ -53,14 +49,8 @@ class TrainingQueue(Construct):
 
         import aws_cdk as cdk
         from aws_genai.compute import TrainingQueue, TrainingStorage
-        from aws_genai.security import (
-            AccessLogBucket,
-            AlarmTopic,
-            CostTags,
-            DataKey,
-            PrivateNetwork,
-            attach_gate,
-        )
+        from aws_genai.foundation import AccessLogBucket, AlarmTopic, CostTags, DataKey, PrivateNetwork
+        from aws_genai.gate import attach_gate
 
         app = cdk.App()
         attach_gate(app)

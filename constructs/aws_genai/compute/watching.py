@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from aws_cdk import Stack
-from aws_cdk import aws_logs as logs
+from aws_cdk import Stack, aws_logs as logs
 from constructs import Construct
 
-from ..gate.acknowledgements import acknowledge
-from ..security.alarms import AlarmTopic, alarm
-from ..security.key import DataKey
-from ..security.report import report_event
-from ..security.role import WorkloadRole
+from ..foundation.alarms import AlarmTopic, alarm
+from ..foundation.key import DataKey
+from ..foundation.report import report_event
+from ..foundation.role import WorkloadRole
+from ..gate.acknowledgement import acknowledge
 from . import boot
 
 

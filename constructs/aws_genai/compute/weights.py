@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from aws_cdk import RemovalPolicy
-from aws_cdk import aws_iam as iam
+from aws_cdk import RemovalPolicy, aws_iam as iam
 from constructs import Construct
 
-from ..security.alarms import AlarmTopic
-from ..security.bucket import AccessLogBucket, SecureBucket
-from ..security.key import DataKey
-from ..security.network import PrivateNetwork
-from ..security.report import report_event
-from ..security.statements import Statement, deny
+from ..foundation.alarms import AlarmTopic
+from ..foundation.bucket import AccessLogBucket, SecureBucket
+from ..foundation.key import DataKey
+from ..foundation.network import PrivateNetwork
+from ..foundation.report import report_event
+from ..foundation.statements import Statement, deny
 
 _READ = (
     "s3:GetObject",
@@ -45,7 +44,8 @@ class WeightsBucket(Construct):
 
         import aws_cdk as cdk
         from aws_genai.compute import WeightsBucket
-        from aws_genai.security import AccessLogBucket, AlarmTopic, CostTags, DataKey, attach_gate
+        from aws_genai.foundation import AccessLogBucket, AlarmTopic, CostTags, DataKey
+        from aws_genai.gate import attach_gate
 
         app = cdk.App()
         attach_gate(app)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from ..pseudo import ACCOUNT_ID
-from ..security.alarms import AlarmTopic, alarm
-from ..security.dead_letters import FROM_RULES, DeadLetterQueue
-from ..security.key import DataKey
-from ..security.role import WorkloadRole
-from ..security.statements import allow, deny, document, service, tls_only
+from ..foundation.alarms import AlarmTopic, alarm
+from ..foundation.dead_letters import FROM_RULES, DeadLetterQueue
+from ..foundation.key import DataKey
+from ..foundation.pseudo import ACCOUNT_ID
+from ..foundation.role import WorkloadRole
+from ..foundation.statements import allow, deny, document, service, tls_only
 
 
 class WorkQueue(Construct):
@@ -22,7 +22,8 @@ class WorkQueue(Construct):
 
         import aws_cdk as cdk
         from aws_genai.compute import WorkQueue
-        from aws_genai.security import AlarmTopic, CostTags, DataKey, attach_gate
+        from aws_genai.foundation import AlarmTopic, CostTags, DataKey
+        from aws_genai.gate import attach_gate
 
         app = cdk.App()
         attach_gate(app)

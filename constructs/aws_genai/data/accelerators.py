@@ -6,13 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
-from typing import TYPE_CHECKING
 
 from ..errors import InvalidValueError, nearest
-from . import load, sizing
-
-if TYPE_CHECKING:
-    from .sizing import Precision, Proposal
+from . import load
 
 
 class Platform(StrEnum):
@@ -129,34 +125,6 @@ class AcceleratorCatalogue:
                 hint=f"It is offered in {', '.join(sorted(zones))}" if zones else "No Region is known to offer it",
             )
 
-    def choose(
-        self,
-        *,
-        parameters: float,
-        precision: Precision = "bf16",
-        context: int = 8192,
-        sequences: int = 1,
-        region: str | None = None,
-        proposals: int = 3,
-    ) -> list[Proposal]:
-        """The cheapest types that hold a model, on Neuron and on CUDA: see :func:`.sizing.need`.
-
-        Types without a known price come after those with one, the smallest first.
-
-        :param parameters: how many parameters the model has, such as ``8e9``.
-        :param precision: of the weights: fp32, bf16, fp16, fp8, int8 or int4.
-        :param context: longest sequence in tokens. Default: 8,192.
-        :param sequences: how many sequences are served at a time. Default: 1.
-        :param region: leave out types that this Region is known not to have. Default: any Region.
-        :param proposals: how many for each platform at most. Default: 3.
-        :raises InvalidValueError: if a number is not positive, the precision is unknown, or no type is large enough.
-        """
-        return sizing.choose(
-            [each for each in self.types() if region is None or self._offers(each, region)],
-            sizing.need(parameters=parameters, precision=precision, context=context, sequences=sequences),
-            proposals=proposals,
-        )
-
     def select(
         self,
         *,
@@ -196,7 +164,7 @@ class AcceleratorCatalogue:
             and (not efa or each.efa_interfaces)
             and (not local_storage or each.has_local_storage)
             and (max_usd_per_hour is None or (each.usd_per_hour or float("inf")) <= max_usd_per_hour)
-            and (region is None or self._offers(each, region))
+            and (region is None or self.offers(each, region))
         ]
         if not fitting:
             raise InvalidValueError(
@@ -208,7 +176,7 @@ class AcceleratorCatalogue:
             fitting = [e for e in fitting if (e.efa_cards, e.network_cards) == (first.efa_cards, first.network_cards)]
         return [each.instance_type for each in fitting]
 
-    def _offers(self, each: Accelerator, region: str) -> bool:
+    def offers(self, each: Accelerator, region: str) -> bool:
         return region not in self._regions or region in each.zones
 
     def get(self, instance_type: str) -> Accelerator:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import Literal, get_args
 
 from ..errors import InvalidValueError, nearest
-
-if TYPE_CHECKING:
-    from .accelerators import Accelerator
+from .accelerators import Accelerator, AcceleratorCatalogue
 
 Precision = Literal["fp32", "bf16", "fp16", "fp8", "int8", "int4"]
 
@@ -91,11 +88,30 @@ def need(*, parameters: float, precision: Precision = "bf16", context: int = 819
     return Need(parameters * BYTES[precision] / _GIB, cache / _GIB, precision)
 
 
-def choose(types: Sequence[Accelerator], wanted: Need, *, proposals: int = 3) -> list[Proposal]:
-    """The cheapest types that hold what is wanted, a few for each platform.
+def choose(
+    *,
+    parameters: float,
+    precision: Precision = "bf16",
+    context: int = 8192,
+    sequences: int = 1,
+    region: str | None = None,
+    proposals: int = 3,
+) -> list[Proposal]:
+    """The cheapest instance types that hold a model, on Neuron and on CUDA: see :func:`need`.
 
-    :raises InvalidValueError: if none does.
+    Types without a known price come after those with one, the smallest first.
+
+    :param parameters: number of parameters of the model, such as ``8e9``.
+    :param precision: precision of the weights: fp32, bf16, fp16, fp8, int8 or int4. Default: bf16.
+    :param context: longest sequence in tokens. Default: 8,192.
+    :param sequences: number of sequences that are served at the same time. Default: 1.
+    :param region: leave out types that this Region is known not to offer. Default: any Region.
+    :param proposals: maximum number of types for each platform. Default: 3.
+    :raises InvalidValueError: if a number is not positive, the precision is unknown, or no type is large enough.
     """
+    catalogue = AcceleratorCatalogue.default()
+    types = [each for each in catalogue.types() if region is None or catalogue.offers(each, region)]
+    wanted = need(parameters=parameters, precision=precision, context=context, sequences=sequences)
     chosen: list[Proposal] = []
     for platform in sorted({each.platform for each in types}):
         fitting = [each for each in types if each.platform == platform and _can(each, wanted)]

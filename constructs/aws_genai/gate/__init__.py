@@ -1,30 +1,23 @@
-"""The policy gate: engines that check every synthesis, and what is accepted of their findings."""
+"""The policy gate: the engines that check every synthesis, and the findings that are acknowledged."""
 
 from typing import TYPE_CHECKING
 
 from ..lazily import exports
 
 if TYPE_CHECKING:
-    from .acknowledgements import Acknowledgement, acknowledge, acknowledgements, compliance
-    from .synthesis import CompliancePack, Finding, GateError, attach_gate, findings, synth
+    from .acknowledgement import (
+        Acknowledgement as Acknowledgement,
+        acknowledge as acknowledge,
+        acknowledgements as acknowledgements,
+        compliance as compliance,
+    )
+    from .synthesis import (
+        CompliancePack as CompliancePack,
+        Finding as Finding,
+        GateError as GateError,
+        attach_gate as attach_gate,
+        findings as findings,
+        synth as synth,
+    )
 
-__all__ = [
-    "Acknowledgement",
-    "CompliancePack",
-    "Finding",
-    "GateError",
-    "acknowledge",
-    "acknowledgements",
-    "attach_gate",
-    "compliance",
-    "findings",
-    "synth",
-]
-
-__getattr__ = exports(
-    __name__,
-    {
-        ".acknowledgements": ("Acknowledgement", "acknowledge", "acknowledgements", "compliance"),
-        ".synthesis": ("CompliancePack", "Finding", "GateError", "attach_gate", "findings", "synth"),
-    },
-)
+__all__, __getattr__ = exports(__name__)

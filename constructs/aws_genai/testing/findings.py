@@ -8,14 +8,14 @@ from pathlib import Path
 from aws_cdk import App
 from constructs import IConstruct
 
-from ..gate.acknowledgements import Acknowledgement, acknowledgements, ineffective
+from ..gate.acknowledgement import Acknowledgement, acknowledgements, ineffective
 from ..gate.synthesis import CompliancePack, GateError, attach_gate, synth
 
 
 def assert_no_findings(scope: IConstruct) -> None:
     """Synthesize the app that holds ``scope`` and fail if anything in ``scope`` breaks a rule.
 
-    The app needs the gate: :func:`aws_genai.security.attach_gate` before its first stack.
+    The app needs the gate: :func:`aws_genai.gate.attach_gate` before its first stack.
 
     :param scope: a stack or an app.
     :raises AssertionError: with every finding, its resource, its source and how to fix it.

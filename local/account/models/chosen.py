@@ -9,24 +9,17 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-import urllib3
-
-from . import child, fixed, script, server
+from . import child, fixed, quotes, script, server
 from .asked import Caller, CallerGoneError, ModelServerError, Piece, Question, said
 from .bundled import BUNDLED, TIMEOUT_SECONDS
+from .configured import FILE, first_model, settings
 
-#: A JSON file; without it, or with none of these in it, the fixed sentence answers:
-#: {"url": a server, "model": one of its models}, {"run": a bundled model}, {"script": a file}, {"quotes": true};
-#: "timeout_seconds".
-FILE = "ACCOUNT_MODEL_FILE"
 #: Beside it: what went wrong, one JSON object a line, the newest last.
 ERRORS_FILE = "model-errors.jsonl"
 _MOST_ERRORS = 100
 _MOST_CHARACTERS = 2000
 
-_http = urllib3.PoolManager(maxsize=64, retries=False)
 _children: list[child.Child] = []
 _writing = threading.Lock()
 
@@ -42,11 +35,6 @@ def stop() -> None:
     """End what :func:`start` began."""
     while _children:
         _children.pop().stop()
-
-
-def settings() -> dict[str, Any]:
-    """What the model file says now: a model can be named, changed and dropped while the account runs."""
-    return child.read(Path(os.environ.get(FILE, "")))
 
 
 def pieces(question: Question, called: str, caller: Caller, *, stream: bool) -> Iterator[Piece]:
@@ -94,8 +82,6 @@ def _pieces(question: Question, called: str, caller: Caller, *, stream: bool) ->
         model = str(told.get("model") or first_model(url, wait))
         yield from server.pieces(question, url, model, wait, caller, stream=stream)
     elif told.get("quotes"):
-        from . import quotes  # embeddings ask this module in turn
-
         yield from said(quotes.reply(question), question)
     else:
         yield from said(fixed.reply(question, called), question)
@@ -116,33 +102,3 @@ def note(code: str, message: str) -> None:
             draft.replace(file)
         except OSError:
             return  # a note is not worth an answer
-
-
-def first_model(url: str, wait: float) -> str:
-    """The model of a server that was named without one."""
-    try:
-        return str(call("GET", f"{url}/models", wait)["data"][0]["id"])
-    except (KeyError, IndexError, TypeError) as error:
-        raise ModelServerError("ModelErrorException", 424, f"{url}/models lists no model; name one") from error
-
-
-def call(method: str, url: str, wait: float, content: dict[str, Any] | None = None) -> dict[str, Any]:
-    """What a server answers to a call that is no chat.
-
-    :raises ModelServerError: for every way in which it gives no JSON object.
-    """
-    try:
-        response = _http.request(method, url, json=content, timeout=urllib3.Timeout(connect=3, read=wait))
-    except urllib3.exceptions.ReadTimeoutError as error:
-        raise ModelServerError("ModelTimeoutException", 408, f"{url} gave no answer in {wait:g} s") from error
-    except urllib3.exceptions.HTTPError as error:
-        raise ModelServerError("ServiceUnavailableException", 503, f"{url} cannot be reached: {error}") from error
-    if response.status >= 400:
-        raise server.refusal(url, response.status, response.data)
-    try:
-        answered = json.loads(response.data)
-    except ValueError as error:
-        raise server.garbage(url) from error
-    if not isinstance(answered, dict):
-        raise server.garbage(url)
-    return answered

@@ -10,6 +10,7 @@ from urllib.parse import unquote
 
 from ministack.services import bedrock_runtime as runtime
 
+from ..identifiers import foundation
 from ..resources.bedrock import called, models_of_bedrock
 from . import converse, invoke
 from .stream import Response, streamed, whole
@@ -50,8 +51,6 @@ async def _conversed(identifier: str, stream: bool, body: bytes) -> Response:
 
 
 async def _invoked(identifier: str, stream: bool, headers: dict[str, str], body: bytes) -> Response | None:
-    from ..bedrock_runtime import foundation  # it asks this module in turn
-
     model = foundation(identifier)
     if models_of_bedrock().get(model, {}).get("mode", "chat") != "chat":
         return None

@@ -9,7 +9,7 @@ import html
 import re
 from dataclasses import dataclass
 
-from .. import embeddings
+from .. import vectors
 from .asked import Question
 
 #: A document between marks, as the project's functions show it to a model.
@@ -48,7 +48,7 @@ def reply(question: Question) -> str:
     ]
     if not units:
         return "I repeat what documents say, and this question came without one that its asker may read."
-    likeness = embeddings.relevance(asked, [f"{unit.head} {unit.text}" for unit in units])
+    likeness = vectors.relevance(asked, [f"{unit.head} {unit.text}" for unit in units])
     scores = [score * (1 - _LATER * unit.rank) for score, unit in zip(likeness, units, strict=True)]
     # A document that fits says more than one sentence on the matter.
     by_source: dict[str, list[int]] = {}

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 from ministack.services import bedrock_agent, tagging
 
 from .base import Model, Resource, ServiceError, answer, find
 from .bedrock import foundation_of, models_of_bedrock, to_api
+
+#: Called with ``<knowledge base>/<data source>`` of a data source that is deleted.
+deleted: list[Callable[[str], None]] = []
 
 
 class VectorBucket(Resource):
@@ -85,12 +89,8 @@ class DataSource(Resource):
         return new
 
     def delete(self, model: Model) -> None:
-        # What keeps passages needs the indexes of this module.
-        from .. import passages
-
-        for place in passages.places(f"{model['KnowledgeBaseId']}/{model['DataSourceId']}"):
-            passages.drop(place)
-            bedrock_agent._kb_documents.pop(place, None)
+        for forget in deleted:
+            forget(f"{model['KnowledgeBaseId']}/{model['DataSourceId']}")
         bedrock_agent._delete_ds(model["KnowledgeBaseId"], model["DataSourceId"])
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ...data import load
-from ...replacement import DIGITS, PUBLISHED, Lives
+from ...data.replacement import DIGITS, PUBLISHED, Lives
 from ..emitted import Emitted, Resource, pick
 from ..rules import Hit, rule
 
@@ -39,7 +39,7 @@ _SETTLED: Mapping[str, frozenset[str]] = {
     "AWS::WAFv2::WebACL": frozenset({"Scope"}),
 }
 
-#: A name that ends in a digest, as :func:`aws_genai.naming.lasting` makes it.
+#: A name that ends in a digest, as :func:`aws_genai.foundation.naming.lasting` makes it.
 _DIGEST = re.compile(r"[-_.][0-9a-f]{4,64}$")
 
 

@@ -1,0 +1,134 @@
+"""Alarms, and the topic that they notify."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from aws_cdk import aws_cloudwatch as cloudwatch, aws_sns as sns
+from constructs import Construct
+
+from .key import DataKey
+from .pseudo import ACCOUNT_ID, REGION
+from .role import WorkloadRole
+from .statements import allow, document, service, tls_only
+
+
+class AlarmTopic(Construct):
+    """An encrypted SNS topic that AWS services of this account publish alarms to, over TLS only.
+
+    CloudWatch and AWS Budgets publish by themselves. EventBridge tells SNS and AWS KMS neither account nor rule, so a
+    statement for it could have no condition: its rules publish through a role (:func:`report_event`).
+    https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html
+    https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html
+
+    Example::
+
+        import aws_cdk as cdk
+        from aws_genai.foundation import AlarmTopic, CostTags, DataKey
+        from aws_genai.gate import attach_gate
+
+        app = cdk.App()
+        attach_gate(app)
+        CostTags(project="demo", environment="dev", layer="demo", owner="me", cost_center="1").apply(app)
+        stack = cdk.Stack(app, "Alarms")
+        AlarmTopic(stack, "Alarms", key=DataKey(stack, "Key", description="Alarms"))
+        app.synth()
+
+    :param key: encrypts the messages; the publishing services are added to its policy.
+    :param emails: addresses that receive the alarms once they confirm. Default: none.
+    """
+
+    def __init__(self, scope: Construct, id: str, *, key: DataKey, emails: Sequence[str] = ()) -> None:
+        super().__init__(scope, id)
+        self.resource = sns.CfnTopic(
+            self,
+            "Resource",
+            kms_master_key_id=key.key_id,
+            subscription=[sns.CfnTopic.SubscriptionProperty(endpoint=address, protocol="email") for address in emails]
+            or None,
+        )
+        self.topic_arn: str = self.resource.ref
+        policy = [
+            tls_only("sns:Publish", self.topic_arn),
+            *(
+                allow(
+                    ["sns:Publish"],
+                    [self.topic_arn],
+                    sid=publisher.split(".")[0].title(),
+                    principal=service(publisher),
+                    conditions={"StringEquals": {"aws:SourceAccount": ACCOUNT_ID}},
+                )
+                for publisher in _PUBLISHERS
+            ),
+        ]
+        sns.CfnTopicPolicy(self, "Policy", topics=[self.topic_arn], policy_document=document(policy))
+        for publisher in _PUBLISHERS:
+            key.allow_service(publisher)
+        key.allow_auto_scaling_notifications()
+        key.allow_in_sns()
+        self.key = key
+
+    def grant_publish(self, role: WorkloadRole) -> None:
+        """Let ``role`` publish to this topic.
+
+        https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html#sns-what-permissions-for-sse
+        """
+        role.allow(("sns:Publish",), [self.topic_arn])
+        role.allow(
+            ("kms:Decrypt", "kms:GenerateDataKey"),
+            [self.key.key_arn],
+            conditions={"StringEquals": {"kms:ViaService": f"sns.{REGION}.amazonaws.com"}},
+        )
+
+
+#: https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html#compatibility-with-aws-services
+#: Auto Scaling publishes through its service-linked role, and rules of EventBridge through one of their own.
+_PUBLISHERS = ("cloudwatch.amazonaws.com", "budgets.amazonaws.com")
+
+
+def alarm(
+    scope: Construct,
+    id: str,
+    *,
+    topic: AlarmTopic,
+    description: str,
+    namespace: str,
+    metric: str,
+    dimensions: dict[str, str],
+    threshold: float,
+    statistic: str = "Sum",
+    period_seconds: int = 300,
+    periods: int = 1,
+    comparison: str = "GreaterThanOrEqualToThreshold",
+    missing: str = "notBreaching",
+    actions: Sequence[str] = (),
+) -> cloudwatch.CfnAlarm:
+    """An alarm on one metric that notifies ``topic``.
+
+    https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/AlarmThatSendsEmail.html
+
+    :param description: what happened and what to do, shown in the notification.
+    :param threshold: in the metric's own unit.
+    :param statistic: a statistic or a percentile such as ``p90``. Default: Sum.
+    :param period_seconds: length of one data point. Default: 300.
+    :param periods: data points in a row that must breach. Default: 1.
+    :param missing: how missing data counts. Default: as not breaching.
+    :param actions: ARNs of what else to do, such as scaling policies. Default: nothing.
+    """
+    percentile = statistic.startswith("p")
+    return cloudwatch.CfnAlarm(
+        scope,
+        id,
+        alarm_description=description,
+        namespace=namespace,
+        metric_name=metric,
+        dimensions=[{"name": name, "value": value} for name, value in dimensions.items()],
+        statistic=None if percentile else statistic,
+        extended_statistic=statistic if percentile else None,
+        period=period_seconds,
+        evaluation_periods=periods,
+        threshold=threshold,
+        comparison_operator=comparison,
+        treat_missing_data=missing,
+        alarm_actions=[topic.topic_arn, *actions],
+    )

@@ -1,0 +1,75 @@
+"""What an endpoint of a VPC lets through."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from .pseudo import ACCOUNT_ID, PARTITION, REGION
+from .statements import EVERYBODY, Statement, allow, document
+
+#: Services whose actions have another prefix than their endpoint has a name:
+#: https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html
+_ACTION_PREFIXES = {
+    "bedrock-agent": "bedrock",
+    "bedrock-agent-runtime": "bedrock",
+    "bedrock-runtime": "bedrock",
+    "sagemaker.api": "sagemaker",
+    "sagemaker.runtime": "sagemaker",
+    "ecr.api": "ecr",
+    "ecr.dkr": "ecr",
+    "ecs-agent": "ecs",
+    "ecs-telemetry": "ecs",
+    "monitoring": "cloudwatch",
+}
+
+#: Endpoints through which container images are pulled.
+_REGISTRY = frozenset({"ecr.api", "ecr.dkr"})
+
+#: Services some of whose actions take no resource, such as ``cloudtrail:LookupEvents``.
+_WITHOUT_RESOURCES = frozenset(
+    {
+        "ec2",
+        "ecs",
+        "ecs-agent",
+        "ecs-telemetry",
+        "eks",
+        "eks-auth",
+        "monitoring",
+        "sagemaker.api",
+        "sts",
+        "xray",
+        "application-autoscaling",
+        "bedrock",
+        "bedrock-agent",
+        "cloudtrail",
+    }
+)
+
+
+def interface_policy(service: str, registries: Sequence[str], models: Sequence[str] = ()) -> dict[str, object]:
+    """Principals of this account, the service's own actions, and resources of this account where AWS can tell.
+
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html#condition-keys-resourceaccount
+    """
+    own = {"aws:PrincipalAccount": ACCOUNT_ID}
+    action = f"{_ACTION_PREFIXES.get(service, service)}:*"
+    if service == "bedrock-runtime":
+        # Foundation models belong to no account.
+        known = [f"arn:{PARTITION}:bedrock:*::foundation-model/{model}" for model in models or ("*",)]
+        resources = [*known, f"arn:{PARTITION}:bedrock:*:{ACCOUNT_ID}:*"]
+        statements = [_allow("OwnAccount", action, resources, own)]
+    elif service in _REGISTRY:
+        images = [f"arn:{PARTITION}:ecr:{REGION}:{account}:repository/*" for account in (ACCOUNT_ID, *registries)]
+        statements = [
+            _allow("Images", action, images, own),
+            _allow("Token", "ecr:GetAuthorizationToken", ["*"], own),
+        ]
+    elif service in _WITHOUT_RESOURCES:
+        statements = [_allow("OwnAccount", action, ["*"], own)]
+    else:
+        statements = [_allow("OwnAccount", action, ["*"], {**own, "aws:ResourceAccount": ACCOUNT_ID})]
+    return document(statements)
+
+
+def _allow(sid: str, action: str, resources: Sequence[str], equals: dict[str, str]) -> Statement:
+    return allow([action], resources, sid=sid, principal=EVERYBODY, conditions={"StringEquals": equals})

@@ -1,0 +1,320 @@
+"""A network without a way in or out, but for named AWS services."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from aws_cdk import Fn, RemovalPolicy, Tags, aws_ec2 as ec2, aws_iam as iam, aws_logs as logs
+from constructs import Construct
+
+from ..data.bedrock import BedrockCatalogue
+from ..gate.acknowledgement import acknowledge, compliance
+from .interface_policy import interface_policy
+from .key import DataKey
+from .pseudo import ACCOUNT_ID, PARTITION, REGION
+from .role import WorkloadRole
+from .statements import EVERYBODY, allow, document
+from .subnets import letters, split
+
+#: AWS-owned buckets that workloads in the network read: model artifacts, layers of container images, and packages of
+#: Amazon Linux.
+#: https://docs.aws.amazon.com/sagemaker/latest/dg/jumpstart-foundation-models-use-studio-updated.html
+#: https://docs.aws.amazon.com/AmazonECR/latest/userguide/vpc-endpoints.html
+#: https://docs.aws.amazon.com/linux/al2023/ug/deterministic-upgrades.html
+AWS_OWNED_BUCKETS = (
+    "jumpstart-cache-prod-{region}",
+    "jumpstart-private-cache-prod-{region}",
+    "prod-{region}-starport-layer-bucket",
+    "al2023-repos-{region}-de612dc2",
+)
+
+#: Services beside S3 that have a gateway endpoint.
+#: https://docs.aws.amazon.com/vpc/latest/privatelink/gateway-endpoints.html
+GATEWAYS = frozenset({"dynamodb"})
+
+
+class PrivateNetwork(Construct):
+    """A VPC of private subnets, one per zone, with flow logs and endpoints to the named services only.
+
+    There is no internet gateway, no NAT and no peering: what is not an endpoint cannot be reached. Endpoint
+    policies admit principals of this account only, and S3 only the account's own buckets and the AWS-owned
+    buckets that hold model artifacts and image layers. S3 and DynamoDB are reached through gateway endpoints, which are
+    free of charge: an interface endpoint of DynamoDB has no private DNS, so that no SDK would find it.
+    https://docs.aws.amazon.com/vpc/latest/privatelink/vpc-endpoints-access.html
+    https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/privatelink-interface-endpoints.html
+
+    Example::
+
+        import aws_cdk as cdk
+        from aws_genai.foundation import CostTags, DataKey, PrivateNetwork
+        from aws_genai.gate import attach_gate
+
+        app = cdk.App()
+        attach_gate(app)
+        CostTags(project="demo", environment="dev", layer="demo", owner="me", cost_center="1").apply(app)
+        stack = cdk.Stack(app, "Network")
+        key = DataKey(stack, "Key", description="Flow logs")
+        key.allow_logs()
+        PrivateNetwork(
+            stack, "Network", zones=["us-east-1a", "us-east-1b"], key=key, services=["bedrock-runtime"]
+        )
+        app.synth()
+
+    :param zones: Availability Zone names, one subnet each: an eighth of the range, by the zone's letter, so that a zone
+        that is added or left out later moves no other. What lies in one zone only lies in the first.
+    :param key: encrypts the flow logs.
+    :param cidr: IPv4 range of the VPC. Default: 10.0.0.0/16.
+    :param services: names of the services to reach through endpoints, such as ``bedrock-runtime``; S3 always is.
+        Default: none.
+    :param models: ids of the models that ``bedrock-runtime`` lets through. Default: any.
+    :param registries: further accounts from whose Amazon ECR container images may be pulled, such as that of AWS's Deep
+        Learning Containers. Default: none.
+    :param flow_log_days: days that flow logs are kept. Default: 365.
+    :param removal_policy: what happens to the flow logs on deletion of the stack. Default: retain.
+    :raises InvalidValueError: if the range is no network or does not hold the subnets, or a zone has no letter of its
+        own.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        zones: Sequence[str],
+        key: DataKey,
+        cidr: str = "10.0.0.0/16",
+        services: Sequence[str] = (),
+        registries: Sequence[str] = (),
+        models: Sequence[str] = (),
+        flow_log_days: int = 365,
+        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
+    ) -> None:
+        super().__init__(scope, id)
+        self._registries = sorted(registries)
+        self._models = sorted({BedrockCatalogue.get(model).model_id for model in models})
+        ranges = split(cidr, zones)
+        vpc = ec2.CfnVPC(self, "Vpc", cidr_block=cidr, enable_dns_hostnames=True, enable_dns_support=True)
+        Tags.of(vpc).add("Name", self.node.path)
+        self.subnet_ids: list[str] = []
+        table_ids: list[str] = []
+        for zone, subnet_range, letter in zip(zones, ranges, letters(zones), strict=True):
+            # By the zone and not by its place in the list, so that a zone comes and goes without the others.
+            name = letter.upper()
+            subnet = ec2.CfnSubnet(
+                self,
+                f"Subnet{name}",
+                vpc_id=vpc.ref,
+                availability_zone=zone,
+                cidr_block=subnet_range,
+                map_public_ip_on_launch=False,
+            )
+            Tags.of(subnet).add("Name", f"{self.node.path}/{zone}")
+            acknowledge(
+                subnet,
+                "W3010",
+                reason="Accelerated capacity and reservations exist in some zones only, so the zone is chosen by name.",
+                met_by="the zones argument, which the user sets",
+            )
+            table = ec2.CfnRouteTable(self, f"Routes{name}", vpc_id=vpc.ref)
+            ec2.CfnSubnetRouteTableAssociation(
+                self, f"Association{name}", subnet_id=subnet.ref, route_table_id=table.ref
+            )
+            self.subnet_ids.append(subnet.ref)
+            table_ids.append(table.ref)
+        self.vpc_id: str = vpc.ref
+        self.zones = list(zones)
+        self._table_ids = table_ids
+        #: IPv4 range.
+        self.cidr = cidr
+        acknowledge(
+            vpc,
+            compliance("VPCDefaultSecurityGroupClosed"),
+            reason="The rule reports every VPC because templates cannot show the default group; nothing here uses it.",
+            met_by="a network without any gateway, in which every interface names a group of its own",
+        )
+        self._flow_logs(key, flow_log_days, removal_policy)
+        self._s3()
+        for service in sorted(set(services) & GATEWAYS):
+            self._gateway(service.title(), service, interface_policy(service, (), ()))
+        if interfaces := sorted(set(services) - GATEWAYS - {"s3"}):
+            self._interfaces(interfaces)
+        self._vpc: ec2.IVpc | None = None
+
+    @property
+    def vpc(self) -> ec2.IVpc:
+        """The network as CDK's interface, for L2 constructs that take one."""
+        if self._vpc is None:
+            self._vpc = ec2.Vpc.from_vpc_attributes(
+                self,
+                "Imported",
+                vpc_id=self.vpc_id,
+                vpc_cidr_block=self.cidr,
+                availability_zones=self.zones,
+                isolated_subnet_ids=self.subnet_ids,
+                isolated_subnet_route_table_ids=self._table_ids,
+            )
+        return self._vpc
+
+    def security_group(self, scope: Construct, id: str, *, description: str) -> ec2.CfnSecurityGroup:
+        """A group without inbound rules that reaches HTTPS only, and so only what the VPC has endpoints for."""
+        # Gateway endpoints answer from the public addresses of S3 and DynamoDB, whose prefix lists differ by Region and
+        # cannot be named without a look-up; the VPC has no route to any other public address.
+        return ec2.CfnSecurityGroup(
+            scope,
+            id,
+            group_description=description,
+            vpc_id=self.vpc_id,
+            security_group_egress=[
+                ec2.CfnSecurityGroup.EgressProperty(
+                    ip_protocol="tcp",
+                    from_port=443,
+                    to_port=443,
+                    cidr_ip="0.0.0.0/0",
+                    description="HTTPS to the endpoints of the VPC; no other route exists",
+                ),
+            ],
+        )
+
+    def _flow_logs(self, key: DataKey, days: int, removal_policy: RemovalPolicy) -> None:
+        key.allow_logs()
+        group = logs.CfnLogGroup(self, "FlowLogs", kms_key_id=key.key_arn, retention_in_days=days)
+        group.apply_removal_policy(removal_policy)
+        role = WorkloadRole(
+            self,
+            "FlowLogsRole",
+            assumed_by=iam.ServicePrincipal(
+                "vpc-flow-logs.amazonaws.com",
+                conditions={"StringEquals": {"aws:SourceAccount": ACCOUNT_ID}},
+            ),
+        )
+        role.allow(
+            ("logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"),
+            [group.attr_arn],
+        )
+        ec2.CfnFlowLog(
+            self,
+            "FlowLog",
+            resource_id=self.vpc_id,
+            resource_type="VPC",
+            traffic_type="ALL",
+            log_destination_type="cloud-watch-logs",
+            log_destination=group.attr_arn,
+            deliver_logs_permission_arn=role.role_arn,
+            max_aggregation_interval=60,
+        )
+
+    def _s3(self) -> None:
+        compact = Fn.join("", Fn.split("-", REGION))
+        own = {"aws:PrincipalAccount": ACCOUNT_ID, "aws:ResourceAccount": ACCOUNT_ID}
+        policy = [
+            allow(["s3:*"], ["*"], sid="OwnBuckets", principal=EVERYBODY, conditions={"StringEquals": own}),
+            allow(
+                ["s3:GetObject", "s3:ListBucket"],
+                list(_aws_owned_arns()),
+                sid="AwsOwnedModels",
+                principal=EVERYBODY,
+            ),
+            # Custom resources answer CloudFormation there:
+            # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cfn-vpce-bucketnames.html
+            allow(
+                ["s3:PutObject"],
+                [f"arn:{PARTITION}:s3:::cloudformation-custom-resource-response-{compact}/*"],
+                sid="CloudFormationAnswers",
+                principal=EVERYBODY,
+            ),
+        ]
+        #: Id of the gateway endpoint of S3.
+        self.s3_endpoint_id: str = self._gateway("S3", "s3", document(policy)).ref
+
+    def _gateway(self, id: str, service: str, policy: dict[str, Any]) -> ec2.CfnVPCEndpoint:
+        return ec2.CfnVPCEndpoint(
+            self,
+            id,
+            vpc_id=self.vpc_id,
+            service_name=f"com.amazonaws.{REGION}.{service}",
+            vpc_endpoint_type="Gateway",
+            route_table_ids=self._table_ids,
+            policy_document=policy,
+        )
+
+    def _interfaces(self, services: Iterable[str]) -> None:
+        group = ec2.CfnSecurityGroup(
+            self,
+            "EndpointGroup",
+            group_description="HTTPS from the VPC to its interface endpoints",
+            vpc_id=self.vpc_id,
+            security_group_ingress=[
+                ec2.CfnSecurityGroup.IngressProperty(
+                    ip_protocol="tcp",
+                    from_port=443,
+                    to_port=443,
+                    cidr_ip=self.cidr,
+                    description="HTTPS from the VPC",
+                )
+            ],
+            # A group without egress rules would get AWS's default, which allows everything.
+            security_group_egress=[
+                ec2.CfnSecurityGroup.EgressProperty(
+                    ip_protocol="icmp",
+                    from_port=252,
+                    to_port=86,
+                    cidr_ip="255.255.255.255/32",
+                    description="No outbound traffic: endpoints only answer",
+                )
+            ],
+        )
+        for service in services:
+            ec2.CfnVPCEndpoint(
+                self,
+                "".join(part.title() for part in service.replace(".", "-").split("-")),
+                vpc_id=self.vpc_id,
+                service_name=f"com.amazonaws.{REGION}.{service}",
+                vpc_endpoint_type="Interface",
+                private_dns_enabled=True,
+                subnet_ids=self.subnet_ids,
+                security_group_ids=[group.attr_group_id],
+                policy_document=interface_policy(service, self._registries, self._models),
+            )
+
+
+def let_reach(
+    scope: Construct,
+    name: str,
+    source: ec2.CfnSecurityGroup,
+    target: ec2.CfnSecurityGroup,
+    *,
+    description: str,
+    ports: tuple[int, int] | None = None,
+) -> ec2.CfnSecurityGroupIngress:
+    """Let members of one security group call members of another, or of the same; the rule that lets them in.
+
+    :param ports: first and last TCP port. Default: every protocol.
+    """
+    suffix = str(ports[0]) if ports else ""
+    source_id = source.attr_group_id
+    target_id = source_id if target is source else target.attr_group_id
+    shared: dict[str, Any] = {"ip_protocol": "tcp" if ports else "-1", "description": description}
+    if ports:
+        shared |= {"from_port": ports[0], "to_port": ports[1]}
+    ec2.CfnSecurityGroupEgress(
+        scope,
+        f"{name}Out{suffix}",
+        group_id=source_id,
+        destination_security_group_id=target_id,
+        **shared,
+    )
+    return ec2.CfnSecurityGroupIngress(
+        scope,
+        f"{name}In{suffix}",
+        group_id=target_id,
+        source_security_group_id=source_id,
+        **shared,
+    )
+
+
+def _aws_owned_arns() -> Iterable[str]:
+    for bucket in AWS_OWNED_BUCKETS:
+        arn = f"arn:{PARTITION}:s3:::" + bucket.format(region=REGION)
+        yield arn
+        yield f"{arn}/*"

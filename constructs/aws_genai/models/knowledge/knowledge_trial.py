@@ -1,0 +1,83 @@
+"""That a knowledge base can be made, before AWS CloudFormation makes it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from aws_cdk import CfnCustomResource, RemovalPolicy, Stack
+from constructs import Construct, IDependable
+
+from ...foundation.alarms import AlarmTopic
+from ...foundation.key import DataKey
+from ...foundation.pseudo import ACCOUNT_ID, PARTITION, REGION
+from ...foundation.role import WorkloadRole
+from ...functions.knowledge_trial.names import TAG
+from ...gate.acknowledgement import acknowledge
+from ...packaging.provider import provider
+
+if TYPE_CHECKING:
+    from ...foundation.network import PrivateNetwork
+
+_SERVICE = "bedrock.amazonaws.com"
+
+
+def trial(
+    scope: Construct,
+    request: Mapping[str, Any],
+    role: WorkloadRole,
+    *,
+    after: list[IDependable],
+    key: DataKey,
+    topic: AlarmTopic,
+    network: PrivateNetwork | None,
+    log_days: int,
+    removal_policy: RemovalPolicy,
+) -> CfnCustomResource:
+    """A resource that is made once Bedrock takes ``request``; what is deployed after it finds role and index ready.
+
+    A function makes the knowledge base on trial, until that succeeds or four minutes have passed, and deletes it. It
+    runs again whenever the request changes, which also wakes a database that sleeps.
+    https://docs.aws.amazon.com/bedrock/latest/APIReference/API_agent_CreateKnowledgeBase.html
+
+    :param request: what CreateKnowledgeBase is to be given.
+    :param role: the knowledge base's.
+    :param after: what has to be there before.
+    """
+    stack = Stack.of(scope)
+    function = provider(
+        stack,
+        "KnowledgeTrial",
+        "knowledge_trial",
+        key=key,
+        topic=topic,
+        network=network,
+        log_days=log_days,
+        removal_policy=removal_policy,
+    )
+    _allow(function.role, role)
+    resource = CfnCustomResource(scope, "Trial", service_token=function.function_arn)
+    # As text, for CloudFormation makes texts of numbers.
+    resource.add_property_override("Request", stack.to_json_string(dict(request)))
+    resource.add_property_override("ServiceTimeout", 360)
+    resource.node.add_dependency(*after, role.permissions, function.role.permissions, function.resource)
+    return resource
+
+
+def _allow(function: WorkloadRole, role: WorkloadRole) -> None:
+    """https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonbedrock.html"""
+    made = f"arn:{PARTITION}:bedrock:{REGION}:{ACCOUNT_ID}:knowledge-base/*"
+    asked, tagged = ({"StringEquals": {f"aws:{which}/{TAG}": "true"}} for which in ("RequestTag", "ResourceTag"))
+    # Creating takes no resource.
+    function.allow(("bedrock:CreateKnowledgeBase",), ["*"], conditions=asked)
+    function.allow(("bedrock:TagResource",), [made], conditions=asked)
+    function.allow(("bedrock:DeleteKnowledgeBase", "bedrock:GetKnowledgeBase"), [made], conditions=tagged)
+    passed = {"StringEquals": {"iam:PassedToService": _SERVICE}}
+    function.allow(("iam:PassRole",), [role.role_arn], conditions=passed)
+    acknowledge(
+        function.permissions,
+        "AwsSolutions-IAM5",
+        finding="Resource::arn:<AWS::Partition>:bedrock:<AWS::Region>:<AWS::AccountId>:knowledge-base/*",
+        reason="Bedrock chooses the ids of knowledge bases, so no statement can hold those on trial.",
+        met_by="a tag in the statement that knowledge bases on trial carry, and no other",
+    )

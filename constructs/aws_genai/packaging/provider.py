@@ -1,0 +1,87 @@
+"""The functions that serve custom resources: one of each kind in a stack, whatever the number of resources."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from aws_cdk import RemovalPolicy, Stack, aws_iam as iam
+
+from ..foundation.alarms import AlarmTopic
+from ..foundation.key import DataKey
+from ..foundation.pseudo import ACCOUNT_ID, PARTITION, REGION
+from ..foundation.role import WorkloadRole
+from ..functions.custom_resource.names import PREFIX
+from ..gate.acknowledgement import acknowledge
+from .python_function import PythonFunction
+
+if TYPE_CHECKING:
+    from ..foundation.network import PrivateNetwork
+
+
+def provider(
+    stack: Stack,
+    id: str,
+    folder: str,
+    *,
+    key: DataKey,
+    topic: AlarmTopic,
+    network: PrivateNetwork | None = None,
+    log_days: int = 365,
+    removal_policy: RemovalPolicy = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
+    include: Sequence[str] = (),
+    waits: bool = False,
+) -> PythonFunction:
+    """The function of ``folder`` that serves custom resources of this stack; made on first use.
+
+    :param include: further folders that go into the package. Default: none.
+    :param waits: whether it is called again for what takes longer than it runs. Default: no.
+    """
+    existing = stack.node.try_find_child(id)
+    if isinstance(existing, PythonFunction):
+        return existing
+    caller = (
+        WorkloadRole(stack, f"{id}Wait", assumed_by=_scheduler(), description=f"Calls {id} again") if waits else None
+    )
+    function = PythonFunction(
+        stack,
+        id,
+        folder=folder,
+        include=("custom_resource", *include),
+        environment={"WAIT_ROLE": caller.role_arn} if caller else None,
+        key=key,
+        topic=topic,
+        network=network,
+        timeout_seconds=300,
+        reserved_concurrency=5,
+        log_days=log_days,
+        removal_policy=removal_policy,
+    )
+    if caller:
+        _let_wait(function, caller)
+    return function
+
+
+def _scheduler() -> iam.ServicePrincipal:
+    conditions = {"StringEquals": {"aws:SourceAccount": ACCOUNT_ID}}
+    return iam.ServicePrincipal("scheduler.amazonaws.com", conditions=conditions)
+
+
+def _let_wait(function: PythonFunction, caller: WorkloadRole) -> None:
+    """Let a function be called again by schedules that it makes itself.
+
+    https://docs.aws.amazon.com/scheduler/latest/UserGuide/security_iam_id-based-policies.html
+    """
+    caller.allow(("lambda:InvokeFunction",), [function.function_arn])
+    place = f"{REGION}:{ACCOUNT_ID}:schedule/default/{PREFIX}"
+    function.role.allow(("scheduler:CreateSchedule",), [f"arn:{PARTITION}:scheduler:{place}*"])
+    passed = {"StringEquals": {"iam:PassedToService": "scheduler.amazonaws.com"}}
+    function.role.allow(("iam:PassRole",), [caller.role_arn], conditions=passed)
+    shown = f"<AWS::Region>:<AWS::AccountId>:schedule/default/{PREFIX}"
+    acknowledge(
+        function.role.permissions,
+        "AwsSolutions-IAM5",
+        finding=f"Resource::arn:<AWS::Partition>:scheduler:{shown}*",
+        reason="A schedule is named after the request that waits, which is known at run time only.",
+        met_by="the beginning of the names in the statement, and creating only",
+    )

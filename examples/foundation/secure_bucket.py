@@ -1,0 +1,15 @@
+import aws_cdk as cdk
+from aws_genai.foundation import AccessLogBucket, CostTags, DataKey, SecureBucket
+from aws_genai.gate import attach_gate
+
+app = cdk.App()
+attach_gate(app)
+CostTags(project="demo", environment="dev", layer="demo", owner="me", cost_center="1").apply(app)
+stack = cdk.Stack(app, "Documents")
+SecureBucket(
+    stack,
+    "Documents",
+    key=DataKey(stack, "Key", description="Documents"),
+    access_logs=AccessLogBucket(stack, "AccessLogs"),
+)
+app.synth()

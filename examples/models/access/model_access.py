@@ -1,0 +1,18 @@
+import aws_cdk as cdk
+from aws_cdk import aws_iam as iam
+from aws_genai.models import Guardrail, ModelAccess
+from aws_genai.foundation import CostTags, DataKey, WorkloadRole
+from aws_genai.gate import attach_gate
+
+app = cdk.App()
+attach_gate(app)
+CostTags(project="demo", environment="dev", layer="demo", owner="me", cost_center="1").apply(app)
+stack = cdk.Stack(app, "Models", env=cdk.Environment(region="us-east-1"))
+guardrail = Guardrail(
+    stack, "Guardrail", name="assistant", key=DataKey(stack, "Key", description="Policy")
+)
+access = ModelAccess(stack, "Access", models=["amazon.nova-lite-v1:0"], guardrail=guardrail)
+access.grant_invoke(
+    WorkloadRole(stack, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
+)
+app.synth()

@@ -1,0 +1,21 @@
+import aws_cdk as cdk
+from aws_genai.models import Guardrail, ImportedModel, Weights
+from aws_genai.foundation import AlarmTopic, CostTags, DataKey
+from aws_genai.gate import attach_gate
+
+app = cdk.App()
+attach_gate(app)
+CostTags(project="demo", environment="dev", layer="demo", owner="me", cost_center="1").apply(app)
+stack = cdk.Stack(app, "Models", env=cdk.Environment(region="us-east-1"))
+key = DataKey(stack, "Key", description="Models")
+key.allow_logs()
+ImportedModel(
+    stack,
+    "Assistant",
+    name="demo-assistant",
+    weights=Weights(uri="s3://models-of-mine/assistant/3"),
+    guardrail=Guardrail(stack, "Guardrail", name="assistant", key=key),
+    key=key,
+    topic=AlarmTopic(stack, "Alarms", key=key),
+)
+app.synth()

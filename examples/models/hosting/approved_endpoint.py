@@ -1,0 +1,33 @@
+import aws_cdk as cdk
+from aws_cdk import aws_sagemaker as sagemaker
+from aws_genai.models import ApprovedEndpoint
+from aws_genai.foundation import (
+    AccessLogBucket,
+    AlarmTopic,
+    CostTags,
+    DataKey,
+    PrivateNetwork,
+    SecureBucket,
+)
+from aws_genai.gate import attach_gate
+
+app = cdk.App()
+attach_gate(app)
+CostTags(project="demo", environment="dev", layer="demo", owner="me", cost_center="1").apply(app)
+stack = cdk.Stack(app, "Models", env=cdk.Environment(region="us-east-1"))
+key = DataKey(stack, "Key", description="Models")
+key.allow_logs()
+ApprovedEndpoint(
+    stack,
+    "Support",
+    endpoint_name="support",
+    group=sagemaker.CfnModelPackageGroup(stack, "Versions", model_package_group_name="support"),
+    image="763104351884.dkr.ecr.us-east-1.amazonaws.com/djl-inference:0.38.0-lmi29.0.0-cu130",
+    models=SecureBucket(stack, "Models", key=key, access_logs=AccessLogBucket(stack, "Logs")),
+    prefix="output/support/",
+    instance_type="ml.g5.12xlarge",
+    key=key,
+    network=PrivateNetwork(stack, "Network", zones=["us-east-1a", "us-east-1b"], key=key),
+    topic=AlarmTopic(stack, "Alarms", key=key),
+)
+app.synth()

@@ -1,0 +1,25 @@
+import aws_cdk as cdk
+from aws_cdk import aws_iam as iam
+from aws_genai.models import JumpStartEndpoint
+from aws_genai.models.hosting.hosted_endpoint import HostedEndpoint
+from aws_genai.foundation import AlarmTopic, CostTags, DataKey, PrivateNetwork, WorkloadRole
+from aws_genai.gate import attach_gate
+
+app = cdk.App()
+attach_gate(app)
+CostTags(project="demo", environment="dev", layer="demo", owner="me", cost_center="1").apply(app)
+stack = cdk.Stack(app, "Models", env=cdk.Environment(region="us-east-1"))
+key = DataKey(stack, "Key", description="Models")
+key.allow_logs()
+endpoint: HostedEndpoint = JumpStartEndpoint(
+    stack,
+    "Embeddings",
+    model_id="huggingface-sentencesimilarity-bge-m3",
+    endpoint_name="embeddings",
+    key=key,
+    network=PrivateNetwork(stack, "Network", zones=["us-east-1a", "us-east-1b"], key=key),
+    topic=AlarmTopic(stack, "Alarms", key=key),
+)
+endpoint.grant_invoke(
+    WorkloadRole(stack, "Caller", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
+)

@@ -1,0 +1,21 @@
+import aws_cdk as cdk
+from aws_genai.models import Guardrail, ModelAccess, PromptRouter
+from aws_genai.foundation import CostTags, DataKey
+from aws_genai.gate import attach_gate
+
+app = cdk.App()
+attach_gate(app)
+CostTags(project="demo", environment="dev", layer="demo", owner="me", cost_center="1").apply(app)
+stack = cdk.Stack(app, "Models", env=cdk.Environment(region="us-east-1"))
+models = ["us.amazon.nova-pro-v1:0", "us.amazon.nova-lite-v1:0"]
+guardrail = Guardrail(
+    stack, "Guardrail", name="one", key=DataKey(stack, "Key", description="Policy")
+)
+PromptRouter(
+    stack,
+    "Router",
+    name="demo-router",
+    models=models,
+    access=ModelAccess(stack, "Access", models=models, guardrail=guardrail),
+)
+app.synth()

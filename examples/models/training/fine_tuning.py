@@ -1,0 +1,33 @@
+import aws_cdk as cdk
+from aws_genai.models import FineTuning, SignedDataSets
+from aws_genai.foundation import AccessLogBucket, AlarmTopic, CostTags, DataKey, PrivateNetwork
+from aws_genai.gate import attach_gate
+
+app = cdk.App()
+attach_gate(app)
+CostTags(project="demo", environment="dev", layer="demo", owner="me", cost_center="1").apply(app)
+stack = cdk.Stack(app, "Models", env=cdk.Environment(region="us-east-1"))
+key = DataKey(stack, "Key", description="Models")
+key.allow_logs()
+topic = AlarmTopic(stack, "Alarms", key=key)
+FineTuning(
+    stack,
+    "Support",
+    name="support",
+    endpoint_name="support",
+    model_id="huggingface-llm-gemma-7b-instruct",
+    accept_eula=True,
+    data_sets=SignedDataSets(
+        stack,
+        "DataSets",
+        approver_role_arns=[f"arn:aws:iam::{cdk.Aws.ACCOUNT_ID}:role/data-approver"],
+        key=key,
+        access_logs=AccessLogBucket(stack, "Logs"),
+        topic=topic,
+    ),
+    hyperparameters={"epoch": 2, "lora_r": 16},
+    key=key,
+    network=PrivateNetwork(stack, "Network", zones=["us-east-1a", "us-east-1b"], key=key),
+    topic=topic,
+)
+app.synth()

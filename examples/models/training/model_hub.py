@@ -1,0 +1,20 @@
+import aws_cdk as cdk
+from aws_genai.models import ModelHub
+from aws_genai.foundation import AlarmTopic, CostTags, DataKey
+from aws_genai.gate import attach_gate
+
+app = cdk.App()
+attach_gate(app)
+CostTags(project="demo", environment="dev", layer="demo", owner="me", cost_center="1").apply(app)
+stack = cdk.Stack(app, "Models", env=cdk.Environment(region="us-east-1"))
+key = DataKey(stack, "Key", description="Models")
+key.allow_logs()
+ModelHub(
+    stack,
+    "Hub",
+    name="allowed",
+    models=["huggingface-llm-mistral-7b-instruct-v3", "huggingface-sentencesimilarity-bge-m3"],
+    key=key,
+    topic=AlarmTopic(stack, "Alarms", key=key),
+)
+app.synth()

@@ -1,9 +1,0 @@
-import aws_cdk as cdk
-from aws_genai.security import CostTags, DataKey, DeadLetterQueue, attach_gate
-
-app = cdk.App()
-attach_gate(app)
-CostTags(project="demo", environment="dev", layer="demo", owner="me", cost_center="1").apply(app)
-stack = cdk.Stack(app, "Events")
-DeadLetterQueue(stack, "Undelivered", key=DataKey(stack, "Key", description="Events"))
-app.synth()

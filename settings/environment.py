@@ -1,0 +1,375 @@
+"""The whole of one environment's settings."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from pydantic import ValidationInfo, field_validator, model_validator
+
+from aws_genai.data import load as facts
+from aws_genai.data.accelerators import AcceleratorCatalogue
+from aws_genai.data.bedrock import BedrockCatalogue, check_chat, check_destinations, check_model, proposed
+from aws_genai.data.cluster import check_governed, registries as cluster_registries
+from aws_genai.data.concurrency import check_reserved
+from aws_genai.data.customization import check_customized_in
+from aws_genai.data.geographies import GUARDRAILS, routed
+from aws_genai.data.jumpstart import JumpStartCatalogue
+from aws_genai.errors import InvalidValueError, nearest
+from aws_genai.models.knowledge.reading import read_across
+
+from .application import Application
+from .base import AccountId, Section, TagValue, Word
+from .compute import Compute
+from .models import Models
+from .names import check_lengths, check_unique
+from .security import Budget, Network, Security
+
+
+class Settings(Section):
+    """One environment: where it is, who pays for it, and which layers it has."""
+
+    project: Word
+    """Name of the project; resource names begin with it."""
+
+    environment: Word
+    """Name of the environment; the name of the file."""
+
+    account: AccountId | None = None
+    """AWS account, 12 digits in quotes; without it, the account of the credentials that deploy."""
+
+    region: str
+    """AWS Region, such as us-east-1."""
+
+    owner: TagValue
+    """Team that answers for the resources; a cost allocation tag."""
+
+    cost_center: TagValue
+    """Who pays; a cost allocation tag."""
+
+    trial: bool = False
+    """Whether a local account makes stand-ins for buckets that are named here and do not exist; nothing on AWS."""
+
+    budget: Budget = Budget()
+    """How much may be spent."""
+
+    security: Security = Security()
+    """How strictly everything is guarded."""
+
+    network: Network | None = None
+    """The VPC; needed by fleets, endpoints and private functions."""
+
+    compute: Compute | None = None
+    """Layer 1: accelerated compute."""
+
+    models: Models | None = None
+    """Layer 2: models."""
+
+    application: Application | None = None
+    """Layer 3: applications."""
+
+    @property
+    def prefix(self) -> str:
+        """What names of resources begin with."""
+        return f"{self.project}-{self.environment}"
+
+    @property
+    def needs_network(self) -> bool:
+        """Whether any layer runs in the VPC."""
+        return bool(
+            self.compute
+            or (self.models and self.models.needs_network)
+            or (self.security.private_functions and self.application and self.application.chat)
+            or (self.security.private_functions and self.models and self.models.has_functions)
+        )
+
+    @field_validator("models", mode="before")
+    @classmethod
+    def _callable(cls, value: Any, info: ValidationInfo) -> Any:  # noqa: ANN401 - whatever the file holds
+        """Refuse what the Region cannot call before anything else does, which knows of no Region."""
+        region, known = info.data.get("region"), BedrockCatalogue.names()
+        found = at(value, "bedrock", "models")
+        allowed = [each for each in found if isinstance(each, str)] if isinstance(found, list) else []
+        for model in allowed if region else ():
+            if model not in known:
+                reason = f"{model} is not a Bedrock model or inference profile that this catalogue knows"
+                raise InvalidValueError(reason, field="models.bedrock.models", hint=proposed(model, region))
+            with below("models.bedrock"):
+                check_model(model, region)
+        excluded = at(value, "bedrock", "enforce", "excluded")
+        for model in excluded if region and isinstance(excluded, list) else ():
+            if isinstance(model, str) and model not in known:
+                reason = f"{model} is not a Bedrock model or inference profile that this catalogue knows"
+                raise InvalidValueError(reason, field="models.bedrock.enforce.excluded", hint=proposed(model, region))
+        for path, model in asked(value) if region else ():
+            if model not in known:
+                reason = f"{model} is not among models.bedrock.models"
+                hint = nearest(model, allowed) if allowed else "Add it there, if the Region can call it"
+                raise InvalidValueError(reason, field=f"models.{path}", hint=hint)
+        return value
+
+    @field_validator("application", mode="before")
+    @classmethod
+    def _offered(cls, value: Any, info: ValidationInfo) -> Any:  # noqa: ANN401 - whatever the file holds
+        """Refuse models of the chat that are not allowed before a check proposes others of the catalogue."""
+        models = info.data.get("models")
+        allowed: list[str] = models.bedrock.models if models and models.bedrock else []
+        offered = at(value, "chat", "models")
+        for model in offered if allowed and isinstance(offered, list) else ():
+            if isinstance(model, str) and model not in allowed:
+                raise InvalidValueError(
+                    f"{model} is not among models.bedrock.models",
+                    field="application.chat.models",
+                    hint=nearest(model, allowed),
+                )
+        return value
+
+    @field_validator("region")
+    @classmethod
+    def _region(cls, value: str) -> str:
+        return check_region(value)
+
+    @model_validator(mode="after")
+    def _whole(self) -> Settings:
+        self._check_layers()
+        self._check_regions()
+        check_unique(self.compute, self.models)
+        check_lengths(self.prefix, self.compute, self.models)
+        return self
+
+    def _check_layers(self) -> None:
+        if self.needs_network and self.network is None:
+            raise InvalidValueError(
+                "Fleets, endpoints and private functions run in a VPC, and the settings have none",
+                field="network",
+                hint=f"Add network: {{zones: [{self.region}a, {self.region}b]}}",
+            )
+        if self.compute and self.compute.weights.break_glass_role and not self.security.audit_trail:
+            raise InvalidValueError(
+                "Uses of the break-glass role are told from the audit trail, and these settings have none",
+                field="compute.weights.break_glass_role",
+                hint="Set security.audit_trail to true, or leave out the role",
+            )
+        self._check_application()
+        chat = self.application.chat if self.application else None
+        if chat is None:
+            return
+        bedrock = self.models.bedrock if self.models else None
+        if bedrock is None:
+            raise InvalidValueError(
+                "application.chat needs models.bedrock, which these settings leave out",
+                field="application.chat",
+                hint=f"Add models: {{bedrock: {{models: [{self._some_model}]}}}} or leave out application.chat",
+            )
+        for model in chat.models:
+            if model not in bedrock.models:
+                raise InvalidValueError(
+                    f"{model} is not among models.bedrock.models",
+                    field="application.chat.models",
+                    hint=nearest(model, bedrock.models),
+                )
+        known = self.models.knowledge if self.models else {}
+        if chat.knowledge and chat.knowledge not in known:
+            raise InvalidValueError(
+                f"{chat.knowledge} is not among models.knowledge",
+                field="application.chat.knowledge",
+                hint=nearest(chat.knowledge, known) if known else "Add models: {knowledge: {...}}",
+            )
+        offered = chat.models or [model for model in bedrock.models if BedrockCatalogue.get(model).mode == "chat"]
+        with below("application.chat"):
+            check_chat(offered, chat.max_tokens)
+        for model, parameters in chat.parameters.items():
+            if model not in offered:
+                raise InvalidValueError(
+                    f"{model} is not offered, so its parameters mean nothing",
+                    field="application.chat.parameters",
+                    hint=nearest(model, offered),
+                )
+            with below(f"application.chat.parameters.{model}"):
+                parameters.whole().check(model)
+
+    def _check_application(self) -> None:
+        bedrock, application = self.models.bedrock if self.models else None, self.application
+        watch = bedrock.watch if bedrock else None
+        if watch and application is None:
+            raise InvalidValueError(
+                "Layer 3 watches what models are used for, and these settings leave it out",
+                field="models.bedrock.watch",
+                hint="Add application: {}, or leave out models.bedrock.watch",
+            )
+        if application and not (application.chat or application.dashboard or watch):
+            raise InvalidValueError(
+                "Layer 3 has neither a chat nor a dashboard",
+                field="application.dashboard",
+                hint="Set it to true, add application.chat, or leave out application",
+            )
+        chat = application.chat if application else None
+        if chat and chat.concurrency is None and self.security.reserved_concurrency:
+            with below("application.chat"):
+                check_reserved(chat.requests_per_second, chat.burst, chat.seconds_per_answer)
+
+    @property
+    def _some_model(self) -> str:
+        """A model that the Region can call, for a hint."""
+        here = BedrockCatalogue.get("amazon.nova-lite-v1:0").callable_from(self.region)
+        return here[0] if here else "ID"
+
+    def _check_regions(self) -> None:
+        for zone in self.network.zones if self.network else ():
+            if not re.fullmatch(re.escape(self.region) + "[a-z]", zone):
+                raise InvalidValueError(
+                    f"{zone} is not a zone of {self.region}",
+                    field="network.zones",
+                    hint=f"Did you mean {self.region}a?",
+                )
+        self._check_compute_regions()
+        bedrock = self.models.bedrock if self.models else None
+        for region in bedrock.regions if bedrock else ():
+            check_region(region, "models.bedrock.regions")
+        self._check_geographies()
+        for model in bedrock.models if bedrock else ():
+            with below("models.bedrock"):
+                check_model(model, self.region)
+                check_destinations(model, self.region, bedrock.regions if bedrock else ())
+        for path, arn in self._arns():
+            if arn.split(":")[3] != self.region:
+                raise InvalidValueError(
+                    f"{arn} is not in {self.region}", field=path, hint="Name one of the Region of these settings"
+                )
+        for name, endpoint in self.models.endpoints.items() if self.models else ():
+            endpoint.check_region(self.region, f"models.endpoints.{name}")
+        tuning = self.models.fine_tuning if self.models else None
+        for name, tuned in tuning.pipelines.items() if tuning else ():
+            tuned.check_region(self.region, f"models.fine_tuning.pipelines.{name}")
+        for name in tuning.customized if tuning else ():
+            with below(f"models.fine_tuning.customized.{name}"):
+                check_customized_in(self.region)
+        for model in self.models.hub.models if self.models and self.models.hub else ():
+            if self.region not in JumpStartCatalogue.get(model).regions:
+                raise InvalidValueError(f"{model} is not available in {self.region}", field="models.hub.models")
+
+    def _check_geographies(self) -> None:
+        """What Bedrock does across the Regions of a geography is offered in some of them."""
+        bedrock = self.models.bedrock if self.models else None
+        if bedrock and bedrock.guardrail.cross_region:
+            with below("models.bedrock.guardrail"):
+                routed(GUARDRAILS, self.region, what="guardrails", field="cross_region")
+        for name, knowledge in self.models.knowledge.items() if self.models else ():
+            if knowledge.parsing.data_automation:
+                with below(f"models.knowledge.{name}"):
+                    read_across(self.region)
+
+    def _arns(self) -> Iterator[tuple[str, str]]:
+        """What is named by an ARN and has to be in the same Region, with its key path."""
+        for name, cluster in self.compute.clusters.items() if self.compute else ():
+            if cluster.eks:
+                yield f"compute.clusters.{name}.eks.cluster_arn", cluster.eks.cluster_arn
+            for group, each in cluster.groups.items():
+                if each.training_plan_arn:
+                    yield f"compute.clusters.{name}.groups.{group}.training_plan_arn", each.training_plan_arn
+        if self.models is None:
+            return
+        for arn in self.models.bedrock.guardrail.automated_reasoning if self.models.bedrock else ():
+            yield "models.bedrock.guardrail.automated_reasoning", arn
+        for name, knowledge in self.models.knowledge.items():
+            if knowledge.chunking.function_arn:
+                yield f"models.knowledge.{name}.chunking.function_arn", knowledge.chunking.function_arn
+        for name, provisioned in self.models.provisioned.items():
+            yield f"models.provisioned.{name}.model", provisioned.model
+        for name, customized in self.models.fine_tuning.customized.items() if self.models.fine_tuning else ():
+            if customized.deployed:
+                yield f"models.fine_tuning.customized.{name}.deployed", customized.deployed
+
+    def _check_compute_regions(self) -> None:
+        if self.compute is None:
+            return
+        for name, fleet in self.compute.fleets.items():
+            field = "needs" if fleet.needs else "instance_type"
+            try:
+                for each in fleet.types(self.region):
+                    AcceleratorCatalogue.default().check_region(each.instance_type, self.region)
+            except InvalidValueError as error:
+                raise InvalidValueError(str(error), field=f"compute.fleets.{name}.{field}") from error
+        for name, queue in self.compute.queues.items():
+            try:
+                for each in queue.types():
+                    AcceleratorCatalogue.default().check_region(each.instance_type, self.region)
+            except InvalidValueError as error:
+                raise InvalidValueError(str(error), field=f"compute.queues.{name}.instance_type") from error
+            region = queue.image.split(".")[3]
+            if region != self.region:
+                raise InvalidValueError(
+                    f"The image is in {region}, and only the registry of {self.region} can be reached from the network",
+                    field=f"compute.queues.{name}.image",
+                    hint="Replicate it: https://docs.aws.amazon.com/AmazonECR/latest/userguide/replication.html",
+                )
+        for name, cluster in self.compute.clusters.items():
+            if cluster.teams:
+                try:
+                    check_governed(self.region)
+                except InvalidValueError as error:
+                    raise InvalidValueError(str(error), field=f"compute.clusters.{name}.teams") from error
+            if cluster.eks:
+                try:
+                    cluster_registries(self.region, cluster.eks.registries)
+                except InvalidValueError as error:
+                    raise InvalidValueError(str(error), field=f"compute.clusters.{name}.eks") from error
+            for group in cluster.machines():
+                if group.accelerator is not None:
+                    try:
+                        AcceleratorCatalogue.default().check_region(group.accelerator.instance_type, self.region)
+                    except InvalidValueError as error:
+                        field = f"compute.clusters.{name}.groups.{group.name}.instance_type"
+                        raise InvalidValueError(str(error), field=field) from error
+
+
+def check_region(value: str, field: str | None = None) -> str:
+    """Refuse a Region that does not exist.
+
+    :raises InvalidValueError: if there is no such Region.
+    """
+    regions = facts("regions")["regions"]
+    if value not in regions:
+        raise InvalidValueError(f"{value} is not an AWS Region", field=field, hint=nearest(value, regions))
+    return value
+
+
+def at(value: object, *path: str) -> object:
+    """What a file holds at a path; None if there is nothing."""
+    for part in path:
+        value = value.get(part) if isinstance(value, dict) else None
+    return value
+
+
+#: Where sections of layer 2 name models of Bedrock, below each name.
+_ASKED = {
+    "knowledge": (("embedding",), ("parsing", "model"), ("search", "rerank")),
+    "batches": (("model",),),
+    "prompts": (("model",),),
+    "routers": (("models",),),
+    "evaluations": (("models",), ("judge", "model")),
+}
+
+
+def asked(models: object) -> Iterator[tuple[str, str]]:
+    """The models of Bedrock that sections of layer 2 name, with their key paths."""
+    for section, paths in _ASKED.items():
+        members = at(models, section)
+        for name, each in members.items() if isinstance(members, dict) else ():
+            for path in paths:
+                found = at(each, *path)
+                for model in found if isinstance(found, list) else [found]:
+                    if isinstance(model, str):
+                        yield ".".join((section, str(name), *path)), model
+
+
+@contextmanager
+def below(path: str) -> Iterator[None]:
+    """Let an error of the library name its setting by the whole path."""
+    try:
+        yield
+    except InvalidValueError as error:
+        message = str(error.args[0]).removesuffix(f". {error.hint}")
+        raise InvalidValueError(message, field=f"{path}.{error.field}", hint=error.hint) from error
