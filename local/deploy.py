@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -77,9 +77,11 @@ def _watch(
             while process.poll() is None and is_alive(account):
                 if time.monotonic() > deadline:
                     raise LocalError(f"The CDK CLI ran for more than {cdk.DEPLOY_SECONDS // 60} minutes; it was ended.")
-                _show(progress, tasks, client, before)
+                if not progress.disable:
+                    _show(progress, tasks, client, before)
                 time.sleep(POLL_SECONDS)
-            _show(progress, tasks, client, before)
+            if not progress.disable:
+                _show(progress, tasks, client, before)
         finally:
             if process.poll() is None:
                 process.terminate()
@@ -107,21 +109,22 @@ def _show(progress: Progress, tasks: dict[str, TaskID], client: Any, before: dic
         progress.update(task, completed=len(done - {name}), now="" if name in done else now)
 
 
-def _events(client: Any, stack: str) -> list[dict[str, Any]]:
-    """The events of a stack, the oldest first; none where the stack or the account is gone."""
+def _new_events(client: Any, stack: str, seen: Collection[str]) -> list[dict[str, Any]]:
+    """The events of a stack since those that were seen, the oldest first; none where the stack or the account is gone."""
+    found: list[dict[str, Any]] = []
     try:
-        pages = client.get_paginator("describe_stack_events").paginate(StackName=stack)
-        return [event for page in pages for event in page["StackEvents"]][::-1]
+        for page in client.get_paginator("describe_stack_events").paginate(StackName=stack):
+            for event in page["StackEvents"]:  # the newest first
+                if event["EventId"] in seen:
+                    return found[::-1]
+                found.append(event)
     except (ClientError, BotoCoreError):
         return []
+    return found[::-1]
 
 
 def _event_ids(client: Any, stack: str) -> set[str]:
-    return {event["EventId"] for event in _events(client, stack)}
-
-
-def _new_events(client: Any, stack: str, seen: set[str]) -> list[dict[str, Any]]:
-    return [event for event in _events(client, stack) if event["EventId"] not in seen]
+    return {event["EventId"] for event in _new_events(client, stack, ())}
 
 
 def first_failure(client: Any, before: dict[str, set[str]]) -> Failure | None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
+import pickle
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -58,13 +61,32 @@ class Synthesized:
         return self.templates[f"{self.settings.prefix}-{layer}"]
 
 
+@contextmanager
+def alone(lock: Path) -> Iterator[None]:
+    """Wait until no other process of this run does the same."""
+    with lock.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
 @pytest.fixture(scope="session")
-def environment(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Synthesized]:
-    """Environments by name, each synthesized once."""
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that all processes of ``python -m tests.parallel`` have; of this process alone without it."""
+    return Path(os.environ.get("TESTS_SHARED") or tmp_path_factory.mktemp("shared"))
+
+
+@pytest.fixture(scope="session")
+def environment(shared: Path) -> Callable[[str], Synthesized]:
+    """Environments by name, each synthesized once in a run, by whichever process asks first."""
 
     @cache
     def make(name: str) -> Synthesized:
-        return Synthesized(name, tmp_path_factory.mktemp(name))
+        made = shared / f"{name}.pickle"
+        with alone(shared / f"{name}.lock"):
+            if not made.exists():
+                made.write_bytes(pickle.dumps(Synthesized(name, shared / name)))
+        found: Synthesized = pickle.loads(made.read_bytes())  # noqa: S301 - written by this run
+        return found
 
     return make
 
