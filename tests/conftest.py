@@ -13,6 +13,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import botocore.loaders
+import botocore.session
 import pytest
 
 # Tests that call make are themselves called by make, whose flags are not theirs.
@@ -23,6 +25,11 @@ ROOT = Path(__file__).resolve().parent.parent
 
 # Node.js of the virtual environment, whether it is activated or not.
 os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+
+# One cache of botocore's service models. moto gives each test a session of its own, which would read them again.
+botocore.session.create_loader = cache(botocore.loaders.create_loader)
+# Whoever looks for images in moto's EC2 makes them; by default there are hundreds in each Region.
+os.environ.setdefault("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
 
 
 @cache

@@ -17,8 +17,6 @@ import argparse
 import contextlib
 import json
 import os
-import re
-import shutil
 import signal
 import socket
 import subprocess
@@ -121,6 +119,8 @@ class Run:
             "console_output_style=classic",
         ]
         variables = {**os.environ, QUEUE: str(theirs.fileno()), SHARED: str(self._shared)}
+        # Programs that tests start would compile the project's modules again and again.
+        variables.pop("PYTHONDONTWRITEBYTECODE", None)
         with (self._shared / f"{number}.log").open("w+", encoding="utf-8") as output:
             running = subprocess.Popen(
                 [*command, *self._options],
@@ -231,7 +231,8 @@ class Asking:
         return self._answers.readline().strip()
 
     def _tell(self, **what: Any) -> None:
-        self._socket.sendall(f"{json.dumps(what)}\n".encode())
+        with contextlib.suppress(BrokenPipeError):  # whoever serves the queue was ended: no file comes after this
+            self._socket.sendall(f"{json.dumps(what)}\n".encode())
 
 
 def _files(folder: pytest.Directory) -> Iterator[pytest.File]:

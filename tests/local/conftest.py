@@ -104,10 +104,22 @@ def environment_of(home: Home) -> dict[str, str]:
 
 
 @pytest.fixture(scope="session")
-def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Local]:
+def synthesized(environment: Callable[[str], Synthesized]) -> Callable[[Home], Home]:
+    """Puts the synthesis that all tests share into a home, so that ``make local`` need not make it again."""
+
+    def put(home: Home) -> Home:
+        shutil.copytree(environment("local").folder, home.assembly)
+        cdk.note(home, "local")
+        return home
+
+    return put
+
+
+@pytest.fixture(scope="session")
+def local(tmp_path_factory: pytest.TempPathFactory, synthesized: Callable[[Home], Home]) -> Iterator[Local]:
     """The account, after ``make local`` with a server of models."""
     # A path that a shell would cut, so that whatever is printed is quoted.
-    home = Home(tmp_path_factory.mktemp("account") / "it's here")
+    home = synthesized(Home(tmp_path_factory.mktemp("account") / "it's here"))
     with serving() as model_url:
         try:
             done = verb(home, "up", "--model-url", model_url, "--question", "Are you there?")
@@ -138,7 +150,7 @@ def variant(tmp_path_factory: pytest.TempPathFactory, environment: Callable[[str
     """Assemblies of the local environment with one line of its settings changed, each a copy that may be edited."""
 
     @cache
-    def synthesized(old: str, new: str) -> Path:
+    def once(old: str, new: str) -> Path:
         folder = tmp_path_factory.mktemp("synthesized")
         text = (ROOT / "config" / "local.yaml").read_text(encoding="utf-8")
         changed, count = re.subn(re.escape(old), new, text) if old else (text, 1)
@@ -152,7 +164,7 @@ def variant(tmp_path_factory: pytest.TempPathFactory, environment: Callable[[str
 
     def make(old: str = "", new: str = "") -> Path:
         folder = tmp_path_factory.mktemp("variant") / "copy"
-        shutil.copytree(synthesized(old, new), folder)
+        shutil.copytree(once(old, new), folder)
         return folder / "cdk.out"
 
     return make
