@@ -1,11 +1,11 @@
 """Run the tests in several processes: ``python -m tests.parallel [folder or file ...] [options of pytest]``.
 
-``make test`` runs all of them, ``make check`` those that need no local account. Each process is one pytest with one jsii
+``make test`` runs all of them, ``make check`` the fast ones. Each process is one pytest with one jsii
 kernel. It takes one file of tests after the other from a queue, those that take longest first, so that a test that
 waits for a local account leaves the processor to one that computes. At most two processes take files of
 ``tests/local``, and each deploys an account of its own once. Environments are synthesized once for all processes.
 
-``pytest`` alone runs the same tests one after the other, and ``pytest tests/unit/test_entry.py`` those of one file.
+``pytest`` alone runs the same tests one after the other, and ``pytest tests/unit/test_fleet.py`` those of one file.
 
 ``--coverage`` measures the line coverage as well. ``--record`` writes the seconds that each file took to
 ``tests/seconds.json``, which the queue is ordered by.
@@ -77,21 +77,35 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.parallel", description=__doc__.partition("\n")[0])
     parser.add_argument("--processes", type=int, default=PROCESSES)
     parser.add_argument("--coverage", action="store_true", help="measure the line coverage as well")
+    parser.add_argument("--types", action="store_true", help="check the types meanwhile")
+    parser.add_argument("--without", type=Path, action="append", default=[], help="a folder to leave out")
     parser.add_argument("--record", action="store_true", help="write the seconds that each file took")
     chosen, rest = parser.parse_known_args(arguments)
     options = [each for each in rest if not Path(each).exists()]
-    files = test_files([Path(each).resolve() for each in rest if Path(each).exists()] or [ROOT / "tests"])
+    places = [Path(each).resolve() for each in rest if Path(each).exists()] or [ROOT / "tests"]
+    left_out = [each.resolve() for each in chosen.without]
+    files = [each for each in test_files(places) if not any(each.is_relative_to(place) for place in left_out)]
     began, took = time.monotonic(), dict[str, float]()
     queue = Queue(files)
     with tempfile.TemporaryDirectory(prefix="aws-genai-tests-") as shared:
         run = Run(queue, Path(shared), options, coverage=chosen.coverage, took=took)
-        with ThreadPoolExecutor(chosen.processes) as pool:
-            codes = list(pool.map(run.process, range(min(chosen.processes, len(files)))))
+        with ThreadPoolExecutor(chosen.processes + 1) as pool:
+            types = [pool.submit(check_types)] if chosen.types else []
+            tests = [pool.submit(run.process, number) for number in range(min(chosen.processes, len(files)))]
+            codes = [each.result() for each in (*types, *tests)]
     print(f"\n{len(took)} of {len(files)} files in {time.monotonic() - began:.0f} s")
     if chosen.record:
         known = {name: round(seconds, 1) for name, seconds in sorted(took.items()) if seconds >= 1}
         SECONDS.write_text(json.dumps(known, indent=1) + "\n", encoding="utf-8")
     return max(codes, default=0) or int(len(took) < len(files))
+
+
+def check_types() -> int:
+    """Run mypy, and return its exit code."""
+    began = time.monotonic()
+    done = subprocess.run([sys.executable, "-m", "mypy"], cwd=ROOT, capture_output=True, text=True, check=False)
+    print(f"mypy in {time.monotonic() - began:.0f} s: {(done.stdout + done.stderr).strip()}", flush=True)
+    return done.returncode
 
 
 class Run:
