@@ -93,11 +93,14 @@ def main(arguments: Sequence[str]) -> int:
             types = [pool.submit(check_types)] if chosen.types else []
             tests = [pool.submit(run.process, number) for number in range(min(chosen.processes, len(files)))]
             codes = [each.result() for each in (*types, *tests)]
+    missing = sorted({str(each.relative_to(ROOT)) for each in files} - set(took))
+    for name in missing:
+        print(f"{name}: not run to its end")
     print(f"\n{len(took)} of {len(files)} files in {time.monotonic() - began:.0f} s")
     if chosen.record:
         known = {name: round(seconds, 1) for name, seconds in sorted(took.items()) if seconds >= 1}
         SECONDS.write_text(json.dumps(known, indent=1) + "\n", encoding="utf-8")
-    return max(codes, default=0) or int(len(took) < len(files))
+    return max(codes, default=0) or int(bool(missing))
 
 
 def check_types() -> int:
