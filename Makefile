@@ -98,9 +98,20 @@ models: setup-dev  ## Regenerate the catalogs of JumpStart and Bedrock; LIVE=1 a
 	@$(BIN)/python -m operations.models $(if $(LIVE),--live) $(if $(MANIFEST),--manifest "$(MANIFEST)")
 	@$(BIN)/python -m operations.bedrock_models $(if $(LIVE),--live) $(if $(PRICES),--prices "$(PRICES)")
 
-test: setup-dev setup-local setup-model setup-clients  ## Run linters, types and every test, two parts at a time
-	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
-	$(BIN)/python -m tests.parallel
+test: setup-dev setup-local setup-model setup-clients  ## Run linters, types and every test, several files at a time
+	$(BIN)/ruff check . && $(BIN)/ruff format --check .
+	$(BIN)/python -m tests.parallel --types
+
+check: setup-dev setup-local  ## Run what to run before a commit: linters, types, tests of constructs and functions, snapshots
+	$(BIN)/ruff check . && $(BIN)/ruff format --check .
+	$(BIN)/python -m tests.parallel --types --processes 2 tests/unit tests/functions tests/snapshot
+
+unit: setup-dev setup-local  ## Run the unit tests
+	$(BIN)/python -m tests.parallel --processes 2 tests/unit
+
+coverage: setup-dev setup-local  ## Measure which lines the tests run that need no local account; too few fail
+	$(BIN)/python -m tests.parallel --coverage --processes 2 --without tests/local
+	$(BIN)/coverage combine --quiet && $(BIN)/coverage report
 
 lint: setup-dev  ## Run the linter, the check of the format and the type checker
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
@@ -163,5 +174,5 @@ setup-docs: .venv-docs/.done
 clean:  ## Stop the local account, and remove everything that was created here
 	@PATH="$(SYSTEM_PATH)" python3 -B -m operations.clean
 
-.PHONY: help synth diff deploy destroy bootstrap test lint format snapshots docs site bench lock setup setup-dev setup-local setup-model setup-clients setup-docs clean
+.PHONY: help synth diff deploy destroy bootstrap test check unit coverage lint format snapshots docs site bench lock setup setup-dev setup-local setup-model setup-clients setup-docs clean
 .PHONY: facts release choose evaluate prompts organization redteam accelerators models manifest sign wake local demo local-deploy local-destroy local-ask local-user local-status local-stop local-load local-down

@@ -82,7 +82,9 @@ def test_source_root_shadows_nothing() -> None:
     assert "site-packages" in str(constructs.__file__)
 
 
-@pytest.mark.parametrize("verb", ["synth", "diff", "deploy", "bootstrap", "test", "bench", "snapshots"])
+@pytest.mark.parametrize(
+    "verb", ["synth", "diff", "deploy", "bootstrap", "test", "check", "unit", "coverage", "bench", "snapshots"]
+)
 def test_make_lists_its_verbs(verb: str) -> None:
     done = subprocess.run(["make"], cwd=ROOT, capture_output=True, text=True, timeout=30, check=True)
     assert re.search(rf"^{verb} +\S", done.stdout, re.MULTILINE)
