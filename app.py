@@ -22,6 +22,12 @@ def context() -> dict[str, object]:
     return {**from_file, **from_cli}
 
 
+def tune_node() -> None:
+    """Start the CDK's Node.js with the flags of ``node_flags.cjs``, after those that the user has set."""
+    flags = (ROOT / "node_flags.cjs").as_posix()
+    os.environ["NODE_OPTIONS"] = f'{os.environ.get("NODE_OPTIONS", "")} --require "{flags}"'.strip()
+
+
 def main() -> int:
     """Synthesize the environment that the context names; return the exit code."""
     gc.disable()  # a synthesis ends before collecting would pay
@@ -33,7 +39,8 @@ def main() -> int:
         return 1
     print(*(f"Warning: {each}\n" for each in ending(settings, today)), sep="", end="", file=sys.stderr)
 
-    # Imported late: a mistake in the settings is told before the CDK has started.
+    # Imported late: a mistake in the settings is reported before the CDK has started.
+    tune_node()
     import aws_cdk as cdk
 
     from aws_genai.functions.dependencies import DependenciesError

@@ -15,7 +15,7 @@ import cdk_nag
 from aws_cdk.cx_api import CloudAssembly
 from constructs import IConstruct
 
-from .engine import OwnRules
+from .engine import OwnRules, RegoRules
 
 
 class CompliancePack(StrEnum):
@@ -76,13 +76,14 @@ def attach_gate(app: cdk.App, *, packs: Sequence[CompliancePack] = ()) -> None:
     }
     makers += [compliance[pack] for pack in packs]
     plugins = [maker(app, verbose=True) for maker in makers]
-    cdk.Validations.of(app).add_plugins(*plugins, _cloudformation_validate(), OwnRules())
+    cdk.Validations.of(app).add_plugins(*plugins, _cloudformation_validate(), RegoRules(), OwnRules())
 
 
 @cache
 def _cloudformation_validate() -> cdk.CloudFormationValidatePlugin:
-    # One engine a process: starting it takes a second. Named here, so that no environment variable turns it off.
-    return cdk.CloudFormationValidatePlugin(include_default_rules=True)
+    # One engine in a process: starting it takes a second. Named here, so that no environment variable turns it off.
+    # The rules that are part of the engine always run; the CDK's additional ones need a second engine: RegoRules.
+    return cdk.CloudFormationValidatePlugin(include_default_rules=False)
 
 
 def synth(app: cdk.App) -> CloudAssembly:
