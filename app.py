@@ -8,6 +8,7 @@ import os
 import sys
 from pathlib import Path
 
+from aws_genai.node import tune_node
 from settings import SettingsError, day, ended, ending, load, told
 
 ROOT = Path(__file__).resolve().parent
@@ -20,12 +21,6 @@ def context() -> dict[str, object]:
     if not isinstance(from_cli, dict):
         raise SettingsError('CDK_CONTEXT_JSON holds no context. Write it as {"environment": "dev"}')
     return {**from_file, **from_cli}
-
-
-def tune_node() -> None:
-    """Start the CDK's Node.js with the flags of ``node_flags.cjs``, after those that the user has set."""
-    flags = (ROOT / "node_flags.cjs").as_posix()
-    os.environ["NODE_OPTIONS"] = f'{os.environ.get("NODE_OPTIONS", "")} --require "{flags}"'.strip()
 
 
 def main() -> int:
@@ -44,8 +39,7 @@ def main() -> int:
     import aws_cdk as cdk
 
     from aws_genai.functions.dependencies import DependenciesError
-    from aws_genai.gate.synthesis import REPORT_ONLY
-    from aws_genai.security import CompliancePack, GateError, attach_gate, synth
+    from aws_genai.gate.synthesis import REPORT_ONLY, CompliancePack, GateError, attach_gate, synth
     from stacks import assemble
 
     app = cdk.App(context={**values, REPORT_ONLY: False}, outdir=os.environ.get("CDK_OUTDIR") or str(ROOT / "cdk.out"))

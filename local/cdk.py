@@ -22,7 +22,7 @@ DEPLOY_SECONDS = 600
 def synthesize(home: Home, environment: str) -> subprocess.Popen[str]:
     """Start a synthesis into the account's folder; ``finish`` ends it."""
     return subprocess.Popen(
-        [sys.executable, str(ROOT / "app.py")],
+        [sys.executable, "-O", str(ROOT / "app.py")],
         cwd=ROOT,
         env={
             **os.environ,

@@ -11,6 +11,8 @@ from functools import cached_property
 from aws_cdk import CfnResource
 from constructs import IConstruct
 
+from ..once import node, path
+
 #: Metadata key under which the CDK and cdk-nag look for acknowledged rules.
 METADATA_KEY = "aws:cdk:acknowledged-rules"
 
@@ -57,11 +59,11 @@ class _Record:
 
     @cached_property
     def root(self) -> IConstruct:
-        return self.resource.node.root
+        return node(self.resource).root
 
     @cached_property
     def path(self) -> str:
-        return str(self.resource.node.path)
+        return path(self.resource)
 
 
 _recorded: list[_Record] = []
@@ -106,7 +108,7 @@ def acknowledge(
     ids = [f"{_qualified(name)}[{item}]" for name in names for item in granular or ()] or [*map(_qualified, names)]
     _recorded.append(_Record(resource, ids, reason, met_by))
     if not _ineffective.get():
-        resource.node.add_metadata(METADATA_KEY, dict.fromkeys(ids, f"{reason} Met by: {met_by}"))
+        node(resource).add_metadata(METADATA_KEY, dict.fromkeys(ids, f"{reason} Met by: {met_by}"))
 
 
 def _qualified(rule: str) -> str:

@@ -9,6 +9,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from constructs import Construct
 
+from ..once import once, path
 from ..pseudo import ACCOUNT_ID, PARTITION, REGION
 from .role import grant
 from .statements import allow, document
@@ -204,8 +205,8 @@ class DataKey(Construct):
 
     def _grant(self, role: iam.IRole, verb: str, actions: Sequence[str]) -> None:
         # The id of every statement of a policy is its own, and roles of two constructs may have the same name.
-        name = "".join(filter(str.isalnum, role.node.path.partition("/")[2]))
-        self._statement(f"{verb}{name}", {"AWS": role.role_arn}, actions)
+        name = "".join(filter(str.isalnum, path(role).partition("/")[2]))
+        self._statement(f"{verb}{name}", {"AWS": once(role, "role_arn")}, actions)
         grant(role, actions, [self.key_arn])
 
     def grant_replicate(self, role: iam.IRole) -> None:
