@@ -37,7 +37,7 @@ def synthesize(home: Home, environment: str) -> subprocess.Popen[str] | None:
     note.unlink(missing_ok=True)
     home.write(_note(home, "begun"), inputs)
     return subprocess.Popen(
-        [sys.executable, str(ROOT / "app.py")],
+        [sys.executable, "-O", str(ROOT / "app.py")],
         cwd=ROOT,
         env={
             **os.environ,

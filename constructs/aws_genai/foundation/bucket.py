@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 
 from aws_cdk import aws_iam as iam, aws_s3 as s3
 from constructs import Construct
@@ -119,7 +120,7 @@ class SecureBucket(Construct):
         """Write the policy anew, after a statement of it was changed."""
         self.policy_resource.policy_document = document(self._statements)
 
-    @property
+    @cached_property
     def logical_id(self) -> str:
         """The bucket's name in the template, as findings of cdk-nag give it."""
         return self.resource.stack.get_logical_id(self.resource)

@@ -289,6 +289,7 @@ class PrivateNetwork(Construct):
                 )
             ],
         )
+        group_ids = [group.attr_group_id]
         for service in services:
             ec2.CfnVPCEndpoint(
                 self,
@@ -298,7 +299,7 @@ class PrivateNetwork(Construct):
                 vpc_endpoint_type="Interface",
                 private_dns_enabled=True,
                 subnet_ids=self.subnet_ids,
-                security_group_ids=[group.attr_group_id],
+                security_group_ids=group_ids,
                 policy_document=interface_policy(service, self._registries, self._models),
             )
 

@@ -7,11 +7,22 @@ from functools import cached_property
 from typing import Any
 
 import jsii
-from aws_cdk import aws_iam as iam
+from aws_cdk import IStableAnyProducer, Lazy, aws_iam as iam
 from constructs import Construct, IConstruct
 
 from ..errors import InvalidValueError
 from .statements import Conditions, Statement, allow, document
+
+
+@jsii.implements(IStableAnyProducer)
+class _Document:
+    """The policy of statements that are still being added: written when the CDK resolves the template."""
+
+    def __init__(self, statements: Sequence[Statement]) -> None:
+        self._statements = statements
+
+    def produce(self) -> dict[str, Any]:
+        return document(self._statements)
 
 
 class WorkloadRole(iam.Role):
@@ -55,7 +66,7 @@ class WorkloadRole(iam.Role):
         """The managed policy that holds this role's permissions; made on first use."""
         if self._permissions is None:
             self._permissions = iam.CfnManagedPolicy(
-                self, "Permissions", roles=[self.role_name], policy_document=document(self._statements)
+                self, "Permissions", roles=[self.role_name], policy_document=Lazy.any(_Document(self._statements))
             )
         return self._permissions
 
@@ -101,10 +112,7 @@ class WorkloadRole(iam.Role):
             same["Resource"] = list(dict.fromkeys([*_listed(same["Resource"]), *_listed(statement["Resource"])]))
         else:
             self._statements.append(statement)
-        if self._permissions is None:
-            _ = self.permissions
-        else:
-            self._permissions.policy_document = document(self._statements)
+        _ = self.permissions
 
 
 def _but_resources(statement: Statement) -> Statement:
