@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import os
 from functools import cache
 from typing import Any
 
 import boto3
 from aws_lambda_powertools import Logger
 
+from .environment import Environment
 from .service import Monitor
 
 logger = Logger()
@@ -19,8 +18,8 @@ logger = Logger()
 def monitors() -> dict[str, Monitor]:
     """A monitor for each endpoint, made on first use."""
     s3, cloudwatch = boto3.client("s3"), boto3.client("cloudwatch")
-    names = json.loads(os.environ["ENDPOINTS"])
-    return {name: Monitor(s3, cloudwatch, os.environ["BUCKET"], name) for name in names}
+    environment = Environment.read()
+    return {name: Monitor(s3, cloudwatch, environment.BUCKET, name) for name in environment.ENDPOINTS}
 
 
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:  # noqa: ANN401 - Lambda's context

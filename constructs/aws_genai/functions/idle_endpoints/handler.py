@@ -1,8 +1,7 @@
-"""The sweeper's entry in AWS Lambda: called by the clock, or with ``{"wake": "name"}`` to bring an endpoint back."""
+"""The handler of the sweeper: invoked every hour, or with ``{"wake": "name"}`` to create an endpoint again."""
 
 from __future__ import annotations
 
-import json
 import os
 from functools import cache
 from typing import Any
@@ -12,9 +11,10 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from botocore.config import Config
 
+from .environment import Environment, Rules
 from .hosting import Hosting
 from .records import Records
-from .service import Rules, Sweeper, WorkingHours, utc_now
+from .service import Sweeper, utc_now
 
 logger = Logger()
 metrics = Metrics(namespace="AwsGenAi")
@@ -24,11 +24,10 @@ metrics.set_default_dimensions(function=os.environ.get("AWS_LAMBDA_FUNCTION_NAME
 _CONFIG = Config(retries={"mode": "adaptive", "total_max_attempts": 8})
 
 
-def rules() -> Rules:
-    """What the settings say, from the environment."""
-    content = json.loads(os.environ["RULES"])
-    hours = content.pop("working_hours", None)
-    return Rules(**content, working_hours=WorkingHours(**{**hours, "days": tuple(hours["days"])}) if hours else None)
+@cache
+def environment() -> Environment:
+    """The environment variables, read on first use."""
+    return Environment.read()
 
 
 @cache
@@ -38,17 +37,17 @@ def client(service: str) -> Any:  # noqa: ANN401 - boto3 has no types
 
 
 def notify(subject: str, text: str) -> None:
-    """Tell people."""
-    client("sns").publish(TopicArn=os.environ["TOPIC_ARN"], Subject=subject[:100], Message=text)
+    """Send a notification."""
+    client("sns").publish(TopicArn=environment().TOPIC_ARN, Subject=subject[:100], Message=text)
 
 
 @logger.inject_lambda_context
 @metrics.log_metrics
 def handler(event: dict[str, Any], _context: Any) -> dict[str, str]:  # noqa: ANN401 - Lambda's context
-    """Sweep, or wake one endpoint; what was done, by endpoint."""
+    """Put idle endpoints to sleep, or wake one; returns what was done, by endpoint."""
     hosting = Hosting(client("sagemaker"), client("cloudwatch"), client("application-autoscaling"))
-    records = Records(client("dynamodb"), os.environ["TABLE"])
-    sweeper = Sweeper(rules(), hosting, records, notify, utc_now)
+    records = Records(client("dynamodb"), environment().TABLE)
+    sweeper = Sweeper(Rules.parse(environment().RULES), hosting, records, notify, utc_now)
     done = {str(event["wake"]): sweeper.wake(str(event["wake"]))} if "wake" in event else sweeper.sweep()
     metrics.add_metric(name="EndpointsSwept", unit=MetricUnit.Count, value=sum(v == "swept" for v in done.values()))
     metrics.add_metric(name="SweepsFailed", unit=MetricUnit.Count, value=sum(v == "failed" for v in done.values()))

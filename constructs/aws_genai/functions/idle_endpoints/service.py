@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
+from .environment import Rules
 from .hosting import Endpoint, Hosting
 from .records import ACTING, LEASE_SECONDS, SWEPT, WAKING, WARNED, Record, Records
 
@@ -16,39 +15,6 @@ _log = logging.getLogger(__name__)
 
 #: The tag that keeps an endpoint, whatever its value but ``false``.
 KEEP = "keep"
-_DAYS = ("MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN")
-
-
-@dataclass(frozen=True)
-class WorkingHours:
-    """When nothing is swept: whole hours of certain days, in a time zone."""
-
-    days: tuple[str, ...]
-    start: int
-    end: int
-    zone: str
-
-    def hold(self, now: datetime) -> bool:
-        """Whether it is working time."""
-        local = now.astimezone(ZoneInfo(self.zone))
-        return _DAYS[local.weekday()] in self.days and self.start <= local.hour < self.end
-
-
-@dataclass(frozen=True)
-class Rules:
-    """What the settings say.
-
-    :param prefix: what names of the project's endpoints begin with.
-    :param owner: tags that an endpoint of the project has.
-    """
-
-    prefix: str
-    owner: Mapping[str, str]
-    idle_hours: int
-    notice_hours: int
-    working_hours: WorkingHours | None = None
-    dry_run: bool = False
-
 
 Notify = Callable[[str, str], None]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from functools import cache
 from typing import Any
 
@@ -11,7 +10,8 @@ import boto3
 from aws_lambda_powertools import Logger
 
 from ..custom_resource.serving import Made, Properties, serve
-from .deployment import Deployment
+from .deployment import Deployment, remove
+from .environment import Environment
 from .service import Approvals
 
 logger = Logger()
@@ -20,18 +20,18 @@ logger = Logger()
 @cache
 def approvals() -> Approvals:
     """The approvals of the function's group, made on first use."""
-    sns, topic = boto3.client("sns"), os.environ["TOPIC"]
+    sns, environment = boto3.client("sns"), Environment.read()
 
     def notify(subject: str, message: str) -> None:
-        sns.publish(TopicArn=topic, Subject=subject[:100], Message=message)
+        sns.publish(TopicArn=environment.TOPIC, Subject=subject[:100], Message=message)
 
-    return Approvals(boto3.client("sagemaker"), boto3.client("cloudtrail"), os.environ["GROUP"], deployment(), notify)
+    return Approvals(boto3.client("sagemaker"), boto3.client("cloudtrail"), environment.GROUP, deployment(), notify)
 
 
 @cache
 def deployment() -> Deployment:
     """The endpoint that approved versions are deployed to."""
-    return Deployment(boto3.client("sagemaker"), json.loads(os.environ["PLAN"]))
+    return Deployment(boto3.client("sagemaker"), json.loads(Environment.read().PLAN))
 
 
 class Deployed:
@@ -47,7 +47,7 @@ class Deployed:
 
     def delete(self, physical_id: str, _properties: Properties) -> None:
         """Delete what was deployed."""
-        Deployment(boto3.client("sagemaker"), {"endpoint": physical_id}).remove()
+        remove(boto3.client("sagemaker"), physical_id)
 
 
 def handler(event: dict[str, Any], context: Any) -> str | None:  # noqa: ANN401 - Lambda's context
