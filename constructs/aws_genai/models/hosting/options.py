@@ -15,9 +15,9 @@ from ...errors import InvalidValueError, nearest, reported_at
 from ...options import HostedType, ModelId, Name, Options, RoleArn, TimeZone, text
 
 #: How the CDK writes a value that CloudFormation resolves: https://docs.aws.amazon.com/cdk/v2/guide/tokens.html
-_TOKEN = r"\$\{Token\[[A-Za-z0-9:._-]+\]\}"
+_UNRESOLVED = r"\$\{Token\[[A-Za-z0-9:._-]+\]\}"
 _URI = re.compile(
-    rf"s3://(?P<bucket>[a-z0-9][a-z0-9.-]{{1,61}}[a-z0-9]|{_TOKEN})/(?P<prefix>[A-Za-z0-9_!.*'()/-]*[A-Za-z0-9_!.*'()-])/?"
+    rf"s3://(?P<bucket>[a-z0-9][a-z0-9.-]{{1,61}}[a-z0-9]|{_UNRESOLVED})/(?P<prefix>[A-Za-z0-9_!.*'()/-]*[A-Za-z0-9_!.*'()-])/?"
 )
 #: The ARN of a key, or the attribute of a key that the same app creates.
 _WeightsKey = Annotated[
