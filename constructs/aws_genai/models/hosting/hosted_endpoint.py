@@ -104,7 +104,7 @@ class HostedEndpoint(Endpoint):
         self.endpoint_name = endpoint_name
         self.options = options
         key, network, topic = foundation.key, foundation.private_network, foundation.topic
-        least, most, warm, to_zero = options.min_instances, options.max_instances, options.warm, options.scale_to_zero
+        minimum, to_zero = options.min_instances, options.scale_to_zero
         self._queued = _needed("queued", queued, when=options.asynchronous is not None)
         captured = _needed("captured", captured, when=options.data_capture_percent > 0)
         self.asynchronous = options.asynchronous is not None
@@ -145,25 +145,25 @@ class HostedEndpoint(Endpoint):
 
         name = model("Model", container)
         facts = AcceleratorCatalogue.default().get(instance_type.removeprefix("ml."))
-        # SageMaker refuses a key for types with disks of their own, which the Nitro card encrypts:
+        # SageMaker refuses a key for types with local disks, which the Nitro card encrypts:
         # https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateEndpointConfig.html
         volume_key = None if facts.has_local_storage else key.key_arn
         config = sagemaker.CfnEndpointConfig(
             self,
             "Config",
             production_variants=[
-                variant(instance_type, VARIANT, most, container.host_image)
+                variant(instance_type, options.max_instances, container.host_image)
                 if to_zero
-                else _variant(VARIANT, name, instance_type, least, 1, container.host_image)
+                else _variant(VARIANT, name, instance_type, minimum, 1, container.host_image)
             ],
-            # The weight of a shadow is its share of the calls of the variant that answers:
+            # The weight of a shadow variant is its share of the requests to the production variant:
             # https://docs.aws.amazon.com/sagemaker/latest/dg/model-shadow-deployment.html
             shadow_production_variants=[
                 _variant(
                     "Shadow",
                     model("ShadowModel", shadow.container),
                     shadow.instance_type,
-                    least,
+                    minimum,
                     shadow.percent / 100,
                     shadow.container.host_image,
                 )
@@ -182,7 +182,7 @@ class HostedEndpoint(Endpoint):
             "Resource",
             endpoint_name=self.endpoint_name,
             endpoint_config_name=config.attr_endpoint_config_name,
-            # With components, each is deployed and taken back by itself.
+            # Inference components are deployed and rolled back one by one.
             deployment_config=None
             if to_zero
             else {
@@ -193,12 +193,11 @@ class HostedEndpoint(Endpoint):
         )
         self.endpoint_arn: str = self.endpoint.ref
         self.components: list[InferenceComponent] = []
-        per_instance = options.invocations_per_instance
         if options.asynchronous:
-            scale_queue(self, self.endpoint, VARIANT, most, options.asynchronous.backlog, warm)
+            scale_queue(self, self.endpoint, options, options.asynchronous)
         elif self.component_name is None:
             self._idle_alarm(topic, options.idle_hours, remedy="delete it or share it")
-            scale(self, self.endpoint, VARIANT, least, most, per_instance, warm)
+            scale(self, self.endpoint, options)
         else:
             served = {"": (self.component_name, name, container)}
             for each, other in (beside or {}).items():
@@ -210,13 +209,10 @@ class HostedEndpoint(Endpoint):
                         f"{prefix}Component",
                         name=component,
                         endpoint=self.endpoint,
-                        variant_name=VARIANT,
+                        options=options,
+                        instance_type=instance_type,
                         accelerators=one.accelerators,
                         model_name=model_name,
-                        instance_type=instance_type,
-                        max_instances=most,
-                        invocations_per_copy=per_instance,
-                        warm=warm,
                         rollback_alarms=alarms,
                     )
                 )
@@ -257,15 +253,15 @@ class HostedEndpoint(Endpoint):
 
 
 def _variant(
-    name: str, model: str, instance_type: str, least: int, weight: float, host_image: str | None
+    name: str, model: str, instance_type: str, instances: int, weight: float, host_image: str | None
 ) -> dict[str, Any]:
     made = {
         "variantName": name,
         "modelName": model,
         "instanceType": instance_type,
-        "initialInstanceCount": least,
+        "initialInstanceCount": instances,
         "initialVariantWeight": weight,
-        # Weights of tens of gigabytes take longer than the default to load:
+        # Weights of tens of gigabytes take longer to load than the defaults allow:
         # https://docs.aws.amazon.com/sagemaker/latest/dg/realtime-endpoints-options.html
         "modelDataDownloadTimeoutInSeconds": 3600,
         "containerStartupHealthCheckTimeoutInSeconds": 3600,
@@ -274,7 +270,7 @@ def _variant(
 
 
 def _retained() -> dict[str, Any]:
-    """Instances stay as many as scaling has made them; weights are what the configuration says.
+    """A new version starts with the current number of instances; the weights are those of the configuration.
 
     https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-sagemaker-endpoint.html
     """
@@ -285,7 +281,10 @@ def _retained() -> dict[str, Any]:
 
 
 def _needed(name: str, bucket: SecureBucket | None, *, when: bool) -> SecureBucket | None:
-    """The bucket that an option needs; None without the option."""
+    """The bucket that an option needs; None without the option.
+
+    :raises InvalidValueError: if there is no bucket.
+    """
     if when and bucket is None:
         raise InvalidValueError(
             "These options need a bucket, and none is given", field=name, hint=f"Pass {name}=, a SecureBucket"
