@@ -239,7 +239,7 @@ def test_whoever_trained_cannot_approve(trained: str, approved: str) -> None:
     assert world.hear() == "rejected"
     assert world.sagemaker.endpoint is None
     assert world.sagemaker.package["ModelApprovalStatus"] == "Rejected"
-    assert "ann trained and approved it" in world.told[0]
+    assert "ann both trained and approved it" in world.told[0]
     # The rejection is heard of too, and is nothing to do.
     assert world.hear() == "not approved"
 
@@ -251,7 +251,7 @@ def test_an_approval_that_nobody_can_attribute_is_taken_back() -> None:
     world = World()
     world.sagemaker.package["CustomerMetadataProperties"] = {}
     assert world.hear() == "rejected"
-    assert "Nobody can tell who trained it" in world.told[0]
+    assert "CloudTrail does not show who started its training" in world.told[0]
 
 
 def test_cloudtrail_has_its_time() -> None:

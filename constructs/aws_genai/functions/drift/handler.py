@@ -1,4 +1,4 @@
-"""Looks at the traffic of endpoints every hour."""
+"""Compares the captured traffic of endpoints with a baseline every hour."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def monitors() -> dict[str, Monitor]:
 
 
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:  # noqa: ANN401 - Lambda's context
-    """Entry of the function; ``renew`` names an endpoint whose traffic may look different from now on."""
+    """Entry of the function; ``renew`` names an endpoint whose baseline is deleted, to start a new one."""
     if name := event.get("renew"):
         return {name: monitors()[name].renew()}
     done: dict[str, Any] = {}
@@ -32,10 +32,10 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:  # noqa: AN
         try:
             done[name] = monitor.look()
         except Exception:
-            # One endpoint that cannot be looked at does not keep the others.
-            logger.exception("%s could not be looked at", name)
+            # The failure of one endpoint does not stop the others.
+            logger.exception("%s could not be examined", name)
             failed.append(name)
     logger.info("Traffic looked at", extra={"done": done, "failed": failed})
     if failed:
-        raise RuntimeError(f"{', '.join(failed)} could not be looked at")
+        raise RuntimeError(f"{', '.join(failed)} could not be examined")
     return done

@@ -1,4 +1,4 @@
-"""Hears of approvals in the model registry, and removes what it deployed when its stack goes."""
+"""Receives the approvals of the model registry, and serves the custom resource that deletes what they deployed."""
 
 from __future__ import annotations
 
@@ -35,18 +35,18 @@ def deployment() -> Deployment:
 
 
 class Deployed:
-    """What approvals have deployed, as a resource of the stack: it goes with it."""
+    """What approvals deployed, as a custom resource, so that it is deleted with the stack."""
 
     def create(self, properties: Properties, _token: str) -> Made:
-        """Make nothing: the first approval does."""
+        """Do nothing: the first approval creates the endpoint."""
         return Made(properties["Endpoint"])
 
     def update(self, _physical_id: str, properties: Properties, _old: Properties, _token: str) -> Made:
-        """Leave what serves; another name is another endpoint."""
+        """Keep the endpoint; a new name replaces the resource."""
         return Made(properties["Endpoint"])
 
     def delete(self, physical_id: str, _properties: Properties) -> None:
-        """Delete what was deployed."""
+        """Delete what approvals deployed."""
         remove(boto3.client("sagemaker"), physical_id)
 
 
@@ -56,5 +56,5 @@ def handler(event: dict[str, Any], context: Any) -> str | None:  # noqa: ANN401 
         serve(event, context, Deployed())
         return None
     done = approvals().approved(event["detail"]["ModelPackageArn"])
-    logger.info("Approval heard", extra={"package": event["detail"]["ModelPackageArn"], "done": done})
+    logger.info("Approval received", extra={"package": event["detail"]["ModelPackageArn"], "done": done})
     return done

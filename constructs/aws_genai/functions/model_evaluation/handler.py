@@ -1,4 +1,4 @@
-"""The step of a fine-tuning pipeline that measures the model."""
+"""The step of a fine-tuning pipeline that scores the model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The first step of a fine-tuning pipeline: lets a data set that was signed off train a model, or stops the run."""
+"""The first step of a fine-tuning pipeline: admits a signed data set to training, or fails the run."""
 
 from __future__ import annotations
 
