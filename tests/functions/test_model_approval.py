@@ -12,20 +12,20 @@ from botocore.exceptions import ClientError
 from aws_genai.functions.custom_resource import serving
 from aws_genai.functions.model_approval import handler
 from aws_genai.functions.model_approval.deployment import Deployment
+from aws_genai.functions.model_approval.environment import Plan
 from aws_genai.functions.model_approval.people import person
 from aws_genai.functions.model_approval.service import Approvals, NotYetKnownError
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 EXECUTION = "arn:aws:sagemaker:us-east-1:111122223333:pipeline/p/execution/1"
 PACKAGE = "arn:aws:sagemaker:us-east-1:111122223333:model-package/genai-support/3"
-PLAN = {
+PLAN: Plan = {
     "endpoint": "genai-support",
     "role": "arn:aws:iam::111122223333:role/r",
     "subnets": ["subnet-1"],
     "groups": ["sg-1"],
     "instance_type": "ml.g5.12xlarge",
     "instances": 1,
-    "key": None,
     "alarms": ["errors"],
     "tags": {"project": "genai"},
 }

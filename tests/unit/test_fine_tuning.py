@@ -363,7 +363,9 @@ def test_people_may_be_roles_and_users_of_any_app(kind: str) -> None:
     for action in ("sagemaker:StartPipelineExecution", "sagemaker:UpdateModelPackage", "kms:Sign"):
         assert action in text
     (key,) = (each for name, each in template.find_resources("AWS::KMS::Key").items() if "SigningKey" in name)
-    assert stack.get_logical_id(grantee.node.default_child) in json.dumps(key["Properties"]["KeyPolicy"])
+    resource = grantee.node.default_child
+    assert isinstance(resource, cdk.CfnElement)
+    assert stack.get_logical_id(resource) in json.dumps(key["Properties"]["KeyPolicy"])
 
 
 def test_a_principal_that_no_key_policy_can_name_cannot_approve() -> None:

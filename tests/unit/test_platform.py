@@ -243,7 +243,7 @@ def test_the_metrics_are_those_of_the_function() -> None:
         made.metric_refused_answers("a"),
         made.metric_f1("a"),
     ]
-    alarms = Template.from_stack(made.node.scope).find_resources("AWS::CloudWatch::Alarm").values()  # type: ignore[arg-type]
+    alarms = Template.from_stack(made.node.scope).find_resources("AWS::CloudWatch::Alarm").values()
     watched = {each["Properties"]["MetricName"] for each in alarms if each["Properties"]["Namespace"] == "GenAI/Drift"}
     assert {metric.metric_name for metric in metrics} == watched
     assert all(metric.namespace == "GenAI/Drift" and metric.dimensions == {"EndpointName": "a"} for metric in metrics)

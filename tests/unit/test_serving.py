@@ -140,6 +140,12 @@ def test_own_weights_refuse_what_cannot_serve(weights: dict[str, Any], options: 
         own(weights, **options)
 
 
+def logical_id(stack: cdk.Stack, construct: cdk.Resource) -> str:
+    resource = construct.node.default_child
+    assert isinstance(resource, cdk.CfnElement)
+    return stack.get_logical_id(resource)
+
+
 def test_weights_may_lie_in_a_bucket_of_the_same_app() -> None:
     stack = new_stack()
     key = kms.Key(stack, "WeightsKey", enable_key_rotation=True)
@@ -153,7 +159,7 @@ def test_weights_may_lie_in_a_bucket_of_the_same_app() -> None:
         options=EndpointOptions(weights=weights, instance_type="ml.g6.12xlarge"),
     )
     template = Template.from_stack(stack)
-    bucket_id, key_id = (stack.get_logical_id(each.node.default_child) for each in (bucket, key))
+    bucket_id, key_id = (logical_id(stack, each) for each in (bucket, key))
     source = only(template, "AWS::SageMaker::Model")["PrimaryContainer"]["ModelDataSource"]["S3DataSource"]
     assert source["S3Uri"] == {"Fn::Join": ["", ["s3://", {"Ref": bucket_id}, "/assistant/3/"]]}
     role = role_of(template)
