@@ -14,7 +14,6 @@ from aws_genai.data.cluster import check_governed, registries as cluster_registr
 from aws_genai.data.concurrency import check_reserved
 from aws_genai.data.customization import check_customized_in
 from aws_genai.data.geographies import GUARDRAILS, routed
-from aws_genai.data.jumpstart import JumpStartCatalogue
 from aws_genai.data.regional import check_region
 from aws_genai.errors import InvalidValueError, below, nearest, reported_at
 from aws_genai.foundation.options import COST_TAGS, NetworkOptions
@@ -281,13 +280,14 @@ class Settings(Options):
                 endpoint.check_region(self.region)
         tuning = self.models.fine_tuning if self.models else None
         for name, tuned in tuning.pipelines.items() if tuning else ():
-            tuned.check_region(self.region, f"models.fine_tuning.pipelines.{name}")
+            with below(f"models.fine_tuning.pipelines.{name}"):
+                tuned.check_region(self.region)
         for name in tuning.customized if tuning else ():
             with below(f"models.fine_tuning.customized.{name}"):
                 check_customized_in(self.region)
-        for model in self.models.hub.models if self.models and self.models.hub else ():
-            if self.region not in JumpStartCatalogue.get(model).regions:
-                raise InvalidValueError(f"{model} is not available in {self.region}", field="models.hub.models")
+        if self.models and self.models.hub:
+            with below("models.hub"):
+                self.models.hub.check_region(self.region)
 
     def _check_geographies(self) -> None:
         """What Bedrock does across the Regions of a geography is offered in some of them."""

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from pydantic import model_validator
 
 from aws_genai.errors import InvalidValueError, below, nearest
-from aws_genai.models.hosting.options import EndpointOptions, IdleOptions
+from aws_genai.models.hosting.options import DriftLimits, EndpointOptions, IdleOptions
+from aws_genai.models.training.options import HubOptions, StudioOptions
 from aws_genai.options import Name, Options
 
 from .batch import Batch
@@ -17,7 +18,6 @@ from .evaluation import EvaluationSettings
 from .fine_tuning import FineTuningSettings
 from .imported import Imported
 from .knowledge import Knowledge
-from .platform import Hub, Monitoring, StudioSettings
 from .prompts import FlowSettings, PromptSettings, RouterSettings
 
 
@@ -25,7 +25,7 @@ class Models(Options):
     """Layer 2."""
 
     idle: IdleOptions | None = None
-    """Endpoints that nobody calls are told of and then put to sleep; they only raise an alarm without it."""
+    """When endpoints that nobody calls are put to sleep, after a notification. Default: they only raise an alarm."""
 
     bedrock: Bedrock | None = None
     """Models that are paid by the token."""
@@ -55,19 +55,19 @@ class Models(Options):
     """Models that are asked the same questions, by name."""
 
     endpoints: dict[Name, EndpointOptions] = {}
-    """Models that are hosted, by name."""
+    """Models on SageMaker endpoints, by name."""
 
-    hub: Hub | None = None
-    """A private hub of the models that may be used."""
+    hub: HubOptions | None = None
+    """A private hub of the JumpStart models that may be used. Default: none."""
 
-    studio: StudioSettings | None = None
-    """Where data scientists, ML engineers and approvers work."""
+    studio: StudioOptions | None = None
+    """A SageMaker Studio domain for data scientists, ML engineers and approvers. Default: none."""
 
-    monitoring: Monitoring | None = None
-    """When the traffic of endpoints that record it differs too much; nothing is compared without it."""
+    monitoring: DriftLimits | None = None
+    """Limits of drift and quality for endpoints that capture data. Default: captured data is not monitored."""
 
     fine_tuning: FineTuningSettings | None = None
-    """Models that are fine-tuned on signed data sets."""
+    """Models that are fine-tuned on signed data sets. Default: none."""
 
     @model_validator(mode="after")
     def _one_name_each(self) -> Models:
@@ -121,16 +121,16 @@ class Models(Options):
     def _platform(self) -> Models:
         if self.monitoring and not any(each.data_capture_percent for each in self.endpoints.values()):
             raise InvalidValueError(
-                "No endpoint records its traffic, so there is nothing to compare",
+                "No endpoint captures data, so there is nothing to monitor",
                 field="monitoring",
                 hint="Set data_capture_percent of an endpoint, or leave monitoring out",
             )
         if self.hub and not self.catalogued():
-            raise InvalidValueError("A hub without a model lets nobody use any", field="hub", hint="Name models")
+            raise InvalidValueError("A hub without models lets its users use none", field="hub", hint="Name models")
         return self
 
     def catalogued(self) -> list[str]:
-        """Every model of the JumpStart catalogue that is served, tuned or allowed, sorted."""
+        """Every model of the JumpStart catalogue that is served, fine-tuned or allowed, sorted."""
         found = set(self.hub.models) if self.hub else set()
         for endpoint in self.endpoints.values():
             served = [endpoint.model, *(each.model for each in endpoint.beside.values())]
@@ -146,7 +146,7 @@ class Models(Options):
 
     @property
     def hosted(self) -> bool:
-        """Whether there are models on capacity of their own, or anything that trains or serves them."""
+        """Whether there are models on dedicated capacity, or anything that trains or serves them."""
         served = self.endpoints or self.imported or self.provisioned
         return bool(served or self.fine_tuning or self.hub or self.studio)
 
@@ -167,7 +167,7 @@ class Models(Options):
 
     @property
     def own_weights(self) -> bool:
-        """Whether any endpoint serves weights of one's own, which a function looks at."""
+        """Whether any endpoint serves your own weights, which a function checks."""
         return any(endpoint.weights for endpoint in self.endpoints.values())
 
 

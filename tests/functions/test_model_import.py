@@ -290,9 +290,9 @@ def test_a_delete_that_fails_can_be_tried_again(cloud: Callable[..., Cloud]) -> 
         ({"config.json": b"{"}, "config.json is no JSON"),
         ({"config.json": None}, "config.json is missing"),
         ({"tokenizer.json": None}, "tokenizer.json or tokenizer.model is missing"),
-        ({"model.safetensors": None}, "no safetensors lie there"),
+        ({"model.safetensors": None}, "there are no safetensors"),
         ({"pytorch_model.bin": b"\x80\x02"}, "is a pickle"),
-        ({"model.safetensors": b"PK\x03\x04"}, "is a pickle under another name"),
+        ({"model.safetensors": b"PK\x03\x04"}, "is a pickle with another extension"),
     ],
 )
 def test_what_bedrock_would_not_import_is_told_before(

@@ -9,9 +9,9 @@ import aws_cdk as cdk
 import pytest
 
 from aws_genai.data.jumpstart import JumpStartCatalogue
-from aws_genai.foundation import AlarmTopic, CostTags, DataKey, PrivateNetwork
+from aws_genai.foundation import CostTags, Foundation
 from aws_genai.gate import synth
-from aws_genai.models import JumpStartEndpoint
+from aws_genai.models import EndpointOptions, JumpStartEndpoint
 from local import emulator
 from tests.support import new_app
 
@@ -26,20 +26,14 @@ def test_every_model_synthesizes_and_passes_the_linters(group: list[str], tmp_pa
     app = new_app()
     stack = cdk.Stack(app, "Models", env=cdk.Environment(region="us-east-1"))
     CostTags(project="p", environment="e", layer="l", owner="o", cost_center="c").apply(stack)
-    key = DataKey(stack, "Key", description="Models")
-    key.allow_logs()
-    network = PrivateNetwork(stack, "Network", zones=["us-east-1a", "us-east-1b"], key=key)
-    topic = AlarmTopic(stack, "Alarms", key=key)
+    foundation = Foundation(stack, network=["us-east-1a", "us-east-1b"])
     for number, name in enumerate(group):
         JumpStartEndpoint(
             stack,
             f"E{number}",
-            model_id=name,
+            foundation=foundation,
             endpoint_name=f"e{number}",
-            accept_eula=True,
-            key=key,
-            network=network,
-            topic=topic,
+            options=EndpointOptions(model=name, accept_eula=True),
         )
     assembly = synth(app)
     template = Path(assembly.directory) / "Models.template.json"

@@ -338,7 +338,7 @@ WRONG: list[tuple[str, dict[str, Any] | str, list[str]]] = [
     (
         "instances and none",
         endpoint(min_instances=2, scale_to_zero=True),
-        ["models.endpoints.one.min_instances", "2 instances and none", "Leave min_instances or scale_to_zero out"],
+        ["models.endpoints.one.min_instances", "a minimum of 2 instances", "Leave min_instances or scale_to_zero out"],
     ),
     (
         "warm hours that change nothing",
@@ -394,13 +394,32 @@ WRONG: list[tuple[str, dict[str, Any] | str, list[str]]] = [
     (
         "no instance to keep",
         endpoint(retain_capacity=True, scale_to_zero=True),
-        ["models.endpoints.one.retain_capacity", "has none to keep", "Leave retain_capacity or scale_to_zero out"],
+        [
+            "models.endpoints.one.retain_capacity",
+            "has no capacity to retain",
+            "Leave retain_capacity or scale_to_zero out",
+        ],
+    ),
+    (
+        "a role that is no ARN",
+        endpoint(execution_role="hosting"),
+        ["models.endpoints.one.execution_role", "be the ARN of a role"],
+    ),
+    (
+        "a bucket of data sets by its ARN",
+        lab(fine_tuning={"bucket": {"name": "arn:aws:s3:::ours"}}),
+        ["models.fine_tuning.bucket.name", "be the name of a bucket"],
+    ),
+    (
+        "a bucket of data sets without a name",
+        lab(fine_tuning={"bucket": {}}),
+        ["models.fine_tuning.bucket.name", "missing"],
     ),
     ("a shift to more than all", endpoint(traffic={"percent": 60}), ["models.endpoints.one.traffic.percent", "50"]),
     (
         "a queue and components",
         endpoint(asynchronous={}, scale_to_zero=True),
-        ["models.endpoints.one.scale_to_zero", "goes to zero by itself"],
+        ["models.endpoints.one.scale_to_zero", "scales to zero by itself"],
     ),
     (
         "models together without components",
@@ -420,7 +439,7 @@ WRONG: list[tuple[str, dict[str, Any] | str, list[str]]] = [
     (
         "a model whose fine-tuning nobody knows",
         tuned(model="huggingface-llm-phi-2"),
-        [f"{TUNED}.model", "huggingface-llm-phi-2 is fine-tuned is not known", "gemma-7b-instruct"],
+        [f"{TUNED}.model", "huggingface-llm-phi-2 cannot be fine-tuned", "gemma-7b-instruct"],
     ),
     (
         "evaluation on a type that batch transform lacks",
@@ -625,7 +644,7 @@ WRONG: list[tuple[str, dict[str, Any] | str, list[str]]] = [
     (
         "imported from nowhere",
         {**BASE, "models": {**BEDROCK["models"], "imported": {"support": {"uri": "support/1"}}}},
-        ["models.imported.support", "not where weights can lie", "s3://bucket/model/version"],
+        ["models.imported.support", "not an S3 location of weights", "s3://bucket/model/version"],
     ),
     (
         "imported under a long name",
