@@ -66,8 +66,8 @@ REGO_TYPES = "AWS::GameLift::"
 class RegoRules:
     """The rules that the CDK adds to CloudFormation Validate, for the templates that have a resource they are about.
 
-    They are written in Rego, for which CloudFormation Validate starts a second engine: a fifth of its CPU time and 60 MB,
-    which an app without such a resource saves.
+    They are written in Rego, for which CloudFormation Validate starts a second engine. It costs 0.3 s of CPU time and
+    60 MB, which an app without such a resource saves.
     """
 
     @property
