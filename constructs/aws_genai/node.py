@@ -9,7 +9,7 @@ from pathlib import Path
 def tune_node() -> None:
     """Start the CDK's Node.js with the flags of ``node_flags.cjs``, after those that ``NODE_OPTIONS`` has.
 
-    Call it before the first import of ``aws_cdk``, which starts Node.js. Templates and findings do not depend on it.
+    Call it before the first import of ``aws_cdk``, which starts Node.js. Templates and findings stay the same.
     https://nodejs.org/api/cli.html#node_optionsoptions
     """
     flags = Path(__file__).with_name("node_flags.cjs").as_posix()

@@ -446,6 +446,8 @@ def test_a_sweep_that_failed_is_an_error_of_the_function(monkeypatch: pytest.Mon
     monkeypatch.setenv("POWERTOOLS_TRACE_DISABLED", "1")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     monkeypatch.setenv("TABLE", "idle")
+    monkeypatch.setenv("TOPIC_ARN", "arn:aws:sns:us-east-1:111122223333:alarms")
+    handler.environment.cache_clear()
     monkeypatch.setenv("RULES", json.dumps({"prefix": "p", "owner": OWN, "idle_hours": 6, "notice_hours": 2}))
     done = {"one": "swept", "two": "failed"}
     monkeypatch.setattr(Sweeper, "sweep", lambda _self: done)

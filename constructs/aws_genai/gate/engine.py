@@ -76,8 +76,8 @@ REGO_TYPES = "AWS::GameLift::"
 class RegoRules:
     """The rules that the CDK adds to CloudFormation Validate, for the templates that have a resource they are about.
 
-    They are written in Rego, for which CloudFormation Validate starts a second engine. An app without such a resource
-    saves a fifth of its CPU time, and 60 MB.
+    They are written in Rego, for which CloudFormation Validate starts a second engine. It costs 0.3 s of CPU time and
+    60 MB, which an app without such a resource saves.
     """
 
     @property
