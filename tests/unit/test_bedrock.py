@@ -17,7 +17,14 @@ from aws_genai.data.bedrock import USES, check_allowed, check_destinations, chec
 from aws_genai.errors import InvalidValueError
 from aws_genai.foundation import DataKey, Foundation, WorkloadRole
 from aws_genai.foundation.organization import model_policy
-from aws_genai.models import ApplicationProfiles, BedrockCatalogue, Guardrail, ModelAccess, ModelParameters
+from aws_genai.models import (
+    ApplicationProfiles,
+    BedrockCatalogue,
+    Guardrail,
+    ModelAccess,
+    ModelAccessOptions,
+    ModelParameters,
+)
 from aws_genai.models.access.inference import requests_of
 from aws_genai.testing import assert_allows, assert_denies
 from tests.support import new_stack, template_of
@@ -186,7 +193,12 @@ def access(stack: cdk.Stack, **options: Any) -> ModelAccess:
         name="one",
         foundation=Foundation(stack, key=DataKey(stack, "Key", description="Policy")),
     )
-    return ModelAccess(stack, "Access", models=[CLAUDE, NOVA, TITAN], guardrail=guardrail, **options)
+    return ModelAccess(
+        stack,
+        "Access",
+        guardrail=guardrail,
+        options=ModelAccessOptions(models=[CLAUDE, NOVA, TITAN], **options),
+    )
 
 
 def role(stack: cdk.Stack) -> WorkloadRole:
@@ -268,6 +280,25 @@ def test_tokens_are_counted_without_an_answer() -> None:
     model = "arn:aws:bedrock:us-east-1::foundation-model/anthropic.claude-sonnet-4-6"
     assert_allows(template.to_json(), name, "bedrock:CountTokens", model)
     assert_denies(template.to_json(), name, "bedrock:InvokeModel", model)
+
+
+def test_models_have_metrics_by_their_own_id_and_by_their_profile() -> None:
+    stack = new_stack()
+    models = access(stack)
+    profiles = ApplicationProfiles(stack, "Chat", name="chat", access=models, models=[NOVA])
+    names = {
+        "metric_invocations": "Invocations",
+        "metric_latency": "InvocationLatency",
+        "metric_input_tokens": "InputTokenCount",
+        "metric_output_tokens": "OutputTokenCount",
+    }
+    for method, name in names.items():
+        for who, model in ((models, NOVA), (profiles, profiles.ids[NOVA])):
+            metric = getattr(who, method)(NOVA, period=cdk.Duration.minutes(1))
+            assert (metric.namespace, metric.metric_name) == ("AWS/Bedrock", name)
+            assert metric.dimensions == {"ModelId": model}
+            assert metric.period.to_minutes() == 1
+    assert models.metric_throttles(NOVA).metric_name == "InvocationThrottles"
 
 
 def test_access_is_bounded_by_provider_and_use() -> None:

@@ -26,9 +26,10 @@ class ModelWatch(Construct):
 
     The number of invocations is compared with an anomaly detection band, which CloudWatch learns from two weeks of
     metrics; such an alarm costs three times as much as a standard alarm. Extracting training data, or a copy of the
-    model, takes many invocations and raises the first alarm; attempts to bypass the guardrail raise the last. Costs are those
-    of tokens at list prices, without prompt caching. CloudWatch counts invocations by a model's own id for the whole
-    account and Region, whichever environment makes them, and those through an application inference profile separately.
+    model, takes many invocations and raises the first alarm; attempts to bypass the guardrail raise the last. Costs are
+    those of tokens at list prices, without prompt caching. CloudWatch counts invocations by a model's own id for the
+    whole account and Region, whichever environment makes them, and those through an application inference profile
+    separately.
     https://docs.aws.amazon.com/bedrock/latest/userguide/monitoring-runtime-metrics.html
     https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Anomaly_Detection.html
 
@@ -104,7 +105,7 @@ class ModelWatch(Construct):
         made = cloudwatch.CfnAlarm(
             self,
             id,
-            alarm_description="More model invocations than usual in the account. Find the callers in the invocation log.",
+            alarm_description="More model invocations than usual. Find the callers in the invocation log.",
             metrics=[*queries, usual],
             threshold_metric_id="usual",
             comparison_operator="GreaterThanUpperThreshold",
@@ -129,7 +130,7 @@ class ModelWatch(Construct):
         cloudwatch.CfnAlarm(
             self,
             id,
-            alarm_description=f"The tokens of an hour cost over {usd_per_hour} USD. Find the callers in the invocation log.",
+            alarm_description=f"Tokens cost over {usd_per_hour} USD in an hour. Find the callers in the invocation log.",
             metrics=[*queries, {"id": "cost", "expression": total, "label": "USD an hour", "returnData": True}],
             threshold=usd_per_hour,
             comparison_operator="GreaterThanThreshold",
