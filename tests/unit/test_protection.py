@@ -233,7 +233,13 @@ def test_an_existing_guardrail_is_applied_and_required_by_its_version() -> None:
     assert_allows(*call, {"bedrock:GuardrailIdentifier": f"{arn}:4"})
     assert_denies(*call, {"bedrock:GuardrailIdentifier": f"{arn}:3"})
     assert_allows(template.to_json(), role, "bedrock:ApplyGuardrail", arn)
-    assert_allows(template.to_json(), role, "kms:Decrypt", key, {"kms:ViaService": "bedrock.us-east-1.amazonaws.com"})
+    (policy,) = template.find_resources("AWS::IAM::ManagedPolicy").values()
+    (decrypts,) = [
+        each
+        for each in policy["Properties"]["PolicyDocument"]["Statement"]
+        if each["Action"] == ["kms:Decrypt"] and each["Resource"] == [key]
+    ]
+    assert list(decrypts["Condition"]["StringEquals"]) == ["kms:ViaService"]
     with pytest.raises(InvalidValueError, match="An existing guardrail cannot be enforced"):
         EnforcedGuardrail(stack, "Everywhere", guardrail=existing)
 

@@ -101,7 +101,7 @@ class ModelWatch(Construct):
         detector = cloudwatch.CfnAnomalyDetector(
             self, f"{id}Usual", metric_math_anomaly_detector={"metricDataQueries": queries}
         )
-        usual = {"id": "usual", "expression": f"ANOMALY_DETECTION_BAND(total, {band})", "returnData": True}
+        usual = {"id": "usual", "expression": f"ANOMALY_DETECTION_BAND(total, {band:g})", "returnData": True}
         made = cloudwatch.CfnAlarm(
             self,
             id,
@@ -130,7 +130,7 @@ class ModelWatch(Construct):
         cloudwatch.CfnAlarm(
             self,
             id,
-            alarm_description=f"Tokens cost over {usd_per_hour} USD in an hour. Find the callers in the invocation log.",
+            alarm_description=f"Tokens cost over {usd_per_hour:g} USD in an hour. Find the callers in the invocation log.",
             metrics=[*queries, {"id": "cost", "expression": total, "label": "USD an hour", "returnData": True}],
             threshold=usd_per_hour,
             comparison_operator="GreaterThanThreshold",

@@ -167,7 +167,7 @@ class FlowOptions(Options):
                 raise InvalidValueError(
                     f"There is no prompt {step.prompt}",
                     field=f"steps.{name}.prompt",
-                    hint=nearest(step.prompt, list(prompts)),
+                    hint=nearest(step.prompt, list(prompts)) if prompts else "Add the prompt",
                 )
             _check_values(name, step, list(prompts[step.prompt]))
 
