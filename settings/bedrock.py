@@ -19,8 +19,8 @@ class GuardrailSettings(GuardrailOptions):
     """The policies of the guardrail."""
 
     keep_versions: bool = False
-    """Whether make guardrail-versions refuses to delete versions that are no longer in use. A guardrail has at most 20
-    versions; version can go back to any of them."""
+    """Whether to keep versions that are no longer in use, so that version can go back to them: the command
+    python -m operations.guardrail_versions then refuses to delete any. A guardrail has at most 20 versions."""
 
 
 class Bedrock(ModelAccessOptions):
