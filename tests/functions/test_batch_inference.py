@@ -263,7 +263,7 @@ def test_throttling_is_tried_again_at_every_step(made: dict[str, Any]) -> None:
     work = batches(made)
     (job,) = work.prepare("x", {"key": "requests/q.jsonl", "version": "v1"})
     made["bedrock"].failing = ["ThrottlingException"]
-    with pytest.raises(TryAgainError, match="no further job"):
+    with pytest.raises(TryAgainError, match="does not accept another job"):
         work.start("x", job)
     made["bedrock-runtime"].failing = ["ThrottlingException"]
     with pytest.raises(TryAgainError, match="guardrail is busy"):

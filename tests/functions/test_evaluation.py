@@ -252,7 +252,7 @@ def test_odd_data_sets_are_refused_by_the_line(text: str, words: str) -> None:
 
 
 def test_a_data_set_that_is_not_there_or_cannot_be_compared_is_refused(made: dict[str, Any]) -> None:
-    with pytest.raises(RefusedError, match=r"s3://b/other.jsonl is not there"):
+    with pytest.raises(RefusedError, match=r"s3://b/other.jsonl does not exist"):
         evaluations(made).prepare("r1", {"data_set": "other.jsonl"})
     made["s3"].objects["questions/numbers.jsonl"] = '{"prompt": "a"}\n'
     with pytest.raises(RefusedError, match="which f1 needs"):

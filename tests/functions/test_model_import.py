@@ -286,7 +286,7 @@ def test_a_delete_that_fails_can_be_tried_again(cloud: Callable[..., Cloud]) -> 
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"config.json": b'{"architectures": ["FalconForCausalLM"]}'}, "FalconForCausalLM is not imported"),
+        ({"config.json": b'{"architectures": ["FalconForCausalLM"]}'}, "FalconForCausalLM is not supported"),
         ({"config.json": b"{"}, "config.json is not valid JSON"),
         ({"config.json": None}, "config.json is missing"),
         ({"tokenizer.json": None}, "tokenizer.json or tokenizer.model is missing"),

@@ -19,7 +19,7 @@ def client(service: str) -> Any:  # noqa: ANN401 - boto3 has no types
 
 
 class InvocationLogging:
-    """The configuration of this account and Region. The physical id is the log group whose tags have the previous one."""
+    """The configuration of this account and Region. The physical id is the log group with the previous one in tags."""
 
     def create(self, properties: Properties, _token: str) -> Made:
         """Set the configuration, and save the previous one; a failure changes nothing."""
