@@ -51,13 +51,13 @@ def guardrail(stack: cdk.Stack, **options: Any) -> Guardrail:
 
 
 def test_a_guardrail_across_regions_has_the_larger_tier_images_patterns_and_reasoning() -> None:
-    policies: dict[str, Any] = dict(
-        cross_region=True,
-        images=True,
-        patterns={"badge": "B-[0-9]{6}"},
-        automated_reasoning=[REASONING],
-        denied_topics={"Long": DeniedTopic(definition="x" * 900)},
-    )
+    policies: dict[str, Any] = {
+        "cross_region": True,
+        "images": True,
+        "patterns": {"badge": "B-[0-9]{6}"},
+        "automated_reasoning": [REASONING],
+        "denied_topics": {"Long": DeniedTopic(definition="x" * 900)},
+    }
 
     def build(stack: cdk.Stack) -> None:
         role = WorkloadRole(stack, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))

@@ -130,7 +130,7 @@ class ModelWatch(Construct):
         cloudwatch.CfnAlarm(
             self,
             id,
-            alarm_description=f"Tokens cost over {usd_per_hour:g} USD in an hour. Find the callers in the invocation log.",
+            alarm_description=f"Tokens cost over {usd_per_hour:g} USD an hour. Find the callers in the invocation log.",
             metrics=[*queries, {"id": "cost", "expression": total, "label": "USD an hour", "returnData": True}],
             threshold=usd_per_hour,
             comparison_operator="GreaterThanThreshold",
