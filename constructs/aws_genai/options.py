@@ -14,7 +14,7 @@ from .errors import InvalidValueError, nearest
 from .explain import SAID, explain
 
 
-def text(pattern: str, said: str, **more: Any) -> Any:  # noqa: ANN401, N805 - what pydantic's Field takes and gives
+def text(pattern: str, said: str, **more: Any) -> Any:  # noqa: ANN401 - what pydantic's Field takes and gives
     """A field of text of one pattern; ``said`` tells in words what it asks for.
 
     Digits and letters are those of ASCII: ``\\d`` and ``\\w`` would take others, which AWS refuses.

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from aws_cdk import aws_cloudwatch as cloudwatch, aws_sns as sns
+from aws_cdk import aws_cloudwatch as cloudwatch, aws_iam as iam, aws_sns as sns
 from constructs import Construct
 
 from .key import DataKey
 from .pseudo import ACCOUNT_ID, REGION
-from .role import WorkloadRole
+from .role import grant
 from .statements import allow, document, service, tls_only
 
 
@@ -68,17 +68,19 @@ class AlarmTopic(Construct):
         key.allow_in_sns()
         self.key = key
 
-    def grant_publish(self, role: WorkloadRole) -> None:
-        """Let ``role`` publish to this topic.
+    def grant_publish(self, grantee: iam.IGrantable) -> iam.Grant:
+        """Let ``grantee`` publish to this topic.
 
         https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html#sns-what-permissions-for-sse
         """
-        role.allow(("sns:Publish",), [self.topic_arn])
-        role.allow(
-            ("kms:Decrypt", "kms:GenerateDataKey"),
+        given = grant(grantee, ["sns:Publish"], [self.topic_arn])
+        grant(
+            grantee,
+            ["kms:Decrypt", "kms:GenerateDataKey"],
             [self.key.key_arn],
             conditions={"StringEquals": {"kms:ViaService": f"sns.{REGION}.amazonaws.com"}},
         )
+        return given
 
 
 #: https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html#compatibility-with-aws-services

@@ -8,7 +8,7 @@ from aws_cdk import RemovalPolicy, aws_iam as iam, aws_kms as kms
 from constructs import Construct
 
 from .pseudo import ACCOUNT_ID, PARTITION, REGION
-from .role import grant
+from .role import grant, principal_arn
 from .statements import allow, document
 
 #: What an administrator may do with a key: everything but using it.
@@ -143,27 +143,27 @@ class DataKey(Construct):
             self._imported = kms.Key.from_key_arn(self, "Imported", self.key_arn)
         return self._imported
 
-    def grant_decrypt(self, role: iam.IRole) -> None:
-        """Let ``role`` decrypt: named in the key policy, and allowed by its own policy."""
-        self._grant(role, "Decrypt", ("kms:Decrypt",))
+    def grant_decrypt(self, grantee: iam.IGrantable) -> iam.Grant:
+        """Let ``grantee`` decrypt: named in the key policy, and allowed by its own policy."""
+        return self._grant(grantee, "Decrypt", ("kms:Decrypt",))
 
-    def grant_encrypt_decrypt(self, role: iam.IRole) -> None:
-        """Let ``role`` encrypt and decrypt, for writers of encrypted buckets, queues and logs."""
-        self._grant(role, "Use", ("kms:Decrypt", "kms:GenerateDataKey"))
+    def grant_encrypt_decrypt(self, grantee: iam.IGrantable) -> iam.Grant:
+        """Let ``grantee`` encrypt and decrypt, for writers of encrypted buckets, queues and logs."""
+        return self._grant(grantee, "Use", ("kms:Decrypt", "kms:GenerateDataKey"))
 
-    def grant_describe(self, role: iam.IRole) -> None:
-        """Let ``role`` read what kind of key this is."""
-        self._grant(role, "Describe", ("kms:DescribeKey",))
+    def grant_describe(self, grantee: iam.IGrantable) -> iam.Grant:
+        """Let ``grantee`` read what kind of key this is."""
+        return self._grant(grantee, "Describe", ("kms:DescribeKey",))
 
-    def grant_in_bedrock(self, role: iam.IRole, actions: Sequence[str] = ("kms:Decrypt",)) -> None:
-        """Let ``role`` use the key through Bedrock and in no other way.
+    def grant_in_bedrock(self, grantee: iam.IGrantable, actions: Sequence[str] = ("kms:Decrypt",)) -> iam.Grant:
+        """Let ``grantee`` use the key through Bedrock and in no other way.
 
         https://docs.aws.amazon.com/bedrock/latest/userguide/encryption-custom-job.html
 
         :param actions: what it may do. Default: decrypt.
         """
         self.allow_in_bedrock()
-        grant(role, actions, [self.key_arn], conditions=via("bedrock"))
+        return grant(grantee, actions, [self.key_arn], conditions=via("bedrock"))
 
     def allow_role(self, sid: str, role_arn: str, actions: Sequence[str]) -> None:
         """Let a role of the same stack, named by its ARN, use the key."""
@@ -201,18 +201,23 @@ class DataKey(Construct):
         """Let Auto Scaling publish to topics encrypted under the key, through its service-linked role."""
         self.allow_role_arn("AutoScalingNotifications", _AUTO_SCALING, ("kms:Decrypt", "kms:GenerateDataKey*"))
 
-    def _grant(self, role: iam.IRole, verb: str, actions: Sequence[str]) -> None:
+    def _grant(self, grantee: iam.IGrantable, verb: str, actions: Sequence[str]) -> iam.Grant:
+        path, arn, created = principal_arn(grantee)
         # The id of every statement of a policy is its own, and roles of two constructs may have the same name.
-        name = "".join(filter(str.isalnum, role.node.path.partition("/")[2]))
-        self._statement(f"{verb}{name}", {"AWS": role.role_arn}, actions)
-        grant(role, actions, [self.key_arn])
+        sid = f"{verb}{''.join(filter(str.isalnum, path))}"
+        if created:
+            self._statement(sid, {"AWS": arn}, actions)
+        else:
+            # KMS refuses a policy that names a principal that does not exist.
+            self.allow_role_arn(sid, arn, actions)
+        return grant(grantee, actions, [self.key_arn])
 
-    def grant_replicate(self, role: iam.IRole) -> None:
-        """Let ``role`` copy what is encrypted under the key, under the key.
+    def grant_replicate(self, grantee: iam.IGrantable) -> iam.Grant:
+        """Let ``grantee`` copy what is encrypted under the key, under the key.
 
         https://docs.aws.amazon.com/AmazonS3/latest/userguide/replication-config-for-kms-objects.html
         """
-        self._grant(role, "Replicate", ("kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey"))
+        return self._grant(grantee, "Replicate", ("kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey"))
 
     def allow_logs(self) -> None:
         """Let CloudWatch Logs encrypt the log groups of this account and Region, for itself and for its callers.
