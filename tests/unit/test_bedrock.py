@@ -8,8 +8,8 @@ from typing import Any
 
 import aws_cdk as cdk
 import pytest
-from aws_cdk import aws_iam as iam
-from aws_cdk.assertions import Match
+from aws_cdk import aws_iam as iam, aws_lambda as lambda_
+from aws_cdk.assertions import Match, Template
 
 from aws_genai.application import Inference, UsageBudget
 from aws_genai.data import load
@@ -299,6 +299,36 @@ def test_models_have_metrics_by_their_own_id_and_by_their_profile() -> None:
             assert metric.dimensions == {"ModelId": model}
             assert metric.period.to_minutes() == 1
     assert models.metric_throttles(NOVA).metric_name == "InvocationThrottles"
+
+
+@pytest.mark.parametrize("kind", ["function", "user", "role"])
+def test_models_are_granted_to_any_principal(kind: str) -> None:
+    stack = new_stack()
+    runtime = lambda_.Runtime.PYTHON_3_13
+    grantee: iam.IGrantable = {
+        "function": lambda: lambda_.Function(
+            stack, "Who", runtime=runtime, handler="a.b", code=lambda_.Code.from_inline("pass")
+        ),
+        "user": lambda: iam.User(stack, "Who"),
+        "role": lambda: iam.Role(stack, "Who", assumed_by=iam.ServicePrincipal("ecs-tasks.amazonaws.com")),
+    }[kind]()
+    models = access(stack)
+    profiles = ApplicationProfiles(stack, "Chat", name="chat", access=models, models=[NOVA])
+    grants = [
+        models.grant_invoke(grantee, streaming=True),
+        models.grant_count_tokens(grantee, models=[CLAUDE]),
+        models.guardrail.grant_apply(grantee),
+        profiles.grant_invoke(grantee),
+    ]
+    assert all(isinstance(each, iam.Grant) and each.success for each in grants)
+    statements = [
+        statement
+        for each in Template.from_stack(stack).find_resources("AWS::IAM::Policy").values()
+        for statement in each["Properties"]["PolicyDocument"]["Statement"]
+    ]
+    invoking = [each for each in statements if "bedrock:InvokeModel" in each["Action"]]
+    assert invoking
+    assert all("bedrock:GuardrailIdentifier" in each["Condition"]["StringEquals"] for each in invoking)
 
 
 def test_access_is_bounded_by_provider_and_use() -> None:
