@@ -7,18 +7,18 @@ from collections.abc import Sequence
 from pydantic import model_validator
 
 from aws_genai.errors import InvalidValueError, below, nearest
+from aws_genai.models.custom.options import ImportedModelOptions, ProvisionedThroughputOptions
 from aws_genai.models.hosting.options import DriftLimits, EndpointOptions, IdleOptions
+from aws_genai.models.prompts.options import RouterOptions, variables
+from aws_genai.models.runs.options import BatchInferenceOptions
 from aws_genai.models.training.options import HubOptions, StudioOptions
 from aws_genai.options import Name, Options
 
-from .batch import Batch
 from .bedrock import Bedrock
-from .customized import Provisioned
 from .evaluation import EvaluationSettings
 from .fine_tuning import FineTuningSettings
-from .imported import Imported
 from .knowledge import Knowledge
-from .prompts import FlowSettings, PromptSettings, RouterSettings
+from .prompts import FlowSettings, PromptSettings
 
 
 class Models(Options):
@@ -28,31 +28,31 @@ class Models(Options):
     """When endpoints that nobody calls are put to sleep, after a notification. Default: they only raise an alarm."""
 
     bedrock: Bedrock | None = None
-    """Models that are paid by the token."""
+    """Models of Amazon Bedrock that are billed by the token."""
 
     knowledge: dict[Name, Knowledge] = {}
     """Documents that models answer from, by name."""
 
-    imported: dict[Name, Imported] = {}
-    """Models of your own that Bedrock runs, by name."""
+    imported: dict[Name, ImportedModelOptions] = {}
+    """Models of your own that are imported into Bedrock, by name."""
 
-    batches: dict[Name, Batch] = {}
-    """Many questions to one model, by name."""
+    batches: dict[Name, BatchInferenceOptions] = {}
+    """Batch inference, by name."""
 
     prompts: dict[Name, PromptSettings] = {}
-    """Prompts that are kept and versioned, by name."""
+    """Prompts of Prompt management, by name."""
 
     flows: dict[Name, FlowSettings] = {}
-    """Prompts that take each other's answers, by name."""
+    """Flows of prompts, by name."""
 
-    routers: dict[Name, RouterSettings] = {}
-    """Pairs of models of which the cheaper answers where it is good enough, by name."""
+    routers: dict[Name, RouterOptions] = {}
+    """Intelligent prompt routers, by name."""
 
-    provisioned: dict[Name, Provisioned] = {}
-    """Throughput that is paid by the hour, by name."""
+    provisioned: dict[Name, ProvisionedThroughputOptions] = {}
+    """Provisioned throughput of models of Bedrock, by name."""
 
     evaluations: dict[Name, EvaluationSettings] = {}
-    """Models that are asked the same questions, by name."""
+    """Evaluations of models, by name."""
 
     endpoints: dict[Name, EndpointOptions] = {}
     """Models on SageMaker endpoints, by name."""
@@ -84,11 +84,11 @@ class Models(Options):
         kinds = {"imported": self.imported, "provisioned": self.provisioned, "fine_tuning.customized": deployed}
         kind = next((name for name, each in kinds.items() if each), None)
         if kind and not self.bedrock:
-            told = "Imported" if kind == "imported" else "Your own"
+            which = "Imported" if kind == "imported" else "Custom"
             raise InvalidValueError(
-                f"{told} models are called through the guardrail of models.bedrock, which is left out",
+                f"{which} models are invoked through the guardrail of models.bedrock, which is left out",
                 field=f"models.{kind}",
-                hint="Add models: {bedrock: {models: [...]}} with models that the Region can call",
+                hint="Add models: {bedrock: {models: [...]}} with models that are available in the Region",
             )
         return self
 
@@ -101,7 +101,7 @@ class Models(Options):
             check_named(f"models.routers.{name}.models", router.models, allowed)
         for name, flow in self.flows.items():
             with below(f"models.flows.{name}"):
-                flow.check(self.prompts)
+                flow.check({prompt: variables(each.text) for prompt, each in self.prompts.items()})
         for name, batch in self.batches.items():
             check_named(f"models.batches.{name}.model", [batch.model], allowed)
         for name, evaluation in self.evaluations.items():
@@ -172,12 +172,12 @@ class Models(Options):
 
 
 def check_named(field: str, models: Sequence[str], allowed: Sequence[str]) -> None:
-    """Refuse models that may not be called.
+    """Refuse models that may not be invoked.
 
     :raises InvalidValueError: naming the first.
     """
     for model in models:
         if model not in allowed:
             raise InvalidValueError(
-                f"{model} is not among models.bedrock.models", field=field, hint="Add it there, or name one that is"
+                f"{model} is not among models.bedrock.models", field=field, hint="Add it there, or choose one that is"
             )

@@ -41,8 +41,8 @@ app.synth()
 ENDPOINT = """
 import json, sys, tempfile, time
 import aws_cdk as cdk
-from aws_genai.models import JumpStartEndpoint
-from aws_genai.foundation import AlarmTopic, CostTags, DataKey, PrivateNetwork
+from aws_genai.models import EndpointOptions, JumpStartEndpoint
+from aws_genai.foundation import CostTags, Foundation
 from aws_genai.gate import CompliancePack, attach_gate
 context = json.load(open(sys.argv[1]))["context"]
 
@@ -52,15 +52,10 @@ def app(count):
     attach_gate(app, packs=list(CompliancePack))
     CostTags(project="p", environment="e", layer="l", owner="o", cost_center="c").apply(app)
     stack = cdk.Stack(app, "Models", env=cdk.Environment(region="us-east-1"))
-    key = DataKey(stack, "Key", description="Models")
-    key.allow_logs()
-    network = PrivateNetwork(stack, "Network", zones=["us-east-1a", "us-east-1b"], key=key)
-    topic = AlarmTopic(stack, "Alarms", key=key)
+    foundation = Foundation(stack, network=["us-east-1a", "us-east-1b"])
+    options = EndpointOptions(model="huggingface-sentencesimilarity-bge-m3")
     for index in range(count):
-        JumpStartEndpoint(
-            stack, f"E{index}", model_id="huggingface-sentencesimilarity-bge-m3", endpoint_name=f"e{index}",
-            key=key, network=network, topic=topic,
-        )
+        JumpStartEndpoint(stack, f"E{index}", foundation=foundation, endpoint_name=f"e{index}", options=options)
     app.synth()
     return time.perf_counter() - started
 

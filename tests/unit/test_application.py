@@ -15,7 +15,7 @@ from aws_genai.application.chat_api import GATEWAY_ERRORS
 from aws_genai.data.concurrency import concurrency_of
 from aws_genai.errors import InvalidValueError
 from aws_genai.foundation import AlarmTopic, DataKey, Foundation
-from aws_genai.models import Guardrail, ModelAccess
+from aws_genai.models import Guardrail, ModelAccess, ModelAccessOptions
 from aws_genai.packaging import reserve_concurrency
 from tests.conftest import Synthesized
 from tests.support import new_stack, template_of
@@ -161,7 +161,9 @@ def chat(stack: cdk.Stack, **options: Any) -> ChatApi:
         stack,
         "Chat",
         name="assistant",
-        access=ModelAccess(stack, "Access", models=["amazon.nova-lite-v1:0"], guardrail=guardrail),
+        access=ModelAccess(
+            stack, "Access", guardrail=guardrail, options=ModelAccessOptions(models=["amazon.nova-lite-v1:0"])
+        ),
         identity=Identity(stack, options.pop("users", "Users"), pool_name="assistant"),
         firewall=Firewall(
             stack,

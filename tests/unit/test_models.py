@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import aws_cdk as cdk
@@ -19,10 +18,11 @@ from aws_genai.models import (
     DeniedTopic,
     EndpointOptions,
     Guardrail,
-    GuardrailPolicy,
+    GuardrailOptions,
     JumpStartCatalogue,
     JumpStartEndpoint,
     ModelAccess,
+    ModelAccessOptions,
     WarmHours,
 )
 from aws_genai.models.hosting.inference_component import accelerators_of_a_copy
@@ -277,33 +277,30 @@ def test_grant_invoke_is_for_this_endpoint() -> None:
     assert_denies(template, role, "sagemaker:DeleteEndpoint", arn.format("one"))
 
 
-def version_of(policy: GuardrailPolicy) -> str:
+def version_of(**options: Any) -> str:
     def build(stack: cdk.Stack) -> None:
-        Guardrail(
-            stack,
-            "Guardrail",
-            name="g",
-            foundation=Foundation(stack, key=DataKey(stack, "Key", description="g")),
-            policy=policy,
-        )
+        Guardrail(stack, "Guardrail", name="g", foundation=Foundation(stack), options=GuardrailOptions(**options))
 
     return next(iter(template_of(build).find_resources("AWS::Bedrock::GuardrailVersion")))
 
 
-def test_version_changes_when_and_only_when_the_policy_does() -> None:
-    policy = GuardrailPolicy()
-    assert version_of(policy) == version_of(GuardrailPolicy())
-    changed = [
-        replace(policy, filter_strength="LOW"),
-        replace(policy, prompt_attack_strength="LOW"),
-        replace(policy, denied_topics=[DeniedTopic("a", "b")]),
-        replace(policy, denied_words=["w"]),
-        replace(policy, profanity=False),
-        replace(policy, pii={"NAME": "BLOCK"}),
-        replace(policy, grounding_threshold=0.5),
-        replace(policy, relevance_threshold=0.5),
+def test_version_changes_when_and_only_when_the_policies_do() -> None:
+    assert version_of() == version_of()
+    changed: list[dict[str, Any]] = [
+        {"filter_strength": "LOW"},
+        {"prompt_attack_strength": "LOW"},
+        {"denied_topics": {"a": DeniedTopic(definition="b")}},
+        {"denied_words": ["w"]},
+        {"profanity": False},
+        {"pii": {"NAME": "BLOCK"}},
+        {"grounding_threshold": 0.5},
+        {"relevance_threshold": 0.5},
+        {"patterns": {"p": "a"}},
+        {"images": True},
+        {"blocked_input_message": "No."},
+        {"blocked_output_message": "No."},
     ]
-    assert len({version_of(item) for item in [policy, *changed]}) == len(changed) + 1
+    assert len({version_of(**item) for item in [{}, *changed]}) == len(changed) + 1
 
 
 def test_default_guardrail_is_strict() -> None:
@@ -339,7 +336,7 @@ def access(stack: cdk.Stack, models: list[str], regions: list[str]) -> ModelAcce
         name="g",
         foundation=Foundation(stack, key=DataKey(stack, "Key", description="g")),
     )
-    return ModelAccess(stack, "Access", models=models, guardrail=guardrail, regions=regions)
+    return ModelAccess(stack, "Access", guardrail=guardrail, options=ModelAccessOptions(models=models, regions=regions))
 
 
 def test_resources_of_a_profile_are_the_profile_and_its_model_in_each_region() -> None:

@@ -576,7 +576,7 @@ WRONG: list[tuple[str, dict[str, Any] | str, list[str]]] = [
                 }
             },
         },
-        ["models.bedrock.guardrail", "across Regions only", "Set cross_region"],
+        ["models.bedrock.guardrail", "require cross-Region inference", "Set cross_region"],
     ),
     (
         "pattern that is none",
@@ -639,12 +639,12 @@ WRONG: list[tuple[str, dict[str, Any] | str, list[str]]] = [
     (
         "imported without a guardrail",
         {**BASE, "models": {"imported": {"support": {"uri": "s3://models/support/1"}}}},
-        ["models.imported", "called through the guardrail", "Add models"],
+        ["models.imported", "invoked through the guardrail", "Add models"],
     ),
     (
         "imported from nowhere",
         {**BASE, "models": {**BEDROCK["models"], "imported": {"support": {"uri": "support/1"}}}},
-        ["models.imported.support", "not an S3 location of weights", "s3://bucket/model/version"],
+        ["models.imported.support", "is not an S3 location", "s3://bucket/model/version"],
     ),
     (
         "imported under a long name",

@@ -46,7 +46,11 @@ WRONG: list[tuple[str, dict[str, Any], list[str]]] = [
         [BOTH, "Corectness is not a metric", "Correctness"],
     ),
     ("threshold of what is not measured", evaluated(thresholds={"speed": 1}), [BOTH, "speed is not measured"]),
-    ("evaluated with documents of nobody", evaluated(knowledge="handbook"), [BOTH, "for nobody", "Name knowledge"]),
+    (
+        "evaluated with documents of nobody",
+        evaluated(knowledge="handbook"),
+        [BOTH, "no group whose documents", "Set both knowledge and groups"],
+    ),
     (
         "evaluated with documents that are not there",
         evaluated(knowledge="handbok", groups=["staff"]),
@@ -66,7 +70,7 @@ WRONG: list[tuple[str, dict[str, Any], list[str]]] = [
     (
         "prompt whose test gives other variables",
         bedrock(prompts={"one": {"text": "Say {{what}}", "model": LITE, "tests": [{"given": {"who": "a"}}]}}),
-        ["models.prompts.one.tests.0.given", "gives who, and the text asks for what"],
+        ["models.prompts.one.tests.0.given", "has values for who, and the prompt has the variables what"],
     ),
     (
         "prompt of a model without permission",
@@ -76,17 +80,17 @@ WRONG: list[tuple[str, dict[str, Any], list[str]]] = [
     (
         "prompt with an odd variable",
         bedrock(prompts={"one": {"text": "Say {{a-b}}", "model": LITE}}),
-        ["models.prompts.one.text", "{{a-b}} is no variable"],
+        ["models.prompts.one.text", "{{a-b}} is not a valid variable"],
     ),
     (
         "flow of a prompt that is not there",
         bedrock(flows={"all": {"steps": {"first": {"prompt": "one"}}}}),
-        ["models.flows.all.steps.first.prompt", "one is no prompt"],
+        ["models.flows.all.steps.first.prompt", "There is no prompt one. Add the prompt"],
     ),
     (
         "router between families",
         bedrock(routers={"both": {"models": [LITE, "us.anthropic.claude-sonnet-4-6"]}}),
-        ["models.routers.both.models", "does not route between", "Amazon Nova"],
+        ["models.routers.both.models", "A prompt router does not support", "Amazon Nova"],
     ),
     (
         "vectors too long for their store",
@@ -204,7 +208,7 @@ WRONG: list[tuple[str, dict[str, Any], list[str]]] = [
     (
         "automated reasoning without a version",
         bedrock(bedrock={"models": [LITE], "guardrail": {**ACROSS, "automated_reasoning": [AR]}}),
-        ["models.bedrock.guardrail.automated_reasoning", "names no version", f"such as {AR}:1"],
+        ["models.bedrock.guardrail.automated_reasoning", "has no version", f"such as {AR}:1"],
     ),
     (
         "guardrail across a geography that has no profile",

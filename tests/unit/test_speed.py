@@ -11,15 +11,14 @@ from pathlib import Path
 
 import aws_cdk as cdk
 import pytest
-from aws_cdk import aws_gamelift as gamelift
-from aws_cdk import aws_iam as iam
+from aws_cdk import aws_gamelift as gamelift, aws_iam as iam
 
 import aws_genai
 from aws_genai import node
+from aws_genai.foundation import WorkloadRole
 from aws_genai.gate.engine import REGO_TYPES
 from aws_genai.gate.synthesis import GateError, attach_gate, synth
 from aws_genai.once import once, path
-from aws_genai.security import WorkloadRole
 from settings.__main__ import main
 from tests.conftest import ROOT
 

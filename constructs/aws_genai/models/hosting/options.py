@@ -171,8 +171,8 @@ class ShadowModel(BesideModel):
     """Share of the requests, in percent."""
 
 
-class Weights(Options):
-    """Your own model weights in Amazon S3."""
+class ModelFiles(Options):
+    """The files of your own model in Amazon S3."""
 
     uri: Annotated[str, Field(max_length=1024)]
     """Location of the files, as s3://bucket/prefix. Give each version a prefix of its own. In code, the location in a
@@ -180,9 +180,6 @@ class Weights(Options):
 
     key_arn: _WeightsKey | None = None
     """ARN of the AWS KMS key that encrypts the files. Default: they are encrypted with SSE-S3."""
-
-    pickled: list[Annotated[str, Field(min_length=1, max_length=1024)]] = []
-    """Names of files that may be Python pickles, which run code when they are loaded. Default: safetensors only."""
 
     @model_validator(mode="after")
     def _an_address(self) -> Self:
@@ -202,6 +199,13 @@ class Weights(Options):
                 hint="Write it as s3://bucket/model/version",
             )
         return found["bucket"], f"{found['prefix']}/"
+
+
+class Weights(ModelFiles):
+    """Your own model weights in Amazon S3."""
+
+    pickled: list[Annotated[str, Field(min_length=1, max_length=1024)]] = []
+    """Names of files that may be Python pickles, which run code when they are loaded. Default: safetensors only."""
 
 
 class ServedWeights(Weights):
