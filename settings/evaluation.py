@@ -6,10 +6,9 @@ from typing import Annotated
 
 from pydantic import Field, field_validator, model_validator
 
+from aws_genai.models.knowledge.options import Group
 from aws_genai.models.runs.judge import Judge, check_evaluation
 from aws_genai.options import Instructions, ModelId, Name, Options, TimeZone, check_cron, text
-
-from .knowledge import Group
 
 #: https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html
 _SCHEDULE = r"^(cron\([A-Za-z0-9 ,*/?#-]{1,200}\)|rate\([1-9][0-9]{0,4} (minute|hour|day)s?\))$"

@@ -8,6 +8,7 @@ from pydantic import model_validator
 
 from aws_genai.errors import InvalidValueError, nearest
 from aws_genai.models.hosting.options import EndpointOptions, IdleOptions
+from aws_genai.models.knowledge.options import Knowledge
 from aws_genai.options import Name, Options
 
 from .batch import Batch
@@ -16,7 +17,6 @@ from .customized import Provisioned
 from .evaluation import EvaluationSettings
 from .fine_tuning import FineTuningSettings
 from .imported import Imported
-from .knowledge import Knowledge
 from .platform import Hub, Monitoring, StudioSettings
 from .prompts import FlowSettings, PromptSettings, RouterSettings
 
@@ -31,7 +31,7 @@ class Models(Options):
     """Models that are paid by the token."""
 
     knowledge: dict[Name, Knowledge] = {}
-    """Documents that models answer from, by name."""
+    """Knowledge bases that models answer from, by name."""
 
     imported: dict[Name, Imported] = {}
     """Models of your own that Bedrock runs, by name."""
