@@ -11,7 +11,15 @@ from aws_cdk import aws_iam as iam
 
 from aws_genai.errors import InvalidValueError
 from aws_genai.foundation import AccessLogBucket, AlarmTopic, DataKey, Foundation, WorkloadRole
-from aws_genai.models import Evaluation, Guardrail, Judge, KnowledgeBase, ModelAccess
+from aws_genai.models import (
+    Evaluation,
+    Guardrail,
+    Judge,
+    KnowledgeBase,
+    KnowledgeBaseOptions,
+    ModelAccess,
+    Source,
+)
 from aws_genai.testing import assert_allows, assert_denies
 from tests.support import new_stack, template_of
 
@@ -21,16 +29,8 @@ HERE = f"arn:aws:bedrock:us-east-1:{ACCOUNT}"
 
 
 def evaluation(stack: cdk.Stack, *, documents: bool = False, **options: Any) -> Evaluation:
-    key = DataKey(stack, "Key", description="Evaluations")
-    key.allow_logs()
-    topic, logs = AlarmTopic(stack, "Alarms", key=key), AccessLogBucket(stack, "AccessLogs")
-    common: dict[str, Any] = {"key": key, "topic": topic, "access_logs": logs}
-    guardrail = Guardrail(
-        stack,
-        "Guardrail",
-        name="one",
-        foundation=Foundation(stack, key=key),
-    )
+    foundation = Foundation(stack)
+    guardrail = Guardrail(stack, "Guardrail", name="one", foundation=foundation)
     arguments: dict[str, Any] = {
         "name": "genai-test-both",
         "models": [PRO, LITE],
@@ -38,8 +38,14 @@ def evaluation(stack: cdk.Stack, *, documents: bool = False, **options: Any) -> 
         "judge": Judge(model=PRO),
     }
     if documents:
-        arguments["knowledge"] = KnowledgeBase(stack, "Docs", name="docs", sources={"a": ["staff"]}, **common)
-    return Evaluation(stack, "Evaluation", **{**arguments, **common, **options})
+        arguments["knowledge"] = KnowledgeBase(
+            stack,
+            "Docs",
+            foundation=foundation,
+            name="docs",
+            options=KnowledgeBaseOptions(sources={"a": Source(groups=["staff"])}),
+        )
+    return Evaluation(stack, "Evaluation", foundation=foundation, **{**arguments, **options})
 
 
 def role(template: dict[str, Any], begin: str) -> str:

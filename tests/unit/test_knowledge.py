@@ -11,35 +11,40 @@ from aws_cdk.assertions import Match
 
 from aws_genai.data.embeddings import dimension_of
 from aws_genai.errors import InvalidValueError
-from aws_genai.foundation import AccessLogBucket, AlarmTopic, DataKey, Foundation, WorkloadRole
+from aws_genai.foundation import DataKey, Foundation, WorkloadRole
 from aws_genai.functions.chat import knowledge as retrieval
 from aws_genai.functions.knowledge_ingestion import names
-from aws_genai.models import Chunking, Guardrail, KnowledgeBase, OpenSearchStore, Parsing, S3VectorStore, Search
+from aws_genai.models import (
+    Chunking,
+    Guardrail,
+    KnowledgeBase,
+    KnowledgeBaseOptions,
+    OpenSearchStore,
+    Parsing,
+    S3VectorStore,
+    Search,
+    Source,
+)
 from aws_genai.testing import assert_allows, assert_denies
 from tests.support import new_stack, template_of
 
 ACCOUNT = "111122223333"
-SOURCES = {"policies": ["staff", "hr"], "salaries": ["hr"]}
+SOURCES = {"policies": Source(groups=["staff", "hr"]), "salaries": Source(groups=["hr"])}
 
 
-def knowledge(stack: cdk.Stack, **options: Any) -> KnowledgeBase:
-    key = DataKey(stack, "Key", description="Documents")
-    key.allow_logs()
-    if options.pop("guarded", False):
-        options["guardrail"] = Guardrail(
-            stack,
-            "Guardrail",
-            name="one",
-            foundation=Foundation(stack, key=key),
-        )
-    arguments: dict[str, Any] = {
-        "name": "genai-test-handbook",
-        "sources": SOURCES,
-        "key": key,
-        "access_logs": AccessLogBucket(stack, "AccessLogs"),
-        "topic": AlarmTopic(stack, "Alarms", key=key),
-    }
-    return KnowledgeBase(stack, "Handbook", **{**arguments, **options})
+def knowledge(stack: cdk.Stack, *, guarded: bool = False, **given: Any) -> KnowledgeBase:
+    """A knowledge base with some options and arguments."""
+    foundation = Foundation(stack)
+    options = {name: given.pop(name) for name in [*given] if name in KnowledgeBaseOptions.model_fields}
+    if guarded:
+        given["guardrail"] = Guardrail(stack, "Guardrail", name="one", foundation=foundation)
+    return KnowledgeBase(
+        stack,
+        "Handbook",
+        foundation=foundation,
+        options=KnowledgeBaseOptions(**{"sources": SOURCES, **options}),
+        **{"name": "genai-test-handbook", **given},
+    )
 
 
 def test_documents_and_vectors_are_encrypted_and_erased_with_their_source() -> None:
@@ -113,7 +118,7 @@ def test_a_source_s_owner_puts_documents_of_that_source_only() -> None:
         owner = WorkloadRole(stack, "Owner", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
         made.grant_put(owner, "policies")
         made.grant_retrieve(owner)
-        with pytest.raises(InvalidValueError, match="nothing to put"):
+        with pytest.raises(InvalidValueError, match="No source is named"):
             made.grant_put(owner)
 
     template = template_of(build).to_json()
@@ -147,10 +152,12 @@ def test_documents_are_cut_as_asked(chunking: Chunking, made: dict[str, Any]) ->
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"sources": {}}, "Without a reviewed source"),
-        ({"sources": {"policies": []}}, "Nobody could read the documents of policies"),
-        ({"sources": {"policies": ["Staff"]}}, "other characters"),
-        ({"sources": {"../x": ["staff"]}}, "other characters"),
+        ({"sources": {}}, "sources = {}: .* at least 1 item"),
+        ({"sources": {"policies": {"groups": []}}}, "sources.policies.groups = .*at least 1 item"),
+        ({"sources": {"policies": {"groups": ["Staff"]}}}, "at most 64 lower-case letters"),
+        ({"sources": {"../x": {"groups": ["staff"]}}}, "begin with a lower-case letter"),
+        ({"name": "Handbook"}, "is not a name of a knowledge base"),
+        ({"name": "a--b"}, "single hyphens"),
         ({"embedding": "amazon.nova-lite-v1:0"}, "for chat, not for embedding"),
         ({"dimension": 500}, "makes 256 or 512 or 1024 numbers, not 500"),
     ],
@@ -165,7 +172,7 @@ def test_vectors_are_as_long_as_the_model_makes_them() -> None:
     assert dimension_of("amazon.titan-embed-text-v1") == 1536
     assert dimension_of("cohere.embed-v4:0", 256) == 256
     stack = new_stack()
-    with pytest.raises(InvalidValueError, match="1 to 4096"):
+    with pytest.raises(InvalidValueError, match="1 to 4,096 dimensions, not 5,000"):
         S3VectorStore(
             stack,
             "Store",
@@ -323,10 +330,10 @@ def _named(template: dict[str, Any], kind: str) -> list[str]:
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"parsing": Parsing(model="amazon.nova-micro-v1:0")}, "does not see pages"),
-        ({"parsing": Parsing(model="amazon.nova-lite-v1:0", data_automation=True)}, "One of them reads"),
-        ({"search": Search(hybrid=True)}, "searches vectors only"),
-        ({"search": Search(rerank="amazon.nova-lite-v1:0")}, "does not rerank"),
+        ({"parsing": {"model": "amazon.nova-micro-v1:0"}}, "has no vision"),
+        ({"parsing": {"model": "amazon.nova-lite-v1:0", "data_automation": True}}, "exclude each other"),
+        ({"search": {"hybrid": True}}, "searches vectors only"),
+        ({"search": {"rerank": "amazon.nova-lite-v1:0"}}, "is not a rerank model"),
     ],
     ids=["blind", "both", "vectors only", "chat"],
 )
@@ -340,7 +347,7 @@ def test_only_reviewers_release() -> None:
     reviewer = "arn:aws:iam::111122223333:role/document-reviewer"
 
     def build(stack: cdk.Stack) -> None:
-        base = knowledge(stack, reviewer_role_arns=[reviewer])
+        base = knowledge(stack, reviewer_roles=[reviewer])
         role = WorkloadRole(stack, "Reviewer", assumed_by=iam.AccountRootPrincipal())
         base.allow_reviewer(role)
 

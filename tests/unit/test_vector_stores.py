@@ -9,35 +9,41 @@ import aws_cdk as cdk
 import pytest
 
 from aws_genai.errors import InvalidValueError
-from aws_genai.foundation import AccessLogBucket, AlarmTopic, DataKey, Foundation, PrivateNetwork
-from aws_genai.models import AuroraStore, KnowledgeBase, OpenSearchStore, S3VectorStore, VectorStore
+from aws_genai.foundation import DataKey, Foundation
+from aws_genai.models import (
+    AuroraStore,
+    KnowledgeBase,
+    KnowledgeBaseOptions,
+    OpenSearchStore,
+    S3VectorStore,
+    Source,
+    VectorStore,
+)
 from aws_genai.testing import assert_allows, assert_denies
 from tests.support import new_stack, template_of
 
 ACCOUNT = "111122223333"
 
 
-def opensearch(stack: cdk.Stack, key: DataKey, _topic: AlarmTopic, **options: Any) -> VectorStore:
-    return OpenSearchStore(stack, "Store", **{"name": "genai-tickets", "dimension": 1024, "key": key, **options})
+def opensearch(stack: cdk.Stack, foundation: Foundation, **options: Any) -> VectorStore:
+    given: dict[str, Any] = {"name": "genai-tickets", "dimension": 1024, **options}
+    return OpenSearchStore(stack, "Store", foundation=foundation, **given)
 
 
-def aurora(stack: cdk.Stack, key: DataKey, topic: AlarmTopic, **options: Any) -> VectorStore:
-    network = PrivateNetwork(stack, "Network", zones=["us-east-1a", "us-east-1b"], key=key)
-    given: dict[str, Any] = {"name": "genai-contracts", "dimension": 1024, "key": key, "topic": topic}
-    return AuroraStore(stack, "Store", **{**given, "network": network, **options})
+def aurora(stack: cdk.Stack, foundation: Foundation, **options: Any) -> VectorStore:
+    given: dict[str, Any] = {"name": "genai-contracts", "dimension": 1024, **options}
+    return AuroraStore(stack, "Store", foundation=foundation, **given)
 
 
 def known(stack: cdk.Stack, kind: Any, **options: Any) -> KnowledgeBase:
-    key = DataKey(stack, "Key", description="Documents")
-    key.allow_logs()
-    topic = AlarmTopic(stack, "Alarms", key=key)
+    foundation = Foundation(stack, network=["us-east-1a", "us-east-1b"])
     return KnowledgeBase(
         stack,
         "Known",
+        foundation=foundation,
         name="genai-known",
-        sources={"a": ["staff"]},
-        store=kind(stack, key, topic, **options),
-        foundation=Foundation(stack, key=key, access_logs=AccessLogBucket(stack, "AccessLogs"), topic=topic),
+        options=KnowledgeBaseOptions(sources={"a": Source(groups=["staff"])}),
+        store=kind(stack, foundation, **options),
     )
 
 
@@ -163,12 +169,14 @@ def test_stores_search_words_where_they_can() -> None:
 @pytest.mark.parametrize(
     ("kind", "options", "words"),
     [
-        (aurora, {"dimension": 2001}, "An index of pgvector keeps 1 to 2000 numbers, not 2001"),
-        (opensearch, {"dimension": 16_001}, "OpenSearch Serverless keeps"),
-        (opensearch, {"name": "n" * 29}, "28 are the most"),
-        (opensearch, {"dimension": 512}, "makes 1024 numbers, and"),
+        (aurora, {"dimension": 2001}, "An index of pgvector supports 1 to 2,000 dimensions, not 2,001"),
+        (opensearch, {"dimension": 16_001}, "OpenSearch Serverless supports"),
+        (opensearch, {"name": "n" * 29}, "3 to 28 lower-case letters"),
+        (aurora, {"max_capacity": 0.5}, "1 to 256 ACUs"),
+        (aurora, {"max_capacity": 4.2}, "steps of 0.5"),
+        (opensearch, {"dimension": 512}, "returns vectors of 1024 dimensions"),
     ],
-    ids=["long vectors", "longer vectors", "name", "other vectors"],
+    ids=["long vectors", "longer vectors", "name", "no capacity", "uneven capacity", "other vectors"],
 )
 def test_what_does_not_fit_is_refused(kind: Any, options: dict[str, Any], words: str) -> None:
     with pytest.raises(InvalidValueError) as raised:

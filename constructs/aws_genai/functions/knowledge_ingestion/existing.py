@@ -53,18 +53,16 @@ class Existing:
         names = [str(each["Key"]).removeprefix(prefix) for each in found.get("Contents", ())]
         names = [each for each in names if not each.endswith("/")]
         last = str(found["Contents"][-1]["Key"]).removeprefix(prefix) if found.get("Contents") else ""
-        known = {
-            each for place in (ACCEPTED, QUARANTINE) for each in self._copies(f"{place}{source}/", place, after, last)
-        }
+        known = {*self._copies(ACCEPTED, source, after, last), *self._copies(QUARANTINE, source, after, last)}
         fresh = [each for each in names if each not in known]
         messages = [self._change(each) for each in fresh]
         self._send([*messages, *([_asked(source, last)] if found.get("IsTruncated") else [])])
         return len(fresh)
 
-    def _copies(self, prefix: str, place: str, after: str, last: str) -> Iterator[str]:
+    def _copies(self, place: str, source: str, after: str, last: str) -> Iterator[str]:
         """The names of documents up to ``last`` that have a copy. S3 lists keys in the order of their UTF-8 bytes."""
-        start = {"StartAfter": f"{place}{after}"} if after else {}
-        for page in self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix, **start):
+        start, below = {"StartAfter": f"{place}{after}"} if after else {}, f"{place}{source}/"
+        for page in self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=below, **start):
             for each in page.get("Contents", ()):
                 name = str(each["Key"]).removeprefix(place)
                 if name.encode() > last.encode():

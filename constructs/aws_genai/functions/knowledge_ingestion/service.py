@@ -77,9 +77,8 @@ class Intake:
         name, deleted = self._document(change)
         if not name or name.endswith("/"):
             return "ignored"
-        content, version = (
-            (None, "") if deleted else self._read(self._incoming.bucket, f"{self._incoming.prefix}{name}")
-        )
+        incoming = self._incoming
+        content, version = (None, "") if deleted else self._read(incoming.bucket, f"{incoming.prefix}{name}")
         if content is None:
             self._erase(f"{ACCEPTED}{name}", f"{ACCEPTED}{name}{SIDECAR}", f"{QUARANTINE}{name}", *self._why(name))
             return "erased"

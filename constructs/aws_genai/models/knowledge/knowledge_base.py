@@ -393,7 +393,6 @@ class KnowledgeBase(Construct):
             grantee,
             ["s3:GetObject", "s3:GetObjectVersion"],
             [f"{arn}/{prefix}*" for prefix in prefixes],
-            sid="Documents",
         )
         # Without the permission to list, S3 answers 403 for an object that was deleted.
         listed = {"StringLike": {"s3:prefix": [f"{prefix}*" for prefix in prefixes]}}
@@ -630,8 +629,8 @@ def _announce(base: Construct, bucket: s3.IBucket) -> None:
     """Say what cannot be checked of a bucket that is managed elsewhere."""
     key = bucket.encryption_key is not None
     Annotations.of(base).add_info(
-        f"Not checked of the bucket {bucket.bucket_name}: that it sends events to Amazon EventBridge and is in the same "
-        "Region as the knowledge base"
+        f"Not checked of the bucket {bucket.bucket_name}: that it sends events to Amazon EventBridge and is in the "
+        "Region of the knowledge base"
         + (", and that the policy of its KMS key lets the intake's role decrypt." if key else ".")
     )
 

@@ -339,7 +339,9 @@ def _arn_of(grantee: iam.IGrantable) -> str:
         if found := getattr(principal, name, None):
             return str(found)
     raise InvalidValueError(
-        "Data access policies name roles and users by ARN, and this grantee has none", field="grantee"
+        "Data access policies name roles and users by ARN, and this grantee has none",
+        field="grantee",
+        hint="Pass a role",
     )
 
 
