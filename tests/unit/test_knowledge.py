@@ -6,12 +6,13 @@ from typing import Any
 
 import aws_cdk as cdk
 import pytest
-from aws_cdk import aws_iam as iam
-from aws_cdk.assertions import Match
+from aws_cdk import aws_iam as iam, aws_kms as kms, aws_s3 as s3
+from aws_cdk.assertions import Annotations, Match
+from constructs import Construct
 
 from aws_genai.data.embeddings import dimension_of
 from aws_genai.errors import InvalidValueError
-from aws_genai.foundation import DataKey, Foundation, WorkloadRole
+from aws_genai.foundation import DataKey, Foundation, SecureBucket, WorkloadRole
 from aws_genai.functions.chat import knowledge as retrieval
 from aws_genai.functions.knowledge_ingestion import names
 from aws_genai.models import (
@@ -19,6 +20,7 @@ from aws_genai.models import (
     Guardrail,
     KnowledgeBase,
     KnowledgeBaseOptions,
+    ModelAccess,
     OpenSearchStore,
     Parsing,
     S3VectorStore,
@@ -26,7 +28,7 @@ from aws_genai.models import (
     Source,
 )
 from aws_genai.testing import assert_allows, assert_denies
-from tests.support import new_stack, template_of
+from tests.support import ALL_PACKS, findings_of, new_stack, template_of
 
 ACCOUNT = "111122223333"
 SOURCES = {"policies": Source(groups=["staff", "hr"]), "salaries": Source(groups=["hr"])}
@@ -392,3 +394,132 @@ def test_a_release_is_heard_of_and_raises_an_alarm() -> None:
         "AWS::Events::Rule", {"EventPattern": Match.object_like({"detail": {"object": {"key": prefixes}}})}
     )
     template.has_resource_properties("AWS::CloudWatch::Alarm", {"Namespace": "AwsGenAi", "MetricName": "Released"})
+
+
+KEY = f"arn:aws:kms:us-east-1:{ACCOUNT}:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+
+
+def over_existing(stack: cdk.Stack, **given: Any) -> KnowledgeBase:
+    """A knowledge base over a bucket of another team, which a key of theirs encrypts."""
+    bucket = s3.Bucket.from_bucket_attributes(
+        stack, "Theirs", bucket_name="theirs", encryption_key=kms.Key.from_key_arn(stack, "TheirKey", KEY)
+    )
+    return knowledge(stack, documents=bucket, documents_prefix="wiki/", **given)
+
+
+def test_an_existing_bucket_is_read_by_the_intake_alone_and_never_written() -> None:
+    template = template_of(over_existing).to_json()
+    ((intake,), (reader,)) = _roles(template, "HandbookIntakeRole"), _roles(template, "HandbookRole")
+    theirs = "arn:aws:s3:::theirs"
+    assert_allows(template, intake, "s3:GetObject", f"{theirs}/wiki/policies/a.md")
+    listed = {"s3:prefix": "wiki/policies/a.md"}
+    assert_allows(template, intake, "s3:ListBucket", theirs, listed)
+    assert_denies(template, intake, "s3:ListBucket", theirs, {"s3:prefix": "wiki/drafts/"})
+    # The policy of their key decides as well, which no template holds.
+    (decrypting,) = [each for each in _statements(template, "HandbookIntakeRole") if KEY in each["Resource"]]
+    assert decrypting["Action"] == ["kms:Decrypt"]
+    assert "s3." in str(decrypting["Condition"]["StringEquals"]["kms:ViaService"])
+    for place in ("wiki/drafts/a.md", "policies/a.md"):
+        assert_denies(template, intake, "s3:GetObject", f"{theirs}/{place}")
+    for action in ("s3:PutObject", "s3:DeleteObject", "s3:DeleteObjectVersion"):
+        assert_denies(template, intake, action, f"{theirs}/wiki/policies/a.md")
+    # Bedrock reads what the intake accepted, in the knowledge base's own bucket.
+    assert_denies(template, reader, "s3:GetObject", f"{theirs}/wiki/policies/a.md")
+    (own,) = [name for name in _named(template, "AWS::S3::Bucket") if name.startswith("HandbookBucket")]
+    (source,) = [e["Properties"] for e in template["Resources"].values() if e["Type"] == "AWS::Bedrock::DataSource"]
+    assert source["DataSourceConfiguration"]["S3Configuration"] == {
+        "BucketArn": {"Fn::GetAtt": [own, "Arn"]},
+        "InclusionPrefixes": ["accepted/"],
+    }
+    # Nothing arrives in a folder that nobody watches.
+    assert_denies(template, intake, "s3:GetObject", f"arn:aws:s3:::{own}/incoming/policies/a.md")
+
+
+def test_changes_of_an_existing_bucket_are_followed_in_the_folders_of_the_sources() -> None:
+    template = template_of(over_existing)
+    folders = [{"prefix": "wiki/policies/"}, {"prefix": "wiki/salaries/"}]
+    template.has_resource_properties(
+        "AWS::Events::Rule",
+        {"EventPattern": Match.object_like({"detail": {"bucket": {"name": ["theirs"]}, "object": {"key": folders}}})},
+    )
+    released = [{"prefix": names.RELEASED}]
+    template.has_resource_properties(
+        "AWS::Events::Rule", {"EventPattern": Match.object_like({"detail": {"object": {"key": released}}})}
+    )
+    content = template.to_json()
+    (intake,) = _roles(content, "HandbookIntakeRole")
+    (queue,) = [
+        name
+        for name in _named(content, "AWS::SQS::Queue")
+        if "RedrivePolicy" in content["Resources"][name]["Properties"]
+    ]
+    assert_allows(content, intake, "sqs:SendMessage", f"arn:aws:sqs:us-east-1:{ACCOUNT}:{queue}")
+
+
+def test_what_cannot_be_checked_of_an_existing_bucket_is_said_and_nothing_is_found() -> None:
+    told: list[str] = []
+
+    def build(stack: cdk.Stack) -> None:
+        over_existing(stack)
+        told.extend(each.entry.data for each in Annotations.from_stack(stack).find_info("*", Match.any_value()))
+
+    assert findings_of(build, packs=ALL_PACKS) == []
+    (said,) = [each for each in told if "theirs" in str(each)]
+    assert "EventBridge" in said
+    assert "KMS key" in said
+
+
+def test_a_bucket_of_the_same_app_may_hold_the_documents() -> None:
+    stack = new_stack()
+    theirs = SecureBucket(stack, "Theirs", foundation=Foundation(Construct(stack, "Other")))
+    knowledge(stack, documents=s3.Bucket.from_bucket_name(stack, "Imported", theirs.bucket_name))
+    template = cdk.assertions.Template.from_stack(stack).to_json()
+    ((intake,), (bucket,)) = (
+        _roles(template, "HandbookIntakeRole"),
+        [name for name in _named(template, "AWS::S3::Bucket") if name.startswith("Theirs")],
+    )
+    assert_allows(template, intake, "s3:GetObject", f"arn:aws:s3:::{bucket}/policies/a.md")
+
+
+def test_reviewers_read_the_existing_bucket_and_its_owners_put_documents() -> None:
+    def build(stack: cdk.Stack) -> None:
+        base = over_existing(stack)
+        base.allow_reviewer(WorkloadRole(stack, "Reviewer", assumed_by=iam.AccountRootPrincipal()))
+        with pytest.raises(InvalidValueError, match="Grant it on that bucket"):
+            base.grant_put(WorkloadRole(stack, "Owner", assumed_by=iam.AccountRootPrincipal()), "policies")
+
+    template = template_of(build).to_json()
+    (reviewer,) = _roles(template, "Reviewer")
+    assert_allows(template, reviewer, "s3:GetObject", "arn:aws:s3:::theirs/wiki/policies/a.md")
+    assert_denies(template, reviewer, "s3:PutObject", "arn:aws:s3:::theirs/wiki/policies/a.md")
+
+
+def test_an_unknown_source_cannot_be_put() -> None:
+    stack = new_stack()
+    owner = WorkloadRole(stack, "Owner", assumed_by=iam.AccountRootPrincipal())
+    with pytest.raises(
+        InvalidValueError, match=r"polcies is not a source of genai-test-handbook\. Did you mean policies"
+    ):
+        knowledge(stack).grant_put(owner, "polcies")
+
+
+def test_metrics_of_the_intake_are_those_that_it_writes() -> None:
+    stack = new_stack()
+    base = knowledge(stack)
+    made = {
+        base.metric_accepted(): "Accepted",
+        base.metric_quarantined(): "Quarantined",
+        base.metric_released(): "Released",
+        base.metric_erased(): "Erased",
+    }
+    for metric, name in made.items():
+        assert (metric.namespace, metric.metric_name, metric.statistic) == ("AwsGenAi", name, "Sum")
+        assert set(metric.dimensions or {}) == {"function", "service"}
+    assert base.metric_failed(period=cdk.Duration.hours(1)).period.to_seconds() == 3600
+
+
+def test_the_guardrail_of_the_models_assesses_documents() -> None:
+    stack = new_stack()
+    guardrail = Guardrail(stack, "Guardrail", name="one", foundation=Foundation(Construct(stack, "Other")))
+    access = ModelAccess(stack, "Access", models=["amazon.titan-embed-text-v2:0"], guardrail=guardrail)
+    assert knowledge(stack, access=access).guardrail is guardrail

@@ -63,7 +63,8 @@ class OpenSearchStore(Construct):
     :param dimension: number of dimensions of a vector, that of the embedding model: 1 to 16,000.
     :param redundant: whether standby replicas run in a second Availability Zone, at twice the price. Default: yes.
     :param deployer_role_arn: ARN of the role that creates the index. Default: CloudFormation's execution role of the
-        CDK bootstrap stack, with the stack's bootstrap qualifier.
+        CDK bootstrap stack, with the qualifier of the context key ``@aws-cdk/core:bootstrapQualifier``. Set it for a
+        synthesizer with a qualifier or an execution role of its own.
     :raises InvalidValueError: if the name has other characters, or the dimension is out of range.
     """
 
