@@ -161,7 +161,7 @@ def test_documents_are_cut_as_asked(chunking: Chunking, made: dict[str, Any]) ->
         ({"name": "Handbook"}, "is not a name of a knowledge base"),
         ({"name": "a--b"}, "single hyphens"),
         ({"embedding": "amazon.nova-lite-v1:0"}, "for chat, not for embedding"),
-        ({"dimension": 500}, "makes 256 or 512 or 1024 numbers, not 500"),
+        ({"dimension": 500}, "returns vectors of 256 or 512 or 1024 dimensions, not 500"),
     ],
 )
 def test_what_cannot_work_is_refused(options: dict[str, Any], words: str) -> None:

@@ -388,8 +388,8 @@ class Knowledge(KnowledgeBaseOptions):
             )
         if self.vector_size > MOST_DIMENSIONS[self.store]:
             raise InvalidValueError(
-                f"{self.store} stores vectors of at most {MOST_DIMENSIONS[self.store]} dimensions, and the embedding "
-                f"model returns {self.vector_size}",
+                f"{self.store} stores vectors of at most {MOST_DIMENSIONS[self.store]:,} dimensions, and the embedding "
+                f"model returns {self.vector_size:,}",
                 field="dimension",
                 hint="Set a smaller dimension, or another store",
             )
