@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import aws_cdk as cdk
 import pytest
+import yaml
 from aws_cdk import aws_iam as iam, aws_kms as kms, aws_s3 as s3
 from aws_cdk.assertions import Annotations, Match
 from constructs import Construct
@@ -28,6 +30,9 @@ from aws_genai.models import (
     Source,
 )
 from aws_genai.testing import assert_allows, assert_denies
+from stacks.services import services
+from tests.conftest import Synthesized
+from tests.settings_support import BASE, write
 from tests.support import ALL_PACKS, findings_of, new_stack, template_of
 
 ACCOUNT = "111122223333"
@@ -523,3 +528,35 @@ def test_the_guardrail_of_the_models_assesses_documents() -> None:
     guardrail = Guardrail(stack, "Guardrail", name="one", foundation=Foundation(Construct(stack, "Other")))
     access = ModelAccess(stack, "Access", models=["amazon.titan-embed-text-v2:0"], guardrail=guardrail)
     assert knowledge(stack, access=access).guardrail is guardrail
+
+
+def test_settings_name_an_existing_bucket_and_an_existing_collection(tmp_path: Path) -> None:
+    handbook = {
+        "sources": {"policies": {"groups": ["staff"]}},
+        "documents": {"bucket": "theirs", "prefix": "wiki/", "key_arn": KEY},
+        "store": "opensearch",
+        "collection": {
+            "arn": f"arn:aws:aoss:us-east-1:{ACCOUNT}:collection/07tjusf2h91cunochc",
+            "name": "shared",
+            "index": "handbook",
+        },
+        # The tree has constructs of both names.
+        "custom": {"tickets": {"groups": ["staff"]}},
+    }
+    content = {
+        **BASE,
+        "network": {"zones": ["us-east-1a", "us-east-1b"]},
+        "security": {"private_functions": True},
+        "models": {"bedrock": {"models": ["amazon.titan-embed-text-v2:0"]}, "knowledge": {"handbook": handbook}},
+    }
+    made = Synthesized("test", tmp_path / "out", write(tmp_path, yaml.safe_dump(content)))
+    # The intake asks for the documents that are there already.
+    assert "sqs" in services(made.settings)
+    template = made.template("models")
+    (allowed,) = [
+        statement
+        for statement in _statements(template, "handbookknowledgeIntakeRole")
+        if "s3:GetObject" in statement["Action"] and "theirs" in str(statement["Resource"])
+    ]
+    assert "wiki/policies/*" in str(allowed["Resource"])
+    assert not _named(template, "AWS::OpenSearchServerless::Collection")
