@@ -17,7 +17,6 @@ from aws_genai.data.geographies import GUARDRAILS, routed
 from aws_genai.data.regional import check_region
 from aws_genai.errors import InvalidValueError, below, nearest, reported_at
 from aws_genai.foundation.options import COST_TAGS, NetworkOptions
-from aws_genai.models.knowledge.reading import read_across
 from aws_genai.options import AccountId, Options, TagKey, TagValue, Word, text
 
 from .application import Application
@@ -296,9 +295,8 @@ class Settings(Options):
             with below("models.bedrock.guardrail"):
                 routed(GUARDRAILS, self.region, what="guardrails", field="cross_region")
         for name, knowledge in self.models.knowledge.items() if self.models else ():
-            if knowledge.parsing.data_automation:
-                with below(f"models.knowledge.{name}"):
-                    read_across(self.region)
+            with below(f"models.knowledge.{name}"):
+                knowledge.check_region(self.region)
 
     def _arns(self) -> Iterator[tuple[str, str]]:
         """What is named by an ARN and has to be in the same Region, with its key path."""
@@ -313,8 +311,7 @@ class Settings(Options):
         for arn in self.models.bedrock.guardrail.automated_reasoning if self.models.bedrock else ():
             yield "models.bedrock.guardrail.automated_reasoning", arn
         for name, knowledge in self.models.knowledge.items():
-            if knowledge.chunking.function_arn:
-                yield f"models.knowledge.{name}.chunking.function_arn", knowledge.chunking.function_arn
+            yield from ((f"models.knowledge.{name}.{path}", arn) for path, arn in knowledge.arns())
         for name, provisioned in self.models.provisioned.items():
             yield f"models.provisioned.{name}.model", provisioned.model
         for name, customized in self.models.fine_tuning.customized.items() if self.models.fine_tuning else ():

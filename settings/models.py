@@ -9,6 +9,7 @@ from pydantic import model_validator
 from aws_genai.errors import InvalidValueError, below, nearest
 from aws_genai.models.custom.options import ImportedModelOptions, ProvisionedThroughputOptions
 from aws_genai.models.hosting.options import DriftLimits, EndpointOptions, IdleOptions
+from aws_genai.models.knowledge.options import Knowledge
 from aws_genai.models.prompts.options import RouterOptions, variables
 from aws_genai.models.runs.options import BatchInferenceOptions
 from aws_genai.models.training.options import HubOptions, StudioOptions
@@ -17,7 +18,6 @@ from aws_genai.options import Name, Options
 from .bedrock import Bedrock
 from .evaluation import EvaluationSettings
 from .fine_tuning import FineTuningSettings
-from .knowledge import Knowledge
 from .prompts import FlowSettings, PromptSettings
 
 
@@ -31,7 +31,7 @@ class Models(Options):
     """Models of Amazon Bedrock that are billed by the token."""
 
     knowledge: dict[Name, Knowledge] = {}
-    """Documents that models answer from, by name."""
+    """Knowledge bases that models answer from, by name."""
 
     imported: dict[Name, ImportedModelOptions] = {}
     """Models of your own that are imported into Bedrock, by name."""

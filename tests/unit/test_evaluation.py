@@ -17,8 +17,10 @@ from aws_genai.models import (
     Guardrail,
     Judge,
     KnowledgeBase,
+    KnowledgeBaseOptions,
     ModelAccess,
     ModelAccessOptions,
+    Source,
 )
 from aws_genai.testing import assert_allows, assert_denies
 from tests.support import new_stack, template_of
@@ -31,6 +33,15 @@ HERE = f"arn:aws:bedrock:us-east-1:{ACCOUNT}"
 def evaluation(stack: cdk.Stack, *, documents: bool = False, **options: Any) -> Evaluation:
     foundation = Foundation(stack)
     given: dict[str, Any] = {"models": [PRO, LITE], "judge": Judge(model=PRO), **options}
+    knowledge = None
+    if documents:
+        knowledge = KnowledgeBase(
+            stack,
+            "Docs",
+            foundation=foundation,
+            name="docs",
+            options=KnowledgeBaseOptions(sources={"a": Source(groups=["staff"])}),
+        )
     return Evaluation(
         stack,
         "Evaluation",
@@ -42,9 +53,7 @@ def evaluation(stack: cdk.Stack, *, documents: bool = False, **options: Any) -> 
             guardrail=Guardrail(stack, "Guardrail", name="one", foundation=foundation),
             options=ModelAccessOptions(models=[PRO, LITE, EMBED]),
         ),
-        knowledge=KnowledgeBase(stack, "Docs", name="docs", sources={"a": ["staff"]}, foundation=foundation)
-        if documents
-        else None,
+        knowledge=knowledge,
         options=EvaluationOptions(**given),
     )
 

@@ -629,7 +629,7 @@ WRONG: list[tuple[str, dict[str, Any] | str, list[str]]] = [
                 }
             },
         },
-        ["models.knowledge.handbook", "makes 256 or 512 or 1024 numbers"],
+        ["models.knowledge.handbook", "returns vectors of 256 or 512 or 1024 dimensions"],
     ),
     (
         "chat over documents that are not there",

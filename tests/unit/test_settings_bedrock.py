@@ -15,6 +15,12 @@ LITE, EMBED = "amazon.nova-lite-v1:0", "amazon.titan-embed-text-v2:0"
 COHERE, ACROSS = "cohere.embed-multilingual-v3", {"cross_region": True}
 AR = "arn:aws:bedrock:us-east-1:111122223333:automated-reasoning-policy/a1b2c3d4e5f6"
 MODEL = "arn:aws:bedrock:us-east-1:111122223333:custom-model/amazon.nova-lite-v1:0:300k/abcdefghijkl"
+COLLECTION = {
+    "arn": "arn:aws:aoss:us-east-1:111122223333:collection/07tjusf2h91cunochc",
+    "name": "shared",
+    "index": "handbook",
+}
+KEY = "arn:aws:kms:us-west-2:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 DOCUMENTS: dict[str, Any] = {"handbook": {"sources": {"a": {"groups": ["staff"]}}}}
 
 
@@ -109,7 +115,7 @@ WRONG: list[tuple[str, dict[str, Any], list[str]]] = [
                 },
             },
         },
-        ["models.knowledge.handbook", "aurora keeps vectors of at most 2000 numbers", "dimension"],
+        ["models.knowledge.handbook", "aurora stores vectors of at most 2,000 dimensions", "dimension"],
     ),
     (
         "collection under a long name",
@@ -188,12 +194,42 @@ WRONG: list[tuple[str, dict[str, Any], list[str]]] = [
     (
         "read by two",
         bedrock(knowledge={"handbook": {**DOCUMENTS["handbook"], "parsing": {"model": LITE, "data_automation": True}}}),
-        ["models.knowledge.handbook.parsing", "One of them reads"],
+        ["models.knowledge.handbook.parsing.model", "exclude each other", "Leave model or data_automation out"],
     ),
     (
         "pages without https",
         bedrock(knowledge={"handbook": {**DOCUMENTS["handbook"], "web": {"b": {"urls": ["x"], "groups": ["staff"]}}}}),
-        ["models.knowledge.handbook.web.b.urls", "x is no address with https"],
+        ["models.knowledge.handbook.web.b.urls", "x is not an HTTPS address"],
+    ),
+    (
+        "a collection that the store is not in",
+        bedrock(knowledge={"handbook": {**DOCUMENTS["handbook"], "collection": COLLECTION}}),
+        ["models.knowledge.handbook.collection", "the store is s3", "Set store: opensearch"],
+    ),
+    (
+        "a collection in another Region",
+        {
+            **bedrock(
+                knowledge={"handbook": {**DOCUMENTS["handbook"], "store": "opensearch", "collection": COLLECTION}}
+            ),
+            "region": "us-west-2",
+        },
+        ["models.knowledge.handbook.collection.arn", "is not in us-west-2"],
+    ),
+    (
+        "a bucket of documents by its address",
+        bedrock(knowledge={"handbook": {**DOCUMENTS["handbook"], "documents": {"bucket": "s3://theirs"}}}),
+        ["models.knowledge.handbook.documents.bucket", "be the name of a bucket"],
+    ),
+    (
+        "a prefix of documents that does not end",
+        bedrock(knowledge={"handbook": {**DOCUMENTS["handbook"], "documents": {"bucket": "theirs", "prefix": "wiki"}}}),
+        ["models.knowledge.handbook.documents.prefix", "ends in /"],
+    ),
+    (
+        "a key of documents in another Region",
+        bedrock(knowledge={"handbook": {**DOCUMENTS["handbook"], "documents": {"bucket": "theirs", "key_arn": KEY}}}),
+        ["models.knowledge.handbook.documents.key_arn", "is not in us-east-1"],
     ),
     (
         "two sources of one name",
@@ -226,7 +262,7 @@ WRONG: list[tuple[str, dict[str, Any], list[str]]] = [
     (
         "another dimension than the model's one",
         bedrock(knowledge={"handbook": {**DOCUMENTS["handbook"], "embedding": COHERE, "dimension": 512}}),
-        ["models.knowledge.handbook.dimension", f"{COHERE} makes 1024 numbers, not 512"],
+        ["models.knowledge.handbook.dimension", f"{COHERE} returns vectors of 1024 dimensions, not 512"],
     ),
     (
         "provisioned under what is no key",

@@ -11,12 +11,10 @@ from ...errors import InvalidValueError, nearest
 from ...functions.evaluation.names import COMPARED, COSTS, GROUNDED, JUDGED
 from ...options import ModelId, Options, TimeZone, check_cron, text
 from ..access.options import Inference
+from ..knowledge.options import Group
 
 #: https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html
 _SCHEDULE = r"^(cron\([A-Za-z0-9 ,*/?#-]{1,200}\)|rate\([1-9][0-9]{0,4} (minute|hour|day)s?\))$"
-Group = Annotated[
-    str, text(r"^[a-z0-9_-]{1,64}$", "have at most 64 lower-case letters, digits, hyphens and underscores")
-]
 
 
 class BatchInferenceOptions(Inference):
