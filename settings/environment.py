@@ -17,7 +17,7 @@ from aws_genai.data.concurrency import check_reserved
 from aws_genai.data.customization import check_customized_in
 from aws_genai.data.geographies import GUARDRAILS, routed
 from aws_genai.data.jumpstart import JumpStartCatalogue
-from aws_genai.errors import InvalidValueError, nearest
+from aws_genai.errors import InvalidValueError, nearest, reported_at
 from aws_genai.models.knowledge.reading import read_across
 from aws_genai.options import AccountId, Options, TagValue, Word
 
@@ -264,6 +264,15 @@ class Settings(Options):
 
     def _arns(self) -> Iterator[tuple[str, str]]:
         """What is named by an ARN and has to be in the same Region, with its key path."""
+        if self.compute:
+            weights, storage = self.compute.weights, self.compute.storage
+            for path, bucket in (
+                ("weights.bucket", weights.bucket),
+                ("storage.data_sets", storage.data_sets if storage else None),
+                ("storage.checkpoints", storage.checkpoints if storage else None),
+            ):
+                if bucket and bucket.key_arn:
+                    yield f"compute.{path}.key_arn", bucket.key_arn
         for name, cluster in self.compute.clusters.items() if self.compute else ():
             if cluster.eks:
                 yield f"compute.clusters.{name}.eks.cluster_arn", cluster.eks.cluster_arn
@@ -286,19 +295,15 @@ class Settings(Options):
     def _check_compute_regions(self) -> None:
         if self.compute is None:
             return
+        catalogue = AcceleratorCatalogue.default()
         for name, fleet in self.compute.fleets.items():
-            field = "needs" if fleet.needs else "instance_type"
-            try:
+            with reported_at(f"compute.fleets.{name}.{'needs' if fleet.needs else 'instance_type'}"):
                 for each in fleet.types(self.region):
-                    AcceleratorCatalogue.default().check_region(each.instance_type, self.region)
-            except InvalidValueError as error:
-                raise InvalidValueError(str(error), field=f"compute.fleets.{name}.{field}") from error
+                    catalogue.check_region(each.instance_type, self.region)
         for name, queue in self.compute.queues.items():
-            try:
+            with reported_at(f"compute.queues.{name}.instance_type"):
                 for each in queue.types():
-                    AcceleratorCatalogue.default().check_region(each.instance_type, self.region)
-            except InvalidValueError as error:
-                raise InvalidValueError(str(error), field=f"compute.queues.{name}.instance_type") from error
+                    catalogue.check_region(each.instance_type, self.region)
             region = queue.image.split(".")[3]
             if region != self.region:
                 raise InvalidValueError(
@@ -308,22 +313,15 @@ class Settings(Options):
                 )
         for name, cluster in self.compute.clusters.items():
             if cluster.teams:
-                try:
+                with reported_at(f"compute.clusters.{name}.teams"):
                     check_governed(self.region)
-                except InvalidValueError as error:
-                    raise InvalidValueError(str(error), field=f"compute.clusters.{name}.teams") from error
             if cluster.eks:
-                try:
+                with reported_at(f"compute.clusters.{name}.eks"):
                     cluster_registries(self.region, cluster.eks.registries)
-                except InvalidValueError as error:
-                    raise InvalidValueError(str(error), field=f"compute.clusters.{name}.eks") from error
-            for group in cluster.machines():
-                if group.accelerator is not None:
-                    try:
-                        AcceleratorCatalogue.default().check_region(group.accelerator.instance_type, self.region)
-                    except InvalidValueError as error:
-                        field = f"compute.clusters.{name}.groups.{group.name}.instance_type"
-                        raise InvalidValueError(str(error), field=field) from error
+            for key, group in cluster.groups.items():
+                with reported_at(f"compute.clusters.{name}.groups.{key}.instance_type"):
+                    if group.accelerator is not None:
+                        catalogue.check_region(group.accelerator.instance_type, self.region)
 
 
 def check_region(value: str, field: str | None = None) -> str:
