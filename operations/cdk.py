@@ -13,7 +13,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from settings import told
+from settings import load, told
 
 from . import owners
 
@@ -43,6 +43,10 @@ def main(arguments: list[str] | None = None) -> int:
     if chosen.verb == "deploy" and (code := owners.main([chosen.environment])):
         return code
     command = [str(CLI), chosen.verb, *_ALL[chosen.verb], "--app", str(ASSEMBLY)]
+    if chosen.verb == "bootstrap" and (qualifier := load(chosen.environment).bootstrap_qualifier):
+        # A second bootstrap stack of an account needs a name of its own:
+        # https://docs.aws.amazon.com/cdk/v2/guide/bootstrapping-customizing.html
+        command += ["--qualifier", qualifier, "--toolkit-stack-name", f"CDKToolkit-{qualifier}"]
     try:
         return subprocess.run(command, cwd=ROOT, check=False).returncode
     except FileNotFoundError:

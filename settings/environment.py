@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import ValidationInfo, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from aws_genai.data import load as facts
 from aws_genai.data.accelerators import AcceleratorCatalogue
@@ -18,14 +18,15 @@ from aws_genai.data.customization import check_customized_in
 from aws_genai.data.geographies import GUARDRAILS, routed
 from aws_genai.data.jumpstart import JumpStartCatalogue
 from aws_genai.errors import InvalidValueError, nearest, reported_at
+from aws_genai.foundation.options import COST_TAGS, NetworkOptions
 from aws_genai.models.knowledge.reading import read_across
-from aws_genai.options import AccountId, Options, TagValue, Word
+from aws_genai.options import AccountId, Options, TagKey, TagValue, Word, text
 
 from .application import Application
 from .compute import Compute
 from .models import Models
 from .names import check_lengths, check_unique
-from .security import Budget, Network, Security
+from .security import Budget, Security
 
 
 class Settings(Options):
@@ -49,6 +50,12 @@ class Settings(Options):
     cost_center: TagValue
     """Who pays; a cost allocation tag."""
 
+    tags: Annotated[dict[TagKey, TagValue], Field(max_length=40)] = {}
+    """Further tags of every resource, such as those that your organization requires."""
+
+    bootstrap_qualifier: Annotated[str, text(r"^[A-Za-z0-9]{1,10}$", "have 1 to 10 letters and digits")] | None = None
+    """Qualifier of the bootstrap stack that deploys, if the account has several. Default: hnb659fds, the CDK's own."""
+
     trial: bool = False
     """Whether a local account makes stand-ins for buckets that are named here and do not exist; nothing on AWS."""
 
@@ -58,7 +65,7 @@ class Settings(Options):
     security: Security = Security()
     """How strictly everything is guarded."""
 
-    network: Network | None = None
+    network: NetworkOptions | None = None
     """The VPC; needed by fleets, endpoints and private functions."""
 
     compute: Compute | None = None
@@ -133,11 +140,43 @@ class Settings(Options):
 
     @model_validator(mode="after")
     def _whole(self) -> Settings:
+        self._check_own()
         self._check_layers()
         self._check_regions()
         check_unique(self.compute, self.models)
         check_lengths(self.prefix, self.compute, self.models)
         return self
+
+    def _check_own(self) -> None:
+        """Refuse what of your own cannot be used here."""
+        own = {"key_arn": self.security.key_arn, "alarm_topic_arn": self.security.alarm_topic_arn}
+        for name, arn in own.items():
+            region, account = arn.split(":")[3:5] if arn else (self.region, self.account)
+            if region != self.region:
+                raise InvalidValueError(
+                    f"{arn} is not in {self.region}",
+                    field=f"security.{name}",
+                    hint="Name one of the Region of these settings",
+                )
+            if self.account and account != self.account:
+                raise InvalidValueError(
+                    f"{arn} is not in the account {self.account}",
+                    field=f"security.{name}",
+                    hint="Name one of the account of these settings",
+                )
+        if self.security.alarm_topic_arn and self.budget.emails:
+            raise InvalidValueError(
+                "Addresses subscribe to a new topic, and security.alarm_topic_arn names one of your own",
+                field="budget.emails",
+                hint="Leave budget.emails out, and subscribe the addresses to your topic",
+            )
+        for name in self.tags:
+            if name in COST_TAGS:
+                raise InvalidValueError(
+                    f"{name} is a cost allocation tag, which these settings set already",
+                    field="tags",
+                    hint="Leave it out of tags",
+                )
 
     def _check_layers(self) -> None:
         if self.needs_network and self.network is None:
@@ -217,11 +256,11 @@ class Settings(Options):
         return here[0] if here else "ID"
 
     def _check_regions(self) -> None:
-        for zone in self.network.zones if self.network else ():
+        for zone in self.network.names if self.network else ():
             if not re.fullmatch(re.escape(self.region) + "[a-z]", zone):
                 raise InvalidValueError(
                     f"{zone} is not a zone of {self.region}",
-                    field="network.zones",
+                    field="network.subnets" if self.network and self.network.vpc_id else "network.zones",
                     hint=f"Did you mean {self.region}a?",
                 )
         self._check_compute_regions()

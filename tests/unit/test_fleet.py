@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -16,12 +17,14 @@ import aws_cdk as cdk
 import pytest
 
 from aws_genai.compute import (
+    AcceleratorCatalogue,
     AcceleratorFleet,
     Capacity,
     CapacityBlock,
     FleetOptions,
     Needs,
     Platform,
+    QueueOptions,
     Reserved,
     Schedule,
     ServedModel,
@@ -263,7 +266,6 @@ def test_an_instance_has_time_to_save_its_work() -> None:
         ({"alternatives": ["p3.2xlarge"]}, "Xen hypervisor"),
         ({"alternatives": ["inf1.xlarge"]}, "alternatives: inf1.xlarge: Neuron images since 2.26.1"),
         ({"instance_type": "p5.48xlarge", "efa": True, "alternatives": ["p4d.24xlarge"]}, "different network cards"),
-        ({"instance_type": "g5g.xlarge", "cluster": True}, "cannot run in a cluster placement group"),
         (
             {"capacity": Capacity(reserved=Reserved(reservation_id=RESERVATION)), "alternatives": ["g6e.12xlarge"]},
             "A Capacity Reservation is for one instance type",
@@ -313,12 +315,23 @@ def test_capacity_that_cannot_be_bought_is_refused(create: Callable[[], object],
         create()
 
 
+def test_types_without_placement_groups_are_refused_where_one_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+    kind = replace(AcceleratorCatalogue.default().get("g6.xlarge"), cluster_placement=False)
+    monkeypatch.setattr(AcceleratorCatalogue, "get", lambda _self, _name: kind)
+    assert FleetOptions(instance_type="g6.xlarge")
+    with pytest.raises(InvalidValueError, match=r"cluster: g6\.xlarge cannot run in a cluster placement group"):
+        FleetOptions(instance_type="g6.xlarge", cluster=True)
+    image = "111122223333.dkr.ecr.us-east-1.amazonaws.com/train:1"
+    with pytest.raises(InvalidValueError, match=r"instance_type: g6\.xlarge cannot run in a cluster placement group"):
+        QueueOptions(instance_type="g6.xlarge", image=image, nodes=2)
+
+
 def test_on_demand_is_the_default() -> None:
     assert FleetOptions(instance_type="g6.xlarge").capacity == Capacity(spot=None, reserved=None, block=None)
 
 
 def test_types_that_the_needs_select_are_those_of_the_region() -> None:
-    options = FleetOptions(needs=Needs(platform="neuron", total_memory_gib=400))
+    options = FleetOptions(needs=Needs(platform="neuron", total_memory_gib=100))
     everywhere = [each.instance_type for each in options.types()]
     here = [each.instance_type for each in options.types("eu-west-1")]
     assert here

@@ -8,10 +8,9 @@ from constructs import Construct
 from ..errors import InvalidValueError
 from ..foundation.foundation import Foundation
 from ..foundation.key import ACCOUNT_PRINCIPAL, ADMINISTER, named
-from ..foundation.role import grant
+from ..foundation.role import grant, principal_arn
 from ..foundation.statements import EVERYBODY, allow, document
 from .options import WeightsOptions
-from .principals import principal_of
 
 
 class EnvelopeKey(Construct):
@@ -89,9 +88,20 @@ class EnvelopeKey(Construct):
 
     def grant_decrypt(self, grantee: iam.IGrantable) -> iam.Grant:
         """Let ``grantee`` decrypt from an attested instance."""
-        path, arn = principal_of(grantee)
+        path, arn, created = principal_arn(grantee)
         attested = {"StringEquals": self._measured}
         actions, sid = ("kms:Decrypt",), f"Attested{''.join(filter(str.isalnum, path))}"
-        self._statements.append(allow(actions, ["*"], sid=sid, principal={"AWS": arn}, conditions=attested))
+        self._statements.append(
+            allow(actions, ["*"], sid=sid, principal={"AWS": arn}, conditions=attested)
+            if created
+            # KMS refuses a policy that names a principal that does not exist.
+            else allow(
+                actions,
+                ["*"],
+                sid=sid,
+                principal=EVERYBODY,
+                conditions={**named(arn), "StringEquals": {**named(arn)["StringEquals"], **self._measured}},
+            )
+        )
         self.resource.key_policy = document(self._statements)
         return grant(grantee, actions, [self.key_arn], conditions=attested)

@@ -76,10 +76,10 @@ class TrainingStorage(Construct):
                 noncurrent_days=min(30, options.checkpoint_days),
             )
         )
-        network = foundation.network
-        for bucket in (self.data_sets, self.checkpoints) if network is not None else ():
-            if isinstance(bucket, SecureBucket):
-                bucket.only_through(network.s3_endpoint_id, beside=[FSX_LINKS])
+        endpoint = foundation.network.s3_endpoint_id if foundation.network else None
+        for bucket in (self.data_sets, self.checkpoints):
+            if endpoint and isinstance(bucket, SecureBucket):
+                bucket.only_through(endpoint, beside=[FSX_LINKS])
 
     def _locked(self, foundation: Foundation, days: int) -> SecureBucket:
         made = SecureBucket(self, "DataSets", foundation=foundation, lock_days=days)

@@ -8,10 +8,10 @@ from constructs import Construct
 from ..foundation.bucket import SecureBucket
 from ..foundation.foundation import Foundation
 from ..foundation.report import report_event
+from ..foundation.role import principal_arn
 from ..foundation.statements import Statement, deny
 from .imported_bucket import ImportedBucket
 from .options import WeightsOptions
-from .principals import principal_of
 
 _READ = (
     "s3:GetObject",
@@ -102,7 +102,7 @@ class WeightsBucket(Construct):
         """Let ``grantee`` read the weights under ``prefix``, which ends in ``/``, and nothing else."""
         given = self.bucket.grant_read(grantee, prefix)
         if self._denials:
-            self._readers.append(principal_of(grantee)[1])
+            self._readers.append(principal_arn(grantee)[1])
             self._admit()
         return given
 
@@ -110,7 +110,7 @@ class WeightsBucket(Construct):
         """Let ``grantee`` write weights under ``prefix``, which ends in ``/``, and nothing else."""
         given = self.bucket.grant_write(grantee, prefix)
         if self._denials:
-            self._writers.append(principal_of(grantee)[1])
+            self._writers.append(principal_arn(grantee)[1])
             self._admit()
         return given
 
@@ -122,7 +122,7 @@ class WeightsBucket(Construct):
         if bucket.replica:
             self._guard(bucket.replica, [bucket.replication_role.role_arn])
         self._admit()
-        if network is not None:
+        if network is not None and network.s3_endpoint_id:
             bucket.only_through(network.s3_endpoint_id, beside=[breaker] if breaker else [])
         if publisher:
             key.allow_role_arn("Publisher", publisher, ("kms:Decrypt", "kms:GenerateDataKey"))

@@ -1,7 +1,7 @@
 import aws_cdk as cdk
-from aws_genai.models import CustomizedModel, SignedDataSets
 from aws_genai.foundation import AccessLogBucket, AlarmTopic, CostTags, DataKey, Foundation
 from aws_genai.gate import attach_gate
+from aws_genai.models import CustomizedModel, SignedDataSets
 
 app = cdk.App()
 attach_gate(app)

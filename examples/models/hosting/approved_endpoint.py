@@ -1,8 +1,8 @@
 import aws_cdk as cdk
 from aws_cdk import aws_sagemaker as sagemaker
-from aws_genai.models import ApprovedEndpoint
-from aws_genai.foundation import Foundation, CostTags, SecureBucket
+from aws_genai.foundation import CostTags, Foundation, SecureBucket
 from aws_genai.gate import attach_gate
+from aws_genai.models import ApprovedEndpoint
 
 app = cdk.App()
 attach_gate(app)
