@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import aws_cdk as cdk
 import pytest
+import yaml
 from aws_cdk import aws_fsx as fsx, aws_iam as iam, aws_kms as kms, aws_lambda as lambda_, aws_s3 as s3
 from aws_cdk.assertions import Annotations, Match, Template
 from constructs import Construct
@@ -391,3 +393,37 @@ def test_any_grantee_of_the_cdk_may_send_and_receive(kind: str) -> None:
     text = json.dumps(template_of(build).find_resources("AWS::IAM::Policy"))
     assert "sqs:SendMessage" in text
     assert "sqs:ReceiveMessage" in text
+
+
+def test_settings_name_existing_buckets(tmp_path: Path) -> None:
+    content = {
+        "project": "demo",
+        "region": "us-east-1",
+        "owner": "team",
+        "cost_center": "1",
+        "budget": {"monthly_usd": 1},
+        "network": {"zones": ["us-east-1a", "us-east-1b"]},
+        "compute": {
+            "fleets": {"chat": {"instance_type": "g6.xlarge"}},
+            "weights": {"bucket": {"name": NAME, "key_arn": KEY}},
+            "storage": {"data_sets": {"name": "sets-of-mine"}, "checkpoints": {"name": "kept"}, "file_system": {}},
+        },
+    }
+    (tmp_path / "test.yaml").write_text(yaml.safe_dump(content), encoding="utf-8")
+    made = Synthesized("test", tmp_path / "out", tmp_path)
+    template = made.template("compute")
+    buckets = [name for name, each in template["Resources"].items() if each["Type"] == "AWS::S3::Bucket"]
+    assert [name for name in buckets if not name.startswith("AccessLogs")] == []
+    (role,) = [
+        name
+        for name, each in template["Resources"].items()
+        if each["Type"] == "AWS::IAM::Role" and name.startswith("chatRole")
+    ]
+    assert_allows(template, role, "s3:GetObject", f"arn:aws:s3:::{NAME}/chat/part-0")
+    assert_denies(template, role, "s3:GetObject", f"arn:aws:s3:::{NAME}/other/part-0")
+    links = [
+        each["Properties"]["DataRepositoryPath"]
+        for each in template["Resources"].values()
+        if each["Type"] == "AWS::FSx::DataRepositoryAssociation"
+    ]
+    assert sorted(links) == ["s3://kept/", "s3://sets-of-mine/"]
