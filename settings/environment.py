@@ -300,6 +300,15 @@ class Settings(Options):
 
     def _arns(self) -> Iterator[tuple[str, str]]:
         """What is named by an ARN and has to be in the same Region, with its key path."""
+        if self.compute:
+            weights, storage = self.compute.weights, self.compute.storage
+            for path, bucket in (
+                ("weights.bucket", weights.bucket),
+                ("storage.data_sets", storage.data_sets if storage else None),
+                ("storage.checkpoints", storage.checkpoints if storage else None),
+            ):
+                if bucket and bucket.key_arn:
+                    yield f"compute.{path}.key_arn", bucket.key_arn
         for name, cluster in self.compute.clusters.items() if self.compute else ():
             if cluster.eks:
                 yield f"compute.clusters.{name}.eks.cluster_arn", cluster.eks.cluster_arn
@@ -321,15 +330,15 @@ class Settings(Options):
     def _check_compute_regions(self) -> None:
         if self.compute is None:
             return
+        catalogue = AcceleratorCatalogue.default()
         for name, fleet in self.compute.fleets.items():
-            field = "needs" if fleet.needs else "instance_type"
-            with reported_at(f"compute.fleets.{name}.{field}"):
+            with reported_at(f"compute.fleets.{name}.{'needs' if fleet.needs else 'instance_type'}"):
                 for each in fleet.types(self.region):
-                    AcceleratorCatalogue.default().check_region(each.instance_type, self.region)
+                    catalogue.check_region(each.instance_type, self.region)
         for name, queue in self.compute.queues.items():
             with reported_at(f"compute.queues.{name}.instance_type"):
                 for each in queue.types():
-                    AcceleratorCatalogue.default().check_region(each.instance_type, self.region)
+                    catalogue.check_region(each.instance_type, self.region)
             region = queue.image.split(".")[3]
             if region != self.region:
                 raise InvalidValueError(
@@ -344,10 +353,10 @@ class Settings(Options):
             if cluster.eks:
                 with reported_at(f"compute.clusters.{name}.eks"):
                     cluster_registries(self.region, cluster.eks.registries)
-            for group in cluster.machines():
-                if group.accelerator is not None:
-                    with reported_at(f"compute.clusters.{name}.groups.{group.name}.instance_type"):
-                        AcceleratorCatalogue.default().check_region(group.accelerator.instance_type, self.region)
+            for key, group in cluster.groups.items():
+                with reported_at(f"compute.clusters.{name}.groups.{key}.instance_type"):
+                    if group.accelerator is not None:
+                        catalogue.check_region(group.accelerator.instance_type, self.region)
 
 
 def at(value: object, *path: str) -> object:

@@ -35,6 +35,7 @@ def block(**changed: Any) -> dict[str, Any]:
 
 
 IMAGE = "111122223333.dkr.ecr.{}.amazonaws.com/train:1"
+KEY_ELSEWHERE = "arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 EKS = "arn:aws:eks:us-east-1:111122223333:cluster/research"
 STORAGE = {"storage": {"lock_days": 1}}
 
@@ -144,20 +145,20 @@ WRONG: list[tuple[str, dict[str, Any] | str, list[str]]] = [
     (
         "two ways to buy",
         fleet("p5.48xlarge", capacity={"spot": {}, **block()["capacity"]}),
-        ["fleets.one.capacity", "bought one way", "spot, block"],
+        ["fleets.one.capacity", "one purchase option", "spot, block"],
     ),
     ("block without dates", fleet("p5.48xlarge", **block(end=None)), ["capacity.block.end", "missing"]),
     (
         "block without a time zone",
         fleet("p5.48xlarge", **block(end="2027-01-09T11:30:00")),
-        ["fleets.one.capacity", "no time zone"],
+        ["fleets.one.capacity.block.end", "no time zone"],
     ),
     (
         "block that ends first",
         fleet("p5.48xlarge", **block(end="2027-01-03T00:00:00Z")),
         ["capacity", "lasts up to 182 days"],
     ),
-    ("type without blocks", fleet("g6.xlarge", **block()), ["fleets.one.capacity", "No Capacity Blocks are sold"]),
+    ("type without blocks", fleet("g6.xlarge", **block()), ["fleets.one.capacity", "Capacity Blocks are not offered"]),
     (
         "capacity between steps",
         {
@@ -169,7 +170,7 @@ WRONG: list[tuple[str, dict[str, Any] | str, list[str]]] = [
     (
         "both ways to say which type",
         fleet("g6.xlarge", needs={"platform": "cuda"}),
-        ["compute.fleets.one.instance_type", "names its types, or says what they need"],
+        ["compute.fleets.one.instance_type", "or the attributes that they need"],
     ),
     (
         "needs that no type meets",
@@ -191,9 +192,35 @@ WRONG: list[tuple[str, dict[str, Any] | str, list[str]]] = [
         ["compute", "no fleet, no queue and no cluster"],
     ),
     (
+        "lock of an existing bucket",
+        queue(storage={"storage": {"lock_days": 30, "data_sets": {"name": "sets-of-mine"}}}),
+        ["compute.storage.lock_days", "does not apply to an existing bucket", "configure the bucket sets-of-mine"],
+    ),
+    (
+        "one bucket for data sets and checkpoints",
+        queue(storage={"storage": {"data_sets": {"name": "mine"}, "checkpoints": {"name": "mine"}}}),
+        ["compute.storage.checkpoints", "could overwrite data sets"],
+    ),
+    (
+        "no name of a bucket",
+        queue(storage={"storage": {"data_sets": {"name": "s3://mine"}}}),
+        ["compute.storage.data_sets.name", "be the name of a bucket"],
+    ),
+    (
+        "key of a bucket in another Region",
+        {
+            **fleet("g6.xlarge"),
+            "compute": {
+                **fleet("g6.xlarge")["compute"],
+                "weights": {"bucket": {"name": "mine", "key_arn": KEY_ELSEWHERE}},
+            },
+        },
+        ["compute.weights.bucket.key_arn", "eu-west-1"],
+    ),
+    (
         "queue on Spot over nodes",
         queue(nodes=2, capacity={"spot": {}}),
-        ["queues.one.capacity", "no multi-node job on Spot"],
+        ["queues.one.capacity", "does not run multi-node jobs on Spot"],
     ),
     (
         "queue smaller than a job",
@@ -231,12 +258,14 @@ WRONG: list[tuple[str, dict[str, Any] | str, list[str]]] = [
     (
         "cluster type that HyperPod lacks",
         cluster(groups={"a": {"instance_type": "ml.trn1.2xlarge", "instances": 1}}),
-        ["clusters.one.instance_type", "HyperPod has no ml.trn1.2xlarge", "Did you mean ml.trn1"],
+        [
+            "clusters.one.groups.a.instance_type: SageMaker HyperPod does not support ml.trn1.2xlarge. Did you mean ml.trn1"
+        ],
     ),
     (
         "cluster with two orchestrators",
         cluster(slurm={}, eks={"cluster_arn": EKS}),
-        ["clusters.one.eks", "Keep slurm or eks"],
+        ["clusters.one.eks", "Keep slurm or eks, not both"],
     ),
     (
         "teams where CloudFormation has none",
@@ -292,7 +321,7 @@ WRONG: list[tuple[str, dict[str, Any] | str, list[str]]] = [
     (
         "two of one name",
         {**queue(), "compute": {**queue()["compute"], **fleet("g6.xlarge")["compute"]}},
-        ["compute.queues.one", "fleets.one make resources of one name"],
+        ["compute.queues.one", "fleets.one create resources with the same name"],
     ),
     (
         "model too large",
