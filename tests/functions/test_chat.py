@@ -434,7 +434,13 @@ def test_package_runs_as_lambda_would_run_it(reference: Synthesized, tmp_path: P
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == "400"
     assert {path.relative_to(code).parts[-2] for path in code.rglob("handler.py")} == {"chat"}
-    assert {path.parent.name for path in code.rglob("*.py")} == {"chat", "untrusted", "usage_budget", "waking"}
+    assert {path.parent.name for path in code.rglob("*.py")} == {
+            "chat",
+            "contract",
+            "untrusted",
+            "usage_budget",
+            "waking",
+        }
 
 
 @pytest.mark.parametrize("folder", ["chat", "idle_endpoints", "knowledge_ingestion"])

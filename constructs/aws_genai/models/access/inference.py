@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from ...data.bedrock import BedrockCatalogue
@@ -43,10 +43,10 @@ def requests_of(
     for model in models:
         own = parameters.get(model, ModelParameters())
         own.check(model)
-        own = replace(own, max_tokens=own.max_tokens or bounds.max_tokens)
+        own = own.model_copy(update={"max_tokens": own.max_tokens or bounds.max_tokens})
         # A model that reasons chooses its own temperature, and one parameter of chance is enough.
         free = own.temperature is None and own.top_p is None and own.reasoning_effort is None
         if free and "sampling_params" not in BedrockCatalogue.get(model).supports_not:
-            own = replace(own, temperature=bounds.temperature)
+            own = own.model_copy(update={"temperature": bounds.temperature})
         made[model] = own.request(model)
     return made
