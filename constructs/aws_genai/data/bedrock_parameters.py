@@ -20,7 +20,7 @@ class ModelParameters(Options):
     https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_InferenceConfiguration.html
     """
 
-    max_tokens: Annotated[int, Field(ge=1)] | None = None
+    max_tokens: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
     """Maximum number of tokens of a response, reasoning included."""
 
     temperature: Annotated[float, Field(ge=0, le=1)] | None = None
