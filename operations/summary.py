@@ -87,7 +87,7 @@ def render(settings: Settings, assembly: Path, console: Console, hosting: Mappin
         f"{count} {'finding' if count == 1 else 'findings'}: {engines}; {record.acceptances} accepted, each with its "
         f"reason.{' Nothing may be deployed.' if count else ''}"
     )
-    if total > settings.budget.monthly_usd:
+    if settings.budget.monthly_usd is not None and total > settings.budget.monthly_usd:
         console.print(
             f"Idle costs are above the budget of {settings.budget.monthly_usd:,.0f} USD a month.", style="bold"
         )

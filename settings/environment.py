@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Annotated, Any
 
-from pydantic import Field, ValidationInfo, field_validator, model_validator
+from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
 from aws_genai.data.accelerators import AcceleratorCatalogue
 from aws_genai.data.bedrock import BedrockCatalogue, check_chat, check_destinations, check_model, proposed
@@ -24,6 +24,10 @@ from .compute import Compute
 from .models import Models
 from .names import check_lengths, check_unique
 from .security import Budget, Security
+
+
+def _no_budget(value: Any) -> Any:  # noqa: ANN401 - whatever the file holds
+    return {"monthly_usd": None} if value is None else value
 
 
 class Settings(Options):
@@ -56,8 +60,8 @@ class Settings(Options):
     trial: bool = False
     """Whether a local account makes stand-ins for buckets that are named here and do not exist; nothing on AWS."""
 
-    budget: Budget = Budget()
-    """How much may be spent."""
+    budget: Annotated[Budget, BeforeValidator(_no_budget)] = Budget()
+    """The monthly cost budget. null: none, and no email addresses for alarms."""
 
     security: Security = Security()
     """How strictly everything is guarded."""
@@ -86,6 +90,7 @@ class Settings(Options):
             self.compute
             or (self.models and self.models.needs_network)
             or (self.security.private_functions and self.application and self.application.chat)
+            or (self.application and self.application.chat and self.application.chat.in_network)
             or (self.security.private_functions and self.models and self.models.has_functions)
         )
 
@@ -178,7 +183,7 @@ class Settings(Options):
     def _check_layers(self) -> None:
         if self.needs_network and self.network is None:
             raise InvalidValueError(
-                "Fleets, endpoints and private functions run in a VPC, and the settings have none",
+                "Fleets, endpoints, private functions and private APIs use a VPC, and the settings have none",
                 field="network",
                 hint=f"Add network: {{zones: [{self.region}a, {self.region}b]}}",
             )
@@ -195,7 +200,7 @@ class Settings(Options):
         bedrock = self.models.bedrock if self.models else None
         if bedrock is None:
             raise InvalidValueError(
-                "application.chat needs models.bedrock, which these settings leave out",
+                "application.chat requires models.bedrock, which these settings leave out",
                 field="application.chat",
                 hint=f"Add models: {{bedrock: {{models: [{self._some_model}]}}}} or leave out application.chat",
             )
@@ -215,29 +220,30 @@ class Settings(Options):
             )
         offered = chat.models or [model for model in bedrock.models if BedrockCatalogue.get(model).mode == "chat"]
         with below("application.chat"):
+            chat.check_region(self.region)
             check_chat(offered, chat.max_tokens)
         for model, parameters in chat.parameters.items():
             if model not in offered:
                 raise InvalidValueError(
-                    f"{model} is not offered, so its parameters mean nothing",
+                    f"{model} is not offered, so it cannot have parameters",
                     field="application.chat.parameters",
                     hint=nearest(model, offered),
                 )
             with below(f"application.chat.parameters.{model}"):
-                parameters.whole().check(model)
+                parameters.check(model)
 
     def _check_application(self) -> None:
         bedrock, application = self.models.bedrock if self.models else None, self.application
         watch = bedrock.watch if bedrock else None
         if watch and application is None:
             raise InvalidValueError(
-                "Layer 3 watches what models are used for, and these settings leave it out",
+                "Layer 3 creates the alarms on the usage of models, and these settings leave it out",
                 field="models.bedrock.watch",
                 hint="Add application: {}, or leave out models.bedrock.watch",
             )
         if application and not (application.chat or application.dashboard or watch):
             raise InvalidValueError(
-                "Layer 3 has neither a chat nor a dashboard",
+                "application has neither a chat nor a dashboard",
                 field="application.dashboard",
                 hint="Set it to true, add application.chat, or leave out application",
             )

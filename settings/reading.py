@@ -21,6 +21,8 @@ from aws_genai.explain import readable
 from .errors import SettingsError, sentence
 
 _NULL = re.compile(r"(null|Null|NULL|~|)")
+#: Keys for which a written null means something: what they have by default is left out.
+_NULLABLE = frozenset({("budget",), ("budget", "monthly_usd")})
 _BOOL = re.compile(r"(true|True|TRUE|false|False|FALSE)")
 _INTEGER = re.compile(r"[-+]?[0-9]+")
 _OCTAL = re.compile(r"0o[0-7]+")
@@ -146,7 +148,7 @@ class _Reader:
 
     def _scalar(self, node: yaml.ScalarNode, path: Sequence[str]) -> Any:  # noqa: ANN401 - any plain value
         value = self._plain(node, path) if node.style is None else node.value
-        if value is None and path:
+        if value is None and path and not (tuple(path) in _NULLABLE and node.value):
             where = ".".join(path)
             line = f"{self._name}:{node.start_mark.line + 1}: {where}: is empty. Give it a value, or leave the key out"
             self.empty.append(readable(line))

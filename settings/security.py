@@ -86,10 +86,11 @@ class Security(Options):
 
 
 class Budget(Options):
-    """How much may be spent, and who hears of it."""
+    """The monthly cost budget, and who receives alarms and budget notifications."""
 
-    monthly_usd: Annotated[float, Field(ge=0.01, le=1_000_000_000)] = 100
-    """Monthly limit in US dollars; warnings at 80 % and 100 %, and when the forecast passes it."""
+    monthly_usd: Annotated[float, Field(ge=0.01, le=1_000_000_000)] | None = 100
+    """Monthly limit in US dollars. Notifications are sent at 80 % and 100 % of it, and when the forecast exceeds it.
+    null: no budget."""
 
     emails: Annotated[
         list[
@@ -105,4 +106,4 @@ class Budget(Options):
         ],
         Field(max_length=100),
     ] = []
-    """Addresses that receive alarms and budget warnings."""
+    """Email addresses that receive alarms and budget notifications."""

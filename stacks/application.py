@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from constructs import Construct
 
-from aws_genai.application import ChatApi, Dashboard, Firewall, Identity, Inference, UsageBudget
+from aws_genai.application import ChatApi, Dashboard, Firewall, Identity, UsageBudget
 from aws_genai.models import ApplicationProfiles, BedrockCatalogue, ModelWatch
 from settings import Settings
 from settings.application import Application, Chat
@@ -42,7 +42,7 @@ class ApplicationStack(LayerStack):
         access = models.access if models else None
         bedrock = settings.models.bedrock if settings.models else None
         self._profiled = bool(bedrock and bedrock.application_profiles)
-        #: What CloudWatch keeps the calls of each model by.
+        #: Dimension that CloudWatch keeps the calls of each model by.
         self._called: dict[str, str] = {model: model for model in access.models} if access else {}
         known = models.knowledge if models else {}
         chats = [self._chat(application.chat, built_on, access, known)] if application.chat and access else []
@@ -76,7 +76,7 @@ class ApplicationStack(LayerStack):
             self,
             "Users",
             pool_name=settings.prefix,
-            mfa=chat.mfa,
+            options=chat,
             groups=sorted(readers),
             foundation=foundation,
         )
@@ -85,8 +85,7 @@ class ApplicationStack(LayerStack):
             "Firewall",
             name=settings.prefix,
             foundation=foundation,
-            requests_per_five_minutes=chat.requests_per_address,
-            managed_rules=chat.firewall_rules,
+            options=chat,
         )
         models = chat.models or [model for model in access.models if BedrockCatalogue.get(model).use == "chat"]
         budget, profiles = chat.budget, None
@@ -101,17 +100,8 @@ class ApplicationStack(LayerStack):
             identity=identity,
             firewall=firewall,
             foundation=foundation,
-            models=models,
+            options=chat,
             profiles=profiles,
             knowledge=known[chat.knowledge] if chat.knowledge else None,
-            parameters={model: each.whole() for model, each in chat.parameters.items()},
-            budget=UsageBudget(self, "Budget", foundation=foundation, **budget.model_dump()) if budget else None,
-            inference=Inference(
-                max_tokens=chat.max_tokens, temperature=chat.temperature, system_prompt=chat.system_prompt
-            ),
-            account_log_role=chat.account_log_role,
-            requests_per_second=chat.requests_per_second,
-            burst=chat.burst,
-            seconds_per_answer=chat.seconds_per_answer,
-            reserved_concurrency=chat.concurrency,
+            budget=UsageBudget(self, "Budget", foundation=foundation, options=budget) if budget else None,
         )

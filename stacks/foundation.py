@@ -32,7 +32,8 @@ class FoundationStack(LayerStack):
             self.topic = AlarmTopic.from_topic(self, "Alarms", topic, key=self.key)
         else:
             self.topic = AlarmTopic(self, "Alarms", key=self.key, emails=settings.budget.emails)
-        self._budget()
+        if settings.budget.monthly_usd is not None:
+            self._budget(settings.budget.monthly_usd)
         if security.audit_trail:
             self.key.allow_trail(security.trail_readers)
             AuditTrail(
@@ -77,19 +78,19 @@ class FoundationStack(LayerStack):
             removal_policy=self.removal_policy,
         )
 
-    def _budget(self) -> None:
+    def _budget(self, monthly_usd: float) -> None:
         settings = self.settings
         if available("AWS::Budgets::Budget", settings.region):
             MonthlyBudget(
                 self,
                 "Budget",
-                limit_usd=settings.budget.monthly_usd,
+                limit_usd=monthly_usd,
                 topic=self.topic,
                 tags={"project": settings.project, "environment": settings.environment},
             )
         else:
             Annotations.of(self).add_info(
-                f"CloudFormation is not known to make budgets in {settings.region}, so nobody is warned of costs: make"
-                f" one of {settings.budget.monthly_usd:g} USD a month over the tags project={settings.project} and"
+                f"CloudFormation does not support AWS Budgets in {settings.region}, so there is no budget. Create"
+                f" one of {monthly_usd:g} USD a month over the tags project={settings.project} and"
                 f" environment={settings.environment} by hand."
             )

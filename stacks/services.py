@@ -29,6 +29,9 @@ def services(settings: Settings) -> list[str]:
         needed |= _hosted(settings.models) | _bedrock(settings.models)
     if settings.application and private:
         needed |= _application(settings.application)
+    if settings.application and settings.application.chat and settings.application.chat.in_network:
+        # https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-private-apis.html
+        needed.add("execute-api")
     return sorted(needed)
 
 

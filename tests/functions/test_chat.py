@@ -21,6 +21,7 @@ from botocore.stub import Stubber
 from hypothesis import given, settings, strategies as st
 
 from aws_genai.data.bedrock_parameters import ModelParameters
+from aws_genai.functions.chat.environment import Environment
 from aws_genai.models.access.inference import Inference, requests_of
 from aws_genai.packaging.dependencies import bundle
 from tests.conftest import Synthesized
@@ -410,6 +411,7 @@ def test_package_runs_as_lambda_would_run_it(reference: Synthesized, tmp_path: P
     for archive, folder in ((reference.folder / f"asset.{function['Code']['S3Key']}", code), (bundle(), layer)):
         zipfile.ZipFile(archive).extractall(folder)
     environment = {
+        **Environment(MODELS={}, SYSTEM_PROMPT="p", GUARDRAIL_ID="g", GUARDRAIL_VERSION="1").variables(),
         "PYTHONPATH": f"{code}:{layer / 'python'}",
         "PATH": os.environ["PATH"],
         "AWS_DEFAULT_REGION": "us-east-1",
@@ -434,7 +436,13 @@ def test_package_runs_as_lambda_would_run_it(reference: Synthesized, tmp_path: P
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == "400"
     assert {path.relative_to(code).parts[-2] for path in code.rglob("handler.py")} == {"chat"}
-    assert {path.parent.name for path in code.rglob("*.py")} == {"chat", "untrusted", "usage_budget", "waking"}
+    assert {path.parent.name for path in code.rglob("*.py")} == {
+        "chat",
+        "contract",
+        "untrusted",
+        "usage_budget",
+        "waking",
+    }
 
 
 @pytest.mark.parametrize("folder", ["chat", "idle_endpoints", "knowledge_ingestion"])

@@ -10,11 +10,19 @@ import aws_cdk as cdk
 import pytest
 from aws_cdk.assertions import Match, Template
 
-from aws_genai.application import ChatApi, Firewall, Identity, UsageBudget, chat_api
+from aws_genai.application import (
+    ChatApi,
+    ChatOptions,
+    Firewall,
+    Identity,
+    IdentityOptions,
+    UsageBudget,
+    chat_api,
+)
 from aws_genai.application.chat_api import GATEWAY_ERRORS
 from aws_genai.data.concurrency import concurrency_of
 from aws_genai.errors import InvalidValueError
-from aws_genai.foundation import AlarmTopic, DataKey, Foundation
+from aws_genai.foundation import Foundation
 from aws_genai.models import Guardrail, ModelAccess, ModelAccessOptions
 from aws_genai.packaging import reserve_concurrency
 from tests.conftest import Synthesized
@@ -135,7 +143,11 @@ def test_dashboard_shows_the_three_layers(application: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize(("mfa", "configured"), [("required", "ON"), ("optional", "OPTIONAL")])
 def test_second_factor(mfa: Any, configured: str) -> None:
-    template: Template = template_of(lambda stack: Identity(stack, "Users", pool_name="x", mfa=mfa))
+    template: Template = template_of(
+        lambda stack: Identity(
+            stack, "Users", foundation=Foundation(stack), pool_name="x", options=IdentityOptions(mfa=mfa)
+        )
+    )
     template.has_resource_properties(
         "AWS::Cognito::UserPool",
         {
@@ -148,31 +160,24 @@ def test_second_factor(mfa: Any, configured: str) -> None:
     )
 
 
-def chat(stack: cdk.Stack, **options: Any) -> ChatApi:
-    key = DataKey(stack, "Key", description="Chat")
-    key.allow_logs()
-    guardrail = Guardrail(
-        stack,
-        "Guardrail",
-        name="assistant",
-        foundation=Foundation(stack, key=key),
-    )
+def chat(
+    stack: cdk.Stack, *, users: str = "Users", budget: bool = False, network: Any = None, **options: Any
+) -> ChatApi:
+    foundation = Foundation(stack, network=network)
+    chosen = ChatOptions(**options)
+    guardrail = Guardrail(stack, "Guardrail", name="assistant", foundation=foundation)
     return ChatApi(
         stack,
         "Chat",
+        foundation=foundation,
         name="assistant",
         access=ModelAccess(
             stack, "Access", guardrail=guardrail, options=ModelAccessOptions(models=["amazon.nova-lite-v1:0"])
         ),
-        identity=Identity(stack, options.pop("users", "Users"), pool_name="assistant"),
-        firewall=Firewall(
-            stack,
-            "Firewall",
-            name="assistant",
-            foundation=Foundation(stack, key=key),
-        ),
-        foundation=Foundation(stack, key=key, topic=AlarmTopic(stack, "Alarms", key=key)),
-        **options,
+        identity=Identity(stack, users, foundation=foundation, pool_name="assistant", options=chosen),
+        firewall=Firewall(stack, "Firewall", foundation=foundation, name="assistant", options=chosen),
+        options=chosen,
+        budget=UsageBudget(stack, "Budget", foundation=foundation) if budget else None,
     )
 
 
@@ -228,7 +233,7 @@ def reserved(template: Template) -> set[int | None]:
 
 def test_concurrency_is_reserved_where_the_app_or_the_caller_says_so() -> None:
     assert reserved(template_of(chat)) == {None}
-    assert reserved(template_of(lambda stack: chat(stack, reserved_concurrency=47))) == {47}
+    assert reserved(template_of(lambda stack: chat(stack, concurrency=47))) == {47}
     stack = new_stack()
     reserve_concurrency(stack)
     chat(stack)
@@ -236,13 +241,13 @@ def test_concurrency_is_reserved_where_the_app_or_the_caller_says_so() -> None:
 
 
 def test_a_concurrency_that_cannot_carry_the_rate_is_refused() -> None:
-    template_of(lambda stack: chat(stack, reserved_concurrency=40))
+    template_of(lambda stack: chat(stack, concurrency=40))
     with pytest.raises(
         InvalidValueError, match="10 requests a second of 4 s each take 40 answers at a time, and there are 39"
     ):
-        template_of(lambda stack: chat(stack, reserved_concurrency=39))
-    assert reserved(template_of(lambda stack: chat(stack, reserved_concurrency=39, requests_per_second=9.5))) == {39}
-    assert reserved(template_of(lambda stack: chat(stack, reserved_concurrency=20, seconds_per_answer=2))) == {20}
+        template_of(lambda stack: chat(stack, concurrency=39))
+    assert reserved(template_of(lambda stack: chat(stack, concurrency=39, requests_per_second=9.5))) == {39}
+    assert reserved(template_of(lambda stack: chat(stack, concurrency=20, seconds_per_answer=2))) == {20}
 
 
 @pytest.mark.parametrize(
@@ -270,18 +275,7 @@ def test_environments_reserve_concurrency_as_they_say(
 
 
 def test_alarms_hear_the_chat_of_their_own_environment_only() -> None:
-    def build(stack: cdk.Stack) -> None:
-        key = DataKey(stack, "Budgets", description="Budgets")
-        chat(
-            stack,
-            budget=UsageBudget(
-                stack,
-                "Budget",
-                foundation=Foundation(stack, key=key),
-            ),
-        )
-
-    template = template_of(build)
+    template = template_of(lambda stack: chat(stack, budget=True))
     (function,) = template.find_resources("AWS::Lambda::Function")
     template.has_resource_properties(
         "AWS::CloudWatch::Alarm",

@@ -11,7 +11,7 @@ import pytest
 from aws_cdk import aws_iam as iam, aws_lambda as lambda_
 from aws_cdk.assertions import Match, Template
 
-from aws_genai.application import Inference, UsageBudget
+from aws_genai.application import Inference, UsageBudgetOptions
 from aws_genai.data import load
 from aws_genai.data.bedrock import USES, check_allowed, check_destinations, check_model, destinations, proposed
 from aws_genai.errors import InvalidValueError
@@ -345,11 +345,5 @@ def test_an_organization_s_policy_needs_models_and_regions_and_stays_short() -> 
 
 
 def test_a_budget_of_nothing_is_refused() -> None:
-    stack = new_stack()
-    with pytest.raises(InvalidValueError, match="nobody could ask"):
-        UsageBudget(
-            stack,
-            "Budget",
-            foundation=Foundation(stack, key=DataKey(stack, "Key", description="Chat")),
-            requests_per_day=0,
-        )
+    with pytest.raises(InvalidValueError, match="at least 1"):
+        UsageBudgetOptions(requests_per_day=0)

@@ -583,7 +583,11 @@ WRONG: list[tuple[str, dict[str, Any] | str, list[str]]] = [
             "models": {"bedrock": {"models": ["us.anthropic.claude-opus-5"]}},
             "application": {"chat": {"parameters": {"us.anthropic.claude-opus-5": {"temperature": 0.1}}}},
         },
-        ["application.chat.parameters.us.anthropic.claude-opus-5.temperature", "takes no temperature", "Leave it out"],
+        [
+            "application.chat.parameters.us.anthropic.claude-opus-5.temperature",
+            "does not support temperature",
+            "Leave it out",
+        ],
     ),
     (
         "knob of a model that is not offered",
@@ -731,12 +735,12 @@ WRONG: list[tuple[str, dict[str, Any] | str, list[str]]] = [
     (
         "network left out",
         {key: value for key, value in endpoint().items() if key != "network"},
-        ["network", "run in a VPC", "Add network"],
+        ["network", "use a VPC", "Add network"],
     ),
     (
         "layer left out",
         {**BASE, "application": {"chat": {}}},
-        ["application.chat", "needs models.bedrock", "leave out application.chat"],
+        ["application.chat", "requires models.bedrock", "leave out application.chat"],
     ),
     (
         "chat with a model left out",

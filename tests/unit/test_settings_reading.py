@@ -246,9 +246,9 @@ def test_two_clusters_of_one_eks_cluster_are_refused(tmp_path: Path) -> None:
 
 def test_an_application_without_anything_is_refused(tmp_path: Path) -> None:
     said = message(tmp_path, {**BASE, "application": {"dashboard": False}})
-    assert "application.dashboard: Layer 3 has neither a chat nor a dashboard" in said
+    assert "application.dashboard: application has neither a chat nor a dashboard" in said
     watched = {"bedrock": {"models": [NOVA], "watch": {}}}
-    assert "models.bedrock.watch: Layer 3 watches" in message(tmp_path, {**BASE, "models": watched})
+    assert "models.bedrock.watch: Layer 3 creates the alarms" in message(tmp_path, {**BASE, "models": watched})
     load("test", write(tmp_path, yaml.safe_dump({**BASE, "models": watched, "application": {"dashboard": False}})))
 
 

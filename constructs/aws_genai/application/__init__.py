@@ -1,4 +1,4 @@
-"""Layer 3: applications that call models only through the layer below."""
+"""Layer 3: applications, which call models only through the layer below."""
 
 from typing import TYPE_CHECKING
 
@@ -10,6 +10,18 @@ if TYPE_CHECKING:
     from .dashboard import Dashboard as Dashboard
     from .firewall import Firewall as Firewall
     from .identity import Identity as Identity
+    from .options import (
+        ChatOptions as ChatOptions,
+        CustomDomain as CustomDomain,
+        ExistingUserPool as ExistingUserPool,
+        Federation as Federation,
+        FirewallOptions as FirewallOptions,
+        IdentityOptions as IdentityOptions,
+        OidcProvider as OidcProvider,
+        PrivateApi as PrivateApi,
+        SamlProvider as SamlProvider,
+        UsageBudgetOptions as UsageBudgetOptions,
+    )
     from .usage_budget import UsageBudget as UsageBudget
 
 __all__, __getattr__ = exports(__name__)

@@ -1,10 +1,10 @@
-"""A chat endpoint in front of the guarded models."""
+"""A chat API in front of the guarded models."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -12,20 +12,24 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from aws_cdk import (
     CfnOutput,
     CfnResource,
-    RemovalPolicy,
+    Duration,
     Stack,
+    Token,
     aws_apigateway as apigateway,
+    aws_cloudwatch as cloudwatch,
     aws_lambda as lambda_,
     aws_logs as logs,
+    aws_route53 as route53,
 )
 from constructs import Construct
 
-from ..data.bedrock import BedrockCatalogue, check_chat, check_waited
-from ..data.concurrency import SECONDS_PER_ANSWER, check_concurrency, concurrency_of
+from ..data.bedrock import BedrockCatalogue, check_chat
+from ..data.concurrency import concurrency_of
 from ..foundation.alarms import AlarmTopic, alarm
 from ..foundation.foundation import Foundation
-from ..foundation.key import DataKey
 from ..foundation.pseudo import ACCOUNT_ID, PARTITION, REGION, URL_SUFFIX
+from ..foundation.statements import EVERYBODY, allow, document
+from ..functions.chat.environment import Environment
 from ..gate.acknowledgement import acknowledge, compliance
 from ..models.access.inference import Inference, requests_of
 from ..models.access.model_access import ModelAccess
@@ -33,10 +37,10 @@ from ..packaging import PythonFunction
 from .api_logging import api_gateway_logging
 from .firewall import Firewall
 from .gateway_errors import GATEWAY_ERRORS
-from .identity import Identity
+from .identity import GROUPS_CLAIM, Identity
+from .options import ChatOptions, CustomDomain, PrivateApi
 
 if TYPE_CHECKING:
-    from ..data.bedrock_parameters import ModelParameters
     from ..models.access.application_profiles import ApplicationProfiles
     from ..models.knowledge.knowledge_base import KnowledgeBase
     from .usage_budget import UsageBudget
@@ -49,14 +53,14 @@ STAGE = "v1"
 class ChatApi(Construct):
     """A REST API that answers questions of signed-in users through the guardrail.
 
-    Requests are validated, throttled and authorized before any code runs; the function behind it may call the
-    models of the access and nothing else. ``POST /v1/chat`` takes what ``request.schema.json`` describes.
+    Requests are validated, throttled and authorized before any code runs. The function behind the API may call only the
+    models of the access. ``POST /v1/chat`` takes what ``request.schema.json`` describes.
     https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-integrate-with-cognito.html
 
     Example::
 
         import aws_cdk as cdk
-        from aws_genai.application import ChatApi, Firewall, Identity
+        from aws_genai.application import ChatApi, ChatOptions, Firewall, Identity
         from aws_genai.models import Guardrail, ModelAccess
         from aws_genai.foundation import CostTags, Foundation
         from aws_genai.gate import attach_gate
@@ -67,39 +71,35 @@ class ChatApi(Construct):
         stack = cdk.Stack(app, "Chat", env=cdk.Environment(region="us-east-1"))
         foundation = Foundation(stack)
         guardrail = Guardrail(stack, "Guardrail", name="assistant", foundation=foundation)
+        options = ChatOptions(allowed_origins=["https://chat.example.com"])
         ChatApi(
             stack,
             "Chat",
+            foundation=foundation,
             name="assistant",
             access=ModelAccess(stack, "Access", models=["amazon.nova-lite-v1:0"], guardrail=guardrail),
-            identity=Identity(stack, "Users", pool_name="assistant"),
-            firewall=Firewall(stack, "Firewall", name="assistant", foundation=foundation),
-            foundation=foundation,
+            identity=Identity(
+                stack, "Users", foundation=foundation, pool_name="assistant", options=options
+            ),
+            firewall=Firewall(stack, "Firewall", foundation=foundation, name="assistant", options=options),
+            options=options,
         )
         app.synth()
 
-    :param foundation: key, topic, network and retention to build on.
+    :param foundation: key, alarm topic, retention, and the network of a private API or a private function.
     :param name: name of the API, 1 to 128 characters.
     :param access: the models and the guardrail.
-    :param identity: whose users may call.
-    :param firewall: what requests pass first.
-    :param models: the models offered, the first by default. Default: all of the access.
-    :param inference: bounds of what a caller may ask. Default: :class:`Inference` without arguments.
-    :param parameters: knobs of single models, which go before ``inference``. Default: none.
-    :param profiles: the application's own names of the models, to which costs are attributed. Default: none.
-    :param knowledge: documents that questions are answered from, as far as a user's groups may read them. Default:
+    :param identity: the users that may call the API.
+    :param firewall: the web ACL in front of the API.
+    :param options: models, limits, CORS, domain name and the type of the endpoint. Default: a public Regional API for
+        every chat model of the access.
+    :param profiles: application inference profiles, which costs are attributed to. Default: none.
+    :param knowledge: a knowledge base that answers are based on, as far as the groups of a user may read it. Default:
         none.
-    :param budget: how much each user may ask in a day. Default: as much as they like.
-    :param account_log_role: whether to set the role under which API Gateway writes logs, of which an account and Region
-        has one: without it, the logs need one that another stack has set. Default: yes.
-    :param requests_per_second: sustained rate of all callers together. Default: 10.
-    :param burst: requests at once above that rate. Default: 20.
-    :param seconds_per_answer: expected time of an answer, above 0 to 29: that of the model, and of what is looked up
-        before. Default: 4.
-    :param reserved_concurrency: most answers at a time, reserved from the account's. Default: as many as the account
-        has left; where the app reserves concurrency, the rate times the seconds of an answer, and the burst.
-    :raises InvalidValueError: if a model cannot chat, cannot give so many tokens or not in the time that API Gateway
-        waits, or lacks one of the knobs; if the concurrency cannot carry the rate.
+    :param budget: how much each user may use in a day. Default: no limit.
+    :raises InvalidValueError: if a model is not a chat model, cannot generate so many tokens or not within the timeout
+        of API Gateway, or does not support a parameter; if the concurrency is lower than the rate requires; if a
+        certificate or secret is in another Region; if a private API has neither VPC endpoints nor a network.
     """
 
     def __init__(
@@ -112,72 +112,38 @@ class ChatApi(Construct):
         access: ModelAccess,
         identity: Identity,
         firewall: Firewall,
-        models: Sequence[str] = (),
-        inference: Inference | None = None,
-        parameters: Mapping[str, ModelParameters] | None = None,
+        options: ChatOptions | None = None,
         profiles: ApplicationProfiles | None = None,
         knowledge: KnowledgeBase | None = None,
         budget: UsageBudget | None = None,
-        account_log_role: bool = True,
-        requests_per_second: float = 10,
-        burst: int = 20,
-        seconds_per_answer: float = SECONDS_PER_ANSWER,
-        reserved_concurrency: int | None = None,
     ) -> None:
         super().__init__(scope, id)
-        key, topic, log_days, removal_policy = (
-            foundation.key,
-            foundation.topic,
-            foundation.log_days,
-            foundation.removal_policy,
-        )
-        bounds = inference or Inference()
-        offered = list(models) or [model for model in access.models if BedrockCatalogue.get(model).mode == "chat"]
-        check_chat(offered, bounds.max_tokens)
-        for most in (bounds.max_tokens, *(each.max_tokens or 0 for each in (parameters or {}).values())):
-            check_waited(most)
-        if reserved_concurrency:
-            check_concurrency(reserved_concurrency, requests_per_second, seconds_per_answer)
+        self.options = options = options or ChatOptions()
+        region = Stack.of(self).region
+        if not Token.is_unresolved(region):
+            options.check_region(region)
+        offered = options.models or [each for each in access.models if BedrockCatalogue.get(each).mode == "chat"]
+        check_chat(offered, options.max_tokens)
         self.name = name
-        self.function = PythonFunction(
-            self,
-            "Function",
-            folder="chat",
-            foundation=foundation,
-            reserved_concurrency=reserved_concurrency or concurrency_of(requests_per_second, burst, seconds_per_answer),
-            reserve=True if reserved_concurrency else None,
-            include=("untrusted", "usage_budget", "waking") if budget else ("untrusted", "waking"),
-            environment={
-                "MODELS": json.dumps(requests_of(offered, bounds, parameters or {})),
-                "SYSTEM_PROMPT": bounds.system_prompt,
-                "GUARDRAIL_ID": access.guardrail.guardrail_id,
-                "GUARDRAIL_VERSION": access.guardrail.version,
-                **({"PROFILES": Stack.of(self).to_json_string(profiles.arns)} if profiles else {}),
-                **(knowledge.environment if knowledge else {}),
-                **(budget.environment if budget else {}),
-            },
-        )
-        if knowledge:
-            knowledge.grant_retrieve(self.function.role)
-        if profiles:
-            profiles.grant_invoke(self.function.role)
-        else:
-            access.grant_invoke(self.function.role, models=offered)
-        if budget:
-            budget.grant_use(self.function.role)
-        #: What a deployment takes a snapshot of, and what it is made of.
+        self._foundation = foundation
+        self.function = self._function(access, identity, offered, profiles, knowledge, budget)
+        #: What a deployment takes a snapshot of, and the properties of each.
         self.deployed: list[tuple[CfnResource, dict[str, Any]]] = []
         api = self._snapshot(
             apigateway.CfnRestApi,
             "Resource",
             name=name,
-            endpoint_configuration={"types": ["REGIONAL"]},
+            endpoint_configuration=self._endpoint(),
             minimum_compression_size=1024,
+            **({"policy": self._policy(options.private_api)} if options.private_api else {}),
+            **({"disable_execute_api_endpoint": True} if options.domain else {}),
         )
-        self._method(api, identity)
+        resource = self._method(api, identity)
+        if options.allowed_origins:
+            self._preflight(api, resource, options.allowed_origins)
         self._gateway_errors(api)
-        self.stage = self._stage(api, key, requests_per_second, burst, log_days, removal_policy)
-        if account_log_role:
+        self.stage = self._stage(api)
+        if options.account_log_role:
             self.stage.node.add_dependency(api_gateway_logging(Stack.of(self)))
         lambda_.CfnPermission(
             self,
@@ -191,11 +157,190 @@ class ChatApi(Construct):
         stage_arn = f"arn:{PARTITION}:apigateway:{REGION}::/restapis/{api.ref}/stages/{STAGE}"
         association = firewall.protect(self, "Protection", stage_arn)
         association.add_resource_dependency(self.stage)
-        self.url = f"https://{api.ref}.execute-api.{REGION}.{URL_SUFFIX}/{STAGE}/chat"
-        _chat_alarms(self, topic)
+        self.url = self._url(api)
+        if options.domain:
+            self._domain(api, options.domain)
+        _chat_alarms(self, foundation.topic)
         if budget:
-            _lock_out_alarm(self, topic)
+            _lock_out_alarm(self, foundation.topic)
         CfnOutput(self, "Url", value=self.url, description="POST questions here with a token of the user pool")
+
+    def metric_requests(self, *, statistic: str = "Sum", period: Duration | None = None) -> cloudwatch.Metric:
+        """Number of requests. Default: Sum over 5 minutes.
+
+        https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-metrics-and-dimensions.html
+        """
+        return self._metric("Count", statistic, period)
+
+    def metric_latency(self, *, statistic: str = "p90", period: Duration | None = None) -> cloudwatch.Metric:
+        """Milliseconds between a request and its response. Default: p90 over 5 minutes."""
+        return self._metric("Latency", statistic, period)
+
+    def metric_client_errors(self, *, statistic: str = "Sum", period: Duration | None = None) -> cloudwatch.Metric:
+        """Number of responses with a 4xx status. Default: Sum over 5 minutes."""
+        return self._metric("4XXError", statistic, period)
+
+    def metric_server_errors(self, *, statistic: str = "Sum", period: Duration | None = None) -> cloudwatch.Metric:
+        """Number of responses with a 5xx status. Default: Sum over 5 minutes."""
+        return self._metric("5XXError", statistic, period)
+
+    def metric_blocked(self, *, statistic: str = "Sum", period: Duration | None = None) -> cloudwatch.Metric:
+        """Number of requests and responses that the guardrail blocked. Default: Sum over 5 minutes."""
+        return cloudwatch.Metric(
+            namespace="AwsGenAi",
+            metric_name="Blocked",
+            dimensions_map=self._own_dimensions,
+            statistic=statistic,
+            period=period,
+        )
+
+    def _metric(self, name: str, statistic: str, period: Duration | None) -> cloudwatch.Metric:
+        return cloudwatch.Metric(
+            namespace="AWS/ApiGateway",
+            metric_name=name,
+            dimensions_map={"ApiName": self.name, "Stage": STAGE},
+            statistic=statistic,
+            period=period,
+        )
+
+    @property
+    def _own_dimensions(self) -> dict[str, str]:
+        """Dimensions of the metrics that the function publishes."""
+        return {"function": self.function.function_name, "service": "chat"}
+
+    def _function(
+        self,
+        access: ModelAccess,
+        identity: Identity,
+        offered: list[str],
+        profiles: ApplicationProfiles | None,
+        knowledge: KnowledgeBase | None,
+        budget: UsageBudget | None,
+    ) -> PythonFunction:
+        options = self.options
+        bounds = Inference(
+            max_tokens=options.max_tokens, temperature=options.temperature, system_prompt=options.system_prompt
+        )
+        own = Environment(
+            MODELS=requests_of(offered, bounds, options.parameters),
+            SYSTEM_PROMPT=options.system_prompt,
+            GUARDRAIL_ID=access.guardrail.guardrail_id,
+            GUARDRAIL_VERSION=access.guardrail.version,
+            PROFILES=profiles.arns if profiles else None,
+            GROUPS_CLAIM=identity.groups_claim if identity.groups_claim != GROUPS_CLAIM else None,
+            CLIENT_IDS=identity.client_ids if identity.shared else None,
+            ORIGINS=options.allowed_origins or None,
+        )
+        function = PythonFunction(
+            self,
+            "Function",
+            folder="chat",
+            foundation=self._foundation,
+            reserved_concurrency=options.concurrency
+            or concurrency_of(options.requests_per_second, options.burst, options.seconds_per_answer),
+            reserve=True if options.concurrency else None,
+            include=("untrusted", "usage_budget", "waking") if budget else ("untrusted", "waking"),
+            environment={
+                **own.variables(),
+                **(knowledge.environment if knowledge else {}),
+                **(budget.environment.variables() if budget else {}),
+            },
+        )
+        if knowledge:
+            knowledge.grant_retrieve(function.role)
+        if profiles:
+            profiles.grant_invoke(function.role)
+        else:
+            access.grant_invoke(function.role, models=offered)
+        if budget:
+            budget.grant_use(function.role)
+        return function
+
+    def _endpoint(self) -> dict[str, Any]:
+        """The type of the endpoint.
+
+        https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-ip-address-type.html
+        """
+        if private := self.options.private_api:
+            named = {"vpcEndpointIds": private.vpc_endpoint_ids} if private.vpc_endpoint_ids else {}
+            return {"types": ["PRIVATE"], **named}
+        return {"types": ["REGIONAL"], **self._dual_stack}
+
+    @property
+    def _dual_stack(self) -> dict[str, str]:
+        six = any(":" in each for each in self.options.allowed_addresses)
+        return {"ipAddressType": "dualstack"} if six else {}
+
+    def _policy(self, private: PrivateApi) -> dict[str, Any]:
+        """The resource policy of a private API: who is not allowed by it is denied, signed in or not.
+
+        https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-resource-policies-examples.html
+        https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-authorization-flow.html
+        """
+        conditions: dict[str, Any] = {}
+        if private.vpc_endpoint_ids:
+            conditions["StringEquals"] = {"aws:SourceVpce": private.vpc_endpoint_ids}
+        else:
+            conditions["StringEquals"] = {"aws:SourceVpc": self._foundation.private_network.vpc_id}
+        if private.allowed_addresses:
+            conditions["IpAddress"] = {"aws:VpcSourceIp": private.allowed_addresses}
+        # API Gateway completes the ARN: the API does not exist while its policy is written.
+        return document([allow(["execute-api:Invoke"], ["execute-api:/*"], principal=EVERYBODY, conditions=conditions)])
+
+    def _url(self, api: apigateway.CfnRestApi) -> str:
+        if domain := self.options.domain:
+            base = f"/{domain.base_path}" if domain.base_path else ""
+            return f"https://{domain.name}{base}/chat"
+        private = self.options.private_api
+        # This name resolves with or without private DNS of the endpoint.
+        named = f"-{private.vpc_endpoint_ids[0]}" if private and private.vpc_endpoint_ids else ""
+        return f"https://{api.ref}{named}.execute-api.{REGION}.{URL_SUFFIX}/{STAGE}/chat"
+
+    def _domain(self, api: apigateway.CfnRestApi, domain: CustomDomain) -> None:
+        """The domain name, its path to the stage, and its DNS record.
+
+        https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-regional-api-custom-domain-create.html
+        """
+        # Only policies of this form have an access mode:
+        # https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-security-policies.html
+        strict = {"endpoint_access_mode": "STRICT"} if domain.security_policy.startswith("SecurityPolicy_") else {}
+        made = apigateway.CfnDomainName(
+            self,
+            "Domain",
+            domain_name=domain.name,
+            regional_certificate_arn=domain.certificate_arn,
+            endpoint_configuration={"types": ["REGIONAL"], **self._dual_stack},
+            security_policy=domain.security_policy,
+            **strict,
+        )
+        mapping = apigateway.CfnBasePathMapping(
+            self,
+            "DomainPath",
+            domain_name=made.ref,
+            rest_api_id=api.ref,
+            stage=STAGE,
+            base_path=domain.base_path,
+        )
+        mapping.add_resource_dependency(self.stage)
+        if domain.hosted_zone_id:
+            for kind in ("A", "AAAA") if self._dual_stack else ("A",):
+                route53.CfnRecordSet(
+                    self,
+                    f"DomainRecord{kind}",
+                    hosted_zone_id=domain.hosted_zone_id,
+                    name=domain.name,
+                    type=kind,
+                    alias_target={
+                        "dnsName": made.attr_regional_domain_name,
+                        "hostedZoneId": made.attr_regional_hosted_zone_id,
+                    },
+                )
+        CfnOutput(
+            self,
+            "DomainTarget",
+            value=made.attr_regional_domain_name,
+            description=f"Target of the DNS record of {domain.name}: an alias or a CNAME",
+        )
 
     def _snapshot(self, kind: type[_Made], id: str, **properties: Any) -> _Made:  # noqa: ANN401 - JSON
         """A resource that a deployment takes a snapshot of."""
@@ -203,7 +348,7 @@ class ChatApi(Construct):
         self.deployed.append((made, {"id": id, **properties}))
         return made
 
-    def _method(self, api: apigateway.CfnRestApi, identity: Identity) -> None:
+    def _method(self, api: apigateway.CfnRestApi, identity: Identity) -> apigateway.CfnResource:
         authorizer = self._snapshot(
             apigateway.CfnAuthorizer,
             "Authorizer",
@@ -249,15 +394,60 @@ class ChatApi(Construct):
                 "timeoutInMillis": 29_000,
             },
         )
+        return resource
+
+    def _preflight(self, api: apigateway.CfnRestApi, resource: apigateway.CfnResource, origins: Sequence[str]) -> None:
+        """The response to a browser that asks whether a page may call the API. It carries no token, so nobody is
+        authorized, and no code runs.
+
+        https://docs.aws.amazon.com/apigateway/latest/developerguide/how-to-cors.html
+        """
+        headers = {
+            "Access-Control-Allow-Origin": origins[0],
+            "Access-Control-Allow-Headers": "Authorization,Content-Type",
+            "Access-Control-Allow-Methods": "POST",
+            "Access-Control-Max-Age": "600",
+            "Vary": "Origin",
+            "Cache-Control": "no-store",
+        }
+        self._snapshot(
+            apigateway.CfnMethod,
+            "Options",
+            rest_api_id=api.ref,
+            resource_id=resource.ref,
+            http_method="OPTIONS",
+            authorization_type="NONE",
+            integration={
+                "type": "MOCK",
+                "passthroughBehavior": "NEVER",
+                "requestTemplates": {"application/json": '{"statusCode": 204}'},
+                "integrationResponses": [
+                    {
+                        "statusCode": "204",
+                        "responseParameters": {
+                            f"method.response.header.{name}": f"'{value}'" for name, value in headers.items()
+                        },
+                        "responseTemplates": {"application/json": _allowed(origins[1:])},
+                    }
+                ],
+            },
+            method_responses=[
+                {
+                    "statusCode": "204",
+                    "responseParameters": {f"method.response.header.{name}": True for name in headers},
+                }
+            ],
+        )
 
     def _gateway_errors(self, api: apigateway.CfnRestApi) -> None:
         """Errors before the function, in the same form as its own."""
+        origins = self.options.allowed_origins
         for error in GATEWAY_ERRORS:
             self._snapshot(
                 apigateway.CfnGatewayResponse,
                 "".join(part.title() for part in error.kind.split("_")),
                 rest_api_id=api.ref,
-                **error.properties,
+                **error.properties(origins),
             )
 
     def _deployment(self, api: apigateway.CfnRestApi) -> apigateway.CfnDeployment:
@@ -272,18 +462,13 @@ class ChatApi(Construct):
             deployment.add_resource_dependency(resource)
         return deployment
 
-    def _stage(
-        self,
-        api: apigateway.CfnRestApi,
-        key: DataKey,
-        rate: float,
-        burst: int,
-        log_days: int,
-        removal_policy: RemovalPolicy,
-    ) -> apigateway.CfnStage:
-        key.allow_logs()
-        access_log = logs.CfnLogGroup(self, "AccessLog", kms_key_id=key.key_arn, retention_in_days=log_days)
-        access_log.apply_removal_policy(removal_policy)
+    def _stage(self, api: apigateway.CfnRestApi) -> apigateway.CfnStage:
+        foundation, options = self._foundation, self.options
+        foundation.key.allow_logs()
+        access_log = logs.CfnLogGroup(
+            self, "AccessLog", kms_key_id=foundation.key.key_arn, retention_in_days=foundation.log_days
+        )
+        access_log.apply_removal_policy(foundation.removal_policy)
         stage = apigateway.CfnStage(
             self,
             "Stage",
@@ -313,8 +498,8 @@ class ChatApi(Construct):
                     "loggingLevel": "ERROR",
                     "dataTraceEnabled": False,
                     "metricsEnabled": True,
-                    "throttlingRateLimit": rate,
-                    "throttlingBurstLimit": burst,
+                    "throttlingRateLimit": options.requests_per_second,
+                    "throttlingBurstLimit": options.burst,
                 }
             ],
         )
@@ -340,6 +525,21 @@ def _request_schema() -> dict[str, Any]:
     return schema
 
 
+def _allowed(origins: Sequence[str]) -> str:
+    """A mapping template that names the origin of a request as allowed if it is one of ``origins``.
+
+    https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-override-request-response-parameters.html
+    """
+    if not origins:
+        return ""
+    known = " || ".join(f'$origin == "{each}"' for each in origins)
+    return (
+        '#set($origin = $input.params().header.get("Origin"))'
+        '#if($origin == "")#set($origin = $input.params().header.get("origin"))#end'
+        f"#if({known})#set($context.responseOverride.header.Access-Control-Allow-Origin = $origin)#end"
+    )
+
+
 def _lock_out_alarm(chat: ChatApi, topic: AlarmTopic) -> None:
     """Repeated probing: whoever draws out a model, or tries to pass its guardrail, is blocked often."""
     alarm(
@@ -349,7 +549,7 @@ def _lock_out_alarm(chat: ChatApi, topic: AlarmTopic) -> None:
         description=f"A user of {chat.name} was blocked so often that they are locked out: read the chat's log.",
         namespace="AwsGenAi",
         metric="LockedOut",
-        dimensions={"function": chat.function.function_name, "service": "chat"},
+        dimensions=chat._own_dimensions,
         threshold=1,
     )
 

@@ -1,22 +1,21 @@
-"""What is stopped before it reaches an application."""
+"""What is blocked before it reaches an application."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
-from aws_cdk import aws_logs as logs, aws_wafv2 as wafv2
+from aws_cdk import Duration, Stack, aws_cloudwatch as cloudwatch, aws_logs as logs, aws_wafv2 as wafv2
 from constructs import Construct
 
 from ..foundation.foundation import Foundation
 from ..foundation.naming import of_this_stack
 from ..foundation.pseudo import ACCOUNT_ID, PARTITION, REGION
-
-MANAGED_RULES = ("AWSManagedRulesCommonRuleSet", "AWSManagedRulesKnownBadInputsRuleSet")
+from .options import FirewallOptions
 
 
 class Firewall(Construct):
-    """An AWS WAF web ACL with AWS's managed rules and a rate limit per address.
+    """An AWS WAF web ACL with AWS managed rules, a rate limit per IP address, and optionally a list of allowed ranges.
 
     https://docs.aws.amazon.com/waf/latest/developerguide/aws-managed-rule-groups-list.html
 
@@ -35,10 +34,13 @@ class Firewall(Construct):
         Firewall(stack, "Firewall", name="assistant", foundation=foundation)
         app.synth()
 
-    :param foundation: key, topic, network and retention to build on.
+    Rules that allow a request end its evaluation, so the addresses that are not allowed are blocked first, and the other
+    rules apply to those that are. https://docs.aws.amazon.com/waf/latest/developerguide/web-acl-rule-actions.html
+
+    :param foundation: key, and retention of the log.
     :param name: name of the web ACL and its log group, 1 to 128 letters, digits, hyphens and underscores.
-    :param requests_per_five_minutes: most requests of one address in five minutes, at least 10. Default: 300.
-    :param managed_rules: names of AWS's managed rule groups, a dollar a month each. Default: :data:`MANAGED_RULES`.
+    :param options: rate limit, managed rules, and allowed address ranges. Default: 300 requests in five minutes, and
+        any address.
     """
 
     def __init__(
@@ -48,30 +50,27 @@ class Firewall(Construct):
         *,
         foundation: Foundation,
         name: str,
-        requests_per_five_minutes: int = 300,
-        managed_rules: Sequence[str] = MANAGED_RULES,
+        options: FirewallOptions | None = None,
     ) -> None:
         super().__init__(scope, id)
+        self.options = options = options or FirewallOptions()
+        self.name = name
         key, log_days, removal_policy = foundation.key, foundation.log_days, foundation.removal_policy
-        rules: list[wafv2.CfnWebACL.RuleProperty | dict[str, Any]] = [
+        rules: list[Any] = []
+        if options.allowed_addresses:
+            rules.append(_rule("AllowedAddresses", self._others(options.allowed_addresses)))
+        rules += [
             {
                 "name": group,
-                "priority": priority,
                 "overrideAction": {"none": {}},
                 "statement": {"managedRuleGroupStatement": _managed(group)},
                 "visibilityConfig": _visible(group),
             }
-            for priority, group in enumerate(managed_rules)
+            for group in options.firewall_rules
         ]
-        rules.append(
-            {
-                "name": "RateLimit",
-                "priority": len(managed_rules),
-                "action": {"block": {}},
-                "statement": {"rateBasedStatement": {"limit": requests_per_five_minutes, "aggregateKeyType": "IP"}},
-                "visibilityConfig": _visible("RateLimit"),
-            }
-        )
+        limit = {"rateBasedStatement": {"limit": options.requests_per_address, "aggregateKeyType": "IP"}}
+        rules.append(_rule("RateLimit", limit))
+        rules = [{**rule, "priority": priority} for priority, rule in enumerate(rules)]
         acl = wafv2.CfnWebACL(
             self,
             "Resource",
@@ -82,7 +81,7 @@ class Firewall(Construct):
             visibility_config=_visible(name),
         )
         self.acl_arn: str = acl.attr_arn
-        # WAF delivers only to log groups whose name begins so:
+        # The name of a log group of WAF must begin with aws-waf-logs-:
         # https://docs.aws.amazon.com/waf/latest/developerguide/logging-cw-logs.html
         group_name = of_this_stack(f"aws-waf-logs-{name}")
         key.allow_logs()
@@ -103,15 +102,57 @@ class Firewall(Construct):
         )
         logging.add_resource_dependency(group)
 
+    def metric_blocked_requests(self, *, statistic: str = "Sum", period: Duration | None = None) -> cloudwatch.Metric:
+        """Number of requests that the web ACL blocked. Default: Sum over 5 minutes.
+
+        https://docs.aws.amazon.com/waf/latest/developerguide/waf-metrics.html
+        """
+        return cloudwatch.Metric(
+            namespace="AWS/WAFV2",
+            metric_name="BlockedRequests",
+            dimensions_map={"WebACL": self.name, "Region": Stack.of(self).region, "Rule": "ALL"},
+            statistic=statistic,
+            period=period,
+        )
+
+    def _others(self, allowed: Sequence[str]) -> dict[str, Any]:
+        """The addresses outside of ``allowed``. An IP set holds addresses of one version."""
+        sets = {
+            version: [each for each in allowed if (":" in each) == (version == "IPV6")] for version in ("IPV4", "IPV6")
+        }
+        within = [
+            {
+                "ipSetReferenceStatement": {
+                    "arn": wafv2.CfnIPSet(
+                        self,
+                        f"Allowed{version.title()}",
+                        addresses=addresses,
+                        ip_address_version=version,
+                        scope="REGIONAL",
+                    ).attr_arn
+                }
+            }
+            for version, addresses in sets.items()
+            if addresses
+        ]
+        return {
+            "notStatement": {"statement": within[0] if len(within) == 1 else {"orStatement": {"statements": within}}}
+        }
+
     def protect(self, scope: Construct, id: str, resource_arn: str) -> wafv2.CfnWebACLAssociation:
-        """Put the stage or load balancer of that ARN behind the firewall."""
+        """Associate the web ACL with the stage or load balancer of that ARN."""
         return wafv2.CfnWebACLAssociation(scope, id, resource_arn=resource_arn, web_acl_arn=self.acl_arn)
 
 
-def _managed(group: str) -> dict[str, object]:
-    """A rule group of AWS, counting instead of blocking where a conversation is no attack.
+def _rule(name: str, statement: dict[str, Any]) -> dict[str, Any]:
+    """A rule that blocks what its statement matches."""
+    return {"name": name, "action": {"block": {}}, "statement": statement, "visibilityConfig": _visible(name)}
 
-    The common rules block bodies over 8 KB, which a long conversation has; the API's own schema bounds it.
+
+def _managed(group: str) -> dict[str, object]:
+    """An AWS managed rule group. Its limit on the size of bodies, 8 KB, only counts.
+
+    A long conversation is larger; the API's own schema limits it.
     https://docs.aws.amazon.com/waf/latest/developerguide/aws-managed-rule-groups-baseline.html
     """
     statement: dict[str, object] = {"vendorName": "AWS", "name": group}

@@ -1,28 +1,30 @@
-"""How much one user may ask in a day."""
+"""How much one user may use in a day."""
 
 from __future__ import annotations
 
 from aws_cdk import RemovalPolicy, aws_dynamodb as dynamodb, aws_iam as iam
 from constructs import Construct
 
-from ..errors import InvalidValueError
 from ..foundation.foundation import Foundation
 from ..foundation.pseudo import REGION
 from ..foundation.role import grant
+from ..functions.usage_budget.environment import Environment
 from ..gate.acknowledgement import acknowledge
+from .options import UsageBudgetOptions
 
 
 class UsageBudget(Construct):
-    """Requests and tokens of each user and day, counted before a model is called; who is blocked often is locked out.
+    """Requests and tokens of each user and day, counted before a model is called. Users who are often blocked are
+    locked out.
 
-    The counters stand in a DynamoDB table that is paid by the request, and every call is one conditional write before
-    it and one correction after: of calls at the same moment, those go through that fit. Days begin at midnight UTC.
+    The counters are in a DynamoDB table in on-demand mode. Each call makes one conditional write before it and one
+    correction after it, so that concurrent calls cannot exceed the budget together. Days begin at midnight UTC.
     https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/WorkingWithItems.html
 
     Example::
 
         import aws_cdk as cdk
-        from aws_genai.application import UsageBudget
+        from aws_genai.application import UsageBudget, UsageBudgetOptions
         from aws_genai.foundation import CostTags, Foundation
         from aws_genai.gate import attach_gate
 
@@ -31,36 +33,21 @@ class UsageBudget(Construct):
         CostTags(project="demo", environment="dev", layer="demo", owner="me", cost_center="1").apply(app)
         stack = cdk.Stack(app, "Chat")
         foundation = Foundation(stack)
-        UsageBudget(stack, "Budget", foundation=foundation, tokens_per_day=100000)
+        UsageBudget(
+            stack, "Budget", foundation=foundation, options=UsageBudgetOptions(tokens_per_day=100000)
+        )
         app.synth()
 
-    :param foundation: key, topic, network and retention to build on.
-    :param requests_per_day: calls of models. Default: 500.
-    :param tokens_per_day: tokens of questions and answers together. Default: 500,000.
-    :param blocks_per_day: blocked questions and answers after which a user asks no more that day. Default: 20.
-    :raises InvalidValueError: if one of them is below 1.
+    :param foundation: has the key that encrypts the table.
+    :param options: the limits. Default: 500 requests and 500,000 tokens.
     """
 
     def __init__(
-        self,
-        scope: Construct,
-        id: str,
-        *,
-        foundation: Foundation,
-        requests_per_day: int = 500,
-        tokens_per_day: int = 500_000,
-        blocks_per_day: int = 20,
+        self, scope: Construct, id: str, *, foundation: Foundation, options: UsageBudgetOptions | None = None
     ) -> None:
         super().__init__(scope, id)
+        self.options = options or UsageBudgetOptions()
         key = foundation.key
-        limits = {
-            "requests_per_day": requests_per_day,
-            "tokens_per_day": tokens_per_day,
-            "blocks_per_day": blocks_per_day,
-        }
-        for name, value in limits.items():
-            if value < 1:
-                raise InvalidValueError(f"With {name} of {value} nobody could ask anything", field=name)
         key.allow_in_dynamodb()
         self._key = key
         self.table = dynamodb.CfnTable(
@@ -73,7 +60,7 @@ class UsageBudget(Construct):
             point_in_time_recovery_specification={"pointInTimeRecoveryEnabled": True},
             time_to_live_specification={"attributeName": "expires", "enabled": True},
         )
-        # The table holds the counters of one day.
+        # The table holds counters of one day only.
         self.table.apply_removal_policy(RemovalPolicy.DESTROY)
         acknowledge(
             self.table,
@@ -81,19 +68,20 @@ class UsageBudget(Construct):
             reason="Its items count one day and expire; a table restored from a backup would count another day's.",
             met_by="point-in-time recovery of 35 days on the table itself",
         )
-        #: What the function that counts finds in its environment.
-        self.environment: dict[str, str] = {
-            "BUDGET_TABLE": self.table.ref,
-            "BUDGET_REQUESTS": str(requests_per_day),
-            "BUDGET_TOKENS": str(tokens_per_day),
-            "BUDGET_BLOCKS": str(blocks_per_day),
-        }
+        #: Environment variables of the function that counts.
+        self.environment = Environment(
+            BUDGET_TABLE=self.table.ref,
+            BUDGET_REQUESTS=self.options.requests_per_day,
+            BUDGET_TOKENS=self.options.tokens_per_day,
+            BUDGET_BLOCKS=self.options.blocks_per_day,
+        )
 
-    def grant_use(self, role: iam.IRole) -> None:
-        """Let ``role`` count, and read nothing.
+    def grant_use(self, grantee: iam.IGrantable) -> iam.Grant:
+        """Allow ``grantee`` to count, and to read nothing.
 
         https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/encryption.usagenotes.html
         """
-        grant(role, ["dynamodb:UpdateItem"], [self.table.attr_arn])
+        given = grant(grantee, ["dynamodb:UpdateItem"], [self.table.attr_arn])
         through = {"StringEquals": {"kms:ViaService": f"dynamodb.{REGION}.amazonaws.com"}}
-        grant(role, ["kms:Decrypt", "kms:DescribeKey"], [self._key.key_arn], conditions=through)
+        grant(grantee, ["kms:Decrypt", "kms:DescribeKey"], [self._key.key_arn], conditions=through)
+        return given

@@ -64,6 +64,11 @@ def interface_policy(service: str, registries: Sequence[str], models: Sequence[s
             _allow("Images", action, images, own),
             _allow("Token", "ecr:GetAuthorizationToken", ["*"], own),
         ]
+    elif service == "execute-api":
+        # Callers of APIs with a user pool authorizer are no principals of AWS; the policy of each API restricts them.
+        # https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-vpc-endpoint-policies.html
+        apis = [f"arn:{PARTITION}:execute-api:{REGION}:{ACCOUNT_ID}:*"]
+        statements = [allow(["execute-api:Invoke"], apis, sid="OwnApis", principal=EVERYBODY)]
     elif service in _WITHOUT_RESOURCES:
         statements = [_allow("OwnAccount", action, ["*"], own)]
     else:

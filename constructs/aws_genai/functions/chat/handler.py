@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -16,8 +16,9 @@ from aws_lambda_powertools.utilities.validation import SchemaValidationError, va
 from botocore.config import Config
 
 from .deadline import Deadline, deadline
-from .errors import NO_TIME, NOBODY, ChatError, malformed
-from .knowledge import Passage, groups_of, retrieve
+from .environment import Environment
+from .errors import NO_TIME, NOBODY, OTHER_CLIENT, ChatError, malformed
+from .knowledge import COGNITO_GROUPS, Passage, groups_of, retrieve
 from .service import Answer, Limits, ask, chosen, converse_request, fitting
 from .spending import CONNECT_SECONDS, PASSAGES, READ_SECONDS, counting, spending
 
@@ -40,13 +41,14 @@ SCHEMA: dict[str, Any] = json.loads((Path(__file__).parent / "request.schema.jso
 
 @cache
 def limits() -> Limits:
-    """What the settings allow, from the environment."""
+    """What a request may ask for."""
+    own = Environment.read()
     return Limits(
-        models=json.loads(os.environ["MODELS"]),
-        profiles=json.loads(os.environ.get("PROFILES", "{}")),
-        guardrail_id=os.environ["GUARDRAIL_ID"],
-        guardrail_version=os.environ["GUARDRAIL_VERSION"],
-        system_prompt=os.environ["SYSTEM_PROMPT"],
+        models=own.MODELS,
+        profiles=own.PROFILES or {},
+        guardrail_id=own.GUARDRAIL_ID,
+        guardrail_version=own.GUARDRAIL_VERSION,
+        system_prompt=own.SYSTEM_PROMPT,
     )
 
 
@@ -73,34 +75,52 @@ def client(service: str, seconds: int) -> Any:  # noqa: ANN401 - boto3 has no ty
 @logger.inject_lambda_context(log_event=False, clear_state=True)
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN401 - Lambda's own type
     """Answer one request of API Gateway; every failure becomes an HTTP error with a code."""
+    headers: dict[str, str] = {}
     try:
-        answer, passages = answered(event, deadline(event, context))
+        own = Environment.read()
+        headers = _cors(own.ORIGINS, event) if own.ORIGINS else {}
+        answer, passages = answered(own, event, deadline(event, context))
     except ChatError as error:
         logger.warning("refused", extra={"code": error.code, "status": error.status}, exc_info=error.status >= 500)
         metrics.add_metric(name=_METRICS.get(error.code, "Refused"), unit=MetricUnit.Count, value=1)
-        return response(error.status, {"error": {"code": error.code, "message": error.message}}, error.retry_seconds)
+        again = {} if error.retry_seconds is None else {"Retry-After": str(error.retry_seconds)}
+        return response(error.status, {"error": {"code": error.code, "message": error.message}}, {**again, **headers})
     except Exception:
         # The last resort: a client gets an answer whatever happens, and the log the reason.
         logger.exception("failed")
         metrics.add_metric(name="Failed", unit=MetricUnit.Count, value=1)
-        return response(500, {"error": {"code": "internal_error", "message": "Something went wrong on our side."}})
+        content = {"error": {"code": "internal_error", "message": "Something went wrong on our side."}}
+        return response(500, content, headers)
     metrics.add_metric(name="InputTokens", unit=MetricUnit.Count, value=answer.input_tokens)
     metrics.add_metric(name="OutputTokens", unit=MetricUnit.Count, value=answer.output_tokens)
     sources = [{"document": each.document, "uri": each.uri} for each in dict.fromkeys(passages)]
-    return response(200, {**answer.as_dict(), **({"sources": sources} if knowledge_base() else {})})
+    return response(200, {**answer.as_dict(), **({"sources": sources} if own.KNOWLEDGE_BASE else {})}, headers)
 
 
-def answered(event: dict[str, Any], until: Deadline) -> tuple[Answer, list[Passage]]:
+def _cors(origins: list[str], event: dict[str, Any]) -> dict[str, str]:
+    """The headers that let a page of one of the origins read the response.
+
+    https://docs.aws.amazon.com/apigateway/latest/developerguide/how-to-cors.html
+    """
+    sent = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
+    allowed = {"Access-Control-Allow-Origin": sent["origin"]} if sent.get("origin") in origins else {}
+    return {"Vary": "Origin", "Access-Control-Expose-Headers": "Retry-After", **allowed}
+
+
+def answered(own: Environment, event: dict[str, Any], until: Deadline) -> tuple[Answer, list[Passage]]:
     """The answer to one request, within the budget of its user, and the passages that the model was shown.
 
     The budget is reserved first: a question that is over budget costs nothing.
 
     :raises ChatError: for every way in which there is no answer.
     """
-    question, budget, knowledge = body(event), counting(), knowledge_base()
+    if own.CLIENT_IDS is not None and claims(event).get("aud") not in own.CLIENT_IDS:
+        # The authorizer accepts the tokens of every app client of the user pool.
+        raise OTHER_CLIENT()
+    question, budget, knowledge = body(event), counting(), own.KNOWLEDGE_BASE or ""
     model, request = chosen(limits(), question), converse_request(limits(), question)
     who = str(claims(event)["sub"]) if budget or knowledge else ""
-    groups = groups_of(claims(event)) if knowledge else []
+    groups = groups_of(claims(event), own.GROUPS_CLAIM or COGNITO_GROUPS) if knowledge else []
     # Settling uses the connection of the reservation, and a second retrieval that of the first.
     reserving, settling = (CONNECT_SECONDS + READ_SECONDS, READ_SECONDS) if budget else (0, 0)
     after = _CONNECT + _LEAST_MODEL + settling
@@ -109,9 +129,9 @@ def answered(event: dict[str, Any], until: Deadline) -> tuple[Answer, list[Passa
         passages = list[Passage]()
         if groups:
             _enough(until, _CONNECT + _RETRIEVAL + after)
-            search, asked = json.loads(os.environ.get("SEARCH", "{}")), question["messages"][-1]["text"]
+            asked = question["messages"][-1]["text"]
             finder, waits = client("bedrock-agent-runtime", _RETRIEVAL), _waits(until, _RETRIEVAL + after)
-            passages = retrieve(finder, knowledge, asked, groups, search, waits)
+            passages = retrieve(finder, knowledge, asked, groups, own.SEARCH or {}, waits)
             request, passages = fitting(limits(), question, passages, spent.admits)
         # In steps of two seconds, so that few clients are made.
         _enough(until, after)
@@ -135,11 +155,6 @@ def _waits(until: Deadline, after: float) -> Iterator[float]:
     """The one wait for a database that wakes up, if there is time for it and ``after`` seconds more."""
     if until.left() >= _WAKING_SECONDS + after:
         yield _WAKING_SECONDS
-
-
-def knowledge_base() -> str:
-    """The id of the knowledge base that questions are answered from; empty where there is none."""
-    return os.environ.get("KNOWLEDGE_BASE", "")
 
 
 def claims(event: dict[str, Any]) -> dict[str, Any]:
@@ -170,11 +185,10 @@ def body(event: dict[str, Any]) -> dict[str, Any]:
     return content
 
 
-def response(status: int, content: dict[str, Any], retry_seconds: int | None = None) -> dict[str, Any]:
+def response(status: int, content: dict[str, Any], headers: Mapping[str, str]) -> dict[str, Any]:
     """A response in the form of API Gateway's Lambda proxy integration."""
-    again = {} if retry_seconds is None else {"Retry-After": str(retry_seconds)}
     return {
         "statusCode": status,
-        "headers": {"Content-Type": "application/json", "Cache-Control": "no-store", **again},
+        "headers": {"Content-Type": "application/json", "Cache-Control": "no-store", **headers},
         "body": json.dumps(content),
     }

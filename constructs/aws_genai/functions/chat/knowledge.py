@@ -13,6 +13,8 @@ from ..untrusted.text import neutral, quoted
 from ..waking.database import patiently, wakes
 from .errors import Failure
 
+#: Claim of an ID token that holds the groups of the user pool.
+COGNITO_GROUPS = "cognito:groups"
 #: How attributes of groups begin, as the intake writes them.
 GROUP = "group_"
 _RESULTS = 5
@@ -36,14 +38,21 @@ class Passage:
     uri: str
 
 
-def groups_of(claims: Mapping[str, Any]) -> list[str]:
-    """The groups of whoever asks, however API Gateway writes the list.
+def groups_of(claims: Mapping[str, Any], claim: str = COGNITO_GROUPS) -> list[str]:
+    """The groups of the user, in whichever form API Gateway and the identity provider write the list.
 
+    Commas separate the values of a SAML attribute, which are URL-encoded, and spaces those of Cognito's own groups,
+    whose names have none. Groups of other names are ignored.
     https://docs.aws.amazon.com/cognito/latest/developerguide/cognito-user-pools-user-groups.html
+    https://docs.aws.amazon.com/cognito/latest/developerguide/cognito-user-pools-managing-saml-idp-naming.html
+
+    :param claim: name of the claim that holds the groups.
     """
-    found = claims.get("cognito:groups", "")
-    parts = found if isinstance(found, list) else re.split(r"[\s,]+", str(found).strip("[]"))
-    return sorted({name for name in parts if _NAME.fullmatch(name)})[:_MOST_GROUPS]
+    found = claims.get(claim, "")
+    if not isinstance(found, list):
+        separator = r"[\s,]+" if claim == COGNITO_GROUPS else ","
+        found = [each.strip().strip('"') for each in re.split(separator, str(found).strip().strip("[]"))]
+    return sorted({name for name in found if isinstance(name, str) and _NAME.fullmatch(name)})[:_MOST_GROUPS]
 
 
 def permitted(groups: Sequence[str]) -> dict[str, Any]:

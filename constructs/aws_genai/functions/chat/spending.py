@@ -28,16 +28,18 @@ PASSAGES = 8_000
 
 @cache
 def counting() -> Budget | None:
-    """The counters, None where the settings have no budget."""
+    """The counters. None without a budget."""
     if "BUDGET_TABLE" not in os.environ:
         return None
     # Its code is packaged only where there is a budget.
     from ..usage_budget.budget import Allowance, Budget
+    from ..usage_budget.environment import Environment
 
-    allowed = {name: int(os.environ[f"BUDGET_{name.upper()}"]) for name in ("requests", "tokens", "blocks")}
+    own = Environment.read()
+    allowance = Allowance(requests=own.BUDGET_REQUESTS, tokens=own.BUDGET_TOKENS, blocks=own.BUDGET_BLOCKS)
     # Tried once: a write that came through though its answer did not would count twice.
     config = Config(connect_timeout=CONNECT_SECONDS, read_timeout=READ_SECONDS, retries={"total_max_attempts": 1})
-    return Budget(boto3.client("dynamodb", config=config), os.environ["BUDGET_TABLE"], Allowance(**allowed))
+    return Budget(boto3.client("dynamodb", config=config), own.BUDGET_TABLE, allowance)
 
 
 class Spending:

@@ -1,0 +1,434 @@
+"""The options of the chat API and what belongs to it, each declared once: for code, and for the settings file."""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, Field, model_validator
+
+from ..data.bedrock import MOST_WAITED_TOKENS, check_chat, check_waited
+from ..data.bedrock_parameters import ModelParameters
+from ..data.concurrency import SECONDS_PER_ANSWER, check_concurrency
+from ..errors import InvalidValueError, below
+from ..options import Instructions, ModelId, Options, text
+
+Mfa = Literal["required", "optional"]
+
+#: https://docs.aws.amazon.com/waf/latest/developerguide/aws-managed-rule-groups-list.html
+ManagedRules = Literal[
+    "AWSManagedRulesCommonRuleSet",
+    "AWSManagedRulesKnownBadInputsRuleSet",
+    "AWSManagedRulesAmazonIpReputationList",
+    "AWSManagedRulesAnonymousIpList",
+]
+
+
+def _range(value: str) -> str:
+    try:
+        network = ipaddress.ip_network(value, strict=False)
+    except ValueError as error:
+        raise InvalidValueError(
+            f"{value} is not an address range", hint="Write it in CIDR notation, such as 203.0.113.0/24"
+        ) from error
+    if str(network) != value:
+        raise InvalidValueError(f"{value} is not the first address of a range with its length", hint=f"Write {network}")
+    if network.prefixlen == 0:
+        # https://docs.aws.amazon.com/waf/latest/developerguide/waf-ip-set-creating.html
+        raise InvalidValueError(f"{value} is every address, which an IP set does not accept", hint="Leave it out")
+    return value
+
+
+#: https://docs.aws.amazon.com/waf/latest/APIReference/API_IPSet.html
+AddressRange = Annotated[str, Field(max_length=50), AfterValidator(_range)]
+#: https://fetch.spec.whatwg.org/#origin-header
+Origin = Annotated[
+    str,
+    text(
+        r"^(https://([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z][a-z0-9-]*[a-z0-9]|http://localhost)(:[1-9][0-9]{0,4})?$",
+        "be an exact origin, such as https://chat.example.com: scheme and host in lower case, no path, no *",
+        max_length=255,
+    ),
+]
+WebAddress = Annotated[
+    str,
+    text(
+        r"^https://[A-Za-z0-9.-]+(:[0-9]+)?(/[A-Za-z0-9._~:/?#@!$&'()*+,;=%-]*)?$",
+        "be an address that begins with https://",
+        max_length=1024,
+    ),
+]
+#: https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_CreateUserPoolClient.html
+CallbackUrl = Annotated[
+    str,
+    text(
+        r"^(https://[A-Za-z0-9.-]+|http://localhost)(:[0-9]+)?(/[A-Za-z0-9._~:/@!$&'()*+,;=%-]*)?$",
+        "be an address that begins with https://, or with http://localhost for tests, without a fragment",
+        max_length=1024,
+    ),
+]
+UserPoolArn = Annotated[
+    str,
+    text(
+        r"^arn:aws[a-z-]*:cognito-idp:[a-z0-9-]+:[0-9]{12}:userpool/[a-z0-9-]+_[0-9A-Za-z]+$",
+        "be the ARN of a user pool, such as arn:aws:cognito-idp:us-east-1:111122223333:userpool/us-east-1_AbCdEfGhI",
+    ),
+]
+SecretArn = Annotated[
+    str,
+    text(
+        r"^arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:[A-Za-z0-9/_+=.@-]{1,512}$",
+        "be the ARN of a secret, such as arn:aws:secretsmanager:us-east-1:111122223333:secret:sign-in-AbCdEf",
+    ),
+]
+CertificateArn = Annotated[
+    str,
+    text(
+        r"^arn:aws[a-z-]*:acm:[a-z0-9-]+:[0-9]{12}:certificate/[A-Za-z0-9-]+$",
+        "be the ARN of a certificate of AWS Certificate Manager",
+    ),
+]
+#: https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_UserPoolClientType.html
+_ClientId = Annotated[str, text(r"^[A-Za-z0-9_+]+$", "be the id of an app client", max_length=128)]
+_VpcEndpointId = Annotated[str, text(r"^vpce-[0-9a-f]{8,17}$", "be the id of a VPC endpoint", max_length=22)]
+_Attribute = Annotated[str, text(r"^[A-Za-z0-9_:.-]+$", "be the name of an attribute of the user pool", max_length=50)]
+_Claim = Annotated[str, Field(min_length=1, max_length=256)]
+
+
+def region_of(arn: str) -> str:
+    """The Region in an ARN."""
+    return arn.split(":")[3]
+
+
+class ExistingUserPool(Options):
+    """A user pool that exists. Its password policy, MFA and threat protection are not checked.
+
+    https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-integrate-with-cognito.html
+    """
+
+    arn: UserPoolArn
+    """ARN of the user pool."""
+
+    client_ids: list[_ClientId] = []
+    """IDs of the app clients whose tokens the API accepts. Default: a new app client, for a user pool of this account
+    and Region."""
+
+    groups_claim: _Claim = "cognito:groups"
+    """Claim of the ID token that holds the groups of a user. No user may be able to write the attribute behind it."""
+
+
+class OidcProvider(Options):
+    """An identity provider that supports OpenID Connect.
+
+    https://docs.aws.amazon.com/cognito/latest/developerguide/cognito-user-pools-oidc-idp.html
+    """
+
+    issuer: WebAddress
+    """URL of the issuer, from which Amazon Cognito discovers the endpoints."""
+
+    client_id: Annotated[str, Field(min_length=1, max_length=512)]
+    """Client ID that the provider assigned."""
+
+    client_secret_arn: SecretArn
+    """ARN of the secret in AWS Secrets Manager, in this Region, that holds the client secret. The template refers to
+    it; it never contains the secret. A rotated secret takes effect with the next change of the provider."""
+
+    client_secret_key: Annotated[str, text(r"^[A-Za-z0-9_.-]+$", "be a key of the JSON", max_length=128)] | None = None
+    """Key of the client secret in a secret that is JSON. Default: the whole secret is the client secret."""
+
+    scopes: Annotated[list[Annotated[str, text(r"^[!#-\[\]-~]+$", "have no spaces")]], Field(min_length=1)] = [
+        "openid",
+        "email",
+        "profile",
+    ]
+    """Scopes to request from the provider."""
+
+
+class SamlProvider(Options):
+    """An identity provider that supports SAML 2.0. Authentication requests are signed.
+
+    https://docs.aws.amazon.com/cognito/latest/developerguide/cognito-user-pools-saml-idp.html
+    """
+
+    metadata_url: WebAddress
+    """URL of the provider's metadata."""
+
+    sign_out: bool = False
+    """Whether signing out also ends the session at the provider."""
+
+    encrypted_responses: bool = False
+    """Whether the provider must encrypt its assertions."""
+
+
+class Federation(Options):
+    """Sign-in through an identity provider of your own, with the authorization code flow of managed login.
+
+    Users of the provider are the only ones that can sign in. Their MFA is the provider's.
+    https://docs.aws.amazon.com/cognito/latest/developerguide/cognito-user-pools-identity-federation.html
+    """
+
+    name: Annotated[
+        str, text(r"^[A-Za-z][A-Za-z0-9.-]{1,30}[A-Za-z0-9]$", "have 3 to 32 letters, digits, dots and hyphens")
+    ] = "sign-on"
+    """Name of the provider in the user pool."""
+
+    oidc: OidcProvider | None = None
+    """An OpenID Connect provider. Set this or saml."""
+
+    saml: SamlProvider | None = None
+    """A SAML provider. Set this or oidc."""
+
+    domain_prefix: Annotated[
+        str,
+        text(r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$", "have lower-case letters, digits and hyphens", max_length=63),
+    ]
+    """Prefix of the domain where users sign in, unique in the Region across all AWS accounts."""
+
+    callback_urls: Annotated[list[CallbackUrl], Field(min_length=1, max_length=100)]
+    """Addresses of your page that users may return to after they sign in."""
+
+    logout_urls: Annotated[list[CallbackUrl], Field(max_length=100)] = []
+    """Addresses of your page that users may return to after they sign out."""
+
+    groups: _Claim | None = None
+    """Claim or SAML attribute that holds the groups of a user, which decide what the user may read. Names of other
+    characters than lower-case letters, digits, hyphens and underscores are ignored. Default: no groups."""
+
+    attributes: dict[_Attribute, _Claim] = {}
+    """Claim or SAML attribute for each attribute of the user pool. Default: the email address."""
+
+    @model_validator(mode="after")
+    def _one_provider(self) -> Self:
+        if (self.oidc is None) == (self.saml is None):
+            raise InvalidValueError(
+                "A federation has one identity provider", field="oidc", hint="Set either oidc or saml"
+            )
+        if any(word in self.domain_prefix for word in ("aws", "amazon", "cognito")):
+            # https://docs.aws.amazon.com/cognito/latest/developerguide/cognito-user-pools-assign-domain-prefix.html
+            raise InvalidValueError(
+                f"{self.domain_prefix} contains aws, amazon or cognito, which AWS reserves",
+                field="domain_prefix",
+                hint="Choose another prefix",
+            )
+        if self.name.lower() == "cognito":
+            raise InvalidValueError(
+                f"{self.name} is the name of the user pool's own users", field="name", hint="Rename it"
+            )
+        return self
+
+    @property
+    def mapping(self) -> dict[str, str]:
+        """The claim or SAML attribute of each attribute of the user pool."""
+        email = "email" if self.oidc else "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/emailaddress"
+        return {**({"custom:groups": self.groups} if self.groups else {}), **(self.attributes or {"email": email})}
+
+
+class IdentityOptions(Options):
+    """Who may use an application."""
+
+    mfa: Mfa = "required"
+    """Whether every user needs an authenticator app."""
+
+    token_minutes: Annotated[int, Field(ge=5, le=1440)] = 60
+    """Number of minutes that ID and access tokens are valid."""
+
+    user_pool: ExistingUserPool | None = None
+    """A user pool that exists. Default: a new one."""
+
+    federation: Federation | None = None
+    """An identity provider of your own. Default: users are invited to the user pool."""
+
+    @model_validator(mode="after")
+    def _one_pool(self) -> Self:
+        if self.user_pool and self.federation:
+            raise InvalidValueError(
+                "A user pool that exists has its own identity providers",
+                field="federation",
+                hint="Leave federation out, and name an app client of the provider in user_pool.client_ids",
+            )
+        return self
+
+
+class FirewallOptions(Options):
+    """What is blocked before it reaches an application."""
+
+    requests_per_address: Annotated[int, Field(ge=10, le=2_000_000_000)] = 300
+    """Maximum number of requests from one IP address in five minutes."""
+
+    firewall_rules: Annotated[list[ManagedRules], Field(min_length=1)] = [
+        "AWSManagedRulesCommonRuleSet",
+        "AWSManagedRulesKnownBadInputsRuleSet",
+    ]
+    """AWS managed rule groups, USD 1 a month each."""
+
+    allowed_addresses: Annotated[list[AddressRange], Field(max_length=10_000)] = []
+    """IPv4 and IPv6 ranges in CIDR notation whose requests are allowed; all others are blocked. With an IPv6 range, the
+    API has IPv6 addresses too. Default: any address."""
+
+
+class UsageBudgetOptions(Options):
+    """How much each user may use from midnight to midnight, UTC."""
+
+    requests_per_day: Annotated[int, Field(ge=1, le=1_000_000)] = 500
+    """Maximum number of requests of a user in a day."""
+
+    tokens_per_day: Annotated[int, Field(ge=1_000, le=10_000_000_000)] = 500_000
+    """Maximum number of tokens, of requests and responses together, of a user in a day."""
+
+    blocks_per_day: Annotated[int, Field(ge=1, le=10_000)] = 20
+    """Number of blocked requests and responses after which a user is locked out for the day."""
+
+
+class PrivateApi(Options):
+    """An API that only VPCs can call, through interface endpoints of ``execute-api``.
+
+    https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-private-apis.html
+    """
+
+    vpc_endpoint_ids: list[_VpcEndpointId] = []
+    """IDs of interface endpoints of execute-api that exist. Default: any endpoint in the VPC of network, which gets
+    one."""
+
+    allowed_addresses: Annotated[list[AddressRange], Field(max_length=100)] = []
+    """Private IPv4 and IPv6 ranges in CIDR notation whose requests are allowed. Default: any address in the VPC, and
+    what reaches the endpoints from connected networks."""
+
+
+class CustomDomain(Options):
+    """A domain name of your own.
+
+    https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-regional-api-custom-domain-create.html
+    """
+
+    name: Annotated[
+        str,
+        text(
+            r"^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?$",
+            "be a domain name in lower case, such as chat.example.com",
+            max_length=253,
+        ),
+    ]
+    """Domain name."""
+
+    certificate_arn: CertificateArn
+    """ARN of a certificate for the domain name in AWS Certificate Manager, in the Region of the API."""
+
+    base_path: (
+        Annotated[str, text(r"^[A-Za-z0-9$_.+!*'()-]+$", "be one segment of a path, without slashes", max_length=300)]
+        | None
+    ) = None
+    """First segment of the path, when several APIs share the domain name. Default: none."""
+
+    security_policy: Literal[
+        "TLS_1_2",
+        "SecurityPolicy_TLS13_1_2_2021_06",
+        "SecurityPolicy_TLS13_1_2_PQ_2025_09",
+        "SecurityPolicy_TLS13_1_2_PFS_PQ_2025_09",
+        "SecurityPolicy_TLS13_1_3_2025_09",
+        "SecurityPolicy_TLS13_1_3_FIPS_2025_09",
+    ] = "TLS_1_2"
+    """Security policy: the minimum TLS version, and the cipher suites.
+    https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-security-policies-list.html"""
+
+    hosted_zone_id: Annotated[str, text(r"^Z[A-Z0-9]{1,31}$", "be the id of a hosted zone")] | None = None
+    """ID of the Amazon Route 53 hosted zone to create the alias record in. Default: you create the record; an output
+    of the stack has its target."""
+
+
+class ChatOptions(IdentityOptions, FirewallOptions):
+    """The chat API."""
+
+    models: list[ModelId] = []
+    """Models to offer; the first is the default. Default: every chat model that may be called."""
+
+    max_tokens: Annotated[int, Field(ge=1, le=MOST_WAITED_TOKENS)] = 1024
+    """Maximum number of tokens of a response: as many as a model generates in the 29 seconds that API Gateway waits."""
+
+    temperature: Annotated[float, Field(ge=0, le=1)] = 0.5
+    """Default temperature, and the maximum that a caller may set."""
+
+    parameters: dict[ModelId, ModelParameters] = {}
+    """Inference parameters of single models, by model ID. They take precedence over max_tokens and temperature."""
+
+    system_prompt: Instructions = "You are a helpful assistant. Say so when you do not know."
+    """System prompt of every conversation."""
+
+    requests_per_second: Annotated[float, Field(gt=0, le=10_000)] = 10
+    """Sustained rate of requests of all callers together."""
+
+    burst: Annotated[int, Field(ge=1, le=5_000)] = 20
+    """Number of concurrent requests above that rate."""
+
+    seconds_per_answer: Annotated[float, Field(gt=0, le=29)] = SECONDS_PER_ANSWER
+    """Expected number of seconds of a response, retrieval included, from which the concurrency is derived."""
+
+    concurrency: Annotated[int, Field(ge=1, le=1000)] | None = None
+    """Maximum number of concurrent responses, reserved from the account's limit, of which at least 100 must remain: at
+    least requests_per_second times seconds_per_answer. Default: what the account has left or, where concurrency is
+    reserved, that product plus burst."""
+
+    account_log_role: bool = True
+    """Whether to set the role that API Gateway writes logs with, which an account and Region has one of. Set it to
+    false if another stack sets it."""
+
+    allowed_origins: Annotated[list[Origin], Field(max_length=20)] = []
+    """Exact origins of web pages that may call the API from a browser (CORS). Default: none."""
+
+    private_api: PrivateApi | None = None
+    """Make the API private. Default: it has a public Regional endpoint."""
+
+    domain: CustomDomain | None = None
+    """A domain name of your own. The default endpoint is disabled then. Default: none."""
+
+    @model_validator(mode="after")
+    def _can_chat(self) -> Self:
+        if self.models:
+            check_chat(self.models, self.max_tokens)
+        for model, each in self.parameters.items():
+            with below(f"parameters.{model}"):
+                check_waited(each.max_tokens or 0)
+        return self
+
+    @model_validator(mode="after")
+    def _carries_its_rate(self) -> Self:
+        if self.concurrency:
+            check_concurrency(self.concurrency, self.requests_per_second, self.seconds_per_answer)
+        return self
+
+    @model_validator(mode="after")
+    def _reachable(self) -> Self:
+        if self.private_api and self.allowed_addresses:
+            raise InvalidValueError(
+                "Requests to a private API come from private addresses",
+                field="allowed_addresses",
+                hint="Set private_api.allowed_addresses instead",
+            )
+        if self.private_api and self.domain:
+            raise InvalidValueError(
+                "A private API cannot have a Regional domain name",
+                field="domain",
+                hint="Leave domain or private_api out",
+            )
+        return self
+
+    @property
+    def in_network(self) -> bool:
+        """Whether the API is called through the VPC of network."""
+        return bool(self.private_api and not self.private_api.vpc_endpoint_ids)
+
+    def check_region(self, region: str) -> None:
+        """Refuse what must be in the Region of the API and is not.
+
+        :raises InvalidValueError: naming the field.
+        """
+        regional = {"domain.certificate_arn": self.domain.certificate_arn if self.domain else None}
+        if self.user_pool and not self.user_pool.client_ids:
+            # An app client is created in it.
+            regional["user_pool.arn"] = self.user_pool.arn
+        if self.federation and self.federation.oidc:
+            regional["federation.oidc.client_secret_arn"] = self.federation.oidc.client_secret_arn
+        for field, arn in regional.items():
+            if arn and region_of(arn) != region:
+                raise InvalidValueError(
+                    f"{arn} is in {region_of(arn)}, not in {region}", field=field, hint=f"Name one of {region}"
+                )
