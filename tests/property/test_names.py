@@ -183,6 +183,8 @@ def test_names_that_look_alike_are_refused_or_make_two_things(data: st.DataObjec
     whole = content("p", "e", names)
     said = refusal(whole)
     if said is not None:
-        assert re.search(r"of one name, [a-z-]+\. Rename one$|are both called|(make|create) (one|resources)", said), said
+        assert re.search(r"of one name, [a-z-]+\. Rename one$|are both called|(make|create) (one|resources)", said), (
+            said
+        )
         return
     assert refused_by_aws(synthesized(whole)) == []
