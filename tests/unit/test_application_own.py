@@ -29,11 +29,14 @@ from tests.unit.test_application import chat
 
 POOL = "arn:aws:cognito-idp:us-east-1:111122223333:userpool/us-east-1_AbCdEfGhI"
 ELSEWHERE = "arn:aws:cognito-idp:eu-west-1:111122223333:userpool/eu-west-1_AbCdEfGhI"
-SECRET = "arn:aws:secretsmanager:us-east-1:111122223333:secret:sign-in-AbCdEf"
+SECRET = "arn:aws:secretsmanager:us-east-1:111122223333:secret:sign-in-AbCdEf"  # noqa: S105 - an ARN
 CERTIFICATE = "arn:aws:acm:us-east-1:111122223333:certificate/1234abcd-12ab-34cd-56ef-1234567890ab"
 ENDPOINT = "vpce-0123456789abcdef0"
 OIDC = OidcProvider(
-    issuer="https://login.example.com", client_id="abc", client_secret_arn=SECRET, client_secret_key="secret"
+    issuer="https://login.example.com",
+    client_id="abc",
+    client_secret_arn=SECRET,
+    client_secret_key="secret",  # noqa: S106 - the key of a JSON field
 )
 SAML = SamlProvider(metadata_url="https://login.example.com/metadata")
 

@@ -14,7 +14,7 @@ ModelEndpoint(
     foundation=foundation,
     endpoint_name="assistant",
     options=EndpointOptions(
-        weights=ServedWeights(uri="s3://models-of-mine/assistant/3"), instance_type="ml.g6.12xlarge"
+        weights=ServedWeights(uri="s3://my-models/assistant/3"), instance_type="ml.g6.12xlarge"
     ),
 )
 app.synth()

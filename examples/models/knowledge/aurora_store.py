@@ -7,6 +7,11 @@ app = cdk.App()
 attach_gate(app)
 CostTags(project="demo", environment="dev", layer="demo", owner="me", cost_center="1").apply(app)
 stack = cdk.Stack(app, "Vectors", env=cdk.Environment(region="us-east-1"))
-foundation = Foundation(stack, network=["us-east-1a", "us-east-1b"])
-AuroraStore(stack, "Store", name="demo-handbook", dimension=1024, foundation=foundation)
+AuroraStore(
+    stack,
+    "Store",
+    foundation=Foundation(stack, network=["us-east-1a", "us-east-1b"]),
+    name="demo-handbook",
+    dimension=1024,
+)
 app.synth()
