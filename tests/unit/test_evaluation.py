@@ -10,7 +10,7 @@ import pytest
 from aws_cdk import aws_iam as iam
 
 from aws_genai.errors import InvalidValueError
-from aws_genai.foundation import AccessLogBucket, AlarmTopic, DataKey, Foundation, WorkloadRole
+from aws_genai.foundation import Foundation, WorkloadRole
 from aws_genai.models import (
     Evaluation,
     Guardrail,
