@@ -34,8 +34,8 @@ class Firewall(Construct):
         Firewall(stack, "Firewall", name="assistant", foundation=foundation)
         app.synth()
 
-    Rules that allow a request end its evaluation, so the addresses that are not allowed are blocked first, and the other
-    rules apply to those that are. https://docs.aws.amazon.com/waf/latest/developerguide/web-acl-rule-actions.html
+    Rules that allow a request end its evaluation, so the addresses that are not allowed are blocked first, and the
+    other rules apply to those that are. https://docs.aws.amazon.com/waf/latest/developerguide/web-acl-rule-actions.html
 
     :param foundation: key, and retention of the log.
     :param name: name of the web ACL and its log group, 1 to 128 letters, digits, hyphens and underscores.
