@@ -8,6 +8,7 @@ import os
 import sys
 from pathlib import Path
 
+from aws_genai.node import tune_node
 from settings import SettingsError, about, day, ended, ending, load, told
 
 ROOT = Path(__file__).resolve().parent
@@ -33,7 +34,8 @@ def main() -> int:
         return 1
     print(*(f"Warning: {each}\n" for each in ending(settings, today)), sep="", end="", file=sys.stderr)
 
-    # Imported late: a mistake in the settings is told before the CDK has started.
+    # Imported late: a mistake in the settings is reported before the CDK has started.
+    tune_node()
     import aws_cdk as cdk
 
     from aws_genai.gate import CompliancePack, GateError, attach_gate, synth

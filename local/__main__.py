@@ -170,9 +170,9 @@ def _prepare(home: Home, settings: Settings, options: argparse.Namespace, model:
         home.write(home.model, model)
         cdk.bootstrap(home, account)
         models.wait(home, model)
-        cdk.finish(synthesis)
+        cdk.finish(home, synthesis)
     finally:
-        if synthesis.poll() is None:
+        if synthesis is not None and synthesis.poll() is None:
             synthesis.kill()
             synthesis.wait()
     return account
@@ -188,7 +188,7 @@ def redeploy(home: Home, options: argparse.Namespace, console: Console) -> None:
         raise LocalError(_other(home, account, settings))
     with _alone(home):
         with console.status(f"Synthesizing {settings.environment}"):
-            cdk.finish(cdk.synthesize(home, settings.environment))
+            cdk.finish(home, cdk.synthesize(home, settings.environment))
         _deploy(home, account, settings, console)
 
 

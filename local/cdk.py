@@ -2,27 +2,42 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from contextlib import suppress
+from datetime import UTC, datetime
+from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
 
 from .emulator import Account
 from .home import ROOT, Home, LocalError
 
 CLI = ROOT / "node_modules" / ".bin" / "cdk"
+BOOTSTRAP = ROOT / "node_modules" / "aws-cdk" / "lib" / "api" / "bootstrap" / "bootstrap-template.yaml"
+#: What a synthesis reads, as files and folders of the project.
+SOURCES = ("app.py", "cdk.json", "config", "settings", "stacks", "constructs")
 #: What the CLI does in none of its runs here: ask, report home, wait for longer than this.
 DEPLOY_SECONDS = 600
 
 
-def synthesize(home: Home, environment: str) -> subprocess.Popen[str]:
-    """Start a synthesis into the account's folder; ``finish`` ends it."""
+def synthesize(home: Home, environment: str) -> subprocess.Popen[str] | None:
+    """Start a synthesis into the account's folder, which ``finish`` ends; None if the last one holds still."""
+    note, inputs = _note(home), _inputs(environment)
+    if home.read(note) == inputs:
+        return None
+    note.unlink(missing_ok=True)
+    home.write(_note(home, "begun"), inputs)
     return subprocess.Popen(
-        [sys.executable, str(ROOT / "app.py")],
+        [sys.executable, "-O", str(ROOT / "app.py")],
         cwd=ROOT,
         env={
             **os.environ,
@@ -36,11 +51,13 @@ def synthesize(home: Home, environment: str) -> subprocess.Popen[str]:
     )
 
 
-def finish(synthesis: subprocess.Popen[str]) -> None:
-    """Wait for a synthesis.
+def finish(home: Home, synthesis: subprocess.Popen[str] | None) -> None:
+    """Wait for a synthesis, and note what it was made of.
 
     :raises LocalError: with what it printed, if it failed.
     """
+    if synthesis is None:
+        return
     try:
         output, errors = synthesis.communicate(timeout=120)
     except subprocess.TimeoutExpired as error:
@@ -48,14 +65,64 @@ def finish(synthesis: subprocess.Popen[str]) -> None:
         raise LocalError("The synthesis took more than two minutes.") from error
     if synthesis.returncode != 0:
         raise LocalError((errors or output).strip())
+    # As it was when the synthesis began: whoever edits meanwhile gets another.
+    _note(home, "begun").replace(_note(home))
+
+
+def note(home: Home, environment: str) -> None:
+    """Note that the account's folder holds a synthesis of an environment as it is now, made elsewhere."""
+    home.write(_note(home), _inputs(environment))
+
+
+def _note(home: Home, state: str = "made") -> Path:
+    return home.assembly.with_name(f"{home.assembly.name}.{state}.json")
+
+
+def _inputs(environment: str) -> dict[str, str]:
+    """What a synthesis depends on: the environment, the day, installed packages, and every file that is read."""
+    digest = hashlib.sha256()
+    for path in sorted(_sources()):
+        content = path.read_bytes()
+        digest.update(f"{path.relative_to(ROOT)} {len(content)}\n".encode())
+        digest.update(content)
+    packages = sorted(f"{each.name}=={each.version}" for each in distributions())
+    return {
+        "environment": environment,
+        "day": datetime.now(UTC).date().isoformat(),
+        "python": sys.version,
+        "packages": hashlib.sha256("\n".join(packages).encode()).hexdigest(),
+        "files": digest.hexdigest(),
+    }
+
+
+def _sources() -> Iterator[Path]:
+    for each in SOURCES:
+        for path in (ROOT / each).rglob("*") if (ROOT / each).is_dir() else [ROOT / each]:
+            if path.is_file() and "__pycache__" not in path.parts:
+                yield path
 
 
 def bootstrap(home: Home, account: Account) -> None:
-    """Prepare the account for deploys; nothing happens where that was done.
+    """Prepare the account for deploys; nothing happens where that was done by the same version of the CLI.
 
     :raises LocalError: if the CLI fails.
     """
-    _run(home, account, "bootstrap", f"aws://{account.account}/{account.region}", "--app", "")
+    if not _is_bootstrapped(account):
+        _run(home, account, "bootstrap", f"aws://{account.account}/{account.region}", "--app", "")
+
+
+def _is_bootstrapped(account: Account) -> bool:
+    client = account.client("cloudformation")
+    try:
+        (stack,) = client.describe_stacks(StackName="CDKToolkit")["Stacks"]
+    except (ClientError, BotoCoreError):
+        return False
+    outputs = {each["OutputKey"]: each["OutputValue"] for each in stack.get("Outputs", [])}
+    wanted = re.search(
+        r"^  CdkBootstrapVersion:$.*?Value: '(\d+)'$", BOOTSTRAP.read_text(encoding="utf-8"), re.M | re.S
+    )
+    done = stack["StackStatus"] in ("CREATE_COMPLETE", "UPDATE_COMPLETE")
+    return done and wanted is not None and outputs.get("BootstrapVersion") == wanted[1]
 
 
 def start(

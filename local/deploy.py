@@ -5,8 +5,8 @@ from __future__ import annotations
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -79,9 +79,10 @@ def _watch(
             while process.poll() is None and is_alive(account):
                 if time.monotonic() > deadline:
                     raise LocalError(f"The CDK CLI ran for more than {cdk.DEPLOY_SECONDS // 60} minutes; it was ended.")
-                _show(progress, tasks, client, before)
-                time.sleep(POLL_SECONDS)
-            _show(progress, tasks, client, before)
+                if not progress.disable:
+                    _show(progress, tasks, client, before)
+                with suppress(subprocess.TimeoutExpired):
+                    process.wait(POLL_SECONDS)
         finally:
             if process.poll() is None:
                 process.terminate()
@@ -102,28 +103,42 @@ def _progress(console: Console) -> Iterator[Progress]:
 
 
 def _show(progress: Progress, tasks: dict[str, TaskID], client: Any, before: dict[str, set[str]]) -> None:
-    for name, task in tasks.items():
+    for name in _at_work(client):
+        if name not in tasks:
+            continue
         events = _new_events(client, name, before[name])
         done = {event["LogicalResourceId"] for event in events if event["ResourceStatus"].endswith("_COMPLETE")}
         now = events[-1]["ResourceType"] if events else ""
-        progress.update(task, completed=len(done - {name}), now="" if name in done else now)
+        progress.update(tasks[name], completed=len(done - {name}), now="" if name in done else now)
 
 
-def _events(client: Any, stack: str) -> list[dict[str, Any]]:
-    """The events of a stack, the oldest first; none where the stack or the account is gone."""
+def _at_work(client: Any) -> set[str]:
+    """The stacks that are being deployed, whose events are read: those of a stack at rest are many, and old."""
     try:
-        pages = client.get_paginator("describe_stack_events").paginate(StackName=stack)
-        return [event for page in pages for event in page["StackEvents"]][::-1]
+        pages = client.get_paginator("describe_stacks").paginate()
+        return {
+            each["StackName"] for page in pages for each in page["Stacks"] if each["StackStatus"].endswith("_PROGRESS")
+        }
+    except (ClientError, BotoCoreError):
+        return set()
+
+
+def _new_events(client: Any, stack: str, seen: Collection[str]) -> list[dict[str, Any]]:
+    """The new events of a stack, the oldest first; none where the stack or the account is gone."""
+    found: list[dict[str, Any]] = []
+    try:
+        for page in client.get_paginator("describe_stack_events").paginate(StackName=stack):
+            for event in page["StackEvents"]:  # the newest first
+                if event["EventId"] in seen:
+                    return found[::-1]
+                found.append(event)
     except (ClientError, BotoCoreError):
         return []
+    return found[::-1]
 
 
 def _event_ids(client: Any, stack: str) -> set[str]:
-    return {event["EventId"] for event in _events(client, stack)}
-
-
-def _new_events(client: Any, stack: str, seen: set[str]) -> list[dict[str, Any]]:
-    return [event for event in _events(client, stack) if event["EventId"] not in seen]
+    return {event["EventId"] for event in _new_events(client, stack, ())}
 
 
 def first_failure(client: Any, before: dict[str, set[str]]) -> Failure | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from contextlib import nullcontext
 from datetime import UTC, datetime
@@ -26,6 +27,8 @@ REGION = "us-east-1"
 #: The Price List API answers in three Regions only:
 #: https://docs.aws.amazon.com/awsaccountbilling/latest/aboutv2/using-price-list-query-api.html
 PRICE_API_REGION = "us-east-1"
+#: Every Region offers one of these: a Region without any has not answered.
+EVERYWHERE = ("m5.large", "m6g.large", "m6i.large", "m7g.large", "m7i.large", "t3.micro", "t4g.micro")
 #: Facts that the API's record gets wrong, with the page that has them right.
 DEVICE_MEMORY_MIB = {"Trainium2": 96 * 1024}
 
@@ -55,7 +58,7 @@ def refresh(content: dict[str, Any], *, live: bool) -> dict[str, Any]:
     dates = {"retrieved": content["retrieved"]}
     with nullcontext() if live else _recorded():
         raw = describe(boto3.client("ec2", region_name=REGION))
-        offered, answered = offerings([each["RegionName"] for each in _regions()])
+        offered, answered = offerings([each["RegionName"] for each in _regions()], sorted(raw))
         if live:
             prices = {name: price(boto3.client("pricing", region_name=PRICE_API_REGION), name) for name in raw}
             today = datetime.now(UTC).date().isoformat()
@@ -93,6 +96,8 @@ def _enumerated(shape: str) -> list[str]:
 def _recorded() -> Any:  # noqa: ANN401 - moto's context manager
     from moto import mock_aws
 
+    # moto would make hundreds of images for each Region.
+    os.environ.setdefault("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
     return mock_aws()
 
 
@@ -145,13 +150,15 @@ def facts(each: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def offerings(regions: list[str]) -> tuple[dict[str, dict[str, list[str]]], list[str]]:
+def offerings(regions: list[str], types: list[str]) -> tuple[dict[str, dict[str, list[str]]], list[str]]:
     """The ids of the zones that have a type, by type and Region; and the Regions of which anything is known."""
     found: dict[str, dict[str, list[str]]] = {}
     answered: list[str] = []
+    wanted = [{"Name": "instance-type", "Values": [*types, *EVERYWHERE]}]
     for region in sorted(regions):
         client = boto3.client("ec2", region_name=region)
-        pages = client.get_paginator("describe_instance_type_offerings").paginate(LocationType="availability-zone-id")
+        paginator = client.get_paginator("describe_instance_type_offerings")
+        pages = paginator.paginate(LocationType="availability-zone-id", Filters=wanted)
         offers = [offer for page in pages for offer in page["InstanceTypeOfferings"]]
         if offers:
             answered.append(region)

@@ -1,7 +1,7 @@
-"""Remove what was made in this clone: ``make clean``.
+"""Remove everything that was created in this clone: ``make clean``.
 
-What git ignores here is what was made here. A local account is ended first, with all that it started. It needs nothing
-but the standard library, for there may be nothing installed, or half of it.
+That is what git ignores. A local account is stopped first, with every process that it started. The command needs only
+the standard library, because nothing may be installed, or only a part.
 """
 
 from __future__ import annotations
@@ -20,40 +20,40 @@ from pathlib import Path
 
 from .set_up import LOCK, ROOT, alone
 
-#: What other clones of this user share, and what is in it.
+#: The cache that all clones of this user share.
 CACHE = Path.home() / ".cache" / "aws-genai"
 _STOP_SECONDS = 10
 
 
 def main() -> int:
-    """End what runs, remove what was made, and say what stays; 2 with one message if something cannot go."""
+    """Stop what runs, remove what was created, and say what stays; return 2 if something cannot be removed."""
     try:
         with alone():
             told = [*end(homes()), *remove(ROOT)]
     except OSError as error:
         why = f"{error.filename or ROOT} cannot be removed: {error.strerror or error}"
-        print(f"{why}. Make it yours, or remove it yourself; then run make clean again.", file=sys.stderr)
+        print(f"{why}. Change its owner, or remove it yourself; then run make clean again.", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("\nStopped; make clean goes on.", file=sys.stderr)
+        print("\nInterrupted. Run make clean again to continue.", file=sys.stderr)
         return 130
-    print("\n".join(told) or "Nothing was made here.")
+    print("\n".join(told) or "There is nothing to remove.")
     if CACHE.is_dir():
         size = sum(each.stat().st_size for each in CACHE.rglob("*") if each.is_file())
-        print(f"{CACHE} stays ({size / 1e6:,.0f} MB), for other clones use it too. To remove it: rm -r {CACHE}")
+        print(f"{CACHE} stays ({size / 1e6:,.0f} MB), because other clones use it too. To remove it: rm -r {CACHE}")
     return 0
 
 
 def homes() -> list[Path]:
-    """The folders of local accounts that were started here, or whose folder the shell names."""
+    """The folders of local accounts that were started here, and the one that LOCAL_HOME names."""
     named = os.environ.get("LOCAL_HOME")
     return list(dict.fromkeys([*([Path(named)] if named else []), *sorted(ROOT.glob(".local*"))]))
 
 
 def end(folders: list[Path]) -> Iterator[str]:
-    """End the accounts of these folders and remove the folders; one line for each that ran."""
+    """Stop the accounts of these folders and remove the folders; yield one line for each."""
     for folder in folders:
-        # Only what make local has made is removed, whatever LOCAL_HOME names.
+        # Only a folder that make local created is removed, whatever LOCAL_HOME names.
         if not (folder / "account.json").is_file() and not (folder / "lock").is_file():
             continue
         ran = any(_runs(pid) for pid in _noted(folder))
@@ -61,11 +61,11 @@ def end(folders: list[Path]) -> Iterator[str]:
         for pid in _noted(folder):
             _end(pid)
         _remove(folder)
-        yield f"Ended the local account of {folder}" if ran else f"Removed {folder}"
+        yield f"Stopped the local account of {folder}" if ran else f"Removed {folder}"
 
 
 def _down(folder: Path) -> None:
-    """End an account as its verb does, which knows all that it started; nothing if the verb is not installed."""
+    """Stop an account with its own command, which knows every process; do nothing if that is not installed."""
     python = ROOT / ".venv" / "bin" / "python"
     with contextlib.suppress(OSError, subprocess.TimeoutExpired):
         subprocess.run(
@@ -80,7 +80,7 @@ def _down(folder: Path) -> None:
 
 
 def _noted(folder: Path) -> list[int]:
-    """The processes that the files of an account's folder name."""
+    """The process ids in the files of an account's folder."""
     found: list[int] = []
     for file in sorted(folder.glob("*.json")):
         with contextlib.suppress(OSError, ValueError, AttributeError):
@@ -90,7 +90,7 @@ def _noted(folder: Path) -> list[int]:
 
 
 def _runs(pid: int) -> bool:
-    """Whether the process is one that a local account starts, and not another that was given its number since."""
+    """Whether the process was started by a local account: its id may belong to another process by now."""
     proc = Path(f"/proc/{pid}/cmdline")
     try:
         if proc.parent.parent.is_dir():
@@ -112,7 +112,7 @@ def _end(pid: int) -> None:
 
 
 def remove(root: Path) -> Iterator[str]:
-    """Remove what git ignores below a folder; one line for each thing, but for caches that Python leaves everywhere."""
+    """Remove what git ignores in a folder; yield one line for each path, and one for all of Python's caches."""
     patterns = _patterns(root)
     quiet = 0
     for path in list(_ignored(root, patterns)):
@@ -124,7 +124,7 @@ def remove(root: Path) -> Iterator[str]:
         else:
             quiet += 1
     if quiet:
-        yield f"Removed {quiet} other folders and files that were made"
+        yield f"Removed {quiet} other folders and files"
 
 
 def _patterns(root: Path) -> list[str]:
@@ -143,7 +143,7 @@ def _ignored(folder: Path, patterns: list[str]) -> Iterator[Path]:
 
 
 def _remove(path: Path) -> None:
-    """Remove a file, a folder with all that is in it, or a link and not what it names."""
+    """Remove a file, a folder with its contents, or a link without its target."""
     if path.is_symlink() or path.is_file():
         path.unlink()
     elif path.exists():

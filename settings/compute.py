@@ -1,106 +1,181 @@
-"""Settings of layer 1: accelerated compute."""
+"""Settings of layer 1: what its sections share. Their options are declared in the library."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import field_validator, model_validator
 
-from aws_genai.data.attestation import check_measurements
-from aws_genai.data.lustre import Throughput, check_capacity
-from aws_genai.errors import InvalidValueError
-from aws_genai.options import Name, Options, RoleArn, text
+from aws_genai.compute.options import (
+    ClusterOptions,
+    Eks,
+    FileSystemOptions,
+    FleetOptions,
+    QueueOptions,
+    StorageOptions,
+    WeightsOptions,
+)
+from aws_genai.errors import InvalidValueError, nearest
+from aws_genai.options import AccountId, KeyArn, Name, Options, text
 
-from .fleets import Fleet
-from .training import Cluster, Queue
+#: Folder of the scripts of clusters.
+SCRIPTS = Path(__file__).resolve().parent.parent / "config" / "scripts"
 
-#: SHA-384, as the Nitro TPM measures.
-Measurement = Annotated[str, text(r"^[0-9a-f]{96}$", "have 96 hexadecimal digits, in lower case and in quotes")]
+#: https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
+BucketName = Annotated[
+    str,
+    text(
+        r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$",
+        "be the name of a bucket: 3 to 63 lower-case letters, digits, dots and hyphens",
+    ),
+]
 
 
-class Weights(Options):
-    """Who may touch the weights bucket."""
+class ExistingBucket(Options):
+    """A bucket that exists already, in the account and the Region of this environment.
 
-    publisher_role: RoleArn | None = None
-    """ARN of the one role that may write weights; nobody may without it."""
+    Nothing is looked up in the account: the bucket, its policy and the policy of its key stay as they are, and roles of
+    this environment are granted access to it by their own policies.
+    """
 
-    break_glass_role: RoleArn | None = None
-    """ARN of a role that may read weights in an emergency; every use is reported."""
+    name: BucketName
+    """Name of the bucket."""
 
-    attestation: dict[
-        Annotated[str, text(r"^pcr(0|1?[1-9]|1[0-9]|2[0-3])$", "be a register, pcr0 to pcr23")], Measurement
-    ] = {}
-    """What an attested machine measures, by register, such as pcr4; it makes a key for the envelope of the weights."""
+    key_arn: KeyArn | None = None
+    """ARN of the KMS key that encrypts the bucket. Its policy must let IAM policies of the account allow its use.
+    Default: the bucket is encrypted with SSE-S3."""
 
-    @field_validator("attestation")
+
+class WeightsSettings(WeightsOptions):
+    """The bucket that fleets read weights from, each under the prefix of its own name."""
+
+    bucket: ExistingBucket | None = None
+    """An existing bucket of weights. Its policy stays as it is, so that the publisher and the readers are not enforced
+    by it. Default: a new bucket."""
+
+
+class StorageSettings(StorageOptions):
+    """Buckets for data sets and checkpoints, and a file system that is linked to them."""
+
+    data_sets: ExistingBucket | None = None
+    """An existing bucket of data sets. Object lock is not applied to it. Default: a new bucket."""
+
+    checkpoints: ExistingBucket | None = None
+    """An existing bucket for checkpoints. Expiration is not applied to it. Default: a new bucket."""
+
+    file_system: FileSystemOptions | None = None
+    """An FSx for Lustre file system that is linked to the buckets. Default: none."""
+
+    @model_validator(mode="after")
+    def _own(self) -> Self:
+        for field, bucket in (("lock_days", self.data_sets), ("checkpoint_days", self.checkpoints)):
+            if bucket and field in self.model_fields_set:
+                raise InvalidValueError(
+                    f"{field} does not apply to an existing bucket, whose settings stay as they are",
+                    field=field,
+                    hint=f"Leave {field} out, and configure the bucket {bucket.name} itself",
+                )
+        if self.data_sets and self.checkpoints and self.data_sets.name == self.checkpoints.name:
+            raise InvalidValueError(
+                "Data sets and checkpoints are in one bucket, so that jobs could overwrite data sets",
+                field="checkpoints",
+                hint="Use a bucket for each",
+            )
+        return self
+
+
+class FleetSettings(FleetOptions):
+    """A fleet, and what it uses of the other sections."""
+
+    work_queue: bool = False
+    """Whether to create a queue of work that the fleet scales on, also from and to zero instances."""
+
+    file_system: bool = False
+    """Whether to mount the file system of storage at /fsx."""
+
+    attested: bool = False
+    """Whether instances may decrypt the envelope of the weights after they have proved what they run; requires
+    weights.attestation."""
+
+    @model_validator(mode="after")
+    def _provable(self) -> Self:
+        if self.attested:
+            self.check_attested(self.types())
+        return self
+
+
+class QueueSettings(QueueOptions):
+    """A queue, and what it uses of the other sections."""
+
+    file_system: bool = False
+    """Whether to mount the file system of storage at /fsx."""
+
+
+class EksSettings(Eks):
+    """An existing EKS cluster, and what its nodes reach."""
+
+    registries: list[AccountId] = []
+    """Further accounts from whose Amazon ECR registries nodes pull images, 12 digits in quotes. Default: those of this
+    account, EKS and HyperPod only."""
+
+
+class ClusterSettings(ClusterOptions):
+    """A cluster, and what it uses of the other sections and of config/scripts."""
+
+    eks: EksSettings | None = None
+    """An existing EKS cluster orchestrates the cluster. Default: Slurm."""
+
+    scripts: str | None = None
+    """Name of a folder in config/scripts: on_init.sh runs on every node, and jobs/ has the Slurm job scripts that may
+    be submitted. Default: none."""
+
+    file_system: bool = False
+    """Whether to mount the file system of storage at /fsx."""
+
+    @field_validator("scripts")
     @classmethod
-    def _measured(cls, value: dict[str, str]) -> dict[str, str]:
-        if value:
-            check_measurements(registers(value))
+    def _there(cls, value: str | None) -> str | None:
+        known = sorted(path.name for path in SCRIPTS.iterdir() if path.is_dir()) if SCRIPTS.is_dir() else []
+        if value is not None and value not in known:
+            raise InvalidValueError(f"config/scripts has no folder {value}", hint=nearest(value, known))
         return value
 
+    @model_validator(mode="after")
+    def _runnable(self) -> Self:
+        self.check_jobs(self.files("jobs"))
+        return self
 
-def registers(attestation: dict[str, str]) -> dict[int, str]:
-    """Measurements by the number of their register."""
-    return {int(name.removeprefix("pcr")): value for name, value in attestation.items()}
-
-
-class FileSystem(Options):
-    """FSx for Lustre before the training buckets; it costs by the GiB and hour, used or not."""
-
-    capacity_gib: Annotated[int, Field(ge=1200, le=10_000_000)] = 1200
-    """Size in GiB: 1,200 or a multiple of 2,400."""
-
-    throughput: Throughput = 125
-    """MB/s for each TiB."""
-
-    export_minutes: Annotated[int, Field(ge=5, le=1440)] = 60
-    """Minutes between exports of the checkpoints."""
-
-    backup_days: Annotated[int, Field(ge=0, le=90)] = 0
-    """Days that daily backups are kept; 0 for none."""
-
-    @field_validator("capacity_gib")
-    @classmethod
-    def _step(cls, value: int) -> int:
-        check_capacity(value)
-        return value
-
-
-class Storage(Options):
-    """What training reads and writes."""
-
-    lock_days: Annotated[int, Field(ge=1, le=3650)] = 90
-    """Days that an object of the data sets can be neither replaced nor deleted."""
-
-    checkpoint_days: Annotated[int, Field(ge=1, le=3650)] = 90
-    """Days until a checkpoint expires."""
-
-    file_system: FileSystem | None = None
-    """A fast file system before the buckets."""
+    def files(self, below: str) -> dict[str, bytes]:
+        """The contents of the folder of scripts by file name, of one of its folders or, without the jobs, of all."""
+        if self.scripts is None:
+            return {}
+        root = SCRIPTS / self.scripts / below
+        found = {path.relative_to(root).as_posix(): path for path in sorted(root.rglob("*")) if path.is_file()}
+        return {name: path.read_bytes() for name, path in found.items() if below or not name.startswith("jobs/")}
 
 
 class Compute(Options):
-    """Layer 1: at least a fleet, a queue or a cluster."""
+    """Layer 1: at least one fleet, queue or cluster."""
 
-    fleets: dict[Name, Fleet] = {}
-    """Fleets by name."""
+    fleets: dict[Name, FleetSettings] = {}
+    """Fleets of accelerated instances, by name."""
 
-    queues: dict[Name, Queue] = {}
-    """Queues of training jobs by name."""
+    queues: dict[Name, QueueSettings] = {}
+    """Queues of training jobs, by name."""
 
-    clusters: dict[Name, Cluster] = {}
-    """HyperPod clusters by name."""
+    clusters: dict[Name, ClusterSettings] = {}
+    """HyperPod clusters, by name."""
 
-    weights: Weights = Weights()
-    """The bucket that fleets read weights from, each below its own name."""
+    weights: WeightsSettings = WeightsSettings()
+    """The bucket that fleets read weights from, each under the prefix of its own name."""
 
-    storage: Storage | None = None
-    """Buckets for data sets and checkpoints."""
+    storage: StorageSettings | None = None
+    """Buckets for data sets and checkpoints. Required by queues and clusters. Default: none."""
 
     @model_validator(mode="after")
-    def _whole(self) -> Compute:
+    def _whole(self) -> Self:
         named = [(f"{kind}.{name}", each) for kind, members in self._members() for name, each in members.items()]
         if not named:
             raise InvalidValueError(
@@ -111,17 +186,17 @@ class Compute(Options):
         taken: dict[str, str] = {}
         for path, each in named:
             name = path.partition(".")[2]
-            for used in (name, f"{name}-work") if isinstance(each, Fleet) and each.work_queue else (name,):
+            for used in (name, f"{name}-work") if isinstance(each, FleetSettings) and each.work_queue else (name,):
                 if used in taken:
                     raise InvalidValueError(
-                        f"{path} and {taken[used]} make resources of one name",
+                        f"{path} and {taken[used]} create resources with the same name",
                         field=f"compute.{path}",
-                        hint="Rename one",
+                        hint="Rename one of them",
                     )
                 taken[used] = path
-            if not isinstance(each, Fleet) and self.storage is None:
+            if not isinstance(each, FleetSettings) and self.storage is None:
                 raise InvalidValueError(
-                    f"{path} reads data sets and writes checkpoints, and there is no place for them",
+                    f"{path} reads data sets and writes checkpoints, and there are no buckets for them",
                     field=f"compute.{path}",
                     hint="Add compute.storage: {lock_days: 90}",
                 )
@@ -131,27 +206,27 @@ class Compute(Options):
                     field=f"compute.{path}.file_system",
                     hint="Add compute.storage.file_system: {capacity_gib: 1200}",
                 )
-            if isinstance(each, Fleet) and each.attested and not self.weights.attestation:
+            if isinstance(each, FleetSettings) and each.attested and not self.weights.attestation:
                 raise InvalidValueError(
-                    f"{path} is attested, and nothing says what it must measure",
+                    f"{path} is attested, and there are no measurements to compare with",
                     field=f"compute.{path}.attested",
                     hint="Add compute.weights.attestation: {pcr4: ..., pcr7: ...}",
                 )
         return self
 
     @model_validator(mode="after")
-    def _one_cluster_each(self) -> Compute:
+    def _one_cluster_each(self) -> Self:
         # https://docs.aws.amazon.com/sagemaker/latest/dg/sagemaker-hyperpod-eks.html
         taken: dict[str, str] = {}
         for name, cluster in self.clusters.items():
             other = taken.setdefault(cluster.eks.cluster_arn, name) if cluster.eks else name
             if other != name:
                 raise InvalidValueError(
-                    f"{name} and {other} have one EKS cluster, which orchestrates one HyperPod cluster",
+                    f"{name} and {other} have the same EKS cluster, which orchestrates one HyperPod cluster only",
                     field=f"compute.clusters.{name}.eks.cluster_arn",
-                    hint="Give each its own, or make groups of one cluster of them",
+                    hint="Use an EKS cluster for each, or make them groups of one cluster",
                 )
         return self
 
-    def _members(self) -> list[tuple[str, Mapping[str, Fleet | Queue | Cluster]]]:
+    def _members(self) -> list[tuple[str, Mapping[str, FleetSettings | QueueSettings | ClusterSettings]]]:
         return [("fleets", self.fleets), ("queues", self.queues), ("clusters", self.clusters)]

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
 import json
+import textwrap
 from collections.abc import Iterator
+from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
+
+from aws_genai.options import MODELS, Options
 
 from .disk import replace
 from .environment import Settings
@@ -25,9 +32,42 @@ left out has its default; a layer or feature that is left out is not made.
 """
 
 
+@cache
+def described() -> dict[str, Any]:
+    """The JSON schema of the models, with the docstring of each field as its description.
+
+    Reading them takes longer than reading a file with settings, so that it is done here and not when a model is made.
+    """
+    # Each is built with those that it holds, which come before it.
+    for section in MODELS:
+        texts = {name: text for base in reversed(section.__mro__) for name, text in _docstrings(base).items()}
+        for name, field in section.model_fields.items():
+            field.description = field.description or texts.get(name)
+        section.model_rebuild(force=True)
+    return Settings.model_json_schema()
+
+
+@cache
+def _docstrings(section: type) -> dict[str, str]:
+    """The text below each field of a model, by the field's name."""
+    if not issubclass(section, Options):
+        return {}
+    [body] = ast.parse(textwrap.dedent(inspect.getsource(section))).body
+    statements = body.body if isinstance(body, ast.ClassDef) else []
+    return {
+        field.target.id: inspect.cleandoc(text.value.value)
+        for field, text in pairwise(statements)
+        if isinstance(field, ast.AnnAssign)
+        and isinstance(field.target, ast.Name)
+        and isinstance(text, ast.Expr)
+        and isinstance(text.value, ast.Constant)
+        and isinstance(text.value.value, str)
+    }
+
+
 def schema() -> str:
     """The JSON schema of a settings file."""
-    content = _given(Settings.model_json_schema())
+    content = _given(described())
     # The file's name gives the environment; the key may be left out.
     content["required"] = [key for key in content["required"] if key != "environment"]
     content["$schema"] = "https://json-schema.org/draft/2020-12/schema"
@@ -51,7 +91,7 @@ def _given(node: Any) -> Any:  # noqa: ANN401 - any part of a JSON schema
 
 def table() -> str:
     """The page with every setting."""
-    content = Settings.model_json_schema()
+    content = described()
     return _INTRODUCTION + "".join(_rows(content, content, "")) + _NOTES
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, ValidationInfo, field_validator, model_validator
+from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
 from aws_genai.data.accelerators import AcceleratorCatalogue
 from aws_genai.data.bedrock import BedrockCatalogue, check_chat, check_destinations, check_model, proposed
@@ -14,17 +14,16 @@ from aws_genai.data.cluster import check_governed, registries as cluster_registr
 from aws_genai.data.concurrency import check_reserved
 from aws_genai.data.customization import check_customized_in
 from aws_genai.data.geographies import GUARDRAILS, routed
-from aws_genai.data.jumpstart import JumpStartCatalogue
 from aws_genai.data.regional import check_region
 from aws_genai.errors import InvalidValueError, below, nearest, reported_at
-from aws_genai.models.knowledge.reading import read_across
-from aws_genai.options import AccountId, Options, TagValue, Word
+from aws_genai.foundation.options import COST_TAGS, NetworkOptions
+from aws_genai.options import AccountId, Options, TagKey, TagValue, Word, text
 
 from .application import Application
 from .compute import Compute
 from .models import Models
 from .names import check_lengths, check_unique
-from .security import Budget, Network, Security
+from .security import Budget, Security
 
 
 def _no_budget(value: Any) -> Any:  # noqa: ANN401 - whatever the file holds
@@ -52,6 +51,12 @@ class Settings(Options):
     cost_center: TagValue
     """Who pays; a cost allocation tag."""
 
+    tags: Annotated[dict[TagKey, TagValue], Field(max_length=40)] = {}
+    """Further tags of every resource, such as those that your organization requires."""
+
+    bootstrap_qualifier: Annotated[str, text(r"^[A-Za-z0-9]{1,10}$", "have 1 to 10 letters and digits")] | None = None
+    """Qualifier of the bootstrap stack that deploys, if the account has several. Default: hnb659fds, the CDK's own."""
+
     trial: bool = False
     """Whether a local account makes stand-ins for buckets that are named here and do not exist; nothing on AWS."""
 
@@ -61,7 +66,7 @@ class Settings(Options):
     security: Security = Security()
     """How strictly everything is guarded."""
 
-    network: Network | None = None
+    network: NetworkOptions | None = None
     """The VPC; needed by fleets, endpoints and private functions."""
 
     compute: Compute | None = None
@@ -137,11 +142,43 @@ class Settings(Options):
 
     @model_validator(mode="after")
     def _whole(self) -> Settings:
+        self._check_own()
         self._check_layers()
         self._check_regions()
         check_unique(self.compute, self.models)
         check_lengths(self.prefix, self.compute, self.models)
         return self
+
+    def _check_own(self) -> None:
+        """Refuse what of your own cannot be used here."""
+        own = {"key_arn": self.security.key_arn, "alarm_topic_arn": self.security.alarm_topic_arn}
+        for name, arn in own.items():
+            region, account = arn.split(":")[3:5] if arn else (self.region, self.account)
+            if region != self.region:
+                raise InvalidValueError(
+                    f"{arn} is not in {self.region}",
+                    field=f"security.{name}",
+                    hint="Name one of the Region of these settings",
+                )
+            if self.account and account != self.account:
+                raise InvalidValueError(
+                    f"{arn} is not in the account {self.account}",
+                    field=f"security.{name}",
+                    hint="Name one of the account of these settings",
+                )
+        if self.security.alarm_topic_arn and self.budget.emails:
+            raise InvalidValueError(
+                "Addresses subscribe to a new topic, and security.alarm_topic_arn names one of your own",
+                field="budget.emails",
+                hint="Leave budget.emails out, and subscribe the addresses to your topic",
+            )
+        for name in self.tags:
+            if name in COST_TAGS:
+                raise InvalidValueError(
+                    f"{name} is a cost allocation tag, which these settings set already",
+                    field="tags",
+                    hint="Leave it out of tags",
+                )
 
     def _check_layers(self) -> None:
         if self.needs_network and self.network is None:
@@ -222,11 +259,11 @@ class Settings(Options):
         return here[0] if here else "ID"
 
     def _check_regions(self) -> None:
-        for zone in self.network.zones if self.network else ():
+        for zone in self.network.names if self.network else ():
             if not re.fullmatch(re.escape(self.region) + "[a-z]", zone):
                 raise InvalidValueError(
                     f"{zone} is not a zone of {self.region}",
-                    field="network.zones",
+                    field="network.subnets" if self.network and self.network.vpc_id else "network.zones",
                     hint=f"Did you mean {self.region}a?",
                 )
         self._check_compute_regions()
@@ -248,13 +285,14 @@ class Settings(Options):
                 endpoint.check_region(self.region)
         tuning = self.models.fine_tuning if self.models else None
         for name, tuned in tuning.pipelines.items() if tuning else ():
-            tuned.check_region(self.region, f"models.fine_tuning.pipelines.{name}")
+            with below(f"models.fine_tuning.pipelines.{name}"):
+                tuned.check_region(self.region)
         for name in tuning.customized if tuning else ():
             with below(f"models.fine_tuning.customized.{name}"):
                 check_customized_in(self.region)
-        for model in self.models.hub.models if self.models and self.models.hub else ():
-            if self.region not in JumpStartCatalogue.get(model).regions:
-                raise InvalidValueError(f"{model} is not available in {self.region}", field="models.hub.models")
+        if self.models and self.models.hub:
+            with below("models.hub"):
+                self.models.hub.check_region(self.region)
 
     def _check_geographies(self) -> None:
         """What Bedrock does across the Regions of a geography is offered in some of them."""
@@ -263,12 +301,20 @@ class Settings(Options):
             with below("models.bedrock.guardrail"):
                 routed(GUARDRAILS, self.region, what="guardrails", field="cross_region")
         for name, knowledge in self.models.knowledge.items() if self.models else ():
-            if knowledge.parsing.data_automation:
-                with below(f"models.knowledge.{name}"):
-                    read_across(self.region)
+            with below(f"models.knowledge.{name}"):
+                knowledge.check_region(self.region)
 
     def _arns(self) -> Iterator[tuple[str, str]]:
         """What is named by an ARN and has to be in the same Region, with its key path."""
+        if self.compute:
+            weights, storage = self.compute.weights, self.compute.storage
+            for path, bucket in (
+                ("weights.bucket", weights.bucket),
+                ("storage.data_sets", storage.data_sets if storage else None),
+                ("storage.checkpoints", storage.checkpoints if storage else None),
+            ):
+                if bucket and bucket.key_arn:
+                    yield f"compute.{path}.key_arn", bucket.key_arn
         for name, cluster in self.compute.clusters.items() if self.compute else ():
             if cluster.eks:
                 yield f"compute.clusters.{name}.eks.cluster_arn", cluster.eks.cluster_arn
@@ -280,8 +326,7 @@ class Settings(Options):
         for arn in self.models.bedrock.guardrail.automated_reasoning if self.models.bedrock else ():
             yield "models.bedrock.guardrail.automated_reasoning", arn
         for name, knowledge in self.models.knowledge.items():
-            if knowledge.chunking.function_arn:
-                yield f"models.knowledge.{name}.chunking.function_arn", knowledge.chunking.function_arn
+            yield from ((f"models.knowledge.{name}.{path}", arn) for path, arn in knowledge.arns())
         for name, provisioned in self.models.provisioned.items():
             yield f"models.provisioned.{name}.model", provisioned.model
         for name, customized in self.models.fine_tuning.customized.items() if self.models.fine_tuning else ():
@@ -291,15 +336,15 @@ class Settings(Options):
     def _check_compute_regions(self) -> None:
         if self.compute is None:
             return
+        catalogue = AcceleratorCatalogue.default()
         for name, fleet in self.compute.fleets.items():
-            field = "needs" if fleet.needs else "instance_type"
-            with reported_at(f"compute.fleets.{name}.{field}"):
+            with reported_at(f"compute.fleets.{name}.{'needs' if fleet.needs else 'instance_type'}"):
                 for each in fleet.types(self.region):
-                    AcceleratorCatalogue.default().check_region(each.instance_type, self.region)
+                    catalogue.check_region(each.instance_type, self.region)
         for name, queue in self.compute.queues.items():
             with reported_at(f"compute.queues.{name}.instance_type"):
                 for each in queue.types():
-                    AcceleratorCatalogue.default().check_region(each.instance_type, self.region)
+                    catalogue.check_region(each.instance_type, self.region)
             region = queue.image.split(".")[3]
             if region != self.region:
                 raise InvalidValueError(
@@ -314,10 +359,10 @@ class Settings(Options):
             if cluster.eks:
                 with reported_at(f"compute.clusters.{name}.eks"):
                     cluster_registries(self.region, cluster.eks.registries)
-            for group in cluster.machines():
-                if group.accelerator is not None:
-                    with reported_at(f"compute.clusters.{name}.groups.{group.name}.instance_type"):
-                        AcceleratorCatalogue.default().check_region(group.accelerator.instance_type, self.region)
+            for key, group in cluster.groups.items():
+                with reported_at(f"compute.clusters.{name}.groups.{key}.instance_type"):
+                    if group.accelerator is not None:
+                        catalogue.check_region(group.accelerator.instance_type, self.region)
 
 
 def at(value: object, *path: str) -> object:

@@ -7,67 +7,67 @@ from collections.abc import Sequence
 from pydantic import model_validator
 
 from aws_genai.errors import InvalidValueError, below, nearest
-from aws_genai.models.hosting.options import EndpointOptions, IdleOptions
+from aws_genai.models.custom.options import ImportedModelOptions, ProvisionedThroughputOptions
+from aws_genai.models.hosting.options import DriftLimits, EndpointOptions, IdleOptions
+from aws_genai.models.knowledge.options import Knowledge
+from aws_genai.models.prompts.options import RouterOptions, variables
+from aws_genai.models.runs.options import BatchInferenceOptions
+from aws_genai.models.training.options import HubOptions, StudioOptions
 from aws_genai.options import Name, Options
 
-from .batch import Batch
 from .bedrock import Bedrock
-from .customized import Provisioned
 from .evaluation import EvaluationSettings
 from .fine_tuning import FineTuningSettings
-from .imported import Imported
-from .knowledge import Knowledge
-from .platform import Hub, Monitoring, StudioSettings
-from .prompts import FlowSettings, PromptSettings, RouterSettings
+from .prompts import FlowSettings, PromptSettings
 
 
 class Models(Options):
     """Layer 2."""
 
     idle: IdleOptions | None = None
-    """Endpoints that nobody calls are told of and then put to sleep; they only raise an alarm without it."""
+    """When endpoints that nobody calls are put to sleep, after a notification. Default: they only raise an alarm."""
 
     bedrock: Bedrock | None = None
-    """Models that are paid by the token."""
+    """Models of Amazon Bedrock that are billed by the token."""
 
     knowledge: dict[Name, Knowledge] = {}
-    """Documents that models answer from, by name."""
+    """Knowledge bases that models answer from, by name."""
 
-    imported: dict[Name, Imported] = {}
-    """Models of your own that Bedrock runs, by name."""
+    imported: dict[Name, ImportedModelOptions] = {}
+    """Models of your own that are imported into Bedrock, by name."""
 
-    batches: dict[Name, Batch] = {}
-    """Many questions to one model, by name."""
+    batches: dict[Name, BatchInferenceOptions] = {}
+    """Batch inference, by name."""
 
     prompts: dict[Name, PromptSettings] = {}
-    """Prompts that are kept and versioned, by name."""
+    """Prompts of Prompt management, by name."""
 
     flows: dict[Name, FlowSettings] = {}
-    """Prompts that take each other's answers, by name."""
+    """Flows of prompts, by name."""
 
-    routers: dict[Name, RouterSettings] = {}
-    """Pairs of models of which the cheaper answers where it is good enough, by name."""
+    routers: dict[Name, RouterOptions] = {}
+    """Intelligent prompt routers, by name."""
 
-    provisioned: dict[Name, Provisioned] = {}
-    """Throughput that is paid by the hour, by name."""
+    provisioned: dict[Name, ProvisionedThroughputOptions] = {}
+    """Provisioned throughput of models of Bedrock, by name."""
 
     evaluations: dict[Name, EvaluationSettings] = {}
-    """Models that are asked the same questions, by name."""
+    """Evaluations of models, by name."""
 
     endpoints: dict[Name, EndpointOptions] = {}
-    """Models that are hosted, by name."""
+    """Models on SageMaker endpoints, by name."""
 
-    hub: Hub | None = None
-    """A private hub of the models that may be used."""
+    hub: HubOptions | None = None
+    """A private hub of the JumpStart models that may be used. Default: none."""
 
-    studio: StudioSettings | None = None
-    """Where data scientists, ML engineers and approvers work."""
+    studio: StudioOptions | None = None
+    """A SageMaker Studio domain for data scientists, ML engineers and approvers. Default: none."""
 
-    monitoring: Monitoring | None = None
-    """When the traffic of endpoints that record it differs too much; nothing is compared without it."""
+    monitoring: DriftLimits | None = None
+    """Limits of drift and quality for endpoints that capture data. Default: captured data is not monitored."""
 
     fine_tuning: FineTuningSettings | None = None
-    """Models that are fine-tuned on signed data sets."""
+    """Models that are fine-tuned on signed data sets. Default: none."""
 
     @model_validator(mode="after")
     def _one_name_each(self) -> Models:
@@ -84,11 +84,11 @@ class Models(Options):
         kinds = {"imported": self.imported, "provisioned": self.provisioned, "fine_tuning.customized": deployed}
         kind = next((name for name, each in kinds.items() if each), None)
         if kind and not self.bedrock:
-            told = "Imported" if kind == "imported" else "Your own"
+            which = "Imported" if kind == "imported" else "Custom"
             raise InvalidValueError(
-                f"{told} models are called through the guardrail of models.bedrock, which is left out",
+                f"{which} models are invoked through the guardrail of models.bedrock, which is left out",
                 field=f"models.{kind}",
-                hint="Add models: {bedrock: {models: [...]}} with models that the Region can call",
+                hint="Add models: {bedrock: {models: [...]}} with models that are available in the Region",
             )
         return self
 
@@ -101,7 +101,7 @@ class Models(Options):
             check_named(f"models.routers.{name}.models", router.models, allowed)
         for name, flow in self.flows.items():
             with below(f"models.flows.{name}"):
-                flow.check(self.prompts)
+                flow.check({prompt: variables(each.text) for prompt, each in self.prompts.items()})
         for name, batch in self.batches.items():
             check_named(f"models.batches.{name}.model", [batch.model], allowed)
         for name, evaluation in self.evaluations.items():
@@ -121,16 +121,16 @@ class Models(Options):
     def _platform(self) -> Models:
         if self.monitoring and not any(each.data_capture_percent for each in self.endpoints.values()):
             raise InvalidValueError(
-                "No endpoint records its traffic, so there is nothing to compare",
+                "No endpoint captures data, so there is nothing to monitor",
                 field="monitoring",
                 hint="Set data_capture_percent of an endpoint, or leave monitoring out",
             )
         if self.hub and not self.catalogued():
-            raise InvalidValueError("A hub without a model lets nobody use any", field="hub", hint="Name models")
+            raise InvalidValueError("A hub without models lets its users use none", field="hub", hint="Name models")
         return self
 
     def catalogued(self) -> list[str]:
-        """Every model of the JumpStart catalogue that is served, tuned or allowed, sorted."""
+        """Every model of the JumpStart catalogue that is served, fine-tuned or allowed, sorted."""
         found = set(self.hub.models) if self.hub else set()
         for endpoint in self.endpoints.values():
             served = [endpoint.model, *(each.model for each in endpoint.beside.values())]
@@ -146,7 +146,7 @@ class Models(Options):
 
     @property
     def hosted(self) -> bool:
-        """Whether there are models on capacity of their own, or anything that trains or serves them."""
+        """Whether there are models on dedicated capacity, or anything that trains or serves them."""
         served = self.endpoints or self.imported or self.provisioned
         return bool(served or self.fine_tuning or self.hub or self.studio)
 
@@ -167,17 +167,17 @@ class Models(Options):
 
     @property
     def own_weights(self) -> bool:
-        """Whether any endpoint serves weights of one's own, which a function looks at."""
+        """Whether any endpoint serves your own weights, which a function checks."""
         return any(endpoint.weights for endpoint in self.endpoints.values())
 
 
 def check_named(field: str, models: Sequence[str], allowed: Sequence[str]) -> None:
-    """Refuse models that may not be called.
+    """Refuse models that may not be invoked.
 
     :raises InvalidValueError: naming the first.
     """
     for model in models:
         if model not in allowed:
             raise InvalidValueError(
-                f"{model} is not among models.bedrock.models", field=field, hint="Add it there, or name one that is"
+                f"{model} is not among models.bedrock.models", field=field, hint="Add it there, or choose one that is"
             )

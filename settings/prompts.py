@@ -1,132 +1,67 @@
-"""Settings of prompts, of flows of them, and of routers between two models."""
+"""What prompts and flows have in a settings file beside the options of their constructs: tests."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from aws_genai.data.bedrock import check_chat
 from aws_genai.errors import InvalidValueError
-from aws_genai.models.prompts.prompt_rules import FlowStep, check_flow, check_router, variables
-from aws_genai.options import ModelId, Name, Options
+from aws_genai.models.prompts.options import FlowOptions, PromptOptions, variables
+from aws_genai.options import Options
 
 
 class PromptTest(Options):
-    """What a prompt is to answer."""
+    """A test of a prompt, which ``make prompts`` runs."""
 
     given: dict[str, str] = {}
-    """The value of each variable."""
+    """Value of each variable."""
 
     contains: list[Annotated[str, Field(min_length=1)]] = []
-    """Words that the answer has, in whatever case."""
+    """Words that the response must contain, in upper or lower case."""
 
     lacks: list[Annotated[str, Field(min_length=1)]] = []
-    """Words that it has not."""
+    """Words that the response must not contain, in upper or lower case."""
 
 
-class PromptSettings(Options):
-    """A prompt that is kept and versioned."""
-
-    text: Annotated[str, Field(min_length=1, max_length=20_000)]
-    """What the model is asked, with variables as {{name}}."""
-
-    model: ModelId
-    """Id of the model that is asked, one of models.bedrock.models."""
-
-    max_tokens: Annotated[int, Field(ge=1, le=128_000)] = 1024
-    """Most tokens of an answer."""
-
-    temperature: Annotated[float, Field(ge=0, le=1)] = 0.5
-    """How varied answers are."""
-
-    keep_versions: bool = False
-    """Whether versions outlive a change, to go back to."""
+class PromptSettings(PromptOptions):
+    """A prompt of Prompt management, which is stored and versioned."""
 
     tests: list[PromptTest] = []
-    """What make prompts asks, and how it is to be answered."""
+    """Tests, which make prompts runs."""
 
     @model_validator(mode="after")
-    def _whole(self) -> PromptSettings:
-        check_chat([self.model], self.max_tokens)
-        wanted = variables(self.text)
+    def _tested(self) -> Self:
+        expected = variables(self.text)
         for number, test in enumerate(self.tests):
-            if set(test.given) != set(wanted):
+            if set(test.given) != set(expected):
                 raise InvalidValueError(
-                    f"A test gives {_told(list(test.given))}, and the text asks for {_told(wanted)}",
+                    f"The test has values for {_list(list(test.given))}, and the prompt has the variables "
+                    f"{_list(expected)}",
                     field=f"tests.{number}.given",
                 )
         return self
 
 
 class FlowTest(Options):
-    """What a flow is to answer."""
+    """A test of a flow, which ``make prompts`` runs."""
 
     given: Annotated[str, Field(min_length=1)]
-    """What it is given."""
+    """Input of the flow."""
 
     contains: list[Annotated[str, Field(min_length=1)]] = []
-    """Words that what it answers has, in whatever case."""
+    """Words that the output must contain, in upper or lower case."""
 
     lacks: list[Annotated[str, Field(min_length=1)]] = []
-    """Words that it has not."""
+    """Words that the output must not contain, in upper or lower case."""
 
 
-class StepSettings(Options):
-    """One question of a flow."""
-
-    prompt: Name
-    """Name of the prompt that is asked."""
-
-    given: dict[str, str] = {}
-    """Where the value of each variable comes from: input, or the name of another step."""
-
-    when: Annotated[dict[str, str], Field(max_length=1)] = {}
-    """Step and answer after which this one is asked, or otherwise for the way that is left; always without it."""
-
-    def whole(self) -> FlowStep:
-        """The same for the library."""
-        return FlowStep(prompt=self.prompt, given=self.given, when=next(iter(self.when.items()), None))
-
-
-class FlowSettings(Options):
-    """Prompts that take each other's answers."""
-
-    steps: Annotated[dict[Name, StepSettings], Field(min_length=1)]
-    """The questions, by name."""
+class FlowSettings(FlowOptions):
+    """A flow of prompts."""
 
     tests: list[FlowTest] = []
-    """What make prompts gives it, and how it is to be answered."""
-
-    keep_versions: bool = False
-    """Whether versions outlive a change, to go back to."""
-
-    def whole(self) -> dict[str, FlowStep]:
-        """The steps for the library."""
-        return {name: each.whole() for name, each in self.steps.items()}
-
-    def check(self, prompts: dict[str, PromptSettings]) -> None:
-        """Refuse steps that cannot be connected.
-
-        :raises InvalidValueError: naming the step.
-        """
-        check_flow(self.whole(), {name: variables(each.text) for name, each in prompts.items()})
+    """Tests, which make prompts runs."""
 
 
-class RouterSettings(Options):
-    """One id for two models of a family."""
-
-    models: Annotated[list[ModelId], Field(min_length=2, max_length=2)]
-    """Ids of the two, of models.bedrock.models; the first is the one to fall back to."""
-
-    quality_difference: Annotated[int, Field(ge=0, le=100)] = 10
-    """The difference of the expected qualities, in percent, that decides."""
-
-    @model_validator(mode="after")
-    def _routed(self) -> RouterSettings:
-        check_router(self.models, self.quality_difference)
-        return self
-
-
-def _told(names: list[str]) -> str:
-    return ", ".join(sorted(names)) or "nothing"
+def _list(names: list[str]) -> str:
+    return ", ".join(sorted(names)) or "none"

@@ -7,8 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator, model_validator
 
 from aws_genai.errors import InvalidValueError
-from aws_genai.foundation.subnets import split
-from aws_genai.options import Days, Options, RoleArn, text
+from aws_genai.options import Days, KeyArn, Options, PolicyArn, RoleArn, TopicArn, text
 
 #: Retention that CloudWatch Logs accepts, in days.
 #: https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html
@@ -51,6 +50,17 @@ class Security(Options):
     record_days: Days = 365
     """Days that audit records and captured data are kept in S3."""
 
+    key_arn: KeyArn | None = None
+    """ARN of a KMS key of your own that encrypts everything. Its policy cannot be changed from here: make synth writes
+    the statements that it must have next to the templates. Default: a new key for each stack."""
+
+    alarm_topic_arn: TopicArn | None = None
+    """ARN of an SNS topic of your own that receives every alarm; it is encrypted with key_arn, or not at all. Default:
+    a new topic with the addresses of budget.emails."""
+
+    permissions_boundary_arn: PolicyArn | None = None
+    """ARN of a managed policy that is the permissions boundary of every role. Default: none."""
+
     @model_validator(mode="after")
     def _packs_can_pass(self) -> Security:
         if self.packs and not self.replicas:
@@ -73,23 +83,6 @@ class Security(Options):
         if len(set(packs)) != len(packs):
             raise InvalidValueError("A pack is named twice", hint="Name each once")
         return packs
-
-
-class Network(Options):
-    """The VPC, which is made only when a layer needs one."""
-
-    cidr: Annotated[str, Field(max_length=18)] = "10.0.0.0/16"
-    """IPv4 range of the VPC, /16 to /25. Each zone has an eighth of it, whichever zones are named."""
-
-    zones: Annotated[list[str], Field(min_length=1, max_length=6)]
-    """Availability Zones by name, one subnet in each; what lies in one zone only lies in the first."""
-
-    @model_validator(mode="after")
-    def _fits(self) -> Network:
-        if len(set(self.zones)) != len(self.zones):
-            raise InvalidValueError("A zone is named twice", field="zones", hint="Name each once")
-        split(self.cidr, self.zones)
-        return self
 
 
 class Budget(Options):

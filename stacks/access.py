@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 
 def model_access(stack: LayerStack, foundation: Foundation, bedrock: Bedrock) -> ModelAccess:
-    """The models that may be called, and the guardrail of every call."""
-    prefix, rules, own = stack.settings.prefix, bedrock.guardrail, foundation
+    """The models that may be invoked, and the guardrail of every invocation."""
+    prefix, own = stack.settings.prefix, foundation
     if bedrock.enforce:
         # Every principal of the account may use this key through Bedrock, so it encrypts nothing else.
         own = foundation.but(
@@ -28,30 +28,22 @@ def model_access(stack: LayerStack, foundation: Foundation, bedrock: Bedrock) ->
                 removal_policy=stack.removal_policy,
             )
         )
-    guardrail = Guardrail(stack, "Guardrail", foundation=own, name=prefix, policy=rules.policy(), pinned=rules.version)
+    guardrail = Guardrail(stack, "Guardrail", foundation=own, name=prefix, options=bedrock.guardrail)
     if bedrock.enforce:
-        EnforcedGuardrail(stack, "Everywhere", guardrail=guardrail, excluded=bedrock.enforce.excluded)
+        EnforcedGuardrail(stack, "Everywhere", guardrail=guardrail, options=bedrock.enforce)
     if log := bedrock.invocation_log:
         bodies = None
         if not log.mask:
             days = stack.settings.security.record_days
             bodies = SecureBucket(stack, "CallBodies", foundation=foundation, retention_days=days)
-        InvocationLogging(stack, "Calls", foundation=foundation, bucket=bodies, **log.model_dump())
-    return ModelAccess(
-        stack,
-        "Access",
-        models=bedrock.models,
-        guardrail=guardrail,
-        regions=bedrock.regions,
-        providers=bedrock.providers,
-        uses=bedrock.uses,
-    )
+        InvocationLogging(stack, "Calls", foundation=foundation, bucket=bodies, options=log)
+    return ModelAccess(stack, "Access", guardrail=guardrail, options=bedrock)
 
 
 def application_profiles(
     stack: LayerStack, id: str, name: str, access: ModelAccess, models: Sequence[str]
 ) -> ApplicationProfiles | None:
-    """Inference profiles whose tags carry the costs of one use of models, if the settings ask for them."""
+    """Inference profiles whose tags attribute the costs of one application, if the settings have them."""
     from aws_genai.models import ApplicationProfiles
 
     bedrock = stack.settings.models.bedrock if stack.settings.models else None

@@ -64,7 +64,7 @@ class ApplicationStack(LayerStack):
                 models=self._called,
                 guardrail=access.guardrail,
                 foundation=built_on,
-                **watch.model_dump(),
+                options=watch,
             )
 
     def _chat(

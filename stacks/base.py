@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from aws_cdk import Environment, RemovalPolicy, Stack
+from aws_cdk import Environment, RemovalPolicy, Stack, Tags, aws_iam as iam, aws_kms as kms
 from constructs import Construct
 
 from aws_genai.foundation import AlarmTopic, CostTags, DataKey, Foundation, PrivateNetwork, WeakReferences
@@ -23,7 +23,7 @@ class LayerStack(Stack):
             description=description,
             env=Environment(account=settings.account, region=settings.region),
             termination_protection=settings.security.retain,
-            synthesizer=WeakReferences(),
+            synthesizer=WeakReferences(qualifier=settings.bootstrap_qualifier),
         )
         self.settings = settings
         self._name = name
@@ -40,10 +40,15 @@ class LayerStack(Stack):
             cost_center=settings.cost_center,
         )
         self._tags.apply(self)
+        for key, value in settings.tags.items():
+            Tags.of(self).add(key, value)
+        if boundary := settings.security.permissions_boundary_arn:
+            policy = iam.ManagedPolicy.from_managed_policy_arn(self, "Boundary", boundary)
+            iam.PermissionsBoundary.of(self).apply(policy)
 
     def build_on(self, key: DataKey, topic: AlarmTopic, network: PrivateNetwork | None = None) -> Foundation:
         """What the constructs of this stack build on."""
-        security = self.settings.security
+        settings, security = self.settings, self.settings.security
         return Foundation(
             self,
             key=key,
@@ -54,11 +59,13 @@ class LayerStack(Stack):
             log_days=security.log_days,
             record_days=security.record_days,
             removal_policy=self.removal_policy,
-            tags=self._tags.by_name(),
+            tags={**settings.tags, **self._tags.by_name()},
         )
 
     def key_of(self, description: str) -> DataKey:
-        """A key for the data of this stack."""
+        """The key of this stack's data: a new one, or the one that the settings name."""
+        if own := self.settings.security.key_arn:
+            return DataKey.from_key(self, "Key", kms.Key.from_key_arn(self, "OwnKey", own))
         return DataKey(
             self,
             "Key",

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from aws_cdk import aws_kms as kms, aws_s3 as s3
 from constructs import Construct
 
 from aws_genai.compute import (
     AcceleratorFleet,
     EnvelopeKey,
     LustreFileSystem,
-    Schedule,
     TrainingCluster,
     TrainingQueue,
     TrainingStorage,
@@ -17,14 +17,14 @@ from aws_genai.compute import (
 )
 from aws_genai.foundation import AccessAttempts, SecureBucket
 from settings import Settings
-from settings.compute import Compute, Storage, registers
+from settings.compute import Compute, ExistingBucket, StorageSettings
 
 from .base import LayerStack
 from .foundation import FoundationStack
 
 
 class ComputeStack(LayerStack):
-    """Weights, data sets and checkpoints under one key, and the fleets, queues and clusters that use them."""
+    """Weights, data sets and checkpoints encrypted with one key, and the fleets, queues and clusters that use them."""
 
     def __init__(self, scope: Construct, settings: Settings, compute: Compute, foundation: FoundationStack) -> None:
         super().__init__(scope, "compute", settings, description="Layer 1: accelerated compute")
@@ -35,8 +35,8 @@ class ComputeStack(LayerStack):
             self,
             "Weights",
             foundation=self._foundation,
-            publisher_role_arn=compute.weights.publisher_role,
-            break_glass_role_arn=compute.weights.break_glass_role,
+            options=compute.weights,
+            bucket=self._existing("ExistingWeights", compute.weights.bucket),
         )
         self.storage = self._storage(compute.storage) if compute.storage else None
         self._files = self._file_system(compute.storage, self.storage) if compute.storage and self.storage else None
@@ -45,67 +45,57 @@ class ComputeStack(LayerStack):
             self.queues = self._queues(compute, self.storage)
             self.clusters = self._clusters(compute, self.storage)
         if settings.security.audit_trail:
-            kept = [self.weights.bucket]
+            buckets = [self.weights.bucket]
             if self.storage is not None:
-                kept += [self.storage.data_sets, self.storage.checkpoints]
-            AccessAttempts(self, "Attempts", foundation=self._foundation, buckets=[each.bucket_name for each in kept])
+                buckets += [self.storage.data_sets, self.storage.checkpoints]
+            AccessAttempts(
+                self, "Attempts", foundation=self._foundation, buckets=[each.bucket_name for each in buckets]
+            )
 
-    def _storage(self, storage: Storage) -> TrainingStorage:
+    def _existing(self, id: str, bucket: ExistingBucket | None) -> s3.IBucket | None:
+        if bucket is None:
+            return None
+        key = kms.Key.from_key_arn(self, f"{id}Key", bucket.key_arn) if bucket.key_arn else None
+        return s3.Bucket.from_bucket_attributes(self, id, bucket_name=bucket.name, encryption_key=key)
+
+    def _storage(self, storage: StorageSettings) -> TrainingStorage:
         return TrainingStorage(
             self,
             "Training",
             foundation=self._foundation,
-            lock_days=storage.lock_days,
-            checkpoint_days=storage.checkpoint_days,
+            options=storage,
+            data_sets=self._existing("ExistingDataSets", storage.data_sets),
+            checkpoints=self._existing("ExistingCheckpoints", storage.checkpoints),
         )
 
-    def _file_system(self, storage: Storage, kept: TrainingStorage) -> LustreFileSystem | None:
+    def _file_system(self, storage: StorageSettings, buckets: TrainingStorage) -> LustreFileSystem | None:
         if storage.file_system is None:
             return None
         return LustreFileSystem(
             self,
             "Files",
             foundation=self._foundation,
-            data_sets=kept.data_sets,
-            checkpoints=kept.checkpoints,
-            **storage.file_system.model_dump(),
+            data_sets=buckets.data_sets,
+            checkpoints=buckets.checkpoints,
+            options=storage.file_system,
         )
 
     def _fleets(self, compute: Compute) -> list[AcceleratorFleet]:
-        weights = compute.weights
         envelope = None
-        if weights.attestation:
-            envelope = EnvelopeKey(
-                self,
-                "Envelope",
-                measurements=registers(weights.attestation),
-                publisher_role_arn=weights.publisher_role,
-                removal_policy=self.removal_policy,
-            )
+        if compute.weights.attestation:
+            envelope = EnvelopeKey(self, "Envelope", foundation=self._foundation, options=compute.weights)
         return [
             AcceleratorFleet(
                 self,
                 name,
-                instance_type=types[0],
-                alternatives=types[1:],
-                capacity=fleet.capacity.purchase(),
-                max_instances=fleet.max_instances,
-                cluster=fleet.cluster,
-                efa=fleet.efa,
+                foundation=self._foundation,
+                options=fleet,
                 queue=WorkQueue(self, f"{name}-work", foundation=self._foundation) if fleet.work_queue else None,
-                messages_per_instance=fleet.messages_per_instance,
-                schedules=[Schedule(**schedule.model_dump()) for schedule in fleet.schedules],
-                idle_minutes=fleet.idle_minutes,
-                idle_to_zero=fleet.idle_to_zero,
-                root_volume_gib=fleet.root_volume_gib,
-                image_id=fleet.image,
+                weights=self.weights,
                 envelope=envelope if fleet.attested else None,
                 files=self._files if fleet.file_system else None,
-                foundation=self._foundation,
-                weights=self.weights,
             )
             for name, fleet in compute.fleets.items()
-            for types in [[each.instance_type for each in fleet.types(self.settings.region)]]
         ]
 
     def _queues(self, compute: Compute, storage: TrainingStorage) -> list[TrainingQueue]:
@@ -113,24 +103,11 @@ class ComputeStack(LayerStack):
             TrainingQueue(
                 self,
                 name,
+                foundation=self._foundation,
                 queue_name=f"{self.settings.prefix}-{name}",
-                instance_type=queue.instance_type,
-                alternatives=queue.alternatives,
-                image=queue.image,
-                capacity=queue.capacity.purchase(),
-                max_instances=queue.max_instances,
-                nodes=queue.nodes,
-                efa=queue.efa,
-                command=queue.command,
-                data_sets=queue.data_sets or None,
-                shares=queue.shares,
-                attempts=queue.attempts,
-                timeout_hours=queue.timeout_hours,
-                idle_minutes=queue.idle_minutes,
-                root_volume_gib=queue.root_volume_gib,
+                options=queue,
                 storage=storage,
                 files=self._files if queue.file_system else None,
-                foundation=self._foundation,
             )
             for name, queue in compute.queues.items()
         ]
@@ -138,26 +115,19 @@ class ComputeStack(LayerStack):
     def _clusters(self, compute: Compute, storage: TrainingStorage) -> list[TrainingCluster]:
         if not compute.clusters:
             return []
-        scripts = SecureBucket(
-            self,
-            "Scripts",
-            foundation=self._foundation,
-        )
+        scripts = SecureBucket(self, "Scripts", foundation=self._foundation)
         return [
             TrainingCluster(
                 self,
                 name,
+                foundation=self._foundation,
                 cluster_name=f"{self.settings.prefix}-{name}",
-                groups=cluster.machines(),
-                orchestrator=cluster.orchestrator(),
-                lifecycle=cluster.files(""),
-                jobs=cluster.files("jobs"),
-                data_sets=cluster.data_sets or None,
-                teams=cluster.shares(),
+                options=cluster,
                 storage=storage,
                 scripts=scripts,
+                lifecycle=cluster.files(""),
+                jobs=cluster.files("jobs"),
                 files=self._files if cluster.file_system else None,
-                foundation=self._foundation,
             )
             for name, cluster in compute.clusters.items()
         ]

@@ -1,12 +1,11 @@
-"""Custom models of Amazon Bedrock: imported, customized, and the capacity that serves them."""
+"""Custom models of Amazon Bedrock: imported, customized, and deployed."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from aws_genai.foundation import Foundation
-from settings.customized import Customized, Provisioned
-from settings.imported import Imported
+from aws_genai.models import CustomizationOptions, DeploymentOptions, ImportedModelOptions, ProvisionedThroughputOptions
 
 from .base import LayerStack
 
@@ -22,9 +21,9 @@ if TYPE_CHECKING:
 
 
 def imported_model(
-    stack: LayerStack, foundation: Foundation, guardrail: Guardrail, name: str, imported: Imported
+    stack: LayerStack, foundation: Foundation, guardrail: Guardrail, name: str, options: ImportedModelOptions
 ) -> ImportedModel:
-    """A model of one's own that Bedrock serves."""
+    """A model of your own that Bedrock serves."""
     from aws_genai.models import ImportedModel
 
     return ImportedModel(
@@ -32,9 +31,8 @@ def imported_model(
         f"{name}-imported",
         foundation=foundation,
         name=f"{stack.settings.prefix}-{name}",
-        weights=imported.weights(),
         guardrail=guardrail,
-        version=imported.version,
+        options=options,
     )
 
 
@@ -44,9 +42,9 @@ def customized_model(
     guardrail: Guardrail | None,
     data_sets: SignedDataSets,
     name: str,
-    customized: Customized,
+    options: CustomizationOptions,
 ) -> CustomizedModel:
-    """A model of Bedrock that learns from a signed data set."""
+    """A customization of a Bedrock model with a signed data set."""
     from aws_genai.models import CustomizedModel
 
     return CustomizedModel(
@@ -54,22 +52,17 @@ def customized_model(
         f"{name}-customized",
         foundation=foundation,
         name=f"{stack.settings.prefix}-{name}",
-        data_set=customized.data_set or name,
-        base=customized.base,
-        kind=customized.kind,
-        teacher=customized.teacher,
-        guardrail=guardrail,
-        hyperparameters=customized.hyperparameters,
-        refuse_personal_data=customized.refuse_personal_data,
-        most_duplicates_percent=customized.most_duplicates_percent,
         data_sets=data_sets,
+        # Names of data sets have no prefix.
+        options=options if options.data_set else options.model_copy(update={"data_set": name}),
+        guardrail=guardrail,
     )
 
 
 def model_deployment(
     stack: LayerStack, foundation: Foundation, guardrail: Guardrail, name: str, model_arn: str, key_arn: str | None
 ) -> ModelDeployment:
-    """A customized model that is served on demand."""
+    """An on-demand deployment of a custom model."""
     from aws_genai.models import ModelDeployment
 
     return ModelDeployment(
@@ -77,16 +70,15 @@ def model_deployment(
         f"{name}-deployed",
         foundation=foundation,
         name=f"{stack.settings.prefix}-{name}",
-        model_arn=model_arn,
-        model_key_arn=key_arn,
         guardrail=guardrail,
+        options=DeploymentOptions(model=model_arn, key_arn=key_arn),
     )
 
 
 def provisioned_throughput(
-    stack: LayerStack, foundation: Foundation, guardrail: Guardrail, name: str, provisioned: Provisioned
+    stack: LayerStack, foundation: Foundation, guardrail: Guardrail, name: str, options: ProvisionedThroughputOptions
 ) -> ProvisionedThroughput:
-    """Throughput that is paid by the hour."""
+    """Provisioned throughput of a model."""
     from aws_genai.models import ProvisionedThroughput
 
     return ProvisionedThroughput(
@@ -94,10 +86,6 @@ def provisioned_throughput(
         f"{name}-throughput",
         foundation=foundation,
         name=f"{stack.settings.prefix}-{name}",
-        model_arn=provisioned.model,
-        model_key_arn=provisioned.key_arn,
-        units=provisioned.units,
-        usd_per_hour=provisioned.usd_per_hour,
-        commitment=provisioned.commitment,
         guardrail=guardrail,
+        options=options,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from aws_cdk import Annotations
+from aws_cdk import Annotations, aws_sns as sns
 from constructs import Construct
 
 from aws_genai.data.regional import available
@@ -16,6 +16,7 @@ from .services import registries, services
 
 if TYPE_CHECKING:
     from aws_genai.foundation import PrivateNetwork
+    from aws_genai.foundation.options import NetworkOptions
 
 
 class FoundationStack(LayerStack):
@@ -26,7 +27,11 @@ class FoundationStack(LayerStack):
         security = settings.security
         self.key = self.key_of("logs, alarms, audit records")
         self.key.allow_logs()
-        self.topic = AlarmTopic(self, "Alarms", key=self.key, emails=settings.budget.emails)
+        if own := security.alarm_topic_arn:
+            topic = sns.Topic.from_topic_arn(self, "OwnTopic", own)
+            self.topic = AlarmTopic.from_topic(self, "Alarms", topic, key=self.key)
+        else:
+            self.topic = AlarmTopic(self, "Alarms", key=self.key, emails=settings.budget.emails)
         if settings.budget.monthly_usd is not None:
             self._budget(settings.budget.monthly_usd)
         if security.audit_trail:
@@ -41,21 +46,37 @@ class FoundationStack(LayerStack):
             )
         self.network: PrivateNetwork | None = None
         if settings.needs_network and settings.network:
-            # Imported as needed: EC2 is the largest module of the CDK.
-            from aws_genai.foundation import PrivateNetwork
+            self.network = self._network(settings.network)
 
-            self.network = PrivateNetwork(
-                self,
-                "Network",
-                zones=settings.network.zones,
-                cidr=settings.network.cidr,
-                key=self.key,
-                services=services(settings),
-                registries=registries(settings),
-                models=settings.models.bedrock.models if settings.models and settings.models.bedrock else (),
-                flow_log_days=security.log_days,
-                removal_policy=self.removal_policy,
+    def _network(self, network: NetworkOptions) -> PrivateNetwork:
+        # Imported as needed: EC2 is the largest module of the CDK.
+        from aws_cdk import aws_ec2 as ec2
+
+        from aws_genai.foundation import PrivateNetwork
+
+        settings, called = self.settings, services(self.settings)
+        if network.vpc_id:
+            vpc = ec2.Vpc.from_vpc_attributes(self, "OwnVpc", vpc_id=network.vpc_id, availability_zones=network.names)
+            own = PrivateNetwork.from_vpc(
+                self, "Network", vpc, subnets=network.subnets, s3_endpoint_id=network.s3_endpoint_id
             )
+            Annotations.of(own).add_info(
+                f"The VPC {network.vpc_id} is yours: its subnets must reach Amazon S3 and {', '.join(called)}, "
+                "through VPC endpoints or another route"
+            )
+            return own
+        return PrivateNetwork(
+            self,
+            "Network",
+            zones=network.zones,
+            cidr=network.cidr,
+            key=self.key,
+            services=called,
+            registries=registries(settings),
+            models=settings.models.bedrock.models if settings.models and settings.models.bedrock else (),
+            flow_log_days=settings.security.log_days,
+            removal_policy=self.removal_policy,
+        )
 
     def _budget(self, monthly_usd: float) -> None:
         settings = self.settings

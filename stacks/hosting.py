@@ -1,4 +1,4 @@
-"""Layer 2: models that run on capacity of their own, and how they are trained."""
+"""Layer 2: models on dedicated capacity, and their training."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ from settings import Settings
 from settings.fine_tuning import FineTuningSettings
 from settings.models import Models
 
+from . import training
 from .base import LayerStack
 from .custom import customized_model, imported_model, model_deployment, provisioned_throughput
 from .foundation import FoundationStack
 from .models import ModelsStack
 
 if TYPE_CHECKING:
-    from aws_genai.models import Experiments, FineTuning, Guardrail, IdleOptions, ModelHub, Studio
+    from aws_genai.models import DriftLimits, Experiments, FineTuning, Guardrail, IdleOptions
     from aws_genai.models.hosting.hosted_endpoint import HostedEndpoint
 
 #: Number of days that requests and responses of asynchronous endpoints are kept.
@@ -37,7 +38,7 @@ class HostingStack(LayerStack):
         governed: ModelsStack | None,
     ) -> None:
         super().__init__(
-            scope, "hosting", settings, description="Layer 2: models on capacity of their own", layer="models"
+            scope, "hosting", settings, description="Layer 2: models on dedicated capacity", layer="models"
         )
         key = self.key_of("endpoints, weights, training data, captured data")
         key.allow_logs()
@@ -54,7 +55,18 @@ class HostingStack(LayerStack):
             name: provisioned_throughput(self, built_on, self._guardrail, name, each)
             for name, each in models.provisioned.items()
         }
-        self._platform(models)
+        hub = training.model_hub(self, built_on, models)
+        if models.monitoring:
+            self._monitoring(models, models.monitoring)
+        training.studio(
+            self,
+            built_on,
+            models,
+            hub=hub,
+            experiments=self.experiments,
+            tuned=self.tuned,
+            endpoints=self.endpoints,
+        )
         if models.idle and models.endpoints:
             self._sweeper(models.idle)
 
@@ -85,97 +97,32 @@ class HostingStack(LayerStack):
         ]
 
     def _fine_tuning(self, tuning: FineTuningSettings) -> list[FineTuning]:
-        # Imported as needed: SageMaker is a large module of the CDK.
-        from aws_genai.models import Experiments, FineTuning, SignedDataSets
-
         foundation = self._foundation
-        data_sets = SignedDataSets(self, "DataSets", foundation=foundation, approver_role_arns=tuning.approver_roles)
+        data_sets = training.signed_data_sets(self, foundation, tuning)
         access = self._governed.access if self._governed else None
         for name, each in tuning.customized.items():
             customized_model(self, foundation, access.guardrail if access else None, data_sets, name, each)
             if each.deployed:
                 model_deployment(self, foundation, self._guardrail, name, each.deployed, each.key_arn)
-        self.experiments = experiments = Experiments(
-            self, "Experiments", foundation=foundation, name=self.settings.prefix
-        )
-        return [
-            FineTuning(
-                self,
-                f"{name}-tuning",
-                foundation=foundation,
-                name=name,
-                endpoint_name=f"{self.settings.prefix}-{name}",
-                model_id=tuned.model,
-                accept_eula=tuned.accept_eula,
-                data_sets=data_sets,
-                method=tuned.method,
-                hyperparameters=tuned.hyperparameters,
-                instance_type=tuned.instance_type,
-                max_hours=tuned.max_hours,
-                spot=tuned.spot,
-                thresholds={str(metric): least for metric, least in tuned.thresholds.items()},
-                refuse_personal_data=tuned.refuse_personal_data,
-                most_duplicates_percent=tuned.most_duplicates_percent,
-                serving_type=tuned.endpoint.instance_type,
-                instances=tuned.endpoint.instances,
-                latency_ms=tuned.endpoint.latency_ms,
-                idle_hours=tuned.endpoint.idle_hours,
-                experiments=experiments,
-            )
-            for name, tuned in tuning.pipelines.items()
-        ]
+        self.experiments = training.experiments(self, foundation)
+        return training.pipelines(self, foundation, tuning, data_sets, self.experiments)
 
-    def _platform(self, models: Models) -> None:
-        """What people work with: the hub, the studio, and the watch over traffic."""
-        if not (models.hub or models.studio or models.monitoring):
-            return
-        from aws_genai.models import DriftLimits, ModelHub, ModelMonitoring, Studio
+    def _monitoring(self, models: Models, limits: DriftLimits) -> None:
+        from aws_genai.models import ModelMonitoring
 
         prefix = self.settings.prefix
-        hub = None
-        if models.hub:
-            hub = ModelHub(self, "Hub", foundation=self._foundation, name=prefix, models=models.catalogued())
-        if models.monitoring:
-            ModelMonitoring(
-                self,
-                "Monitoring",
-                foundation=self._foundation,
-                endpoints=[f"{prefix}-{name}" for name, each in models.endpoints.items() if each.data_capture_percent],
-                captured=self._captured,
-                limits=DriftLimits(**models.monitoring.model_dump()),
-            )
-        if models.studio:
-            studio = Studio(
-                self,
-                "Studio",
-                foundation=self._foundation,
-                name=prefix,
-                people=models.studio.people,
-                idle_minutes=models.studio.idle_minutes,
-                instance_types=models.studio.instance_types,
-                sign_on=models.studio.sign_on,
-            )
-            self._equip(studio, hub)
-
-    def _equip(self, studio: Studio, hub: ModelHub | None) -> None:
-        """Give each persona what it works with."""
-        for persona, role in studio.roles.items():
-            if hub:
-                hub.grant_use(role)
-            if self.experiments and persona != "approver":
-                self.experiments.grant_use(role)
-                self.experiments.grant_open(role)
-        for tuned in self.tuned:
-            tuned.grant_train(studio.roles["data-scientist"])
-            tuned.grant_approve(studio.roles["approver"])
-            tuned.endpoint.grant_invoke(studio.roles["ml-engineer"])
-        for endpoint in self.endpoints:
-            endpoint.grant_describe(studio.roles["ml-engineer"])
-            endpoint.grant_invoke(studio.roles["ml-engineer"])
+        ModelMonitoring(
+            self,
+            "Monitoring",
+            foundation=self._foundation,
+            endpoints=[f"{prefix}-{name}" for name, each in models.endpoints.items() if each.data_capture_percent],
+            captured=self._captured,
+            limits=limits,
+        )
 
     @cached_property
     def _captured(self) -> SecureBucket:
-        """Requests and responses that endpoints capture."""
+        """The captured requests and responses of endpoints."""
         days = self.settings.security.record_days
         return SecureBucket(self, "Captured", foundation=self._foundation, retention_days=days)
 

@@ -1,16 +1,18 @@
-"""Knowledge bases of layer 2, as the settings want them."""
+"""Knowledge bases of layer 2, with their vector stores and sources."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from aws_genai.foundation import Foundation
-from settings.knowledge import Knowledge
+from aws_genai.models.knowledge.options import DocumentsBucket, Knowledge
 
 from .base import LayerStack
 
 if TYPE_CHECKING:
-    from aws_genai.models import Chunking, KnowledgeBase, ModelAccess, VectorStore
+    from aws_cdk import aws_s3 as s3
+
+    from aws_genai.models import KnowledgeBase, ModelAccess, VectorStore
 
 
 def knowledge_base(
@@ -18,78 +20,51 @@ def knowledge_base(
     foundation: Foundation,
     access: ModelAccess | None,
     name: str,
-    knowledge: Knowledge,
+    options: Knowledge,
 ) -> KnowledgeBase:
-    """One knowledge base, with its store and every source."""
-    from aws_genai.models import Chunking, KnowledgeBase, Parsing, Search
+    """A knowledge base, its vector store, and its further sources."""
+    from aws_genai.models import KnowledgeBase, ScreenedSource
 
-    cut = Chunking(**knowledge.chunking.model_dump())
     base = KnowledgeBase(
         stack,
         f"{name}-knowledge",
-        name=f"{stack.settings.prefix}-{name}",
-        sources={source: each.groups for source, each in knowledge.sources.items()},
         foundation=foundation,
-        embedding=knowledge.embedding,
-        dimension=knowledge.dimension,
-        store=_store(stack, foundation, name, knowledge),
-        chunking=cut,
+        name=f"{stack.settings.prefix}-{name}",
+        options=options,
+        store=_store(stack, foundation, name, options),
         access=access,
-        parsing=Parsing(**knowledge.parsing.model_dump()),
-        search=Search(**knowledge.search.model_dump()),
-        guardrail=access.guardrail if access else None,
-        reviewer_role_arns=knowledge.reviewer_roles,
+        documents=_documents(stack, name, options.documents) if options.documents else None,
+        documents_prefix=options.documents.prefix if options.documents else "",
     )
-    _screened(stack, foundation, access, name, knowledge, base, cut)
+    for source, each in {**options.web, **options.custom}.items():
+        ScreenedSource(stack, f"{name}-{source}", foundation=foundation, base=base, name=source, options=each)
     return base
 
 
-def _screened(
-    stack: LayerStack,
-    foundation: Foundation,
-    access: ModelAccess | None,
-    name: str,
-    knowledge: Knowledge,
-    base: KnowledgeBase,
-    cut: Chunking,
-) -> None:
-    """The sources that do not pass the bucket."""
-    from aws_genai.models import ScreenedSource
+def _store(stack: LayerStack, foundation: Foundation, name: str, options: Knowledge) -> VectorStore | None:
+    id, whole, size = f"{name}-vectors", f"{stack.settings.prefix}-{name}", options.vector_size
+    if options.collection:
+        from aws_genai.models import ExistingOpenSearchStore
 
-    every: dict[str, dict[str, Any]] = {each: web.model_dump() for each, web in knowledge.web.items()}
-    every |= {each: custom.model_dump() for each, custom in knowledge.custom.items()}
-    for source, options in every.items():
-        ScreenedSource(
-            stack,
-            f"{name}-{source}",
-            base=base,
-            name=source,
-            chunking=cut,
-            guardrail=access.guardrail if access else None,
-            foundation=foundation,
-            **options,
-        )
-
-
-def _store(stack: LayerStack, foundation: Foundation, name: str, knowledge: Knowledge) -> VectorStore | None:
-    from aws_genai.data.embeddings import dimension_of
-
-    whole = f"{stack.settings.prefix}-{name}"
-    size = dimension_of(knowledge.embedding, knowledge.dimension)
-    match knowledge.store:
+        return ExistingOpenSearchStore(stack, id, name=whole, dimension=size, collection=options.collection)
+    match options.store:
         case "opensearch":
             from aws_genai.models import OpenSearchStore
 
-            return OpenSearchStore(stack, f"{name}-vectors", name=whole, dimension=size, foundation=foundation)
+            return OpenSearchStore(stack, id, foundation=foundation, name=whole, dimension=size)
         case "aurora":
             from aws_genai.models import AuroraStore
 
-            return AuroraStore(
-                stack,
-                f"{name}-vectors",
-                name=whole,
-                dimension=size,
-                foundation=foundation,
-            )
+            return AuroraStore(stack, id, foundation=foundation, name=whole, dimension=size)
         case _:
             return None
+
+
+def _documents(stack: LayerStack, name: str, documents: DocumentsBucket) -> s3.IBucket:
+    from aws_cdk import aws_kms as kms, aws_s3 as s3
+
+    # Upper-case IDs are no names of the settings.
+    key = kms.Key.from_key_arn(stack, f"DocumentsKey-{name}", documents.key_arn) if documents.key_arn else None
+    return s3.Bucket.from_bucket_attributes(
+        stack, f"Documents-{name}", bucket_name=documents.bucket, encryption_key=key
+    )

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from aws_genai.foundation import Foundation
-from settings.prompts import FlowSettings, PromptSettings, RouterSettings
+from aws_genai.models import FlowOptions, PromptOptions, RouterOptions
 
 from .base import LayerStack
 
@@ -14,22 +14,17 @@ if TYPE_CHECKING:
     from aws_genai.models import ModelAccess, Prompt, PromptFlow, PromptRouter
 
 
-def prompt(
-    stack: LayerStack, foundation: Foundation, access: ModelAccess, name: str, settings: PromptSettings
-) -> Prompt:
-    """A prompt that is kept and versioned."""
-    from aws_genai.models import Inference, Prompt
+def prompt(stack: LayerStack, foundation: Foundation, access: ModelAccess, name: str, options: PromptOptions) -> Prompt:
+    """A prompt that is stored and versioned."""
+    from aws_genai.models import Prompt
 
     return Prompt(
         stack,
         f"{name}-prompt",
         foundation=foundation,
         name=f"{stack.settings.prefix}-{name}",
-        text=settings.text,
-        model=settings.model,
         access=access,
-        inference=Inference(max_tokens=settings.max_tokens, temperature=settings.temperature),
-        keep_versions=settings.keep_versions,
+        options=options,
     )
 
 
@@ -39,9 +34,9 @@ def prompt_flow(
     access: ModelAccess,
     prompts: Mapping[str, Prompt],
     name: str,
-    settings: FlowSettings,
+    options: FlowOptions,
 ) -> PromptFlow:
-    """Prompts that take each other's answers."""
+    """A flow of prompts."""
     from aws_genai.models import PromptFlow
 
     return PromptFlow(
@@ -49,22 +44,14 @@ def prompt_flow(
         f"{name}-flow",
         foundation=foundation,
         name=f"{stack.settings.prefix}-{name}",
-        prompts=prompts,
-        steps=settings.whole(),
         guardrail=access.guardrail,
-        keep_versions=settings.keep_versions,
+        prompts=prompts,
+        options=options,
     )
 
 
-def prompt_router(stack: LayerStack, access: ModelAccess, name: str, settings: RouterSettings) -> PromptRouter:
-    """Two models, of which the cheaper one answers where it is good enough."""
+def prompt_router(stack: LayerStack, access: ModelAccess, name: str, options: RouterOptions) -> PromptRouter:
+    """A router between two models."""
     from aws_genai.models import PromptRouter
 
-    return PromptRouter(
-        stack,
-        f"{name}-router",
-        name=f"{stack.settings.prefix}-{name}",
-        models=settings.models,
-        access=access,
-        quality_difference=settings.quality_difference,
-    )
+    return PromptRouter(stack, f"{name}-router", name=f"{stack.settings.prefix}-{name}", access=access, options=options)

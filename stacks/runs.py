@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from aws_genai.foundation import Foundation
-from settings.batch import Batch
+from aws_genai.models import BatchInferenceOptions
 from settings.evaluation import EvaluationSettings
 
 from .access import application_profiles
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 
 def batch_inference(
-    stack: LayerStack, foundation: Foundation, access: ModelAccess, name: str, batch: Batch
+    stack: LayerStack, foundation: Foundation, access: ModelAccess, name: str, options: BatchInferenceOptions
 ) -> BatchInference:
-    """Many questions to one model."""
-    from aws_genai.models import BatchInference, Inference
+    """Batch inference with one model."""
+    from aws_genai.models import BatchInference
 
     whole = f"{stack.settings.prefix}-{name}"
     return BatchInference(
@@ -28,14 +28,9 @@ def batch_inference(
         f"{name}-batch",
         foundation=foundation,
         name=whole,
-        model=batch.model,
         access=access,
-        profiles=application_profiles(stack, f"{name}-batched", f"{whole}-batch", access, [batch.model]),
-        most_failed_percent=batch.most_failed_percent,
-        inference=Inference(
-            max_tokens=batch.max_tokens, temperature=batch.temperature, system_prompt=batch.system_prompt
-        ),
-        retention_days=stack.settings.security.record_days,
+        profiles=application_profiles(stack, f"{name}-batched", f"{whole}-batch", access, [options.model]),
+        options=options,
     )
 
 
@@ -47,8 +42,8 @@ def evaluation(
     name: str,
     settings: EvaluationSettings,
 ) -> Evaluation:
-    """Models that are asked the same questions, side by side."""
-    from aws_genai.models import Evaluation, Inference
+    """Models that get the same prompts."""
+    from aws_genai.models import Evaluation
 
     whole = f"{stack.settings.prefix}-{name}"
     return Evaluation(
@@ -56,19 +51,8 @@ def evaluation(
         f"{name}-evaluation",
         foundation=foundation,
         name=whole,
-        models=settings.models,
         access=access,
         profiles=application_profiles(stack, f"{name}-evaluated", f"{whole}-evaluation", access, settings.models),
-        judge=settings.judge.whole() if settings.judge else None,
-        thresholds=settings.thresholds,
         knowledge=knowledge[settings.knowledge] if settings.knowledge else None,
-        groups=settings.groups,
-        inference=Inference(
-            max_tokens=settings.max_tokens,
-            temperature=settings.temperature,
-            system_prompt=settings.system_prompt,
-        ),
-        schedule=settings.schedule,
-        time_zone=settings.time_zone,
-        retention_days=stack.settings.security.record_days,
+        options=settings,
     )

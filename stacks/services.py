@@ -85,6 +85,8 @@ def _bedrock(models: Models) -> set[str]:
         needed |= _FUNCTION | {"bedrock-agent", "bedrock-runtime"}
         if any(each.store == "aurora" for each in models.knowledge.values()):
             needed |= {"rds-data", "scheduler"}
+        if any(each.documents for each in models.knowledge.values()):
+            needed.add("sqs")
     if models.provisioned or (models.fine_tuning and models.fine_tuning.customized):
         needed |= _FUNCTION | {"bedrock", "lambda", "scheduler"}
     if models.batches:

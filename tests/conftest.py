@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
+import pickle
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+import botocore.loaders
+import botocore.session
 import pytest
 
 # Tests that call make are themselves called by make, whose flags are not theirs.
@@ -20,6 +25,11 @@ ROOT = Path(__file__).resolve().parent.parent
 
 # Node.js of the virtual environment, whether it is activated or not.
 os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+
+# One cache of botocore's service models. moto gives each test a session of its own, which would read them again.
+botocore.session.create_loader = cache(botocore.loaders.create_loader)
+# Whoever looks for images in moto's EC2 makes them; by default there are hundreds in each Region.
+os.environ.setdefault("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
 
 
 @cache
@@ -58,13 +68,32 @@ class Synthesized:
         return self.templates[f"{self.settings.prefix}-{layer}"]
 
 
+@contextmanager
+def alone(lock: Path) -> Iterator[None]:
+    """Wait until no other process of this run does the same."""
+    with lock.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
 @pytest.fixture(scope="session")
-def environment(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Synthesized]:
-    """Environments by name, each synthesized once."""
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that all processes of ``python -m tests.parallel`` have; of this process alone without it."""
+    return Path(os.environ.get("TESTS_SHARED") or tmp_path_factory.mktemp("shared"))
+
+
+@pytest.fixture(scope="session")
+def environment(shared: Path) -> Callable[[str], Synthesized]:
+    """Environments by name, each synthesized once in a run, by whichever process asks first."""
 
     @cache
     def make(name: str) -> Synthesized:
-        return Synthesized(name, tmp_path_factory.mktemp(name))
+        made = shared / f"{name}.pickle"
+        with alone(shared / f"{name}.lock"):
+            if not made.exists():
+                made.write_bytes(pickle.dumps(Synthesized(name, shared / name)))
+        found: Synthesized = pickle.loads(made.read_bytes())  # noqa: S301 - written by this run
+        return found
 
     return make
 

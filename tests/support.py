@@ -51,8 +51,15 @@ def findings_of(
     build: Callable[[cdk.Stack], object], *, tagged: bool = True, packs: Sequence[CompliancePack] = ()
 ) -> list[Finding]:
     """What a synthesis of what ``build`` makes finds."""
-    app = new_app(packs=packs)
-    build(new_stack(app, tagged=tagged))
+    stack = new_stack(new_app(packs=packs), tagged=tagged)
+    build(stack)
+    return findings_on(stack)
+
+
+def findings_on(stack: cdk.Stack) -> list[Finding]:
+    """What a synthesis of the app of ``stack`` finds."""
+    app = stack.node.root
+    assert isinstance(app, cdk.App)
     try:
         synth(app)
     except GateError as error:

@@ -14,7 +14,7 @@ from .errors import InvalidValueError, nearest
 from .explain import SAID, explain
 
 
-def text(pattern: str, said: str, **more: Any) -> Any:  # noqa: ANN401, N805 - what pydantic's Field takes and gives
+def text(pattern: str, said: str, **more: Any) -> Any:  # noqa: ANN401 - what pydantic's Field takes and gives
     """A field of text of one pattern; ``said`` tells in words what it asks for.
 
     Digits and letters are those of ASCII: ``\\d`` and ``\\w`` would take others, which AWS refuses.
@@ -22,6 +22,9 @@ def text(pattern: str, said: str, **more: Any) -> Any:  # noqa: ANN401, N805 - w
     SAID[pattern] = said
     return Field(pattern=pattern, **more)
 
+
+#: Every class of options, in the order of their definition.
+MODELS: list[type[Options]] = []
 
 if TYPE_CHECKING:
     from pydantic._internal._model_construction import ModelMetaclass as _Metaclass
@@ -53,8 +56,20 @@ class Options(BaseModel, metaclass=_Explained):
     """
 
     model_config = ConfigDict(
-        extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True, allow_inf_nan=False
+        extra="forbid",
+        frozen=True,
+        strict=True,
+        allow_inf_nan=False,
+        # Both save half the time of reading a file: most sections are built as a part of the one they are in, and
+        # reading docstrings from the source is left to settings.document.
+        defer_build=True,
+        use_attribute_docstrings=False,
     )
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **_: Any) -> None:  # noqa: ANN401 - as pydantic has it
+        MODELS.append(cls)
+
     #: Lists in which a value may stand more than once.
     repeatable: ClassVar[frozenset[str]] = frozenset()
 
@@ -136,6 +151,41 @@ KeyArn = Annotated[
         r"^arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/(mrk-[0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})$",
         "be the ARN of a key, such as arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab",
     ),
+]
+TopicArn = Annotated[
+    str,
+    text(
+        r"^arn:aws[a-z-]*:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]{1,256}$",
+        "be the ARN of an SNS topic, such as arn:aws:sns:us-east-1:111122223333:alarms",
+    ),
+]
+#: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html#identifiers-arns
+PolicyArn = Annotated[
+    str,
+    text(
+        r"^arn:aws[a-z-]*:iam::(aws|[0-9]{12}):policy/([A-Za-z0-9_+=,.@-]+/)*[A-Za-z0-9_+=,.@-]{1,128}$",
+        "be the ARN of a managed policy, such as arn:aws:iam::111122223333:policy/boundary",
+        max_length=640,
+    ),
+]
+VpcId = Annotated[str, text(r"^vpc-[0-9a-f]{8}([0-9a-f]{9})?$", "be the id of a VPC, such as vpc-0123456789abcdef0")]
+SubnetId = Annotated[
+    str, text(r"^subnet-[0-9a-f]{8}([0-9a-f]{9})?$", "be the id of a subnet, such as subnet-0123456789abcdef0")
+]
+EndpointId = Annotated[
+    str,
+    text(r"^vpce-[0-9a-f]{8}([0-9a-f]{9})?$", "be the id of a VPC endpoint, such as vpce-0123456789abcdef0"),
+]
+#: https://docs.aws.amazon.com/tag-editor/latest/userguide/best-practices-and-strats.html
+TagKey = Annotated[
+    str,
+    text(
+        r"^[a-zA-Z0-9._:/=+@-]([a-zA-Z0-9 ._:/=+@-]*[a-zA-Z0-9._:/=+@-])?$",
+        "have ASCII letters, digits, spaces between them and . _ : / = + - @ only",
+        min_length=1,
+        max_length=128,
+    ),
+    AfterValidator(_tag),
 ]
 HostedType = Annotated[
     str, text(r"^ml\.[a-z0-9-]+\.[a-z0-9]+$", "be a SageMaker instance type, such as ml.g6.xlarge", max_length=64)

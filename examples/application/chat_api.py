@@ -1,8 +1,8 @@
 import aws_cdk as cdk
-from aws_genai.application import ChatApi, Firewall, Identity
-from aws_genai.models import Guardrail, ModelAccess
+from aws_genai.application import ChatApi, ChatOptions, Firewall, Identity
 from aws_genai.foundation import CostTags, Foundation
 from aws_genai.gate import attach_gate
+from aws_genai.models import Guardrail, ModelAccess
 
 app = cdk.App()
 attach_gate(app)
@@ -10,13 +10,17 @@ CostTags(project="demo", environment="dev", layer="demo", owner="me", cost_cente
 stack = cdk.Stack(app, "Chat", env=cdk.Environment(region="us-east-1"))
 foundation = Foundation(stack)
 guardrail = Guardrail(stack, "Guardrail", name="assistant", foundation=foundation)
+options = ChatOptions(allowed_origins=["https://chat.example.com"])
 ChatApi(
     stack,
     "Chat",
+    foundation=foundation,
     name="assistant",
     access=ModelAccess(stack, "Access", models=["amazon.nova-lite-v1:0"], guardrail=guardrail),
-    identity=Identity(stack, "Users", pool_name="assistant"),
-    firewall=Firewall(stack, "Firewall", name="assistant", foundation=foundation),
-    foundation=foundation,
+    identity=Identity(
+        stack, "Users", foundation=foundation, pool_name="assistant", options=options
+    ),
+    firewall=Firewall(stack, "Firewall", foundation=foundation, name="assistant", options=options),
+    options=options,
 )
 app.synth()

@@ -1,11 +1,11 @@
 import aws_cdk as cdk
 from aws_genai.application import Identity
-from aws_genai.foundation import CostTags
+from aws_genai.foundation import CostTags, Foundation
 from aws_genai.gate import attach_gate
 
 app = cdk.App()
 attach_gate(app)
 CostTags(project="demo", environment="dev", layer="demo", owner="me", cost_center="1").apply(app)
 stack = cdk.Stack(app, "Users")
-Identity(stack, "Users", pool_name="assistant")
+Identity(stack, "Users", pool_name="assistant", foundation=Foundation(stack))
 app.synth()

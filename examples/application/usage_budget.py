@@ -1,5 +1,5 @@
 import aws_cdk as cdk
-from aws_genai.application import UsageBudget
+from aws_genai.application import UsageBudget, UsageBudgetOptions
 from aws_genai.foundation import CostTags, Foundation
 from aws_genai.gate import attach_gate
 
@@ -8,5 +8,7 @@ attach_gate(app)
 CostTags(project="demo", environment="dev", layer="demo", owner="me", cost_center="1").apply(app)
 stack = cdk.Stack(app, "Chat")
 foundation = Foundation(stack)
-UsageBudget(stack, "Budget", foundation=foundation, tokens_per_day=100000)
+UsageBudget(
+    stack, "Budget", foundation=foundation, options=UsageBudgetOptions(tokens_per_day=100000)
+)
 app.synth()

@@ -1,5 +1,5 @@
 import aws_cdk as cdk
-from aws_genai.compute import AcceleratorFleet, Spot, WorkQueue
+from aws_genai.compute import AcceleratorFleet, Capacity, FleetOptions, Spot, WorkQueue
 from aws_genai.foundation import CostTags, Foundation
 from aws_genai.gate import attach_gate
 
@@ -11,10 +11,12 @@ foundation = Foundation(stack, network=["us-east-1a", "us-east-1b"])
 AcceleratorFleet(
     stack,
     "Fleet",
-    instance_type="g6.xlarge",
-    alternatives=["g6e.xlarge", "g5.xlarge"],
-    capacity=Spot(),
-    queue=WorkQueue(stack, "Prompts", foundation=foundation),
     foundation=foundation,
+    options=FleetOptions(
+        instance_type="g6.xlarge",
+        alternatives=["g6e.xlarge", "g5.xlarge"],
+        capacity=Capacity(spot=Spot()),
+    ),
+    queue=WorkQueue(stack, "Prompts", foundation=foundation),
 )
 app.synth()

@@ -1,6 +1,6 @@
 import aws_cdk as cdk
-from aws_genai.compute import EnvelopeKey
-from aws_genai.foundation import CostTags
+from aws_genai.compute import EnvelopeKey, WeightsOptions
+from aws_genai.foundation import CostTags, Foundation
 from aws_genai.gate import attach_gate
 
 app = cdk.App()
@@ -10,7 +10,10 @@ stack = cdk.Stack(app, "Envelope")
 EnvelopeKey(
     stack,
     "Envelope",
-    measurements={4: "ab" * 48, 7: "cd" * 48},
-    publisher_role_arn=f"arn:aws:iam::{cdk.Aws.ACCOUNT_ID}:role/model-publisher",
+    foundation=Foundation(stack),
+    options=WeightsOptions(
+        attestation={"pcr4": "ab" * 48, "pcr7": "cd" * 48},
+        publisher_role="arn:aws:iam::111122223333:role/model-publisher",
+    ),
 )
 app.synth()

@@ -1,6 +1,6 @@
 import aws_cdk as cdk
-from aws_genai.compute import ClusterGroup, TrainingCluster, TrainingStorage
-from aws_genai.foundation import Foundation, CostTags, SecureBucket
+from aws_genai.compute import ClusterGroup, ClusterOptions, TrainingCluster, TrainingStorage
+from aws_genai.foundation import CostTags, Foundation, SecureBucket
 from aws_genai.gate import attach_gate
 
 app = cdk.App()
@@ -11,11 +11,13 @@ foundation = Foundation(stack, network=["us-east-1a"])
 TrainingCluster(
     stack,
     "Pretraining",
+    foundation=foundation,
     cluster_name="pretraining",
-    groups=[ClusterGroup(name="workers", instance_type="ml.trn1.32xlarge", instances=4)],
-    jobs={"pretrain.sbatch": b"#!/bin/bash\n#SBATCH --nodes=4\nsrun python train.py $1\n"},
+    options=ClusterOptions(
+        groups={"workers": ClusterGroup(instance_type="ml.trn1.32xlarge", instances=4)}
+    ),
     storage=TrainingStorage(stack, "Storage", foundation=foundation),
     scripts=SecureBucket(stack, "Scripts", foundation=foundation),
-    foundation=foundation,
+    jobs={"pretrain.sbatch": b"#!/bin/bash\n#SBATCH --nodes=4\nsrun python train.py $1\n"},
 )
 app.synth()

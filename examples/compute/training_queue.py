@@ -1,5 +1,5 @@
 import aws_cdk as cdk
-from aws_genai.compute import TrainingQueue, TrainingStorage
+from aws_genai.compute import QueueOptions, TrainingQueue, TrainingStorage
 from aws_genai.foundation import CostTags, Foundation
 from aws_genai.gate import attach_gate
 
@@ -13,10 +13,12 @@ TrainingQueue(
     "Research",
     foundation=foundation,
     queue_name="research",
-    instance_type="trn1.32xlarge",
-    nodes=4,
-    efa=True,
-    image="111122223333.dkr.ecr.us-east-1.amazonaws.com/train:1",
+    options=QueueOptions(
+        instance_type="trn1.32xlarge",
+        nodes=4,
+        efa=True,
+        image="111122223333.dkr.ecr.us-east-1.amazonaws.com/train:1",
+    ),
     storage=TrainingStorage(stack, "Storage", foundation=foundation),
 )
 app.synth()

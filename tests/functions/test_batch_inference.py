@@ -198,7 +198,7 @@ def test_an_answer_that_is_blocked_reaches_nobody(made: dict[str, Any]) -> None:
 def test_few_are_asked_alone(made: dict[str, Any]) -> None:
     put(made, "a", "b", "evil", "never")
     outcome = through(batches(made))
-    assert outcome["reason"] == "1 of 4 questions were not answered"
+    assert outcome["reason"] == "1 of 4 prompts have no response"
     assert not outcome["passed"]
     assert not made["bedrock"].jobs
     assert answered(made) == {"r0": "alone: a", "r1": "alone: b"}
@@ -292,7 +292,7 @@ def test_throttling_is_tried_again_at_every_step(made: dict[str, Any]) -> None:
     work = batches(made)
     (job,) = work.prepare("x", {"key": "requests/q.jsonl", "version": "v1"})
     made["bedrock"].failing = ["ThrottlingException"]
-    with pytest.raises(TryAgainError, match="no further job"):
+    with pytest.raises(TryAgainError, match="does not accept another job"):
         work.start("x", job)
     made["bedrock-runtime"].failing = ["ThrottlingException"]
     with pytest.raises(TryAgainError, match="guardrail is busy"):
@@ -310,14 +310,14 @@ def test_throttling_is_tried_again_at_every_step(made: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("", "has no question"),
+        ("", "has no prompts"),
         ("[]", "line 1: not of the form"),
-        ('{"recordId": "a", "prompt": ""}', "line 1: recordId and prompt are texts"),
+        ('{"recordId": "a", "prompt": ""}', "line 1: recordId and prompt must be strings"),
         ('{"recordId": 1, "prompt": "a"}', "line 1"),
-        ('{"recordId": "a", "prompt": "a"}\n' * 2, "line 2: recordId a stands twice"),
+        ('{"recordId": "a", "prompt": "a"}\n' * 2, "line 2: recordId a is duplicated"),
         (
             "".join(f'{{"recordId": "{n}", "prompt": "a"}}\n' for n in range(MOST_QUESTIONS + 1)),
-            f"{MOST_QUESTIONS} are the most",
+            f"the maximum is {MOST_QUESTIONS}",
         ),
     ],
     ids=["empty", "list", "blank", "number", "twice", "many"],

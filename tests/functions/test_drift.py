@@ -218,7 +218,7 @@ def test_one_endpoint_that_fails_keeps_no_other(world: World, monkeypatch: pytes
     world.capture(traffic(1, BANKING))
     good = world.monitor()
     monkeypatch.setattr(handler, "monitors", lambda: {"bad": Broken(), ENDPOINT: good})
-    with pytest.raises(RuntimeError, match="bad could not be looked at"):
+    with pytest.raises(RuntimeError, match="bad could not be examined"):
         handler.handler({}, None)
     assert world.s3.head_object(Bucket=BUCKET, Key=f"monitoring/{ENDPOINT}/baseline.json")
     assert handler.handler({"renew": ENDPOINT}, None) == {ENDPOINT: "forgotten"}

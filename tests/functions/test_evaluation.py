@@ -249,11 +249,11 @@ def test_throttling_ends_the_step_so_that_it_is_tried_again(made: dict[str, Any]
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("", "has no question"),
+        ("", "has no prompts"),
         ("{}", "line 1"),
-        ('{"prompt": 3}', "line 1: prompt and referenceResponse are texts"),
+        ('{"prompt": 3}', "line 1: prompt and referenceResponse must be strings"),
         ('{"prompt": "a"}\n[1]', "line 2"),
-        ('{"prompt": "a"}\n' * (MOST_QUESTIONS + 1), f"{MOST_QUESTIONS} are the most"),
+        ('{"prompt": "a"}\n' * (MOST_QUESTIONS + 1), f"the maximum is {MOST_QUESTIONS}"),
     ],
     ids=["empty", "no prompt", "number", "list", "too many"],
 )
@@ -263,10 +263,10 @@ def test_odd_data_sets_are_refused_by_the_line(text: str, words: str) -> None:
 
 
 def test_a_data_set_that_is_not_there_or_cannot_be_compared_is_refused(made: dict[str, Any]) -> None:
-    with pytest.raises(RefusedError, match=r"s3://b/other.jsonl is not there"):
+    with pytest.raises(RefusedError, match=r"s3://b/other.jsonl does not exist"):
         evaluations(made).prepare("r1", {"data_set": "other.jsonl"})
     made["s3"].objects["questions/numbers.jsonl"] = '{"prompt": "a"}\n'
-    with pytest.raises(RefusedError, match="f1 means nothing"):
+    with pytest.raises(RefusedError, match="which f1 needs"):
         evaluations(made, thresholds={"f1": 0.5}).prepare("r1", {})
 
 

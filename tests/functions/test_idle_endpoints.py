@@ -15,9 +15,10 @@ from botocore.exceptions import ClientError
 from moto import mock_aws
 
 from aws_genai.functions.idle_endpoints import handler
+from aws_genai.functions.idle_endpoints.environment import Hours, Rules
 from aws_genai.functions.idle_endpoints.hosting import Hosting
 from aws_genai.functions.idle_endpoints.records import Records
-from aws_genai.functions.idle_endpoints.service import Rules, Sweeper, WorkingHours
+from aws_genai.functions.idle_endpoints.service import Sweeper
 
 NAME = "genai-prod-llama"
 OWN = {"project": "genai", "environment": "prod"}
@@ -99,15 +100,14 @@ class World:
         return Hosting(sagemaker or Service(self), Metrics(self), self.scaling)
 
     def sweeper(self, *, hosting: Hosting | None = None, **rules: Any) -> Sweeper:
-        whole = Rules(
-            prefix="genai-prod-", owner=OWN, function="sweeper", **{"idle_hours": 6, "notice_hours": 2, **rules}
-        )
+        whole = Rules(prefix="genai-prod-", owner=OWN, **{"idle_hours": 6, "notice_hours": 2, **rules})
         return Sweeper(
             whole,
             hosting or self.hosting(),
             Records(self.dynamodb, "idle"),
             self.tell,
             lambda: self.now,
+            "sweeper",
         )
 
     def later(self, hours: float) -> None:
@@ -446,6 +446,8 @@ def test_a_sweep_that_failed_is_an_error_of_the_function(monkeypatch: pytest.Mon
     monkeypatch.setenv("POWERTOOLS_TRACE_DISABLED", "1")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     monkeypatch.setenv("TABLE", "idle")
+    monkeypatch.setenv("TOPIC_ARN", "arn:aws:sns:us-east-1:111122223333:alarms")
+    handler.environment.cache_clear()
     monkeypatch.setenv("RULES", json.dumps({"prefix": "p", "owner": OWN, "idle_hours": 6, "notice_hours": 2}))
     done = {"one": "swept", "two": "failed"}
     monkeypatch.setattr(Sweeper, "sweep", lambda _self: done)
@@ -498,7 +500,7 @@ def test_a_dry_run_does_nothing(world: World) -> None:
 
 
 def test_working_hours_are_waited_for(world: World) -> None:
-    hours = WorkingHours(("MON", "TUE", "WED", "THU", "FRI"), 8, 18, "Europe/Berlin")
+    hours = Hours(("MON", "TUE", "WED", "THU", "FRI"), 8, 18, "Europe/Berlin")
     assert hours.hold(datetime(2027, 1, 4, 7, 30, tzinfo=UTC)), "half past eight in Berlin on a Monday"
     assert not hours.hold(datetime(2027, 1, 4, 17, 0, tzinfo=UTC)), "six in the evening there"
     assert not hours.hold(datetime(2027, 1, 3, 10, 0, tzinfo=UTC)), "a Sunday"

@@ -12,20 +12,20 @@ from botocore.exceptions import ClientError
 from aws_genai.functions.custom_resource import serving
 from aws_genai.functions.model_approval import handler
 from aws_genai.functions.model_approval.deployment import Deployment
+from aws_genai.functions.model_approval.environment import Plan
 from aws_genai.functions.model_approval.people import person
 from aws_genai.functions.model_approval.service import Approvals, NotYetKnownError
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 EXECUTION = "arn:aws:sagemaker:us-east-1:111122223333:pipeline/p/execution/1"
 PACKAGE = "arn:aws:sagemaker:us-east-1:111122223333:model-package/genai-support/3"
-PLAN = {
+PLAN: Plan = {
     "endpoint": "genai-support",
     "role": "arn:aws:iam::111122223333:role/r",
     "subnets": ["subnet-1"],
     "groups": ["sg-1"],
     "instance_type": "ml.g5.12xlarge",
     "instances": 1,
-    "key": None,
     "alarms": ["errors"],
     "tags": {"project": "genai"},
 }
@@ -239,7 +239,7 @@ def test_whoever_trained_cannot_approve(trained: str, approved: str) -> None:
     assert world.hear() == "rejected"
     assert world.sagemaker.endpoint is None
     assert world.sagemaker.package["ModelApprovalStatus"] == "Rejected"
-    assert "ann trained and approved it" in world.told[0]
+    assert "ann both trained and approved it" in world.told[0]
     # The rejection is heard of too, and is nothing to do.
     assert world.hear() == "not approved"
 
@@ -251,7 +251,7 @@ def test_an_approval_that_nobody_can_attribute_is_taken_back() -> None:
     world = World()
     world.sagemaker.package["CustomerMetadataProperties"] = {}
     assert world.hear() == "rejected"
-    assert "Nobody can tell who trained it" in world.told[0]
+    assert "CloudTrail does not show who started its training" in world.told[0]
 
 
 def test_cloudtrail_has_its_time() -> None:

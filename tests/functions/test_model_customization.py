@@ -165,7 +165,7 @@ def test_throttling_is_tried_again_and_other_errors_are_not(made: dict[str, Any]
     runs = work(made)
     (job,) = runs.prepare("r", {})
     made["bedrock"].failing = ["ThrottlingException"]
-    with pytest.raises(TryAgainError, match="no further job"):
+    with pytest.raises(TryAgainError, match="does not accept another job"):
         runs.start("r", job)
     made["bedrock"].failing = ["AccessDeniedException"]
     with pytest.raises(ClientError, match="AccessDenied"):

@@ -286,13 +286,13 @@ def test_a_delete_that_fails_can_be_tried_again(cloud: Callable[..., Cloud]) -> 
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"config.json": b'{"architectures": ["FalconForCausalLM"]}'}, "FalconForCausalLM is not imported"),
-        ({"config.json": b"{"}, "config.json is no JSON"),
+        ({"config.json": b'{"architectures": ["FalconForCausalLM"]}'}, "FalconForCausalLM is not supported"),
+        ({"config.json": b"{"}, "config.json is not valid JSON"),
         ({"config.json": None}, "config.json is missing"),
         ({"tokenizer.json": None}, "tokenizer.json or tokenizer.model is missing"),
-        ({"model.safetensors": None}, "no safetensors lie there"),
+        ({"model.safetensors": None}, "there are no safetensors"),
         ({"pytorch_model.bin": b"\x80\x02"}, "is a pickle"),
-        ({"model.safetensors": b"PK\x03\x04"}, "is a pickle under another name"),
+        ({"model.safetensors": b"PK\x03\x04"}, "is a pickle with another extension"),
     ],
 )
 def test_what_bedrock_would_not_import_is_told_before(
@@ -309,10 +309,10 @@ def test_what_bedrock_would_not_import_is_told_before(
 
 def test_weights_that_are_too_large_are_told_before() -> None:
     files = Bucket(GOOD, {"model.safetensors": LARGEST + 1})
-    assert any("200 are the most" in each for each in refusals(ModelFiles(files, "b", "m/1/")))
+    assert any("the maximum is 200" in each for each in refusals(ModelFiles(files, "b", "m/1/")))
     seeing = {**GOOD, "config.json": b'{"architectures": ["MllamaForConditionalGeneration"]}'}
     files = Bucket(seeing, {"model.safetensors": 150 * 1024**3})
-    assert any("100 are the most" in each for each in refusals(ModelFiles(files, "b", "m/1/")))
+    assert any("the maximum is 100" in each for each in refusals(ModelFiles(files, "b", "m/1/")))
 
 
 def test_a_schedule_is_made_once_and_goes_by_itself() -> None:

@@ -127,7 +127,7 @@ def test_a_manifest_that_changed_stops_the_run(world: World) -> None:
     files["train"].append(world.put("train/more.jsonl", records(500, 5)))
     text = json.dumps({"data_set": "support", "approver": "ann", **files}).encode()
     world.s3.put_object(Bucket=BUCKET, Key=f"{PREFIX}manifest.json", Body=text)
-    with pytest.raises(ManifestError, match="not signed as it is"):
+    with pytest.raises(ManifestError, match="signature of the manifest is not valid"):
         world.admit()
     assert world.keys("verified/") == []
 
@@ -136,7 +136,7 @@ def test_a_manifest_that_changed_stops_the_run(world: World) -> None:
 def test_what_is_no_signature_stops_the_run(world: World, signature: bytes) -> None:
     world.signed()
     world.s3.put_object(Bucket=BUCKET, Key=f"{PREFIX}manifest.json.sig", Body=signature)
-    with pytest.raises(ManifestError, match="not signed as it is"):
+    with pytest.raises(ManifestError, match="signature of the manifest is not valid"):
         world.admit()
 
 
@@ -152,7 +152,7 @@ def test_a_file_with_another_checksum_stops_the_run(world: World) -> None:
 def test_a_version_that_is_gone_stops_the_run(world: World) -> None:
     files = world.signed()
     world.s3.delete_object(Bucket=BUCKET, Key=files["train"][0]["key"], VersionId=files["train"][0]["version"])
-    with pytest.raises(ManifestError, match="sign the data set anew"):
+    with pytest.raises(ManifestError, match="sign the data set again"):
         world.admit()
 
 
@@ -160,7 +160,7 @@ def test_a_version_that_is_gone_stops_the_run(world: World) -> None:
 def test_a_data_set_that_nobody_signed_stops_the_run(world: World, missing: str) -> None:
     world.signed()
     world.s3.delete_object(Bucket=BUCKET, Key=f"{PREFIX}{missing}")
-    with pytest.raises(ManifestError, match="sign the data set off first"):
+    with pytest.raises(ManifestError, match="sign the data set first"):
         world.admit()
 
 
@@ -174,15 +174,15 @@ def test_a_data_set_that_nobody_signed_stops_the_run(world: World, missing: str)
             "1 records are malformed, the first: data/support/train/a.jsonl, line 1",
         ),
         (lines({"instruction": "x"}), None, {}, "response is missing|context is missing"),
-        (records(100, 5), records(100, 5), {}, "both train and evaluate"),
-        (records(0, 5) + records(0, 5), None, {}, "5 of 15 records stand twice"),
+        (records(100, 5), records(100, 5), {}, "both the training and the held-out part"),
+        (records(0, 5) + records(0, 5), None, {}, "5 of 15 records are duplicates"),
         (b"\n\n", None, {}, "has no record"),
-        (b"\xff\xfe\x00", None, {}, "no text in UTF-8"),
+        (b"\xff\xfe\x00", None, {}, "not UTF-8 text"),
         (
             lines({"instruction": "Who?", "context": "", "response": "ann@example.com"}),
             None,
             {"refuse_personal_data": True},
-            "Personal data: EMAIL",
+            "contain personal data: EMAIL",
         ),
     ],
 )
@@ -206,10 +206,10 @@ def test_the_report_of_a_stopped_run_says_why(world: World) -> None:
 @pytest.mark.parametrize(
     ("change", "word"),
     [
-        ({"train": []}, "name both"),
-        ({"train": "x"}, "cannot be read"),
-        ({"train": [{"key": "data/other/a", "version": "1", "sha256": "0" * 64, "bytes": 1}]}, "does not lie under"),
-        ({"train": [{"key": f"{PREFIX}../a", "version": "1", "sha256": "0" * 64, "bytes": 1}]}, "does not lie under"),
+        ({"train": []}, "list both"),
+        ({"train": "x"}, "is malformed"),
+        ({"train": [{"key": "data/other/a", "version": "1", "sha256": "0" * 64, "bytes": 1}]}, "is not under"),
+        ({"train": [{"key": f"{PREFIX}../a", "version": "1", "sha256": "0" * 64, "bytes": 1}]}, "is not under"),
         ({"train": [{"key": f"{PREFIX}a", "version": "null", "sha256": "0" * 64, "bytes": 1}]}, "no version"),
         ({"train": [{"key": f"{PREFIX}a", "version": "1", "sha256": "0" * 64, "bytes": 3 * 1024**3}]}, "more than"),
     ],
@@ -224,7 +224,7 @@ def test_a_manifest_that_cannot_be_is_explained(world: World, change: dict[str, 
 def test_the_same_file_never_trains_and_evaluates(world: World) -> None:
     files = world.signed()
     world.sign(train=files["train"], held_out=files["train"])
-    with pytest.raises(ManifestError, match="stands twice"):
+    with pytest.raises(ManifestError, match="lists a file twice"):
         world.admit()
 
 
@@ -243,7 +243,7 @@ def test_a_template_of_ones_own(world: World) -> None:
         ("[1]", "instruction", "not an object"),
         (json.dumps({"instruction": "a", "context": "", "response": " "}), "instruction", "empty"),
         (json.dumps({"dialog": [{"role": "user", "content": "a"}]}), "chat", "no answer"),
-        (json.dumps({"dialog": [{"role": "assistant", "content": "a"}] * 2}), "chat", "take turns"),
+        (json.dumps({"dialog": [{"role": "assistant", "content": "a"}] * 2}), "chat", "do not alternate"),
         (
             json.dumps({"dialog": [{"role": "user", "content": "a"}, {"role": "assistant", "content": " "}]}),
             "chat",

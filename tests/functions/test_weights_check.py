@@ -47,9 +47,9 @@ def test_safetensors_may_be_loaded(s3: Any) -> None:
     [
         ("pytorch_model.bin", b"PK\x03\x04zip", "is a pickle"),
         ("adapter/optimizer.pt", b"\x80\x02", "is a pickle"),
-        ("notes.txt", b"\x80\x04\x95", "under another name"),
-        ("archive.json", b"PK\x03\x04zip", "under another name"),
-        ("other.safetensors", b"\x80\x04\x95abcdef", "under another name"),
+        ("notes.txt", b"\x80\x04\x95", "with another extension"),
+        ("archive.json", b"PK\x03\x04zip", "with another extension"),
+        ("other.safetensors", b"\x80\x04\x95abcdef", "with another extension"),
         ("other.safetensors", b"short", "does not hold safetensors"),
         ("other.safetensors", (2**40).to_bytes(8, "little") + b"{", "does not hold safetensors"),
     ],
@@ -68,7 +68,7 @@ def test_a_pickle_that_is_named_is_allowed_and_no_other(s3: Any) -> None:
 
 def test_a_place_without_weights_is_refused(s3: Any) -> None:
     (found,) = look(s3, {"config.json": b"{}"})
-    assert "no safetensors lie there" in found
+    assert "there are no safetensors" in found
 
 
 def test_a_deployment_is_told_what_is_wrong(s3: Any, monkeypatch: pytest.MonkeyPatch) -> None:

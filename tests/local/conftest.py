@@ -7,10 +7,12 @@ import io
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -102,10 +104,22 @@ def environment_of(home: Home) -> dict[str, str]:
 
 
 @pytest.fixture(scope="session")
-def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Local]:
+def synthesized(environment: Callable[[str], Synthesized]) -> Callable[[Home], Home]:
+    """Puts the synthesis that all tests share into a home, so that ``make local`` need not make it again."""
+
+    def put(home: Home) -> Home:
+        shutil.copytree(environment("local").folder, home.assembly)
+        cdk.note(home, "local")
+        return home
+
+    return put
+
+
+@pytest.fixture(scope="session")
+def local(tmp_path_factory: pytest.TempPathFactory, synthesized: Callable[[Home], Home]) -> Iterator[Local]:
     """The account, after ``make local`` with a server of models."""
     # A path that a shell would cut, so that whatever is printed is quoted.
-    home = Home(tmp_path_factory.mktemp("account") / "it's here")
+    home = synthesized(Home(tmp_path_factory.mktemp("account") / "it's here"))
     with serving() as model_url:
         try:
             done = verb(home, "up", "--model-url", model_url, "--question", "Are you there?")
@@ -132,16 +146,26 @@ def ask(local: Local) -> Callable[..., chat.Reply]:
 
 
 @pytest.fixture(scope="session")
-def variant(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
-    """Assemblies of the local environment with one line of its settings changed."""
+def variant(tmp_path_factory: pytest.TempPathFactory, environment: Callable[[str], Synthesized]) -> Callable[..., Path]:
+    """Assemblies of the local environment with one line of its settings changed, each a copy that may be edited."""
 
-    def make(old: str = "", new: str = "") -> Path:
-        folder = tmp_path_factory.mktemp("variant")
+    @cache
+    def once(old: str, new: str) -> Path:
+        folder = tmp_path_factory.mktemp("synthesized")
         text = (ROOT / "config" / "local.yaml").read_text(encoding="utf-8")
         changed, count = re.subn(re.escape(old), new, text) if old else (text, 1)
         assert count == 1, old
         (folder / "local.yaml").write_text(changed, encoding="utf-8")
-        return Synthesized("local", folder / "cdk.out", folder).folder
+        if old:
+            Synthesized("local", folder / "cdk.out", folder)
+        else:
+            shutil.copytree(environment("local").folder, folder / "cdk.out")
+        return folder
+
+    def make(old: str = "", new: str = "") -> Path:
+        folder = tmp_path_factory.mktemp("variant") / "copy"
+        shutil.copytree(once(old, new), folder)
+        return folder / "cdk.out"
 
     return make
 

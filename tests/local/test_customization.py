@@ -53,7 +53,7 @@ def test_what_was_trained_is_deployed_by_another_change(local: Local, variant: C
         lab.put("data/support/manifest.json", lines({"data_set": "support"}))
         refused = run(local)
         assert refused["status"] == "FAILED"
-        assert "not signed as it is" in refused["cause"]
+        assert "signature of the manifest is not valid" in refused["cause"]
     finally:
         local.deploy(variant())
     assert bedrock.list_custom_model_deployments()["modelDeploymentSummaries"] == []

@@ -284,7 +284,19 @@ def _function(local: Local) -> dict[str, Any]:
 def _other_account(local: Local, number: str) -> emulator.Account:
     """Another account in the same process, apart from the first as accounts are."""
     tenant = replace(local.account, account=number)
-    cdk.bootstrap(local.home, tenant)
+    # What the CLI does at ``cdk bootstrap``, without its start.
+    tenant.client("cloudformation").create_stack(
+        StackName="CDKToolkit",
+        TemplateBody=cdk.BOOTSTRAP.read_text(encoding="utf-8"),
+        Parameters=[
+            {
+                "ParameterKey": "CloudFormationExecutionPolicies",
+                "ParameterValue": "arn:aws:iam::aws:policy/AdministratorAccess",
+            }
+        ],
+        Capabilities=["CAPABILITY_NAMED_IAM"],
+    )
+    emulator.settle(tenant)
     return tenant
 
 

@@ -31,9 +31,9 @@ _T = TypeVar("_T")
 
 
 @pytest.fixture(scope="module")
-def kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
+def kept(tmp_path_factory: pytest.TempPathFactory, synthesized: Callable[[Home], Home]) -> Iterator[Home]:
     """An account that keeps its state; the first test deploys into it."""
-    home = Home(tmp_path_factory.mktemp("faults") / "account")
+    home = synthesized(Home(tmp_path_factory.mktemp("faults") / "account"))
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LOCAL_KEEP", "1")
         try:
@@ -378,8 +378,10 @@ def test_an_account_that_keeps_nothing_says_so(tmp_path: Path, monkeypatch: pyte
 
 
 @pytest.mark.parametrize("what", ["CLI", "make local"])
-def test_a_deploy_that_loses_what_drives_it_is_taken_up_again(tmp_path: Path, what: str) -> None:
-    home = Home(tmp_path / "driverless")
+def test_a_deploy_that_loses_what_drives_it_is_taken_up_again(
+    tmp_path: Path, synthesized: Callable[[Home], Home], what: str
+) -> None:
+    home = synthesized(Home(tmp_path / "driverless"))
     running = _up(home)
     try:
         _wait(lambda: _made(home, MODELS, 10))

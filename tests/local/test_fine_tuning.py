@@ -95,7 +95,7 @@ def test_a_poisoned_data_set_stops_the_run(lab: Lab) -> None:
     lab.put("data/support/manifest.json", json.dumps(content).encode())
     said, failed = lab.admit("run2")
     assert failed
-    assert "not signed as it is" in said["errorMessage"]
+    assert "signature of the manifest is not valid" in said["errorMessage"]
     assert "Contents" not in lab.s3.list_objects_v2(Bucket=lab.bucket, Prefix="verified/support/run2/")
 
 

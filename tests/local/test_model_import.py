@@ -44,6 +44,6 @@ def test_files_that_bedrock_would_not_import_fail_the_deployment_in_a_sentence(
     s3.create_bucket(Bucket="odd-models")
     s3.put_object(Bucket="odd-models", Key="support/1/config.json", Body=b'{"architectures": ["FalconForCausalLM"]}')
     odd = variant(LINE, IMPORTED.replace("models-of-mine", "odd-models") + LINE)
-    with pytest.raises(LocalError, match="cannot be imported: no safetensors lie there"):
+    with pytest.raises(LocalError, match="cannot be imported: there are no safetensors"):
         local.deploy(odd)
     assert models(local) == []

@@ -23,6 +23,8 @@ MADE = (
     "node_modules/x/index.js",
     "tests/oracle/node_modules/x",
     ".venv-local/bin/x",
+    ".venv-docs/bin/x",
+    "site/index.html",
     ".mypy_cache/x",
     ".ruff_cache/x",
     ".pytest_cache/x",
@@ -64,7 +66,7 @@ def test_what_was_made_goes_and_what_is_yours_stays(clone: Path) -> None:
     assert elsewhere.is_dir()
     for name in (".venv", "cdk.out", "build", "node_modules", ".venv-local", "tests/oracle/node_modules"):
         assert f"Removed {name}\n" in told
-    assert clean(clone, HOME=str(clone.parent / "nobody")) == (0, "Nothing was made here.\n", "")
+    assert clean(clone, HOME=str(clone.parent / "nobody")) == (0, "There is nothing to remove.\n", "")
 
 
 def test_the_cache_that_clones_share_stays_and_is_told(clone: Path) -> None:
@@ -72,7 +74,7 @@ def test_the_cache_that_clones_share_stays_and_is_told(clone: Path) -> None:
     cache.mkdir(parents=True)
     (cache / "x.zip").write_bytes(bytes(3_000_000))
     told = clean(clone, HOME=str(clone.parent / "home"))[1]
-    assert f"{cache} stays (3 MB), for other clones use it too. To remove it: rm -r {cache}" in told
+    assert f"{cache} stays (3 MB), because other clones use it too. To remove it: rm -r {cache}" in told
     assert (cache / "x.zip").exists()
 
 
@@ -86,7 +88,7 @@ def test_a_local_account_is_ended_first_though_its_verbs_are_gone(clone: Path, w
         more = {} if where == "default" else {"LOCAL_HOME": str(home)}
         code, told, errors = clean(clone, **more)
         assert (code, errors) == (0, "")
-        assert f"Ended the local account of {home}" in told
+        assert f"Stopped the local account of {home}" in told
         assert running.wait(timeout=10) != 0
         assert not home.exists()
     finally:

@@ -96,9 +96,9 @@ def calls(clone: Path) -> list[str]:
         ("npm ci", NAME, "installing the CDK CLI from package-lock.json", "ENOTFOUND", "npm_config_registry"),
         ("--requirement", CERTIFICATE, "installing requirements.txt", "CERTIFICATE_VERIFY_FAILED", "NODE_EXTRA_CA_CERTS"),
         ("--requirement", HASHES, "installing requirements.txt", "DO NOT MATCH", "use another registry"),
-        ("npm ci", DISK, "installing the CDK CLI from package-lock.json", "no space left", "Free some space"),
-        ("--editable", "error: invalid command", "installing this project", "invalid command", "Read what it printed"),
-        ("aws_genai.functions", "", "fetching the libraries of the functions", "it printed nothing", "Read what it"),
+        ("npm ci", DISK, "installing the CDK CLI from package-lock.json", "no space left", "Free some disk space"),
+        ("--editable", "error: invalid command", "installing this project", "invalid command", "Read the reason above"),
+        ("aws_genai.functions", "", "fetching the libraries of the functions", "it printed nothing", "Read the reason"),
     ],
 )  # fmt: skip
 def test_a_failed_step_is_named_with_its_reason_and_what_to_try(
@@ -143,7 +143,7 @@ def test_two_at_once_are_done_once(clone: Path) -> None:
     both = [start(clone, SLOW="1") for _ in range(2)]
     told = [process.communicate(timeout=60)[0] for process in both]
     assert [process.returncode for process in both] == [0, 0]
-    assert sum("Another set-up runs in this clone; waiting for it" in out for out in told) == 1
+    assert sum("Another set-up is running in this clone; waiting for it" in out for out in told) == 1
     assert sum("Setting up .venv" in out for out in told) == 1
     assert sum("--requirement" in call for call in calls(clone)) == 1
 
@@ -166,7 +166,7 @@ def test_an_environment_that_is_half_made_is_made_anew(clone: Path) -> None:
     command = (sys._base_executable, "operations/set_up.py", "local")  # type: ignore[attr-defined]
     code, told, errors = run(clone, *command, BROKEN_ENVIRONMENT="1")
     assert (code, errors) == (0, "")
-    assert ".venv-local is not whole; it is made anew" in told
+    assert ".venv-local is incomplete; creating it again" in told
     assert not (clone / ".venv-local/left-over").exists()
     assert (clone / ".venv-local/pyvenv.cfg").exists()
 
@@ -237,8 +237,8 @@ def test_a_disk_without_room_is_told_before_anything_is_downloaded(
     assert set_up.main(["synth"]) == 2
     printed = capsys.readouterr()
     assert printed.err == (
-        f"Set-up stopped before it began: .venv takes {SIZES['synth'][1]:,} MB of the disk, and 5 MB are free at "
-        f"{tmp_path}. Free some, then run the same command again.\n"
+        f"Set-up did not start: .venv needs {SIZES['synth'][1]:,} MB of disk space, and 5 MB are free at "
+        f"{tmp_path}. Free some disk space, then run the same command again.\n"
     )
     assert not (tmp_path / ".venv").exists()
 
@@ -246,9 +246,9 @@ def test_a_disk_without_room_is_told_before_anything_is_downloaded(
 @pytest.mark.parametrize(
     ("number", "advice"),
     [
-        (errno.ENOSPC, "Free some space"),
+        (errno.ENOSPC, "Free some disk space"),
         (errno.EROFS, "The disk is read-only"),
-        (errno.EACCES, "Make this folder yours"),
+        (errno.EACCES, "Make this folder writable"),
     ],
 )
 def test_a_disk_that_refuses_is_one_line(

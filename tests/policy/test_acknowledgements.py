@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
+from functools import cache
 
 import aws_cdk as cdk
 import pytest
@@ -18,17 +18,27 @@ from tests.conftest import ROOT, Synthesized
 from tests.support import ALL_PACKS, new_stack, rules_broken
 
 
+@pytest.fixture(scope="module")
+def every(
+    environment: Callable[[str], Synthesized], tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str], set[tuple[str, str]]]:
+    """What all packs find in an environment if nothing is accepted."""
+
+    @cache
+    def find(name: str) -> set[tuple[str, str]]:
+        folder, settings = tmp_path_factory.mktemp(name), environment(name).settings
+        return every_finding(lambda app: assemble(app, settings), folder, ALL_PACKS)
+
+    return find
+
+
 @pytest.mark.parametrize("name", available())
 def test_accepted_is_exactly_what_the_rules_find(
-    environment: Callable[[str], Synthesized], tmp_path: Path, name: str
+    environment: Callable[[str], Synthesized], every: Callable[[str], set[tuple[str, str]]], name: str
 ) -> None:
-    made = environment(name)
     # All packs, for a construct accepts what any of them finds; that the environment's own pass, the fixture shows.
-    accepted = {(item.finding, item.path) for item in made.acknowledgements}
-
-    found = every_finding(lambda app: assemble(app, made.settings), tmp_path, ALL_PACKS)
-
-    assert accepted - found == set(), "accepted, though no rule asks for it"
+    accepted = {(item.finding, item.path) for item in environment(name).acknowledgements}
+    assert accepted - every(name) == set(), "accepted, though no rule asks for it"
 
 
 def test_same_violation_elsewhere_fails() -> None:
@@ -45,8 +55,10 @@ def test_same_violation_elsewhere_fails() -> None:
     assert "AwsSolutions-S1" in rules_broken(build)
 
 
-def test_every_acknowledged_rule_fails_without_its_acknowledgement(reference: Synthesized, tmp_path: Path) -> None:
-    found = {rule for rule, _ in every_finding(lambda app: assemble(app, reference.settings), tmp_path, ALL_PACKS)}
+def test_every_acknowledged_rule_fails_without_its_acknowledgement(
+    reference: Synthesized, every: Callable[[str], set[tuple[str, str]]]
+) -> None:
+    found = {rule for rule, _ in every("reference")}
     assert {item.finding for item in reference.acknowledgements} <= found
 
 

@@ -258,7 +258,14 @@ def environments(draw: st.DrawFn) -> dict[str, Any]:
             others = sorted({*others, EMBEDDING})
             sources = {"policies": {"groups": ["staff"]}}
             elsewhere = draw(
-                st.sampled_from([{}, {"custom": {"handed": {"groups": ["staff"]}}}, {"web": {"site": SITE}}])
+                st.sampled_from(
+                    [
+                        {},
+                        {"custom": {"handed": {"groups": ["staff"]}}},
+                        {"web": {"site": SITE}},
+                        {"documents": {"bucket": "documents-of-mine", "prefix": "wiki/"}},
+                    ]
+                )
             )
             models["knowledge"] = {draw(names): {"sources": sources, "chunking": draw(CHUNKING), **elsewhere}}
         models["imported"] = draw(st.sampled_from([{}, {"own": {"uri": "s3://models-of-mine/own/1"}}]))

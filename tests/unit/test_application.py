@@ -23,7 +23,7 @@ from aws_genai.application.chat_api import GATEWAY_ERRORS
 from aws_genai.data.concurrency import concurrency_of
 from aws_genai.errors import InvalidValueError
 from aws_genai.foundation import Foundation
-from aws_genai.models import Guardrail, ModelAccess
+from aws_genai.models import Guardrail, ModelAccess, ModelAccessOptions
 from aws_genai.packaging import reserve_concurrency
 from tests.conftest import Synthesized
 from tests.support import new_stack, template_of
@@ -171,7 +171,9 @@ def chat(
         "Chat",
         foundation=foundation,
         name="assistant",
-        access=ModelAccess(stack, "Access", models=["amazon.nova-lite-v1:0"], guardrail=guardrail),
+        access=ModelAccess(
+            stack, "Access", guardrail=guardrail, options=ModelAccessOptions(models=["amazon.nova-lite-v1:0"])
+        ),
         identity=Identity(stack, users, foundation=foundation, pool_name="assistant", options=chosen),
         firewall=Firewall(stack, "Firewall", foundation=foundation, name="assistant", options=chosen),
         options=chosen,

@@ -33,7 +33,10 @@ STORED = "arn:aws:secretsmanager:us-east-1:111122223333:secret:sign-in-AbCdEf"
 CERTIFICATE = "arn:aws:acm:us-east-1:111122223333:certificate/1234abcd-12ab-34cd-56ef-1234567890ab"
 ENDPOINT = "vpce-0123456789abcdef0"
 OIDC = OidcProvider(
-    issuer="https://login.example.com", client_id="abc", client_secret_arn=STORED, client_secret_key="value"
+    issuer="https://login.example.com",
+    client_id="abc",
+    client_secret_arn=STORED,
+    client_secret_key="value",  # noqa: S106 - a key of JSON
 )
 SAML = SamlProvider(metadata_url="https://login.example.com/metadata")
 

@@ -19,6 +19,8 @@ SOURCES = {LIBRARY.parent: ("aws_genai",), ROOT: ("settings", "stacks", "operati
 FLOORS = (
     "errors",
     "lazily",
+    "node",
+    "once",
     "explain",
     "options",
     "data",

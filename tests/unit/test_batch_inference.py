@@ -9,8 +9,15 @@ import pytest
 from aws_cdk import aws_iam as iam
 
 from aws_genai.errors import InvalidValueError
-from aws_genai.foundation import AccessLogBucket, AlarmTopic, DataKey, Foundation, WorkloadRole
-from aws_genai.models import ApplicationProfiles, BatchInference, Guardrail, ModelAccess
+from aws_genai.foundation import Foundation, WorkloadRole
+from aws_genai.models import (
+    ApplicationProfiles,
+    BatchInference,
+    BatchInferenceOptions,
+    Guardrail,
+    ModelAccess,
+    ModelAccessOptions,
+)
 from aws_genai.testing import assert_allows, assert_denies
 from tests.support import new_stack, template_of
 
@@ -20,26 +27,20 @@ HERE = f"arn:aws:bedrock:us-east-1:{ACCOUNT}"
 
 
 def batch(stack: cdk.Stack, *, profiled: bool = False, **options: Any) -> BatchInference:
-    key = DataKey(stack, "Key", description="Batches")
-    key.allow_logs()
-    guardrail = Guardrail(
+    foundation = Foundation(stack)
+    guardrail = Guardrail(stack, "Guardrail", name="one", foundation=foundation)
+    access = ModelAccess(stack, "Access", guardrail=guardrail, options=ModelAccessOptions(models=[LITE, PRO]))
+    return BatchInference(
         stack,
-        "Guardrail",
-        name="one",
-        foundation=Foundation(stack, key=key),
+        "Batch",
+        foundation=foundation,
+        name="genai-test-summaries",
+        access=access,
+        profiles=ApplicationProfiles(stack, "Profiles", name="batch", access=access, models=[LITE])
+        if profiled
+        else None,
+        options=BatchInferenceOptions(**{"model": LITE, **options}),
     )
-    access = ModelAccess(stack, "Access", models=[LITE, PRO], guardrail=guardrail)
-    arguments: dict[str, Any] = {
-        "name": "genai-test-summaries",
-        "model": LITE,
-        "access": access,
-        "key": key,
-        "access_logs": AccessLogBucket(stack, "AccessLogs"),
-        "topic": AlarmTopic(stack, "Alarms", key=key),
-    }
-    if profiled:
-        arguments["profiles"] = ApplicationProfiles(stack, "Profiles", name="batch", access=access, models=[LITE])
-    return BatchInference(stack, "Batch", **{**arguments, **options})
 
 
 def role(template: dict[str, Any], begin: str) -> str:
@@ -108,7 +109,7 @@ def test_whoever_asks_puts_questions_and_reads_answers() -> None:
     [
         ({"model": "amazon.titan-embed-text-v2:0"}, "titan"),
         ({"model": "amazon.nova-premier-v1:0"}, "amazon.nova-premier-v1:0"),
-        ({"most_failed_percent": 101}, "101 is no percentage"),
+        ({"most_failed_percent": 101}, "at most 100"),
     ],
     ids=["embedding", "not allowed", "percentage"],
 )

@@ -8,8 +8,8 @@ from typing import Any
 
 import aws_cdk as cdk
 import pytest
-from aws_cdk import aws_iam as iam
-from aws_cdk.assertions import Match
+from aws_cdk import aws_iam as iam, aws_lambda as lambda_
+from aws_cdk.assertions import Match, Template
 
 from aws_genai.application import Inference, UsageBudgetOptions
 from aws_genai.data import load
@@ -17,7 +17,14 @@ from aws_genai.data.bedrock import USES, check_allowed, check_destinations, chec
 from aws_genai.errors import InvalidValueError
 from aws_genai.foundation import DataKey, Foundation, WorkloadRole
 from aws_genai.foundation.organization import model_policy
-from aws_genai.models import ApplicationProfiles, BedrockCatalogue, Guardrail, ModelAccess, ModelParameters
+from aws_genai.models import (
+    ApplicationProfiles,
+    BedrockCatalogue,
+    Guardrail,
+    ModelAccess,
+    ModelAccessOptions,
+    ModelParameters,
+)
 from aws_genai.models.access.inference import requests_of
 from aws_genai.testing import assert_allows, assert_denies
 from tests.support import new_stack, template_of
@@ -186,7 +193,12 @@ def access(stack: cdk.Stack, **options: Any) -> ModelAccess:
         name="one",
         foundation=Foundation(stack, key=DataKey(stack, "Key", description="Policy")),
     )
-    return ModelAccess(stack, "Access", models=[CLAUDE, NOVA, TITAN], guardrail=guardrail, **options)
+    return ModelAccess(
+        stack,
+        "Access",
+        guardrail=guardrail,
+        options=ModelAccessOptions(models=[CLAUDE, NOVA, TITAN], **options),
+    )
 
 
 def role(stack: cdk.Stack) -> WorkloadRole:
@@ -268,6 +280,55 @@ def test_tokens_are_counted_without_an_answer() -> None:
     model = "arn:aws:bedrock:us-east-1::foundation-model/anthropic.claude-sonnet-4-6"
     assert_allows(template.to_json(), name, "bedrock:CountTokens", model)
     assert_denies(template.to_json(), name, "bedrock:InvokeModel", model)
+
+
+def test_models_have_metrics_by_their_own_id_and_by_their_profile() -> None:
+    stack = new_stack()
+    models = access(stack)
+    profiles = ApplicationProfiles(stack, "Chat", name="chat", access=models, models=[NOVA])
+    names = {
+        "metric_invocations": "Invocations",
+        "metric_latency": "InvocationLatency",
+        "metric_input_tokens": "InputTokenCount",
+        "metric_output_tokens": "OutputTokenCount",
+    }
+    for method, name in names.items():
+        for who, model in ((models, NOVA), (profiles, profiles.ids[NOVA])):
+            metric = getattr(who, method)(NOVA, period=cdk.Duration.minutes(1))
+            assert (metric.namespace, metric.metric_name) == ("AWS/Bedrock", name)
+            assert metric.dimensions == {"ModelId": model}
+            assert metric.period.to_minutes() == 1
+    assert models.metric_throttles(NOVA).metric_name == "InvocationThrottles"
+
+
+@pytest.mark.parametrize("kind", ["function", "user", "role"])
+def test_models_are_granted_to_any_principal(kind: str) -> None:
+    stack = new_stack()
+    runtime = lambda_.Runtime.PYTHON_3_13
+    grantee: iam.IGrantable = {
+        "function": lambda: lambda_.Function(
+            stack, "Who", runtime=runtime, handler="a.b", code=lambda_.Code.from_inline("pass")
+        ),
+        "user": lambda: iam.User(stack, "Who"),
+        "role": lambda: iam.Role(stack, "Who", assumed_by=iam.ServicePrincipal("ecs-tasks.amazonaws.com")),
+    }[kind]()
+    models = access(stack)
+    profiles = ApplicationProfiles(stack, "Chat", name="chat", access=models, models=[NOVA])
+    grants = [
+        models.grant_invoke(grantee, streaming=True),
+        models.grant_count_tokens(grantee, models=[CLAUDE]),
+        models.guardrail.grant_apply(grantee),
+        profiles.grant_invoke(grantee),
+    ]
+    assert all(isinstance(each, iam.Grant) and each.success for each in grants)
+    statements = [
+        statement
+        for each in Template.from_stack(stack).find_resources("AWS::IAM::Policy").values()
+        for statement in each["Properties"]["PolicyDocument"]["Statement"]
+    ]
+    invoking = [each for each in statements if "bedrock:InvokeModel" in each["Action"]]
+    assert invoking
+    assert all("bedrock:GuardrailIdentifier" in each["Condition"]["StringEquals"] for each in invoking)
 
 
 def test_access_is_bounded_by_provider_and_use() -> None:

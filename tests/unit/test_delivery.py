@@ -10,7 +10,7 @@ import aws_cdk as cdk
 import pytest
 from aws_cdk.assertions import Match, Template
 
-from aws_genai.compute import WeightsBucket, WorkQueue
+from aws_genai.compute import WeightsBucket, WeightsOptions, WorkQueue
 from aws_genai.errors import InvalidValueError
 from aws_genai.foundation import (
     AccessLogBucket,
@@ -308,7 +308,7 @@ def test_the_break_glass_role_is_heard_when_it_decrypts() -> None:
             stack,
             "Weights",
             foundation=Foundation(stack, key=key, access_logs=logs, topic=topic),
-            break_glass_role_arn=READER,
+            options=WeightsOptions(break_glass_role=READER),
         )
 
     template_of(build).has_resource_properties(

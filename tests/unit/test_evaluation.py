@@ -10,8 +10,18 @@ import pytest
 from aws_cdk import aws_iam as iam
 
 from aws_genai.errors import InvalidValueError
-from aws_genai.foundation import AccessLogBucket, AlarmTopic, DataKey, Foundation, WorkloadRole
-from aws_genai.models import Evaluation, Guardrail, Judge, KnowledgeBase, ModelAccess
+from aws_genai.foundation import Foundation, WorkloadRole
+from aws_genai.models import (
+    Evaluation,
+    EvaluationOptions,
+    Guardrail,
+    Judge,
+    KnowledgeBase,
+    KnowledgeBaseOptions,
+    ModelAccess,
+    ModelAccessOptions,
+    Source,
+)
 from aws_genai.testing import assert_allows, assert_denies
 from tests.support import new_stack, template_of
 
@@ -21,25 +31,31 @@ HERE = f"arn:aws:bedrock:us-east-1:{ACCOUNT}"
 
 
 def evaluation(stack: cdk.Stack, *, documents: bool = False, **options: Any) -> Evaluation:
-    key = DataKey(stack, "Key", description="Evaluations")
-    key.allow_logs()
-    topic, logs = AlarmTopic(stack, "Alarms", key=key), AccessLogBucket(stack, "AccessLogs")
-    common: dict[str, Any] = {"key": key, "topic": topic, "access_logs": logs}
-    guardrail = Guardrail(
-        stack,
-        "Guardrail",
-        name="one",
-        foundation=Foundation(stack, key=key),
-    )
-    arguments: dict[str, Any] = {
-        "name": "genai-test-both",
-        "models": [PRO, LITE],
-        "access": ModelAccess(stack, "Access", models=[PRO, LITE, EMBED], guardrail=guardrail),
-        "judge": Judge(model=PRO),
-    }
+    foundation = Foundation(stack)
+    given: dict[str, Any] = {"models": [PRO, LITE], "judge": Judge(model=PRO), **options}
+    knowledge = None
     if documents:
-        arguments["knowledge"] = KnowledgeBase(stack, "Docs", name="docs", sources={"a": ["staff"]}, **common)
-    return Evaluation(stack, "Evaluation", **{**arguments, **common, **options})
+        knowledge = KnowledgeBase(
+            stack,
+            "Docs",
+            foundation=foundation,
+            name="docs",
+            options=KnowledgeBaseOptions(sources={"a": Source(groups=["staff"])}),
+        )
+    return Evaluation(
+        stack,
+        "Evaluation",
+        foundation=foundation,
+        name="genai-test-both",
+        access=ModelAccess(
+            stack,
+            "Access",
+            guardrail=Guardrail(stack, "Guardrail", name="one", foundation=foundation),
+            options=ModelAccessOptions(models=[PRO, LITE, EMBED]),
+        ),
+        knowledge=knowledge,
+        options=EvaluationOptions(**given),
+    )
 
 
 def role(template: dict[str, Any], begin: str) -> str:
@@ -125,6 +141,15 @@ def test_the_state_machine_is_encrypted_logged_traced_and_calls_one_function() -
     assert_allows(template, caller, "kms:GenerateDataKey", f"arn:aws:kms:us-east-1:{ACCOUNT}:key/{name}", logs)
 
 
+def test_runs_have_metrics() -> None:
+    machine = evaluation(new_stack()).machine
+    metrics = [machine.metric_started(), machine.metric_succeeded(), machine.metric_failed(), machine.metric_time()]
+    names = ["ExecutionsStarted", "ExecutionsSucceeded", "ExecutionsFailed", "ExecutionTime"]
+    assert [each.metric_name for each in metrics] == names
+    assert {each.namespace for each in metrics} == {"AWS/States"}
+    assert all(each.dimensions == {"StateMachineArn": machine.machine_arn} for each in metrics)
+
+
 def _states(definition: dict[str, Any]) -> list[dict[str, Any]]:
     found = []
     for each in definition["States"].values():
@@ -172,15 +197,15 @@ def test_documents_are_searched_for_the_groups_that_are_named() -> None:
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"models": []}, "Without a model"),
+        ({"models": []}, "at least 1"),
         ({"models": [EMBED]}, EMBED),
         ({"judge": Judge(model=EMBED)}, EMBED),
         ({"judge": Judge(model=PRO, metrics=["Correctnes"])}, "Correctness"),
-        ({"judge": Judge(model=PRO, metrics=[])}, "judges nothing"),
+        ({"judge": {"model": PRO, "metrics": []}}, "at least 1"),
         ({"thresholds": {"Correctness": 1}, "judge": None}, "Correctness is not measured"),
         ({"thresholds": {"latency": 1}}, "latency_ms"),
-        ({"groups": ["staff"]}, "there are none"),
-        ({"documents": True}, "for nobody"),
+        ({"groups": ["staff"]}, "no knowledge base"),
+        ({"documents": True}, "no group"),
         ({"documents": True, "groups": ["staff"], "judge": Judge(model=PRO, metrics=["Relevance"])}, "Relevance"),
     ],
     ids=lambda each: str(each)[:40],

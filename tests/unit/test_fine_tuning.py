@@ -3,23 +3,36 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from dataclasses import fields
+from typing import Any, get_args
 
 import aws_cdk as cdk
 import botocore.session
 import pytest
-from aws_cdk import aws_iam as iam
+from aws_cdk import aws_iam as iam, aws_s3 as s3
 from aws_cdk.assertions import Template
 from botocore.validate import ParamValidator
 
 from aws_genai.data.jumpstart import JumpStartCatalogue
 from aws_genai.errors import InvalidValueError
-from aws_genai.foundation import AccessLogBucket, AlarmTopic, DataKey, Foundation, PrivateNetwork, WorkloadRole
+from aws_genai.foundation import Foundation, WorkloadRole
+from aws_genai.functions.contract import Contract
+from aws_genai.functions.model_approval import environment as model_approval
+from aws_genai.functions.model_evaluation import environment as model_evaluation
 from aws_genai.functions.model_evaluation.scores import METRICS
-from aws_genai.models import Experiments, FineTuning, SignedDataSets
+from aws_genai.functions.training_data import environment as training_data
+from aws_genai.models import (
+    DataSetOptions,
+    ExistingBucket,
+    Experiments,
+    FineTuning,
+    FineTuningOptions,
+    SignedDataSets,
+)
+from aws_genai.models.training.options import Metric
 from aws_genai.testing import assert_allows, assert_denies
 from operations import training_facts
-from tests.support import new_stack
+from tests.support import findings_on, new_stack
 
 MODEL = "huggingface-llm-gemma-7b-instruct"
 APPROVER = "arn:aws:iam::111122223333:role/data-approver"
@@ -33,36 +46,24 @@ OPERATIONS = {
 }
 
 
-def build(stack: cdk.Stack, *, tracked: bool = True, **properties: Any) -> FineTuning:
-    key = DataKey(stack, "Key", description="Models")
-    key.allow_logs()
-    logs, topic = AccessLogBucket(stack, "Logs"), AlarmTopic(stack, "Alarms", key=key)
-    data_sets = SignedDataSets(
+def build(stack: cdk.Stack, *, tracked: bool = True, data: dict[str, Any] | None = None, **options: Any) -> FineTuning:
+    foundation = Foundation(stack, network=["us-east-1a", "us-east-1b"], tags={"project": "genai"})
+    return FineTuning(
         stack,
-        "DataSets",
-        approver_role_arns=[APPROVER],
-        foundation=Foundation(stack, key=key, access_logs=logs, topic=topic),
-    )
-    arguments: dict[str, Any] = {
-        "name": "support",
-        "endpoint_name": "genai-support",
-        "model_id": MODEL,
-        "accept_eula": True,
-        "data_sets": data_sets,
-        "key": key,
-        "network": PrivateNetwork(stack, "Network", zones=["us-east-1a", "us-east-1b"], key=key),
-        "topic": topic,
-        "tags": {"project": "genai"},
-        "experiments": Experiments(
+        "Support",
+        foundation=foundation,
+        name="support",
+        endpoint_name="genai-support",
+        options=FineTuningOptions(**{"model": MODEL, "accept_eula": True, **options}),
+        data_sets=SignedDataSets(
             stack,
-            "Experiments",
-            name="genai",
-            foundation=Foundation(stack, key=key, access_logs=logs),
-        )
-        if tracked
-        else None,
-    }
-    return FineTuning(stack, "Support", **{**arguments, **properties})
+            "DataSets",
+            foundation=foundation,
+            options=DataSetOptions(approver_roles=[APPROVER]),
+            **(data or {}),
+        ),
+        experiments=Experiments(stack, "Experiments", foundation=foundation, name="genai") if tracked else None,
+    )
 
 
 def template_of(**properties: Any) -> Template:
@@ -163,9 +164,9 @@ def test_batch_transform_gets_a_model_that_it_takes() -> None:
 
 def test_the_type_that_answers_is_one_of_batch_transform() -> None:
     with pytest.raises(InvalidValueError, match=r"Batch transform.* has no ml\.p4d\.24xlarge"):
-        template_of(serving_type="ml.p4d.24xlarge")
+        template_of(endpoint={"instance_type": "ml.p4d.24xlarge"})
     assert "ml.p4d.24xlarge" in JumpStartCatalogue.get(MODEL).supported_instance_types
-    served = steps(definition(template_of(serving_type="ml.g5.48xlarge")))
+    served = steps(definition(template_of(endpoint={"instance_type": "ml.g5.48xlarge"})))
     assert served["Answer"]["Arguments"]["TransformResources"]["InstanceType"] == "ml.g5.48xlarge"
 
 
@@ -177,7 +178,7 @@ def test_below_a_threshold_nothing_is_registered() -> None:
         ("Steps.Evaluate.OutputParameters['f1']", 0.4),
     ]
     assert [each["Name"] for each in decision["IfSteps"]] == ["Register"]
-    assert "exact_match of 0.1, f1 of 0.4" in known["NotGoodEnough"]["Arguments"]["ErrorMessage"]
+    assert "exact_match of 0.1, f1 of 0.4)" in known["NotGoodEnough"]["Arguments"]["ErrorMessage"]
     assert known["Register"]["Arguments"]["ModelApprovalStatus"] == "PendingManualApproval"
     lineage = known["Register"]["Arguments"]["CustomerMetadataProperties"]
     assert {"manifest", "manifest_version", "manifest_sha256", "execution", "approver"} <= set(lineage)
@@ -256,16 +257,16 @@ def test_an_approval_deploys_and_the_endpoint_goes_with_the_stack() -> None:
 @pytest.mark.parametrize(
     ("properties", "word"),
     [
-        ({"model_id": "huggingface-llm-phi-2"}, f"Choose one of: {MODEL}"),
+        ({"model": "huggingface-llm-phi-2"}, f"Choose one of: {MODEL}"),
         ({"accept_eula": False}, "licence agreement"),
         ({"instance_type": "ml.g5.2xlarge"}, "not trained on ml.g5.2xlarge"),
-        ({"serving_type": "ml.g5.2xlarge"}, "does not run on ml.g5.2xlarge"),
-        ({"thresholds": {}}, "every model is registered"),
-        ({"thresholds": {"bleu": 0.2}}, "bleu is not measured"),
-        ({"thresholds": {"f1": 1.5}}, "between 0 and 1"),
+        ({"endpoint": {"instance_type": "ml.g5.2xlarge"}}, "does not run on ml.g5.2xlarge"),
+        ({"thresholds": {}}, "at least 1"),
+        ({"thresholds": {"bleu": 0.2}}, "thresholds.bleu"),
+        ({"thresholds": {"f1": 1.5}}, "at most 1"),
         ({"hyperparameters": {"epoch": 0}}, "from 1 to 1000"),
         ({"hyperparameters": {"epoch": 1.5}}, "not a whole number"),
-        ({"hyperparameters": {"epoch": True}}, "not a whole number"),
+        ({"hyperparameters": {"epoch": True}}, "epoch"),
         ({"hyperparameters": {"learning_rate": "fast"}}, "not a number"),
         ({"hyperparameters": {"lora_alpha": -1}}, "0 or more"),
         ({"hyperparameters": {"peft_type": "qlora"}}, "Did you mean lora"),
@@ -328,8 +329,92 @@ def test_a_document_of_the_hub_says_how_a_model_is_fine_tuned() -> None:
     assert training_facts.from_document({**document, "TrainingScriptUri": None}) is None
 
 
-def test_every_metric_is_offered_by_the_settings() -> None:
-    from settings.fine_tuning import Tuned
+def test_every_metric_that_is_measured_may_have_a_threshold() -> None:
+    assert get_args(Metric) == METRICS
 
-    for metric in METRICS:
-        assert Tuned(model=MODEL, accept_eula=True, thresholds={metric: 0.5}).thresholds == {metric: 0.5}
+
+def test_the_variables_of_functions_are_those_that_they_read() -> None:
+    template = template_of()
+    contracts: dict[str, type[Contract]] = {
+        "training_data": training_data.Environment,
+        "model_evaluation": model_evaluation.Environment,
+        "model_approval": model_approval.Environment,
+    }
+    for each in template.find_resources("AWS::Lambda::Function").values():
+        variables = dict(each["Properties"]["Environment"]["Variables"])
+        contract = contracts.pop(variables.pop("POWERTOOLS_SERVICE_NAME"))
+        assert set(variables) == {field.name for field in fields(contract)}
+    assert not contracts
+
+
+@pytest.mark.parametrize("kind", ["role", "user"])
+def test_people_may_be_roles_and_users_of_any_app(kind: str) -> None:
+    stack = new_stack()
+    tuning = build(stack)
+    grantee: iam.Role | iam.User = (
+        iam.User(stack, "Person")
+        if kind == "user"
+        else iam.Role(stack, "Person", assumed_by=iam.AccountPrincipal("111122223333"))
+    )
+    tuning.grant_train(grantee)
+    tuning.grant_approve(grantee)
+    template = Template.from_stack(stack)
+    text = json.dumps(template.find_resources("AWS::IAM::Policy"))
+    for action in ("sagemaker:StartPipelineExecution", "sagemaker:UpdateModelPackage", "kms:Sign"):
+        assert action in text
+    (key,) = (each for name, each in template.find_resources("AWS::KMS::Key").items() if "SigningKey" in name)
+    resource = grantee.node.default_child
+    assert isinstance(resource, cdk.CfnElement)
+    assert stack.get_logical_id(resource) in json.dumps(key["Properties"]["KeyPolicy"])
+
+
+def test_a_principal_that_no_key_policy_can_name_cannot_approve() -> None:
+    stack = new_stack()
+    with pytest.raises(InvalidValueError, match="Pass a role or a user"):
+        build(stack).grant_approve(iam.Group(stack, "Group"))
+
+
+KEY = "arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+
+
+def outputs(template: Template) -> dict[str, Any]:
+    found: dict[str, Any] = template.to_json()["Outputs"]
+    return found
+
+
+def test_data_sets_may_lie_in_an_existing_bucket() -> None:
+    stack = new_stack()
+    foundation = Foundation(stack)
+    bucket = ExistingBucket(name="our-data", key_arn=KEY)
+    made = SignedDataSets(stack, "DataSets", foundation=foundation, options=DataSetOptions(bucket=bucket))
+    author = WorkloadRole(stack, "Author", assumed_by=iam.ServicePrincipal("sagemaker.amazonaws.com"))
+    made.grant_author(author)
+    template = Template.from_stack(stack)
+    assert not [name for name in template.find_resources("AWS::S3::Bucket") if name.startswith("DataSets")]
+    (function,) = (name for name in template.find_resources("AWS::IAM::Role") if name.startswith("DataSetsAdmit"))
+    (writer,) = (name for name in template.find_resources("AWS::IAM::Role") if name.startswith("Author"))
+    place = "arn:aws:s3:::our-data"
+    assert_allows(template, function, "s3:PutObject", f"{place}/verified/support/a.jsonl")
+    assert_denies(template, function, "s3:PutObject", f"{place}/data/support/a.jsonl")
+    assert_allows(template, writer, "s3:PutObject", f"{place}/data/support/a.jsonl")
+    assert_denies(template, writer, "s3:PutObject", f"{place}/verified/support/a.jsonl")
+    used = [
+        statement["Action"]
+        for each in template.find_resources("AWS::IAM::ManagedPolicy").values()
+        for statement in each["Properties"]["PolicyDocument"]["Statement"]
+        if KEY in json.dumps(statement["Resource"])
+    ]
+    assert ["kms:Decrypt", "kms:GenerateDataKey"] in used
+    # The policy of the bucket is the owner's; the statement to add is an output.
+    (statement,) = (value for name, value in outputs(template).items() if "BucketPolicyStatement" in name)
+    assert "OnlyAdmittedData" in json.dumps(statement["Value"])
+
+
+def test_data_sets_may_lie_in_a_bucket_of_the_same_app() -> None:
+    stack = new_stack()
+    bucket = s3.Bucket(stack, "Ours", versioned=True)
+    build(stack, data={"bucket": bucket})
+    template = Template.from_stack(stack)
+    assert "OnlyAdmittedData" in json.dumps(template.find_resources("AWS::S3::BucketPolicy"))
+    assert not [name for name in outputs(template) if "BucketPolicyStatement" in name]
+    assert not [each for each in findings_on(stack) if each.rule == "AwsSolutions-IAM5"]

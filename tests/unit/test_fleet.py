@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -16,44 +17,45 @@ import aws_cdk as cdk
 import pytest
 
 from aws_genai.compute import (
+    AcceleratorCatalogue,
     AcceleratorFleet,
+    Capacity,
     CapacityBlock,
-    OnDemand,
+    FleetOptions,
+    Needs,
     Platform,
+    QueueOptions,
     Reserved,
     Schedule,
+    ServedModel,
     Spot,
     WorkQueue,
     boot,
 )
 from aws_genai.errors import InvalidValueError
-from aws_genai.foundation import AlarmTopic, DataKey, Foundation, PrivateNetwork
+from aws_genai.foundation import Foundation
 from tests.support import new_stack, template_of
 
 START = datetime(2027, 1, 4, 11, 30, tzinfo=UTC)
+RESERVATION = "cr-0123456789abcdef0"
+SPOT = Capacity(spot=Spot())
 
 
-def fleet(stack: cdk.Stack, instance_type: str = "g6.12xlarge", **options: Any) -> AcceleratorFleet:
-    key = DataKey(stack, "Key", description="Fleet")
-    key.allow_logs()
+def block(days: float = 7, instances: int = 1) -> Capacity:
+    end = START + timedelta(days=days)
+    return Capacity(block=CapacityBlock(reservation_id=RESERVATION, start=START, end=end, instances=instances))
+
+
+def fleet(
+    stack: cdk.Stack, instance_type: str = "g6.12xlarge", *, queue: bool = False, **options: Any
+) -> AcceleratorFleet:
+    foundation = Foundation(stack, network=["us-east-1a", "us-east-1b"])
     return AcceleratorFleet(
         stack,
         "Fleet",
-        instance_type=instance_type,
-        foundation=Foundation(
-            stack,
-            key=key,
-            network=PrivateNetwork(stack, "Network", zones=["us-east-1a", "us-east-1b"], key=key),
-            topic=AlarmTopic(stack, "Alarms", key=key),
-        ),
-        queue=WorkQueue(
-            stack,
-            "Work",
-            foundation=Foundation(stack, key=key),
-        )
-        if options.pop("queue", False)
-        else None,
-        **options,
+        foundation=foundation,
+        options=FleetOptions(instance_type=instance_type, **options),
+        queue=WorkQueue(stack, "Work", foundation=foundation) if queue else None,
     )
 
 
@@ -88,7 +90,8 @@ def test_on_demand_is_one_launch_template() -> None:
 
 def test_spot_takes_several_types_and_is_replaced_before_it_goes() -> None:
     made = resources(
-        alternatives=["g6e.12xlarge", "g5.12xlarge"], capacity=Spot(on_demand_base=1, on_demand_percent=20)
+        alternatives=["g6e.12xlarge", "g5.12xlarge"],
+        capacity=Capacity(spot=Spot(on_demand_base=1, on_demand_percent=20)),
     )
     properties = group(made)["Properties"]
     assert properties["CapacityRebalance"] is True
@@ -120,22 +123,14 @@ def test_alternatives_without_spot_are_on_demand() -> None:
 
 def test_two_spot_fleets_report_once() -> None:
     def build(stack: cdk.Stack) -> None:
-        first = fleet(stack, capacity=Spot())
-        AcceleratorFleet(
-            stack,
-            "Second",
-            instance_type="g6.xlarge",
-            capacity=Spot(),
-            foundation=Foundation(
-                stack,
-                key=stack.node.find_child("Key"),
-                network=stack.node.find_child("Network"),
-                topic=stack.node.find_child("Alarms"),
-            ),  # type: ignore[arg-type]
-            # type: ignore[arg-type]
-            # type: ignore[arg-type]
+        foundation = Foundation(stack, network=["us-east-1a", "us-east-1b"])
+        first, second = (
+            AcceleratorFleet(
+                stack, id, foundation=foundation, options=FleetOptions(instance_type="g6.xlarge", capacity=SPOT)
+            )
+            for id in ("First", "Second")
         )
-        assert first.metric_name != stack.node.find_child("Second").metric_name  # type: ignore[attr-defined]
+        assert first.metric_dimension != second.metric_dimension
 
     template_of(build).resource_count_is("AWS::Events::Rule", 1)
 
@@ -143,7 +138,7 @@ def test_two_spot_fleets_report_once() -> None:
 @pytest.mark.parametrize(
     ("capacity", "target"),
     [
-        (Reserved(reservation_id="cr-0123456789abcdef0"), {"CapacityReservationId": "cr-0123456789abcdef0"}),
+        (Reserved(reservation_id=RESERVATION), {"CapacityReservationId": RESERVATION}),
         (
             Reserved(resource_group_arn="arn:aws:resource-groups:us-east-1:111122223333:group/gpus"),
             {"CapacityReservationResourceGroupArn": "arn:aws:resource-groups:us-east-1:111122223333:group/gpus"},
@@ -151,16 +146,15 @@ def test_two_spot_fleets_report_once() -> None:
     ],
 )
 def test_reserved_capacity_is_targeted(capacity: Reserved, target: dict[str, str]) -> None:
-    data = launch(resources(capacity=capacity))
+    data = launch(resources(capacity=Capacity(reserved=capacity)))
     assert data["CapacityReservationSpecification"] == {"CapacityReservationTarget": target}
 
 
 def test_a_capacity_block_begins_and_is_drained_by_the_clock() -> None:
-    block = CapacityBlock("cr-0123456789abcdef0", START, START + timedelta(days=7), 4)
-    made = resources("p5.48xlarge", capacity=block, max_instances=4)
+    made = resources("p5.48xlarge", capacity=block(instances=4), max_instances=4)
     data = launch(made)
     assert data["InstanceMarketOptions"] == {"MarketType": "capacity-block"}
-    target = {"CapacityReservationId": "cr-0123456789abcdef0"}
+    target = {"CapacityReservationId": RESERVATION}
     assert data["CapacityReservationSpecification"] == {"CapacityReservationTarget": target}
     actions = [each["Properties"] for each in made["AWS::AutoScaling::ScheduledAction"]]
     assert sorted((each["StartTime"], each["DesiredCapacity"]) for each in actions) == [
@@ -213,7 +207,12 @@ def test_a_queue_makes_the_fleet_grow_and_its_end_empties_it() -> None:
 
 
 def test_schedules_set_sizes() -> None:
-    made = resources(schedules=[Schedule("0 7 * * MON-FRI", 1, "Europe/Berlin"), Schedule("0 19 * * *", 0)])
+    made = resources(
+        schedules=[
+            Schedule(cron="0 7 * * MON-FRI", instances=1, time_zone="Europe/Berlin"),
+            Schedule(cron="0 19 * * *", instances=0),
+        ]
+    )
     actions = [each["Properties"] for each in made["AWS::AutoScaling::ScheduledAction"]]
     assert sorted((each["Recurrence"], each["DesiredCapacity"], each["TimeZone"]) for each in actions) == [
         ("0 19 * * *", 0, "Etc/UTC"),
@@ -256,52 +255,114 @@ def test_an_instance_has_time_to_save_its_work() -> None:
 
 
 @pytest.mark.parametrize(
-    ("instance_type", "options", "told"),
+    ("options", "told"),
     [
-        ("g6.xlarge", {"efa": True}, "g6.xlarge has no Elastic Fabric Adapter. Did you mean g6.8xlarge"),
-        ("g6.12xlarge", {"alternatives": ["g6.12xlarge"]}, "named twice"),
-        ("g6.12xlarge", {"alternatives": ["inf2.24xlarge"]}, "need different images"),
-        ("g6.12xlarge", {"alternatives": ["p3.2xlarge"]}, "Xen hypervisor"),
-        ("p5.48xlarge", {"efa": True, "alternatives": ["p4d.24xlarge"]}, "different network cards"),
-        ("g6.12xlarge", {"capacity": Reserved()}, "one reservation or one resource group"),
-        ("g6.12xlarge", {"capacity": Reserved(reservation_id="a", resource_group_arn="b")}, "one reservation or one"),
         (
-            "g6.12xlarge",
-            {"capacity": Reserved(reservation_id="cr-0"), "alternatives": ["g6e.12xlarge"]},
-            "A reservation is for one type",
+            {"instance_type": "g6.xlarge", "efa": True},
+            "g6.xlarge has no Elastic Fabric Adapter. Did you mean g6.8xlarge",
         ),
-        ("g6.12xlarge", {"capacity": Spot(on_demand_percent=101)}, "0 to 100"),
-        ("g6.12xlarge", {"capacity": Spot(on_demand_base=-1)}, "cannot be negative"),
+        ({"alternatives": ["g6.12xlarge"]}, "named twice"),
+        ({"alternatives": ["inf2.24xlarge"]}, "need different images"),
+        ({"alternatives": ["p3.2xlarge"]}, "Xen hypervisor"),
+        ({"alternatives": ["inf1.xlarge"]}, "alternatives: inf1.xlarge: Neuron images since 2.26.1"),
+        ({"instance_type": "p5.48xlarge", "efa": True, "alternatives": ["p4d.24xlarge"]}, "different network cards"),
         (
-            "g6.12xlarge",
-            {"capacity": CapacityBlock("cr-0", START, START + timedelta(days=1), 1)},
-            "No Capacity Blocks are sold for g6.12xlarge",
+            {"capacity": Capacity(reserved=Reserved(reservation_id=RESERVATION)), "alternatives": ["g6e.12xlarge"]},
+            "A Capacity Reservation is for one instance type",
         ),
+        ({"capacity": block()}, "Capacity Blocks are not offered for g6.12xlarge"),
+        ({"instance_type": "p5.48xlarge", "capacity": block(instances=2)}, "has 2 instances, and the maximum is 1"),
+        ({"schedules": [Schedule(cron="0 7 * * *", instances=2)]}, "A schedule sets 2 instances"),
+        ({"model": ServedModel(parameters_billion=70), "instance_type": "g6.xlarge"}, "Did you mean g7e.12xlarge?"),
+        ({"needs": Needs(platform="cuda")}, "or the attributes that they need"),
+        ({"instance_type": None}, "or the attributes that they need"),
+        ({"instance_type": None, "needs": Needs(platform="neuron", total_memory_gib=9999)}, "No type has all of these"),
         (
-            "p5.48xlarge",
-            {"capacity": CapacityBlock("cr-0", START, START + timedelta(days=200), 1)},
-            "lasts up to 182 days",
-        ),
-        ("p5.48xlarge", {"capacity": CapacityBlock("cr-0", START, START, 1)}, "lasts up to 182 days"),
-        (
-            "p5.48xlarge",
-            {"capacity": CapacityBlock("cr-0", START.replace(tzinfo=None), START + timedelta(days=1), 1)},
-            "no time zone",
-        ),
-        (
-            "p5.48xlarge",
-            {"capacity": CapacityBlock("cr-0", START, START + timedelta(days=1), 2)},
-            "The block holds 2 instances and the group at most 1",
+            {"instance_type": None, "needs": Needs(platform="cuda", max_usd_per_hour=0.6), "efa": True},
+            "No type with all of these attributes has an Elastic Fabric Adapter",
         ),
     ],
 )
-def test_what_does_not_go_together_is_refused(instance_type: str, options: dict[str, Any], told: str) -> None:
+def test_options_that_do_not_go_together_are_refused(options: dict[str, Any], told: str) -> None:
     with pytest.raises(InvalidValueError, match=re.escape(told)):
-        fleet(new_stack(), instance_type, **options)
+        FleetOptions(**{"instance_type": "g6.12xlarge", **options})
+
+
+@pytest.mark.parametrize(
+    ("create", "told"),
+    [
+        (Reserved, "one Capacity Reservation or one resource group"),
+        (
+            lambda: Reserved(
+                reservation_id=RESERVATION,
+                resource_group_arn="arn:aws:resource-groups:us-east-1:111122223333:group/gpus",
+            ),
+            "one Capacity Reservation or one resource group",
+        ),
+        (lambda: Capacity(spot=Spot(), reserved=Reserved(reservation_id=RESERVATION)), "these are 2: spot, reserved"),
+        (lambda: Spot(on_demand_percent=101), "on_demand_percent"),
+        (lambda: Spot(on_demand_base=-1), "on_demand_base"),
+        (lambda: block(days=200), "lasts up to 182 days"),
+        (lambda: block(days=0), "lasts up to 182 days"),
+        (
+            lambda: CapacityBlock(reservation_id=RESERVATION, start=START.replace(tzinfo=None), end=START, instances=1),
+            "no time zone",
+        ),
+    ],
+)
+def test_capacity_that_cannot_be_bought_is_refused(create: Callable[[], object], told: str) -> None:
+    with pytest.raises(InvalidValueError, match=re.escape(told)):
+        create()
+
+
+def test_types_without_placement_groups_are_refused_where_one_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+    kind = replace(AcceleratorCatalogue.default().get("g6.xlarge"), cluster_placement=False)
+    monkeypatch.setattr(AcceleratorCatalogue, "get", lambda _self, _name: kind)
+    assert FleetOptions(instance_type="g6.xlarge")
+    with pytest.raises(InvalidValueError, match=r"cluster: g6\.xlarge cannot run in a cluster placement group"):
+        FleetOptions(instance_type="g6.xlarge", cluster=True)
+    image = "111122223333.dkr.ecr.us-east-1.amazonaws.com/train:1"
+    with pytest.raises(InvalidValueError, match=r"instance_type: g6\.xlarge cannot run in a cluster placement group"):
+        QueueOptions(instance_type="g6.xlarge", image=image, nodes=2)
 
 
 def test_on_demand_is_the_default() -> None:
-    assert fleet(new_stack()).capacity == OnDemand()
+    assert FleetOptions(instance_type="g6.xlarge").capacity == Capacity(spot=None, reserved=None, block=None)
+
+
+def test_types_that_the_needs_select_are_those_of_the_region() -> None:
+    options = FleetOptions(needs=Needs(platform="neuron", total_memory_gib=100))
+    everywhere = [each.instance_type for each in options.types()]
+    here = [each.instance_type for each in options.types("eu-west-1")]
+    assert here
+    assert set(here) < set(everywhere)
+    (made,) = [
+        each["Properties"]
+        for each in template_of(
+            lambda stack: AcceleratorFleet(
+                stack, "Fleet", foundation=Foundation(stack, network=["us-east-1a"]), options=options
+            )
+        )
+        .find_resources("AWS::AutoScaling::AutoScalingGroup")
+        .values()
+    ]
+    overrides = made["MixedInstancesPolicy"]["LaunchTemplate"]["Overrides"]
+    assert [each["InstanceType"] for each in overrides] == [e.instance_type for e in options.types("us-east-1")]
+
+
+def test_types_with_an_adapter_have_the_same_network_cards() -> None:
+    cards = {each.efa_cards for each in FleetOptions(needs=Needs(platform="cuda"), efa=True).types()}
+    assert len(cards) == 1
+    assert all(cards)
+
+
+def test_metrics_are_those_that_instances_publish() -> None:
+    made = fleet(new_stack())
+    busy, broken = made.metric_utilization(), made.metric_hardware_errors(period=cdk.Duration.minutes(1))
+    assert (busy.namespace, busy.metric_name, busy.statistic) == (boot.NAMESPACE, boot.UTILIZATION, "Average")
+    assert busy.dimensions == {"Fleet": made.metric_dimension}
+    assert broken.metric_name == f"{made.metric_dimension}-HardwareErrors"
+    assert broken.period.to_seconds() == 60
 
 
 # What runs on the instance.

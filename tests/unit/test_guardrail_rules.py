@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
 
 from aws_genai.errors import InvalidValueError
-from aws_genai.models.access.guardrail_policy import DeniedTopic, GuardrailPolicy
+from aws_genai.models.access.options import DeniedTopic, GuardrailOptions
 from local.account.guardrail_rules import RefusedError, check, check_config, check_content
 
 Json = dict[str, Any]
@@ -257,37 +257,43 @@ def test_half_a_guardrail_is_refused(config: Json, words: str) -> None:
     assert words in str(error.value)
 
 
-POLICIES: Mapping[str, tuple[Json, str]] = {
-    "31 topics": ({"denied_topics": [DeniedTopic(f"t{each}", "d") for each in range(31)]}, "at most 30"),
-    "a topic of 101": ({"denied_topics": [DeniedTopic("t" * 101, "d")]}, "name of a topic"),
-    "a topic with a colon": ({"denied_topics": [DeniedTopic("a: b", "d")]}, "name of a topic"),
-    "a topic without a definition": ({"denied_topics": [DeniedTopic("t", "")]}, "no definition"),
-    "two topics of one name": ({"denied_topics": [DeniedTopic("t", "d")] * 2}, "one name"),
-    "a definition of 201": ({"denied_topics": [DeniedTopic("t", "d" * 201)]}, "takes 200"),
-    "a definition of 1001": ({"denied_topics": [DeniedTopic("t", "d" * 1001)], "cross_region": True}, "takes 1000"),
-    "six examples": ({"denied_topics": [DeniedTopic("t", "d", ["e"] * 6)]}, "at most 5 examples"),
-    "an example of 101": ({"denied_topics": [DeniedTopic("t", "d", ["e" * 101])]}, "examples of 1 to 100"),
-    "10,001 words": ({"denied_words": ["w"] * 10_001}, "at most 10000"),
-    "a word of 101": ({"denied_words": ["w" * 101]}, "1 to 100 characters"),
-    "an empty word": ({"denied_words": [" "]}, "1 to 100 characters"),
-    "eleven patterns": ({"patterns": {f"p{each}": "a" for each in range(11)}}, "at most 10"),
-    "a pattern of 501": ({"patterns": {"p": "a" * 501}}, "1 to 500"),
-    "a look ahead": ({"patterns": {"p": "a(?=b)"}}, "looks ahead or behind"),
-    "a look behind": ({"patterns": {"p": "(?<!a)b"}}, "looks ahead or behind"),
-    "no pattern at all": ({"patterns": {"p": "a(b"}}, "not a regular expression"),
-    "unknown personal data": ({"pii": {"SHOE_SIZE": "BLOCK"}}, "not a kind of personal data"),
-    "a threshold of 1": ({"grounding_threshold": 1.0}, "0 to 0.99"),
-    "a threshold below 0": ({"relevance_threshold": -0.1}, "0 to 0.99"),
+def denied(name: str = "t", definition: str = "d", **more: Any) -> Json:
+    return {"denied_topics": {name: DeniedTopic(definition=definition, **more)}}
+
+
+POLICIES: Mapping[str, tuple[Callable[[], Json], str]] = {
+    "31 topics": (lambda: {"denied_topics": {f"t{n}": DeniedTopic(definition="d") for n in range(31)}}, "at most 30"),
+    "a topic of 101": (lambda: denied("t" * 101), "at most 100 ASCII letters"),
+    "a topic with a colon": (lambda: denied("a: b"), "at most 100 ASCII letters"),
+    "a topic without a definition": (lambda: denied(definition=""), "at least 1 character"),
+    "a definition of 201": (lambda: denied(definition="d" * 201), "maximum of this tier is 200"),
+    "a definition of 1001": (lambda: {**denied(definition="d" * 1001), "cross_region": True}, "at most 1000"),
+    "six examples": (lambda: denied(examples=list("abcdef")), "at most 5"),
+    "an example of 101": (lambda: denied(examples=["e" * 101]), "at most 100"),
+    "10,001 words": (lambda: {"denied_words": [f"w{n}" for n in range(10_001)]}, "at most 10000"),
+    "a word of 101": (lambda: {"denied_words": ["w" * 101]}, "at most 100 characters"),
+    "an empty word": (lambda: {"denied_words": [" "]}, "consists of spaces only"),
+    "eleven patterns": (lambda: {"patterns": {f"p{n}": "a" for n in range(11)}}, "at most 10"),
+    "a pattern of 501": (lambda: {"patterns": {"p": "a" * 501}}, "at most 500"),
+    "a look ahead": (lambda: {"patterns": {"p": "a(?=b)"}}, "uses lookahead or lookbehind"),
+    "a look behind": (lambda: {"patterns": {"p": "(?<!a)b"}}, "uses lookahead or lookbehind"),
+    "no pattern at all": (lambda: {"patterns": {"p": "a(b"}}, "not a regular expression"),
+    "unknown personal data": (
+        lambda: {"pii": {"SHOE_SIZE": "BLOCK"}},
+        "not a type of personally identifiable information",
+    ),
+    "a threshold of 1": (lambda: {"grounding_threshold": 1.0}, "at most 0.99"),
+    "a threshold below 0": (lambda: {"relevance_threshold": -0.1}, "at least 0"),
 }
 
 
 @pytest.mark.parametrize(("policy", "words"), POLICIES.values(), ids=POLICIES)
-def test_the_library_refuses_the_same(policy: Json, words: str) -> None:
+def test_the_library_refuses_the_same(policy: Callable[[], Json], words: str) -> None:
     with pytest.raises(InvalidValueError) as error:
-        GuardrailPolicy(**policy).check()
+        GuardrailOptions(**policy())
     assert words in str(error.value)
 
 
 @pytest.mark.parametrize("pattern", [r"\p{L}+", r"\pL", r"(?<year>\d{4})", "[(?=)]", r"\(?=x", "a" * 500])
 def test_patterns_of_other_dialects_pass_the_library(pattern: str) -> None:
-    GuardrailPolicy(patterns={"p": pattern}).check()
+    GuardrailOptions(patterns={"p": pattern})

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import aws_cdk as cdk
 import pytest
 
 from aws_genai.errors import InvalidValueError
-from aws_genai.foundation import AlarmTopic, DataKey, Foundation
-from aws_genai.functions.idle_endpoints.service import Rules, WorkingHours
-from aws_genai.models import IdleSweeper, WorkingHours as Hours
+from aws_genai.foundation import Foundation
+from aws_genai.functions.idle_endpoints.environment import Environment, Hours, Rules
+from aws_genai.models import IdleOptions, IdleSweeper, WorkingHours
 from aws_genai.testing import assert_allows, assert_denies
 from tests.support import new_stack, template_of
 
@@ -19,22 +18,18 @@ OWN = {"project": "genai", "environment": "prod"}
 ENDPOINT = "arn:aws:sagemaker:us-east-1:111122223333:endpoint/{}"
 
 
-def sweeper(stack: cdk.Stack, **options: Any) -> IdleSweeper:
-    key = DataKey(stack, "Key", description="Models")
-    key.allow_logs()
-    whole = {"prefix": "genai-prod-", "owner": OWN, **options}
+def sweeper(
+    stack: cdk.Stack, *, owner: dict[str, str] = OWN, prefix: str = "genai-prod-", **options: Any
+) -> IdleSweeper:
     return IdleSweeper(
-        stack, "Idle", foundation=Foundation(stack, key=key, topic=AlarmTopic(stack, "Alarms", key=key)), **whole
+        stack, "Idle", foundation=Foundation(stack), prefix=prefix, owner=owner, options=IdleOptions(**options)
     )
 
 
 @pytest.fixture(scope="module")
 def template() -> dict[str, Any]:
-    return dict(
-        template_of(
-            lambda stack: sweeper(stack, idle_hours=12, working_hours=Hours(time_zone="Europe/Berlin"))
-        ).to_json()
-    )
+    hours = WorkingHours(time_zone="Europe/Berlin")
+    return dict(template_of(lambda stack: sweeper(stack, hours=12, working_hours=hours)).to_json())
 
 
 def only(template: dict[str, Any], kind: str, start: str = "Idle") -> tuple[str, dict[str, Any]]:
@@ -54,11 +49,12 @@ def test_it_runs_every_hour_and_once_at_a_time_per_endpoint(template: dict[str, 
 
 def test_the_function_understands_what_it_is_given(template: dict[str, Any]) -> None:
     _, function = only(template, "AWS::Lambda::Function")
-    rules = json.loads(function["Environment"]["Variables"]["RULES"])
-    hours = rules.pop("working_hours")
-    made = Rules(**rules, working_hours=WorkingHours(**{**hours, "days": tuple(hours["days"])}))
+    variables = function["Environment"]["Variables"]
+    environment = Environment.read({name: str(value) for name, value in variables.items()})
+    made = Rules.parse(environment.RULES)
     assert (made.prefix, made.idle_hours, made.notice_hours, made.dry_run) == ("genai-prod-", 12, 4, False)
-    assert made.working_hours == WorkingHours(("MON", "TUE", "WED", "THU", "FRI"), 8, 18, "Europe/Berlin")
+    assert made.owner == OWN
+    assert made.working_hours == Hours(("MON", "TUE", "WED", "THU", "FRI"), 8, 18, "Europe/Berlin")
 
 
 def test_it_deletes_what_the_project_owns_and_nothing_else(template: dict[str, Any]) -> None:
@@ -102,9 +98,10 @@ def test_it_may_let_an_endpoint_scale_again_and_clean_up_after_one(template: dic
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        ({"prefix": ""}, "every endpoint would be its own"),
-        ({"owner": {}}, "every endpoint would be its own"),
-        ({"working_hours": Hours(start=18, end=8)}, "from 18 to 8"),
+        ({"prefix": ""}, "every endpoint of the account"),
+        ({"owner": {}}, "every endpoint of the account"),
+        ({"working_hours": {"start": 18, "end": 8}}, "ends at 8, before it begins at 18"),
+        ({"hours": 0}, "at least 1"),
     ],
 )
 def test_what_cannot_be_is_refused(options: dict[str, Any], told: str) -> None:

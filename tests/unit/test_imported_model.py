@@ -9,30 +9,24 @@ import pytest
 from aws_cdk import aws_iam as iam
 
 from aws_genai.errors import InvalidValueError
-from aws_genai.foundation import AlarmTopic, DataKey, Foundation, WorkloadRole
-from aws_genai.models import Guardrail, ImportedModel, Weights
+from aws_genai.foundation import DataKey, Foundation, WorkloadRole
+from aws_genai.models import Guardrail, ImportedModel, ImportedModelOptions
 from aws_genai.testing import assert_allows, assert_denies
 from tests.support import new_stack, template_of
 
 ACCOUNT = "111122223333"
 
 
-def imported(stack: cdk.Stack, **options: Any) -> ImportedModel:
-    key = DataKey(stack, "Key", description="Models")
-    key.allow_logs()
-    arguments: dict[str, Any] = {
-        "name": "genai-test-support",
-        "weights": Weights(uri="s3://models-of-mine/support/1"),
-        "guardrail": Guardrail(
-            stack,
-            "Guardrail",
-            name="one",
-            foundation=Foundation(stack, key=key),
-        ),
-        "key": key,
-        "topic": AlarmTopic(stack, "Alarms", key=key),
-    }
-    return ImportedModel(stack, "Model", **{**arguments, **options})
+def imported(stack: cdk.Stack, *, name: str = "genai-test-support", **options: Any) -> ImportedModel:
+    foundation = Foundation(stack)
+    return ImportedModel(
+        stack,
+        "Model",
+        foundation=foundation,
+        name=name,
+        guardrail=Guardrail(stack, "Guardrail", name="one", foundation=foundation),
+        options=ImportedModelOptions(**{"uri": "s3://models-of-mine/support/1", **options}),
+    )
 
 
 def test_the_deployment_waits_by_schedules_and_reads_one_prefix() -> None:
@@ -65,9 +59,7 @@ def test_the_deployment_waits_by_schedules_and_reads_one_prefix() -> None:
 
 def test_whoever_calls_an_imported_model_decrypts_with_its_own_key() -> None:
     stack = new_stack()
-    key = DataKey(stack, "Key", description="Models")
-    key.allow_logs()
-    # The guardrail of an account has a key of its own.
+    # An enforced guardrail has a key of its own.
     guardrail = Guardrail(
         stack,
         "Guardrail",
@@ -77,10 +69,10 @@ def test_whoever_calls_an_imported_model_decrypts_with_its_own_key() -> None:
     made = ImportedModel(
         stack,
         "Assistant",
+        foundation=Foundation(stack),
         name="demo",
-        weights=Weights(uri="s3://models-of-mine/assistant/3"),
         guardrail=guardrail,
-        foundation=Foundation(stack, key=key, topic=AlarmTopic(stack, "Alarms", key=key)),
+        options=ImportedModelOptions(uri="s3://models-of-mine/assistant/3"),
     )
     made.grant_invoke(WorkloadRole(stack, "Caller", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com")))
     template = cdk.assertions.Template.from_stack(stack).to_json()["Resources"]
@@ -117,9 +109,9 @@ def test_a_model_is_called_through_the_guardrail_only() -> None:
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"name": "n" * 41}, "40 are the most"),
-        ({"weights": Weights(uri="s3://models-of-mine/support/1", pickled=["model.pt"])}, "safetensors only"),
-        ({"weights": Weights(uri="https://models-of-mine/support")}, "not where weights can lie"),
+        ({"name": "n" * 41}, "maximum is 40"),
+        ({"pickled": ["model.pt"]}, "pickled: unknown key"),
+        ({"uri": "https://models-of-mine/support"}, "is not an S3 location"),
     ],
 )
 def test_what_cannot_be_imported_is_refused(options: dict[str, Any], words: str) -> None:

@@ -2,44 +2,56 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import aws_cdk as cdk
 import pytest
-from aws_cdk import aws_iam as iam
-from aws_cdk.assertions import Match
+import yaml
+from aws_cdk import aws_iam as iam, aws_kms as kms, aws_s3 as s3
+from aws_cdk.assertions import Annotations, Match
+from constructs import Construct
 
 from aws_genai.data.embeddings import dimension_of
 from aws_genai.errors import InvalidValueError
-from aws_genai.foundation import AccessLogBucket, AlarmTopic, DataKey, Foundation, WorkloadRole
+from aws_genai.foundation import DataKey, Foundation, SecureBucket, WorkloadRole
 from aws_genai.functions.chat import knowledge as retrieval
 from aws_genai.functions.knowledge_ingestion import names
-from aws_genai.models import Chunking, Guardrail, KnowledgeBase, OpenSearchStore, Parsing, S3VectorStore, Search
+from aws_genai.models import (
+    Chunking,
+    Guardrail,
+    KnowledgeBase,
+    KnowledgeBaseOptions,
+    ModelAccess,
+    OpenSearchStore,
+    Parsing,
+    S3VectorStore,
+    Search,
+    Source,
+)
 from aws_genai.testing import assert_allows, assert_denies
-from tests.support import new_stack, template_of
+from stacks.services import services
+from tests.conftest import Synthesized
+from tests.settings_support import BASE, write
+from tests.support import ALL_PACKS, findings_of, new_stack, template_of
 
 ACCOUNT = "111122223333"
-SOURCES = {"policies": ["staff", "hr"], "salaries": ["hr"]}
+SOURCES = {"policies": Source(groups=["staff", "hr"]), "salaries": Source(groups=["hr"])}
 
 
-def knowledge(stack: cdk.Stack, **options: Any) -> KnowledgeBase:
-    key = DataKey(stack, "Key", description="Documents")
-    key.allow_logs()
-    if options.pop("guarded", False):
-        options["guardrail"] = Guardrail(
-            stack,
-            "Guardrail",
-            name="one",
-            foundation=Foundation(stack, key=key),
-        )
-    arguments: dict[str, Any] = {
-        "name": "genai-test-handbook",
-        "sources": SOURCES,
-        "key": key,
-        "access_logs": AccessLogBucket(stack, "AccessLogs"),
-        "topic": AlarmTopic(stack, "Alarms", key=key),
-    }
-    return KnowledgeBase(stack, "Handbook", **{**arguments, **options})
+def knowledge(stack: cdk.Stack, *, guarded: bool = False, **given: Any) -> KnowledgeBase:
+    """A knowledge base with some options and arguments."""
+    foundation = Foundation(stack)
+    options = {name: given.pop(name) for name in [*given] if name in KnowledgeBaseOptions.model_fields}
+    if guarded:
+        given["guardrail"] = Guardrail(stack, "Guardrail", name="one", foundation=foundation)
+    return KnowledgeBase(
+        stack,
+        "Handbook",
+        foundation=foundation,
+        options=KnowledgeBaseOptions(**{"sources": SOURCES, **options}),
+        **{"name": "genai-test-handbook", **given},
+    )
 
 
 def test_documents_and_vectors_are_encrypted_and_erased_with_their_source() -> None:
@@ -113,7 +125,7 @@ def test_a_source_s_owner_puts_documents_of_that_source_only() -> None:
         owner = WorkloadRole(stack, "Owner", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
         made.grant_put(owner, "policies")
         made.grant_retrieve(owner)
-        with pytest.raises(InvalidValueError, match="nothing to put"):
+        with pytest.raises(InvalidValueError, match="No source is named"):
             made.grant_put(owner)
 
     template = template_of(build).to_json()
@@ -147,12 +159,14 @@ def test_documents_are_cut_as_asked(chunking: Chunking, made: dict[str, Any]) ->
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"sources": {}}, "Without a reviewed source"),
-        ({"sources": {"policies": []}}, "Nobody could read the documents of policies"),
-        ({"sources": {"policies": ["Staff"]}}, "other characters"),
-        ({"sources": {"../x": ["staff"]}}, "other characters"),
+        ({"sources": {}}, "sources = {}: .* at least 1 item"),
+        ({"sources": {"policies": {"groups": []}}}, "sources.policies.groups = .*at least 1 item"),
+        ({"sources": {"policies": {"groups": ["Staff"]}}}, "at most 64 lower-case letters"),
+        ({"sources": {"../x": {"groups": ["staff"]}}}, "begin with a lower-case letter"),
+        ({"name": "Handbook"}, "is not a name of a knowledge base"),
+        ({"name": "a--b"}, "single hyphens"),
         ({"embedding": "amazon.nova-lite-v1:0"}, "for chat, not for embedding"),
-        ({"dimension": 500}, "makes 256 or 512 or 1024 numbers, not 500"),
+        ({"dimension": 500}, "returns vectors of 256 or 512 or 1024 dimensions, not 500"),
     ],
 )
 def test_what_cannot_work_is_refused(options: dict[str, Any], words: str) -> None:
@@ -165,7 +179,7 @@ def test_vectors_are_as_long_as_the_model_makes_them() -> None:
     assert dimension_of("amazon.titan-embed-text-v1") == 1536
     assert dimension_of("cohere.embed-v4:0", 256) == 256
     stack = new_stack()
-    with pytest.raises(InvalidValueError, match="1 to 4096"):
+    with pytest.raises(InvalidValueError, match="1 to 4,096 dimensions, not 5,000"):
         S3VectorStore(
             stack,
             "Store",
@@ -323,10 +337,10 @@ def _named(template: dict[str, Any], kind: str) -> list[str]:
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"parsing": Parsing(model="amazon.nova-micro-v1:0")}, "does not see pages"),
-        ({"parsing": Parsing(model="amazon.nova-lite-v1:0", data_automation=True)}, "One of them reads"),
-        ({"search": Search(hybrid=True)}, "searches vectors only"),
-        ({"search": Search(rerank="amazon.nova-lite-v1:0")}, "does not rerank"),
+        ({"parsing": {"model": "amazon.nova-micro-v1:0"}}, "has no vision"),
+        ({"parsing": {"model": "amazon.nova-lite-v1:0", "data_automation": True}}, "exclude each other"),
+        ({"search": {"hybrid": True}}, "searches vectors only"),
+        ({"search": {"rerank": "amazon.nova-lite-v1:0"}}, "is not a rerank model"),
     ],
     ids=["blind", "both", "vectors only", "chat"],
 )
@@ -340,7 +354,7 @@ def test_only_reviewers_release() -> None:
     reviewer = "arn:aws:iam::111122223333:role/document-reviewer"
 
     def build(stack: cdk.Stack) -> None:
-        base = knowledge(stack, reviewer_role_arns=[reviewer])
+        base = knowledge(stack, reviewer_roles=[reviewer])
         role = WorkloadRole(stack, "Reviewer", assumed_by=iam.AccountRootPrincipal())
         base.allow_reviewer(role)
 
@@ -385,3 +399,164 @@ def test_a_release_is_heard_of_and_raises_an_alarm() -> None:
         "AWS::Events::Rule", {"EventPattern": Match.object_like({"detail": {"object": {"key": prefixes}}})}
     )
     template.has_resource_properties("AWS::CloudWatch::Alarm", {"Namespace": "AwsGenAi", "MetricName": "Released"})
+
+
+KEY = f"arn:aws:kms:us-east-1:{ACCOUNT}:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+
+
+def over_existing(stack: cdk.Stack, **given: Any) -> KnowledgeBase:
+    """A knowledge base over a bucket of another team, which a key of theirs encrypts."""
+    bucket = s3.Bucket.from_bucket_attributes(
+        stack, "Theirs", bucket_name="theirs", encryption_key=kms.Key.from_key_arn(stack, "TheirKey", KEY)
+    )
+    return knowledge(stack, documents=bucket, documents_prefix="wiki/", **given)
+
+
+def test_an_existing_bucket_is_read_by_the_intake_alone_and_never_written() -> None:
+    template = template_of(over_existing).to_json()
+    ((intake,), (reader,)) = _roles(template, "HandbookIntakeRole"), _roles(template, "HandbookRole")
+    theirs = "arn:aws:s3:::theirs"
+    assert_allows(template, intake, "s3:GetObject", f"{theirs}/wiki/policies/a.md")
+    listed = {"s3:prefix": "wiki/policies/a.md"}
+    assert_allows(template, intake, "s3:ListBucket", theirs, listed)
+    assert_denies(template, intake, "s3:ListBucket", theirs, {"s3:prefix": "wiki/drafts/"})
+    # The policy of their key decides as well, which no template holds.
+    (decrypting,) = [each for each in _statements(template, "HandbookIntakeRole") if KEY in each["Resource"]]
+    assert decrypting["Action"] == ["kms:Decrypt"]
+    assert "s3." in str(decrypting["Condition"]["StringEquals"]["kms:ViaService"])
+    for place in ("wiki/drafts/a.md", "policies/a.md"):
+        assert_denies(template, intake, "s3:GetObject", f"{theirs}/{place}")
+    for action in ("s3:PutObject", "s3:DeleteObject", "s3:DeleteObjectVersion"):
+        assert_denies(template, intake, action, f"{theirs}/wiki/policies/a.md")
+    # Bedrock reads what the intake accepted, in the knowledge base's own bucket.
+    assert_denies(template, reader, "s3:GetObject", f"{theirs}/wiki/policies/a.md")
+    (own,) = [name for name in _named(template, "AWS::S3::Bucket") if name.startswith("HandbookBucket")]
+    (source,) = [e["Properties"] for e in template["Resources"].values() if e["Type"] == "AWS::Bedrock::DataSource"]
+    assert source["DataSourceConfiguration"]["S3Configuration"] == {
+        "BucketArn": {"Fn::GetAtt": [own, "Arn"]},
+        "InclusionPrefixes": ["accepted/"],
+    }
+    # Nothing arrives in a folder that nobody watches.
+    assert_denies(template, intake, "s3:GetObject", f"arn:aws:s3:::{own}/incoming/policies/a.md")
+
+
+def test_changes_of_an_existing_bucket_are_followed_in_the_folders_of_the_sources() -> None:
+    template = template_of(over_existing)
+    folders = [{"prefix": "wiki/policies/"}, {"prefix": "wiki/salaries/"}]
+    template.has_resource_properties(
+        "AWS::Events::Rule",
+        {"EventPattern": Match.object_like({"detail": {"bucket": {"name": ["theirs"]}, "object": {"key": folders}}})},
+    )
+    released = [{"prefix": names.RELEASED}]
+    template.has_resource_properties(
+        "AWS::Events::Rule", {"EventPattern": Match.object_like({"detail": {"object": {"key": released}}})}
+    )
+    content = template.to_json()
+    (intake,) = _roles(content, "HandbookIntakeRole")
+    (queue,) = [
+        name
+        for name in _named(content, "AWS::SQS::Queue")
+        if "RedrivePolicy" in content["Resources"][name]["Properties"]
+    ]
+    assert_allows(content, intake, "sqs:SendMessage", f"arn:aws:sqs:us-east-1:{ACCOUNT}:{queue}")
+
+
+def test_what_cannot_be_checked_of_an_existing_bucket_is_said_and_nothing_is_found() -> None:
+    told: list[str] = []
+
+    def build(stack: cdk.Stack) -> None:
+        over_existing(stack)
+        told.extend(each.entry.data for each in Annotations.from_stack(stack).find_info("*", Match.any_value()))
+
+    assert findings_of(build, packs=ALL_PACKS) == []
+    (said,) = [each for each in told if "theirs" in str(each)]
+    assert "EventBridge" in said
+    assert "KMS key" in said
+
+
+def test_a_bucket_of_the_same_app_may_hold_the_documents() -> None:
+    stack = new_stack()
+    theirs = SecureBucket(stack, "Theirs", foundation=Foundation(Construct(stack, "Other")))
+    knowledge(stack, documents=s3.Bucket.from_bucket_name(stack, "Imported", theirs.bucket_name))
+    template = cdk.assertions.Template.from_stack(stack).to_json()
+    ((intake,), (bucket,)) = (
+        _roles(template, "HandbookIntakeRole"),
+        [name for name in _named(template, "AWS::S3::Bucket") if name.startswith("Theirs")],
+    )
+    assert_allows(template, intake, "s3:GetObject", f"arn:aws:s3:::{bucket}/policies/a.md")
+
+
+def test_reviewers_read_the_existing_bucket_and_its_owners_put_documents() -> None:
+    def build(stack: cdk.Stack) -> None:
+        base = over_existing(stack)
+        base.allow_reviewer(WorkloadRole(stack, "Reviewer", assumed_by=iam.AccountRootPrincipal()))
+        with pytest.raises(InvalidValueError, match="Grant it on that bucket"):
+            base.grant_put(WorkloadRole(stack, "Owner", assumed_by=iam.AccountRootPrincipal()), "policies")
+
+    template = template_of(build).to_json()
+    (reviewer,) = _roles(template, "Reviewer")
+    assert_allows(template, reviewer, "s3:GetObject", "arn:aws:s3:::theirs/wiki/policies/a.md")
+    assert_denies(template, reviewer, "s3:PutObject", "arn:aws:s3:::theirs/wiki/policies/a.md")
+
+
+def test_an_unknown_source_cannot_be_put() -> None:
+    stack = new_stack()
+    owner = WorkloadRole(stack, "Owner", assumed_by=iam.AccountRootPrincipal())
+    with pytest.raises(
+        InvalidValueError, match=r"polcies is not a source of genai-test-handbook\. Did you mean policies"
+    ):
+        knowledge(stack).grant_put(owner, "polcies")
+
+
+def test_metrics_of_the_intake_are_those_that_it_writes() -> None:
+    stack = new_stack()
+    base = knowledge(stack)
+    made = {
+        base.metric_accepted(): "Accepted",
+        base.metric_quarantined(): "Quarantined",
+        base.metric_released(): "Released",
+        base.metric_erased(): "Erased",
+    }
+    for metric, name in made.items():
+        assert (metric.namespace, metric.metric_name, metric.statistic) == ("AwsGenAi", name, "Sum")
+        assert set(metric.dimensions or {}) == {"function", "service"}
+    assert base.metric_failed(period=cdk.Duration.hours(1)).period.to_seconds() == 3600
+
+
+def test_the_guardrail_of_the_models_assesses_documents() -> None:
+    stack = new_stack()
+    guardrail = Guardrail(stack, "Guardrail", name="one", foundation=Foundation(Construct(stack, "Other")))
+    access = ModelAccess(stack, "Access", models=["amazon.titan-embed-text-v2:0"], guardrail=guardrail)
+    assert knowledge(stack, access=access).guardrail is guardrail
+
+
+def test_settings_name_an_existing_bucket_and_an_existing_collection(tmp_path: Path) -> None:
+    handbook = {
+        "sources": {"policies": {"groups": ["staff"]}},
+        "documents": {"bucket": "theirs", "prefix": "wiki/", "key_arn": KEY},
+        "store": "opensearch",
+        "collection": {
+            "arn": f"arn:aws:aoss:us-east-1:{ACCOUNT}:collection/07tjusf2h91cunochc",
+            "name": "shared",
+            "index": "handbook",
+        },
+        # The tree has constructs of both names.
+        "custom": {"tickets": {"groups": ["staff"]}},
+    }
+    content = {
+        **BASE,
+        "network": {"zones": ["us-east-1a", "us-east-1b"]},
+        "security": {"private_functions": True},
+        "models": {"bedrock": {"models": ["amazon.titan-embed-text-v2:0"]}, "knowledge": {"handbook": handbook}},
+    }
+    made = Synthesized("test", tmp_path / "out", write(tmp_path, yaml.safe_dump(content)))
+    # The intake asks for the documents that are there already.
+    assert "sqs" in services(made.settings)
+    template = made.template("models")
+    (allowed,) = [
+        statement
+        for statement in _statements(template, "handbookknowledgeIntakeRole")
+        if "s3:GetObject" in statement["Action"] and "theirs" in str(statement["Resource"])
+    ]
+    assert "wiki/policies/*" in str(allowed["Resource"])
+    assert not _named(template, "AWS::OpenSearchServerless::Collection")

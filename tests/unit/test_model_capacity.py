@@ -10,8 +10,17 @@ import pytest
 from aws_cdk import aws_iam as iam
 
 from aws_genai.errors import InvalidValueError
-from aws_genai.foundation import AccessLogBucket, AlarmTopic, DataKey, Foundation, WorkloadRole
-from aws_genai.models import CustomizedModel, Guardrail, ModelDeployment, ProvisionedThroughput, SignedDataSets
+from aws_genai.foundation import DataKey, Foundation, WorkloadRole
+from aws_genai.models import (
+    CustomizationOptions,
+    CustomizedModel,
+    DeploymentOptions,
+    Guardrail,
+    ModelDeployment,
+    ProvisionedThroughput,
+    ProvisionedThroughputOptions,
+    SignedDataSets,
+)
 from aws_genai.testing import assert_allows, assert_denies
 from operations.costs import idle
 from tests.support import new_stack, template_of
@@ -21,29 +30,31 @@ HERE = f"arn:aws:bedrock:us-east-1:{ACCOUNT}"
 MODEL = f"{HERE}:custom-model/amazon.nova-lite-v1:0:300k/abcdefghijkl"
 
 
-def ground(stack: cdk.Stack) -> dict[str, Any]:
-    key = DataKey(stack, "Key", description="Models")
-    key.allow_logs()
-    return {"key": key, "topic": AlarmTopic(stack, "Alarms", key=key)}
-
-
-def customized(stack: cdk.Stack, **options: Any) -> CustomizedModel:
-    common = {**ground(stack), "access_logs": AccessLogBucket(stack, "AccessLogs")}
-    data_sets = SignedDataSets(stack, "DataSets", **common)
-    given: dict[str, Any] = {"name": "demo-tone", "data_set": "tone", "base": "amazon.nova-lite-v1:0"}
-    return CustomizedModel(stack, "Tone", data_sets=data_sets, **{**given, **common, **options})
+def customized(stack: cdk.Stack, *, guardrail: Guardrail | None = None, **options: Any) -> CustomizedModel:
+    foundation = Foundation(stack)
+    given: dict[str, Any] = {"base": "amazon.nova-lite-v1:0", "data_set": "tone", **options}
+    return CustomizedModel(
+        stack,
+        "Tone",
+        foundation=foundation,
+        name="demo-tone",
+        data_sets=SignedDataSets(stack, "DataSets", foundation=foundation),
+        options=CustomizationOptions(**given),
+        guardrail=guardrail,
+    )
 
 
 def bought(stack: cdk.Stack, **options: Any) -> ProvisionedThroughput:
-    common = ground(stack)
-    guardrail = Guardrail(
+    foundation = Foundation(stack)
+    given: dict[str, Any] = {"model": MODEL, "units": 2, "usd_per_hour": 21.5, **options}
+    return ProvisionedThroughput(
         stack,
-        "Guardrail",
-        name="one",
-        foundation=Foundation(stack, key=common["key"]),
+        "Peak",
+        foundation=foundation,
+        name="peak",
+        guardrail=Guardrail(stack, "Guardrail", name="one", foundation=foundation),
+        options=ProvisionedThroughputOptions(**given),
     )
-    given: dict[str, Any] = {"name": "peak", "model_arn": MODEL, "units": 2, "usd_per_hour": 21.5}
-    return ProvisionedThroughput(stack, "Peak", guardrail=guardrail, **{**given, **common, **options})
 
 
 def role(template: dict[str, Any], begin: str) -> str:
@@ -92,14 +103,16 @@ def test_hyperparameters_reach_the_job_as_texts() -> None:
 
 def test_what_is_deployed_is_called_through_the_guardrail_only() -> None:
     stack = new_stack()
-    common = ground(stack)
-    guardrail = Guardrail(
+    foundation = Foundation(stack)
+    guardrail = Guardrail(stack, "Guardrail", name="one", foundation=foundation)
+    deployed = ModelDeployment(
         stack,
-        "Guardrail",
-        name="one",
-        foundation=Foundation(stack, key=common["key"]),
+        "Tone",
+        foundation=foundation,
+        name="tone",
+        guardrail=guardrail,
+        options=DeploymentOptions(model=MODEL),
     )
-    deployed = ModelDeployment(stack, "Tone", name="tone", model_arn=MODEL, guardrail=guardrail, **common)
     caller = WorkloadRole(stack, "Caller", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
     deployed.grant_invoke(caller)
     template = cdk.assertions.Template.from_stack(stack).to_json()
@@ -121,17 +134,18 @@ def test_what_is_deployed_is_called_through_the_guardrail_only() -> None:
 def test_whoever_calls_a_custom_model_decrypts_with_its_own_key(kind: Any, foreign: bool) -> None:
     other = f"arn:aws:kms:us-east-1:{ACCOUNT}:key/1234abcd-12ab-34cd-56ef-1234567890ab"
     stack = new_stack()
-    common = ground(stack)
-    # The guardrail of an account has a key of its own.
+    # An enforced guardrail has a key of its own.
     guardrail = Guardrail(
         stack,
         "Guardrail",
         name="one",
         foundation=Foundation(stack, key=DataKey(stack, "Own", description="Policy")),
     )
-    more: dict[str, Any] = {"units": 1, "usd_per_hour": 5} if kind is ProvisionedThroughput else {}
-    given: dict[str, Any] = {"name": "tone", "model_arn": MODEL, "model_key_arn": other if foreign else None}
-    made = kind(stack, "Made", guardrail=guardrail, **given, **common, **more)
+    given: dict[str, Any] = {"model": MODEL, "key_arn": other if foreign else None}
+    options: Any = DeploymentOptions(**given)
+    if kind is ProvisionedThroughput:
+        options = ProvisionedThroughputOptions(**given, units=1, usd_per_hour=5)
+    made = kind(stack, "Made", foundation=Foundation(stack), name="tone", guardrail=guardrail, options=options)
     made.grant_invoke(WorkloadRole(stack, "Caller", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com")))
     template = cdk.assertions.Template.from_stack(stack).to_json()
     (own,) = [n for n, e in template["Resources"].items() if e["Type"] == "AWS::KMS::Key" and n.startswith("Key")]
@@ -151,7 +165,7 @@ def test_whoever_calls_a_custom_model_decrypts_with_its_own_key(kind: Any, forei
 
 def test_a_foundation_model_has_no_key() -> None:
     model = "arn:aws:bedrock:us-east-1::foundation-model/amazon.nova-lite-v1:0"
-    template = template_of(lambda stack: bought(stack, model_arn=model)).to_json()
+    template = template_of(lambda stack: bought(stack, model=model)).to_json()
     maker = [
         statement
         for name, each in template["Resources"].items()
@@ -186,7 +200,11 @@ def test_an_hour_of_throughput_is_in_the_summary() -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "words"), [({"units": 0}, "give no throughput"), ({"usd_per_hour": 0}, "Throughput is not free")]
+    ("options", "words"),
+    [
+        ({"units": 0}, "units = 0: should be at least 1"),
+        ({"usd_per_hour": 0}, "usd_per_hour = 0: should be at least 0.01"),
+    ],
 )
 def test_throughput_has_units_and_a_price(options: dict[str, Any], words: str) -> None:
     with pytest.raises(InvalidValueError, match=words):

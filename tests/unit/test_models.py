@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import aws_cdk as cdk
@@ -13,15 +12,17 @@ from aws_cdk.assertions import Match, Template
 from aws_genai.data.accelerators import AcceleratorCatalogue
 from aws_genai.data.bedrock import check_chat, check_model
 from aws_genai.errors import InvalidValueError
-from aws_genai.foundation import AlarmTopic, DataKey, Foundation, PrivateNetwork, WorkloadRole
+from aws_genai.foundation import DataKey, Foundation, WorkloadRole
 from aws_genai.models import (
     BedrockCatalogue,
     DeniedTopic,
+    EndpointOptions,
     Guardrail,
-    GuardrailPolicy,
+    GuardrailOptions,
     JumpStartCatalogue,
     JumpStartEndpoint,
     ModelAccess,
+    ModelAccessOptions,
     WarmHours,
 )
 from aws_genai.models.hosting.inference_component import accelerators_of_a_copy
@@ -29,23 +30,20 @@ from aws_genai.testing import assert_allows, assert_denies
 from tests.support import new_app, new_stack, template_of
 
 
-def endpoint(stack: cdk.Stack, **properties: Any) -> JumpStartEndpoint:
-    key = DataKey(stack, "Key", description="Models")
-    key.allow_logs()
-    arguments: dict[str, Any] = {
-        "model_id": "huggingface-sentencesimilarity-bge-m3",
-        "endpoint_name": "one",
-        "key": key,
-        "network": PrivateNetwork(stack, "Network", zones=["us-east-1a", "us-east-1b"], key=key),
-        "topic": AlarmTopic(stack, "Alarms", key=key),
-    }
-    return JumpStartEndpoint(stack, "Endpoint", **{**arguments, **properties})
+def endpoint(stack: cdk.Stack, **options: Any) -> JumpStartEndpoint:
+    return JumpStartEndpoint(
+        stack,
+        "Endpoint",
+        foundation=Foundation(stack, network=["us-east-1a", "us-east-1b"]),
+        endpoint_name="one",
+        options=EndpointOptions(**{"model": "huggingface-sentencesimilarity-bge-m3", **options}),
+    )
 
 
 @pytest.mark.parametrize("model_id", JumpStartCatalogue.names())
 def test_every_model_of_the_catalogue_deploys_on_its_default(model_id: str) -> None:
     model = JumpStartCatalogue.get(model_id)
-    template = template_of(lambda stack: endpoint(stack, model_id=model_id, accept_eula=True))
+    template = template_of(lambda stack: endpoint(stack, model=model_id, accept_eula=True))
     template.has_resource_properties(
         "AWS::SageMaker::Model",
         {
@@ -102,7 +100,7 @@ def test_endpoint_scales_watches_and_rolls_back() -> None:
 def sleeper(stack: cdk.Stack) -> JumpStartEndpoint:
     return endpoint(
         stack,
-        model_id="meta-textgeneration-llama-3-1-8b-instruct",
+        model="meta-textgeneration-llama-3-1-8b-instruct",
         instance_type="ml.g5.12xlarge",
         accept_eula=True,
         max_instances=2,
@@ -202,7 +200,7 @@ def test_a_day_ends_before_midnight() -> None:
 def test_warm_hours_wake_a_component_that_scales_to_zero() -> None:
     model = "meta-textgeneration-llama-3-1-8b-instruct"
     warm, cool = scheduled(
-        model_id=model, accept_eula=True, instance_type="ml.g5.12xlarge", scale_to_zero=True, warm=WarmHours()
+        model=model, accept_eula=True, instance_type="ml.g5.12xlarge", scale_to_zero=True, warm=WarmHours()
     )
     copies = 4 // accelerators_of_a_copy(JumpStartCatalogue.get(model), "ml.g5.12xlarge")
     assert warm["ScalableTargetAction"] == {"MinCapacity": copies}
@@ -230,7 +228,7 @@ def test_callers_of_a_component_may_call_it_and_no_other() -> None:
 @pytest.mark.parametrize(("instance_type", "with_key"), [("ml.inf2.xlarge", True), ("ml.inf2.8xlarge", True)])
 def test_volumes_without_local_disks_take_the_key(instance_type: str, with_key: bool) -> None:
     model = "huggingface-txt2imgneuron-stabilityai-stable-diffusion-v2-1"
-    template = template_of(lambda stack: endpoint(stack, model_id=model, instance_type=instance_type))
+    template = template_of(lambda stack: endpoint(stack, model=model, instance_type=instance_type))
     config = next(iter(template.find_resources("AWS::SageMaker::EndpointConfig").values()))["Properties"]
     assert ("KmsKeyId" in config) is with_key
 
@@ -244,14 +242,15 @@ def test_volumes_of_types_with_local_disks_take_none() -> None:
 @pytest.mark.parametrize(
     ("properties", "field", "words"),
     [
-        ({"model_id": "no-such-model"}, "model_id", "not a model"),
+        ({"model": "no-such-model"}, "model", "not a model"),
+        ({"model": None}, "model", "neither is given"),
         ({"instance_type": "ml.p5.48xlarge"}, "instance_type", "Did you mean"),
-        ({"model_id": "meta-textgeneration-llama-3-1-8b-instruct"}, "accept_eula", "licence"),
-        ({"min_instances": 0}, "max_instances", "0 to 2 instances"),
+        ({"model": "meta-textgeneration-llama-3-1-8b-instruct"}, "accept_eula", "licence"),
+        ({"min_instances": 0}, "min_instances", "at least 1"),
         ({"min_instances": 3}, "max_instances", "3 or more"),
-        ({"warm": WarmHours(instances=1)}, "warm", "must be 2 to 2, not 1"),
-        ({"warm": WarmHours(instances=3)}, "warm", "must be 2 to 2, not 3"),
-        ({"warm": WarmHours(instances=2, start=9, end=9)}, "working_hours", "not from 9 to 9"),
+        ({"warm": {"instances": 1}}, "warm", "must be 2 to 2, not 1"),
+        ({"warm": {"instances": 3}}, "warm", "must be 2 to 2, not 3"),
+        ({"warm": {"instances": 2, "start": 9, "end": 9}}, "warm.end", "ends at 9"),
     ],
 )
 def test_endpoint_refuses(properties: dict[str, Any], field: str, words: str) -> None:
@@ -261,7 +260,7 @@ def test_endpoint_refuses(properties: dict[str, Any], field: str, words: str) ->
 
 
 def test_endpoint_asks_for_a_region() -> None:
-    with pytest.raises(InvalidValueError, match="must have one"):
+    with pytest.raises(InvalidValueError, match="the stack has no Region"):
         endpoint(cdk.Stack(new_app(), "Nowhere"))
 
 
@@ -278,33 +277,30 @@ def test_grant_invoke_is_for_this_endpoint() -> None:
     assert_denies(template, role, "sagemaker:DeleteEndpoint", arn.format("one"))
 
 
-def version_of(policy: GuardrailPolicy) -> str:
+def version_of(**options: Any) -> str:
     def build(stack: cdk.Stack) -> None:
-        Guardrail(
-            stack,
-            "Guardrail",
-            name="g",
-            foundation=Foundation(stack, key=DataKey(stack, "Key", description="g")),
-            policy=policy,
-        )
+        Guardrail(stack, "Guardrail", name="g", foundation=Foundation(stack), options=GuardrailOptions(**options))
 
     return next(iter(template_of(build).find_resources("AWS::Bedrock::GuardrailVersion")))
 
 
-def test_version_changes_when_and_only_when_the_policy_does() -> None:
-    policy = GuardrailPolicy()
-    assert version_of(policy) == version_of(GuardrailPolicy())
-    changed = [
-        replace(policy, filter_strength="LOW"),
-        replace(policy, prompt_attack_strength="LOW"),
-        replace(policy, denied_topics=[DeniedTopic("a", "b")]),
-        replace(policy, denied_words=["w"]),
-        replace(policy, profanity=False),
-        replace(policy, pii={"NAME": "BLOCK"}),
-        replace(policy, grounding_threshold=0.5),
-        replace(policy, relevance_threshold=0.5),
+def test_version_changes_when_and_only_when_the_policies_do() -> None:
+    assert version_of() == version_of()
+    changed: list[dict[str, Any]] = [
+        {"filter_strength": "LOW"},
+        {"prompt_attack_strength": "LOW"},
+        {"denied_topics": {"a": DeniedTopic(definition="b")}},
+        {"denied_words": ["w"]},
+        {"profanity": False},
+        {"pii": {"NAME": "BLOCK"}},
+        {"grounding_threshold": 0.5},
+        {"relevance_threshold": 0.5},
+        {"patterns": {"p": "a"}},
+        {"images": True},
+        {"blocked_input_message": "No."},
+        {"blocked_output_message": "No."},
     ]
-    assert len({version_of(item) for item in [policy, *changed]}) == len(changed) + 1
+    assert len({version_of(**item) for item in [{}, *changed]}) == len(changed) + 1
 
 
 def test_default_guardrail_is_strict() -> None:
@@ -340,7 +336,7 @@ def access(stack: cdk.Stack, models: list[str], regions: list[str]) -> ModelAcce
         name="g",
         foundation=Foundation(stack, key=DataKey(stack, "Key", description="g")),
     )
-    return ModelAccess(stack, "Access", models=models, guardrail=guardrail, regions=regions)
+    return ModelAccess(stack, "Access", guardrail=guardrail, options=ModelAccessOptions(models=models, regions=regions))
 
 
 def test_resources_of_a_profile_are_the_profile_and_its_model_in_each_region() -> None:

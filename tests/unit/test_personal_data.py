@@ -9,8 +9,8 @@ import uuid
 
 import pytest
 
+from aws_genai.models.access.options import PII_KINDS
 from local.account.personal_data import KINDS, WITHOUT_FORM, find
-from settings.bedrock import PII_KINDS
 
 #: Texts of a kind, with what is found there.
 FOUND: dict[str, list[tuple[str, str]]] = {

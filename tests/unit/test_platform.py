@@ -1,4 +1,4 @@
-"""Hub, studio and the watch over traffic: what they make, whom they let do what, and what they refuse."""
+"""Model hub, Studio and the monitoring of traffic: resources, permissions, and what they refuse."""
 
 from __future__ import annotations
 
@@ -11,16 +11,8 @@ from aws_cdk import aws_iam as iam
 from aws_cdk.assertions import Match, Template
 
 from aws_genai.errors import InvalidValueError
-from aws_genai.foundation import (
-    AccessLogBucket,
-    AlarmTopic,
-    DataKey,
-    Foundation,
-    PrivateNetwork,
-    SecureBucket,
-    WorkloadRole,
-)
-from aws_genai.models import DriftLimits, ModelHub, ModelMonitoring, Studio
+from aws_genai.foundation import Foundation, SecureBucket, WorkloadRole
+from aws_genai.models import DriftLimits, HubOptions, ModelHub, ModelMonitoring, Studio, StudioOptions
 from aws_genai.testing import assert_allows, assert_denies
 from tests.conftest import Synthesized
 from tests.support import new_stack, template_of
@@ -29,16 +21,8 @@ MODELS = ["huggingface-llm-mistral-7b-instruct-v3", "huggingface-sentencesimilar
 PLACE = "arn:aws:sagemaker:us-east-1"
 
 
-def keyed(stack: cdk.Stack) -> DataKey:
-    key = DataKey(stack, "Key", description="Models")
-    key.allow_logs()
-    return key
-
-
-def hub(stack: cdk.Stack, **properties: Any) -> ModelHub:
-    key = keyed(stack)
-    arguments = {"name": "allowed", "models": MODELS, "key": key, "topic": AlarmTopic(stack, "Alarms", key=key)}
-    return ModelHub(stack, "Hub", **{**arguments, **properties})
+def hub(stack: cdk.Stack, models: list[str] = MODELS) -> ModelHub:
+    return ModelHub(stack, "Hub", foundation=Foundation(stack), name="allowed", options=HubOptions(models=models))
 
 
 def test_the_hub_refers_to_the_allowed_models() -> None:
@@ -78,22 +62,22 @@ def test_who_uses_the_hub_cannot_see_the_public_one() -> None:
 
 @pytest.mark.parametrize(
     ("models", "word"),
-    [([], "Name one"), ([MODELS[0]] * 2, "twice"), (["gpt"], "not a model of the JumpStart catalogue")],
+    [([], "at least one"), ([MODELS[0]] * 2, "twice"), (["gpt"], "not a model of the JumpStart catalogue")],
 )
 def test_a_hub_of_nothing_is_refused(models: list[str], word: str) -> None:
     with pytest.raises(InvalidValueError, match=word):
         hub(new_stack(), models=models)
 
 
-def studio(stack: cdk.Stack, **properties: Any) -> Studio:
-    key = keyed(stack)
-    arguments: dict[str, Any] = {
-        "name": "lab",
-        "key": key,
-        "network": PrivateNetwork(stack, "Network", zones=["us-east-1a", "us-east-1b"], key=key),
-        "people": {"ann": "approver", "bob": "data-scientist"},
-    }
-    return Studio(stack, "Studio", **{**arguments, **properties})
+def studio(stack: cdk.Stack, **options: Any) -> Studio:
+    people = {"ann": "approver", "bob": "data-scientist"}
+    return Studio(
+        stack,
+        "Studio",
+        foundation=Foundation(stack, network=["us-east-1a", "us-east-1b"]),
+        name="lab",
+        options=StudioOptions(**{"people": people, **options}),
+    )
 
 
 def test_spaces_have_no_way_out_and_stop_by_themselves() -> None:
@@ -172,11 +156,11 @@ def test_a_space_is_private_small_and_ones_own(reference: Synthesized) -> None:
 
 def test_the_personas_of_reference_keep_apart(reference: Synthesized) -> None:
     def role(persona: str) -> str:
-        resources = reference.template("models")["Resources"]
+        resources = reference.template("hosting")["Resources"]
         (name,) = (
             n for n, each in resources.items() if n.startswith(f"Studio{persona}") and each["Type"] == "AWS::IAM::Role"
         )
-        return f"genai-reference-models.{name}"
+        return f"genai-reference-hosting.{name}"
 
     start = ("sagemaker:StartPipelineExecution", f"{PLACE}:111122223333:pipeline/genai-reference-support")
     approve = ("sagemaker:UpdateModelPackage", f"{PLACE}:111122223333:model-package/genai-reference-support/1")
@@ -190,7 +174,7 @@ def test_the_personas_of_reference_keep_apart(reference: Synthesized) -> None:
         name = role(persona).rpartition(".")[2]
         policies = [
             each["Properties"]["PolicyDocument"]
-            for each in reference.template("models")["Resources"].values()
+            for each in reference.template("hosting")["Resources"].values()
             if each["Type"] == "AWS::IAM::ManagedPolicy" and f'"{name}"' in json.dumps(each["Properties"].get("Roles"))
         ]
         assert ("sagemaker:CreatePresignedMlflowAppUrl" in json.dumps(policies)) is opens
@@ -200,7 +184,7 @@ def test_the_personas_of_reference_keep_apart(reference: Synthesized) -> None:
     ("properties", "word"),
     [
         ({"people": {"ann": "aprover"}}, "Did you mean approver"),
-        ({"idle_minutes": 30}, "60 to 525,600"),
+        ({"idle_minutes": 30}, "at least 60"),
     ],
 )
 def test_a_studio_that_cannot_be_is_refused(properties: dict[str, Any], word: str) -> None:
@@ -208,19 +192,16 @@ def test_a_studio_that_cannot_be_is_refused(properties: dict[str, Any], word: st
         studio(new_stack(), **properties)
 
 
-def monitoring(stack: cdk.Stack, **properties: Any) -> ModelMonitoring:
-    key = keyed(stack)
-    arguments: dict[str, Any] = {
-        "endpoints": ["genai-llama", "genai-guard"],
-        "captured": SecureBucket(
-            stack,
-            "Captured",
-            foundation=Foundation(stack, key=key, access_logs=AccessLogBucket(stack, "Logs")),
-        ),
-        "key": key,
-        "topic": AlarmTopic(stack, "Alarms", key=key),
-    }
-    return ModelMonitoring(stack, "Monitoring", **{**arguments, **properties})
+def monitoring(stack: cdk.Stack, limits: DriftLimits | None = None) -> ModelMonitoring:
+    foundation = Foundation(stack)
+    return ModelMonitoring(
+        stack,
+        "Monitoring",
+        foundation=foundation,
+        endpoints=["genai-llama", "genai-guard"],
+        captured=SecureBucket(stack, "Captured", foundation=foundation),
+        limits=limits,
+    )
 
 
 def test_every_endpoint_is_watched_for_drift_and_quality() -> None:
@@ -252,7 +233,23 @@ def test_the_watch_reads_records_and_publishes_its_own_metrics_only() -> None:
     assert_denies(template, role, "cloudwatch:PutMetricData", "*", {"cloudwatch:namespace": "AWS/SageMaker"})
 
 
+def test_the_metrics_are_those_of_the_function() -> None:
+    made = monitoring(new_stack())
+    metrics = [
+        made.metric_question_drift("a"),
+        made.metric_answer_drift("a"),
+        made.metric_topic_drift("a"),
+        made.metric_empty_answers("a"),
+        made.metric_refused_answers("a"),
+        made.metric_f1("a"),
+    ]
+    alarms = Template.from_stack(made.node.scope).find_resources("AWS::CloudWatch::Alarm").values()
+    watched = {each["Properties"]["MetricName"] for each in alarms if each["Properties"]["Namespace"] == "GenAI/Drift"}
+    assert {metric.metric_name for metric in metrics} == watched
+    assert all(metric.namespace == "GenAI/Drift" and metric.dimensions == {"EndpointName": "a"} for metric in metrics)
+
+
 @pytest.mark.parametrize("limits", [{"drift": 0}, {"empty_percent": 101}, {"least_f1": -0.1}, {"hours": 0}])
-def test_limits_that_are_none_are_refused(limits: dict[str, Any]) -> None:
-    with pytest.raises(InvalidValueError, match=f"{next(iter(limits))} is "):
-        monitoring(new_stack(), limits=DriftLimits(**limits))
+def test_limits_out_of_range_are_refused(limits: dict[str, Any]) -> None:
+    with pytest.raises(InvalidValueError, match=next(iter(limits))):
+        DriftLimits(**limits)

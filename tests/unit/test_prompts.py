@@ -11,17 +11,20 @@ from aws_cdk import aws_iam as iam
 from aws_genai.errors import InvalidValueError
 from aws_genai.foundation import DataKey, Foundation, WorkloadRole
 from aws_genai.models import (
+    FlowOptions,
     FlowStep,
     Guardrail,
-    GuardrailPolicy,
-    Inference,
+    GuardrailOptions,
     ModelAccess,
+    ModelAccessOptions,
     Prompt,
     PromptFlow,
+    PromptOptions,
     PromptRouter,
+    RouterOptions,
 )
+from aws_genai.models.prompts.options import variables
 from aws_genai.models.prompts.prompt_flow import definition
-from aws_genai.models.prompts.prompt_rules import check_flow, variables
 from aws_genai.testing import assert_allows, assert_denies
 from tests.support import new_stack, template_of
 
@@ -30,38 +33,41 @@ LITE, PRO = "us.amazon.nova-lite-v1:0", "us.amazon.nova-pro-v1:0"
 TEXTS = {"kind": "Which kind? {{message}}", "reply": "Answer {{message}} for {{reader}}"}
 STEPS = {
     "kind": FlowStep(prompt="kind", given={"message": "input"}),
-    "a-bill": FlowStep(prompt="kind", given={"message": "kind"}, when=("kind", "bill")),
-    "rest": FlowStep(prompt="reply", given={"message": "input", "reader": "kind"}, when=("kind", "otherwise")),
+    "a-bill": FlowStep(prompt="kind", given={"message": "kind"}, when={"kind": "bill"}),
+    "rest": FlowStep(prompt="reply", given={"message": "input", "reader": "kind"}, when={"kind": "otherwise"}),
 }
 
 
-def ground(stack: cdk.Stack) -> tuple[DataKey, ModelAccess]:
-    key = DataKey(stack, "Key", description="Prompts")
-    guardrail = Guardrail(
+def ground(stack: cdk.Stack, options: GuardrailOptions | None = None) -> tuple[Foundation, ModelAccess]:
+    foundation = Foundation(stack)
+    guardrail = Guardrail(stack, "Guardrail", name="one", foundation=foundation, options=options)
+    options = ModelAccessOptions(models=[LITE, PRO])
+    return foundation, ModelAccess(stack, "Access", guardrail=guardrail, options=options)
+
+
+def prompt(stack: cdk.Stack, foundation: Foundation, access: ModelAccess, name: str, **options: Any) -> Prompt:
+    given = PromptOptions(**{"text": "Hi", "model": LITE, **options})
+    return Prompt(stack, name, foundation=foundation, name=name, access=access, options=given)
+
+
+def flow(
+    stack: cdk.Stack,
+    *,
+    text: str = TEXTS["reply"],
+    guardrail: GuardrailOptions | None = None,
+    own_key: bool = False,
+) -> PromptFlow:
+    foundation, access = ground(stack, guardrail)
+    texts = {**TEXTS, "reply": text}
+    return PromptFlow(
         stack,
-        "Guardrail",
-        name="one",
-        foundation=Foundation(stack, key=key),
+        "Flow",
+        foundation=foundation.but(key=DataKey(stack, "Own", description="Flows")) if own_key else foundation,
+        name="triage",
+        guardrail=access.guardrail,
+        prompts={name: prompt(stack, foundation, access, name, text=each) for name, each in texts.items()},
+        options=FlowOptions(steps=STEPS),
     )
-    return key, ModelAccess(stack, "Access", models=[LITE, PRO], guardrail=guardrail)
-
-
-def flow(stack: cdk.Stack, *, text: str = TEXTS["reply"], **options: Any) -> PromptFlow:
-    key, access = ground(stack)
-    prompts = {
-        name: Prompt(
-            stack,
-            name,
-            name=name,
-            text=each,
-            model=LITE,
-            access=access,
-            foundation=Foundation(stack, key=key),
-        )
-        for name, each in {**TEXTS, "reply": text}.items()
-    }
-    given: dict[str, Any] = {"name": "triage", "prompts": prompts, "steps": STEPS, "guardrail": access.guardrail}
-    return PromptFlow(stack, "Flow", **{**given, "key": key, **options})
 
 
 def logical(template: dict[str, Any], kind: str) -> set[str]:
@@ -82,42 +88,14 @@ def _texts() -> tuple[str, str, str]:
 
 
 def test_a_flow_s_version_holds_the_guardrail_s_version_and_the_key() -> None:
-    def build(stack: cdk.Stack, *, strict: bool = True, pinned: int | None = None, own: bool = False) -> None:
-        key = DataKey(stack, "Key", description="Prompts")
-        policy = GuardrailPolicy(filter_strength="HIGH" if strict else "LOW")
-        guardrail = Guardrail(
-            stack, "Guardrail", name="one", foundation=Foundation(stack, key=key), policy=policy, pinned=pinned
-        )
-        access = ModelAccess(stack, "Access", models=[LITE], guardrail=guardrail)
-        prompts = {
-            name: Prompt(
-                stack,
-                name,
-                name=name,
-                text=each,
-                model=LITE,
-                access=access,
-                foundation=Foundation(stack, key=key),
-            )
-            for name, each in TEXTS.items()
-        }
-        keeps = DataKey(stack, "Own", description="Flows") if own else key
-        PromptFlow(
-            stack,
-            "Flow",
-            name="triage",
-            prompts=prompts,
-            steps=STEPS,
-            guardrail=guardrail,
-            foundation=Foundation(stack, key=keeps),
-        )
-
-    def version(**options: Any) -> str:
-        (found,) = logical(template_of(lambda stack: build(stack, **options)).to_json(), "AWS::Bedrock::FlowVersion")
+    def version(own_key: bool = False, **options: Any) -> str:
+        guardrail = GuardrailOptions(**options)
+        template = template_of(lambda stack: flow(stack, guardrail=guardrail, own_key=own_key)).to_json()
+        (found,) = logical(template, "AWS::Bedrock::FlowVersion")
         return found
 
     assert version() == version()
-    changed = [version(), version(strict=False), version(pinned=3), version(pinned=4), version(own=True)]
+    changed = [version(), version(filter_strength="LOW"), version(version=3), version(version=4), version(own_key=True)]
     assert len(set(changed)) == len(changed)
 
 
@@ -143,17 +121,7 @@ def test_whoever_runs_a_flow_and_its_role_keep_what_a_run_makes_under_the_key() 
 
 def test_versions_stay_where_they_are_to() -> None:
     def kept(stack: cdk.Stack) -> None:
-        key, access = ground(stack)
-        Prompt(
-            stack,
-            "P",
-            name="p",
-            text="Hi",
-            model=LITE,
-            access=access,
-            foundation=Foundation(stack, key=key),
-            keep_versions=True,
-        )
+        prompt(stack, *ground(stack), "p", keep_versions=True)
 
     template = template_of(kept).to_json()
     (version,) = [e for e in template["Resources"].values() if e["Type"] == "AWS::Bedrock::PromptVersion"]
@@ -208,7 +176,7 @@ def test_ways_part_by_an_answer_and_each_ends() -> None:
 def test_a_router_is_called_through_the_guardrail_only() -> None:
     stack = new_stack()
     _, access = ground(stack)
-    router = PromptRouter(stack, "Router", name="nova", models=[PRO, LITE], access=access)
+    router = PromptRouter(stack, "Router", name="nova", access=access, options=RouterOptions(models=[PRO, LITE]))
     caller = WorkloadRole(stack, "Caller", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
     router.grant_invoke(caller)
     template = cdk.assertions.Template.from_stack(stack).to_json()
@@ -223,29 +191,27 @@ def test_a_router_is_called_through_the_guardrail_only() -> None:
 @pytest.mark.parametrize(
     ("models", "difference", "words"),
     [
-        ([PRO, PRO], 10, "two models"),
-        ([PRO], 10, "two models"),
-        ([PRO, "us.anthropic.claude-sonnet-4-6"], 10, "does not route between"),
+        ([PRO, PRO], 10, "stands twice"),
+        ([PRO], 10, "at least 2"),
+        ([PRO, "us.anthropic.claude-sonnet-4-6"], 10, "does not support amazon.nova-pro"),
         (["amazon.nova-pro-v1:0", PRO], 10, "the same model"),
-        ([PRO, LITE], 101, "no percentage"),
+        ([PRO, LITE], 101, "at most 100"),
     ],
 )
 def test_what_is_not_routed_between_is_refused(models: list[str], difference: int, words: str) -> None:
-    stack = new_stack()
-    _, access = ground(stack)
     with pytest.raises(InvalidValueError) as raised:
-        PromptRouter(stack, "Router", name="r", models=models, access=access, quality_difference=difference)
+        RouterOptions(models=models, quality_difference=difference)
     assert words in str(raised.value)
 
 
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("{{a b}}", "is no variable"),
-        ("{{x}}", "is no variable"),
+        ("{{a b}}", "is not a valid variable"),
+        ("{{x}}", "is not a valid variable"),
         ("{{open", "do not match"),
         ("shut}}", "do not match"),
-        ("{{}}", "is no variable"),
+        ("{{}}", "is not a valid variable"),
     ],
 )
 def test_odd_variables_are_refused(text: str, words: str) -> None:
@@ -262,55 +228,41 @@ def test_variables_stand_once_in_the_order_of_the_text() -> None:
 @pytest.mark.parametrize(
     ("steps", "words"),
     [
-        ({}, "without a step"),
-        ({"kind": FlowStep(prompt="kidn", given={"message": "input"})}, "kidn is no prompt. Did you mean kind"),
-        ({"kind": FlowStep(prompt="kind")}, "asks for message"),
-        ({"kind": FlowStep(prompt="kind", given={"message": "input", "x": "input"})}, "no variable x"),
-        ({"kind": FlowStep(prompt="kind", given={"message": "inpt"})}, "inpt is no step"),
-        ({"kind": FlowStep(prompt="kind", given={"message": "kind"})}, "wait for each other"),
-        ({"k": FlowStep(prompt="kind", given={"message": "input"})}, "no name of a step"),
-        ({"one": STEPS["kind"], "two": FlowStep(prompt="kind", given={"message": "input"}, when=("one", "a"))}, "else"),
+        ({}, "at least 1"),
+        ({"kind": FlowStep(prompt="kidn", given={"message": "input"})}, "There is no prompt kidn. Did you mean kind"),
+        ({"kind": FlowStep(prompt="kind")}, "needs message"),
+        ({"kind": FlowStep(prompt="kind", given={"message": "input", "x": "input"})}, "has no variable x"),
+        ({"kind": FlowStep(prompt="kind", given={"message": "inpt"})}, "There is no step inpt"),
+        ({"kind": FlowStep(prompt="kind", given={"message": "kind"})}, "depend on each other"),
+        ({"k": FlowStep(prompt="kind", given={"message": "input"})}, "not a valid name of a step"),
+        (
+            {"one": STEPS["kind"], "two": FlowStep(prompt="kind", given={"message": "input"}, when={"one": "a"})},
+            "No step follows any other response of one",
+        ),
         (
             {
                 "one": STEPS["kind"],
-                "two": FlowStep(prompt="kind", given={"message": "input"}, when=("one", "otherwise")),
+                "two": FlowStep(prompt="kind", given={"message": "input"}, when={"one": "otherwise"}),
             },
-            "All ways",
+            "leads to the same steps",
         ),
         (
-            {"one": STEPS["kind"], "two": FlowStep(prompt="kind", given={"message": "input"}, when=("one", 'a"b'))},
-            "no short answer",
+            {"one": STEPS["kind"], "two": FlowStep(prompt="kind", given={"message": "input"}, when={"one": 'a"b'})},
+            "cannot depend on the response",
         ),
     ],
     ids=["none", "prompt", "missing", "extra", "source", "circle", "name", "no way", "one way", "answer"],
 )
 def test_steps_that_cannot_be_connected_are_refused(steps: dict[str, FlowStep], words: str) -> None:
     with pytest.raises(InvalidValueError) as raised:
-        check_flow(steps, {"kind": ["message"]})
+        FlowOptions(steps=steps).check({"kind": ["message"]})
     assert words in str(raised.value)
 
 
 def test_a_prompt_of_a_model_that_may_not_be_called_is_refused() -> None:
     stack = new_stack()
-    key, access = ground(stack)
+    foundation, access = ground(stack)
     with pytest.raises(InvalidValueError, match="is not among the models"):
-        Prompt(
-            stack,
-            "P",
-            name="p",
-            text="Hi",
-            model="amazon.nova-micro-v1:0",
-            access=access,
-            foundation=Foundation(stack, key=key),
-        )
+        prompt(stack, foundation, access, "p", model="amazon.nova-micro-v1:0")
     with pytest.raises(InvalidValueError, match="tokens"):
-        Prompt(
-            stack,
-            "Q",
-            name="q",
-            text="Hi",
-            model=LITE,
-            access=access,
-            foundation=Foundation(stack, key=key),
-            inference=Inference(max_tokens=10**6),
-        )
+        PromptOptions(text="Hi", model=LITE, max_tokens=100_000)

@@ -14,15 +14,20 @@ from aws_cdk.assertions import Match, Template
 from aws_genai.data import load
 from aws_genai.data.geographies import DATA_AUTOMATION, GUARDRAILS, Routed
 from aws_genai.errors import InvalidValueError
-from aws_genai.foundation import AccessLogBucket, AlarmTopic, DataKey, Foundation, SecureBucket, WorkloadRole
+from aws_genai.foundation import DataKey, Foundation, SecureBucket, WorkloadRole
 from aws_genai.models import (
     BedrockCatalogue,
     DeniedTopic,
     EnforcedGuardrail,
+    EnforcementOptions,
     Guardrail,
-    GuardrailPolicy,
+    GuardrailOptions,
     InvocationLogging,
+    InvocationLoggingOptions,
+    ModelAccess,
+    ModelAccessOptions,
     ModelWatch,
+    ModelWatchOptions,
 )
 from aws_genai.models.access.enforced_guardrail import organization_enforcement
 from aws_genai.testing import Principal, assert_allows, assert_denies
@@ -41,22 +46,22 @@ def guardrail(stack: cdk.Stack, **options: Any) -> Guardrail:
         "Guardrail",
         name="one",
         foundation=Foundation(stack, key=DataKey(stack, "GuardrailKey", description="Policy")),
-        **options,
+        options=GuardrailOptions(**options),
     )
 
 
 def test_a_guardrail_across_regions_has_the_larger_tier_images_patterns_and_reasoning() -> None:
-    policy = GuardrailPolicy(
-        cross_region=True,
-        images=True,
-        patterns={"badge": "B-[0-9]{6}"},
-        automated_reasoning=[REASONING],
-        denied_topics=[DeniedTopic("Long", "x" * 900)],
-    )
+    policies: dict[str, Any] = {
+        "cross_region": True,
+        "images": True,
+        "patterns": {"badge": "B-[0-9]{6}"},
+        "automated_reasoning": [REASONING],
+        "denied_topics": {"Long": DeniedTopic(definition="x" * 900)},
+    }
 
     def build(stack: cdk.Stack) -> None:
         role = WorkloadRole(stack, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
-        guardrail(stack, policy=policy).grant_apply(role)
+        guardrail(stack, **policies).grant_apply(role)
 
     template = template_of(build)
     seen = {"InputModalities": ["TEXT", "IMAGE"], "OutputModalities": ["TEXT", "IMAGE"]}
@@ -102,7 +107,7 @@ def test_a_guardrail_across_regions_has_the_larger_tier_images_patterns_and_reas
 )
 def test_a_guardrail_is_assessed_in_its_geography(region: str, profile: str, count: int) -> None:
     stack = cdk.Stack(cdk.App(), "Test", env=cdk.Environment(region=region))
-    made = guardrail(stack, policy=GuardrailPolicy(cross_region=True))
+    made = guardrail(stack, cross_region=True)
     assert len(made.profile_arns) == count
     assert any(f":{region}:" in arn for arn in made.profile_arns)
     assert all(arn.endswith(f":guardrail-profile/{profile}") for arn in made.profile_arns)
@@ -120,8 +125,8 @@ def test_a_geography_names_regions_once_and_the_one_that_asks_among_them(table: 
 def test_a_version_is_taken_anew_when_its_key_or_its_geography_changes() -> None:
     def version(region: str, key: str) -> str:
         stack = cdk.Stack(cdk.App(), "Test", env=cdk.Environment(region=region))
-        policy, encrypts = GuardrailPolicy(cross_region=True), DataKey(stack, key, description="Policy")
-        Guardrail(stack, "Guardrail", name="one", foundation=Foundation(stack, key=encrypts), policy=policy)
+        options, encrypts = GuardrailOptions(cross_region=True), DataKey(stack, key, description="Policy")
+        Guardrail(stack, "Guardrail", name="one", foundation=Foundation(stack, key=encrypts), options=options)
         (found,) = Template.from_stack(stack).find_resources("AWS::Bedrock::GuardrailVersion")
         return str(found)
 
@@ -130,37 +135,38 @@ def test_a_version_is_taken_anew_when_its_key_or_its_geography_changes() -> None
 
 
 @pytest.mark.parametrize(
-    ("policy", "words"),
+    ("options", "words"),
     [
-        (GuardrailPolicy(automated_reasoning=[REASONING]), "across Regions only"),
-        (GuardrailPolicy(automated_reasoning=[REASONING] * 3, cross_region=True), "at most 2"),
-        (GuardrailPolicy(automated_reasoning=[REASONING[:-2]], cross_region=True), "names no version. Name one"),
-        (GuardrailPolicy(denied_topics=[DeniedTopic("Long", "x" * 201)]), "this tier takes 200"),
-        (GuardrailPolicy(denied_topics=[DeniedTopic("Long", "x" * 1001)], cross_region=True), "takes 1000"),
+        ({"automated_reasoning": [REASONING]}, "require cross-Region inference"),
+        ({"automated_reasoning": [f"{REASONING}{n}" for n in range(3)], "cross_region": True}, "at most 2"),
+        ({"automated_reasoning": [REASONING[:-2]], "cross_region": True}, "has no version. Add one"),
+        ({"denied_topics": {"Long": DeniedTopic(definition="x" * 201)}}, "maximum of this tier is 200"),
     ],
 )
-def test_a_policy_that_bedrock_would_refuse(policy: GuardrailPolicy, words: str) -> None:
+def test_a_policy_that_bedrock_would_refuse(options: dict[str, Any], words: str) -> None:
     with pytest.raises(InvalidValueError, match=words):
-        guardrail(new_stack(), policy=policy)
+        guardrail(new_stack(), **options)
 
 
 def test_a_region_without_a_geography_has_no_profile() -> None:
     stack = cdk.Stack(cdk.App(), "Test", env=cdk.Environment(region="sa-east-1"))
     with pytest.raises(InvalidValueError, match="No profile of guardrails is known for sa-east-1"):
-        guardrail(stack, policy=GuardrailPolicy(cross_region=True))
+        guardrail(stack, cross_region=True)
 
 
 def test_a_version_that_is_kept_can_be_gone_back_to() -> None:
     template = template_of(guardrail)
     (version,) = template.find_resources("AWS::Bedrock::GuardrailVersion").values()
     assert version["DeletionPolicy"] == "RetainExceptOnCreate"
-    assert guardrail(new_stack(), pinned=3).versioned_arn.endswith(":3")
+    assert guardrail(new_stack(), version=3).versioned_arn.endswith(":3")
 
 
 def test_an_enforced_guardrail_assesses_everything_and_everybody_may_apply_it() -> None:
     excluded = ["amazon.titan-embed-text-v2:0"]
     template = template_of(
-        lambda stack: EnforcedGuardrail(stack, "Everywhere", guardrail=guardrail(stack), excluded=excluded)
+        lambda stack: EnforcedGuardrail(
+            stack, "Everywhere", guardrail=guardrail(stack), options=EnforcementOptions(excluded=excluded)
+        )
     )
     template.has_resource_properties(
         "AWS::Bedrock::EnforcedGuardrailConfiguration",
@@ -188,7 +194,7 @@ def test_an_enforced_guardrail_assesses_everything_and_everybody_may_apply_it() 
 @pytest.mark.parametrize("before", [True, False], ids=["enforced first", "enforced later"])
 def test_whoever_calls_models_without_it_may_apply_what_is_enforced(before: bool) -> None:
     stack = new_stack()
-    made = guardrail(stack, policy=GuardrailPolicy(cross_region=True))
+    made = guardrail(stack, cross_region=True)
     callers = [WorkloadRole(stack, name, assumed_by=iam.ServicePrincipal("bedrock.amazonaws.com")) for name in "AB"]
     if before:
         EnforcedGuardrail(stack, "Everywhere", guardrail=made)
@@ -211,6 +217,55 @@ def test_whoever_calls_models_without_it_may_apply_what_is_enforced(before: bool
     assert any("Callers" in name for name in template.find_outputs("*"))
 
 
+def test_an_existing_guardrail_is_applied_and_required_by_its_version() -> None:
+    key = f"arn:aws:kms:us-east-1:{ACCOUNT}:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+    stack = new_stack()
+    existing = Guardrail.from_guardrail_id(stack, "Existing", guardrail_id="abcdefghijkl", version=4, key_arn=key)
+    access = ModelAccess(
+        stack, "Access", guardrail=existing, options=ModelAccessOptions(models=["amazon.nova-lite-v1:0"])
+    )
+    access.grant_invoke(WorkloadRole(stack, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com")))
+    template = Template.from_stack(stack)
+    assert not template.find_resources("AWS::Bedrock::Guardrail")
+    (role,) = template.find_resources("AWS::IAM::Role")
+    arn, model = f"arn:aws:bedrock:us-east-1:{ACCOUNT}:guardrail/abcdefghijkl", "amazon.nova-lite-v1:0"
+    call = (template.to_json(), role, "bedrock:InvokeModel", f"arn:aws:bedrock:us-east-1::foundation-model/{model}")
+    assert_allows(*call, {"bedrock:GuardrailIdentifier": f"{arn}:4"})
+    assert_denies(*call, {"bedrock:GuardrailIdentifier": f"{arn}:3"})
+    assert_allows(template.to_json(), role, "bedrock:ApplyGuardrail", arn)
+    (policy,) = template.find_resources("AWS::IAM::ManagedPolicy").values()
+    (decrypts,) = [
+        each
+        for each in policy["Properties"]["PolicyDocument"]["Statement"]
+        if each["Action"] == ["kms:Decrypt"] and each["Resource"] == [key]
+    ]
+    assert list(decrypts["Condition"]["StringEquals"]) == ["kms:ViaService"]
+    with pytest.raises(InvalidValueError, match="An existing guardrail cannot be enforced"):
+        EnforcedGuardrail(stack, "Everywhere", guardrail=existing)
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"guardrail_id": "arn:aws:bedrock:us-east-1:111122223333:guardrail/a", "version": 1}, "Use the id"),
+        ({"guardrail_id": "abcdefghijkl", "version": 0}, "is not a version"),
+    ],
+)
+def test_an_existing_guardrail_has_an_id_and_a_published_version(given: dict[str, Any], words: str) -> None:
+    with pytest.raises(InvalidValueError, match=words):
+        Guardrail.from_guardrail_id(new_stack(), "Existing", **given)
+
+
+def test_a_guardrail_has_metrics_of_its_version() -> None:
+    made = guardrail(new_stack())
+    metrics = [made.metric_invocations(), made.metric_interventions(), made.metric_latency(statistic="p99")]
+    assert [each.metric_name for each in metrics] == ["Invocations", "InvocationsIntervened", "InvocationLatency"]
+    assert [each.statistic for each in metrics] == ["Sum", "Sum", "p99"]
+    for each in metrics:
+        assert each.namespace == "AWS/Bedrock/Guardrails"
+        assert set(each.dimensions or {}) == {"GuardrailArn", "GuardrailVersion"}
+
+
 def test_nobody_may_apply_a_guardrail_that_is_not_enforced() -> None:
     stack = new_stack()
     caller = WorkloadRole(stack, "A", assumed_by=iam.ServicePrincipal("bedrock.amazonaws.com"))
@@ -220,7 +275,7 @@ def test_nobody_may_apply_a_guardrail_that_is_not_enforced() -> None:
 
 def test_automated_reasoning_is_not_enforced_for_every_call_would_fail() -> None:
     stack = new_stack()
-    made = guardrail(stack, policy=GuardrailPolicy(cross_region=True, automated_reasoning=[REASONING]))
+    made = guardrail(stack, cross_region=True, automated_reasoning=[REASONING])
     with pytest.raises(InvalidValueError, match="cannot be enforced"):
         EnforcedGuardrail(stack, "Everywhere", guardrail=made)
 
@@ -235,17 +290,15 @@ def test_an_organization_enforces_it_whole() -> None:
     assert "model_enforcement" not in json.dumps(organization_enforcement({"us-east-1": arn}))
 
 
-def logged(stack: cdk.Stack, **options: Any) -> InvocationLogging:
-    key = DataKey(stack, "Key", description="Calls")
-    key.allow_logs()
-    if options.pop("stored", False):
-        options["bucket"] = SecureBucket(
-            stack,
-            "Bodies",
-            foundation=Foundation(stack, key=key, access_logs=AccessLogBucket(stack, "AccessLogs")),
-        )
-    topic = AlarmTopic(stack, "Alarms", key=key)
-    return InvocationLogging(stack, "Calls", foundation=Foundation(stack, key=key, topic=topic), **options)
+def logged(stack: cdk.Stack, *, stored: bool = False, log_days: int = 365, **options: Any) -> InvocationLogging:
+    foundation = Foundation(stack, log_days=log_days)
+    return InvocationLogging(
+        stack,
+        "Calls",
+        foundation=foundation,
+        bucket=SecureBucket(stack, "Bodies", foundation=foundation) if stored else None,
+        options=InvocationLoggingOptions(**options),
+    )
 
 
 def test_calls_are_logged_encrypted_and_masked() -> None:
@@ -303,14 +356,13 @@ def test_masks_that_mask_nothing_are_refused() -> None:
 
 
 def watched(stack: cdk.Stack, models: list[str], **options: Any) -> None:
-    key = DataKey(stack, "Key", description="Models")
     ModelWatch(
         stack,
         "Watch",
         models={model: model for model in models},
         guardrail=guardrail(stack),
-        foundation=Foundation(stack, topic=AlarmTopic(stack, "Alarms", key=key)),
-        **options,
+        foundation=Foundation(stack),
+        options=ModelWatchOptions(**options),
     )
 
 

@@ -17,9 +17,11 @@ from aws_genai.models import (
     Chunking,
     Guardrail,
     ModelAccess,
+    ModelAccessOptions,
     OpenSearchStore,
     Parsing,
     PromptRouter,
+    RouterOptions,
     S3VectorStore,
     Search,
 )
@@ -191,8 +193,9 @@ def test_a_router_has_another_name_when_anything_of_it_changes() -> None:
                 name="one",
                 foundation=Foundation(stack, key=DataKey(stack, "Key", description="Policy")),
             )
-            access = ModelAccess(stack, "Access", models=models, guardrail=guardrail)
-            PromptRouter(stack, "Router", name="demo", models=models, access=access, quality_difference=quality)
+            access = ModelAccess(stack, "Access", guardrail=guardrail, options=ModelAccessOptions(models=models))
+            options = RouterOptions(models=models, quality_difference=quality)
+            PromptRouter(stack, "Router", name="demo", access=access, options=options)
 
         (router,) = template_of(build).find_resources("AWS::Bedrock::IntelligentPromptRouter").values()
         return str(router["Properties"]["PromptRouterName"])

@@ -9,34 +9,38 @@ import pytest
 from aws_cdk import aws_iam as iam
 
 from aws_genai.errors import InvalidValueError
-from aws_genai.foundation import AccessLogBucket, AlarmTopic, DataKey, Foundation, WorkloadRole
-from aws_genai.models import Chunking, Guardrail, KnowledgeBase, ScreenedSource
+from aws_genai.foundation import Foundation, WorkloadRole
+from aws_genai.models import (
+    Chunking,
+    Guardrail,
+    KnowledgeBase,
+    KnowledgeBaseOptions,
+    ScreenedSource,
+    Source,
+    WebSource,
+)
 from aws_genai.testing import assert_allows, assert_denies
 from tests.support import new_stack, template_of
 
 ACCOUNT = "111122223333"
 
 
-def source(stack: cdk.Stack, **options: Any) -> ScreenedSource:
-    key = DataKey(stack, "Key", description="Documents")
-    key.allow_logs()
-    topic = AlarmTopic(stack, "Alarms", key=key)
+def source(
+    stack: cdk.Stack, *, guarded: bool = False, chunking: Chunking | None = None, **given: Any
+) -> ScreenedSource:
+    foundation = Foundation(stack)
     base = KnowledgeBase(
         stack,
         "Known",
+        foundation=foundation,
         name="known",
-        sources={"policies": ["staff"]},
-        foundation=Foundation(stack, key=key, access_logs=AccessLogBucket(stack, "AccessLogs"), topic=topic),
+        options=KnowledgeBaseOptions(
+            sources={"policies": Source(groups=["staff"])}, **({"chunking": chunking} if chunking else {})
+        ),
+        guardrail=Guardrail(stack, "Guardrail", name="one", foundation=foundation) if guarded else None,
     )
-    if options.pop("guarded", False):
-        options["guardrail"] = Guardrail(
-            stack,
-            "Guardrail",
-            name="one",
-            foundation=Foundation(stack, key=key),
-        )
-    given: dict[str, Any] = {"name": "site", "groups": ["staff"], "topic": topic, "base": base}
-    return ScreenedSource(stack, "Site", **{**given, **options})
+    arguments: dict[str, Any] = {"name": "site", "options": Source(groups=["staff"]), **given}
+    return ScreenedSource(stack, "Site", foundation=foundation, base=base, **arguments)
 
 
 def data_source(template: dict[str, Any]) -> dict[str, Any]:
@@ -74,8 +78,8 @@ def test_every_chunk_is_screened_and_erased_with_its_source() -> None:
 
 
 def test_pages_are_read_again_by_the_clock_within_bounds() -> None:
-    options = {"urls": ["https://docs.example.com/"], "within": "host", "most_pages": 50, "days": 7}
-    template = template_of(lambda stack: source(stack, **options)).to_json()
+    site = WebSource(urls=["https://docs.example.com/"], groups=["staff"], within="host", most_pages=50, days=7)
+    template = template_of(lambda stack: source(stack, options=site)).to_json()
     web = data_source(template)["DataSourceConfiguration"]["WebConfiguration"]
     assert web["SourceConfiguration"]["UrlConfiguration"]["SeedUrls"] == [{"Url": "https://docs.example.com/"}]
     assert web["CrawlerConfiguration"] == {"CrawlerLimits": {"MaxPages": 50, "RateLimit": 30}, "Scope": "HOST_ONLY"}
@@ -95,7 +99,7 @@ def test_programs_that_may_hand_documents_over_and_others_not() -> None:
     stack = new_stack()
     made = source(stack)
     program = WorkloadRole(stack, "Program", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
-    made.grant_hand_over(program)
+    made.grant_ingest(program)
     template = cdk.assertions.Template.from_stack(stack).to_json()
     (base,) = [n for n, e in template["Resources"].items() if e["Type"] == "AWS::Bedrock::KnowledgeBase"]
     arn = f"arn:aws:bedrock:us-east-1:{ACCOUNT}:knowledge-base/{base}"
@@ -106,14 +110,31 @@ def test_programs_that_may_hand_documents_over_and_others_not() -> None:
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"groups": []}, "Nobody could read"),
-        ({"urls": ["http://docs.example.com"]}, "no address with https"),
-        ({"chunking": Chunking(function_arn=f"arn:aws:lambda:us-east-1:{ACCOUNT}:function:cut")}, "one is the most"),
-        ({"name": "A site"}, "other characters"),
+        ({"chunking": Chunking(function_arn=f"arn:aws:lambda:us-east-1:{ACCOUNT}:function:cut")}, "Bedrock allows one"),
+        ({"name": "A site"}, "is not a name of a source"),
     ],
-    ids=["nobody", "http", "two functions", "name"],
+    ids=["two functions", "name"],
 )
 def test_what_cannot_be_screened_is_refused(options: dict[str, Any], words: str) -> None:
     with pytest.raises(InvalidValueError) as raised:
         source(new_stack(), **options)
     assert words in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"urls": ["https://docs.example.com/"], "groups": []}, "at least 1 item"),
+        ({"urls": ["http://docs.example.com"], "groups": ["staff"]}, "is not an HTTPS address"),
+    ],
+    ids=["nobody", "http"],
+)
+def test_pages_that_nobody_may_read_or_that_are_not_https_are_refused(options: dict[str, Any], words: str) -> None:
+    with pytest.raises(InvalidValueError, match=words):
+        WebSource(**options)
+
+
+def test_chunks_are_split_as_those_of_the_bucket_are() -> None:
+    template = template_of(lambda stack: source(stack, chunking=Chunking(max_tokens=100))).to_json()
+    chunked = data_source(template)["VectorIngestionConfiguration"]["ChunkingConfiguration"]
+    assert chunked["FixedSizeChunkingConfiguration"]["MaxTokens"] == 100

@@ -12,7 +12,7 @@ from aws_cdk.assertions import Match, Template
 from constructs import Construct
 from hypothesis import given, strategies as st
 
-from aws_genai.compute import EnvelopeKey
+from aws_genai.compute import EnvelopeKey, WeightsOptions
 from aws_genai.errors import InvalidValueError
 from aws_genai.foundation import (
     AccessAttempts,
@@ -255,13 +255,14 @@ def test_every_statement_of_a_key_has_an_id_of_its_own() -> None:
     assert sids == ["AdministerButNotUse", "DecryptOneRole", "DecryptTwoRole"]
 
 
-MEASURED = {4: "ab" * 48, 7: "cd" * 48}
+MEASURED = {"pcr4": "ab" * 48, "pcr7": "cd" * 48}
 
 
 def envelope() -> dict[str, Any]:
     def build(stack: cdk.Stack) -> None:
         publisher = "arn:aws:iam::111122223333:role/publisher"
-        key = EnvelopeKey(stack, "Envelope", measurements=MEASURED, publisher_role_arn=publisher)
+        options = WeightsOptions(attestation=MEASURED, publisher_role=publisher)
+        key = EnvelopeKey(stack, "Envelope", foundation=Foundation(stack), options=options)
         key.grant_decrypt(WorkloadRole(stack, "Fleet", assumed_by=iam.ServicePrincipal("ec2.amazonaws.com")))
 
     return dict(template_of(build).to_json())
@@ -272,7 +273,7 @@ def test_an_envelope_opens_on_an_attested_machine_only() -> None:
     (key,) = [name for name, each in template["Resources"].items() if each["Type"] == "AWS::KMS::Key"]
     (role,) = [name for name, each in template["Resources"].items() if each["Type"] == "AWS::IAM::Role"]
     arn = f"arn:aws:kms:us-east-1:111122223333:key/{key}"
-    document = {f"kms:RecipientAttestation:NitroTPMPCR{number}": value for number, value in MEASURED.items()}
+    document = {f"kms:RecipientAttestation:NitroTPM{register.upper()}": value for register, value in MEASURED.items()}
     assert_allows(template, role, "kms:Decrypt", arn, document)
     assert_denies(template, role, "kms:Decrypt", arn)
     assert_denies(template, role, "kms:Decrypt", arn, {**document, "kms:RecipientAttestation:NitroTPMPCR4": "ef" * 48})
@@ -287,11 +288,16 @@ def test_an_envelope_opens_on_an_attested_machine_only() -> None:
 
 @pytest.mark.parametrize(
     ("measurements", "told"),
-    [({}, "every machine would do"), ({24: "ab" * 48}, "no register 24"), ({4: "AB" * 48}, "96 hexadecimal digits")],
+    [
+        ({}, "would let every instance decrypt"),
+        ({"pcr24": "ab" * 48}, "has to be a register, pcr0 to pcr23"),
+        ({"pcr4": "AB" * 48}, "96 hexadecimal digits"),
+    ],
 )
-def test_measurements_that_are_none(measurements: dict[int, str], told: str) -> None:
+def test_measurements_that_are_none(measurements: dict[str, str], told: str) -> None:
+    stack = new_stack()
     with pytest.raises(InvalidValueError, match=told):
-        EnvelopeKey(new_stack(), "Envelope", measurements=measurements)
+        EnvelopeKey(stack, "Envelope", foundation=Foundation(stack), options=WeightsOptions(attestation=measurements))
 
 
 def test_every_attempt_to_get_in_is_reported() -> None:

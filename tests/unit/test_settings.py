@@ -35,6 +35,7 @@ def block(**changed: Any) -> dict[str, Any]:
 
 
 IMAGE = "111122223333.dkr.ecr.{}.amazonaws.com/train:1"
+KEY_ELSEWHERE = "arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 EKS = "arn:aws:eks:us-east-1:111122223333:cluster/research"
 STORAGE = {"storage": {"lock_days": 1}}
 
@@ -144,20 +145,20 @@ WRONG: list[tuple[str, dict[str, Any] | str, list[str]]] = [
     (
         "two ways to buy",
         fleet("p5.48xlarge", capacity={"spot": {}, **block()["capacity"]}),
-        ["fleets.one.capacity", "bought one way", "spot, block"],
+        ["fleets.one.capacity", "one purchase option", "spot, block"],
     ),
     ("block without dates", fleet("p5.48xlarge", **block(end=None)), ["capacity.block.end", "missing"]),
     (
         "block without a time zone",
         fleet("p5.48xlarge", **block(end="2027-01-09T11:30:00")),
-        ["fleets.one.capacity", "no time zone"],
+        ["fleets.one.capacity.block.end", "no time zone"],
     ),
     (
         "block that ends first",
         fleet("p5.48xlarge", **block(end="2027-01-03T00:00:00Z")),
         ["capacity", "lasts up to 182 days"],
     ),
-    ("type without blocks", fleet("g6.xlarge", **block()), ["fleets.one.capacity", "No Capacity Blocks are sold"]),
+    ("type without blocks", fleet("g6.xlarge", **block()), ["fleets.one.capacity", "Capacity Blocks are not offered"]),
     (
         "capacity between steps",
         {
@@ -169,7 +170,7 @@ WRONG: list[tuple[str, dict[str, Any] | str, list[str]]] = [
     (
         "both ways to say which type",
         fleet("g6.xlarge", needs={"platform": "cuda"}),
-        ["compute.fleets.one.instance_type", "names its types, or says what they need"],
+        ["compute.fleets.one.instance_type", "or the attributes that they need"],
     ),
     (
         "needs that no type meets",
@@ -191,9 +192,35 @@ WRONG: list[tuple[str, dict[str, Any] | str, list[str]]] = [
         ["compute", "no fleet, no queue and no cluster"],
     ),
     (
+        "lock of an existing bucket",
+        queue(storage={"storage": {"lock_days": 30, "data_sets": {"name": "sets-of-mine"}}}),
+        ["compute.storage.lock_days", "does not apply to an existing bucket", "configure the bucket sets-of-mine"],
+    ),
+    (
+        "one bucket for data sets and checkpoints",
+        queue(storage={"storage": {"data_sets": {"name": "mine"}, "checkpoints": {"name": "mine"}}}),
+        ["compute.storage.checkpoints", "could overwrite data sets"],
+    ),
+    (
+        "no name of a bucket",
+        queue(storage={"storage": {"data_sets": {"name": "s3://mine"}}}),
+        ["compute.storage.data_sets.name", "be the name of a bucket"],
+    ),
+    (
+        "key of a bucket in another Region",
+        {
+            **fleet("g6.xlarge"),
+            "compute": {
+                **fleet("g6.xlarge")["compute"],
+                "weights": {"bucket": {"name": "mine", "key_arn": KEY_ELSEWHERE}},
+            },
+        },
+        ["compute.weights.bucket.key_arn", "eu-west-1"],
+    ),
+    (
         "queue on Spot over nodes",
         queue(nodes=2, capacity={"spot": {}}),
-        ["queues.one.capacity", "no multi-node job on Spot"],
+        ["queues.one.capacity", "does not run multi-node jobs on Spot"],
     ),
     (
         "queue smaller than a job",
@@ -231,12 +258,14 @@ WRONG: list[tuple[str, dict[str, Any] | str, list[str]]] = [
     (
         "cluster type that HyperPod lacks",
         cluster(groups={"a": {"instance_type": "ml.trn1.2xlarge", "instances": 1}}),
-        ["clusters.one.instance_type", "HyperPod has no ml.trn1.2xlarge", "Did you mean ml.trn1"],
+        [
+            "clusters.one.groups.a.instance_type: SageMaker HyperPod does not support ml.trn1.2xlarge. Did you mean ml.trn1"
+        ],
     ),
     (
         "cluster with two orchestrators",
         cluster(slurm={}, eks={"cluster_arn": EKS}),
-        ["clusters.one.eks", "Keep slurm or eks"],
+        ["clusters.one.eks", "Keep slurm or eks, not both"],
     ),
     (
         "teams where CloudFormation has none",
@@ -292,7 +321,7 @@ WRONG: list[tuple[str, dict[str, Any] | str, list[str]]] = [
     (
         "two of one name",
         {**queue(), "compute": {**queue()["compute"], **fleet("g6.xlarge")["compute"]}},
-        ["compute.queues.one", "fleets.one make resources of one name"],
+        ["compute.queues.one", "fleets.one create resources with the same name"],
     ),
     (
         "model too large",
@@ -338,7 +367,7 @@ WRONG: list[tuple[str, dict[str, Any] | str, list[str]]] = [
     (
         "instances and none",
         endpoint(min_instances=2, scale_to_zero=True),
-        ["models.endpoints.one.min_instances", "2 instances and none", "Leave min_instances or scale_to_zero out"],
+        ["models.endpoints.one.min_instances", "a minimum of 2 instances", "Leave min_instances or scale_to_zero out"],
     ),
     (
         "warm hours that change nothing",
@@ -394,13 +423,32 @@ WRONG: list[tuple[str, dict[str, Any] | str, list[str]]] = [
     (
         "no instance to keep",
         endpoint(retain_capacity=True, scale_to_zero=True),
-        ["models.endpoints.one.retain_capacity", "has none to keep", "Leave retain_capacity or scale_to_zero out"],
+        [
+            "models.endpoints.one.retain_capacity",
+            "has no capacity to retain",
+            "Leave retain_capacity or scale_to_zero out",
+        ],
+    ),
+    (
+        "a role that is no ARN",
+        endpoint(execution_role="hosting"),
+        ["models.endpoints.one.execution_role", "be the ARN of a role"],
+    ),
+    (
+        "a bucket of data sets by its ARN",
+        lab(fine_tuning={"bucket": {"name": "arn:aws:s3:::ours"}}),
+        ["models.fine_tuning.bucket.name", "be the name of a bucket"],
+    ),
+    (
+        "a bucket of data sets without a name",
+        lab(fine_tuning={"bucket": {}}),
+        ["models.fine_tuning.bucket.name", "missing"],
     ),
     ("a shift to more than all", endpoint(traffic={"percent": 60}), ["models.endpoints.one.traffic.percent", "50"]),
     (
         "a queue and components",
         endpoint(asynchronous={}, scale_to_zero=True),
-        ["models.endpoints.one.scale_to_zero", "goes to zero by itself"],
+        ["models.endpoints.one.scale_to_zero", "scales to zero by itself"],
     ),
     (
         "models together without components",
@@ -420,7 +468,7 @@ WRONG: list[tuple[str, dict[str, Any] | str, list[str]]] = [
     (
         "a model whose fine-tuning nobody knows",
         tuned(model="huggingface-llm-phi-2"),
-        [f"{TUNED}.model", "huggingface-llm-phi-2 is fine-tuned is not known", "gemma-7b-instruct"],
+        [f"{TUNED}.model", "huggingface-llm-phi-2 cannot be fine-tuned", "gemma-7b-instruct"],
     ),
     (
         "evaluation on a type that batch transform lacks",
@@ -535,7 +583,11 @@ WRONG: list[tuple[str, dict[str, Any] | str, list[str]]] = [
             "models": {"bedrock": {"models": ["us.anthropic.claude-opus-5"]}},
             "application": {"chat": {"parameters": {"us.anthropic.claude-opus-5": {"temperature": 0.1}}}},
         },
-        ["application.chat.parameters.us.anthropic.claude-opus-5.temperature", "does not support temperature", "Leave it out"],
+        [
+            "application.chat.parameters.us.anthropic.claude-opus-5.temperature",
+            "does not support temperature",
+            "Leave it out",
+        ],
     ),
     (
         "knob of a model that is not offered",
@@ -557,7 +609,7 @@ WRONG: list[tuple[str, dict[str, Any] | str, list[str]]] = [
                 }
             },
         },
-        ["models.bedrock.guardrail", "across Regions only", "Set cross_region"],
+        ["models.bedrock.guardrail", "require cross-Region inference", "Set cross_region"],
     ),
     (
         "pattern that is none",
@@ -610,7 +662,7 @@ WRONG: list[tuple[str, dict[str, Any] | str, list[str]]] = [
                 }
             },
         },
-        ["models.knowledge.handbook", "makes 256 or 512 or 1024 numbers"],
+        ["models.knowledge.handbook", "returns vectors of 256 or 512 or 1024 dimensions"],
     ),
     (
         "chat over documents that are not there",
@@ -620,12 +672,12 @@ WRONG: list[tuple[str, dict[str, Any] | str, list[str]]] = [
     (
         "imported without a guardrail",
         {**BASE, "models": {"imported": {"support": {"uri": "s3://models/support/1"}}}},
-        ["models.imported", "called through the guardrail", "Add models"],
+        ["models.imported", "invoked through the guardrail", "Add models"],
     ),
     (
         "imported from nowhere",
         {**BASE, "models": {**BEDROCK["models"], "imported": {"support": {"uri": "support/1"}}}},
-        ["models.imported.support", "not where weights can lie", "s3://bucket/model/version"],
+        ["models.imported.support", "is not an S3 location", "s3://bucket/model/version"],
     ),
     (
         "imported under a long name",

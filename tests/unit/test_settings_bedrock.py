@@ -15,6 +15,12 @@ LITE, EMBED = "amazon.nova-lite-v1:0", "amazon.titan-embed-text-v2:0"
 COHERE, ACROSS = "cohere.embed-multilingual-v3", {"cross_region": True}
 AR = "arn:aws:bedrock:us-east-1:111122223333:automated-reasoning-policy/a1b2c3d4e5f6"
 MODEL = "arn:aws:bedrock:us-east-1:111122223333:custom-model/amazon.nova-lite-v1:0:300k/abcdefghijkl"
+COLLECTION = {
+    "arn": "arn:aws:aoss:us-east-1:111122223333:collection/07tjusf2h91cunochc",
+    "name": "shared",
+    "index": "handbook",
+}
+KEY = "arn:aws:kms:us-west-2:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 DOCUMENTS: dict[str, Any] = {"handbook": {"sources": {"a": {"groups": ["staff"]}}}}
 
 
@@ -46,7 +52,11 @@ WRONG: list[tuple[str, dict[str, Any], list[str]]] = [
         [BOTH, "Corectness is not a metric", "Correctness"],
     ),
     ("threshold of what is not measured", evaluated(thresholds={"speed": 1}), [BOTH, "speed is not measured"]),
-    ("evaluated with documents of nobody", evaluated(knowledge="handbook"), [BOTH, "for nobody", "Name knowledge"]),
+    (
+        "evaluated with documents of nobody",
+        evaluated(knowledge="handbook"),
+        [BOTH, "no group whose documents", "Set both knowledge and groups"],
+    ),
     (
         "evaluated with documents that are not there",
         evaluated(knowledge="handbok", groups=["staff"]),
@@ -66,7 +76,7 @@ WRONG: list[tuple[str, dict[str, Any], list[str]]] = [
     (
         "prompt whose test gives other variables",
         bedrock(prompts={"one": {"text": "Say {{what}}", "model": LITE, "tests": [{"given": {"who": "a"}}]}}),
-        ["models.prompts.one.tests.0.given", "gives who, and the text asks for what"],
+        ["models.prompts.one.tests.0.given", "has values for who, and the prompt has the variables what"],
     ),
     (
         "prompt of a model without permission",
@@ -76,17 +86,17 @@ WRONG: list[tuple[str, dict[str, Any], list[str]]] = [
     (
         "prompt with an odd variable",
         bedrock(prompts={"one": {"text": "Say {{a-b}}", "model": LITE}}),
-        ["models.prompts.one.text", "{{a-b}} is no variable"],
+        ["models.prompts.one.text", "{{a-b}} is not a valid variable"],
     ),
     (
         "flow of a prompt that is not there",
         bedrock(flows={"all": {"steps": {"first": {"prompt": "one"}}}}),
-        ["models.flows.all.steps.first.prompt", "one is no prompt"],
+        ["models.flows.all.steps.first.prompt", "There is no prompt one. Add the prompt"],
     ),
     (
         "router between families",
         bedrock(routers={"both": {"models": [LITE, "us.anthropic.claude-sonnet-4-6"]}}),
-        ["models.routers.both.models", "does not route between", "Amazon Nova"],
+        ["models.routers.both.models", "A prompt router does not support", "Amazon Nova"],
     ),
     (
         "vectors too long for their store",
@@ -105,7 +115,7 @@ WRONG: list[tuple[str, dict[str, Any], list[str]]] = [
                 },
             },
         },
-        ["models.knowledge.handbook", "aurora keeps vectors of at most 2000 numbers", "dimension"],
+        ["models.knowledge.handbook", "aurora stores vectors of at most 2,000 dimensions", "dimension"],
     ),
     (
         "collection under a long name",
@@ -184,12 +194,42 @@ WRONG: list[tuple[str, dict[str, Any], list[str]]] = [
     (
         "read by two",
         bedrock(knowledge={"handbook": {**DOCUMENTS["handbook"], "parsing": {"model": LITE, "data_automation": True}}}),
-        ["models.knowledge.handbook.parsing", "One of them reads"],
+        ["models.knowledge.handbook.parsing.model", "exclude each other", "Leave model or data_automation out"],
     ),
     (
         "pages without https",
         bedrock(knowledge={"handbook": {**DOCUMENTS["handbook"], "web": {"b": {"urls": ["x"], "groups": ["staff"]}}}}),
-        ["models.knowledge.handbook.web.b.urls", "x is no address with https"],
+        ["models.knowledge.handbook.web.b.urls", "x is not an HTTPS address"],
+    ),
+    (
+        "a collection that the store is not in",
+        bedrock(knowledge={"handbook": {**DOCUMENTS["handbook"], "collection": COLLECTION}}),
+        ["models.knowledge.handbook.collection", "the store is s3", "Set store: opensearch"],
+    ),
+    (
+        "a collection in another Region",
+        {
+            **bedrock(
+                knowledge={"handbook": {**DOCUMENTS["handbook"], "store": "opensearch", "collection": COLLECTION}}
+            ),
+            "region": "us-west-2",
+        },
+        ["models.knowledge.handbook.collection.arn", "is not in us-west-2"],
+    ),
+    (
+        "a bucket of documents by its address",
+        bedrock(knowledge={"handbook": {**DOCUMENTS["handbook"], "documents": {"bucket": "s3://theirs"}}}),
+        ["models.knowledge.handbook.documents.bucket", "be the name of a bucket"],
+    ),
+    (
+        "a prefix of documents that does not end",
+        bedrock(knowledge={"handbook": {**DOCUMENTS["handbook"], "documents": {"bucket": "theirs", "prefix": "wiki"}}}),
+        ["models.knowledge.handbook.documents.prefix", "ends in /"],
+    ),
+    (
+        "a key of documents in another Region",
+        bedrock(knowledge={"handbook": {**DOCUMENTS["handbook"], "documents": {"bucket": "theirs", "key_arn": KEY}}}),
+        ["models.knowledge.handbook.documents.key_arn", "is not in us-east-1"],
     ),
     (
         "two sources of one name",
@@ -204,7 +244,7 @@ WRONG: list[tuple[str, dict[str, Any], list[str]]] = [
     (
         "automated reasoning without a version",
         bedrock(bedrock={"models": [LITE], "guardrail": {**ACROSS, "automated_reasoning": [AR]}}),
-        ["models.bedrock.guardrail.automated_reasoning", "names no version", f"such as {AR}:1"],
+        ["models.bedrock.guardrail.automated_reasoning", "has no version", f"such as {AR}:1"],
     ),
     (
         "guardrail across a geography that has no profile",
@@ -222,7 +262,7 @@ WRONG: list[tuple[str, dict[str, Any], list[str]]] = [
     (
         "another dimension than the model's one",
         bedrock(knowledge={"handbook": {**DOCUMENTS["handbook"], "embedding": COHERE, "dimension": 512}}),
-        ["models.knowledge.handbook.dimension", f"{COHERE} makes 1024 numbers, not 512"],
+        ["models.knowledge.handbook.dimension", f"{COHERE} returns vectors of 1024 dimensions, not 512"],
     ),
     (
         "provisioned under what is no key",

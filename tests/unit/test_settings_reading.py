@@ -199,7 +199,7 @@ ENDPOINT = {"model": "huggingface-sentencesimilarity-bge-m3"}
         ({"knowledge": {"a": {**SOURCES, "embedding": "cohere.embed-english-v3", "dimension": 1024}}}, []),
         (
             {"knowledge": {"a": {**SOURCES, "embedding": "cohere.embed-english-v3", "dimension": 512}}},
-            ["models.knowledge.a.dimension", "makes 1024 numbers, not 512"],
+            ["models.knowledge.a.dimension", "returns vectors of 1024 dimensions, not 512"],
         ),
         (
             {

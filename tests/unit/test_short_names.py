@@ -8,9 +8,9 @@ from collections.abc import Iterator
 import aws_cdk as cdk
 import pytest
 
+from aws_genai.foundation.naming import lasting
 from aws_genai.functions.jobs.naming import job_name
 from aws_genai.models.access.application_profiles import _name as profile_name
-from aws_genai.foundation.naming import lasting
 from tests.conftest import ROOT
 
 LONG = "genai-production-quarterly-summaries-of-the-customers-of-"

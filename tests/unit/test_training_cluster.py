@@ -6,6 +6,7 @@ import json
 import os
 import re
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,61 +14,46 @@ import aws_cdk as cdk
 import pytest
 from aws_cdk import aws_iam as iam
 
-from aws_genai.compute import ClusterGroup, Eks, Slurm, Team, TrainingCluster, TrainingStorage
+from aws_genai.compute import ClusterGroup, ClusterOptions, Eks, Slurm, Team, TrainingCluster, TrainingStorage
 from aws_genai.compute.hyperpod import intake
 from aws_genai.data import load
 from aws_genai.data.cluster import registries
 from aws_genai.errors import InvalidValueError
-from aws_genai.foundation import (
-    AccessLogBucket,
-    AlarmTopic,
-    DataKey,
-    Foundation,
-    PrivateNetwork,
-    SecureBucket,
-    WorkloadRole,
-)
+from aws_genai.foundation import Foundation, SecureBucket, WorkloadRole
 from aws_genai.testing import assert_allows, assert_denies
 from tests.conftest import ROOT, Synthesized
 from tests.support import new_stack, template_of
 
-EKS = Eks("arn:aws:eks:us-east-1:111122223333:cluster/research", ("sg-0123456789abcdef0",))
-TRAINIUM = ClusterGroup(name="workers", instance_type="ml.trn1.32xlarge", instances=4)
-HOPPER = ClusterGroup(name="hopper", instance_type="ml.p5.48xlarge", instances=2)
+EKS = Eks(
+    cluster_arn="arn:aws:eks:us-east-1:111122223333:cluster/research", security_group_ids=["sg-0123456789abcdef0"]
+)
+TRAINIUM = {"workers": ClusterGroup(instance_type="ml.trn1.32xlarge", instances=4)}
+HOPPER = {"hopper": ClusterGroup(instance_type="ml.p5.48xlarge", instances=2)}
 SCRIPTS = ROOT / "constructs" / "aws_genai" / "compute" / "hyperpod"
 
 
-def cluster(stack: cdk.Stack, *groups: ClusterGroup, **options: Any) -> TrainingCluster:
-    key = DataKey(stack, "Key", description="Training")
-    key.allow_logs()
-    logs = AccessLogBucket(stack, "Logs")
+def cluster(
+    stack: cdk.Stack,
+    groups: dict[str, ClusterGroup] = TRAINIUM,
+    *,
+    jobs: dict[str, bytes] | None = None,
+    **options: Any,
+) -> TrainingCluster:
+    foundation = Foundation(stack, network=["us-east-1a", "us-east-1b"])
     return TrainingCluster(
         stack,
         "Pre",
+        foundation=foundation,
         cluster_name="pretraining",
-        groups=groups or [TRAINIUM],
-        foundation=Foundation(
-            stack,
-            key=key,
-            network=PrivateNetwork(stack, "Network", zones=["us-east-1a", "us-east-1b"], key=key),
-            topic=AlarmTopic(stack, "Alarms", key=key),
-        ),
-        storage=TrainingStorage(
-            stack,
-            "Storage",
-            foundation=Foundation(stack, key=key, access_logs=logs),
-        ),
-        scripts=SecureBucket(
-            stack,
-            "Scripts",
-            foundation=Foundation(stack, key=key, access_logs=logs),
-        ),
-        **options,
+        options=ClusterOptions(groups=groups, **options),
+        storage=TrainingStorage(stack, "Storage", foundation=foundation.but(network=None)),
+        scripts=SecureBucket(stack, "Scripts", foundation=foundation),
+        jobs=jobs,
     )
 
 
-def template_json(*groups: ClusterGroup, **options: Any) -> dict[str, Any]:
-    return dict(template_of(lambda stack: cluster(stack, *groups, **options)).to_json())
+def template_json(groups: dict[str, ClusterGroup] = TRAINIUM, **options: Any) -> dict[str, Any]:
+    return dict(template_of(lambda stack: cluster(stack, groups, **options)).to_json())
 
 
 def only(template: dict[str, Any], kind: str, start: str = "") -> tuple[str, dict[str, Any]]:
@@ -101,15 +87,15 @@ def test_every_volume_has_the_customers_key() -> None:
         assert root["VolumeKmsKeyId"] == second["VolumeKmsKeyId"] == {"Fn::GetAtt": ["Key961B73FD", "Arn"]}
 
 
-@pytest.mark.parametrize("orchestrator", [Slurm(), EKS])
-def test_roles_of_nodes_give_grants_for_their_volumes_through_sagemaker_only(orchestrator: Slurm | Eks) -> None:
-    template = template_json(HOPPER, orchestrator=orchestrator)
+@pytest.mark.parametrize("orchestrator", [{}, {"eks": EKS}])
+def test_roles_of_nodes_give_grants_for_their_volumes_through_sagemaker_only(orchestrator: dict[str, Any]) -> None:
+    template = template_json(HOPPER, **orchestrator)
     key, _ = only(template, "AWS::KMS::Key")
     arn = f"arn:aws:kms:us-east-1:111122223333:key/{key}"
     through = {"kms:ViaService": "sagemaker.us-east-1.amazonaws.com"}
     _, made = only(template, "AWS::SageMaker::Cluster")
     roles = {group["ExecutionRole"]["Fn::GetAtt"][0] for group in made["Properties"]["InstanceGroups"]}
-    assert len(roles) == (2 if isinstance(orchestrator, Slurm) else 1)
+    assert len(roles) == (1 if orchestrator else 2)
     for role in roles:
         for action in ("kms:CreateGrant", "kms:DescribeKey"):
             # No encryption context is sent.
@@ -119,14 +105,14 @@ def test_roles_of_nodes_give_grants_for_their_volumes_through_sagemaker_only(orc
 
 def test_capacity_may_come_from_a_training_plan() -> None:
     plan = "arn:aws:sagemaker:us-east-1:111122223333:training-plan/mine"
-    group = ClusterGroup(name="hopper", instance_type="ml.p5.48xlarge", instances=2, training_plan_arn=plan)
-    _, made = only(template_json(group), "AWS::SageMaker::Cluster")
+    group = ClusterGroup(instance_type="ml.p5.48xlarge", instances=2, training_plan_arn=plan)
+    _, made = only(template_json({"hopper": group}), "AWS::SageMaker::Cluster")
     assert made["Properties"]["InstanceGroups"][1]["TrainingPlanArn"] == plan
 
 
 def test_eks_governs_teams() -> None:
-    teams = [Team(name="vision", instance_type="ml.p5.48xlarge", instances=1, weight=80)]
-    template = template_json(HOPPER, orchestrator=EKS, teams=teams)
+    teams = {"vision": Team(instance_type="ml.p5.48xlarge", instances=1, weight=80)}
+    template = template_json(HOPPER, eks=EKS, teams=teams)
     _, made = only(template, "AWS::SageMaker::Cluster")
     assert made["Properties"]["Orchestrator"] == {"Eks": {"ClusterArn": EKS.cluster_arn}}
     assert [group["InstanceGroupName"] for group in made["Properties"]["InstanceGroups"]] == ["hopper"]
@@ -139,11 +125,11 @@ def test_eks_governs_teams() -> None:
     assert policy["Properties"]["SchedulerConfig"]["FairShare"] == "Enabled"
 
 
-@pytest.mark.parametrize("orchestrator", [Slurm(), EKS])
-def test_no_node_can_open_a_session(orchestrator: Slurm | Eks) -> None:
-    template = template_json(HOPPER, orchestrator=orchestrator)
+@pytest.mark.parametrize("orchestrator", [{}, {"eks": EKS}])
+def test_no_node_can_open_a_session(orchestrator: dict[str, Any]) -> None:
+    template = template_json(HOPPER, **orchestrator)
     roles = [n for n, r in template["Resources"].items() if r["Type"] == "AWS::IAM::Role" and n.startswith("Pre")]
-    assert len(roles) == (2 if isinstance(orchestrator, Slurm) else 1)
+    assert len(roles) == (1 if orchestrator else 2)
     for role in roles:
         for action in ("CreateControlChannel", "CreateDataChannel", "OpenControlChannel", "OpenDataChannel"):
             assert_denies(template, role, f"ssmmessages:{action}", "*")
@@ -201,56 +187,47 @@ def test_who_may_submit_sends_messages_and_nothing_else() -> None:
     assert_allows(template, role, "sqs:SendMessage", arn)
     assert_denies(template, role, "sqs:ReceiveMessage", arn)
     assert queue.startswith("PreJobs")
-    with pytest.raises(ValueError, match="grant access to the EKS cluster"):
-        cluster(new_stack(), HOPPER, orchestrator=EKS).grant_submit(
+    with pytest.raises(InvalidValueError, match="Grant access to the EKS cluster"):
+        cluster(new_stack(), HOPPER, eks=EKS).grant_submit(
             WorkloadRole(new_stack(), "R", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
         )
 
 
+def team(instance_type: str = "ml.p5.48xlarge", instances: int = 1) -> dict[str, Any]:
+    return {"teams": {"a": Team(instance_type=instance_type, instances=instances)}}
+
+
 @pytest.mark.parametrize(
-    ("groups", "options", "told"),
+    ("create", "told"),
     [
         (
-            [ClusterGroup(name="a", instance_type="ml.trn1.2xlarge", instances=1)],
-            {},
-            "SageMaker HyperPod has no ml.trn1.2xlarge. Did you mean",
+            lambda: ClusterGroup(instance_type="ml.trn1.2xlarge", instances=1),
+            "instance_type: SageMaker HyperPod does not support ml.trn1.2xlarge. Did you mean",
         ),
-        ([ClusterGroup(name="controller", instance_type="ml.g6.xlarge", instances=1)], {}, "controller is taken"),
-        ([TRAINIUM, TRAINIUM], {}, "names of their own"),
+        (lambda: ClusterGroup(instance_type="ml.m7i.large", instances=1, checks=["InstanceStress"]), "has none"),
+        (lambda: ClusterGroup(instance_type="ml.g6.xlarge", instances=0), "instances = 0: should be at least 1"),
+        (lambda: Slurm(controller_type="ml.m1.large"), "SageMaker HyperPod does not support ml.m1.large"),
+        (lambda: ClusterOptions(groups={"controller": TRAINIUM["workers"]}), "name of the Slurm controller's group"),
+        (lambda: ClusterOptions(groups={}), "groups"),
         (
-            [ClusterGroup(name="a", instance_type="ml.m7i.large", instances=1, checks=("InstanceStress",))],
-            {},
-            "has none",
+            lambda: ClusterOptions(groups={"a": ClusterGroup(instance_type="ml.g6.xlarge", instances=1, spot=True)}),
+            "groups.a.spot: Spot capacity requires an EKS",
         ),
+        (lambda: ClusterOptions(groups=HOPPER, slurm=Slurm(), eks=EKS), "one orchestrator, not two"),
+        (lambda: ClusterOptions(groups=HOPPER, **team()), "Task governance requires an EKS cluster"),
+        (lambda: ClusterOptions(groups=HOPPER, eks=EKS, **team("ml.p4d.24xlarge")), "no group has this type"),
         (
-            [ClusterGroup(name="a", instance_type="ml.g6.xlarge", instances=1, spot=True)],
-            {},
-            "Spot capacity goes with an EKS",
+            lambda: ClusterOptions(groups=HOPPER, eks=EKS, **team(instances=3)),
+            "more ml.p5.48xlarge than the groups",
         ),
-        ([ClusterGroup(name="a", instance_type="ml.g6.xlarge", instances=0)], {}, "at least one machine"),
-        (
-            [HOPPER],
-            {"teams": [Team(name="a", instance_type="ml.p5.48xlarge", instances=1)]},
-            "Task governance needs an EKS cluster",
-        ),
-        (
-            [HOPPER],
-            {"orchestrator": EKS, "teams": [Team(name="a", instance_type="ml.p4d.24xlarge", instances=1)]},
-            "no group has it",
-        ),
-        (
-            [HOPPER],
-            {"orchestrator": EKS, "teams": [Team(name="a", instance_type="ml.p5.48xlarge", instances=3)]},
-            "more ml.p5.48xlarge than the groups have",
-        ),
-        ([HOPPER], {"orchestrator": EKS, "jobs": {"a": b""}}, "submitted to Kubernetes"),
-        ([HOPPER], {"jobs": {"../a": b""}}, "is not the name of a job script"),
-        ([HOPPER], {"orchestrator": Slurm("ml.m1.large")}, "SageMaker HyperPod has no ml.m1.large"),
+        (lambda: ClusterOptions(groups=HOPPER, eks=EKS).check_jobs({"a": b""}), "submitted to Kubernetes"),
+        (lambda: ClusterOptions(groups=HOPPER).check_jobs(["../a"]), "is not the name of a job script"),
+        (lambda: cluster(new_stack(), HOPPER, jobs={"../a": b""}), "is not the name of a job script"),
     ],
 )
-def test_what_cannot_be_is_refused(groups: list[ClusterGroup], options: dict[str, Any], told: str) -> None:
+def test_what_cannot_be_is_refused(create: Callable[[], object], told: str) -> None:
     with pytest.raises(InvalidValueError, match=re.escape(told)):
-        cluster(new_stack(), *groups, **options)
+        create()
 
 
 @pytest.fixture

@@ -13,13 +13,20 @@ import aws_cdk as cdk
 import pytest
 from aws_cdk import aws_iam as iam
 
-from aws_genai.compute import CapacityBlock, LustreFileSystem, Reserved, Spot, TrainingQueue, TrainingStorage
+from aws_genai.compute import (
+    Capacity,
+    LustreFileSystem,
+    QueueOptions,
+    Reserved,
+    TrainingQueue,
+    TrainingStorage,
+)
 from aws_genai.errors import InvalidValueError
-from aws_genai.foundation import AccessLogBucket, AlarmTopic, DataKey, Foundation, PrivateNetwork, WorkloadRole
+from aws_genai.foundation import Foundation, WorkloadRole
 from aws_genai.testing import assert_allows, assert_denies
-from tests.support import new_stack, template_of
+from tests.support import template_of
 from tests.unit.test_compute import text_of
-from tests.unit.test_fleet import START
+from tests.unit.test_fleet import RESERVATION, SPOT, block
 
 IMAGE = "111122223333.dkr.ecr.us-east-1.amazonaws.com/train:1"
 
@@ -27,33 +34,20 @@ IMAGE = "111122223333.dkr.ecr.us-east-1.amazonaws.com/train:1"
 def queue(
     stack: cdk.Stack, instance_type: str = "trn1.32xlarge", *, files: bool = False, **options: Any
 ) -> TrainingQueue:
-    key = DataKey(stack, "Key", description="Training")
-    key.allow_logs()
-    network = PrivateNetwork(stack, "Network", zones=["us-east-1a", "us-east-1b"], key=key)
-    storage = TrainingStorage(
-        stack,
-        "Storage",
-        foundation=Foundation(stack, key=key, access_logs=AccessLogBucket(stack, "Logs")),
-    )
-    mounted = None
-    if files:
-        mounted = LustreFileSystem(
-            stack,
-            "Files",
-            foundation=Foundation(stack, network=network, key=key),
-            data_sets=storage.data_sets,
-            checkpoints=storage.checkpoints,
-        )
+    foundation = Foundation(stack, network=["us-east-1a", "us-east-1b"])
+    storage = TrainingStorage(stack, "Storage", foundation=foundation.but(network=None))
     return TrainingQueue(
         stack,
         "Research",
+        foundation=foundation,
         queue_name="research",
-        instance_type=instance_type,
-        image=options.pop("image", IMAGE),
-        foundation=Foundation(stack, key=key, network=network, topic=AlarmTopic(stack, "Alarms", key=key)),
+        options=QueueOptions(**{"instance_type": instance_type, "image": IMAGE, **options}),
         storage=storage,
-        files=mounted,
-        **options,
+        files=LustreFileSystem(
+            stack, "Files", foundation=foundation, data_sets=storage.data_sets, checkpoints=storage.checkpoints
+        )
+        if files
+        else None,
     )
 
 
@@ -86,7 +80,7 @@ def test_many_nodes_stand_close_together_on_demand() -> None:
 
 
 def test_one_node_takes_spot_and_has_on_demand_behind_it() -> None:
-    resources = made("g6.12xlarge", alternatives=["g6e.12xlarge"], capacity=Spot(), max_instances=3)
+    resources = made("g6.12xlarge", alternatives=["g6e.12xlarge"], capacity=SPOT, max_instances=3)
     kinds = {
         each["ComputeResources"]["Type"]: each["ComputeResources"]
         for each in resources["AWS::Batch::ComputeEnvironment"]
@@ -144,15 +138,12 @@ def test_a_container_is_confined() -> None:
 
 
 def test_capacity_that_was_bought_is_named_to_ec2() -> None:
-    (template,) = made("p5.48xlarge", capacity=Reserved(reservation_id="cr-0123456789abcdef0"))[
+    (template,) = made("p5.48xlarge", capacity=Capacity(reserved=Reserved(reservation_id=RESERVATION)))[
         "AWS::EC2::LaunchTemplate"
     ]
     target = template["LaunchTemplateData"]["CapacityReservationSpecification"]["CapacityReservationTarget"]
-    assert target == {"CapacityReservationId": "cr-0123456789abcdef0"}
-    from datetime import timedelta
-
-    block = CapacityBlock("cr-0123456789abcdef0", START, START + timedelta(days=7), 2)
-    (template,) = made("p5.48xlarge", nodes=2, capacity=block)["AWS::EC2::LaunchTemplate"]
+    assert target == {"CapacityReservationId": RESERVATION}
+    (template,) = made("p5.48xlarge", nodes=2, capacity=block(instances=2))["AWS::EC2::LaunchTemplate"]
     assert template["LaunchTemplateData"]["InstanceMarketOptions"] == {"MarketType": "capacity-block"}
 
 
@@ -290,13 +281,13 @@ def test_hosts_come_after_the_file_system_and_its_links() -> None:
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        ({"nodes": 2, "capacity": Spot()}, "AWS Batch runs no multi-node job on Spot"),
+        ({"nodes": 2, "capacity": SPOT}, "AWS Batch does not run multi-node jobs on Spot"),
         ({"nodes": 4, "max_instances": 2}, "Set max_instances to 4 or more"),
-        ({"nodes": 0}, "1 to 1,000 nodes"),
-        ({"image": "train:latest"}, "not a container image of Amazon ECR"),
+        ({"nodes": 0}, "nodes = 0: should be at least 1"),
+        ({"image": "train:latest"}, "has to be a container image of Amazon ECR"),
         ({"image": "111122223333.dkr.ecr.us-east-1.amazonaws.com/train"}, "with a tag or a digest"),
-        ({"shares": {"re search": 1}}, "not a share identifier"),
-        ({"shares": {"research": 0}}, "The weight of research"),
+        ({"shares": {"re search": 1}}, "has to be a share identifier"),
+        ({"shares": {"research": 0}}, "shares.research = 0"),
         ({"instance_type": "trn1.2xlarge", "efa": True}, "has no Elastic Fabric Adapter"),
         ({"instance_type": "g6.xlarge", "nodes": 2, "alternatives": ["g5.xlarge"]}, "runs on one instance type"),
         ({"instance_type": "p3.2xlarge"}, "Xen hypervisor"),
@@ -304,4 +295,13 @@ def test_hosts_come_after_the_file_system_and_its_links() -> None:
 )
 def test_what_cannot_be_is_refused(options: dict[str, Any], told: str) -> None:
     with pytest.raises(InvalidValueError, match=re.escape(told)):
-        queue(new_stack(), **options)
+        QueueOptions(**{"instance_type": "trn1.32xlarge", "image": IMAGE, **options})
+
+
+def test_any_role_of_the_cdk_may_be_granted() -> None:
+    def build(stack: cdk.Stack) -> None:
+        queue(stack).grant_submit(iam.Role(stack, "Plain", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com")))
+
+    template = template_of(build).to_json()
+    role = next(n for n, r in template["Resources"].items() if n.startswith("Plain") and r["Type"] == "AWS::IAM::Role")
+    assert_allows(template, role, "batch:SubmitJob", "arn:aws:batch:us-east-1:111122223333:job-definition/research:7")

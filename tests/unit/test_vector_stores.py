@@ -7,37 +7,46 @@ from typing import Any
 
 import aws_cdk as cdk
 import pytest
+from aws_cdk.assertions import Annotations, Match, Template
 
 from aws_genai.errors import InvalidValueError
-from aws_genai.foundation import AccessLogBucket, AlarmTopic, DataKey, Foundation, PrivateNetwork
-from aws_genai.models import AuroraStore, KnowledgeBase, OpenSearchStore, S3VectorStore, VectorStore
+from aws_genai.foundation import DataKey, Foundation
+from aws_genai.models import (
+    AuroraStore,
+    Collection,
+    ExistingOpenSearchStore,
+    KnowledgeBase,
+    KnowledgeBaseOptions,
+    OpenSearchStore,
+    S3VectorStore,
+    Source,
+    VectorStore,
+)
 from aws_genai.testing import assert_allows, assert_denies
-from tests.support import new_stack, template_of
+from tests.support import ALL_PACKS, findings_of, new_app, new_stack, template_of
 
 ACCOUNT = "111122223333"
 
 
-def opensearch(stack: cdk.Stack, key: DataKey, _topic: AlarmTopic, **options: Any) -> VectorStore:
-    return OpenSearchStore(stack, "Store", **{"name": "genai-tickets", "dimension": 1024, "key": key, **options})
+def opensearch(stack: cdk.Stack, foundation: Foundation, **options: Any) -> VectorStore:
+    given: dict[str, Any] = {"name": "genai-tickets", "dimension": 1024, **options}
+    return OpenSearchStore(stack, "Store", foundation=foundation, **given)
 
 
-def aurora(stack: cdk.Stack, key: DataKey, topic: AlarmTopic, **options: Any) -> VectorStore:
-    network = PrivateNetwork(stack, "Network", zones=["us-east-1a", "us-east-1b"], key=key)
-    given: dict[str, Any] = {"name": "genai-contracts", "dimension": 1024, "key": key, "topic": topic}
-    return AuroraStore(stack, "Store", **{**given, "network": network, **options})
+def aurora(stack: cdk.Stack, foundation: Foundation, **options: Any) -> VectorStore:
+    given: dict[str, Any] = {"name": "genai-contracts", "dimension": 1024, **options}
+    return AuroraStore(stack, "Store", foundation=foundation, **given)
 
 
 def known(stack: cdk.Stack, kind: Any, **options: Any) -> KnowledgeBase:
-    key = DataKey(stack, "Key", description="Documents")
-    key.allow_logs()
-    topic = AlarmTopic(stack, "Alarms", key=key)
+    foundation = Foundation(stack, network=["us-east-1a", "us-east-1b"])
     return KnowledgeBase(
         stack,
         "Known",
+        foundation=foundation,
         name="genai-known",
-        sources={"a": ["staff"]},
-        store=kind(stack, key, topic, **options),
-        foundation=Foundation(stack, key=key, access_logs=AccessLogBucket(stack, "AccessLogs"), topic=topic),
+        options=KnowledgeBaseOptions(sources={"a": Source(groups=["staff"])}),
+        store=kind(stack, foundation, **options),
     )
 
 
@@ -163,14 +172,118 @@ def test_stores_search_words_where_they_can() -> None:
 @pytest.mark.parametrize(
     ("kind", "options", "words"),
     [
-        (aurora, {"dimension": 2001}, "An index of pgvector keeps 1 to 2000 numbers, not 2001"),
-        (opensearch, {"dimension": 16_001}, "OpenSearch Serverless keeps"),
-        (opensearch, {"name": "n" * 29}, "28 are the most"),
-        (opensearch, {"dimension": 512}, "makes 1024 numbers, and"),
+        (aurora, {"dimension": 2001}, "An index of pgvector supports 1 to 2,000 dimensions, not 2,001"),
+        (opensearch, {"dimension": 16_001}, "OpenSearch Serverless supports"),
+        (opensearch, {"name": "n" * 29}, "3 to 28 lower-case letters"),
+        (aurora, {"max_capacity": 0.5}, "1 to 256 ACUs"),
+        (aurora, {"max_capacity": 4.2}, "steps of 0.5"),
+        (opensearch, {"dimension": 512}, "returns vectors of 1024 dimensions"),
     ],
-    ids=["long vectors", "longer vectors", "name", "other vectors"],
+    ids=["long vectors", "longer vectors", "name", "no capacity", "uneven capacity", "other vectors"],
 )
 def test_what_does_not_fit_is_refused(kind: Any, options: dict[str, Any], words: str) -> None:
     with pytest.raises(InvalidValueError) as raised:
         known(new_stack(), kind, **options)
     assert words in str(raised.value)
+
+
+SHARED = Collection(
+    arn=f"arn:aws:aoss:us-east-1:{ACCOUNT}:collection/07tjusf2h91cunochc",
+    name="shared",
+    index="handbook",
+    text_field="text",
+)
+
+
+def existing(stack: cdk.Stack, _foundation: Foundation, **options: Any) -> VectorStore:
+    given: dict[str, Any] = {"name": "genai-tickets", "dimension": 1024, "collection": SHARED, **options}
+    return ExistingOpenSearchStore(stack, "Store", **given)
+
+
+def test_an_existing_collection_is_used_by_the_knowledge_base_s_role_through_a_policy_of_its_own() -> None:
+    template = template_of(lambda stack: known(stack, existing)).to_json()
+    (base,) = [e for e in template["Resources"].values() if e["Type"] == "AWS::Bedrock::KnowledgeBase"]
+    assert base["Properties"]["StorageConfiguration"]["OpensearchServerlessConfiguration"] == {
+        "CollectionArn": SHARED.arn,
+        "VectorIndexName": "handbook",
+        "FieldMapping": {"VectorField": "vector", "TextField": "text", "MetadataField": "AMAZON_BEDROCK_METADATA"},
+    }
+    for kind in ("Collection", "Index", "SecurityPolicy"):
+        assert not resources(template, f"AWS::OpenSearchServerless::{kind}")
+    (name,) = [n for n, e in template["Resources"].items() if e["Type"] == "AWS::OpenSearchServerless::AccessPolicy"]
+    assert name in base["DependsOn"]
+    policy = json.dumps(template["Resources"][name]["Properties"]["Policy"])
+    reader = role(template, "KnownRole")
+    assert reader in policy
+    assert "index/shared/handbook" in policy
+    assert "CreateIndex" not in policy
+    assert_allows(template, reader, "aoss:APIAccessAll", SHARED.arn)
+    assert_denies(template, reader, "aoss:APIAccessAll", f"{SHARED.arn}x")
+
+
+def test_what_cannot_be_checked_of_a_collection_is_said_and_nothing_is_found() -> None:
+    told: list[str] = []
+
+    def build(stack: cdk.Stack) -> None:
+        known(stack, existing)
+        told.extend(each.entry.data for each in Annotations.from_stack(stack).find_info("*", Match.any_value()))
+
+    assert findings_of(build, packs=ALL_PACKS) == []
+    (said,) = told
+    assert "network policy" in said
+    assert "handbook has 1,024 dimensions" in said
+
+
+def test_another_collection_or_index_makes_another_knowledge_base() -> None:
+    def name(collection: Collection) -> str:
+        template = template_of(lambda stack: known(stack, existing, collection=collection)).to_json()
+        (base,) = resources(template, "AWS::Bedrock::KnowledgeBase")
+        return str(base["Name"])
+
+    other = {**SHARED.model_dump(), "index": "another"}
+    assert name(SHARED) == name(SHARED)
+    assert name(SHARED) != name(Collection(**other))
+
+
+@pytest.mark.parametrize(
+    ("env", "words"),
+    [
+        (cdk.Environment(region="eu-west-1"), "is in Region us-east-1, and the knowledge base in eu-west-1"),
+        (cdk.Environment(account="444455556666", region="us-east-1"), f"is in account {ACCOUNT}"),
+    ],
+    ids=["region", "account"],
+)
+def test_a_collection_elsewhere_is_refused(env: cdk.Environment, words: str) -> None:
+    stack = cdk.Stack(new_app(), "Test", env=env)
+    with pytest.raises(InvalidValueError, match=words):
+        existing(stack, Foundation(stack))
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"arn": "arn:aws:es:us-east-1:111122223333:domain/x"}, "be the ARN of a collection"),
+        ({"name": "Shared"}, "3 to 32 lower-case letters"),
+        ({"index": "Handbook*"}, "be the name of an index"),
+    ],
+)
+def test_a_collection_is_named_as_aws_names_it(options: dict[str, str], words: str) -> None:
+    with pytest.raises(InvalidValueError, match=words):
+        Collection(**{**SHARED.model_dump(), **options})
+
+
+def test_the_role_that_creates_the_index_is_that_of_the_stack_s_bootstrap() -> None:
+    stack = new_stack(new_app(**{"@aws-cdk/core:bootstrapQualifier": "platform"}))
+    known(stack, opensearch)
+    (access,) = resources(Template.from_stack(stack).to_json(), "AWS::OpenSearchServerless::AccessPolicy")
+    assert "role/cdk-platform-cfn-exec-role-" in json.dumps(access["Policy"])
+
+
+def test_stores_have_metrics() -> None:
+    stack = new_stack()
+    foundation = Foundation(stack, network=["us-east-1a", "us-east-1b"])
+    capacity = AuroraStore(stack, "A", foundation=foundation, name="a", dimension=8).metric_capacity()
+    assert (capacity.namespace, capacity.metric_name) == ("AWS/RDS", "ServerlessDatabaseCapacity")
+    latency = ExistingOpenSearchStore(stack, "E", name="shared", dimension=8, collection=SHARED).metric_search_latency()
+    assert (latency.namespace, latency.metric_name) == ("AWS/AOSS", "SearchRequestLatency")
+    assert (latency.dimensions or {})["CollectionId"] == "07tjusf2h91cunochc"

@@ -303,7 +303,9 @@ class ChatApi(Construct):
         """
         # Only policies of this form have an access mode:
         # https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-security-policies.html
-        strict = {"endpoint_access_mode": "STRICT"} if domain.security_policy.startswith("SecurityPolicy_") else {}
+        strict: dict[str, Any] = (
+            {"endpoint_access_mode": "STRICT"} if domain.security_policy.startswith("SecurityPolicy_") else {}
+        )
         made = apigateway.CfnDomainName(
             self,
             "Domain",

@@ -10,12 +10,28 @@ if TYPE_CHECKING:
         AcceleratorCatalogue as AcceleratorCatalogue,
         Platform as Platform,
     )
-    from ..data.cluster import ClusterGroup as ClusterGroup, Eks as Eks, Slurm as Slurm, Team as Team
-    from ..data.purchase import CapacityBlock as CapacityBlock, OnDemand as OnDemand, Reserved as Reserved, Spot as Spot
     from .envelope import EnvelopeKey as EnvelopeKey
     from .fleet import AcceleratorFleet as AcceleratorFleet
     from .lustre import LustreFileSystem as LustreFileSystem
-    from .scaling import Schedule as Schedule
+    from .options import (
+        Capacity as Capacity,
+        CapacityBlock as CapacityBlock,
+        ClusterGroup as ClusterGroup,
+        ClusterOptions as ClusterOptions,
+        Eks as Eks,
+        FileSystemOptions as FileSystemOptions,
+        FleetOptions as FleetOptions,
+        Needs as Needs,
+        QueueOptions as QueueOptions,
+        Reserved as Reserved,
+        Schedule as Schedule,
+        ServedModel as ServedModel,
+        Slurm as Slurm,
+        Spot as Spot,
+        StorageOptions as StorageOptions,
+        Team as Team,
+        WeightsOptions as WeightsOptions,
+    )
     from .storage import TrainingStorage as TrainingStorage
     from .training_cluster import TrainingCluster as TrainingCluster
     from .training_queue import TrainingQueue as TrainingQueue

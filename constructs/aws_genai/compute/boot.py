@@ -1,4 +1,4 @@
-"""What an accelerated instance does when it boots: close every way in, join its disks, watch for its end, measure."""
+"""User data of accelerated instances: close every way in, mount disks, watch for termination, publish metrics."""
 
 from __future__ import annotations
 
@@ -7,27 +7,27 @@ from dataclasses import dataclass
 
 from ..data.accelerators import Platform
 
-#: Where the instance's own NVMe disks are mounted.
+#: Where NVMe instance store volumes are mounted.
 SCRATCH = "/scratch"
-#: What the image's owner provides to save work; it is run before an instance goes.
+#: Program of the image that saves work; it runs before an instance is terminated.
 CHECKPOINT = "/opt/aws-genai/checkpoint"
-#: Seconds between Spot's notice and the end: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/spot-interruptions.html
+#: Number of seconds between a Spot interruption notice and the interruption: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/spot-interruptions.html
 SPOT_SECONDS = 120
-#: Seconds that Auto Scaling waits for an instance that it ends.
+#: Number of seconds that Auto Scaling waits before it terminates an instance.
 GOING_SECONDS = 300
-#: What of either is left for noticing it and for switching off.
+#: Number of these seconds that are kept for noticing it and for shutting down.
 _MARGIN = 10
-#: Namespace and name of the metric of all accelerators, whatever drives them.
+#: Namespace and name of the metric of all accelerators, NVIDIA and Neuron.
 NAMESPACE = "AwsGenAi/Accelerators"
 UTILIZATION = "Utilization"
 
 _HEAD = "#!/bin/bash\nset -eu\n"
 
-# The ECS agent takes jobs once user data has ended, however it ended: what fails here must not be followed by a job.
+# The ECS agent accepts jobs after user data has ended, also if it failed: the instance must then shut down.
 # https://docs.aws.amazon.com/AmazonECS/latest/developerguide/bootstrap_container_instance.html
 _CLOSED = "trap '[ $? -eq 0 ] || systemctl poweroff' EXIT\n"
 
-# Belt and braces: the role has no Systems Manager permission and the network no endpoint for it.
+# In addition, the role has no Systems Manager permission and the network no endpoint for it.
 _NO_WAY_IN = """for unit in amazon-ssm-agent.service snap.amazon-ssm-agent.amazon-ssm-agent.service ssh.service \\
     ssh.socket ec2-instance-connect.service serial-getty@ttyS0.service; do
   systemctl disable --now "$unit" 2>/dev/null || true
@@ -35,7 +35,7 @@ _NO_WAY_IN = """for unit in amazon-ssm-agent.service snap.amazon-ssm-agent.amazo
 done
 """
 
-# The Nitro card encrypts these disks. AWS's images join them themselves; others get a RAID 0.
+# The Nitro card encrypts these disks. Deep Learning AMIs mount them themselves; others get a RAID 0.
 _SCRATCH = f"""if mountpoint -q /opt/dlami/nvme; then
   ln -sfn /opt/dlami/nvme {SCRATCH}
 else
@@ -49,7 +49,7 @@ else
 fi
 """
 
-# Both notices stand in the instance's own metadata, so that nobody has to reach into it:
+# Both notices are in the instance metadata, so that nothing has to reach the instance:
 # https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/spot-instance-termination-notices.html
 # https://docs.aws.amazon.com/autoscaling/ec2/userguide/retrieving-target-lifecycle-state-through-imds.html
 _WATCH = f"""mkdir -p /opt/aws-genai
@@ -86,8 +86,8 @@ systemctl enable --now aws-genai-watch.service
 
 _AGENT = "/opt/aws/amazon-cloudwatch-agent"
 
-# The network reaches AWS's own package bucket and no other repository of the image, such as those of accelerators'
-# drivers; dnf fails on the first that does not answer.
+# The network reaches the package bucket of Amazon Linux and no other repository of the image, such as those of drivers;
+# dnf fails on the first one that does not respond.
 # https://docs.aws.amazon.com/linux/al2023/ug/managing-repos-os-updates.html
 _PACKAGES = """add_packages() {
   for _ in 1 2 3; do
@@ -98,8 +98,8 @@ _PACKAGES = """add_packages() {
 }
 """
 
-# What Amazon Linux's container image lacks for watching it, without which jobs run all the same, and the kernel's log
-# as a file.
+# The packages for monitoring, which the ECS-optimized AMI lacks and without which jobs still run, and the kernel log as
+# a file.
 _AMAZON_LINUX = """add_packages awscli-2 amazon-cloudwatch-agent || echo "unwatched: its packages cannot be had" >&2
 cat > /etc/systemd/system/aws-genai-kernel.service <<'UNIT'
 [Unit]
@@ -123,7 +123,7 @@ ECS_DISABLE_PRIVILEGED=true
 CONFIG
 """
 
-# neuron-monitor prints one JSON document a period:
+# neuron-monitor prints a JSON document in each period:
 # https://awsdocs-neuron.readthedocs-hosted.com/en/latest/tools/neuron-sys-tools/neuron-monitor-user-guide.html
 _NEURON = """mkdir -p /opt/aws-genai
 cat > /opt/aws-genai/measure <<'SCRIPT'
@@ -161,7 +161,7 @@ systemctl enable --now aws-genai-measure.service
 
 @dataclass(frozen=True)
 class Measuring:
-    """Where an instance reports to."""
+    """Where an instance publishes its metrics and its kernel log."""
 
     fleet: str
     region: str
@@ -171,11 +171,11 @@ class Measuring:
 def script(platform: Platform, measuring: Measuring, *, scratch: bool, mount: str = "") -> str:
     """The user data of an instance.
 
-    :param scratch: whether the type has NVMe disks of its own, mounted at ``/scratch``.
-    :param mount: what mounts a shared file system. Default: nothing.
+    :param scratch: whether the type has NVMe instance store volumes, to mount at ``/scratch``.
+    :param mount: script that mounts a shared file system. Default: none.
     """
     parts = [_HEAD, _NO_WAY_IN, _WATCH]
-    # What work needs comes before what watches it.
+    # What work needs comes before its monitoring.
     if scratch:
         parts.append(_SCRATCH)
     parts += [mount, _agent(platform, measuring)]
@@ -187,12 +187,12 @@ def script(platform: Platform, measuring: Measuring, *, scratch: bool, mount: st
 def container_script(
     platform: Platform, measuring: Measuring, *, scratch: bool, mount: str = "", packages: str = ""
 ) -> str:
-    """The user data of an instance that AWS Batch starts and runs containers on, as it wants it: MIME in parts.
+    """The user data of an instance that AWS Batch launches and runs containers on, in MIME multi-part format.
 
-    An instance that cannot give jobs their file system or their scratch space switches itself off.
+    An instance that cannot provide the file system or the scratch space of jobs shuts down.
     https://docs.aws.amazon.com/batch/latest/userguide/launch-templates.html
 
-    :param packages: what ``mount`` needs installed, by name. Default: nothing.
+    :param packages: names of packages that ``mount`` needs. Default: none.
     """
     parts = [_HEAD, _CLOSED, _NO_WAY_IN, _CONTAINERS, _PACKAGES]
     # What jobs read and write comes first.
@@ -201,7 +201,7 @@ def container_script(
     parts.append(mount)
     if scratch:
         parts += ["add_packages mdadm xfsprogs\n", _SCRATCH]
-    # Containers have it to write to, whether the type has disks or not.
+    # Containers write to it, whether the type has instance store volumes or not.
     parts.append(f"mkdir -p {SCRATCH}\nchmod 1777 {SCRATCH}\n")
     parts += [_AMAZON_LINUX, _agent(platform, measuring)]
     if platform is Platform.NEURON:
@@ -217,7 +217,7 @@ def _target(measuring: Measuring) -> str:
 
 
 def _agent(platform: Platform, measuring: Measuring) -> str:
-    """The CloudWatch agent, which AWS's deep learning images bring: kernel messages, and what NVIDIA's driver tells.
+    """Configure the CloudWatch agent, which Deep Learning AMIs have: kernel log, and metrics of the NVIDIA driver.
 
     https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch-Agent-NVIDIA-GPU.html
     """

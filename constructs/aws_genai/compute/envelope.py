@@ -1,33 +1,33 @@
-"""Keys that open weights only on a machine that proves what it runs."""
+"""A KMS key for envelope encryption of weights, which only attested instances decrypt with."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-from aws_cdk import RemovalPolicy, aws_kms as kms
+from aws_cdk import aws_iam as iam, aws_kms as kms
 from constructs import Construct
 
-from ..data.attestation import check_measurements
+from ..errors import InvalidValueError
+from ..foundation.foundation import Foundation
 from ..foundation.key import ACCOUNT_PRINCIPAL, ADMINISTER, named
-from ..foundation.role import WorkloadRole
+from ..foundation.role import grant, principal_arn
 from ..foundation.statements import EVERYBODY, allow, document
+from .options import WeightsOptions
 
 
 class EnvelopeKey(Construct):
-    """A key for data keys of weights that were encrypted before they were uploaded.
+    """A KMS key for the data keys of weights that are encrypted before they are uploaded.
 
-    A role may decrypt only in a call that carries an attestation document of NitroTPM with these measurements, and the
-    answer can be read by the attested machine alone: who else holds the role's credentials gets nothing. The condition
-    binds such calls only, so it protects the weights' own envelope; S3, EBS and FSx decrypt in their own calls, which
-    carry no document, and keep their own key.
+    A role may decrypt only in a call with a NitroTPM attestation document that has these measurements, and only the
+    attested instance can read the response: the role's credentials are of no use elsewhere. The condition applies to
+    such calls only, so it protects the envelope of the weights. S3, EBS and FSx decrypt in calls of their own, without
+    a document, and have another key.
     https://docs.aws.amazon.com/kms/latest/developerguide/conditions-nitro-tpm.html
     https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/nitrotpm-attestation.html
 
     Example::
 
         import aws_cdk as cdk
-        from aws_genai.compute import EnvelopeKey
-        from aws_genai.foundation import CostTags
+        from aws_genai.compute import EnvelopeKey, WeightsOptions
+        from aws_genai.foundation import CostTags, Foundation
         from aws_genai.gate import attach_gate
 
         app = cdk.App()
@@ -37,32 +37,33 @@ class EnvelopeKey(Construct):
         EnvelopeKey(
             stack,
             "Envelope",
-            measurements={4: "ab" * 48, 7: "cd" * 48},
-            publisher_role_arn=f"arn:aws:iam::{cdk.Aws.ACCOUNT_ID}:role/model-publisher",
+            foundation=Foundation(stack),
+            options=WeightsOptions(
+                attestation={"pcr4": "ab" * 48, "pcr7": "cd" * 48},
+                publisher_role="arn:aws:iam::111122223333:role/model-publisher",
+            ),
         )
         app.synth()
 
-    :param measurements: the value of each platform configuration register by its number: 96 hexadecimal digits in
-        lower case, as the build of the image prints them.
-    :param publisher_role_arn: the one role that makes data keys and encrypts with them. Default: nobody.
-    :param removal_policy: what happens on deletion of the stack. Default: retain.
-    :raises InvalidValueError: if there is no measurement, or one is no SHA-384 value or names no register.
+    :param foundation: the removal policy of the key.
+    :param options: the measurements of attested instances, as the build of the AMI prints them, and the publisher, the
+        only role that may generate data keys and encrypt with them.
+    :raises InvalidValueError: if there is no measurement.
     """
 
-    def __init__(
-        self,
-        scope: Construct,
-        id: str,
-        *,
-        measurements: Mapping[int, str],
-        publisher_role_arn: str | None = None,
-        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
-    ) -> None:
+    def __init__(self, scope: Construct, id: str, *, foundation: Foundation, options: WeightsOptions) -> None:
         super().__init__(scope, id)
-        check_measurements(measurements)
+        if not options.attestation:
+            raise InvalidValueError(
+                "Without a measurement, the key would let every instance decrypt",
+                field="attestation",
+                hint="Set pcr4 and pcr7 to the values that the build of the AMI prints",
+            )
         self._measured = {
-            f"kms:RecipientAttestation:NitroTPMPCR{number}": value for number, value in measurements.items()
+            f"kms:RecipientAttestation:NitroTPM{register.upper()}": value
+            for register, value in options.attestation.items()
         }
+        publisher_role_arn = options.publisher_role
         self._statements = [allow(ADMINISTER, ["*"], sid="AdministerButNotUse", principal=ACCOUNT_PRINCIPAL)]
         if publisher_role_arn:
             self._statements.append(
@@ -82,14 +83,25 @@ class EnvelopeKey(Construct):
             key_policy=document(self._statements),
             pending_window_in_days=30,
         )
-        self.resource.apply_removal_policy(removal_policy)
+        self.resource.apply_removal_policy(foundation.removal_policy)
         self.key_arn: str = self.resource.attr_arn
 
-    def grant_decrypt(self, role: WorkloadRole) -> None:
-        """Let ``role`` decrypt from an attested machine."""
-        name = "".join(filter(str.isalnum, role.node.path.partition("/")[2]))
+    def grant_decrypt(self, grantee: iam.IGrantable) -> iam.Grant:
+        """Let ``grantee`` decrypt from an attested instance."""
+        path, arn, created = principal_arn(grantee)
         attested = {"StringEquals": self._measured}
-        actions, principal = ("kms:Decrypt",), {"AWS": role.role_arn}
-        self._statements.append(allow(actions, ["*"], sid=f"Attested{name}", principal=principal, conditions=attested))
+        actions, sid = ("kms:Decrypt",), f"Attested{''.join(filter(str.isalnum, path))}"
+        self._statements.append(
+            allow(actions, ["*"], sid=sid, principal={"AWS": arn}, conditions=attested)
+            if created
+            # KMS refuses a policy that names a principal that does not exist.
+            else allow(
+                actions,
+                ["*"],
+                sid=sid,
+                principal=EVERYBODY,
+                conditions={**named(arn), "StringEquals": {**named(arn)["StringEquals"], **self._measured}},
+            )
+        )
         self.resource.key_policy = document(self._statements)
-        role.allow(actions, [self.key_arn], conditions=attested)
+        return grant(grantee, actions, [self.key_arn], conditions=attested)

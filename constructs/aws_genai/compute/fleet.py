@@ -2,56 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import aws_cdk as cdk
 from aws_cdk import (
+    Duration,
     Names,
     Stack,
+    Token,
     aws_autoscaling as autoscaling,
+    aws_cloudwatch as cloudwatch,
     aws_ec2 as ec2,
     aws_iam as iam,
     aws_logs as logs,
 )
 from constructs import Construct
 
-from ..data.accelerators import AcceleratorCatalogue, image_parameter
-from ..data.purchase import Capacity, CapacityBlock, OnDemand, Spot, check, check_attested, check_family
-from ..errors import InvalidValueError
-from ..foundation.alarms import AlarmTopic
+from ..data.accelerators import image_parameter
 from ..foundation.foundation import Foundation
-from ..foundation.key import DataKey
-from ..foundation.network import PrivateNetwork
 from ..foundation.pseudo import REGION
 from ..foundation.role import WorkloadRole
 from . import boot, scaling, watching
-from .capacity import distribution
 from .envelope import EnvelopeKey
-from .interfaces import allow_fabric, groups_of, interfaces
-from .launch import image_of, launch_template
+from .launch import allow_fabric, groups_of, image_of, launch_template
 from .lustre import LustreFileSystem, mount_script
-from .scaling import Schedule
+from .options import FleetOptions
 from .weights import WeightsBucket
 from .work_queue import WorkQueue
 
 
 class AcceleratorFleet(Construct):
-    """An Auto Scaling group of accelerated instances, empty until it is asked for, and closed.
+    """An Auto Scaling group of accelerated instances that starts with none, and that nobody can log in to.
 
     No key pair, no inbound rule, no public address, no Session Manager; instance metadata version 2 with a hop
-    limit of 1; every volume under the customer key; a role that reads its own weights and nothing else. The
-    Neuron or NVIDIA deep learning image comes from AWS's public parameter, read by CloudFormation at each deploy.
+    limit of 1; every volume encrypted with the customer key; a role that reads its own weights and nothing else. The
+    Neuron or NVIDIA Deep Learning AMI comes from AWS's public parameter, which CloudFormation reads at each deployment.
     https://docs.aws.amazon.com/dlami/latest/devguide/what-is-dlami.html
 
-    An instance that must go (Spot's notice, a smaller group, a refresh) runs ``/opt/aws-genai/checkpoint`` of its image
-    and switches itself off. NVMe disks of its own are mounted at ``/scratch``. A changed image or template replaces
-    instances gradually and comes back if hardware errors are seen meanwhile.
+    An instance that is terminated (a Spot interruption, a smaller group, an instance refresh) first runs
+    ``/opt/aws-genai/checkpoint`` of its image. NVMe instance store volumes are mounted at ``/scratch``. A changed image
+    or launch template replaces instances gradually, and is rolled back if hardware errors are seen meanwhile.
     https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-attribute-updatepolicy.html
 
     Example::
 
         import aws_cdk as cdk
-        from aws_genai.compute import AcceleratorFleet, Spot, WorkQueue
+        from aws_genai.compute import AcceleratorFleet, Capacity, FleetOptions, Spot, WorkQueue
         from aws_genai.foundation import CostTags, Foundation
         from aws_genai.gate import attach_gate
 
@@ -63,35 +57,26 @@ class AcceleratorFleet(Construct):
         AcceleratorFleet(
             stack,
             "Fleet",
-            instance_type="g6.xlarge",
-            alternatives=["g6e.xlarge", "g5.xlarge"],
-            capacity=Spot(),
-            queue=WorkQueue(stack, "Prompts", foundation=foundation),
             foundation=foundation,
+            options=FleetOptions(
+                instance_type="g6.xlarge",
+                alternatives=["g6e.xlarge", "g5.xlarge"],
+                capacity=Capacity(spot=Spot()),
+            ),
+            queue=WorkQueue(stack, "Prompts", foundation=foundation),
         )
         app.synth()
 
-    :param foundation: key, topic, network and retention to build on.
-    :param instance_type: an accelerated, Nitro-based EC2 type of :class:`AcceleratorCatalogue`.
-    :param alternatives: further types that will do, the preferred first; the same image must drive them. Default: none.
-    :param capacity: how the instances are bought. Default: on demand.
-    :param max_instances: upper bound of the group. Default: 1.
-    :param cluster: whether instances stand close together, in one zone, for fast exchange. Default: no.
-    :param efa: whether every network card that takes one has an Elastic Fabric Adapter. Default: no.
-    :param queue: work that the fleet grows for, also from nothing. Default: none.
-    :param messages_per_instance: how many waiting messages ask for one more instance. Default: 10.
-    :param schedules: sizes by the clock. Default: none.
-    :param idle_minutes: minutes under 5 % use of the accelerators that raise an alarm. Default: 60.
-    :param idle_to_zero: whether that alarm empties the fleet. Default: no.
-    :param image_id: an image of your own, such as ``ami-0123456789abcdef0``, based on the one above. Default: AWS's.
-    :param root_volume_gib: size of the root volume in GiB, 100 to 16,384. Default: 200.
-    :param weights: the bucket the fleet reads its weights from. Default: none.
-    :param weights_prefix: the part of the bucket it may read, ending in ``/``. Default: the construct's id.
-    :param envelope: a key that opens the weights' own envelope, from an attested machine; it needs an attestable
-        ``image_id`` and types with NitroTPM. Default: none.
-    :param files: a file system that is mounted at ``/fsx`` where the image has a Lustre client. Default: none.
-    :raises InvalidValueError: if a type does not exist, has no accelerator, is not Nitro-based, or has no image; if the
-        types, the purchase and the network do not go together.
+    :param foundation: key, topic, network, log retention and removal policy. Instances run in its network.
+    :param options: the instance types, how they are purchased, and when the fleet scales.
+    :param queue: the queue of work that the fleet scales on, also from zero instances. Default: none.
+    :param weights: the bucket that the fleet reads its weights from. Default: none.
+    :param weights_prefix: the prefix that it may read, ending in ``/``. Default: the construct's id.
+    :param envelope: the KMS key for envelope encryption of the weights, which attested instances decrypt with. It
+        requires an attestable ``image`` and types with NitroTPM. Default: none.
+    :param files: a file system that is mounted at ``/fsx`` if the image has a Lustre client. Default: none.
+    :raises InvalidValueError: if no type that the fleet needs is offered in the Region, the types do not go with the
+        capacity there, or an attested fleet has no attestable image or a type without NitroTPM.
     """
 
     def __init__(
@@ -100,42 +85,25 @@ class AcceleratorFleet(Construct):
         id: str,
         *,
         foundation: Foundation,
-        instance_type: str,
-        alternatives: Sequence[str] = (),
-        capacity: Capacity | None = None,
-        max_instances: int = 1,
-        cluster: bool = False,
-        efa: bool = False,
+        options: FleetOptions,
         queue: WorkQueue | None = None,
-        messages_per_instance: int = 10,
-        schedules: Sequence[Schedule] = (),
-        idle_minutes: int = 60,
-        idle_to_zero: bool = False,
-        image_id: str | None = None,
-        root_volume_gib: int = 200,
         weights: WeightsBucket | None = None,
-        envelope: EnvelopeKey | None = None,
         weights_prefix: str | None = None,
+        envelope: EnvelopeKey | None = None,
         files: LustreFileSystem | None = None,
     ) -> None:
         super().__init__(scope, id)
-        network, key, topic, log_days, removal_policy = (
-            foundation.private_network,
-            foundation.key,
-            foundation.topic,
-            foundation.log_days,
-            foundation.removal_policy,
-        )
-        catalogue = AcceleratorCatalogue.default()
-        self.types = [catalogue.get(name) for name in (instance_type, *alternatives)]
+        network, key, topic = foundation.private_network, foundation.key, foundation.topic
+        region = Stack.of(self).region
+        self.options = options
+        self.files = files
+        #: The instance types that are launched, in order of preference.
+        self.types = options.types(None if Token.is_unresolved(region) else region)
         self.accelerator = self.types[0]
-        self.capacity: Capacity = capacity or OnDemand()
-        check_family(self.types)
-        check(self.capacity, self.types, max_instances)
-        if cluster and not all(each.cluster_placement for each in self.types):
-            raise InvalidValueError("A type cannot stand in a cluster placement group", field="cluster")
+        options.capacity.check(self.types, options.max_instances)
         #: The value of the dimension ``Fleet`` of this fleet's metrics.
-        self.metric_name: str = Names.unique_resource_name(self, max_length=64)
+        self.metric_dimension: str = Names.unique_resource_name(self, max_length=64)
+        #: The role of the instances.
         self.role = WorkloadRole(
             self,
             "Role",
@@ -145,71 +113,80 @@ class AcceleratorFleet(Construct):
         if weights is not None:
             weights.grant_read(self.role, weights_prefix or f"{id}/")
         if envelope is not None:
-            check_attested(self.types, image_id)
+            options.check_attested(self.types)
             envelope.grant_decrypt(self.role)
         if queue is not None:
             queue.grant_consume(self.role)
         key.allow_auto_scaling_volumes()
         self.security_group = network.security_group(self, "Group", description=f"Fleet {id}: no inbound rule")
-        self.files = files
-        if efa:
+        if options.efa:
             allow_fabric(self, self.security_group)
         key.allow_logs()
-        self.log_group = logs.CfnLogGroup(self, "Kernel", kms_key_id=key.key_arn, retention_in_days=log_days)
-        self.log_group.apply_removal_policy(removal_policy)
+        self.log_group = logs.CfnLogGroup(self, "Kernel", kms_key_id=key.key_arn, retention_in_days=foundation.log_days)
+        self.log_group.apply_removal_policy(foundation.removal_policy)
         watching.let_measure(self.role, self.log_group)
-        errors = watching.hardware_alarm(self, self.metric_name, self.log_group, topic)
-        template = self._template(key, image_id=image_id, efa=efa, root_volume_gib=root_volume_gib)
-        self.group = self._group(template, network, topic, max_instances, cluster=cluster)
+        errors = watching.hardware_alarm(self, self.metric_dimension, self.log_group, topic)
+        template = self._template(foundation)
+        self.group = self._group(template, foundation)
         if files is not None:
             files.come_before(self.group)
         self.group.cfn_options.update_policy = _refresh(errors)
         self.group_name: str = self.group.ref
-        if isinstance(self.capacity, Spot):
+        if options.capacity.spot:
             watching.report_interruptions(Stack.of(self), topic, key)
-        if isinstance(self.capacity, CapacityBlock):
-            scaling.during_block(self, self.capacity, self.group_name)
-        for number, schedule in enumerate(schedules, start=1):
+        if options.capacity.block:
+            scaling.during_block(self, options.capacity.block, self.group_name)
+        for number, schedule in enumerate(options.schedules, start=1):
             scaling.on_schedule(self, f"Schedule{number}", schedule, self.group_name)
         if queue is not None:
-            scaling.on_queue(self, queue, messages_per_instance, self.group_name)
-        emptying = [scaling.to_zero(self, "WhenIdle", self.group_name)] if idle_to_zero else []
-        watching.idle_alarm(self, self.metric_name, topic, minutes=idle_minutes, actions=emptying)
+            scaling.on_queue(self, queue, options.messages_per_instance, self.group_name)
+        emptying = [scaling.to_zero(self, "WhenIdle", self.group_name)] if options.idle_to_zero else []
+        watching.idle_alarm(self, self.metric_dimension, topic, minutes=options.idle_minutes, actions=emptying)
 
-    def _template(
-        self, key: DataKey, *, image_id: str | None, efa: bool, root_volume_gib: int
-    ) -> ec2.CfnLaunchTemplate:
+    def metric_utilization(self, *, statistic: str = "Average", period: Duration | None = None) -> cloudwatch.Metric:
+        """Utilization of the accelerators, in percent.
+
+        :param statistic: statistic of the metric. Default: Average.
+        :param period: period of the metric. Default: 5 minutes.
+        """
+        return watching.utilization(self.metric_dimension, statistic, period)
+
+    def metric_hardware_errors(self, *, statistic: str = "Sum", period: Duration | None = None) -> cloudwatch.Metric:
+        """Number of hardware errors of accelerators in the kernel logs of the instances.
+
+        :param statistic: statistic of the metric. Default: Sum.
+        :param period: period of the metric. Default: 5 minutes.
+        """
+        return watching.hardware_errors(self.metric_dimension, statistic, period)
+
+    def _template(self, foundation: Foundation) -> ec2.CfnLaunchTemplate:
         profile = iam.CfnInstanceProfile(self, "Profile", roles=[self.role.role_name])
         return launch_template(
             self,
             "Template",
-            key=key,
-            capacity=self.capacity,
-            network_interfaces=interfaces(self.types, groups_of(self.security_group, self.files), efa=efa),
+            options=self.options,
+            key=foundation.key,
+            types=self.types,
+            groups=groups_of(self.security_group, self.files),
             root_device="/dev/sda1",
-            root_volume_gib=root_volume_gib,
             user_data=boot.script(
                 self.accelerator.platform,
-                boot.Measuring(self.metric_name, REGION, self.log_group.ref),
+                boot.Measuring(self.metric_dimension, REGION, self.log_group.ref),
                 scratch=any(each.has_local_storage for each in self.types),
                 mount=mount_script(self.files) if self.files else "",
             ),
-            instance_type=self.accelerator.instance_type,
-            image_id=image_id or image_of(Stack.of(self), image_parameter(self.accelerator)),
-            iam_instance_profile={"arn": profile.attr_arn},
-            # An instance that has saved its work switches itself off, and is gone.
-            instance_initiated_shutdown_behavior="terminate",
+            further={
+                "instance_type": self.accelerator.instance_type,
+                "image_id": self.options.image or image_of(Stack.of(self), image_parameter(self.accelerator)),
+                "iam_instance_profile": {"arn": profile.attr_arn},
+                # An instance that has saved its work shuts itself down, which terminates it.
+                "instance_initiated_shutdown_behavior": "terminate",
+            },
         )
 
-    def _group(
-        self,
-        template: ec2.CfnLaunchTemplate,
-        network: PrivateNetwork,
-        topic: AlarmTopic,
-        max_instances: int,
-        *,
-        cluster: bool,
-    ) -> autoscaling.CfnAutoScalingGroup:
+    def _group(self, template: ec2.CfnLaunchTemplate, foundation: Foundation) -> autoscaling.CfnAutoScalingGroup:
+        subnets = foundation.private_network.subnet_ids
+        cluster, spot = self.options.cluster, self.options.capacity.spot
         group = autoscaling.CfnAutoScalingGroup
         launched = group.LaunchTemplateSpecificationProperty(
             launch_template_id=template.ref, version=template.attr_latest_version_number
@@ -218,15 +195,15 @@ class AcceleratorFleet(Construct):
             self,
             "Resource",
             min_size="0",
-            max_size=str(max_instances),
+            max_size=str(self.options.max_instances),
             desired_capacity="0",
             cooldown="300",
             health_check_type="EC2",
             health_check_grace_period=300,
-            # A cluster placement group stands in one zone.
-            vpc_zone_identifier=network.subnet_ids[:1] if cluster else network.subnet_ids,
+            # A cluster placement group is in one Availability Zone.
+            vpc_zone_identifier=subnets[:1] if cluster else subnets,
             placement_group=ec2.CfnPlacementGroup(self, "Placement", strategy="cluster").ref if cluster else None,
-            capacity_rebalance=True if isinstance(self.capacity, Spot) else None,
+            capacity_rebalance=True if spot else None,
             launch_template=launched,
             lifecycle_hook_specification_list=[
                 group.LifecycleHookSpecificationProperty(
@@ -238,7 +215,7 @@ class AcceleratorFleet(Construct):
             ],
             notification_configurations=[
                 group.NotificationConfigurationProperty(
-                    topic_arn=topic.topic_arn,
+                    topic_arn=foundation.topic.topic_arn,
                     notification_types=[
                         "autoscaling:EC2_INSTANCE_LAUNCH",
                         "autoscaling:EC2_INSTANCE_LAUNCH_ERROR",
@@ -248,9 +225,10 @@ class AcceleratorFleet(Construct):
                 )
             ],
         )
-        if isinstance(self.capacity, Spot) or len(self.types) > 1:
-            # Rules read the group's launch template and fail on a policy that names it, so the policy takes its place
-            # in the template, not in the tree. https://github.com/cdklabs/cdk-nag/blob/main/RULES.md (EC26)
+        if spot or len(self.types) > 1:
+            # Rules read the group's launch template and fail on a policy that names it, so the policy replaces it in
+            # the template only, not in the construct tree.
+            # https://github.com/cdklabs/cdk-nag/blob/main/RULES.md (EC26)
             made.add_property_deletion_override("LaunchTemplate")
             made.add_property_override("MixedInstancesPolicy", self._mixed(template))
         return made
@@ -262,12 +240,24 @@ class AcceleratorFleet(Construct):
                 "LaunchTemplateSpecification": specification,
                 "Overrides": [{"InstanceType": each.instance_type} for each in self.types],
             },
-            "InstancesDistribution": distribution(self.capacity),
+            "InstancesDistribution": self._distribution(),
+        }
+
+    def _distribution(self) -> dict[str, object]:
+        """How a group of several types or of Spot Instances is filled."""
+        spot = self.options.capacity.spot
+        if spot is None:
+            return {"OnDemandAllocationStrategy": "prioritized", "OnDemandPercentageAboveBaseCapacity": 100}
+        return {
+            "OnDemandAllocationStrategy": "prioritized",
+            "OnDemandBaseCapacity": spot.on_demand_base,
+            "OnDemandPercentageAboveBaseCapacity": spot.on_demand_percent,
+            "SpotAllocationStrategy": spot.strategy,
         }
 
 
 def _refresh(alarm_name: str) -> cdk.CfnUpdatePolicy:
-    """Replace instances gradually, and return to the template before if the alarm is raised meanwhile."""
+    """Replace instances gradually, and roll back to the previous template if the alarm is raised meanwhile."""
     return cdk.CfnUpdatePolicy(
         auto_scaling_instance_refresh=cdk.CfnAutoScalingInstanceRefresh(
             strategy="Rolling",
@@ -278,6 +268,6 @@ def _refresh(alarm_name: str) -> cdk.CfnUpdatePolicy:
                 alarm_specification=cdk.CfnAutoScalingInstanceRefreshAlarmSpecification(alarms=[alarm_name]),
             ),
         ),
-        # What schedules, queues and people set stays as it is.
+        # A deployment keeps the number of instances that schedules, queues and people set.
         auto_scaling_scheduled_action=cdk.CfnAutoScalingScheduledAction(ignore_unmodified_group_size_properties=True),
     )

@@ -1,34 +1,50 @@
-"""A fast file system before the buckets that training reads and writes."""
+"""An FSx for Lustre file system that is linked to the buckets of training."""
 
 from __future__ import annotations
 
 import json
+from typing import Protocol
 
-from aws_cdk import aws_ec2 as ec2, aws_fsx as fsx, aws_iam as iam, aws_scheduler as scheduler
+from aws_cdk import (
+    Duration,
+    aws_cloudwatch as cloudwatch,
+    aws_ec2 as ec2,
+    aws_fsx as fsx,
+    aws_iam as iam,
+    aws_scheduler as scheduler,
+)
 from constructs import Construct, IConstruct
 
-from ..data.lustre import Throughput, check_capacity
-from ..foundation.bucket import SecureBucket
 from ..foundation.foundation import Foundation
 from ..foundation.network import let_reach
 from ..foundation.pseudo import ACCOUNT_ID, PARTITION, REGION
 from ..foundation.role import WorkloadRole
 from ..gate.acknowledgement import acknowledge
+from .options import FileSystemOptions
 
-#: Ports that Lustre clients and servers speak over:
+#: Ports of the traffic between Lustre clients and servers:
 #: https://docs.aws.amazon.com/fsx/latest/LustreGuide/limit-access-security-groups.html
 PORTS = ((988, 988), (1018, 1023))
 _RULES = (ec2.CfnSecurityGroupEgress, ec2.CfnSecurityGroupIngress)
-#: Where the buckets appear in the file system.
+#: Paths of the buckets in the file system.
 DATA_PATH, CHECKPOINT_PATH = "/data", "/checkpoints"
 
 
-class LustreFileSystem(Construct):
-    """An encrypted FSx for Lustre file system that shows data sets and writes checkpoints back by the clock.
+class LinkedBucket(Protocol):
+    """A bucket that a file system is linked to: one of this library or any ``IBucket``."""
 
-    New and changed objects of the data sets appear by themselves. Files under ``/checkpoints`` are exported on a
-    schedule; a file that is deleted here stays in the bucket. It is made after the rules of its ports, which FSx looks
-    at, and what mounts it after its links to the buckets (:meth:`come_before`).
+    @property
+    def bucket_name(self) -> str:
+        """Name of the bucket."""
+
+
+class LustreFileSystem(Construct):
+    """An encrypted FSx for Lustre file system that imports data sets and exports checkpoints on a schedule.
+
+    New and changed objects of the data sets are imported automatically. Files under ``/checkpoints`` are exported on a
+    schedule; a file that is deleted in the file system stays in the bucket. CloudFormation creates the file system
+    after the security group rules of its ports, which FSx checks, and what mounts it after its links to the buckets
+    (:meth:`come_before`).
     https://docs.aws.amazon.com/fsx/latest/LustreGuide/create-dra-linked-data-repo.html
     https://docs.aws.amazon.com/fsx/latest/LustreGuide/limit-access-security-groups.html
 
@@ -53,14 +69,11 @@ class LustreFileSystem(Construct):
         )
         app.synth()
 
-    :param foundation: key, topic, network and retention to build on.
-    :param data_sets: the bucket that appears at ``/data``.
+    :param foundation: key, network and removal policy. The file system is in the first subnet of the network.
+    :param data_sets: the bucket that is imported at ``/data``.
     :param checkpoints: the bucket that ``/checkpoints`` is exported to.
-    :param capacity_gib: 1,200 or a multiple of 2,400. Default: 1,200.
-    :param throughput: MB/s for each TiB: 125, 250, 500 or 1,000. Default: 125.
-    :param export_minutes: minutes between exports of the checkpoints. Default: 60.
-    :param backup_days: days that daily backups are kept, 0 for none. Default: 0, for the buckets hold the data.
-    :raises InvalidValueError: if FSx has no such capacity.
+    :param options: capacity, throughput, exports and backups. Default: 1,200 GiB at 125 MB/s for each TiB, exports
+        every 60 minutes, no backups.
     """
 
     def __init__(
@@ -69,19 +82,16 @@ class LustreFileSystem(Construct):
         id: str,
         *,
         foundation: Foundation,
-        data_sets: SecureBucket,
-        checkpoints: SecureBucket,
-        capacity_gib: int = 1200,
-        throughput: Throughput = 125,
-        export_minutes: int = 60,
-        backup_days: int = 0,
+        data_sets: LinkedBucket,
+        checkpoints: LinkedBucket,
+        options: FileSystemOptions | None = None,
     ) -> None:
         super().__init__(scope, id)
-        network, key, removal_policy = foundation.private_network, foundation.key, foundation.removal_policy
-        check_capacity(capacity_gib)
+        options = options or FileSystemOptions()
+        network, key = foundation.private_network, foundation.key
         key.allow_in_fsx()
         self.security_group = network.security_group(self, "Group", description="Lustre: its clients only")
-        #: The group that a client's network interfaces join.
+        #: The security group of the network interfaces of clients.
         self.clients = network.security_group(self, "ClientGroup", description="Clients of the Lustre file system")
         for ports in PORTS:
             for name, source, target in (
@@ -96,21 +106,21 @@ class LustreFileSystem(Construct):
             "Resource",
             file_system_type="LUSTRE",
             file_system_type_version="2.15",
-            storage_capacity=capacity_gib,
+            storage_capacity=options.capacity_gib,
             storage_type="SSD",
             kms_key_id=key.key_arn,
             subnet_ids=network.subnet_ids[:1],
             security_group_ids=[self.security_group.attr_group_id],
             lustre_configuration=fsx.CfnFileSystem.LustreConfigurationProperty(
                 deployment_type="PERSISTENT_2",
-                per_unit_storage_throughput=throughput,
+                per_unit_storage_throughput=options.throughput,
                 data_compression_type="LZ4",
-                automatic_backup_retention_days=backup_days,
-                copy_tags_to_backups=True if backup_days else None,
+                automatic_backup_retention_days=options.backup_days,
+                copy_tags_to_backups=True if options.backup_days else None,
             ),
         )
-        self.resource.apply_removal_policy(removal_policy)
-        # FSx refuses a group that does not let Lustre's ports through yet, and the group stands before its rules.
+        self.resource.apply_removal_policy(foundation.removal_policy)
+        # FSx refuses a security group without the rules of Lustre's ports, and a group is created before its rules.
         self.resource.node.add_dependency(*rules)
         self.dns_name: str = self.resource.attr_dns_name
         self.mount_name: str = self.resource.attr_lustre_mount_name
@@ -134,15 +144,33 @@ class LustreFileSystem(Construct):
             data_repository_path=f"s3://{checkpoints.bucket_name}/",
         )
         self._links = (data, exported)
-        self._export(export_minutes).node.add_dependency(exported)
+        self._export(options.export_minutes).node.add_dependency(exported)
 
     def come_before(self, *clients: IConstruct) -> None:
-        """Let what mounts the file system be made after it, after the rules of its ports and its links to buckets."""
+        """Create what mounts the file system after it, the rules of its ports and its links to the buckets."""
         for each in clients:
             each.node.add_dependency(*self._links)
 
+    def metric_free_data_storage_capacity(
+        self, *, statistic: str = "Sum", period: Duration | None = None
+    ) -> cloudwatch.Metric:
+        """Storage capacity that is not used, in bytes.
+
+        https://docs.aws.amazon.com/fsx/latest/LustreGuide/fs-metrics.html
+
+        :param statistic: statistic of the metric; Sum is that of all storage targets. Default: Sum.
+        :param period: period of the metric. Default: 1 minute.
+        """
+        return cloudwatch.Metric(
+            namespace="AWS/FSx",
+            metric_name="FreeDataStorageCapacity",
+            dimensions_map={"FileSystemId": self.resource.ref},
+            statistic=statistic,
+            period=period or Duration.minutes(1),
+        )
+
     def _export(self, minutes: int) -> scheduler.CfnSchedule:
-        """Write changed checkpoints to their bucket, again and again.
+        """Export changed checkpoints to their bucket on a schedule.
 
         https://docs.aws.amazon.com/fsx/latest/LustreGuide/exporting-files-hsm.html
         https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-targets-universal.html
@@ -160,7 +188,7 @@ class LustreFileSystem(Construct):
             role.permissions,
             "AwsSolutions-IAM5",
             finding="Resource::arn:<AWS::Partition>:fsx:<AWS::Region>:<AWS::AccountId>:task/*",
-            reason="The task is made by the call itself, so its id is not known before it.",
+            reason="The call creates the task, so its id is not known before the call.",
             met_by="the one file system in the same statement and the one action",
         )
         request: dict[str, object] = {
@@ -172,7 +200,7 @@ class LustreFileSystem(Construct):
         return scheduler.CfnSchedule(
             self,
             "Export",
-            description="Writes changed checkpoints to their bucket",
+            description="Exports changed checkpoints to their bucket",
             schedule_expression=f"rate({minutes} minutes)",
             flexible_time_window=scheduler.CfnSchedule.FlexibleTimeWindowProperty(mode="OFF"),
             target=scheduler.CfnSchedule.TargetProperty(
@@ -185,12 +213,12 @@ class LustreFileSystem(Construct):
 
 
 def mount_script(files: LustreFileSystem, *, needed: bool = False) -> str:
-    """What mounts a file system at ``/fsx``; an instance that has a Lustre client and cannot, switches itself off.
+    """The script that mounts a file system at ``/fsx``. An instance that has a Lustre client and fails shuts down.
 
-    Work that found an empty directory instead would write to a disk that goes with the instance.
+    Work that found an empty directory instead would write to a disk that is lost with the instance.
     https://docs.aws.amazon.com/fsx/latest/LustreGuide/mounting-ec2-instance.html
 
-    :param needed: whether one without a Lustre client switches itself off too. Default: no, it goes on without.
+    :param needed: whether an instance without a Lustre client shuts down too. Default: False, it goes on without.
     """
     mount = f"mount -t lustre -o relatime,flock {files.dns_name}@tcp:/{files.mount_name} /fsx"
     closed = (

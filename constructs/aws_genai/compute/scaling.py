@@ -1,39 +1,21 @@
-"""When a fleet grows and shrinks: by the clock, by waiting work, and to nothing when idle."""
+"""When a fleet scales: on a schedule, on the length of a queue, and to zero instances when it is idle."""
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 from aws_cdk import aws_autoscaling as autoscaling, aws_cloudwatch as cloudwatch
 from constructs import Construct
 
-from ..data.purchase import BLOCK_DRAIN, CapacityBlock
+from .options import BLOCK_DRAIN, CapacityBlock, Schedule
 from .work_queue import WorkQueue
 
-#: Steps of growth: a queue of any length asks for at most this many instances at a time.
-MOST_STEPS = 10
-#: Minutes without waiting or running work before a fleet is emptied.
+#: Maximum number of instances that one scaling activity adds, however long the queue is.
+MAX_STEPS = 10
+#: Number of minutes without waiting or running work after which a fleet is scaled to zero.
 EMPTY_MINUTES = 15
 
 
-@dataclass(frozen=True)
-class Schedule:
-    """A size from a time on.
-
-    https://docs.aws.amazon.com/autoscaling/ec2/userguide/ec2-auto-scaling-scheduled-scaling.html
-
-    :param cron: when, as five fields of cron, such as ``0 7 * * MON-FRI``.
-    :param instances: how many from then on.
-    :param time_zone: IANA name of the zone of the times. Default: Etc/UTC.
-    """
-
-    cron: str
-    instances: int
-    time_zone: str = "Etc/UTC"
-
-
 def on_schedule(scope: Construct, id: str, schedule: Schedule, group_name: str) -> None:
-    """Set a group's size at times that recur."""
+    """Set the number of instances of a group at recurring times."""
     autoscaling.CfnScheduledAction(
         scope,
         id,
@@ -45,7 +27,7 @@ def on_schedule(scope: Construct, id: str, schedule: Schedule, group_name: str) 
 
 
 def during_block(scope: Construct, block: CapacityBlock, group_name: str) -> None:
-    """Fill a group while its Capacity Block lasts, and drain it before the block ends.
+    """Scale a group out when its Capacity Block starts, and to zero before the block ends.
 
     https://docs.aws.amazon.com/autoscaling/ec2/userguide/launch-template-capacity-blocks.html
     """
@@ -63,7 +45,7 @@ def during_block(scope: Construct, block: CapacityBlock, group_name: str) -> Non
 
 
 def on_queue(scope: Construct, queue: WorkQueue, per_instance: int, group_name: str) -> None:
-    """Grow by the length of a queue, also from nothing, and empty the group when no work waits or runs.
+    """Scale out on the length of a queue, also from zero instances, and to zero when no work waits or runs.
 
     https://docs.aws.amazon.com/autoscaling/ec2/userguide/as-scaling-simple-step.html
     """
@@ -75,21 +57,21 @@ def on_queue(scope: Construct, queue: WorkQueue, per_instance: int, group_name: 
         policy_type="StepScaling",
         adjustment_type="ChangeInCapacity",
         estimated_instance_warmup=300,
-        # Bounds count from the alarm's threshold, which is one message.
+        # Bounds are relative to the alarm's threshold, which is one message.
         step_adjustments=[
             step(
                 scaling_adjustment=count,
                 metric_interval_lower_bound=(count - 1) * per_instance,
-                metric_interval_upper_bound=None if count == MOST_STEPS else count * per_instance,
+                metric_interval_upper_bound=None if count == MAX_STEPS else count * per_instance,
             )
-            for count in range(1, MOST_STEPS + 1)
+            for count in range(1, MAX_STEPS + 1)
         ],
     )
     visible, running = "ApproximateNumberOfMessagesVisible", "ApproximateNumberOfMessagesNotVisible"
     cloudwatch.CfnAlarm(
         scope,
         "WorkWaits",
-        alarm_description="Work waits for the fleet, which grows. Nothing to do.",
+        alarm_description="Work waits for the fleet, which scales out. No action is needed.",
         namespace="AWS/SQS",
         metric_name=visible,
         dimensions=[{"name": "QueueName", "value": queue.queue_name}],
@@ -105,7 +87,7 @@ def on_queue(scope: Construct, queue: WorkQueue, per_instance: int, group_name: 
     cloudwatch.CfnAlarm(
         scope,
         "NoWork",
-        alarm_description=f"No work for {EMPTY_MINUTES} minutes; the fleet is emptied. Nothing to do.",
+        alarm_description=f"No work for {EMPTY_MINUTES} minutes: the fleet scales to zero. No action is needed.",
         metrics=[
             data(id="all", expression="visible + running", label="Messages", return_data=True),
             *(
@@ -134,7 +116,7 @@ def on_queue(scope: Construct, queue: WorkQueue, per_instance: int, group_name: 
 
 
 def to_zero(scope: Construct, id: str, group_name: str) -> str:
-    """A policy that empties a group; its ARN."""
+    """The ARN of a policy that scales a group to zero instances."""
     return autoscaling.CfnScalingPolicy(
         scope,
         id,

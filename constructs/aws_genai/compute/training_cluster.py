@@ -1,15 +1,16 @@
-"""Machines for runs of weeks: watched, repaired and orchestrated by SageMaker HyperPod."""
+"""Persistent instances for long training runs, which SageMaker HyperPod monitors and replaces."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from importlib.resources import files as resources
 from typing import Any
 
-from aws_cdk import Stack, Token, aws_iam as iam, aws_sagemaker as sagemaker
+from aws_cdk import CfnResource, Stack, Token, aws_eks as eks, aws_iam as iam, aws_sagemaker as sagemaker
 from constructs import Construct
 
-from ..data.cluster import ClusterGroup, Eks, Slurm, Team, check_cluster, check_governed
+from ..data.cluster import check_governed
+from ..errors import InvalidValueError
 from ..foundation.bucket import SecureBucket
 from ..foundation.foundation import Foundation
 from ..foundation.naming import lasting
@@ -19,16 +20,13 @@ from ..foundation.report import report_event
 from ..foundation.role import WorkloadRole
 from ..gate.acknowledgement import acknowledge
 from ..packaging.files import BucketFiles
-from .governance import share_capacity
-from .interfaces import allow_fabric, groups_of
+from .launch import allow_fabric, groups_of
 from .lustre import LustreFileSystem
+from .options import CONTROLLER, ClusterGroup, ClusterOptions, Slurm
 from .storage import TrainingStorage
 from .work_queue import WorkQueue
 
-#: The group of the Slurm controller.
-CONTROLLER = "controller"
-
-#: What a node in a VPC does with its own interfaces; none of these takes a resource that is known before.
+#: What a node in a VPC does with its own network interfaces; none of these supports a resource that is known before.
 #: https://docs.aws.amazon.com/sagemaker/latest/dg/sagemaker-hyperpod-prerequisites-iam.html
 _INTERFACES = (
     "ec2:CreateNetworkInterface",
@@ -42,7 +40,7 @@ _INTERFACES = (
     "ec2:DescribeVpcs",
     "ec2:DetachNetworkInterface",
 )
-#: What Kubernetes' network plugin, its credentials and its images need on top.
+#: What the network plugin, the credentials and the images of Kubernetes need in addition.
 _KUBERNETES = (
     "ec2:AssignPrivateIpAddresses",
     "ec2:AttachNetworkInterface",
@@ -60,24 +58,25 @@ _KUBERNETES = (
 
 
 class TrainingCluster(Construct):
-    """A SageMaker HyperPod cluster: persistent machines that are checked before use and replaced when they break.
+    """A SageMaker HyperPod cluster: persistent instances that are checked before use and replaced when they fail.
 
-    Orchestrated by Slurm, whose controller this makes, or by an Amazon EKS cluster that exists. Nobody logs in: the
-    nodes' role lacks what a Session Manager session needs, and the security group lets in only the cluster itself. A
-    Slurm job is therefore submitted by message: the controller takes it from :attr:`jobs` and runs ``sbatch`` on a
-    script that was deployed with the cluster, and on no other::
+    Slurm orchestrates it, with a controller that this creates, or an existing Amazon EKS cluster. Nobody logs in: the
+    role of the nodes lacks the permissions of a Session Manager session, and the security group admits only the cluster
+    itself. A Slurm job is therefore submitted as a message: the controller receives it from :attr:`jobs` and runs
+    ``sbatch`` with a script that was deployed with the cluster, and with no other::
 
         aws sqs send-message --queue-url $URL --message-body '{"script": "pretrain.sbatch", "arguments": ["run-1"]}'
 
-    An EKS cluster must have HyperPod's dependencies installed by Helm, authenticate by API, and stand in the same VPC.
+    An EKS cluster has the dependencies of HyperPod installed by Helm, uses the API authentication mode, and is in the
+    same VPC.
     https://docs.aws.amazon.com/sagemaker/latest/dg/sagemaker-hyperpod.html
     https://docs.aws.amazon.com/sagemaker/latest/dg/sagemaker-hyperpod-eks-install-packages-using-helm-chart.html
 
     Example::
 
         import aws_cdk as cdk
-        from aws_genai.compute import ClusterGroup, TrainingCluster, TrainingStorage
-        from aws_genai.foundation import Foundation, CostTags, SecureBucket
+        from aws_genai.compute import ClusterGroup, ClusterOptions, TrainingCluster, TrainingStorage
+        from aws_genai.foundation import CostTags, Foundation, SecureBucket
         from aws_genai.gate import attach_gate
 
         app = cdk.App()
@@ -88,30 +87,30 @@ class TrainingCluster(Construct):
         TrainingCluster(
             stack,
             "Pretraining",
+            foundation=foundation,
             cluster_name="pretraining",
-            groups=[ClusterGroup(name="workers", instance_type="ml.trn1.32xlarge", instances=4)],
-            jobs={"pretrain.sbatch": b"#!/bin/bash\\n#SBATCH --nodes=4\\nsrun python train.py $1\\n"},
+            options=ClusterOptions(
+                groups={"workers": ClusterGroup(instance_type="ml.trn1.32xlarge", instances=4)}
+            ),
             storage=TrainingStorage(stack, "Storage", foundation=foundation),
             scripts=SecureBucket(stack, "Scripts", foundation=foundation),
-            foundation=foundation,
+            jobs={"pretrain.sbatch": b"#!/bin/bash\\n#SBATCH --nodes=4\\nsrun python train.py $1\\n"},
         )
         app.synth()
 
-    :param cluster_name: what the cluster's name begins with, 1 to 63 letters, digits and hyphens; it ends in a digest
-        of where the cluster lies.
-    :param groups: groups of equal machines; with Slurm each is a partition of its name.
-    :param foundation: key, topic, network and retention to build on.
-    :param storage: the data sets that nodes read and the checkpoints that they write.
-    :param scripts: the bucket of scripts that nodes run when they start; it should hold nothing else.
-    :param orchestrator: Slurm, or an EKS cluster. Default: Slurm.
-    :param lifecycle: files that every node gets; of them ``on_init.sh`` runs once HyperPod has set the node up.
-        Default: none.
+    :param foundation: key, topic, network and retention. Nodes run in the first subnet of its network.
+    :param cluster_name: prefix of the cluster's name, 1 to 63 letters, digits and hyphens; the name ends in a digest of
+        what a cluster cannot change, such as its subnet.
+    :param options: the instance groups, the orchestrator and the teams.
+    :param storage: the data sets that nodes read and the checkpoints that they write. Nodes write checkpoints under the
+        construct's id, and read the data sets under it unless the options name others.
+    :param scripts: the bucket of the scripts that nodes run when they start; it should have no other objects.
+    :param lifecycle: files that are copied to every node, by name; ``on_init.sh`` runs after HyperPod has set the node
+        up. Default: none.
     :param jobs: Slurm job scripts that may be submitted, by name. Default: none.
-    :param data_sets: the parts of the data sets that nodes may read, each ending in ``/``. Default: the construct's id.
     :param files: a file system that is mounted at ``/fsx``. Default: none.
-    :param teams: shares of an EKS cluster's capacity, enforced by task governance. Default: none.
-    :raises InvalidValueError: if SageMaker has no such type for HyperPod, a name stands twice, deep health checks or a
-        team are asked of what has none, or jobs and teams do not fit the orchestrator.
+    :raises InvalidValueError: if CloudFormation does not support teams in the Region, EKS orchestrates a cluster with
+        job scripts, or the name of a job script is not a plain file name.
     """
 
     def __init__(
@@ -121,43 +120,41 @@ class TrainingCluster(Construct):
         *,
         foundation: Foundation,
         cluster_name: str,
-        groups: Sequence[ClusterGroup],
+        options: ClusterOptions,
         storage: TrainingStorage,
         scripts: SecureBucket,
-        orchestrator: Slurm | Eks | None = None,
         lifecycle: Mapping[str, bytes] | None = None,
         jobs: Mapping[str, bytes] | None = None,
-        data_sets: Sequence[str] | None = None,
         files: LustreFileSystem | None = None,
-        teams: Sequence[Team] = (),
     ) -> None:
         super().__init__(scope, id)
         network, key, topic = foundation.private_network, foundation.key, foundation.topic
-        self.orchestrator: Slurm | Eks = orchestrator or Slurm()
-        check_cluster(groups, self.orchestrator, teams=teams, jobs=jobs or {})
+        options.check_jobs(jobs or ())
         region = Stack.of(self).region
-        if teams and not Token.is_unresolved(region):
+        if options.teams and not Token.is_unresolved(region):
             check_governed(region)
+        self.options = options
         self._name, self._key, self._files = cluster_name, key, files
-        chosen = self.orchestrator
-        eks = [chosen.cluster_arn, *chosen.security_group_ids] if isinstance(chosen, Eks) else []
-        #: What SageMaker calls it.
-        self.cluster_name = lasting(self, cluster_name, network.cidr, network.zones[0], eks, files is not None)
+        orchestrator = [options.eks.cluster_arn, *options.eks.security_group_ids] if options.eks else []
+        #: Name of the cluster in SageMaker.
+        self.cluster_name = lasting(self, cluster_name, network.cidr, network.zones[0], orchestrator, files is not None)
         key.allow_in_sagemaker()
         self.security_group = network.security_group(
             self, "Group", description=f"Cluster {cluster_name}: its own nodes only"
         )
         allow_fabric(self, self.security_group)
-        self._scripts = self._deploy(scripts, lifecycle or {}, jobs or {}, foundation)
+        self._bucket = scripts
+        self._scripts = self._deploy(lifecycle or {}, jobs or {}, foundation)
         self._roles: list[WorkloadRole] = []
+        #: The role of the nodes.
         self.role = self._role("Role", "Nodes")
-        for data_set in data_sets if data_sets is not None else (f"{id}/",):
+        for data_set in options.data_sets or (f"{id}/",):
             storage.data_sets.grant_read(self.role, data_set)
         storage.grant_checkpoints(self.role, f"{id}/")
-        #: Where Slurm jobs are submitted; None with EKS.
+        #: The queue that Slurm jobs are submitted to; None with EKS.
         self.jobs: WorkQueue | None = None
-        members = [self._group(group, self.role) for group in groups]
-        if isinstance(self.orchestrator, Slurm):
+        members = [self._group(name, group) for name, group in options.groups.items()]
+        if not options.eks:
             controller = self._role("ControllerRole", "Slurm controller")
             self.jobs = WorkQueue(
                 self,
@@ -168,13 +165,13 @@ class TrainingCluster(Construct):
             )
             self.jobs.grant_consume(controller)
             controller.allow(("sqs:GetQueueUrl",), [self.jobs.queue_arn])
-            members.insert(0, self._controller(self.orchestrator, controller))
+            members.insert(0, self._controller(options.slurm or Slurm(), controller))
         self.resource = self._cluster(members, network)
-        # Nodes read their scripts by their roles as soon as they start.
+        # Nodes read their scripts with their roles as soon as they start.
         self.resource.node.add_dependency(*(each.permissions for each in self._roles))
         self.cluster_arn: str = self.resource.attr_cluster_arn
-        if teams and isinstance(self.orchestrator, Eks):
-            share_capacity(self, self._name, self.cluster_name, self.resource, self.orchestrator, teams)
+        if options.eks and options.teams:
+            self._allocate(options.eks.cluster_arn)
         # https://docs.aws.amazon.com/sagemaker/latest/dg/sagemaker-hyperpod-cluster-management-slurm.html
         report_event(
             self,
@@ -189,50 +186,40 @@ class TrainingCluster(Construct):
             },
         )
 
-    def grant_submit(self, role: WorkloadRole) -> None:
-        """Let ``role`` submit Slurm jobs.
+    def grant_submit(self, grantee: iam.IGrantable) -> iam.Grant:
+        """Let ``grantee`` submit Slurm jobs.
 
-        :raises ValueError: if EKS orchestrates the cluster, whose jobs are submitted to Kubernetes.
+        :raises InvalidValueError: if EKS orchestrates the cluster, whose jobs are submitted to Kubernetes.
         """
         if self.jobs is None:
-            raise ValueError(f"{self.node.path} is orchestrated by EKS: grant access to the EKS cluster instead")
-        self.jobs.grant_send(role)
+            raise InvalidValueError(
+                f"{self.node.path} is orchestrated by EKS, whose jobs are submitted to Kubernetes",
+                hint="Grant access to the EKS cluster instead",
+            )
+        return self.jobs.grant_send(grantee)
 
     @property
     def _queue_name(self) -> str:
         return f"{self._name}-jobs"
 
-    def _deploy(
-        self,
-        bucket: SecureBucket,
-        lifecycle: Mapping[str, bytes],
-        jobs: Mapping[str, bytes],
-        foundation: Foundation,
-    ) -> BucketFiles:
+    def _deploy(self, lifecycle: Mapping[str, bytes], jobs: Mapping[str, bytes], foundation: Foundation) -> BucketFiles:
         own = resources("aws_genai") / "compute" / "hyperpod"
         contents = {each.name: each.read_bytes() for each in own.iterdir() if each.is_file()}
         contents["cluster.env"] = f"QUEUE_NAME={self._queue_name}\n".encode()
         contents |= lifecycle
         contents |= {f"jobs/{name}": text for name, text in jobs.items()}
-        self._bucket = bucket
-        return BucketFiles(
-            self,
-            "Scripts",
-            contents=contents,
-            bucket=bucket,
-            foundation=foundation,
-        )
+        return BucketFiles(self, "Scripts", contents=contents, bucket=self._bucket, foundation=foundation)
 
     def _role(self, id: str, what: str) -> WorkloadRole:
         role = WorkloadRole(
             self,
             id,
-            # The page of this role has no condition, and promises no key that could be asked for:
+            # AWS documents no condition key for the trust policy of this role:
             # https://docs.aws.amazon.com/sagemaker/latest/dg/sagemaker-hyperpod-prerequisites-iam.html
             assumed_by=iam.ServicePrincipal("sagemaker.amazonaws.com"),
             description=f"{what} of the cluster {self.cluster_name}",
         )
-        # AWS's managed policy for nodes opens Session Manager channels; this one does not.
+        # AWS's managed policy for nodes allows Session Manager channels; this one does not.
         # https://docs.aws.amazon.com/sagemaker/latest/dg/security-iam-awsmanpol-AmazonSageMakerClusterInstanceRolePolicy.html
         group = f"log-group:/aws/sagemaker/Clusters/{self.cluster_name}/*"
         role.allow(
@@ -244,12 +231,11 @@ class TrainingCluster(Construct):
             ["*"],
             conditions={"StringEquals": {"cloudwatch:namespace": "/aws/sagemaker/Clusters"}},
         )
-        kubernetes = isinstance(self.orchestrator, Eks)
-        role.allow((*_INTERFACES, *(_KUBERNETES if kubernetes else ())), ["*"])
+        role.allow((*_INTERFACES, *(_KUBERNETES if self.options.eks else ())), ["*"])
         interfaces = f"arn:{PARTITION}:ec2:{REGION}:{ACCOUNT_ID}:network-interface/*"
         role.allow(("ec2:CreateTags",), [interfaces])
         self._bucket.grant_read(role, self._scripts.prefix)
-        # Nodes that are added, replaced or patched get volumes by grants of this role:
+        # Volumes of nodes that are added, replaced or patched are encrypted by grants of this role:
         # https://docs.aws.amazon.com/sagemaker/latest/dg/smcluster-cmk.html
         through = {"StringEquals": {"kms:ViaService": f"sagemaker.{REGION}.amazonaws.com"}}
         role.allow(("kms:CreateGrant", "kms:DescribeKey"), [self._key.key_arn], conditions=through)
@@ -262,20 +248,20 @@ class TrainingCluster(Construct):
                 f"Resource::{named}:logs:<AWS::Region>:<AWS::AccountId>:{group}",
                 f"Resource::{named}:ec2:<AWS::Region>:<AWS::AccountId>:network-interface/*",
             ),
-            reason="HyperPod makes interfaces and log groups itself at run time, and metrics take no resource.",
+            reason="HyperPod creates interfaces and log groups at run time, and PutMetricData supports no resource.",
             met_by="the name of the cluster in its log groups, the namespace of its metrics, and no other EC2 action",
         )
         self._roles.append(role)
         return role
 
-    def _group(self, group: ClusterGroup, role: WorkloadRole) -> dict[str, Any]:
-        slurm = isinstance(self.orchestrator, Slurm)
+    def _group(self, name: str, group: ClusterGroup) -> dict[str, Any]:
+        slurm = None if self.options.eks else {"nodeType": "Compute", "partitionNames": [name]}
         return {
-            **self._node(group.name, group.instance_type, group.instances, role, group.volume_gib, "worker.sh"),
+            **self._node(name, group.instance_type, group.instances, self.role, group.volume_gib, "worker.sh"),
             "onStartDeepHealthChecks": list(group.health_checks) or None,
             "trainingPlanArn": group.training_plan_arn,
             "capacityRequirements": {"spot": {}} if group.spot else None,
-            "slurmConfig": {"nodeType": "Compute", "partitionNames": [group.name]} if slurm else None,
+            "slurmConfig": slurm,
         }
 
     def _controller(self, slurm: Slurm, role: WorkloadRole) -> dict[str, Any]:
@@ -306,13 +292,13 @@ class TrainingCluster(Construct):
         }
 
     def _cluster(self, members: list[dict[str, Any]], network: PrivateNetwork) -> sagemaker.CfnCluster:
-        chosen = self.orchestrator
+        chosen = self.options.eks
         groups = groups_of(self.security_group, self._files)
-        if isinstance(chosen, Eks):
+        if chosen:
             groups += chosen.security_group_ids
             orchestrator: dict[str, Any] = {"eks": {"clusterArn": chosen.cluster_arn}}
         else:
-            # Any strategy beside continuous provisioning, which manages partitions by itself, is an error:
+            # With continuous provisioning, which manages partitions itself, a strategy is an error:
             # https://docs.aws.amazon.com/sagemaker/latest/dg/sagemaker-hyperpod-scaling-slurm.html
             orchestrator = {"slurm": {}}
         made = sagemaker.CfnCluster(
@@ -322,7 +308,7 @@ class TrainingCluster(Construct):
             instance_groups=members,
             orchestrator=orchestrator,
             node_recovery="Automatic",
-            # Customer keys for volumes ask for it, and groups grow and heal one node at a time with it.
+            # Customer managed keys for volumes require it; groups scale and recover one node at a time.
             node_provisioning_mode="Continuous",
             vpc_config={"subnets": network.subnet_ids[:1], "securityGroupIds": groups},
         )
@@ -330,3 +316,53 @@ class TrainingCluster(Construct):
         if self._files is not None:
             self._files.come_before(made)
         return made
+
+    def _allocate(self, eks_arn: str) -> None:
+        """Allocate the capacity of an EKS cluster to teams, which lend it while it is idle and reclaim it.
+
+        The scheduler policy and the compute allocations belong to one cluster, so their names change with its name.
+        https://docs.aws.amazon.com/sagemaker/latest/dg/sagemaker-hyperpod-eks-operate-console-ui-governance.html
+        """
+        addon = eks.CfnAddon(
+            self,
+            "Governance",
+            addon_name="amazon-sagemaker-hyperpod-taskgovernance",
+            cluster_name=eks_arn.rpartition("/")[2],
+            resolve_conflicts="OVERWRITE",
+        )
+        addon.node.add_dependency(self.resource)
+        policy = sagemaker.CfnClusterSchedulerConfig(
+            self,
+            "Scheduler",
+            name=lasting(self, f"{self._name}-shares", self.cluster_name),
+            cluster_arn=self.cluster_arn,
+            scheduler_config={
+                "fairShare": "Enabled",
+                "priorityClasses": [{"name": "training", "weight": 50}, {"name": "experiment", "weight": 10}],
+            },
+        )
+        policy.node.add_dependency(addon)
+        for name, team in self.options.teams.items():
+            # The CDK has no class for this type yet.
+            quota = CfnResource(
+                self,
+                f"Team-{name}",
+                type="AWS::SageMaker::ComputeQuota",
+                properties={
+                    "Name": lasting(self, f"{self._name}-{name}", self.cluster_name),
+                    "ClusterArn": self.cluster_arn,
+                    "ComputeQuotaTarget": {"TeamName": name, "FairShareWeight": team.weight},
+                    "ComputeQuotaConfig": {
+                        "ComputeQuotaResources": [{"InstanceType": team.instance_type, "Count": team.instances}],
+                        "ResourceSharingConfig": {"Strategy": "LendAndBorrow", "BorrowLimit": team.borrow_percent},
+                        "PreemptTeamTasks": "LowerPriority",
+                    },
+                },
+            )
+            quota.node.add_dependency(policy)
+            acknowledge(
+                quota,
+                "F3006",
+                reason="The type is newer than the resource schemas that this version of the CDK validates against.",
+                met_by="CloudFormation's own reference: TemplateReference/aws-resource-sagemaker-computequota.html",
+            )

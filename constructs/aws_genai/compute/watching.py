@@ -1,10 +1,10 @@
-"""What a fleet reports: how busy it is, what breaks, and which capacity is taken back."""
+"""Metrics, alarms and notifications of accelerated instances."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from aws_cdk import Stack, aws_logs as logs
+from aws_cdk import Duration, Stack, aws_cloudwatch as cloudwatch, aws_logs as logs
 from constructs import Construct
 
 from ..foundation.alarms import AlarmTopic, alarm
@@ -16,8 +16,8 @@ from . import boot
 
 
 def let_measure(role: WorkloadRole, log_group: logs.CfnLogGroup) -> None:
-    """Let instances report metrics of the one namespace, and their kernel's messages."""
-    # PutMetricData takes no resource, but a namespace:
+    """Let instances publish metrics of one namespace, and their kernel log."""
+    # PutMetricData supports no resource, but a condition on the namespace:
     # https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/iam-cw-condition-keys-namespace.html
     role.allow(
         ("cloudwatch:PutMetricData",),
@@ -35,12 +35,12 @@ def let_measure(role: WorkloadRole, log_group: logs.CfnLogGroup) -> None:
 
 
 def hardware_alarm(scope: Construct, fleet: str, log_group: logs.CfnLogGroup, topic: AlarmTopic) -> str:
-    """An alarm on what drivers tell of broken accelerators in the kernel's log; its name.
+    """The name of an alarm on hardware errors that drivers of accelerators write to the kernel log.
 
     https://docs.nvidia.com/deploy/xid-errors/index.html
     https://awsdocs-neuron.readthedocs-hosted.com/en/latest/neuron-runtime/nrt-troubleshoot.html
     """
-    metric = f"{fleet}-HardwareErrors"
+    metric = _errors(fleet)
     logs.CfnMetricFilter(
         scope,
         "HardwareErrors",
@@ -65,12 +65,16 @@ def hardware_alarm(scope: Construct, fleet: str, log_group: logs.CfnLogGroup, to
 
 
 def idle_alarm(scope: Construct, fleet: str, topic: AlarmTopic, *, minutes: int, actions: Sequence[str]) -> None:
-    """An alarm on accelerators that do nothing, with what else it sets off."""
+    """An alarm on idle accelerators.
+
+    :param minutes: number of minutes with a utilization below 5 %.
+    :param actions: ARNs of further actions of the alarm, such as scaling policies.
+    """
     alarm(
         scope,
         "IdleAlarm",
         topic=topic,
-        description=f"Accelerators stood idle for {minutes} minutes and cost money: empty the fleet.",
+        description=f"Accelerators were idle for {minutes} minutes: scale to zero instances to save their cost.",
         namespace=boot.NAMESPACE,
         metric=boot.UTILIZATION,
         dimensions={"Fleet": fleet},
@@ -83,9 +87,9 @@ def idle_alarm(scope: Construct, fleet: str, topic: AlarmTopic, *, minutes: int,
 
 
 def report_interruptions(stack: Stack, topic: AlarmTopic, key: DataKey) -> None:
-    """Tell of Spot capacity that is taken back, once a stack; the instances save their work by themselves.
+    """Notify the topic of Spot interruptions, once for a stack; instances save their work by themselves.
 
-    Such events name the instance only, so those of other environments of the account are told too.
+    These events name the instance only, so those of other environments in the account are reported too.
 
     https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/spot-instance-termination-notices.html
     """
@@ -97,9 +101,30 @@ def report_interruptions(stack: Stack, topic: AlarmTopic, key: DataKey) -> None:
         "Resource",
         topic=topic,
         key=key,
-        description="Spot capacity is at risk or taken back: instances save their work and are replaced.",
+        description="Spot Instances are at risk or interrupted: they save their work and are replaced.",
         pattern={
             "source": ["aws.ec2"],
             "detail-type": ["EC2 Instance Rebalance Recommendation", "EC2 Spot Instance Interruption Warning"],
         },
     )
+
+
+def utilization(fleet: str, statistic: str, period: Duration | None) -> cloudwatch.Metric:
+    """Utilization of the accelerators of a fleet or a queue, in percent."""
+    return cloudwatch.Metric(
+        namespace=boot.NAMESPACE,
+        metric_name=boot.UTILIZATION,
+        dimensions_map={"Fleet": fleet},
+        statistic=statistic,
+        period=period,
+        unit=cloudwatch.Unit.PERCENT,
+    )
+
+
+def hardware_errors(fleet: str, statistic: str, period: Duration | None) -> cloudwatch.Metric:
+    """Number of hardware errors in the kernel logs of a fleet or a queue."""
+    return cloudwatch.Metric(namespace=boot.NAMESPACE, metric_name=_errors(fleet), statistic=statistic, period=period)
+
+
+def _errors(fleet: str) -> str:
+    return f"{fleet}-HardwareErrors"

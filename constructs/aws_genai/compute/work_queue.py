@@ -1,20 +1,20 @@
-"""Work that waits for a fleet."""
+"""A queue of work for a fleet."""
 
 from __future__ import annotations
 
-from aws_cdk import aws_sqs as sqs
+from aws_cdk import Duration, aws_cloudwatch as cloudwatch, aws_iam as iam, aws_sqs as sqs
 from constructs import Construct
 
 from ..foundation.alarms import alarm
 from ..foundation.dead_letters import FROM_RULES, DeadLetterQueue
 from ..foundation.foundation import Foundation
 from ..foundation.pseudo import ACCOUNT_ID
-from ..foundation.role import WorkloadRole
+from ..foundation.role import grant
 from ..foundation.statements import allow, deny, document, service, tls_only
 
 
 class WorkQueue(Construct):
-    """An encrypted queue of work, of which what fails too often is kept aside for 14 days.
+    """An encrypted queue of work. Messages that fail too often move to a dead-letter queue, which keeps them 14 days.
 
     https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-dead-letter-queues.html
 
@@ -33,12 +33,13 @@ class WorkQueue(Construct):
         WorkQueue(stack, "Prompts", foundation=foundation)
         app.synth()
 
-    :param foundation: key, topic, network and retention to build on.
-    :param queue_name: a fixed name, for consumers that find the queue by it. Default: generated.
-    :param visibility_seconds: longest that one message is worked on before another worker gets it. Default: 900.
-    :param from_events: whether rules of EventBridge send to it. Default: no.
+    :param foundation: key and topic.
+    :param queue_name: name of the queue, for consumers that find it by name. Default: a generated name.
+    :param visibility_seconds: visibility timeout, in seconds: how long a message is processed before another consumer
+        receives it. Default: 900.
+    :param from_events: whether EventBridge rules send messages to the queue. Default: False.
     :param attempts: maximum number of times that a message is received. Default: 3.
-    :param watched: whether messages in the dead-letter queue raise an alarm. Default: yes.
+    :param watched: whether messages in the dead-letter queue raise an alarm. Default: True.
     """
 
     def __init__(
@@ -70,7 +71,7 @@ class WorkQueue(Construct):
                 self,
                 "GivenUp",
                 topic=topic,
-                description=f"Work of {self.node.path} failed {attempts} times: read the messages that are kept aside.",
+                description=f"Work of {self.node.path} failed {attempts} times: see its dead-letter queue.",
                 namespace="AWS/SQS",
                 metric="ApproximateNumberOfMessagesVisible",
                 dimensions={"QueueName": failed.queue_name},
@@ -88,7 +89,7 @@ class WorkQueue(Construct):
                 sid="OwnAccount",
                 conditions={
                     "StringNotEquals": {"aws:PrincipalAccount": ACCOUNT_ID},
-                    # A service that sends on behalf of a rule is of no account.
+                    # A service that sends on behalf of a rule has no account.
                     **({"Bool": {"aws:PrincipalIsAWSService": "false"}} if from_events else {}),
                 },
             ),
@@ -106,15 +107,57 @@ class WorkQueue(Construct):
             key.allow_service("events.amazonaws.com")
         sqs.CfnQueuePolicy(self, "Policy", queues=[queue.ref], policy_document=document(policy))
 
-    def grant_consume(self, role: WorkloadRole) -> None:
-        """Let ``role`` take messages and finish them."""
-        role.allow(
+    def grant_consume(self, grantee: iam.IGrantable) -> iam.Grant:
+        """Let ``grantee`` receive and delete messages."""
+        given = grant(
+            grantee,
             ("sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"),
             [self.queue_arn],
         )
-        self.key.grant_decrypt(role)
+        self.key.grant_decrypt(grantee)
+        return given
 
-    def grant_send(self, role: WorkloadRole) -> None:
-        """Let ``role`` put messages in."""
-        role.allow(("sqs:SendMessage",), [self.queue_arn])
-        self.key.grant_encrypt_decrypt(role)
+    def grant_send(self, grantee: iam.IGrantable) -> iam.Grant:
+        """Let ``grantee`` send messages."""
+        given = grant(grantee, ("sqs:SendMessage",), [self.queue_arn])
+        self.key.grant_encrypt_decrypt(grantee)
+        return given
+
+    def metric_approximate_number_of_messages_visible(
+        self, *, statistic: str = "Maximum", period: Duration | None = None
+    ) -> cloudwatch.Metric:
+        """Number of messages that wait to be received.
+
+        :param statistic: statistic of the metric. Default: Maximum.
+        :param period: period of the metric. Default: 5 minutes.
+        """
+        return self._metric("ApproximateNumberOfMessagesVisible", statistic, period)
+
+    def metric_approximate_number_of_messages_not_visible(
+        self, *, statistic: str = "Maximum", period: Duration | None = None
+    ) -> cloudwatch.Metric:
+        """Number of messages that are being processed.
+
+        :param statistic: statistic of the metric. Default: Maximum.
+        :param period: period of the metric. Default: 5 minutes.
+        """
+        return self._metric("ApproximateNumberOfMessagesNotVisible", statistic, period)
+
+    def metric_approximate_age_of_oldest_message(
+        self, *, statistic: str = "Maximum", period: Duration | None = None
+    ) -> cloudwatch.Metric:
+        """Age of the oldest message, in seconds.
+
+        :param statistic: statistic of the metric. Default: Maximum.
+        :param period: period of the metric. Default: 5 minutes.
+        """
+        return self._metric("ApproximateAgeOfOldestMessage", statistic, period)
+
+    def _metric(self, name: str, statistic: str, period: Duration | None) -> cloudwatch.Metric:
+        return cloudwatch.Metric(
+            namespace="AWS/SQS",
+            metric_name=name,
+            dimensions_map={"QueueName": self.queue_name},
+            statistic=statistic,
+            period=period,
+        )

@@ -23,8 +23,9 @@ class Platform(StrEnum):
 class Accelerator:
     """One accelerated instance type.
 
-    Memory is in MiB (``memory_mib`` that of one accelerator), local storage in GB, the price in US dollars an hour on
-    demand in us-east-1 (``None`` where the source has none). ``zones`` holds ids of zones by Region, as far as known.
+    Memory is in MiB (``memory_mib`` is that of one accelerator), local storage in GB, the price that of an On-Demand
+    Instance in us-east-1 in US dollars per hour (``None`` if not known). ``zones`` has the ids of Availability Zones by
+    Region, as far as known.
     """
 
     instance_type: str
@@ -65,12 +66,12 @@ class Accelerator:
 
     @property
     def has_capacity_blocks(self) -> bool:
-        """Whether Capacity Blocks for ML are sold for the type."""
+        """Whether Capacity Blocks for ML are offered for the type."""
         return "capacity-block" in self.purchase
 
     @property
     def has_local_storage(self) -> bool:
-        """Whether the type has NVMe disks of its own, which the Nitro card encrypts under a key of its own."""
+        """Whether the type has NVMe instance store volumes, which the Nitro card encrypts with a key of its own."""
         return self.local_storage_gb > 0
 
 
@@ -114,9 +115,9 @@ class AcceleratorCatalogue:
         return [self._types[name] for name in self.names()]
 
     def check_region(self, instance_type: str, region: str) -> None:
-        """Refuse a Region that is known not to have a type; of some Regions nothing is known.
+        """Refuse a Region that is known not to offer a type. What some Regions offer is not known.
 
-        :raises InvalidValueError: naming the Regions that have the type.
+        :raises InvalidValueError: naming the Regions that offer the type.
         """
         zones = self.get(instance_type).zones
         if region in self._regions and region not in zones:
@@ -133,26 +134,23 @@ class AcceleratorCatalogue:
         total_memory_gib: float = 0,
         accelerators: int = 1,
         architecture: str = "x86_64",
-        efa: bool = False,
         local_storage: bool = False,
         max_usd_per_hour: float | None = None,
         region: str | None = None,
     ) -> list[str]:
-        """The types that have certain attributes, the cheapest first: what a fleet may start any of.
+        """The types that have certain attributes, the cheapest first.
 
-        Types without a known price come last. With ``efa`` all have the network cards of the first, for one launch
-        template names them.
+        Types without a known price come last.
 
         :param platform: ``neuron`` or ``cuda``.
-        :param total_memory_gib: least memory of all accelerators together, in GiB. Default: any.
-        :param accelerators: least number of accelerators. Default: 1.
-        :param architecture: of the processor: ``x86_64`` or ``arm64``. Default: x86_64.
-        :param efa: whether an Elastic Fabric Adapter is needed. Default: no.
-        :param local_storage: whether NVMe disks of its own are needed. Default: no.
-        :param max_usd_per_hour: dearest price on demand, in US dollars; leaves out types without a known one.
-            Default: any.
-        :param region: leave out types that this Region is known not to have. Default: any Region.
-        :raises InvalidValueError: if the Region is unknown, or no type has all of it.
+        :param total_memory_gib: minimum memory of all accelerators together, in GiB. Default: 0.
+        :param accelerators: minimum number of accelerators. Default: 1.
+        :param architecture: architecture of the processor, ``x86_64`` or ``arm64``. Default: x86_64.
+        :param local_storage: whether NVMe instance store volumes are required. Default: no.
+        :param max_usd_per_hour: maximum On-Demand price in us-east-1, in US dollars per hour; leaves out types whose
+            price is not known. Default: any price.
+        :param region: leave out types that this Region is known not to offer. Default: any Region.
+        :raises InvalidValueError: if the Region is unknown, or no type has all of these attributes.
         """
         if region is not None:
             check_region(region, "region")
@@ -164,19 +162,17 @@ class AcceleratorCatalogue:
             and each.architecture == architecture
             and each.total_memory_gib >= total_memory_gib
             and each.count >= accelerators
-            and (not efa or each.efa_interfaces)
             and (not local_storage or each.has_local_storage)
             and (max_usd_per_hour is None or (each.usd_per_hour or float("inf")) <= max_usd_per_hour)
             and (region is None or self.offers(each, region))
         ]
         if not fitting:
             raise InvalidValueError(
-                "No type has all of these attributes", field="needs", hint="Ask for less, or another platform or Region"
+                "No type has all of these attributes",
+                field="needs",
+                hint="Lower the needs, or choose another platform or Region",
             )
         fitting.sort(key=lambda each: (each.usd_per_hour is None, each.usd_per_hour or 0, each.total_memory_gib))
-        first = fitting[0]
-        if efa:
-            fitting = [e for e in fitting if (e.efa_cards, e.network_cards) == (first.efa_cards, first.network_cards)]
         return [each.instance_type for each in fitting]
 
     def offers(self, each: Accelerator, region: str) -> bool:

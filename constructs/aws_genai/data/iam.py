@@ -100,9 +100,12 @@ class Service:
 
     def matching(self, pattern: str) -> list[str]:
         """The actions that a pattern with ``*`` and ``?`` holds."""
+        if "*" not in pattern and "?" not in pattern:
+            known = self.names.get(pattern.lower())
+            return [known] if known else []
         parts = (".*" if part == "*" else "." if part == "?" else re.escape(part) for part in pattern.lower())
         expression = re.compile("".join(parts))
-        return [known for name, known in self.names.items() if expression.fullmatch(name)]
+        return [action for name, action in self.names.items() if expression.fullmatch(name)]
 
     @cached_property
     def arns(self) -> dict[str, str]:

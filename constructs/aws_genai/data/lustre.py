@@ -1,4 +1,4 @@
-"""Which sizes and speeds FSx for Lustre has."""
+"""Storage capacity and throughput of FSx for Lustre."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ STEP_GIB = 2400
 
 
 def check_capacity(gib: int) -> None:
-    """Refuse a capacity that persistent SSD file systems do not come in.
+    """Refuse a capacity that persistent SSD file systems do not have.
 
     https://docs.aws.amazon.com/fsx/latest/APIReference/API_CreateFileSystem.html (StorageCapacity)
 
@@ -25,7 +25,7 @@ def check_capacity(gib: int) -> None:
         return
     near = SMALLEST_GIB if gib <= SMALLEST_GIB else max(1, round(gib / STEP_GIB)) * STEP_GIB
     raise InvalidValueError(
-        f"FSx for Lustre has {SMALLEST_GIB:,} GiB or multiples of {STEP_GIB:,} GiB, not {gib:,}",
+        f"The capacity of FSx for Lustre is {SMALLEST_GIB:,} GiB or a multiple of {STEP_GIB:,} GiB, not {gib:,}",
         field="capacity_gib",
         hint=f"Did you mean {near}?",
     )

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from aws_cdk import aws_cloudwatch as cloudwatch, aws_sns as sns
+from aws_cdk import Annotations, aws_cloudwatch as cloudwatch, aws_iam as iam, aws_sns as sns
 from constructs import Construct
 
 from .key import DataKey
 from .pseudo import ACCOUNT_ID, REGION
-from .role import WorkloadRole
+from .role import grant
 from .statements import allow, document, service, tls_only
 
 
@@ -68,16 +68,43 @@ class AlarmTopic(Construct):
         key.allow_in_sns()
         self.key = key
 
-    def grant_publish(self, role: WorkloadRole) -> None:
-        """Let ``role`` publish to this topic.
+    @staticmethod
+    def from_topic(scope: Construct, id: str, topic: sns.ITopic, *, key: DataKey) -> AlarmTopic:
+        """A topic of your own, whose policy this app cannot change.
+
+        Its policy must let ``cloudwatch.amazonaws.com`` and ``budgets.amazonaws.com`` publish.
+        https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/AlarmThatSendsEmail.html
+
+        :param topic: the topic, such as ``sns.Topic.from_topic_arn(stack, "Own", "arn:aws:sns:...")``.
+        :param key: the key that encrypts the topic, which publishers use.
+        """
+        return _GivenTopic(scope, id, topic, key)
+
+    def grant_publish(self, grantee: iam.IGrantable) -> iam.Grant:
+        """Let ``grantee`` publish to this topic.
 
         https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html#sns-what-permissions-for-sse
         """
-        role.allow(("sns:Publish",), [self.topic_arn])
-        role.allow(
-            ("kms:Decrypt", "kms:GenerateDataKey"),
+        given = grant(grantee, ["sns:Publish"], [self.topic_arn])
+        grant(
+            grantee,
+            ["kms:Decrypt", "kms:GenerateDataKey"],
             [self.key.key_arn],
             conditions={"StringEquals": {"kms:ViaService": f"sns.{REGION}.amazonaws.com"}},
+        )
+        return given
+
+
+class _GivenTopic(AlarmTopic):
+    """A topic of the user's own."""
+
+    def __init__(self, scope: Construct, id: str, topic: sns.ITopic, key: DataKey) -> None:
+        Construct.__init__(self, scope, id)
+        self.topic_arn = topic.topic_arn
+        self.key = key
+        Annotations.of(self).add_info(
+            f"This app cannot change the policy of the topic {self.topic_arn}: let "
+            f"{' and '.join(_PUBLISHERS)} publish to it, or nobody receives alarms"
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 
 from aws_cdk import aws_iam as iam, aws_s3 as s3
 from constructs import Construct
@@ -11,7 +12,7 @@ from ..gate.acknowledgement import acknowledge
 from .access_log_bucket import OWNER_ENFORCED, PRIVATE, REPLICATION, encryption, lifecycle
 from .alarms import AlarmTopic, alarm
 from .foundation import Foundation
-from .role import WorkloadRole, grant
+from .role import WorkloadRole, grant, permissions_of
 from .statements import Statement, deny, document, tls_only
 
 #: Name of the rule that replicates.
@@ -119,7 +120,7 @@ class SecureBucket(Construct):
         """Write the policy anew, after a statement of it was changed."""
         self.policy_resource.policy_document = document(self._statements)
 
-    @property
+    @cached_property
     def logical_id(self) -> str:
         """The bucket's name in the template, as findings of cdk-nag give it."""
         return self.resource.stack.get_logical_id(self.resource)
@@ -196,31 +197,33 @@ class SecureBucket(Construct):
                 met_by="the bucket's own ARN in the statement and replication actions only",
             )
 
-    def grant_read(self, role: iam.IRole, *prefixes: str) -> None:
-        """Let ``role`` list and read the objects under ``prefixes`` only; each ends in ``/``."""
-        self._grant_objects(role, prefixes, ("s3:GetObject", "s3:GetObjectVersion"))
+    def grant_read(self, grantee: iam.IGrantable, *prefixes: str) -> iam.Grant:
+        """Let ``grantee`` list and read the objects under ``prefixes`` only; each ends in ``/``."""
+        given = self._grant_objects(grantee, prefixes, ("s3:GetObject", "s3:GetObjectVersion"))
         grant(
-            role,
+            grantee,
             ["s3:ListBucket"],
             [self.bucket_arn],
             conditions={"StringLike": {"s3:prefix": [f"{prefix}*" for prefix in prefixes]}},
         )
-        self.key.grant_decrypt(role)
+        self.key.grant_decrypt(grantee)
+        return given
 
-    def grant_write(self, role: iam.IRole, *prefixes: str) -> None:
-        """Let ``role`` write objects under ``prefixes`` only; each ends in ``/``."""
-        self._grant_objects(role, prefixes, ("s3:PutObject", "s3:AbortMultipartUpload"))
-        self.key.grant_encrypt_decrypt(role)
+    def grant_write(self, grantee: iam.IGrantable, *prefixes: str) -> iam.Grant:
+        """Let ``grantee`` write objects under ``prefixes`` only; each ends in ``/``."""
+        given = self._grant_objects(grantee, prefixes, ("s3:PutObject", "s3:AbortMultipartUpload"))
+        self.key.grant_encrypt_decrypt(grantee)
+        return given
 
-    def only_through(self, endpoint_id: str, *, beside: Sequence[str] = ()) -> None:
+    def only_through(self, endpoint_id: str | None, *, beside: Sequence[str] = ()) -> None:
         """Deny reading objects, of this bucket and its replica, but through one VPC endpoint.
 
         https://docs.aws.amazon.com/AmazonS3/latest/userguide/example-bucket-policies-vpc-endpoint.html
 
-        :param endpoint_id: id of the gateway endpoint of S3.
+        :param endpoint_id: id of the gateway endpoint of S3; None, where it is not known, denies nothing.
         :param beside: ARNs, with ``*`` allowed, of roles that read from elsewhere, such as those of AWS services.
         """
-        for bucket in (self, self.replica):
+        for bucket in (self, self.replica) if endpoint_id else ():
             if bucket is not None:
                 conditions: dict[str, dict[str, object]] = {"StringNotEquals": {"aws:SourceVpce": endpoint_id}}
                 if beside:
@@ -234,17 +237,19 @@ class SecureBucket(Construct):
                     )
                 )
 
-    def _grant_objects(self, role: iam.IRole, prefixes: Sequence[str], actions: Sequence[str]) -> None:
-        grant(role, actions, [f"{self.bucket_arn}/{prefix}*" for prefix in prefixes])
-        if isinstance(role, WorkloadRole):
-            for prefix in prefixes:
+    def _grant_objects(self, grantee: iam.IGrantable, prefixes: Sequence[str], actions: Sequence[str]) -> iam.Grant:
+        given = grant(grantee, actions, [f"{self.bucket_arn}/{prefix}*" for prefix in prefixes])
+        permissions = permissions_of(grantee)
+        for prefix in prefixes:
+            if permissions is not None:
                 acknowledge(
-                    role.permissions,
+                    permissions,
                     "AwsSolutions-IAM5",
                     finding=f"Resource::<{self.logical_id}.Arn>/{prefix}*",
                     reason="Object keys under the prefix are chosen at run time, so the statement ends at the prefix.",
                     met_by=f"the prefix {prefix} of this bucket in the statement",
                 )
+        return given
 
 
 def _lock(days: int) -> s3.CfnBucket.ObjectLockConfigurationProperty:

@@ -15,6 +15,8 @@ from .alarms import AlarmTopic
 from .key import DataKey
 
 if TYPE_CHECKING:
+    from aws_cdk import aws_ec2 as ec2, aws_kms as kms, aws_sns as sns
+
     from .network import PrivateNetwork
 
 
@@ -40,10 +42,11 @@ class Foundation:
         app.synth()
 
     :param scope: the stack, or the construct, under which a missing key, topic or bucket is created.
-    :param key: encrypts data, logs and messages. Default: a new key.
-    :param topic: receives every alarm. Default: a new topic, encrypted with the key, that nobody subscribes to.
-    :param network: the VPC that instances, endpoints and jobs run in, or the Availability Zones of a new one. Default:
-        none.
+    :param key: encrypts data, logs and messages; of your own, or a new one. Default: a new key.
+    :param topic: receives every alarm; of your own, which ``key`` encrypts, or a new one. Default: a new topic that
+        nobody subscribes to.
+    :param network: the VPC that instances, endpoints and jobs run in: a :class:`PrivateNetwork`, a VPC of your own, or
+        the Availability Zones of a new one. Default: none.
     :param private_functions: whether functions run in the VPC as well. Default: no.
     :param access_logs: the bucket that receives the server access logs of buckets. Default: a new bucket.
     :param replicas: whether every bucket has a replica of its objects. Default: no.
@@ -58,9 +61,9 @@ class Foundation:
         self,
         scope: Construct,
         *,
-        key: DataKey | None = None,
-        topic: AlarmTopic | None = None,
-        network: PrivateNetwork | Sequence[str] | None = None,
+        key: DataKey | kms.IKey | None = None,
+        topic: AlarmTopic | sns.ITopic | None = None,
+        network: PrivateNetwork | ec2.IVpc | Sequence[str] | None = None,
         private_functions: bool = False,
         access_logs: AccessLogBucket | None = None,
         replicas: bool = False,
@@ -70,6 +73,8 @@ class Foundation:
         tags: Mapping[str, str] | None = None,
     ) -> None:
         self._scope = scope
+        if key is not None and not isinstance(key, DataKey):
+            key = DataKey.from_key(scope, "OwnKey", key)
         self._given: dict[str, Any] = {"key": key, "topic": topic, "network": network, "access_logs": access_logs}
         #: What was created, for this foundation and for those that :meth:`but` derives from it.
         self._created: dict[str, Any] = {}
@@ -79,6 +84,8 @@ class Foundation:
         self.record_days = record_days
         self.removal_policy = removal_policy
         self.tags: Mapping[str, str] = dict(tags or {})
+        if topic is not None and not isinstance(topic, AlarmTopic):
+            self._given["topic"] = AlarmTopic.from_topic(scope, "OwnTopic", topic, key=self.key)
 
     @property
     def key(self) -> DataKey:
@@ -93,10 +100,8 @@ class Foundation:
     @property
     def network(self) -> PrivateNetwork | None:
         """The VPC that instances, endpoints and jobs run in."""
-        given: PrivateNetwork | Sequence[str] | None = self._given["network"]
-        if not isinstance(given, list | tuple):
-            return given  # type: ignore[return-value]  # no construct is a sequence
-        return self._once("network", self._create_network)
+        given = self._given["network"]
+        return given and self._once(f"network {id(given)}", self._create_network)
 
     @property
     def access_logs(self) -> AccessLogBucket:
@@ -154,10 +159,15 @@ class Foundation:
         # Imported as needed: EC2 is the largest module of the CDK.
         from .network import PrivateNetwork
 
+        given = self._given["network"]
+        if isinstance(given, PrivateNetwork):
+            return given
+        if not isinstance(given, list | tuple):
+            return PrivateNetwork.from_vpc(self._scope, "OwnNetwork", given)
         return PrivateNetwork(
             self._scope,
             "Network",
-            zones=self._given["network"],
+            zones=given,
             key=self.key,
             flow_log_days=self.log_days,
             removal_policy=self.removal_policy,

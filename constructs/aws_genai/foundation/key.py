@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
-from aws_cdk import RemovalPolicy, aws_iam as iam, aws_kms as kms
-from constructs import Construct
+import jsii
+from aws_cdk import Annotations, RemovalPolicy, Stack, Stage, Token, aws_iam as iam, aws_kms as kms
+from aws_cdk.region_info import RegionInfo
+from constructs import Construct, IValidation
 
 from .pseudo import ACCOUNT_ID, PARTITION, REGION
-from .role import grant
-from .statements import allow, document
+from .role import grant, principal_arn
+from .statements import Statement, allow, document
 
 #: What an administrator may do with a key: everything but using it.
 ADMINISTER = (
@@ -122,6 +127,17 @@ class DataKey(Construct):
         if alias:
             kms.CfnAlias(self, "Alias", alias_name=f"alias/{alias}", target_key_id=self.key_id)
 
+    @staticmethod
+    def from_key(scope: Construct, id: str, key: kms.IKey) -> DataKey:
+        """A key of your own, whose policy this app cannot change.
+
+        What its policy must allow is collected in :attr:`required_statements`, and written to
+        ``<stack>.key-policy.json`` in the cloud assembly at synthesis. Add these statements before you deploy.
+
+        :param key: the key, such as ``kms.Key.from_key_arn(stack, "Own", "arn:aws:kms:...")``.
+        """
+        return _GivenKey(scope, id, key)
+
     def _statement(
         self,
         sid: str,
@@ -132,7 +148,9 @@ class DataKey(Construct):
         if sid in self._sids:
             return
         self._sids.add(sid)
-        statement = allow(actions, ["*"], sid=sid, principal=principal, conditions=conditions)
+        self._admit(allow(actions, ["*"], sid=sid, principal=principal, conditions=conditions))
+
+    def _admit(self, statement: Statement) -> None:
         # One more statement each time, for the policies of large stacks are long.
         self.resource.add_property_override(f"KeyPolicy.Statement.{len(self._sids)}", statement)
 
@@ -143,31 +161,31 @@ class DataKey(Construct):
             self._imported = kms.Key.from_key_arn(self, "Imported", self.key_arn)
         return self._imported
 
-    def grant_decrypt(self, role: iam.IRole) -> None:
-        """Let ``role`` decrypt: named in the key policy, and allowed by its own policy."""
-        self._grant(role, "Decrypt", ("kms:Decrypt",))
+    def grant_decrypt(self, grantee: iam.IGrantable) -> iam.Grant:
+        """Let ``grantee`` decrypt: named in the key policy, and allowed by its own policy."""
+        return self._grant(grantee, "Decrypt", ("kms:Decrypt",))
 
-    def grant_encrypt_decrypt(self, role: iam.IRole) -> None:
-        """Let ``role`` encrypt and decrypt, for writers of encrypted buckets, queues and logs."""
-        self._grant(role, "Use", ("kms:Decrypt", "kms:GenerateDataKey"))
+    def grant_encrypt_decrypt(self, grantee: iam.IGrantable) -> iam.Grant:
+        """Let ``grantee`` encrypt and decrypt, for writers of encrypted buckets, queues and logs."""
+        return self._grant(grantee, "Use", ("kms:Decrypt", "kms:GenerateDataKey"))
 
-    def grant_describe(self, role: iam.IRole) -> None:
-        """Let ``role`` read what kind of key this is."""
-        self._grant(role, "Describe", ("kms:DescribeKey",))
+    def grant_describe(self, grantee: iam.IGrantable) -> iam.Grant:
+        """Let ``grantee`` read what kind of key this is."""
+        return self._grant(grantee, "Describe", ("kms:DescribeKey",))
 
-    def grant_in_bedrock(self, role: iam.IRole, actions: Sequence[str] = ("kms:Decrypt",)) -> None:
-        """Let ``role`` use the key through Bedrock and in no other way.
+    def grant_in_bedrock(self, grantee: iam.IGrantable, actions: Sequence[str] = ("kms:Decrypt",)) -> iam.Grant:
+        """Let ``grantee`` use the key through Bedrock and in no other way.
 
         https://docs.aws.amazon.com/bedrock/latest/userguide/encryption-custom-job.html
 
         :param actions: what it may do. Default: decrypt.
         """
         self.allow_in_bedrock()
-        grant(role, actions, [self.key_arn], conditions=via("bedrock"))
+        return grant(grantee, actions, [self.key_arn], conditions=via("bedrock"))
 
     def allow_role(self, sid: str, role_arn: str, actions: Sequence[str]) -> None:
         """Let a role of the same stack, named by its ARN, use the key."""
-        self._statement(sid, {"AWS": role_arn}, actions)
+        self._name(sid, role_arn, actions, created=True)
 
     def allow_role_arn(
         self,
@@ -201,18 +219,26 @@ class DataKey(Construct):
         """Let Auto Scaling publish to topics encrypted under the key, through its service-linked role."""
         self.allow_role_arn("AutoScalingNotifications", _AUTO_SCALING, ("kms:Decrypt", "kms:GenerateDataKey*"))
 
-    def _grant(self, role: iam.IRole, verb: str, actions: Sequence[str]) -> None:
+    def _grant(self, grantee: iam.IGrantable, verb: str, actions: Sequence[str]) -> iam.Grant:
+        path, arn, created = principal_arn(grantee)
         # The id of every statement of a policy is its own, and roles of two constructs may have the same name.
-        name = "".join(filter(str.isalnum, role.node.path.partition("/")[2]))
-        self._statement(f"{verb}{name}", {"AWS": role.role_arn}, actions)
-        grant(role, actions, [self.key_arn])
+        sid = f"{verb}{''.join(filter(str.isalnum, path))}"
+        self._name(sid, arn, actions, created=created)
+        return grant(grantee, actions, [self.key_arn])
 
-    def grant_replicate(self, role: iam.IRole) -> None:
-        """Let ``role`` copy what is encrypted under the key, under the key.
+    def _name(self, sid: str, arn: str, actions: Sequence[str], *, created: bool) -> None:
+        """Name a role or a user in the policy; KMS refuses one that names a principal that does not exist."""
+        if created:
+            self._statement(sid, {"AWS": arn}, actions)
+        else:
+            self.allow_role_arn(sid, arn, actions)
+
+    def grant_replicate(self, grantee: iam.IGrantable) -> iam.Grant:
+        """Let ``grantee`` copy what is encrypted under the key, under the key.
 
         https://docs.aws.amazon.com/AmazonS3/latest/userguide/replication-config-for-kms-objects.html
         """
-        self._grant(role, "Replicate", ("kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey"))
+        return self._grant(grantee, "Replicate", ("kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey"))
 
     def allow_logs(self) -> None:
         """Let CloudWatch Logs encrypt the log groups of this account and Region, for itself and for its callers.
@@ -403,3 +429,68 @@ class DataKey(Construct):
             actions,
             {"StringEquals": {"aws:SourceAccount": ACCOUNT_ID}},
         )
+
+
+class _GivenKey(DataKey):
+    """A key of the user's own."""
+
+    def __init__(self, scope: Construct, id: str, key: kms.IKey) -> None:
+        Construct.__init__(self, scope, id)
+        self._sids = set()
+        self._imported = key
+        self.key_arn = key.key_arn
+        self.key_id = key.key_id
+        #: The statements that the policy of the key must have.
+        self.required_statements: list[Statement] = [
+            allow([*USE, "kms:CreateGrant"], ["*"], sid="AllowWhatIamAllows", principal=ACCOUNT_PRINCIPAL)
+        ]
+        file = f"{Stack.of(self).node.path.replace('/', '-')}.key-policy.json"
+        Annotations.of(self).add_info(
+            f"This app cannot change the policy of the key {self.key_arn}: before you deploy, add the statements that "
+            f"{file} in the cloud assembly holds"
+        )
+        self.node.add_validation(_Statements(self, file))
+
+    def _admit(self, statement: Statement) -> None:
+        self.required_statements.append(statement)
+
+    def _name(self, sid: str, arn: str, actions: Sequence[str], *, created: bool) -> None:
+        """Roles use the key because IAM allows them to: nobody knows their ARNs before they exist."""
+
+
+@jsii.implements(IValidation)
+class _Statements:
+    """Writes what the policy of a key must allow once the whole app is constructed."""
+
+    def __init__(self, key: _GivenKey, file: str) -> None:
+        self._key, self._file = key, file
+
+    def validate(self) -> list[str]:
+        """Nothing is wrong with the key that could be seen from here."""
+        stack = Stack.of(self._key)
+        stage = Stage.of(self._key)
+        if stage is not None:
+            known = {
+                "AWS::AccountId": stack.account,
+                "AWS::Region": stack.region,
+                "AWS::Partition": RegionInfo.get(stack.region).partition or "aws",
+            }
+            statements = [_plain(stack.resolve(each), known) for each in self._key.required_statements]
+            text = json.dumps({"Version": "2012-10-17", "Statement": statements}, indent=2)
+            (Path(stage.outdir) / self._file).write_text(f"{text}\n", encoding="utf-8")
+        return []
+
+
+def _plain(value: Any, known: Mapping[str, str]) -> Any:  # noqa: ANN401 - JSON
+    """A statement with values for pseudo parameters; ``${AWS::AccountId}`` stays where the account is not known."""
+    if isinstance(value, list):
+        return [_plain(each, known) for each in value]
+    if not isinstance(value, dict):
+        return value
+    if set(value) == {"Ref"}:
+        found = known.get(value["Ref"])
+        return f"${{{value['Ref']}}}" if found is None or Token.is_unresolved(found) else found
+    if set(value) == {"Fn::Join"}:
+        separator, parts = value["Fn::Join"]
+        return separator.join(str(_plain(each, known)) for each in parts)
+    return {name: _plain(each, known) for name, each in value.items()}

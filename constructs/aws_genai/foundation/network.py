@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from aws_cdk import Fn, RemovalPolicy, Tags, aws_ec2 as ec2, aws_iam as iam, aws_logs as logs
+from aws_cdk import Annotations, Fn, RemovalPolicy, Tags, aws_ec2 as ec2, aws_iam as iam, aws_logs as logs
 from constructs import Construct
 
 from ..data.bedrock import BedrockCatalogue
+from ..errors import InvalidValueError
 from ..gate.acknowledgement import acknowledge, compliance
 from .interface_policy import interface_policy
 from .key import DataKey
@@ -141,6 +142,30 @@ class PrivateNetwork(Construct):
             self._interfaces(interfaces)
         self._vpc: ec2.IVpc | None = None
 
+    @staticmethod
+    def from_vpc(
+        scope: Construct,
+        id: str,
+        vpc: ec2.IVpc,
+        *,
+        subnets: Mapping[str, str] | None = None,
+        s3_endpoint_id: str | None = None,
+    ) -> PrivateNetwork:
+        """A VPC of your own. Nothing is created in it but security groups, and nothing is looked up.
+
+        It must have an endpoint for each service that is called from inside it, or another route to AWS: which ones
+        depends on the constructs. Its flow logs and the policies of its endpoints are yours.
+        https://docs.aws.amazon.com/vpc/latest/privatelink/aws-services-privatelink-support.html
+
+        :param vpc: the VPC, such as ``ec2.Vpc.from_vpc_attributes(...)``.
+        :param subnets: ids of the subnets to use, by Availability Zone. Default: the isolated subnets of ``vpc``, or
+            else its private subnets.
+        :param s3_endpoint_id: id of its gateway endpoint of Amazon S3. With it, weights and data sets can be read
+            through this endpoint only. Default: they can be read from everywhere that IAM allows.
+        :raises InvalidValueError: if there is no subnet.
+        """
+        return _GivenNetwork(scope, id, vpc, subnets, s3_endpoint_id)
+
     @property
     def vpc(self) -> ec2.IVpc:
         """The network as CDK's interface, for L2 constructs that take one."""
@@ -225,7 +250,7 @@ class PrivateNetwork(Construct):
             ),
         ]
         #: Id of the gateway endpoint of S3.
-        self.s3_endpoint_id: str = self._gateway("S3", "s3", document(policy)).ref
+        self.s3_endpoint_id: str | None = self._gateway("S3", "s3", document(policy)).ref
 
     def _gateway(self, id: str, service: str, policy: dict[str, Any]) -> ec2.CfnVPCEndpoint:
         return ec2.CfnVPCEndpoint(
@@ -264,6 +289,7 @@ class PrivateNetwork(Construct):
                 )
             ],
         )
+        group_ids = [group.attr_group_id]
         for service in services:
             ec2.CfnVPCEndpoint(
                 self,
@@ -273,9 +299,43 @@ class PrivateNetwork(Construct):
                 vpc_endpoint_type="Interface",
                 private_dns_enabled=True,
                 subnet_ids=self.subnet_ids,
-                security_group_ids=[group.attr_group_id],
+                security_group_ids=group_ids,
                 policy_document=interface_policy(service, self._registries, self._models),
             )
+
+
+class _GivenNetwork(PrivateNetwork):
+    """A VPC of the user's own."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        vpc: ec2.IVpc,
+        subnets: Mapping[str, str] | None,
+        s3_endpoint_id: str | None,
+    ) -> None:
+        Construct.__init__(self, scope, id)
+        known = [*vpc.isolated_subnets, *vpc.private_subnets]
+        chosen = vpc.isolated_subnets or vpc.private_subnets
+        found = dict(subnets or {}) or {each.availability_zone: each.subnet_id for each in chosen}
+        for each in known:
+            Annotations.of(each).acknowledge_warning(
+                "@aws-cdk/aws-ec2:noSubnetRouteTableId", "Nothing is routed here, so no route table is needed."
+            )
+        if not found:
+            raise InvalidValueError(
+                "The VPC has neither isolated nor private subnets that this app knows of",
+                field="subnets",
+                hint='Pass subnets={"us-east-1a": "subnet-...", ...}',
+            )
+        self._vpc = vpc
+        self.vpc_id = vpc.vpc_id
+        self.zones = list(found)
+        self.subnet_ids = list(found.values())
+        # What names that change with the network are made from.
+        self.cidr = vpc.vpc_id
+        self.s3_endpoint_id = s3_endpoint_id
 
 
 def let_reach(

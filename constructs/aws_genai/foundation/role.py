@@ -3,13 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any
 
 import jsii
-from aws_cdk import aws_iam as iam
-from constructs import Construct
+from aws_cdk import IStableAnyProducer, Lazy, aws_iam as iam
+from constructs import Construct, IConstruct
 
+from ..errors import InvalidValueError
 from .statements import Conditions, Statement, allow, document
+
+
+@jsii.implements(IStableAnyProducer)
+class _Document:
+    """The policy of statements that are still being added: written when the CDK resolves the template."""
+
+    def __init__(self, statements: Sequence[Statement]) -> None:
+        self._statements = statements
+
+    def produce(self) -> dict[str, Any]:
+        return document(self._statements)
 
 
 class WorkloadRole(iam.Role):
@@ -45,20 +58,37 @@ class WorkloadRole(iam.Role):
         )
         self._permissions: iam.CfnManagedPolicy | None = None
         self._statements: list[Statement] = []
+        #: Whether a statement comes again that the policy has.
+        self._repeated = False
 
     @property
     def permissions(self) -> iam.CfnManagedPolicy:
         """The managed policy that holds this role's permissions; made on first use."""
         if self._permissions is None:
             self._permissions = iam.CfnManagedPolicy(
-                self, "Permissions", roles=[self.role_name], policy_document=document(self._statements)
+                self, "Permissions", roles=[self.role_name], policy_document=Lazy.any(_Document(self._statements))
             )
         return self._permissions
+
+    @cached_property
+    def granted(self) -> iam.Grant:
+        """The grant of this role's first statement, as the CDK's own object."""
+        first, self._repeated = self._statements[0], True
+        try:
+            return iam.Grant.add_to_principal(
+                grantee=self,
+                actions=_listed(first["Action"]),
+                resource_arns=_listed(first["Resource"]),
+                conditions=first.get("Condition"),
+            )
+        finally:
+            self._repeated = False
 
     @jsii.member(jsii_name="addToPrincipalPolicy")
     def add_to_principal_policy(self, statement: iam.PolicyStatement) -> iam.AddToPrincipalPolicyResult:
         """Add a statement to the managed policy; called by every ``grant_*`` method of the CDK."""
-        self._add(statement.to_statement_json())
+        if not self._repeated:
+            self._add(statement.to_statement_json())
         return iam.AddToPrincipalPolicyResult(statement_added=True, policy_dependable=self.permissions)
 
     def allow(
@@ -82,10 +112,7 @@ class WorkloadRole(iam.Role):
             same["Resource"] = list(dict.fromkeys([*_listed(same["Resource"]), *_listed(statement["Resource"])]))
         else:
             self._statements.append(statement)
-        if self._permissions is None:
-            _ = self.permissions
-        else:
-            self._permissions.policy_document = document(self._statements)
+        _ = self.permissions
 
 
 def _but_resources(statement: Statement) -> Statement:
@@ -97,17 +124,100 @@ def _listed(resources: Any) -> list[Any]:  # noqa: ANN401 - JSON
     return resources if isinstance(resources, list) else [resources]
 
 
+class _WorkloadGrant(iam.Grant):
+    """A grant to a :class:`WorkloadRole`. The CDK's own object, which costs calls into Node.js, is created on use."""
+
+    def __init__(self, role: WorkloadRole) -> None:
+        self._role = role
+
+    @property
+    def __jsii_ref__(self) -> Any:  # noqa: ANN401 - what jsii passes to Node.js
+        return self._role.granted.__jsii_ref__  # type: ignore[attr-defined]  # set by jsii
+
+    def apply_before(self, *constructs: IConstruct) -> None:
+        self._role.granted.apply_before(*constructs)
+
+    def assert_success(self) -> None:
+        """The statement is in the role's policy."""
+
+    def combine(self, rhs: iam.Grant) -> iam.Grant:
+        return self._role.granted.combine(rhs)
+
+    @property
+    def principal_statements(self) -> list[iam.PolicyStatement]:
+        return self._role.granted.principal_statements
+
+    @property
+    def resource_statements(self) -> list[iam.PolicyStatement]:
+        return []
+
+    @property
+    def success(self) -> bool:
+        return True
+
+
 def grant(
-    role: iam.IRole,
+    grantee: iam.IGrantable,
     actions: Sequence[str],
     resources: Sequence[str],
     *,
     conditions: Conditions | None = None,
     sid: str | None = None,
-) -> None:
-    """Allow exactly ``actions`` on exactly ``resources`` to a role of this library or of any other."""
-    if isinstance(role, WorkloadRole):
-        role.allow(actions, resources, conditions=conditions, sid=sid)
-    else:
-        statement = allow(actions, resources, sid=sid, conditions=conditions)
-        role.add_to_principal_policy(iam.PolicyStatement.from_json(statement))
+) -> iam.Grant:
+    """Allow ``grantee`` exactly ``actions`` on exactly ``resources``.
+
+    :param grantee: a role, a user, a group, or anything that has a role, such as a function.
+    :param sid: id of the statement, in the policies of this library's roles only.
+    :raises InvalidValueError: if the grantee has no policy of its own, as a service or an account has none.
+    """
+    if isinstance(grantee, WorkloadRole):
+        grantee.allow(actions, resources, conditions=conditions, sid=sid)
+        return _WorkloadGrant(grantee)
+    given = iam.Grant.add_to_principal(
+        grantee=grantee,
+        actions=list(actions),
+        resource_arns=list(resources),
+        conditions={operator: dict(keys) for operator, keys in conditions.items()} if conditions else None,
+    )
+    if not given.success:
+        raise InvalidValueError(
+            f"{type(grantee).__name__} has no policy that a statement could be added to",
+            field="grantee",
+            hint="Grant to a role, a user or a group",
+        )
+    return given
+
+
+def permissions_of(grantee: iam.IGrantable) -> IConstruct | None:
+    """The resource that holds the statements that were granted, for acknowledgements; None for what is imported."""
+    if isinstance(grantee, WorkloadRole):
+        return grantee.permissions
+    principal = grantee.grant_principal
+    if isinstance(principal, WorkloadRole):
+        return principal.permissions
+    if not hasattr(principal, "node"):
+        return None
+    policy = principal.node.try_find_child("DefaultPolicy")
+    return policy.node.default_child if policy is not None else None
+
+
+def principal_arn(grantee: iam.IGrantable) -> tuple[str, str, bool]:
+    """A name for the principal of ``grantee``, its ARN, and whether it is a role that this app creates.
+
+    :raises InvalidValueError: if it is none that a key policy can name: a group, a service, an account.
+    """
+    if isinstance(grantee, WorkloadRole):
+        return grantee.node.path.partition("/")[2], grantee.role_arn, True
+    principal = grantee.grant_principal
+    if isinstance(principal, WorkloadRole):
+        return principal_arn(principal)
+    for name in ("role_arn", "user_arn"):
+        if arn := getattr(principal, name, None):
+            path = principal.node.path.partition("/")[2]  # type: ignore[attr-defined]  # roles and users are constructs
+            return path, str(arn), isinstance(principal, iam.Role | iam.User)
+    raise InvalidValueError(
+        f"{type(principal).__name__} cannot be named in a key policy",
+        field="grantee",
+        hint="Grant to a role or a user. "
+        "https://docs.aws.amazon.com/kms/latest/developerguide/key-policy-overview.html#key-policy-principals",
+    )

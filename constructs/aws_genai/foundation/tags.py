@@ -7,8 +7,7 @@ from dataclasses import asdict, dataclass
 from aws_cdk import Tags
 from constructs import IConstruct
 
-#: The tags that the gate asks for on every resource that takes tags.
-COST_TAGS = ("project", "environment", "layer", "owner", "cost-center")
+from .options import COST_TAGS as COST_TAGS
 
 
 @dataclass(frozen=True, kw_only=True)

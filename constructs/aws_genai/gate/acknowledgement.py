@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from aws_cdk import CfnResource
 from constructs import IConstruct
 
+from ..once import node
 from .record import METADATA_KEY
 
 #: Metadata key of acknowledgements without effect, which the CDK does not read.
@@ -88,7 +89,7 @@ def acknowledge(
     granular = (finding,) if isinstance(finding, str) else finding
     ids = [f"{_qualified(name)}[{item}]" for name in names for item in granular or ()] or [*map(_qualified, names)]
     key = _WITHOUT_EFFECT if _ineffective.get() else METADATA_KEY
-    resource.node.add_metadata(key, dict.fromkeys(ids, f"{reason}{_MET_BY}{met_by}"))
+    node(resource).add_metadata(key, dict.fromkeys(ids, f"{reason}{_MET_BY}{met_by}"))
 
 
 def _qualified(rule: str) -> str:

@@ -161,6 +161,8 @@ class Emitted:
 
 def _references(value: Any) -> Iterator[str]:  # noqa: ANN401 - JSON
     """The logical ids that a value of a template refers to."""
+    if isinstance(value, str):
+        return
     if isinstance(value, Mapping):
         for key, item in value.items():
             if key == "Ref" and isinstance(item, str):

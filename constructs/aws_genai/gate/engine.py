@@ -66,3 +66,38 @@ class OwnRules:
                     )
                 )
         return cdk.PolicyValidationPluginReport(success=not violations, violations=violations)
+
+
+#: Start of the resource types that the additional rules of the CDK are about, as it stands in a template.
+REGO_TYPES = "AWS::GameLift::"
+
+
+@jsii.implements(cdk.IPolicyValidationPlugin)
+class RegoRules:
+    """The rules that the CDK adds to CloudFormation Validate, for the templates that have a resource they are about.
+
+    They are written in Rego, for which CloudFormation Validate starts a second engine. It costs 0.3 s of CPU time and
+    60 MB, which an app without such a resource saves.
+    """
+
+    @property
+    def name(self) -> str:
+        return "CloudFormation Validate"
+
+    @property
+    def version(self) -> str:
+        return "1.0.0"
+
+    @property
+    def rule_ids(self) -> list[str]:
+        return []
+
+    def validate(self, context: cdk.IPolicyValidationContext) -> cdk.PolicyValidationPluginReport:
+        paths = map(Path, context.template_paths)
+        if not any(f'"{REGO_TYPES}' in path.read_text(encoding="utf-8") for path in paths):
+            return cdk.PolicyValidationPluginReport(success=True, violations=[])
+        report = cdk.CloudFormationValidatePlugin(include_default_rules=True).validate(context)
+        # The rules of the engine itself have run already.
+        violations = [each for each in report.violations if each.rule_name.startswith("CDK-")]
+        failed = any(each.severity in ("error", "fatal") for each in violations)
+        return cdk.PolicyValidationPluginReport(success=not failed, violations=violations)

@@ -14,7 +14,7 @@ import cdk_nag
 from aws_cdk.cx_api import CloudAssembly
 from constructs import IConstruct
 
-from .engine import NAME, OwnRules
+from .engine import NAME, OwnRules, RegoRules
 from .record import RECORD, REPORT, Finding, findings, write_record
 
 
@@ -77,13 +77,14 @@ def attach_gate(app: cdk.App, *, packs: Sequence[CompliancePack] = (), about: Ma
         write_record(outdir, engines, templates, about or {})
 
     # The own rules are the last to run, so that they record the others too.
-    cdk.Validations.of(app).add_plugins(*plugins, _cloudformation_validate(), OwnRules(record))
+    cdk.Validations.of(app).add_plugins(*plugins, _cloudformation_validate(), RegoRules(), OwnRules(record))
 
 
 @cache
 def _cloudformation_validate() -> cdk.CloudFormationValidatePlugin:
-    # One engine a process: starting it takes a second. Named here, so that no environment variable turns it off.
-    return cdk.CloudFormationValidatePlugin(include_default_rules=True)
+    # One engine in a process: starting it takes a second. Named here, so that no environment variable turns it off.
+    # The rules that are part of the engine always run; the CDK's additional ones need a second engine: RegoRules.
+    return cdk.CloudFormationValidatePlugin(include_default_rules=False)
 
 
 @cache

@@ -10,6 +10,7 @@ from aws_cdk import Stack, aws_iam as iam
 from ..foundation.foundation import Foundation
 from ..foundation.pseudo import ACCOUNT_ID, PARTITION, REGION
 from ..foundation.role import WorkloadRole
+from ..functions.custom_resource.environment import Environment
 from ..functions.custom_resource.names import PREFIX
 from ..gate.acknowledgement import acknowledge
 from .python_function import PythonFunction
@@ -43,7 +44,7 @@ def provider(
         id,
         folder=folder,
         include=("custom_resource", *include),
-        environment={"WAIT_ROLE": caller.role_arn} if caller else None,
+        environment=Environment(WAIT_ROLE=caller.role_arn) if caller else None,
         foundation=foundation,
         timeout_seconds=300,
         reserved_concurrency=5,

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from aws_cdk import RemovalPolicy, Stack, aws_iam as iam, aws_lambda as lambda_, aws_logs as logs
+from aws_cdk.aws_s3_assets import Asset
 from constructs import Construct, IConstruct
 
 from ..foundation.foundation import Foundation
@@ -13,6 +14,7 @@ from ..foundation.pseudo import PARTITION, REGION
 from ..foundation.role import WorkloadRole
 from ..functions.contract import Contract
 from ..gate.acknowledgement import acknowledge, compliance
+from ..once import node, once
 from .dependencies import PYTHON_VERSION, bundle, lock_digest, package
 
 if TYPE_CHECKING:
@@ -133,18 +135,16 @@ class PythonFunction(Construct):
         reserve = reserve if reserve is not None else bool(self.node.try_get_context(_RESERVE))
         variables = environment.variables() if isinstance(environment, Contract) else dict(environment or {})
         path, digest = package((folder, "contract", *include))
-        code = lambda_.Code.from_asset(str(path), asset_hash=digest).bind(self)
-        assert code.s3_location is not None  # noqa: S101 - an asset lies in S3
+        # What lambda_.Code.from_asset creates, in a third of the calls.
+        code = Asset(self, "Code", path=str(path), asset_hash=digest, deploy_time=True)
         self.resource = lambda_.CfnFunction(
             self,
             "Resource",
-            code=lambda_.CfnFunction.CodeProperty(
-                s3_bucket=code.s3_location.bucket_name, s3_key=code.s3_location.object_key
-            ),
+            code=lambda_.CfnFunction.CodeProperty(s3_bucket=code.s3_bucket_name, s3_key=code.s3_object_key),
             handler=f"functions.{folder}.handler.handler",
             runtime=f"python{PYTHON_VERSION}",
             architectures=["arm64"],
-            role=self.role.role_arn,
+            role=once(self.role, "role_arn"),
             layers=[_layer(Stack.of(self))],
             memory_size=memory_mib,
             timeout=timeout_seconds,
@@ -163,7 +163,7 @@ class PythonFunction(Construct):
             vpc_config=vpc_config,
         )
         # Without its permissions, a function that is called at once would fail, and a VPC function not be created.
-        self.resource.node.add_dependency(self.role.permissions)
+        self.resource.add_resource_dependency(self.role.permissions)
         self.function_arn: str = self.resource.attr_arn
         self.function_name: str = self.resource.ref
         if network is None:
@@ -181,9 +181,9 @@ class PythonFunction(Construct):
 
 def _layer(stack: Stack) -> str:
     """The layer of libraries, made once for each stack."""
-    existing = stack.node.try_find_child("FunctionLibraries")
+    existing = node(stack).try_find_child("FunctionLibraries")
     if isinstance(existing, lambda_.LayerVersion):
-        return existing.layer_version_arn
+        return str(once(existing, "layer_version_arn"))
     return lambda_.LayerVersion(
         stack,
         "FunctionLibraries",

@@ -132,13 +132,15 @@ class Resolver:
 
         :raises UndecidableError: for one whose value only a deployment knows.
         """
+        if isinstance(value, str):  # most are, and asking for an abstract class costs the most
+            return value
         if isinstance(value, Mapping):
             if len(value) == 1:
                 key, argument = next(iter(value.items()))
                 if key == "Ref" or key.startswith("Fn::"):
                     return self._intrinsic(stack, key, argument)
             return {key: self.resolve(stack, item) for key, item in value.items()}
-        if isinstance(value, Sequence) and not isinstance(value, str):
+        if isinstance(value, Sequence):
             return [self.resolve(stack, item) for item in value]
         return value
 

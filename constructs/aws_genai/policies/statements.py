@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from .conditions import Context, arn_matches, as_list, glob, holds, plain, substitute
@@ -89,11 +90,14 @@ _ELEMENTS = {
 
 
 def action_matches(statement: Statement, action: str) -> bool:
-    named = any(
-        glob(str(pattern), ignore_case=True).fullmatch(action)
-        for pattern in as_list(statement.get("Action", statement.get("NotAction")))
-    )
-    return named != ("NotAction" in statement)
+    patterns = as_list(statement.get("Action", statement.get("NotAction")))
+    return any(_holds_action(str(pattern), action) for pattern in patterns) != ("NotAction" in statement)
+
+
+@lru_cache(maxsize=65536)
+def _holds_action(pattern: str, action: str) -> bool:
+    """Whether a pattern of actions holds an action; the same few are asked for thousands of times."""
+    return glob(pattern, ignore_case=True).fullmatch(action) is not None
 
 
 def _resource(statement: Statement, resource: str, context: Context) -> bool:

@@ -1,7 +1,7 @@
 import aws_cdk as cdk
-from aws_genai.models import ApplicationProfiles, Guardrail, ModelAccess
 from aws_genai.foundation import CostTags, Foundation
 from aws_genai.gate import attach_gate
+from aws_genai.models import ApplicationProfiles, Guardrail, ModelAccess, ModelAccessOptions
 
 app = cdk.App()
 attach_gate(app)
@@ -11,8 +11,8 @@ foundation = Foundation(stack)
 access = ModelAccess(
     stack,
     "Access",
-    models=["us.amazon.nova-lite-v1:0", "amazon.nova-micro-v1:0"],
     guardrail=Guardrail(stack, "Guardrail", name="assistant", foundation=foundation),
+    options=ModelAccessOptions(models=["us.amazon.nova-lite-v1:0", "amazon.nova-micro-v1:0"]),
 )
 ApplicationProfiles(stack, "Support", name="support", access=access)
 app.synth()

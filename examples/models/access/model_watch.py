@@ -1,7 +1,7 @@
 import aws_cdk as cdk
-from aws_genai.models import Guardrail, ModelWatch
 from aws_genai.foundation import CostTags, Foundation
 from aws_genai.gate import attach_gate
+from aws_genai.models import Guardrail, ModelWatch, ModelWatchOptions
 
 app = cdk.App()
 attach_gate(app)
@@ -14,6 +14,6 @@ ModelWatch(
     models={"amazon.nova-lite-v1:0": "amazon.nova-lite-v1:0"},
     guardrail=Guardrail(stack, "Guardrail", name="assistant", foundation=foundation),
     foundation=foundation,
-    usd_per_hour=5,
+    options=ModelWatchOptions(usd_per_hour=5),
 )
 app.synth()

@@ -1,7 +1,7 @@
 import aws_cdk as cdk
-from aws_genai.models import Guardrail, ImportedModel, Weights
 from aws_genai.foundation import CostTags, Foundation
 from aws_genai.gate import attach_gate
+from aws_genai.models import Guardrail, ImportedModel, ImportedModelOptions
 
 app = cdk.App()
 attach_gate(app)
@@ -11,9 +11,9 @@ foundation = Foundation(stack)
 ImportedModel(
     stack,
     "Assistant",
-    name="demo-assistant",
-    weights=Weights(uri="s3://models-of-mine/assistant/3"),
-    guardrail=Guardrail(stack, "Guardrail", name="assistant", foundation=foundation),
     foundation=foundation,
+    name="demo-assistant",
+    guardrail=Guardrail(stack, "Guardrail", name="assistant", foundation=foundation),
+    options=ImportedModelOptions(uri="s3://models-of-mine/assistant/3"),
 )
 app.synth()

@@ -1,7 +1,7 @@
 import aws_cdk as cdk
-from aws_genai.models import Guardrail, ModelDeployment
 from aws_genai.foundation import CostTags, Foundation
 from aws_genai.gate import attach_gate
+from aws_genai.models import DeploymentOptions, Guardrail, ModelDeployment
 
 app = cdk.App()
 attach_gate(app)
@@ -11,9 +11,11 @@ foundation = Foundation(stack)
 ModelDeployment(
     stack,
     "Support",
-    name="demo-support",
-    model_arn="arn:aws:bedrock:us-east-1:111122223333:custom-model/amazon.nova-lite-v1:0:300k/abcdefghijkl",
-    guardrail=Guardrail(stack, "Guardrail", name="one", foundation=foundation),
     foundation=foundation,
+    name="demo-support",
+    guardrail=Guardrail(stack, "Guardrail", name="one", foundation=foundation),
+    options=DeploymentOptions(
+        model="arn:aws:bedrock:us-east-1:111122223333:custom-model/amazon.nova-lite-v1:0:300k/abcdefghijkl"
+    ),
 )
 app.synth()

@@ -1,7 +1,7 @@
 import aws_cdk as cdk
-from aws_genai.models import Guardrail, ProvisionedThroughput
 from aws_genai.foundation import CostTags, Foundation
 from aws_genai.gate import attach_gate
+from aws_genai.models import Guardrail, ProvisionedThroughput, ProvisionedThroughputOptions
 
 app = cdk.App()
 attach_gate(app)
@@ -11,11 +11,13 @@ foundation = Foundation(stack)
 ProvisionedThroughput(
     stack,
     "Peak",
-    name="demo-peak",
-    model_arn="arn:aws:bedrock:us-east-1:111122223333:custom-model/amazon.nova-lite-v1:0:300k/abcdefghijkl",
-    units=1,
-    usd_per_hour=50,
-    guardrail=Guardrail(stack, "Guardrail", name="one", foundation=foundation),
     foundation=foundation,
+    name="demo-peak",
+    guardrail=Guardrail(stack, "Guardrail", name="one", foundation=foundation),
+    options=ProvisionedThroughputOptions(
+        model="arn:aws:bedrock:us-east-1:111122223333:custom-model/amazon.nova-lite-v1:0:300k/abcdefghijkl",
+        units=1,
+        usd_per_hour=50,
+    ),
 )
 app.synth()

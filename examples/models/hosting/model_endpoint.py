@@ -1,7 +1,7 @@
 import aws_cdk as cdk
-from aws_genai.models import EndpointOptions, ModelEndpoint, ServedWeights
 from aws_genai.foundation import CostTags, Foundation
 from aws_genai.gate import attach_gate
+from aws_genai.models import EndpointOptions, ModelEndpoint, ServedWeights
 
 app = cdk.App()
 attach_gate(app)
@@ -14,7 +14,7 @@ ModelEndpoint(
     foundation=foundation,
     endpoint_name="assistant",
     options=EndpointOptions(
-        weights=ServedWeights(uri="s3://models-of-mine/assistant/3"), instance_type="ml.g6.12xlarge"
+        weights=ServedWeights(uri="s3://my-models/assistant/3"), instance_type="ml.g6.12xlarge"
     ),
 )
 app.synth()

@@ -1,7 +1,7 @@
 import aws_cdk as cdk
-from aws_genai.models import ModelMonitoring
 from aws_genai.foundation import CostTags, Foundation, SecureBucket
 from aws_genai.gate import attach_gate
+from aws_genai.models import DriftLimits, ModelMonitoring
 
 app = cdk.App()
 attach_gate(app)
@@ -11,8 +11,9 @@ foundation = Foundation(stack)
 ModelMonitoring(
     stack,
     "Monitoring",
+    foundation=foundation,
     endpoints=["assistant"],
     captured=SecureBucket(stack, "Captured", foundation=foundation),
-    foundation=foundation,
+    limits=DriftLimits(refused_percent=10),
 )
 app.synth()

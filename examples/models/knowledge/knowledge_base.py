@@ -1,18 +1,19 @@
 import aws_cdk as cdk
-from aws_genai.models import KnowledgeBase
 from aws_genai.foundation import CostTags, Foundation
 from aws_genai.gate import attach_gate
+from aws_genai.models import KnowledgeBase, KnowledgeBaseOptions, Source
 
 app = cdk.App()
 attach_gate(app)
 CostTags(project="demo", environment="dev", layer="demo", owner="me", cost_center="1").apply(app)
 stack = cdk.Stack(app, "Knowledge", env=cdk.Environment(region="us-east-1"))
-foundation = Foundation(stack)
 KnowledgeBase(
     stack,
     "Handbook",
+    foundation=Foundation(stack),
     name="demo-handbook",
-    sources={"policies": ["staff"], "salaries": ["hr"]},
-    foundation=foundation,
+    options=KnowledgeBaseOptions(
+        sources={"policies": Source(groups=["staff"]), "salaries": Source(groups=["hr"])}
+    ),
 )
 app.synth()

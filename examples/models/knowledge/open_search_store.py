@@ -1,12 +1,11 @@
 import aws_cdk as cdk
-from aws_genai.models import OpenSearchStore
 from aws_genai.foundation import CostTags, Foundation
 from aws_genai.gate import attach_gate
+from aws_genai.models import OpenSearchStore
 
 app = cdk.App()
 attach_gate(app)
 CostTags(project="demo", environment="dev", layer="demo", owner="me", cost_center="1").apply(app)
 stack = cdk.Stack(app, "Vectors", env=cdk.Environment(region="us-east-1"))
-foundation = Foundation(stack)
-OpenSearchStore(stack, "Store", name="demo-handbook", dimension=1024, foundation=foundation)
+OpenSearchStore(stack, "Store", foundation=Foundation(stack), name="demo-handbook", dimension=1024)
 app.synth()

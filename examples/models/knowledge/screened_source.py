@@ -1,7 +1,7 @@
 import aws_cdk as cdk
-from aws_genai.models import KnowledgeBase, ScreenedSource
 from aws_genai.foundation import CostTags, Foundation
 from aws_genai.gate import attach_gate
+from aws_genai.models import KnowledgeBase, KnowledgeBaseOptions, ScreenedSource, Source, WebSource
 
 app = cdk.App()
 attach_gate(app)
@@ -9,15 +9,18 @@ CostTags(project="demo", environment="dev", layer="demo", owner="me", cost_cente
 stack = cdk.Stack(app, "Knowledge", env=cdk.Environment(region="us-east-1"))
 foundation = Foundation(stack)
 base = KnowledgeBase(
-    stack, "Handbook", name="demo-handbook", sources={"policies": ["staff"]}, foundation=foundation
+    stack,
+    "Handbook",
+    foundation=foundation,
+    name="demo-handbook",
+    options=KnowledgeBaseOptions(sources={"policies": Source(groups=["staff"])}),
 )
 ScreenedSource(
     stack,
     "Site",
+    foundation=foundation,
     base=base,
     name="site",
-    groups=["staff"],
-    urls=["https://docs.example.com/"],
-    foundation=foundation,
+    options=WebSource(urls=["https://docs.example.com/"], groups=["staff"]),
 )
 app.synth()

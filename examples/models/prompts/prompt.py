@@ -1,7 +1,7 @@
 import aws_cdk as cdk
-from aws_genai.models import Guardrail, ModelAccess, Prompt
 from aws_genai.foundation import CostTags, Foundation
 from aws_genai.gate import attach_gate
+from aws_genai.models import Guardrail, ModelAccess, ModelAccessOptions, Prompt, PromptOptions
 
 app = cdk.App()
 attach_gate(app)
@@ -12,10 +12,16 @@ guardrail = Guardrail(stack, "Guardrail", name="one", foundation=foundation)
 Prompt(
     stack,
     "Summary",
-    name="demo-summary",
-    text="Summarize for {{reader}} in three sentences: {{text}}",
-    model="amazon.nova-lite-v1:0",
-    access=ModelAccess(stack, "Access", models=["amazon.nova-lite-v1:0"], guardrail=guardrail),
     foundation=foundation,
+    name="demo-summary",
+    access=ModelAccess(
+        stack,
+        "Access",
+        guardrail=guardrail,
+        options=ModelAccessOptions(models=["amazon.nova-lite-v1:0"]),
+    ),
+    options=PromptOptions(
+        text="Summarize for {{reader}} in three sentences: {{text}}", model="amazon.nova-lite-v1:0"
+    ),
 )
 app.synth()

@@ -1,7 +1,7 @@
 import aws_cdk as cdk
-from aws_genai.models import Guardrail, ModelAccess, PromptRouter
 from aws_genai.foundation import CostTags, Foundation
 from aws_genai.gate import attach_gate
+from aws_genai.models import Guardrail, ModelAccess, ModelAccessOptions, PromptRouter, RouterOptions
 
 app = cdk.App()
 attach_gate(app)
@@ -14,7 +14,9 @@ PromptRouter(
     stack,
     "Router",
     name="demo-router",
-    models=models,
-    access=ModelAccess(stack, "Access", models=models, guardrail=guardrail),
+    access=ModelAccess(
+        stack, "Access", guardrail=guardrail, options=ModelAccessOptions(models=models)
+    ),
+    options=RouterOptions(models=models),
 )
 app.synth()

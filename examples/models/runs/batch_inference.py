@@ -1,7 +1,13 @@
 import aws_cdk as cdk
-from aws_genai.models import BatchInference, Guardrail, ModelAccess
 from aws_genai.foundation import CostTags, Foundation
 from aws_genai.gate import attach_gate
+from aws_genai.models import (
+    BatchInference,
+    BatchInferenceOptions,
+    Guardrail,
+    ModelAccess,
+    ModelAccessOptions,
+)
 
 app = cdk.App()
 attach_gate(app)
@@ -12,9 +18,14 @@ guardrail = Guardrail(stack, "Guardrail", name="one", foundation=foundation)
 BatchInference(
     stack,
     "Summaries",
-    name="demo-summaries",
-    model="amazon.nova-lite-v1:0",
-    access=ModelAccess(stack, "Access", models=["amazon.nova-lite-v1:0"], guardrail=guardrail),
     foundation=foundation,
+    name="demo-summaries",
+    access=ModelAccess(
+        stack,
+        "Access",
+        guardrail=guardrail,
+        options=ModelAccessOptions(models=["amazon.nova-lite-v1:0"]),
+    ),
+    options=BatchInferenceOptions(model="amazon.nova-lite-v1:0"),
 )
 app.synth()

@@ -1,7 +1,14 @@
 import aws_cdk as cdk
-from aws_genai.models import Evaluation, Guardrail, Judge, ModelAccess
 from aws_genai.foundation import CostTags, Foundation
 from aws_genai.gate import attach_gate
+from aws_genai.models import (
+    Evaluation,
+    EvaluationOptions,
+    Guardrail,
+    Judge,
+    ModelAccess,
+    ModelAccessOptions,
+)
 
 app = cdk.App()
 attach_gate(app)
@@ -12,16 +19,18 @@ models = ["us.amazon.nova-pro-v1:0", "us.amazon.nova-lite-v1:0"]
 Evaluation(
     stack,
     "Assistants",
+    foundation=foundation,
     name="demo-assistants",
-    models=models,
     access=ModelAccess(
         stack,
         "Access",
-        models=models,
         guardrail=Guardrail(stack, "Guardrail", name="one", foundation=foundation),
+        options=ModelAccessOptions(models=models),
     ),
-    judge=Judge(model="us.amazon.nova-pro-v1:0"),
-    thresholds={"Correctness": 0.8, "latency_ms": 3000},
-    foundation=foundation,
+    options=EvaluationOptions(
+        models=models,
+        judge=Judge(model="us.amazon.nova-pro-v1:0"),
+        thresholds={"Correctness": 0.8, "latency_ms": 3000},
+    ),
 )
 app.synth()

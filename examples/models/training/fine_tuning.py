@@ -1,7 +1,7 @@
 import aws_cdk as cdk
-from aws_genai.models import FineTuning, SignedDataSets
 from aws_genai.foundation import CostTags, Foundation
 from aws_genai.gate import attach_gate
+from aws_genai.models import DataSetOptions, FineTuning, FineTuningOptions, SignedDataSets
 
 app = cdk.App()
 attach_gate(app)
@@ -11,17 +11,19 @@ foundation = Foundation(stack, network=["us-east-1a", "us-east-1b"])
 FineTuning(
     stack,
     "Support",
+    foundation=foundation,
     name="support",
     endpoint_name="support",
-    model_id="huggingface-llm-gemma-7b-instruct",
-    accept_eula=True,
+    options=FineTuningOptions(
+        model="huggingface-llm-gemma-7b-instruct",
+        accept_eula=True,
+        hyperparameters={"epoch": 2, "lora_r": 16},
+    ),
     data_sets=SignedDataSets(
         stack,
         "DataSets",
-        approver_role_arns=[f"arn:aws:iam::{cdk.Aws.ACCOUNT_ID}:role/data-approver"],
         foundation=foundation,
+        options=DataSetOptions(approver_roles=["arn:aws:iam::111122223333:role/data-approver"]),
     ),
-    hyperparameters={"epoch": 2, "lora_r": 16},
-    foundation=foundation,
 )
 app.synth()

@@ -1,18 +1,17 @@
 import aws_cdk as cdk
-from aws_genai.models import Studio
 from aws_genai.foundation import CostTags, Foundation
 from aws_genai.gate import attach_gate
+from aws_genai.models import Studio, StudioOptions
 
 app = cdk.App()
 attach_gate(app)
 CostTags(project="demo", environment="dev", layer="demo", owner="me", cost_center="1").apply(app)
 stack = cdk.Stack(app, "Studio", env=cdk.Environment(region="us-east-1"))
-foundation = Foundation(stack, network=["us-east-1a", "us-east-1b"])
 Studio(
     stack,
     "Studio",
+    foundation=Foundation(stack, network=["us-east-1a", "us-east-1b"]),
     name="demo",
-    people={"ann": "approver", "bob": "data-scientist"},
-    foundation=foundation,
+    options=StudioOptions(people={"ann": "approver", "bob": "data-scientist"}),
 )
 app.synth()

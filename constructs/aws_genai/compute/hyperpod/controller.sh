@@ -1,6 +1,6 @@
 #!/bin/bash
-# Runs once HyperPod has set the Slurm controller up: job scripts are kept where only root writes, and the service that
-# takes jobs from the queue is started.
+# Runs after HyperPod has set up the Slurm controller: installs the job scripts where only root can write, and starts the
+# service that submits jobs from the queue.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 bash "$here/worker.sh"
@@ -15,7 +15,7 @@ token=$(curl -sf -X PUT "$base/api/token" -H "X-aws-ec2-metadata-token-ttl-secon
 region=$(curl -sf -H "X-aws-ec2-metadata-token: $token" "$base/meta-data/placement/region")
 cat > /etc/systemd/system/aws-genai-intake.service <<UNIT
 [Unit]
-Description=Submits the jobs that wait in the queue
+Description=Submits the jobs of the queue
 After=slurmctld.service
 [Service]
 Environment=QUEUE_NAME=$QUEUE_NAME AWS_REGION=$region PATH=/opt/slurm/bin:/usr/local/bin:/usr/bin:/bin

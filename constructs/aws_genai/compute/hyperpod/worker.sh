@@ -1,5 +1,5 @@
 #!/bin/bash
-# Runs once HyperPod has set this node up; the deployment's own script, if there is one, does the rest.
+# Runs after HyperPod has set up this node, and then the on_init.sh of the deployment, if there is one.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 if [ -f "$here/on_init.sh" ]; then

@@ -1,9 +1,7 @@
-"""The steps of a batch, called by its state machine."""
+"""The steps of batch inference, which a state machine invokes."""
 
 from __future__ import annotations
 
-import json
-import os
 from functools import cache
 from typing import Any
 
@@ -11,6 +9,7 @@ from aws_lambda_powertools import Logger
 
 from ..jobs.asking import client, limits
 from ..jobs.steps import serve
+from .environment import Environment
 from .service import Batches, Plan
 
 logger = Logger()
@@ -18,15 +17,16 @@ logger = Logger()
 
 @cache
 def plan() -> Plan:
-    """What the settings ask for, from the environment."""
-    content = json.loads(os.environ["PLAN"])
+    """The plan, from the environment."""
+    environment = Environment.read()
+    content = environment.PLAN
     return Plan(
         name=content["name"],
-        bucket=os.environ["BUCKET"],
+        bucket=environment.BUCKET,
         model=content["model"],
-        limits=limits(content),
-        role_arn=os.environ["JOB_ROLE"],
-        key_arn=os.environ["KEY_ARN"],
+        limits=limits(content, environment),
+        role_arn=environment.JOB_ROLE,
+        key_arn=environment.KEY_ARN,
         most_failed_percent=content["most_failed_percent"],
         batch_price=tuple(content["batch_price"]),
         price=tuple(content["price"]),
@@ -34,7 +34,7 @@ def plan() -> Plan:
 
 
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:  # noqa: ANN401 - Lambda's context
-    """Entry of the function."""
+    """Handler of the function."""
     answer = serve(event, Batches(plan(), client))
     logger.info("step", extra={"step": event["step"], "run": event["run"]})
     return answer

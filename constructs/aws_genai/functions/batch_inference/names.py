@@ -1,12 +1,12 @@
-"""What batches are called by, by the function and by whoever sets it up."""
+"""Names and limits that the function and its construct share."""
 
-#: Where questions are put, and what is made of them.
+#: Prefixes of the prompts, of the files of runs, and of the responses.
 REQUESTS, RUNS, ANSWERS = "requests/", "runs/", "answers/"
-#: Least records of a job; fewer are asked one by one. https://docs.aws.amazon.com/general/latest/gr/bedrock.html
+#: Minimum number of records of a job; fewer are sent one by one. https://docs.aws.amazon.com/general/latest/gr/bedrock.html
 LEAST_RECORDS = 100
-#: Most records of one of our jobs: as many as a guardrail assesses within one call of the function.
+#: Maximum number of records of a job: as many as the guardrail can evaluate in one invocation of the function.
 MOST_RECORDS = 2_000
-#: Most records of a file of questions.
+#: Maximum number of records of a file.
 MOST_QUESTIONS = 50_000
-#: How often what failed is asked again in a job of its own.
+#: Maximum number of jobs for the same records.
 ATTEMPTS = 3

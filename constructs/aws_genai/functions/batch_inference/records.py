@@ -1,4 +1,4 @@
-"""Questions of a batch, and what became of them: lines of JSON.
+"""Prompts of a batch, and their results, as lines of JSON.
 
 https://docs.aws.amazon.com/bedrock/latest/userguide/batch-inference-data.html
 https://docs.aws.amazon.com/bedrock/latest/userguide/batch-inference-results.html
@@ -17,7 +17,7 @@ from .names import LEAST_RECORDS, MOST_QUESTIONS, MOST_RECORDS
 
 @dataclass(frozen=True)
 class Record:
-    """One question."""
+    """One prompt."""
 
     id: str
     prompt: str
@@ -25,19 +25,19 @@ class Record:
 
 @dataclass(frozen=True)
 class Result:
-    """What became of a question: ``answered``, ``blocked`` or ``failed``."""
+    """The result of a prompt: ``answered``, ``blocked`` or ``failed``."""
 
     id: str
     outcome: str
     text: str = ""
     input_tokens: int = 0
     output_tokens: int = 0
-    #: Whether it was part of a batch job, which costs half of a question asked alone.
+    #: Whether it was part of a batch inference job, which costs half of on-demand inference.
     batched: bool = True
 
 
 def parse(text: str, address: str) -> list[Record]:
-    """The questions of a file.
+    """The prompts of a file.
 
     :raises RefusedError: naming the first line that is none.
     """
@@ -53,31 +53,31 @@ def parse(text: str, address: str) -> list[Record]:
             form = '{"recordId": "...", "prompt": "..."}'
             raise RefusedError(f"{where}: not of the form {form} ({error!r})") from error
         if not all(isinstance(each, str) and each.strip() for each in (record.id, record.prompt)):
-            raise RefusedError(f"{where}: recordId and prompt are texts")
+            raise RefusedError(f"{where}: recordId and prompt must be strings")
         if record.id in found:
-            raise RefusedError(f"{where}: recordId {record.id} stands twice")
+            raise RefusedError(f"{where}: recordId {record.id} is duplicated")
         found[record.id] = record
     if not found:
-        raise RefusedError(f"{address} has no question")
+        raise RefusedError(f"{address} has no prompts")
     if len(found) > MOST_QUESTIONS:
-        raise RefusedError(f"{address} has {len(found)} questions; {MOST_QUESTIONS} are the most")
+        raise RefusedError(f"{address} has {len(found)} prompts; the maximum is {MOST_QUESTIONS}")
     return list(found.values())
 
 
 def parts(records: Sequence[Record]) -> list[Sequence[Record]]:
-    """The same in as few equal parts as jobs take."""
+    """The records in as few parts of equal size as possible."""
     count = -(-len(records) // MOST_RECORDS)
     size = -(-len(records) // count)
     return [records[start : start + size] for start in range(0, len(records), size)]
 
 
 def enough(records: Sequence[Record]) -> bool:
-    """Whether Bedrock takes them as a job."""
+    """Whether there are enough records for a job."""
     return len(records) >= LEAST_RECORDS
 
 
 def job_input(records: Iterable[Record], request: Mapping[str, Any], system: str) -> str:
-    """What a job reads: requests of Converse, without a guardrail, which jobs do not apply."""
+    """The input of a job: Converse requests, without a guardrail, which jobs do not apply."""
     return lines(
         {
             "recordId": each.id,
@@ -92,7 +92,7 @@ def job_input(records: Iterable[Record], request: Mapping[str, Any], system: str
 
 
 def job_output(text: str) -> dict[str, Mapping[str, Any]]:
-    """The answers of Converse that a job wrote, by record; records that failed are left out."""
+    """The Converse responses of a job by record; records that failed are left out."""
     found = {}
     for line in text.splitlines():
         content = json.loads(line)
@@ -108,15 +108,15 @@ def to_lines(results: Iterable[Result]) -> str:
 
 
 def from_lines(text: str) -> list[Result]:
-    """And back."""
+    """Results from lines of JSON."""
     return [Result(**json.loads(line)) for line in text.splitlines()]
 
 
 def records_from(text: str) -> list[Record]:
-    """Records that this function has written."""
+    """Records from lines of JSON."""
     return [Record(**json.loads(line)) for line in text.splitlines()]
 
 
 def lines(each: Iterable[Mapping[str, Any]]) -> str:
-    """JSON, a line each."""
+    """Lines of JSON."""
     return "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in each)

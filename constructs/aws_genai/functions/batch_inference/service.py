@@ -1,4 +1,4 @@
-"""Many questions to one model: each assessed before and after, in batch jobs of Bedrock, and what fails again.
+"""Batch inference: the guardrail evaluates prompts before and responses after a job; failed records are retried.
 
 Jobs apply no guardrail, so the function does: what is blocked never reaches the model, and an answer that is blocked
 never reaches whoever reads the answers.
@@ -48,7 +48,7 @@ _BUSY = ("ThrottlingException", "ServiceQuotaExceededException", "ServiceUnavail
 
 @dataclass(frozen=True)
 class Plan:
-    """What the settings ask for."""
+    """The plan of a batch."""
 
     name: str
     bucket: str
@@ -57,20 +57,20 @@ class Plan:
     role_arn: str
     key_arn: str
     most_failed_percent: float = 0
-    #: Dollars of a million input and output tokens, in a batch and alone; empty where they are not known.
+    #: US dollars per million input and output tokens, in a batch and on demand; empty if they are not known.
     batch_price: tuple[float, ...] = ()
     price: tuple[float, ...] = ()
 
 
 class Batches:
-    """Runs of one batch: questions, answers and what is between in one bucket."""
+    """The runs of a batch, with their prompts, responses and intermediate files in a bucket."""
 
     def __init__(self, plan: Plan, clients: Callable[[str], Any]) -> None:
         self._plan, self._clients = plan, clients
         self._files = Files(clients("s3"), plan.bucket)
 
     def prepare(self, run: str, given: Mapping[str, Any]) -> list[Job]:
-        """Take a file of questions apart; a file that another run has taken is left to it.
+        """Split a file of prompts into parts. A file that another run has claimed is left to that run.
 
         :raises RefusedError: if it cannot be read.
         """
@@ -81,9 +81,9 @@ class Batches:
             found = s3.get_object(Bucket=self._plan.bucket, Key=key, **which)
             text = found["Body"].read().decode("utf-8")
         except (s3.exceptions.NoSuchKey, s3.exceptions.ClientError) as error:
-            raise RefusedError(f"{address} is not there any more") from error
+            raise RefusedError(f"{address} no longer exists") from error
         except UnicodeDecodeError as error:
-            raise RefusedError(f"{address} is no text in UTF-8") from error
+            raise RefusedError(f"{address} is not UTF-8 text") from error
         if not self._mine(run, f"{key} {version or found.get('VersionId', '')}"):
             return []
         jobs = []
@@ -93,7 +93,7 @@ class Batches:
         return jobs
 
     def start(self, run: str, job: Job) -> Job:
-        """Assess the questions of a part, and begin a job with those that may be asked."""
+        """Apply the guardrail to the prompts of a part, and start a job with those that are not blocked."""
         place = f"{RUNS}{run}/{job['number']}/"
         records = records_from(self._files.read(f"{place}left-1.jsonl"))
         with ThreadPoolExecutor(_AT_ONCE) as pool:
@@ -138,7 +138,7 @@ class Batches:
         return [each for each in asked if each.id not in done]
 
     def finish(self, run: str, jobs: list[Job]) -> dict[str, Any]:
-        """Put the answers together, and say how many there are and what they cost."""
+        """Write the responses, and a summary of counts and costs."""
         if not jobs:
             return {"passed": True, "reason": "another run has this file", "answers": ""}
         results, reasons = [], []
@@ -156,7 +156,7 @@ class Batches:
         counts = Counter(each.outcome for each in results)
         failed = 100 * counts["failed"] / len(results)
         if failed > self._plan.most_failed_percent:
-            reasons.append(f"{counts['failed']} of {len(results)} questions were not answered")
+            reasons.append(f"{counts['failed']} of {len(results)} prompts have no response")
         place = f"{ANSWERS}{run}/"
         self._files.write(f"{place}answers.jsonl", to_lines(each for each in results if each.outcome == "answered"))
         self._files.write(f"{place}left.jsonl", to_lines(each for each in results if each.outcome != "answered"))
@@ -173,7 +173,7 @@ class Batches:
         return {"passed": passed, "reason": "; ".join(reasons)[:1000], "answers": place}
 
     def _mine(self, run: str, file: str) -> bool:
-        """Whether this run is the first for a version of a file: events of S3 may come twice.
+        """Whether this run is the first for a version of a file: events of S3 may be delivered twice.
 
         https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
         """
@@ -187,7 +187,7 @@ class Batches:
         return True
 
     def _begin(self, run: str, job: Job, records: Sequence[Record]) -> Job:
-        """A job for what is left, or, for the few that no job takes, a question each."""
+        """Start a job with the records that are left, or send them one by one if they are too few for a job."""
         place, attempt = f"{RUNS}{run}/{job['number']}/", int(job["attempt"])
         if not records:
             return {**job, "state": DONE}
@@ -219,7 +219,7 @@ class Batches:
             )
         except ClientError as error:
             if error.response["Error"]["Code"] in _BUSY:
-                raise TryAgainError(f"Bedrock takes no further job now: {error}") from error
+                raise TryAgainError(f"Bedrock does not accept another job now: {error}") from error
             if error.response["Error"]["Code"] != "ConflictException":
                 raise
             made = {}
@@ -245,7 +245,7 @@ class Batches:
             raise
 
     def _answered(self, record: Record, response: Mapping[str, Any]) -> Result:
-        """The answer of a job, as the guardrail leaves it."""
+        """The response of a job after the guardrail."""
         try:
             answer = read_answer(response, self._plan.model)
         except ChatError as error:
@@ -258,7 +258,7 @@ class Batches:
         return Result(record.id, outcome, found.text, answer.input_tokens, answer.output_tokens)
 
     def _ask(self, record: Record) -> Result:
-        """Ask one question through the guardrail, as chat does."""
+        """Send one prompt on demand, through the guardrail."""
         question = {"model": self._plan.model, "messages": [{"role": "user", "text": record.prompt}]}
         request = converse_request(self._plan.limits, question)
         try:
@@ -269,7 +269,7 @@ class Batches:
         return Result(record.id, "answered", answer.text, answer.input_tokens, answer.output_tokens, batched=False)
 
     def _cost(self, results: Sequence[Result]) -> float | None:
-        """Dollars at list prices, if they are known."""
+        """Cost in US dollars at list prices, if they are known."""
         if not self._plan.price or not self._plan.batch_price:
             return None
         total = 0.0

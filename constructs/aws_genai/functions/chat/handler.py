@@ -53,7 +53,7 @@ def limits() -> Limits:
 
 
 #: Seconds for a connection, and for each retrieval.
-_CONNECT, _RETRIEVAL = 1, 4
+_CONNECT, _RETRIEVAL = 2, 4
 #: Seconds after which a knowledge base whose database was paused is asked once more.
 _WAKING_SECONDS = 10
 #: Minimum number of seconds for the model: with less, it would be paid for an answer that nobody waits for.
@@ -121,28 +121,34 @@ def answered(own: Environment, event: dict[str, Any], until: Deadline) -> tuple[
     model, request = chosen(limits(), question), converse_request(limits(), question)
     who = str(claims(event)["sub"]) if budget or knowledge else ""
     groups = groups_of(claims(event), own.GROUPS_CLAIM or COGNITO_GROUPS) if knowledge else []
-    counted = CONNECT_SECONDS + READ_SECONDS if budget else 0
-    after = _CONNECT + _LEAST_MODEL + counted
-    retrieval = _CONNECT + _RETRIEVAL if groups else 0
-    # Nothing is begun that nobody would wait for the end of.
-    if until.left() < counted + retrieval + after:
-        raise NO_TIME()
+    # Settling uses the connection of the reservation, and a second retrieval that of the first.
+    reserving, settling = (CONNECT_SECONDS + READ_SECONDS, READ_SECONDS) if budget else (0, 0)
+    after = _CONNECT + _LEAST_MODEL + settling
+    _enough(until, reserving + after)
     with spending(budget, who, request, PASSAGES if groups else 0) as spent:
         passages = list[Passage]()
         if groups:
+            _enough(until, _CONNECT + _RETRIEVAL + after)
             asked = question["messages"][-1]["text"]
-            finder, waits = client("bedrock-agent-runtime", _RETRIEVAL), _waits(until, retrieval + after)
+            finder, waits = client("bedrock-agent-runtime", _RETRIEVAL), _waits(until, _RETRIEVAL + after)
             passages = retrieve(finder, knowledge, asked, groups, own.SEARCH or {}, waits)
             request, passages = fitting(limits(), question, passages, spent.admits)
         # In steps of two seconds, so that few clients are made.
-        seconds = int(until.left() - _CONNECT - counted) // 2 * 2
-        if seconds < _LEAST_MODEL:
-            raise NO_TIME()
-        models = client("bedrock-runtime", seconds)
+        _enough(until, after)
+        models = client("bedrock-runtime", int(until.left() - _CONNECT - settling) // 2 * 2)
         spent.asked = True
         answer = ask(models, request, model)
         spent.used = answer.input_tokens + answer.output_tokens
     return answer, passages
+
+
+def _enough(until: Deadline, seconds: float) -> None:
+    """Begin nothing that nobody would wait for the end of.
+
+    :raises ChatError: if there are fewer seconds left.
+    """
+    if until.left() < seconds:
+        raise NO_TIME()
 
 
 def _waits(until: Deadline, after: float) -> Iterator[float]:

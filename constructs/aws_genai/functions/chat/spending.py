@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-#: Seconds that a write of the counters takes at most.
-CONNECT_SECONDS, READ_SECONDS = 1, 2
+#: Maximum number of seconds for a connection to the counters, and for a write.
+CONNECT_SECONDS, READ_SECONDS = 2, 2
 #: Tokens reserved for the passages that are retrieved: five of 300 tokens, counted in bytes, with their marks.
 PASSAGES = 8_000
 

@@ -1,9 +1,8 @@
-"""Screens chunks, called by a knowledge base's ingestion."""
+"""Entry of the function that screens chunks, invoked by an ingestion job of a knowledge base."""
 
 from __future__ import annotations
 
-import json
-import os
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -12,6 +11,7 @@ from aws_lambda_powertools import Logger
 from botocore.config import Config
 
 from ..untrusted.assessment import assess
+from .environment import Environment
 from .service import Screen
 
 logger = Logger()
@@ -19,20 +19,22 @@ logger = Logger()
 
 @cache
 def client(service: str) -> Any:  # noqa: ANN401 - boto3 has no types
-    """A client that waits when it is throttled."""
+    """A client that retries when it is throttled."""
     return boto3.client(service, config=Config(retries={"mode": "adaptive", "total_max_attempts": 6}))
 
 
-def blocks(text: str) -> bool:
-    """Whether the guardrail blocks a text; what it would mask may come in."""
-    guardrail = os.environ["GUARDRAIL_ID"], os.environ["GUARDRAIL_VERSION"]
-    return assess(client("bedrock-runtime"), guardrail, text, "INPUT").blocked
+def blocks(environment: Environment) -> Callable[[str], bool] | None:
+    """Whether the guardrail blocks a text; text that it would mask is accepted. None without a guardrail."""
+    if environment.GUARDRAIL_ID is None or environment.GUARDRAIL_VERSION is None:
+        return None
+    guardrail = environment.GUARDRAIL_ID, environment.GUARDRAIL_VERSION
+    return lambda text: assess(client("bedrock-runtime"), guardrail, text, "INPUT").blocked
 
 
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:  # noqa: ANN401 - Lambda's context
     """Entry of the function."""
-    assessed = blocks if "GUARDRAIL_ID" in os.environ else None
-    screen = Screen(client("s3"), os.environ["SOURCE"], json.loads(os.environ["GROUPS"]), assessed)
+    environment = Environment.read()
+    screen = Screen(client("s3"), environment.SOURCE, environment.GROUPS, blocks(environment))
     answer = screen.screened(event)
-    logger.info("screened", extra={"source": os.environ["SOURCE"], "files": len(answer["outputFiles"])})
+    logger.info("screened", extra={"source": environment.SOURCE, "files": len(answer["outputFiles"])})
     return answer

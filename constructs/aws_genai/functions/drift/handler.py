@@ -1,15 +1,14 @@
-"""Looks at the traffic of endpoints every hour."""
+"""Compares the captured traffic of endpoints with a baseline every hour."""
 
 from __future__ import annotations
 
-import json
-import os
 from functools import cache
 from typing import Any
 
 import boto3
 from aws_lambda_powertools import Logger
 
+from .environment import Environment
 from .service import Monitor
 
 logger = Logger()
@@ -19,12 +18,12 @@ logger = Logger()
 def monitors() -> dict[str, Monitor]:
     """A monitor for each endpoint, made on first use."""
     s3, cloudwatch = boto3.client("s3"), boto3.client("cloudwatch")
-    names = json.loads(os.environ["ENDPOINTS"])
-    return {name: Monitor(s3, cloudwatch, os.environ["BUCKET"], name) for name in names}
+    environment = Environment.read()
+    return {name: Monitor(s3, cloudwatch, environment.BUCKET, name) for name in environment.ENDPOINTS}
 
 
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:  # noqa: ANN401 - Lambda's context
-    """Entry of the function; ``renew`` names an endpoint whose traffic may look different from now on."""
+    """Entry of the function; ``renew`` names an endpoint whose baseline is deleted, to start a new one."""
     if name := event.get("renew"):
         return {name: monitors()[name].renew()}
     done: dict[str, Any] = {}
@@ -33,10 +32,10 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:  # noqa: AN
         try:
             done[name] = monitor.look()
         except Exception:
-            # One endpoint that cannot be looked at does not keep the others.
-            logger.exception("%s could not be looked at", name)
+            # The failure of one endpoint does not stop the others.
+            logger.exception("%s could not be examined", name)
             failed.append(name)
     logger.info("Traffic looked at", extra={"done": done, "failed": failed})
     if failed:
-        raise RuntimeError(f"{', '.join(failed)} could not be looked at")
+        raise RuntimeError(f"{', '.join(failed)} could not be examined")
     return done

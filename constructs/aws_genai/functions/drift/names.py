@@ -1,3 +1,3 @@
-"""Names of the metrics of drift, which the function and the alarms on them share."""
+"""The namespace of the drift metrics, which the function and the construct share."""
 
 NAMESPACE = "GenAI/Drift"

@@ -1,4 +1,4 @@
-"""How traffic looks in numbers, and how far one look is from another.
+"""Profiles of traffic, and the distance of one from another.
 
 The distance of two distributions is the population stability index: below 0.1 they are alike, above 0.25 they are not.
 https://scholarworks.wmich.edu/dissertations/3208/
@@ -15,14 +15,14 @@ from typing import Any
 
 from .records import Exchange
 
-#: Lengths in words at which a class of texts ends; one more has all that are longer.
+#: Upper bounds of the classes of text lengths, in words; one more class holds longer texts.
 _EDGES = (5, 10, 20, 40, 80, 160, 320, 640, 1280)
 _WORDS = re.compile(r"\w+")
-#: Words that are compared by themselves; the rest is one class.
+#: Number of words that are compared one by one; the rest is one class.
 _VOCABULARY = 200
-#: A share that stands for none, so that the index stays finite.
+#: Stands for a share of zero, so that the index stays finite.
 _NONE = 0.0005
-#: How a model says that it will not answer.
+#: How a model declines to answer.
 _REFUSAL = re.compile(
     r"\b(?:i(?:'m| am) (?:sorry|unable|not able)|i can(?:no|')t (?:help|assist|answer|provide)|as an ai)\b",
     re.IGNORECASE,
@@ -41,7 +41,7 @@ class Profile:
     refused: float
 
     def as_json(self) -> dict[str, Any]:
-        """The same for a file."""
+        """The profile as JSON."""
         return asdict(self)
 
 
@@ -64,7 +64,7 @@ def profile(exchanges: Iterable[Exchange]) -> Profile:
 
 
 def drift(before: Profile, now: Profile) -> dict[str, float]:
-    """How far a window is from another, by what is looked at."""
+    """The distance of two windows, by metric."""
     return {
         "QuestionDrift": _index(before.question_lengths, now.question_lengths),
         "AnswerDrift": _index(before.answer_lengths, now.answer_lengths),

@@ -1,4 +1,4 @@
-"""What an endpoint was asked and answered, as SageMaker's data capture records it.
+"""Questions and answers of an endpoint, as SageMaker's data capture records them.
 
 https://docs.aws.amazon.com/sagemaker/latest/dg/model-monitor-data-capture-endpoint.html
 """
@@ -18,7 +18,7 @@ _QUESTIONS = ("inputs", "prompt", "text_inputs", "text")
 
 @dataclass(frozen=True)
 class Exchange:
-    """One question with its answer; an answer that holds no text is None."""
+    """One question with its answer, which is None if it has no text."""
 
     id: str
     question: str
@@ -26,13 +26,13 @@ class Exchange:
 
 
 class Captured:
-    """The records of one endpoint in a bucket, a folder for each hour."""
+    """The records of one endpoint in a bucket, under a prefix for each hour."""
 
     def __init__(self, s3: Any, bucket: str, endpoint: str, variant: str = "AllTraffic") -> None:  # noqa: ANN401
         self._s3, self._bucket, self._prefix = s3, bucket, f"{endpoint}/{endpoint}/{variant}"
 
     def of_hour(self, hour: datetime, most: int) -> Iterator[Exchange]:
-        """What was recorded in an hour, at most ``most`` exchanges."""
+        """The exchanges of an hour, at most ``most`` of them."""
         count = 0
         prefix = f"{self._prefix}/{hour:%Y/%m/%d/%H}/"
         for page in self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix):
@@ -65,7 +65,7 @@ def _data(part: dict[str, Any]) -> str:
 
 
 def question_of(text: str) -> str:
-    """The question in a request; the request itself, where its form is not known."""
+    """The question in a request; the whole request if its format is unknown."""
     content = _json(text)
     if isinstance(content, dict):
         if isinstance(content.get("messages"), list):
@@ -78,7 +78,7 @@ def question_of(text: str) -> str:
 
 
 def answer_of(text: str) -> str | None:
-    """The text of an answer; None where it has none, as an embedding or an image has not."""
+    """The text of an answer; None if it has none, such as an embedding or an image."""
     content = _json(text)
     first = content[0] if isinstance(content, list) and content else content
     if not isinstance(first, dict):

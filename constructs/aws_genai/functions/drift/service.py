@@ -1,4 +1,4 @@
-"""Compares an hour of an endpoint's traffic with what it looked like when it was good, and tells CloudWatch."""
+"""Compares an hour of an endpoint's traffic with a baseline, and publishes the metrics to CloudWatch."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .names import NAMESPACE
 from .profile import Profile, drift, profile
 from .records import Captured, Exchange
 
-#: Fewer exchanges than these say nothing about a distribution.
+#: Minimum number of exchanges that make a distribution meaningful.
 LEAST = 50
 _MOST = 20_000
 _LABELLED = timedelta(days=1)
@@ -33,7 +33,7 @@ class Monitor:
         self._captured, self._clock = Captured(s3, bucket, endpoint), clock
 
     def look(self) -> dict[str, Any]:
-        """Look at the hour that has ended; the first with enough traffic becomes what others are compared with."""
+        """Examine the last full hour; the first hour with enough traffic becomes the baseline."""
         hour = self._clock().replace(minute=0, second=0, microsecond=0) - timedelta(hours=1)
         exchanges = list(self._captured.of_hour(hour, _MOST))
         figures: dict[str, float] = {"Records": float(len(exchanges))}
@@ -53,12 +53,12 @@ class Monitor:
         return {"state": state, **figures}
 
     def renew(self) -> str:
-        """Forget what traffic is compared with; the next hour with enough of it takes its place."""
+        """Delete the baseline; the next hour with enough traffic becomes the new one."""
         self._s3.delete_object(Bucket=self._bucket, Key=self._key("baseline.json"))
         return "forgotten"
 
     def _quality(self, hour: datetime) -> dict[str, float]:
-        """Figures against the right answers that people put under ``labels/`` for the hour, by id of the exchange."""
+        """Scores against the correct answers that people upload under ``labels/``, by id of the exchange."""
         labels = self._labels(hour)
         if not labels:
             return {}

@@ -1,1 +1,1 @@
-"""Evaluates models side by side: quality, latency and price of their answers to the same questions."""
+"""Compares quality, latency and price of the responses of models to the same prompts."""

@@ -1,9 +1,7 @@
-"""The steps of an evaluation, called by its state machine."""
+"""The steps of an evaluation, which a state machine invokes."""
 
 from __future__ import annotations
 
-import json
-import os
 from functools import cache
 from typing import Any
 
@@ -11,6 +9,7 @@ from aws_lambda_powertools import Logger
 
 from ..jobs.asking import client, limits
 from ..jobs.steps import serve
+from .environment import Environment
 from .service import Evaluations, Plan
 
 logger = Logger()
@@ -18,26 +17,27 @@ logger = Logger()
 
 @cache
 def plan() -> Plan:
-    """What the settings ask for, from the environment."""
-    content = json.loads(os.environ["PLAN"])
+    """The plan, from the environment."""
+    environment = Environment.read()
+    content = environment.PLAN
     return Plan(
         name=content["name"],
-        bucket=os.environ["BUCKET"],
-        limits=limits(content),
+        bucket=environment.BUCKET,
+        limits=limits(content, environment),
         prices={model: (paid[0], paid[1]) for model, paid in content["prices"].items()},
         thresholds=content["thresholds"],
-        judge=os.environ.get("JUDGE", ""),
+        judge=environment.JUDGE or "",
         metrics=tuple(content["metrics"]),
-        role_arn=os.environ.get("JUDGE_ROLE", ""),
-        key_arn=os.environ.get("KEY_ARN", ""),
-        knowledge_base=os.environ.get("KNOWLEDGE_BASE", ""),
+        role_arn=environment.JUDGE_ROLE or "",
+        key_arn=environment.KEY_ARN or "",
+        knowledge_base=environment.KNOWLEDGE_BASE or "",
         groups=tuple(content["groups"]),
-        search=json.loads(os.environ.get("SEARCH", "{}")),
+        search=environment.SEARCH or {},
     )
 
 
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:  # noqa: ANN401 - Lambda's context
-    """Entry of the function."""
+    """Handler of the function."""
     answer = serve(event, Evaluations(plan(), client))
     logger.info("step", extra={"step": event["step"], "run": event["run"]})
     return answer

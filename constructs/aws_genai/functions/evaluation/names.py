@@ -1,12 +1,12 @@
-"""What evaluations are called by, by the function and by whoever sets it up."""
+"""Names and limits that the function and its construct share."""
 
-#: Where data sets are put, and where reports are written.
+#: Prefixes of the data sets, of the files of runs, and of the reports.
 QUESTIONS, RUNS, REPORTS = "questions/", "runs/", "reports/"
-#: Measured by the function itself, from answers that were expected.
+#: Metrics that compare a response with a reference response.
 COMPARED = ("exact_match", "f1", "rouge_l")
-#: Measured by the function itself, of every answer: the least is the best.
+#: Metrics of every response: lower is better.
 COSTS = ("latency_ms", "usd_per_answer", "blocked_percent")
-#: What a judge measures: https://docs.aws.amazon.com/bedrock/latest/userguide/model-evaluation-metrics.html
+#: Metrics of a judge: https://docs.aws.amazon.com/bedrock/latest/userguide/model-evaluation-metrics.html
 JUDGED = (
     "Coherence",
     "Completeness",
@@ -21,7 +21,7 @@ JUDGED = (
     "Relevance",
     "Stereotyping",
 )
-#: And of answers from documents: https://docs.aws.amazon.com/bedrock/latest/userguide/knowledge-base-eval-llm-results.html
+#: Metrics of a judge for responses from documents: https://docs.aws.amazon.com/bedrock/latest/userguide/knowledge-base-eval-llm-results.html
 GROUNDED = (
     "Completeness",
     "Correctness",
@@ -32,7 +32,7 @@ GROUNDED = (
     "Refusal",
     "Stereotyping",
 )
-#: Of these, too, the least is the best.
+#: Metrics of which lower is better.
 LEAST = (*COSTS, "Harmfulness", "Refusal", "Stereotyping")
-#: Most questions of a data set: https://docs.aws.amazon.com/bedrock/latest/userguide/model-evaluation-prompt-datasets-judge.html
+#: Maximum number of prompts of a data set: https://docs.aws.amazon.com/bedrock/latest/userguide/model-evaluation-prompt-datasets-judge.html
 MOST_QUESTIONS = 1000

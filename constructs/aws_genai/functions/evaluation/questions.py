@@ -1,4 +1,4 @@
-"""Data sets of questions, and what a judge is given: lines of JSON.
+"""Data sets of prompts, and the input of a judge, as lines of JSON.
 
 https://docs.aws.amazon.com/bedrock/latest/userguide/model-evaluation-prompt-datasets-judge.html
 https://docs.aws.amazon.com/bedrock/latest/userguide/knowledge-base-evaluation-prompt-retrieve-generate.html
@@ -18,7 +18,7 @@ from .names import MOST_QUESTIONS
 
 @dataclass(frozen=True)
 class Question:
-    """A question, with the answer that was expected if there is one."""
+    """A prompt, with its reference response if there is one."""
 
     prompt: str
     expected: str = ""
@@ -27,7 +27,7 @@ class Question:
 
 @dataclass(frozen=True)
 class Answered:
-    """What a model answered to a question, in what time and for how many tokens."""
+    """The response of a model, with its latency and tokens."""
 
     question: Question
     text: str
@@ -39,7 +39,7 @@ class Answered:
 
 
 def parse(text: str, address: str) -> list[Question]:
-    """The questions of a data set.
+    """The prompts of a data set.
 
     :raises RefusedError: naming the first line that is none.
     """
@@ -54,17 +54,17 @@ def parse(text: str, address: str) -> list[Question]:
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise RefusedError(f'{address}, line {number}: not of the form {{"prompt": "..."}} ({error!r})') from error
         if not isinstance(prompt, str) or not prompt.strip() or not isinstance(expected, str):
-            raise RefusedError(f"{address}, line {number}: prompt and referenceResponse are texts")
+            raise RefusedError(f"{address}, line {number}: prompt and referenceResponse must be strings")
         found.append(Question(prompt, expected, str(category)))
     if not found:
-        raise RefusedError(f"{address} has no question")
+        raise RefusedError(f"{address} has no prompts")
     if len(found) > MOST_QUESTIONS:
-        raise RefusedError(f"{address} has {len(found)} questions; {MOST_QUESTIONS} are the most")
+        raise RefusedError(f"{address} has {len(found)} prompts; the maximum is {MOST_QUESTIONS}")
     return found
 
 
 def for_judge(answers: Sequence[Answered], name: str) -> str:
-    """What a judge of answers reads; those that the guardrail withheld are not judged."""
+    """The input of a judge of responses; blocked responses are not evaluated."""
     return _lines(
         {
             "prompt": each.question.prompt,
@@ -78,7 +78,7 @@ def for_judge(answers: Sequence[Answered], name: str) -> str:
 
 
 def for_judge_of_documents(answers: Sequence[Answered], name: str) -> str:
-    """What a judge of answers from documents reads."""
+    """The input of a judge of responses from documents."""
     return _lines(
         {
             "conversationTurns": [

@@ -1,4 +1,4 @@
-"""What an evaluation found, as a table and as a chart."""
+"""The results of an evaluation, as a table and as a chart."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _BAR, _LEFT, _WIDTH = 14, 270, 420
 
 @dataclass(frozen=True)
 class Compared:
-    """The figures of one model, or why there are none."""
+    """The metrics of one model, or why there are none."""
 
     model: str
     figures: Mapping[str, float]
@@ -27,7 +27,7 @@ class Compared:
 
 
 def table(name: str, compared: Sequence[Compared], thresholds: Mapping[str, float]) -> str:
-    """The models side by side in Markdown, with what the first must reach."""
+    """A table of the models in Markdown, with the thresholds."""
     rows = [["", *(each.model for each in compared), "threshold"], ["---", *("---:" for _ in compared), "---:"]]
     for metric in _metrics(compared):
         limit = thresholds.get(metric)
@@ -40,7 +40,7 @@ def table(name: str, compared: Sequence[Compared], thresholds: Mapping[str, floa
 
 
 def chart(name: str, compared: Sequence[Compared]) -> str:
-    """Bars for each metric, as an SVG."""
+    """A bar chart of each metric in SVG."""
     parts: list[str] = []
     y = 40
     for number, each in enumerate(compared):
@@ -50,7 +50,7 @@ def chart(name: str, compared: Sequence[Compared]) -> str:
     y += 8
     for metric in _metrics(compared):
         values = [each.figures.get(metric) for each in compared]
-        # Shares have a whole; everything else is drawn against the largest.
+        # Shares are drawn relative to 1, everything else relative to the largest value.
         whole = 1.0 if metric not in COSTS else max((value for value in values if value), default=0) or 1.0
         better = ", less is better" if metric in LEAST else ""
         parts.append(f'<text x="8" y="{y + _BAR}">{escape(_TITLES.get(metric, metric) + better)}</text>')
@@ -71,7 +71,7 @@ def chart(name: str, compared: Sequence[Compared]) -> str:
 
 def _metrics(compared: Sequence[Compared]) -> list[str]:
     found = {metric for each in compared for metric in each.figures}
-    # Qualities first, then what they cost.
+    # Quality metrics first, then costs.
     return [*sorted(found - set(COSTS)), *(metric for metric in COSTS if metric in found)]
 
 

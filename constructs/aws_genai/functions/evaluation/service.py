@@ -1,4 +1,4 @@
-"""Asks models the same questions through the guardrail, has a judge look at the answers, and compares them.
+"""Sends the same prompts to models through the guardrail, has a judge evaluate the responses, and compares them.
 
 The models are asked here and not by Bedrock's jobs, whose calls carry no guardrail: so what is judged is what users
 get, and its latency and price are known.
@@ -27,20 +27,20 @@ from .questions import Answered, Question, for_judge, for_judge_of_documents, pa
 from .report import Compared, chart, table
 
 _AT_ONCE = 8
-#: What chat answers with when the guardrail, or the model's provider, withheld something.
+#: Error codes when the guardrail, or the model provider, has blocked something.
 _WITHHELD = ("input_blocked", "output_blocked")
-#: HTTP statuses of what passes by itself.
+#: HTTP status codes of transient errors.
 _PASSING = (429, 503, 504)
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What the settings ask for."""
+    """The plan of an evaluation."""
 
     name: str
     bucket: str
     limits: Limits
-    #: Dollars of a million input and output tokens of each model.
+    #: US dollars per million input and output tokens of each model.
     prices: Mapping[str, tuple[float, float]]
     thresholds: Mapping[str, float] = field(default_factory=dict)
     judge: str = ""
@@ -53,7 +53,7 @@ class Plan:
 
 
 class Evaluations:
-    """Runs of one evaluation: questions, answers and reports in one bucket."""
+    """The runs of an evaluation, with their prompts, responses and reports in a bucket."""
 
     def __init__(
         self,
@@ -75,22 +75,22 @@ class Evaluations:
         try:
             text = s3.get_object(Bucket=self._plan.bucket, Key=key)["Body"].read().decode("utf-8")
         except s3.exceptions.NoSuchKey as error:
-            raise RefusedError(f"{address} is not there: put the questions there first") from error
+            raise RefusedError(f"{address} does not exist: put the prompts there first") from error
         except UnicodeDecodeError as error:
-            raise RefusedError(f"{address} is no text in UTF-8") from error
+            raise RefusedError(f"{address} is not UTF-8 text") from error
         questions = parse(text, address)
         compared = set(COMPARED) & set(self._plan.thresholds)
         if compared and not all(each.expected for each in questions):
-            raise RefusedError(f"{address} has questions without a referenceResponse, so {min(compared)} means nothing")
+            raise RefusedError(f"{address} has prompts without a referenceResponse, which {min(compared)} needs")
         if self._plan.knowledge_base and self._plan.judge:
             _answerable(questions, address)
-        # A run is of the questions that it began with, whoever changes the data set meanwhile.
+        # A run keeps its prompts, even if the data set changes meanwhile.
         self._files.write(f"{RUNS}{run}/questions.jsonl", text)
         models = enumerate(self._plan.limits.models)
         return [{"number": number, "model": model, "state": RUNNING} for number, model in models]
 
     def start(self, run: str, job: Job) -> Job:
-        """Ask one model every question; then let the judge begin."""
+        """Send every prompt to one model; then start the judge."""
         place, model = f"{RUNS}{run}/{job['number']}/", str(job["model"])
         questions = parse(self._files.read(f"{RUNS}{run}/questions.jsonl"), run)
         with ThreadPoolExecutor(_AT_ONCE) as pool:
@@ -106,7 +106,7 @@ class Evaluations:
         return {**job, "arn": arn, "state": RUNNING}
 
     def look(self, _run: str, job: Job) -> Job:
-        """Look after the judge."""
+        """Check the evaluation job of the judge."""
         found = self._clients("bedrock").get_evaluation_job(jobIdentifier=job["arn"])
         match found["status"]:
             case "InProgress" | "Stopping":
@@ -118,7 +118,7 @@ class Evaluations:
                 return {**job, "state": FAILED, "reason": f"the judge's job is {other}: {why}"}
 
     def finish(self, run: str, jobs: list[Job]) -> dict[str, Any]:
-        """Compare the models: a table and a chart, and whether the first one is good enough."""
+        """Compare the models in a table and a chart, and decide whether the first reaches the thresholds."""
         compared = [self._compared(run, each) for each in jobs]
         report = f"{REPORTS}{self._plan.name}/{run}/"
         judged = {"models": [each.as_dict() for each in compared], "thresholds": dict(self._plan.thresholds)}
@@ -207,7 +207,7 @@ class Evaluations:
         }
 
     def _compared(self, run: str, job: Job) -> Compared:
-        # A job that was lost is told of beside what it was.
+        # A failed job is wrapped together with its error.
         lost = job.get("job")
         if isinstance(lost, dict):
             return Compared(str(lost["model"]), {}, cause(job.get("reason")))
@@ -216,7 +216,7 @@ class Evaluations:
         return Compared(model, {**figures, **self._judged(f"{place}judged/")}, str(job.get("reason", "")))
 
     def _judged(self, prefix: str) -> dict[str, float]:
-        """The means of what the judge found."""
+        """The mean scores of the judge."""
         found: dict[str, list[float]] = {}
         for key in self._files.keys(prefix):
             if key.endswith("_output.jsonl"):
@@ -241,7 +241,7 @@ class Evaluations:
 
 
 def _answerable(questions: list[Question], address: str) -> None:
-    """Refuse questions that a judge of answers from documents has nothing to hold against.
+    """Refuse prompts without the reference response that a judge of responses from documents needs.
 
     Each of its turns has an expected answer.
     https://docs.aws.amazon.com/bedrock/latest/userguide/knowledge-base-evaluation-prompt-retrieve-generate.html
@@ -257,7 +257,7 @@ def _answerable(questions: list[Question], address: str) -> None:
 
 
 def _results(content: object) -> Iterator[tuple[str, float]]:
-    """Every result in a line that a judge wrote, wherever its kind of job keeps it; nulls were not judged."""
+    """Every score in an output line of a judge, wherever its kind of job has it; nulls were not evaluated."""
     if isinstance(content, dict):
         metric, result = content.get("metricName"), content.get("result")
         if isinstance(metric, str) and isinstance(result, int | float):
@@ -270,5 +270,5 @@ def _results(content: object) -> Iterator[tuple[str, float]]:
 
 
 def _called(model: str) -> str:
-    """A model's id in the characters that names of sources may have."""
+    """The id of a model in the characters that are valid for names of sources."""
     return model.replace(":", "-")

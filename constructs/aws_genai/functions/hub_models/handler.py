@@ -1,4 +1,4 @@
-"""Puts references to models of the public hub into a private one."""
+"""Serves the custom resource that writes references to models of the public hub into a private one."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ def sagemaker() -> Any:  # noqa: ANN401 - boto3 has no types
 
 
 class HubModels:
-    """The references of one hub; its id holds what deletion needs."""
+    """The references of one hub; the physical id holds the name of the hub, which deletion needs."""
 
     def create(self, properties: Properties, _token: str) -> Made:
-        """Let the hub refer to the models."""
+        """Create the references."""
         self._hub(properties["Hub"], properties["Place"]).hold(properties["Models"])
         return Made(f"{properties['Hub']}/models")
 
     def update(self, _physical_id: str, properties: Properties, _old: Properties, token: str) -> Made:
-        """Let the hub refer to the models that are wanted now."""
+        """Create, change and delete references."""
         return self.create(properties, token)
 
     def delete(self, physical_id: str, properties: Properties) -> None:
-        """Let the hub refer to nothing."""
+        """Delete all references."""
         self._hub(physical_id.partition("/")[0], properties.get("Place", "")).empty()
 
     def _hub(self, name: str, place: str) -> Hub:

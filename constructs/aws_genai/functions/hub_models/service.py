@@ -1,4 +1,4 @@
-"""Keeps the references of a private hub to models of the public one."""
+"""The references of a private hub to models of the public hub."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Hub:
         self._sagemaker, self._name, self._place = sagemaker, name, place
 
     def hold(self, models: Mapping[str, str]) -> None:
-        """Let the hub refer to exactly these models, by their least version; doing it again changes nothing."""
+        """Make the hub refer to exactly these models, by their minimum version; idempotent."""
         before = dict(self._references())
         for name in before.keys() - models.keys():
             self._remove(name)
@@ -39,7 +39,7 @@ class Hub:
                 )
 
     def empty(self) -> None:
-        """Let the hub refer to nothing; SageMaker deletes no hub that still does."""
+        """Delete all references; SageMaker deletes no hub that has any."""
         for name, _ in list(self._references()):
             self._remove(name)
 

@@ -1,8 +1,7 @@
-"""The sweeper's entry point in AWS Lambda: on a schedule, or with ``{"wake": "name"}`` to restore an endpoint."""
+"""The handler of the sweeper: invoked every hour, or with ``{"wake": "name"}`` to create an endpoint again."""
 
 from __future__ import annotations
 
-import json
 import os
 from functools import cache
 from typing import Any
@@ -12,9 +11,10 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from botocore.config import Config
 
+from .environment import Environment, Rules
 from .hosting import Hosting
 from .records import Records
-from .service import Rules, Sweeper, WorkingHours, utc_now
+from .service import Sweeper, utc_now
 
 logger = Logger()
 metrics = Metrics(namespace="AwsGenAi")
@@ -28,15 +28,10 @@ class SweepError(Exception):
     """Some endpoints could not be examined; the log says why."""
 
 
-def rules() -> Rules:
-    """The rules, from the environment variable RULES."""
-    content = json.loads(os.environ["RULES"])
-    hours = content.pop("working_hours", None)
-    return Rules(
-        **content,
-        working_hours=WorkingHours(**{**hours, "days": tuple(hours["days"])}) if hours else None,
-        function=os.environ.get("AWS_LAMBDA_FUNCTION_NAME", ""),
-    )
+@cache
+def environment() -> Environment:
+    """The environment variables, read on first use."""
+    return Environment.read()
 
 
 @cache
@@ -46,8 +41,8 @@ def client(service: str) -> Any:  # noqa: ANN401 - boto3 has no types
 
 
 def notify(subject: str, text: str) -> None:
-    """Send a notification to the topic."""
-    client("sns").publish(TopicArn=os.environ["TOPIC_ARN"], Subject=subject[:100], Message=text)
+    """Send a notification."""
+    client("sns").publish(TopicArn=environment().TOPIC_ARN, Subject=subject[:100], Message=text)
 
 
 @logger.inject_lambda_context
@@ -58,8 +53,9 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, str]:  # noqa: AN
     :raises SweepError: if an endpoint could not be examined, so that the alarm on the function's errors fires.
     """
     hosting = Hosting(client("sagemaker"), client("cloudwatch"), client("application-autoscaling"))
-    records = Records(client("dynamodb"), os.environ["TABLE"])
-    sweeper = Sweeper(rules(), hosting, records, notify, utc_now)
+    records = Records(client("dynamodb"), environment().TABLE)
+    function = os.environ.get("AWS_LAMBDA_FUNCTION_NAME", "")
+    sweeper = Sweeper(Rules.parse(environment().RULES), hosting, records, notify, utc_now, function)
     done = {str(event["wake"]): sweeper.wake(str(event["wake"]))} if "wake" in event else sweeper.sweep()
     metrics.add_metric(name="EndpointsSwept", unit=MetricUnit.Count, value=sum(v == "swept" for v in done.values()))
     metrics.add_metric(name="SweepsFailed", unit=MetricUnit.Count, value=sum(v == "failed" for v in done.values()))

@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
+from .environment import Rules
 from .hosting import Endpoint, Hosting
 from .records import ACTING, LEASE_SECONDS, SWEPT, WAKING, WARNED, Record, Records
 
@@ -17,45 +16,6 @@ _log = logging.getLogger(__name__)
 
 #: The tag that keeps an endpoint from being swept, with any value except ``false``.
 KEEP = "keep"
-_DAYS = ("MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN")
-
-
-@dataclass(frozen=True)
-class WorkingHours:
-    """Hours in which nothing is swept: whole hours of certain days, in a time zone."""
-
-    days: tuple[str, ...]
-    start: int
-    end: int
-    zone: str
-
-    def hold(self, now: datetime) -> bool:
-        """Whether a moment is within working hours."""
-        local = now.astimezone(ZoneInfo(self.zone))
-        return _DAYS[local.weekday()] in self.days and self.start <= local.hour < self.end
-
-
-@dataclass(frozen=True)
-class Rules:
-    """Which endpoints are swept, and when.
-
-    :param prefix: prefix of the names of the project's endpoints.
-    :param owner: tags of the project's endpoints.
-    :param idle_hours: hours without a call after which an endpoint is idle.
-    :param notice_hours: hours between the notification and the sweep.
-    :param working_hours: when no endpoint is swept. Default: none.
-    :param dry_run: whether idle endpoints are written to the log only. Default: false.
-    """
-
-    prefix: str
-    owner: Mapping[str, str]
-    idle_hours: int
-    notice_hours: int
-    working_hours: WorkingHours | None = None
-    dry_run: bool = False
-    #: Name of the sweeper's function, for the command that restores an endpoint.
-    function: str = ""
-
 
 Notify = Callable[[str, str], None]
 
@@ -64,8 +24,16 @@ class Sweeper:
     """Examines every endpoint of the project once; may run again at any time, and several times at once."""
 
     def __init__(
-        self, rules: Rules, hosting: Hosting, records: Records, notify: Notify, clock: Callable[[], datetime]
+        self,
+        rules: Rules,
+        hosting: Hosting,
+        records: Records,
+        notify: Notify,
+        clock: Callable[[], datetime],
+        function: str,
     ) -> None:
+        #: Name of this function, for the command that restores an endpoint.
+        self._function = function
         self._rules, self._hosting, self._records = rules, hosting, records
         self._notify, self._clock = notify, clock
 
@@ -179,7 +147,7 @@ class Sweeper:
         """The commands that restore an endpoint, complete as they stand: that of this project, and the AWS CLI's."""
         payload, environment = json.dumps({"wake": name}), self._rules.owner.get("environment")
         invoke = (
-            f"aws lambda invoke --function-name {self._rules.function} --cli-binary-format raw-in-base64-out "
+            f"aws lambda invoke --function-name {self._function} --cli-binary-format raw-in-base64-out "
             f"--payload '{payload}' /dev/stdout"
         )
         return f"make wake NAME={name} ENV={environment}, or with {invoke}" if environment else invoke

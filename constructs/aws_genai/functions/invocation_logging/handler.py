@@ -1,4 +1,4 @@
-"""Lets Bedrock log calls of models, and log them as before once that is no longer wanted."""
+"""Sets model invocation logging of Bedrock, and restores the previous configuration on deletion."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from .service import Logging
 
 @cache
 def client(service: str) -> Any:  # noqa: ANN401 - boto3 has no types
-    """A client, made on first use."""
+    """A client, created on first use."""
     return boto3.client(service)
 
 
 class InvocationLogging:
-    """The configuration of this account and Region; its id is the log group whose tags say what was before."""
+    """The configuration of this account and Region. The physical id is the log group with the previous one in tags."""
 
     def create(self, properties: Properties, _token: str) -> Made:
-        """Log as wanted, and note what was before; a failure leaves everything as it was."""
+        """Set the configuration, and save the previous one; a failure changes nothing."""
         logging, wanted = self._logging(properties["LogGroupArn"]), _configuration(properties)
         try:
             logging.set(wanted, replace=_replaces(properties))
@@ -32,13 +32,13 @@ class InvocationLogging:
         return Made(properties["LogGroupArn"])
 
     def update(self, physical_id: str, properties: Properties, old: Properties, _token: str) -> Made:
-        """Log as wanted now; what was before the first time stays noted."""
+        """Change the configuration; the one before the first remains saved."""
         wanted, ours = _configuration(properties), _configuration(old)
         self._logging(physical_id).set(wanted, replace=_replaces(properties), ours=ours)
         return Made(physical_id)
 
     def delete(self, physical_id: str, properties: Properties) -> None:
-        """Log as before."""
+        """Restore the previous configuration."""
         self._logging(physical_id).restore(_configuration(properties))
 
     def _logging(self, log_group_arn: str) -> Logging:
@@ -50,11 +50,11 @@ def _replaces(properties: Properties) -> bool:
 
 
 def _configuration(properties: Properties) -> dict[str, Any]:
-    """The wanted configuration: as text, for CloudFormation makes a string of every truth."""
+    """The configuration: as JSON, because CloudFormation converts booleans to strings."""
     configuration: dict[str, Any] = json.loads(properties["Configuration"])
     return configuration
 
 
 def handler(event: dict[str, Any], context: Any) -> None:  # noqa: ANN401 - Lambda's context
-    """Entry of the function."""
+    """Handler of the function."""
     serve(event, context, InvocationLogging())

@@ -1,4 +1,4 @@
-"""Sets how calls of models are logged in an account and Region, and sets it back to what it was."""
+"""Sets the model invocation logging of an account and Region, and restores the previous configuration."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 Configuration = Mapping[str, Any]
-#: Tries and seconds between them, while a new role and its permissions become known everywhere.
+#: Number of attempts, and seconds between them, until a new role and its permissions have propagated.
 _TRIES, _PAUSE = 12, 5.0
-#: How names of tags begin that hold the note, and how long the value of a tag is.
+#: Prefix of the tags with the previous configuration, and maximum length of the value of a tag.
 _NOTE, _TAG = "logged-before-", 256
 
 
 class TakenError(Exception):
-    """Calls are logged already, by somebody who owns that."""
+    """There is already a logging configuration, which another stack or team owns."""
 
 
 class Logging:
-    """The one configuration of an account and Region; what it was before is noted in tags of the log group.
+    """The configuration of an account and Region; the previous one is saved in tags of the log group.
 
     Systems Manager, where one would look for such a note, has no endpoint in the network on purpose: nobody is to open
     a session. https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_TagResource.html
@@ -41,7 +41,7 @@ class Logging:
         self._bedrock, self._logs, self._group, self._pause = bedrock, logs, log_group_arn, pause
 
     def set(self, wanted: Configuration, *, replace: bool = False, ours: Configuration | None = None) -> None:
-        """Log as ``wanted``; doing it again changes nothing.
+        """Set the configuration ``wanted``. The operation is idempotent.
 
         :param replace: whether to take the place of what somebody else has set.
         :param ours: what an earlier call wanted, and is no state to go back to.
@@ -55,7 +55,7 @@ class Logging:
         self._put(wanted)
 
     def restore(self, ours: Configuration) -> None:
-        """Log as before; what somebody else has set meanwhile stays."""
+        """Restore the previous configuration, unless somebody else has changed it since."""
         before = self._noted()
         ended = before is not None and _same(self._current(), ours)
         if ended and not (before and self._put_back(before)):
@@ -63,7 +63,7 @@ class Logging:
         self.forget()
 
     def forget(self) -> None:
-        """Delete the note of what was before."""
+        """Delete the saved configuration."""
         if noted := list(self._tags()):
             self._logs.untag_resource(resourceArn=self._group, tagKeys=noted)
 
@@ -76,7 +76,7 @@ class Logging:
             try:
                 self._bedrock.put_model_invocation_logging_configuration(loggingConfig=wanted)
             except ClientError as error:
-                # Bedrock tries the role at once, which IAM may not have told it of yet.
+                # Bedrock uses the role at once, which may not have propagated yet.
                 retried = error.response["Error"]["Code"] in ("ValidationException", "ThrottlingException")
                 if not retried or attempt == _TRIES - 1:
                     raise
@@ -85,7 +85,7 @@ class Logging:
                 return
 
     def _put_back(self, before: Configuration) -> bool:
-        """Whether what was before could be set again: what it logs to may be gone since."""
+        """Whether the previous configuration could be restored: its destination may no longer exist."""
         try:
             self._put(before)
         except ClientError as error:
@@ -116,7 +116,7 @@ class Logging:
 
 
 def _same(one: Configuration, other: Configuration | None) -> bool:
-    """Whether two configurations log to the same places: what Bedrock adds to one does not matter."""
+    """Whether two configurations have the same destinations; values that Bedrock adds are ignored."""
     return other is not None and _places(one) == _places(other)
 
 

@@ -1,4 +1,4 @@
-"""The steps of work that takes longer than a function runs: a state machine waits between them.
+"""The steps of a run that takes longer than a function may run: a state machine waits between them.
 
 https://docs.aws.amazon.com/step-functions/latest/dg/connect-lambda.html
 """
@@ -9,43 +9,43 @@ import json
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-#: One part of a run: what the state machine carries from step to step; texts and numbers only.
+#: One part of a run, which the state machine passes from step to step; strings and numbers only.
 Job = dict[str, Any]
 RUNNING, DONE, FAILED = "running", "done", "failed"
 
 
 class RefusedError(ValueError):
-    """Work that cannot be done however often it is tried; the message says what to do."""
+    """A run that cannot succeed, however often it is retried; the message says what to do."""
 
 
 class TryAgainError(RuntimeError):
-    """What passes by itself: the state machine tries the step again."""
+    """A transient error: the state machine retries the step."""
 
 
 class Work(Protocol):
-    """What one kind of run does; each step may be called twice."""
+    """The steps of one kind of run; each must be idempotent."""
 
     def prepare(self, run: str, given: Mapping[str, Any]) -> list[Job]:
-        """Look at what is asked for, and say which jobs it takes."""
+        """Return the jobs of a run."""
         ...
 
     def start(self, run: str, job: Job) -> Job:
-        """Start a job; its ``state`` says how it goes on."""
+        """Start a job; its ``state`` decides what follows."""
         ...
 
     def look(self, run: str, job: Job) -> Job:
-        """Look after a job that runs."""
+        """Check a job that is running."""
         ...
 
     def finish(self, run: str, jobs: list[Job]) -> dict[str, Any]:
-        """Put together what the jobs made: ``passed``, and a ``reason`` if not."""
+        """Combine the results of the jobs: ``passed``, and a ``reason`` if not."""
         ...
 
 
 def serve(event: Mapping[str, Any], work: Work) -> dict[str, Any]:
-    """Do the step that a state machine asks for.
+    """Run the step that the state machine invokes.
 
-    :raises RefusedError: if it is no step.
+    :raises RefusedError: if there is no such step.
     """
     step, run = str(event["step"]), str(event["run"])
     match step:
@@ -62,7 +62,7 @@ def serve(event: Mapping[str, Any], work: Work) -> dict[str, Any]:
 
 
 def cause(text: object) -> str:
-    """Why a step failed, of what Step Functions tells."""
+    """The reason why a step failed, from the cause that Step Functions reports."""
     try:
         return str(json.loads(str(text))["errorMessage"])
     except (ValueError, KeyError, TypeError):

@@ -1,10 +1,11 @@
-"""The intake's entry in AWS Lambda: called with batches of what changed in the bucket."""
+"""Entry of the intake in AWS Lambda: invoked with batches of changes of documents, or to start a crawl."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import os
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -14,64 +15,77 @@ from aws_lambda_powertools.metrics import MetricUnit
 from botocore.config import Config
 
 from ..waking.database import within
+from .environment import Environment
+from .existing import Existing, asks
+from .incoming import Incoming
 from .scan import JUDGING, READING
 from .service import BusyError, Intake, changes, follow, renewed
 
 logger = Logger()
 metrics = Metrics(namespace="AwsGenAi")
-# An account has several environments, and each its own function.
+# An account may have several environments, each with its own function.
 metrics.set_default_dimensions(function=os.environ.get("AWS_LAMBDA_FUNCTION_NAME", "none"))
 
 
 @cache
 def client(service: str) -> Any:  # noqa: ANN401 - boto3 has no types
-    """A client that waits when it is throttled."""
+    """A client that retries when it is throttled."""
     return boto3.client(service, config=Config(retries={"mode": "adaptive", "total_max_attempts": 6}))
 
 
-def blocks(text: str) -> bool:
-    """Whether the guardrail blocks a text; what it would mask may come in.
+def blocks(environment: Environment) -> Callable[[str], bool] | None:
+    """Whether the guardrail blocks a text; text that it would mask is accepted. None without a guardrail.
 
     https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ApplyGuardrail.html
     """
-    answer = client("bedrock-runtime").apply_guardrail(
-        guardrailIdentifier=os.environ["GUARDRAIL_ID"],
-        guardrailVersion=os.environ["GUARDRAIL_VERSION"],
-        source="INPUT",
-        content=[{"text": {"text": text}}],
-    )
-    return answer["action"] == "GUARDRAIL_INTERVENED" and '"BLOCKED"' in json.dumps(answer["assessments"], default=str)
+    if environment.GUARDRAIL_ID is None:
+        return None
+
+    def assess(text: str) -> bool:
+        answer = client("bedrock-runtime").apply_guardrail(
+            guardrailIdentifier=environment.GUARDRAIL_ID,
+            guardrailVersion=environment.GUARDRAIL_VERSION,
+            source="INPUT",
+            content=[{"text": {"text": text}}],
+        )
+        told = json.dumps(answer["assessments"], default=str)
+        return answer["action"] == "GUARDRAIL_INTERVENED" and '"BLOCKED"' in told
+
+    return assess
 
 
-#: Milliseconds of the function's time that are kept for what comes after a wait.
+#: Milliseconds of the function's time that are reserved for what follows a wait.
 _MARGIN_MS = 15_000
 
 
 @logger.inject_lambda_context
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN401 - Lambda's context
-    """Take a batch in, the messages that are to come again; or let a source be crawled."""
+    """Process a batch of messages, and return those to receive again; or start a crawl."""
+    environment = Environment.read()
     if "crawl" in event:
-        _start(str(event["crawl"]), f"{event['crawl']} {context.aws_request_id}", context)
+        _start(environment, str(event["crawl"]), f"{event['crawl']} {context.aws_request_id}", context)
         metrics.add_metric(name="Crawled", unit=MetricUnit.Count, value=1)
         return {}
-    intake = Intake(
-        client("s3"),
-        os.environ["BUCKET"],
-        json.loads(os.environ["SOURCES"]),
-        blocks if "GUARDRAIL_ID" in os.environ else None,
-    )
+    incoming = _incoming(environment)
+    intake = Intake(client("s3"), environment.BUCKET, environment.SOURCES, blocks(environment), incoming=incoming)
+    existing = _existing(environment, incoming)
     failed, moved = [], []
     for record in event["Records"]:
         try:
+            if existing and asks(record["body"]):
+                logger.info("existing documents", extra={"found": existing.answer(record["body"])})
+                continue
+            if existing and renewed(record["body"]):
+                existing.ask(list(environment.SOURCES))
             done = [intake.take(change, _seconds(context)) for change in changes(record["body"])]
         except BusyError:
-            logger.info("no time is left for a document; it comes again")
+            logger.info("no time is left for a document; the message is received again")
             failed.append(record["messageId"])
             continue
         except Exception:
-            # One document that cannot be taken in does not keep the others.
-            logger.exception("a document was not taken in")
+            # One document that fails does not stop the others.
+            logger.exception("a document could not be screened")
             failed.append(record["messageId"])
             continue
         for each in done:
@@ -80,24 +94,36 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN
             moved.append(record["messageId"])
     if moved:
         try:
-            _start(os.environ["DATA_SOURCE"], "".join(moved), context)
+            _start(environment, environment.DATA_SOURCE, "".join(moved), context)
         except BusyError:
-            logger.info("another ingestion runs, or the store wakes up; the batch comes again")
+            logger.info("another ingestion job runs, or the database resumes; the batch is received again")
             failed += moved
     return {"batchItemFailures": [{"itemIdentifier": each} for each in failed]}
 
 
+def _incoming(environment: Environment) -> Incoming:
+    if environment.DOCUMENTS_BUCKET is None:
+        return Incoming(environment.BUCKET)
+    return Incoming(environment.DOCUMENTS_BUCKET, environment.DOCUMENTS_PREFIX or "")
+
+
+def _existing(environment: Environment, incoming: Incoming) -> Existing | None:
+    if environment.QUEUE_URL is None:
+        return None
+    return Existing(client("s3"), client("sqs"), environment.QUEUE_URL, environment.BUCKET, incoming)
+
+
 def _seconds(context: Any) -> float:  # noqa: ANN401 - Lambda's context
-    """How long looking at the next document may take, which is less once others took theirs."""
+    """How long screening the next document may take: less, the more time the others of the batch took."""
     left = (context.get_remaining_time_in_millis() - _MARGIN_MS) / 1000
     return float(max(min(left, READING + JUDGING), 1))
 
 
-def _start(data_source: str, same: str, context: Any) -> None:  # noqa: ANN401 - Lambda's context
-    """Start an ingestion, once for what is the ``same``, and wait for a store that sleeps while there is time.
+def _start(environment: Environment, data_source: str, same: str, context: Any) -> None:  # noqa: ANN401 - Lambda's context
+    """Start an ingestion job, once for the ``same`` messages, and wait for a paused database while there is time.
 
-    :raises BusyError: if it cannot be started now; Lambda calls again.
+    :raises BusyError: if it cannot be started now; Lambda invokes the function again.
     """
     token = hashlib.sha256(same.encode()).hexdigest()
     waits = within((context.get_remaining_time_in_millis() - _MARGIN_MS) / 1000)
-    follow(client("bedrock-agent"), os.environ["KNOWLEDGE_BASE"], data_source, token, waits)
+    follow(client("bedrock-agent"), environment.KNOWLEDGE_BASE, data_source, token, waits)

@@ -1,4 +1,4 @@
-"""Takes documents in, keeps poisoned ones apart, and lets the knowledge base follow."""
+"""Screens documents: accepts them, or quarantines them with the reasons; then starts an ingestion job."""
 
 from __future__ import annotations
 
@@ -15,35 +15,44 @@ from botocore.exceptions import ClientError
 from ..documents import SlowError
 from ..waking.database import patiently, wakes
 from . import release
-from .names import ACCEPTED, GROUP, INCOMING, QUARANTINE, RELEASED, RENEWED, SIDECAR
+from .incoming import Incoming
+from .names import ACCEPTED, GROUP, QUARANTINE, RELEASED, RENEWED, SIDECAR
 from .release import Release
 from .scan import JUDGING, READING, Look, look
 
 _log = logging.getLogger(__name__)
 
-#: Characters that a guardrail assesses at once: https://docs.aws.amazon.com/general/latest/gr/bedrock.html
+#: Maximum number of characters of a request to a guardrail: https://docs.aws.amazon.com/general/latest/gr/bedrock.html
 _ASSESSED = 20_000
-#: Chunks at most that are assessed of one document.
+#: Maximum number of such requests for one document.
 _MOST_CHUNKS = 100
 
 
 class BusyError(Exception):
-    """Another ingestion runs, or the store sleeps; the same change is told of again."""
+    """Another ingestion job runs, or the vector store is paused. The message is processed again later."""
 
 
 @dataclass(frozen=True)
 class Change:
-    """A document that was put or deleted under ``incoming/``."""
+    """An object that was put or deleted.
+
+    :param key: its key.
+    :param deleted: whether it was deleted.
+    :param bucket: its bucket. Default: the one that documents come from.
+    """
 
     key: str
     deleted: bool
+    bucket: str = ""
 
 
 class Intake:
-    """The documents of one knowledge base; doing anything again changes nothing.
+    """The documents of one knowledge base. Every operation is idempotent.
 
+    :param bucket: the knowledge base's own bucket.
     :param sources: the groups that may read the documents of each source, which is the first part of a key.
-    :param assess: whether a guardrail blocks a text; None where there is none.
+    :param assess: whether a guardrail blocks a text. Default: there is no guardrail.
+    :param incoming: where documents come from. Default: ``incoming/`` of the own bucket.
     """
 
     def __init__(
@@ -53,23 +62,23 @@ class Intake:
         sources: Mapping[str, Iterable[str]],
         assess: Callable[[str], bool] | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        incoming: Incoming | None = None,
     ) -> None:
         self._s3, self._bucket, self._sources = s3, bucket, {name: sorted(groups) for name, groups in sources.items()}
         self._assess, self._clock = assess, clock
+        self._incoming = incoming or Incoming(bucket)
 
     def take(self, change: Change, seconds: float = READING + JUDGING) -> str:
-        """Follow one change; what was done: accepted, released, quarantined, erased or ignored.
+        """Process one change; the result: accepted, released, quarantined, erased or ignored.
 
-        :param seconds: how long looking at a document may take.
+        :param seconds: how long screening a document may take.
         :raises BusyError: if that is less than usual, and too little for it.
         """
-        if change.key.startswith(RELEASED) and (about := release.document_of(change.key)):
-            # A reviewer let it in, or thought better of it: it is looked at again.
-            change = Change(f"{INCOMING}{about}", deleted=False)
-        name = change.key.removeprefix(INCOMING)
-        if not change.key.startswith(INCOMING) or not name or name.endswith("/"):
+        name, deleted = self._document(change)
+        if not name or name.endswith("/"):
             return "ignored"
-        content, version = (None, "") if change.deleted else self._read(change.key)
+        incoming = self._incoming
+        content, version = (None, "") if deleted else self._read(incoming.bucket, f"{incoming.prefix}{name}")
         if content is None:
             self._erase(f"{ACCEPTED}{name}", f"{ACCEPTED}{name}{SIDECAR}", f"{QUARANTINE}{name}", *self._why(name))
             return "erased"
@@ -77,7 +86,7 @@ class Intake:
         sha256 = hashlib.sha256(content).hexdigest()
         let_in = self._released(name, sha256, version) if look.problems and not look.final else None
         if look.problems and not let_in:
-            # A document that was good before and is not any more must not be retrieved meanwhile.
+            # An earlier version that was accepted must not be retrieved any more.
             self._erase(f"{ACCEPTED}{name}", f"{ACCEPTED}{name}{SIDECAR}")
             self._put(f"{QUARANTINE}{name}", content)
             told = {"version": version, "sha256": sha256, "problems": look.problems, "final": look.final}
@@ -87,32 +96,43 @@ class Intake:
         self._erase(f"{QUARANTINE}{name}", *self._why(name))
         if let_in:
             _log.warning("released", extra={"document": name, "reviewer": let_in.reviewer, "problems": look.problems})
-        # The attributes first: a document without them would be readable by nobody, and never by everybody.
+        # The metadata first: a document without it could be retrieved by nobody, and never by everybody.
         self._put(f"{ACCEPTED}{name}{SIDECAR}", json.dumps(self._attributes(name, sha256, version, let_in)).encode())
         self._put(f"{ACCEPTED}{name}", content)
         return "released" if let_in else "accepted"
 
+    def _document(self, change: Change) -> tuple[str, bool]:
+        """The document that a change is about, empty if none, and whether it was deleted."""
+        incoming = self._incoming
+        own = not change.bucket or change.bucket == self._bucket
+        if own and change.key.startswith(RELEASED) and (about := release.document_of(change.key)):
+            # A reviewer released it, or withdrew the release: it is screened again.
+            return about, False
+        if change.bucket not in ("", incoming.bucket) or not change.key.startswith(incoming.prefix):
+            return "", False
+        return change.key.removeprefix(incoming.prefix), change.deleted
+
     def _released(self, name: str, sha256: str, version: str) -> Release | None:
-        """What a reviewer said of exactly this content, if one did."""
-        text, _ = self._read(release.key_of(name))
+        """The release of exactly this content, if there is one."""
+        text, _ = self._read(self._bucket, release.key_of(name))
         found = release.parse(text) if text else None
         return found if found and found.covers(name, sha256, version) else None
 
     def _why(self, name: str) -> tuple[str]:
         return (f"{QUARANTINE}{name}.why.json",)
 
-    def _read(self, key: str) -> tuple[bytes | None, str]:
+    def _read(self, bucket: str, key: str) -> tuple[bytes | None, str]:
         try:
-            found = self._s3.get_object(Bucket=self._bucket, Key=key)
+            found = self._s3.get_object(Bucket=bucket, Key=key)
         except ClientError as error:
-            # Deleted since: without leave to list, S3 says that it is forbidden.
+            # Deleted since. Without the permission to list, S3 would answer 403.
             if error.response["Error"]["Code"] in ("NoSuchKey", "404"):
                 return None, ""
             raise
         return found["Body"].read(), str(found.get("VersionId", ""))
 
     def _look(self, name: str, content: bytes, seconds: float) -> Look:
-        """Why a document stays out, if it does."""
+        """What was found in a document."""
         source = name.partition("/")[0]
         if "/" not in name or source not in self._sources:
             return Look((f"{source} is not a source that somebody has reviewed",), final=True)
@@ -120,7 +140,7 @@ class Intake:
             seen = look(name, content, seconds)
         except SlowError as error:
             if seconds < READING + JUDGING:
-                # Others of the batch took the time; it comes again, and has more then.
+                # Others of the batch took the time. The message is received again, with more time.
                 raise BusyError(str(error)) from error
             return Look((str(error),))
         if seen.problems or self._assess is None:
@@ -179,12 +199,12 @@ def follow(
     token: str,
     waits: Sequence[float] = (),
 ) -> None:
-    """Let the knowledge base read what changed.
+    """Start an ingestion job.
 
     https://docs.aws.amazon.com/bedrock/latest/APIReference/API_agent_StartIngestionJob.html
 
-    :param waits: seconds before each further try while a database that slept wakes up. Default: tried once.
-    :raises BusyError: while another ingestion runs, which may have passed the documents already, or a store wakes up.
+    :param waits: seconds before each further attempt while a paused database resumes. Default: one attempt.
+    :raises BusyError: while another job runs, which may have passed the documents already, or the database resumes.
     """
 
     def start() -> None:
@@ -199,7 +219,7 @@ def follow(
 
 
 def renewed(body: str) -> bool:
-    """Whether a message of EventBridge says that a data source may be new, and has to read what was let in before."""
+    """Whether a message of EventBridge says that the data source may be new, and has read no document yet."""
     return bool(json.loads(body).get("source") == RENEWED)
 
 
@@ -211,4 +231,6 @@ def changes(body: str) -> list[Change]:
     event = json.loads(body)
     if renewed(body):
         return []
-    return [Change(str(event["detail"]["object"]["key"]), event["detail-type"] == "Object Deleted")]
+    detail = event["detail"]
+    bucket = str(detail.get("bucket", {}).get("name", ""))
+    return [Change(str(detail["object"]["key"]), event["detail-type"] == "Object Deleted", bucket)]

@@ -1,11 +1,13 @@
-"""Brings an approved version of a model onto its endpoint, and takes all of it away with the stack."""
+"""Deploys an approved version of a model to its endpoint, and deletes what was deployed together with the stack."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 from botocore.exceptions import ClientError
+
+from .environment import Plan
 
 VARIANT = "AllTraffic"
 
@@ -13,14 +15,14 @@ VARIANT = "AllTraffic"
 class Deployment:
     """The endpoint of one fine-tuned model.
 
-    :param plan: what the stack decided: name, role, network, types, key, alarms and tags.
+    :param plan: how versions are deployed.
     """
 
-    def __init__(self, sagemaker: Any, plan: Mapping[str, Any]) -> None:  # noqa: ANN401 - boto3 has no types
+    def __init__(self, sagemaker: Any, plan: Plan) -> None:  # noqa: ANN401 - boto3 has no types
         self._sagemaker, self._plan = sagemaker, plan
 
     def deploy(self, package_arn: str, version: int) -> str:
-        """Let the endpoint serve a version; doing it again changes nothing."""
+        """Let the endpoint serve a version; idempotent."""
         plan, name = self._plan, f"{self._plan['endpoint']}-v{version}"
         tags = [{"Key": key, "Value": value} for key, value in plan["tags"].items()]
         self._once(
@@ -47,10 +49,9 @@ class Deployment:
             ],
             "Tags": tags,
         }
-        # SageMaker takes no key for types with disks of their own.
-        self._once(
-            self._sagemaker.create_endpoint_config, **config, **({"KmsKeyId": plan["key"]} if plan.get("key") else {})
-        )
+        if key := plan.get("key"):
+            config["KmsKeyId"] = key
+        self._once(self._sagemaker.create_endpoint_config, **config)
         serving = self._config()
         if serving is None:
             self._once(
@@ -74,7 +75,7 @@ class Deployment:
         return "updating"
 
     def _capacity(self, serving: str) -> dict[str, Any]:
-        """Keep the instances that an endpoint has, however many were added meanwhile, unless the plan changed.
+        """Keep the number of instances that scaling has set, unless the plan changed.
 
         https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_UpdateEndpoint.html
         """
@@ -88,23 +89,6 @@ class Deployment:
         if [each.get("InitialInstanceCount") for each in before] != [self._plan["instances"]]:
             keep["ExcludeRetainedVariantProperties"] = [{"VariantPropertyType": "DesiredInstanceCount"}]
         return keep
-
-    def remove(self) -> None:
-        """Delete the endpoint with every configuration and model that was made for it."""
-        name = self._plan["endpoint"]
-        self._gone(self._sagemaker.delete_endpoint, EndpointName=name)
-        for each in list(self._made("list_endpoint_configs", "EndpointConfigs", "EndpointConfigName")):
-            self._gone(self._sagemaker.delete_endpoint_config, EndpointConfigName=each)
-        for each in list(self._made("list_models", "Models", "ModelName")):
-            self._gone(self._sagemaker.delete_model, ModelName=each)
-
-    def _made(self, operation: str, listed: str, name: str) -> Iterator[str]:
-        prefix = f"{self._plan['endpoint']}-v"
-        for page in self._sagemaker.get_paginator(operation).paginate(NameContains=prefix):
-            for each in page[listed]:
-                rest = each[name].removeprefix(prefix)
-                if each[name].startswith(prefix) and rest.isdigit():
-                    yield each[name]
 
     def _config(self) -> str | None:
         """The configuration that the endpoint has; None where there is no endpoint."""
@@ -124,10 +108,29 @@ class Deployment:
             if "already exist" not in message:
                 raise
 
-    def _gone(self, delete: Any, **request: Any) -> None:  # noqa: ANN401 - boto3 has no types
-        """Delete something that may be gone already."""
-        try:
-            delete(**request)
-        except ClientError as error:
-            if "Could not find" not in error.response["Error"]["Message"]:
-                raise
+
+def remove(sagemaker: Any, endpoint: str) -> None:  # noqa: ANN401 - boto3 has no types
+    """Delete an endpoint with every configuration and model that was created for it."""
+    _delete(sagemaker.delete_endpoint, EndpointName=endpoint)
+    for each in list(_created(sagemaker, endpoint, "list_endpoint_configs", "EndpointConfigs", "EndpointConfigName")):
+        _delete(sagemaker.delete_endpoint_config, EndpointConfigName=each)
+    for each in list(_created(sagemaker, endpoint, "list_models", "Models", "ModelName")):
+        _delete(sagemaker.delete_model, ModelName=each)
+
+
+def _created(sagemaker: Any, endpoint: str, operation: str, listed: str, name: str) -> Iterator[str]:  # noqa: ANN401
+    prefix = f"{endpoint}-v"
+    for page in sagemaker.get_paginator(operation).paginate(NameContains=prefix):
+        for each in page[listed]:
+            rest = each[name].removeprefix(prefix)
+            if each[name].startswith(prefix) and rest.isdigit():
+                yield each[name]
+
+
+def _delete(operation: Any, **request: Any) -> None:  # noqa: ANN401 - boto3 has no types
+    """Delete something that may not exist."""
+    try:
+        operation(**request)
+    except ClientError as error:
+        if "Could not find" not in error.response["Error"]["Message"]:
+            raise

@@ -1,9 +1,8 @@
-"""Hears of approvals in the model registry, and removes what it deployed when its stack goes."""
+"""Receives the approvals of the model registry, and serves the custom resource that deletes what they deployed."""
 
 from __future__ import annotations
 
 import json
-import os
 from functools import cache
 from typing import Any
 
@@ -11,7 +10,8 @@ import boto3
 from aws_lambda_powertools import Logger
 
 from ..custom_resource.serving import Made, Properties, serve
-from .deployment import Deployment
+from .deployment import Deployment, remove
+from .environment import Environment
 from .service import Approvals
 
 logger = Logger()
@@ -20,34 +20,34 @@ logger = Logger()
 @cache
 def approvals() -> Approvals:
     """The approvals of the function's group, made on first use."""
-    sns, topic = boto3.client("sns"), os.environ["TOPIC"]
+    sns, environment = boto3.client("sns"), Environment.read()
 
     def notify(subject: str, message: str) -> None:
-        sns.publish(TopicArn=topic, Subject=subject[:100], Message=message)
+        sns.publish(TopicArn=environment.TOPIC, Subject=subject[:100], Message=message)
 
-    return Approvals(boto3.client("sagemaker"), boto3.client("cloudtrail"), os.environ["GROUP"], deployment(), notify)
+    return Approvals(boto3.client("sagemaker"), boto3.client("cloudtrail"), environment.GROUP, deployment(), notify)
 
 
 @cache
 def deployment() -> Deployment:
     """The endpoint that approved versions are deployed to."""
-    return Deployment(boto3.client("sagemaker"), json.loads(os.environ["PLAN"]))
+    return Deployment(boto3.client("sagemaker"), json.loads(Environment.read().PLAN))
 
 
 class Deployed:
-    """What approvals have deployed, as a resource of the stack: it goes with it."""
+    """What approvals deployed, as a custom resource, so that it is deleted with the stack."""
 
     def create(self, properties: Properties, _token: str) -> Made:
-        """Make nothing: the first approval does."""
+        """Do nothing: the first approval creates the endpoint."""
         return Made(properties["Endpoint"])
 
     def update(self, _physical_id: str, properties: Properties, _old: Properties, _token: str) -> Made:
-        """Leave what serves; another name is another endpoint."""
+        """Keep the endpoint; a new name replaces the resource."""
         return Made(properties["Endpoint"])
 
     def delete(self, physical_id: str, _properties: Properties) -> None:
-        """Delete what was deployed."""
-        Deployment(boto3.client("sagemaker"), {"endpoint": physical_id}).remove()
+        """Delete what approvals deployed."""
+        remove(boto3.client("sagemaker"), physical_id)
 
 
 def handler(event: dict[str, Any], context: Any) -> str | None:  # noqa: ANN401 - Lambda's context
@@ -56,5 +56,5 @@ def handler(event: dict[str, Any], context: Any) -> str | None:  # noqa: ANN401 
         serve(event, context, Deployed())
         return None
     done = approvals().approved(event["detail"]["ModelPackageArn"])
-    logger.info("Approval heard", extra={"package": event["detail"]["ModelPackageArn"], "done": done})
+    logger.info("Approval received", extra={"package": event["detail"]["ModelPackageArn"], "done": done})
     return done

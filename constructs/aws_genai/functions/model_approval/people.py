@@ -1,4 +1,4 @@
-"""Who did what, by the identities that AWS records: two sessions of one person are one person."""
+"""The people behind the identities that AWS records: two sessions of one person are one person."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import json
 from datetime import datetime, timedelta
 from typing import Any
 
-#: The session of every notebook has this name; its source identity says whose it is.
+#: Every notebook session has this name; only the source identity distinguishes them.
 _NOTEBOOK = "sagemaker"
 
 
 def person(arn: str, source_identity: str | None = None) -> str | None:
-    """Who stands behind an identity: its source identity, else the name of the session or of the user.
+    """The person behind an identity: its source identity, or the name of the session or of the user.
 
-    A session of IAM Identity Center is named after its user, whatever the permission set, and one of Studio has the
-    user profile as source identity. A mail address counts by what stands before the @, as profiles are named.
+    A session of IAM Identity Center is named after its user in every permission set, and one of Studio has the name of
+    the user profile as source identity. Of an email address, the part before the @ counts, as in names of profiles.
     https://docs.aws.amazon.com/singlesignon/latest/userguide/using-ctrail.html
     https://docs.aws.amazon.com/sagemaker/latest/dg/monitor-user-access.html
     """
@@ -23,10 +23,10 @@ def person(arn: str, source_identity: str | None = None) -> str | None:
 
 
 def trainer(cloudtrail: Any, execution: str, started: datetime) -> str | None:  # noqa: ANN401 - boto3 has no types
-    """The person who started a pipeline's execution; None if CloudTrail does not know, or not yet; empty if
-    the identity is nobody's in particular.
+    """The person who started a pipeline execution; None if CloudTrail does not show it, or not yet; empty if the
+    identity is not that of one person.
 
-    The event history needs no trail and holds ninety days:
+    The event history needs no trail and covers 90 days:
     https://docs.aws.amazon.com/awscloudtrail/latest/userguide/view-cloudtrail-events.html
     """
     pages = cloudtrail.get_paginator("lookup_events").paginate(

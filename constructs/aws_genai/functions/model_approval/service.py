@@ -1,4 +1,4 @@
-"""Deploys a version that was approved in the registry, if another person than its trainer did so."""
+"""Deploys an approved version of the model registry, unless the approver also started its training."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .deployment import Deployment
 from .people import person, trainer
 
 _log = logging.getLogger(__name__)
-#: CloudTrail shows an event after some minutes; until then nobody knows who trained:
+#: CloudTrail shows an event after some minutes; until then the person who trained is unknown:
 #: https://docs.aws.amazon.com/awscloudtrail/latest/userguide/get-and-view-cloudtrail-log-files.html
 PATIENCE = timedelta(hours=1)
 
@@ -21,7 +21,7 @@ Notify = Callable[[str, str], None]
 
 
 class NotYetKnownError(RuntimeError):
-    """CloudTrail does not tell yet who trained; the event is delivered again."""
+    """CloudTrail does not show yet who trained; Lambda retries the event."""
 
 
 class Approvals:
@@ -40,14 +40,14 @@ class Approvals:
         self._deployment, self._notify, self._clock = deployment, notify, clock
 
     def approved(self, package_arn: str) -> str:
-        """Deploy a version that was approved, or take the approval back.
+        """Deploy an approved version, or reject it.
 
-        :raises NotYetKnownError: if it cannot be said yet who trained it.
+        :raises NotYetKnownError: if CloudTrail does not show yet who trained it.
         """
         package = self._sagemaker.describe_model_package(ModelPackageName=package_arn)
         if package.get("ModelPackageGroupName") != self._group:
             return "not ours"
-        # The event may be an old one: what counts is what the registry says now.
+        # The event may be old: the current status in the registry counts.
         if package["ModelApprovalStatus"] != "Approved":
             return "not approved"
         version = int(package["ModelPackageVersion"])
@@ -57,7 +57,7 @@ class Approvals:
                 ModelPackageArn=package_arn, ModelApprovalStatus="Rejected", ApprovalDescription=objection[:1024]
             )
             self._notify(
-                f"Version {version} of {self._group} is not deployed", f"{objection} Its approval was taken back."
+                f"Version {version} of {self._group} is not deployed", f"{objection} The version was rejected."
             )
             return "rejected"
         done = self._deployment.deploy(package_arn, version)
@@ -70,29 +70,29 @@ class Approvals:
         source = identity.get("SourceIdentity") or by.get("UserProfileName")
         approver = person(identity.get("Arn", ""), source) if identity or source else None
         if not approver:
-            return "The registry does not say who approved it."
+            return "The registry does not show who approved it."
         execution = package.get("CustomerMetadataProperties", {}).get("execution", "")
         registered = package["CreationTime"]
         trained = trainer(self._cloudtrail, execution, self._started(execution, registered)) if execution else None
         if trained is None:
             if execution and self._clock() - package.get("LastModifiedTime", registered) < PATIENCE:
-                raise NotYetKnownError(f"CloudTrail does not tell yet who started {execution}")
-            return "Nobody can tell who trained it."
+                raise NotYetKnownError(f"CloudTrail does not show yet who started {execution}")
+            return "CloudTrail does not show who started its training."
         if not trained:
-            return "It was trained in a notebook whose session names nobody."
+            return "Its training was started in a notebook session without a source identity."
         if trained == approver:
-            return f"{approver} trained and approved it; another person has to approve."
+            return f"{approver} both trained and approved it; another person must approve."
         return None
 
     def _started(self, execution: str, registered: datetime) -> datetime:
-        """When a run was started, which may be days before it registered a version: training and Spot capacity last.
+        """Start of a run, which may be days before it registers a version, since it waits for Spot capacity and trains.
 
         https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_DescribePipelineExecution.html
         """
         try:
             found = self._sagemaker.describe_pipeline_execution(PipelineExecutionArn=execution)
         except ClientError as error:
-            # Runs go with their pipeline; a version outlives both.
+            # Runs are deleted with their pipeline; versions are not.
             if error.response["Error"]["Code"] not in ("ResourceNotFound", "ValidationException"):
                 raise
             return registered

@@ -1,1 +1,1 @@
-"""Gives models of Amazon Bedrock capacity: deployments on demand, and provisioned throughput."""
+"""Deploys custom models of Amazon Bedrock, and purchases provisioned throughput."""

@@ -1,13 +1,13 @@
-"""Gives models of Amazon Bedrock capacity."""
+"""Deploys custom models of Amazon Bedrock, and purchases provisioned throughput."""
 
 from __future__ import annotations
 
-import os
 from functools import cache
 from typing import Any
 
 import boto3
 
+from ..custom_resource.environment import Environment
 from ..custom_resource.serving import serve
 from ..custom_resource.waiting import Schedules
 from .service import Deployments, Throughputs
@@ -15,12 +15,12 @@ from .service import Deployments, Throughputs
 
 @cache
 def client(service: str) -> Any:  # noqa: ANN401 - boto3 has no types
-    """A client, made on first use."""
+    """A client, created on first use."""
     return boto3.client(service)
 
 
 def handler(event: dict[str, Any], context: Any) -> None:  # noqa: ANN401 - Lambda's context
-    """Entry of the function."""
+    """Handler of the function."""
     kind = Throughputs if "Units" in event["ResourceProperties"] else Deployments
-    waiting = Schedules(client("scheduler"), context.invoked_function_arn, os.environ["WAIT_ROLE"])
+    waiting = Schedules(client("scheduler"), context.invoked_function_arn, Environment.read().WAIT_ROLE)
     serve(event, context, kind(client("bedrock")), waiting)

@@ -1,4 +1,4 @@
-"""Deployments of custom models on demand, and provisioned throughput: what CloudFormation has no types for.
+"""On-demand deployments of custom models, and provisioned throughput, which CloudFormation has no resource types for.
 
 https://docs.aws.amazon.com/bedrock/latest/APIReference/API_CreateCustomModelDeployment.html
 https://docs.aws.amazon.com/bedrock/latest/APIReference/API_CreateProvisionedModelThroughput.html
@@ -17,27 +17,27 @@ _ON_THE_WAY = ("Creating", "Updating", "Deleting")
 
 
 class CapacityError(RuntimeError):
-    """Capacity that Bedrock does not give."""
+    """Bedrock did not provide the capacity."""
 
 
 class Capacity(ABC):
-    """One kind of capacity; an id is its ARN."""
+    """One kind of capacity. The physical id is its ARN."""
 
     def __init__(self, bedrock: Any) -> None:  # noqa: ANN401 - boto3 has no types
         self._bedrock = bedrock
 
     def create(self, properties: Properties, token: str) -> Made | Pending:
-        """Ask for it, and wait; the same request, delivered twice, is one."""
+        """Create it, and wait. The operation is idempotent."""
         return Pending(self._create(properties, f"{properties['Name'][:54]}-{token[:8]}", token), "create")
 
     def update(self, physical_id: str, properties: Properties, old: Properties, token: str) -> Made | Pending:
-        """Other capacity is made beside what serves; CloudFormation gives that back once all is well."""
+        """Create new capacity; CloudFormation deletes the previous one after the deployment has succeeded."""
         if all(properties.get(name) == old.get(name) for name in self.counted) and self._status(physical_id):
             return self.look(Pending(physical_id, "create"), properties)
         return self.create(properties, token)
 
     def delete(self, physical_id: str, _properties: Properties) -> Pending | None:
-        """Give it back, or wait for what is on its way and give it back then."""
+        """Delete it, after a change that is in progress."""
         try:
             self._delete(physical_id)
         except ClientError as error:
@@ -50,7 +50,7 @@ class Capacity(ABC):
         return Pending(physical_id, "delete") if self._status(physical_id) else None
 
     def look(self, pending: Pending, properties: Properties) -> Made | Pending:
-        """Look after capacity that is on its way or going."""
+        """Check capacity that is being created or deleted."""
         arn, status = pending.physical_id, self._status(pending.physical_id)
         if pending.doing == "delete":
             if status is None:
@@ -62,7 +62,7 @@ class Capacity(ABC):
             return Made(arn, {"Arn": arn})
         raise CapacityError(f"{arn} is {status or 'gone'}: {self._why(arn)}")
 
-    #: Properties whose change asks for other capacity.
+    #: Properties whose change requires new capacity.
     counted: tuple[str, ...] = ("Name", "Model")
 
     @abstractmethod
@@ -90,7 +90,7 @@ class Capacity(ABC):
 
 
 class Deployments(Capacity):
-    """Custom models, paid by the token."""
+    """On-demand deployments of custom models."""
 
     def _create(self, properties: Properties, name: str, token: str) -> str:
         made = self._bedrock.create_custom_model_deployment(
@@ -106,7 +106,7 @@ class Deployments(Capacity):
 
 
 class Throughputs(Capacity):
-    """Models that are paid by the hour."""
+    """Provisioned throughput."""
 
     counted = ("Name", "Model", "Units", "Commitment")
 

@@ -1,1 +1,1 @@
-"""Customizes models of Amazon Bedrock with data sets that were signed off."""
+"""Customizes models of Amazon Bedrock with signed data sets."""

@@ -1,9 +1,7 @@
-"""The steps of a customization, called by its state machine."""
+"""The steps of a model customization, which a state machine invokes."""
 
 from __future__ import annotations
 
-import json
-import os
 from functools import cache
 from typing import Any
 
@@ -12,6 +10,7 @@ from aws_lambda_powertools import Logger
 from botocore.config import Config
 
 from ..jobs.steps import serve
+from .environment import Environment
 from .service import Customizations, Plan
 
 logger = Logger()
@@ -19,26 +18,27 @@ logger = Logger()
 
 @cache
 def client(service: str) -> Any:  # noqa: ANN401 - boto3 has no types
-    """A client, made on first use; admitting a data set takes ten minutes at the most."""
+    """A client, created on first use. Verifying a data set takes up to ten minutes."""
     config = Config(connect_timeout=5, read_timeout=620, retries={"mode": "standard", "total_max_attempts": 3})
     return boto3.client(service, config=config)
 
 
 @cache
 def plan() -> Plan:
-    """What the settings ask for, from the environment."""
+    """The plan, from the environment."""
+    environment = Environment.read()
     return Plan(
-        bucket=os.environ["BUCKET"],
-        data_bucket=os.environ["DATA_BUCKET"],
-        admit=os.environ["ADMIT"],
-        role_arn=os.environ["JOB_ROLE"],
-        key_arn=os.environ["KEY_ARN"],
-        **json.loads(os.environ["PLAN"]),
+        bucket=environment.BUCKET,
+        data_bucket=environment.DATA_BUCKET,
+        admit=environment.ADMIT,
+        role_arn=environment.JOB_ROLE,
+        key_arn=environment.KEY_ARN,
+        **environment.PLAN,
     )
 
 
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:  # noqa: ANN401 - Lambda's context
-    """Entry of the function."""
+    """Handler of the function."""
     answer = serve(event, Customizations(plan(), client))
     logger.info("step", extra={"step": event["step"], "run": event["run"]})
     return answer

@@ -1,4 +1,4 @@
-"""Trains a model of Bedrock on a data set that an approver signed, and tells what came of what.
+"""Customizes a Bedrock model with a data set that an approver has signed, and records the lineage.
 
 https://docs.aws.amazon.com/bedrock/latest/APIReference/API_CreateModelCustomizationJob.html
 """
@@ -17,24 +17,24 @@ from ..jobs.naming import job_name
 from ..jobs.steps import DONE, FAILED, RUNNING, Job, RefusedError, TryAgainError, cause
 from ..training_data.records import Record, parse
 
-#: The form of Nova's records: https://docs.aws.amazon.com/nova/latest/userguide/fine-tune-prepare-data-understanding.html
+#: Format of the records of Nova models: https://docs.aws.amazon.com/nova/latest/userguide/fine-tune-prepare-data-understanding.html
 _FORM = "bedrock-conversation-2024"
 _BUSY = ("ThrottlingException", "ServiceQuotaExceededException", "ServiceUnavailableException")
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What the settings ask for."""
+    """The plan of a customization."""
 
     name: str
     bucket: str
-    #: Where data sets are, and the function that lets them train.
+    #: Bucket of the data sets, and the function that verifies them.
     data_bucket: str
     admit: str
     base: str
     role_arn: str
     key_arn: str
-    #: What is trained on unless a run names another.
+    #: Name of the data set, unless a run has another.
     data_set: str = ""
     teacher: str = ""
     hyperparameters: Mapping[str, str] = field(default_factory=dict)
@@ -43,7 +43,7 @@ class Plan:
 
 
 class Customizations:
-    """Runs of one customization: records, figures and lineage in one bucket."""
+    """The runs of a customization, with their records, metrics and lineage in a bucket."""
 
     def __init__(self, plan: Plan, clients: Callable[[str], Any]) -> None:
         self._plan, self._clients = plan, clients
@@ -51,9 +51,9 @@ class Customizations:
         self._data_sets = Files(clients("s3"), plan.data_bucket)
 
     def prepare(self, run: str, given: Mapping[str, Any]) -> list[Job]:
-        """Have the data set admitted, and write its records in Bedrock's form.
+        """Have the data set verified, and write its records in the format of Bedrock.
 
-        :raises RefusedError: if it must not train a model.
+        :raises RefusedError: if the data set must not be used for training.
         """
         admitted = self._admit(str(given.get("data_set") or self._plan.data_set), run)
         lineage = {name: admitted[name] for name in ("manifest", "manifest_version", "manifest_sha256", "approver")}
@@ -63,22 +63,22 @@ class Customizations:
         return [{"lineage": lineage, "state": RUNNING}]
 
     def start(self, run: str, job: Job) -> Job:
-        """Start the job; asked twice for the same run, it is one job."""
-        # Names of models have no two hyphens in a row.
+        """Start the job. The operation is idempotent."""
+        # Names of models must not have two consecutive hyphens.
         (name, token), bedrock = job_name(self._plan.name, run, digits=12), self._clients("bedrock")
         try:
             arn = bedrock.create_model_customization_job(**self._request(run, name, token))["jobArn"]
         except ClientError as error:
             code = error.response["Error"]["Code"]
             if code in _BUSY:
-                raise TryAgainError(f"Bedrock takes no further job now: {error}") from error
+                raise TryAgainError(f"Bedrock does not accept another job now: {error}") from error
             if code not in ("ConflictException", "ResourceInUseException"):
                 raise
             arn = bedrock.get_model_customization_job(jobIdentifier=name)["jobArn"]
         return {**job, "model": name, "arn": arn, "state": RUNNING}
 
     def look(self, _run: str, job: Job) -> Job:
-        """Look after the job."""
+        """Check the job."""
         found = self._clients("bedrock").get_model_customization_job(jobIdentifier=job["arn"])
         match found["status"]:
             case "InProgress" | "Stopping":
@@ -90,7 +90,7 @@ class Customizations:
                 return {**job, "state": FAILED, "reason": f"the job is {other}: {why}"}
 
     def finish(self, run: str, jobs: list[Job]) -> dict[str, Any]:
-        """Say which model came of which data set, signed by whom."""
+        """Record the custom model, its data set, and who signed it."""
         (job,) = jobs
         if job["state"] == FAILED:
             return {"passed": False, "reason": cause(job.get("reason"))[:1000]}
@@ -125,7 +125,7 @@ class Customizations:
 
     def _line(self, record: Record) -> str:
         messages = [{"role": "user", "content": [{"text": record.prompt}]}]
-        # A teacher answers for itself.
+        # For a distillation, the teacher generates the responses.
         if not self._plan.teacher:
             messages.append({"role": "assistant", "content": [{"text": record.answer}]})
         return json.dumps({"schemaVersion": _FORM, "messages": messages}, ensure_ascii=False) + "\n"

@@ -1,14 +1,14 @@
-"""The step of a fine-tuning pipeline that measures the model."""
+"""The step of a fine-tuning pipeline that scores the model."""
 
 from __future__ import annotations
 
-import os
 from functools import cache
 from typing import Any
 
 import boto3
 from aws_lambda_powertools import Logger
 
+from .environment import Environment
 from .service import Evaluations
 
 logger = Logger()
@@ -17,7 +17,7 @@ logger = Logger()
 @cache
 def evaluations() -> Evaluations:
     """The evaluations of the function's bucket, made on first use."""
-    return Evaluations(boto3.client("s3"), os.environ["BUCKET"])
+    return Evaluations(boto3.client("s3"), Environment.read().BUCKET)
 
 
 def handler(event: dict[str, Any], _context: Any) -> dict[str, str | float]:  # noqa: ANN401 - Lambda's context

@@ -1,4 +1,4 @@
-"""How near answers come to what was expected: figures between 0 and 1, as in SQuAD and ROUGE.
+"""Scores of answers against expected ones, 0 to 1, as in SQuAD and ROUGE.
 
 https://arxiv.org/abs/1606.05250, https://aclanthology.org/W04-1013
 """
@@ -10,14 +10,14 @@ import string
 from collections import Counter
 from collections.abc import Iterable
 
-#: What a threshold can be set for.
+#: The metrics that may have a threshold.
 METRICS = ("exact_match", "f1", "rouge_l")
 _ARTICLES = re.compile(r"\b(?:a|an|the)\b")
 _LONGEST = 2_000
 
 
 def scores(pairs: Iterable[tuple[str, str]]) -> dict[str, float]:
-    """The means over pairs of an expected answer and one that was given.
+    """The mean scores of pairs of an expected answer and the model's answer.
 
     :raises ValueError: if there is no pair.
     """
@@ -30,7 +30,7 @@ def scores(pairs: Iterable[tuple[str, str]]) -> dict[str, float]:
         totals["f1"] += _f1(sum((Counter(wanted) & Counter(got)).values()), wanted, got)
         totals["rouge_l"] += _f1(_common(wanted[:_LONGEST], got[:_LONGEST]), wanted[:_LONGEST], got[:_LONGEST])
     if not count:
-        raise ValueError("nothing was held out to evaluate with")
+        raise ValueError("there are no held-out records to evaluate with")
     return {name: round(totals[name] / count, 4) for name in METRICS}
 
 
@@ -46,7 +46,7 @@ def _f1(same: int, wanted: list[str], got: list[str]) -> float:
 
 
 def _common(one: list[str], other: list[str]) -> int:
-    """How many words two texts have in the same order."""
+    """Length of the longest common subsequence of two texts, in words."""
     before = [0] * (len(other) + 1)
     for word in one:
         now = [0]

@@ -1,4 +1,4 @@
-"""Compares what a fine-tuned model answered to held-out questions with what was expected."""
+"""Scores the answers of a fine-tuned model to held-out questions."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from .scores import scores
 
 
 class EvaluationError(ValueError):
-    """Answers that cannot be compared; the message says why."""
+    """Answers that cannot be scored; the message says why."""
 
 
 class Evaluations:
@@ -19,20 +19,20 @@ class Evaluations:
         self._s3, self._bucket = s3, bucket
 
     def evaluate(self, name: str, run: str, answers: str, predictions: str) -> dict[str, str | float]:
-        """The metrics of a run, also as a report that the model registry shows.
+        """The scores of a run; also writes them to a report that the model registry shows.
 
-        :param answers: key of the expected answers, one JSON object a line.
-        :param predictions: address of the folder that batch transform wrote to.
-        :raises EvaluationError: if they are not as many, or an answer has no text.
+        :param answers: key of the expected answers, one JSON object per line.
+        :param predictions: URI of the prefix that batch transform wrote to.
+        :raises EvaluationError: if their numbers differ, or an answer has no text.
         """
         expected = [str(json.loads(line)["answer"]) for line in self._lines(answers)]
         folder = predictions.removeprefix(f"s3://{self._bucket}/").rstrip("/")
         given = [text_of(line) for line in self._lines(f"{folder}/prompts.jsonl.out")]
         if len(expected) != len(given):
-            raise EvaluationError(f"{len(given)} answers came to {len(expected)} questions")
+            raise EvaluationError(f"There are {len(given)} answers to {len(expected)} questions")
         found = scores(zip(expected, given, strict=True))
         report = f"reports/{name}/{run}/evaluation.json"
-        # The form that the model registry reads:
+        # The format that the model registry reads:
         # https://docs.aws.amazon.com/sagemaker/latest/dg/model-monitor-model-quality-metrics.html
         metrics = {each: {"value": value, "standard_deviation": "NaN"} for each, value in found.items()}
         body = json.dumps({"text_generation_metrics": metrics, "records": len(expected)}, indent=1)
@@ -47,14 +47,14 @@ class Evaluations:
         try:
             body = self._s3.get_object(Bucket=self._bucket, Key=key)["Body"].read()
         except self._s3.exceptions.NoSuchKey as error:
-            raise EvaluationError(f"s3://{self._bucket}/{key} is not there") from error
+            raise EvaluationError(f"s3://{self._bucket}/{key} does not exist") from error
         return [line for line in body.decode("utf-8").split("\n") if line.strip()]
 
 
 def text_of(line: str) -> str:
-    """The text of one answer, as the containers of this library write it.
+    """The text of one answer, in the formats of the containers of this library.
 
-    :raises EvaluationError: if it has none.
+    :raises EvaluationError: if there is no text.
     """
     try:
         content = json.loads(line)

@@ -1,4 +1,4 @@
-"""Whether Amazon Bedrock would import the files of a model.
+"""Checks whether Amazon Bedrock can import the files of a model.
 
 https://docs.aws.amazon.com/bedrock/latest/userguide/model-customization-import-model.html
 """
@@ -11,7 +11,7 @@ from typing import Any
 
 from ..weights_check.check import Stored, problems
 
-#: What ``config.json`` calls the architectures that are imported.
+#: Supported architectures by their names in ``config.json``.
 ARCHITECTURES = (
     "GPTBigCodeForCausalLM",
     "GptOssForCausalLM",
@@ -26,9 +26,9 @@ ARCHITECTURES = (
     "Qwen3MoeForCausalLM",
     "T5ForConditionalGeneration",
 )
-#: Most bytes of weights, of models that see images and of others.
+#: Maximum size of the weights in bytes, of multimodal models and of others.
 LARGEST_SEEING, LARGEST = 100 * 1024**3, 200 * 1024**3
-#: Files that lie beside the weights.
+#: Files that are required beside the weights.
 NEEDED = ("config.json", "tokenizer_config.json")
 _TOKENIZERS = ("tokenizer.json", "tokenizer.model")
 
@@ -37,7 +37,7 @@ class ModelFiles(Stored):
     """The files of a model, with their sizes."""
 
     def sizes(self) -> dict[str, int]:
-        """Bytes of each file below the prefix."""
+        """Size of each file in bytes."""
         pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=self._prefix)
         return {
             each["Key"].removeprefix(self._prefix): int(each["Size"])
@@ -46,18 +46,18 @@ class ModelFiles(Stored):
         }
 
     def whole(self, name: str) -> Any:  # noqa: ANN401 - JSON
-        """The content of a file of JSON."""
+        """The content of a JSON file."""
         found = self._s3.get_object(Bucket=self._bucket, Key=f"{self._prefix}{name}")
         return json.loads(found["Body"].read())
 
 
 def refusals(files: ModelFiles) -> Iterator[str]:
-    """Why Bedrock would not import the model, one sentence each; nothing if it would."""
+    """The reasons why Bedrock cannot import the model, one sentence each."""
     sizes = files.sizes()
     yield from problems(files, ())
     for name in NEEDED:
         if name not in sizes:
-            yield f"{name} is missing: save the model in the format of Hugging Face"
+            yield f"{name} is missing: save the model in the Hugging Face format"
     if not any(name in sizes for name in _TOKENIZERS):
         yield f"{' or '.join(_TOKENIZERS)} is missing"
     if "config.json" not in sizes:
@@ -65,11 +65,11 @@ def refusals(files: ModelFiles) -> Iterator[str]:
     try:
         named = files.whole("config.json").get("architectures") or [""]
     except (ValueError, AttributeError):
-        yield "config.json is no JSON"
+        yield "config.json is not valid JSON"
         return
     if named[0] not in ARCHITECTURES:
-        yield f"{named[0] or 'an architecture without a name'} is not imported; these are: {', '.join(ARCHITECTURES)}"
+        yield f"{named[0] or 'an architecture without a name'} is not supported; these are: {', '.join(ARCHITECTURES)}"
     largest = LARGEST_SEEING if named[0].endswith("ConditionalGeneration") and "T5" not in named[0] else LARGEST
     weights = sum(size for name, size in sizes.items() if name.endswith(".safetensors"))
     if weights > largest:
-        yield f"the weights have {weights / 1024**3:.0f} GiB; {largest // 1024**3} are the most"
+        yield f"the weights have {weights / 1024**3:.0f} GiB; the maximum is {largest // 1024**3}"

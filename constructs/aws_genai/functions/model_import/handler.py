@@ -1,13 +1,13 @@
-"""Imports a team's own model into Amazon Bedrock."""
+"""Imports models into Amazon Bedrock."""
 
 from __future__ import annotations
 
-import os
 from functools import cache
 from typing import Any
 
 import boto3
 
+from ..custom_resource.environment import Environment
 from ..custom_resource.serving import serve
 from ..custom_resource.waiting import Schedules
 from .service import Imports
@@ -15,11 +15,11 @@ from .service import Imports
 
 @cache
 def client(service: str) -> Any:  # noqa: ANN401 - boto3 has no types
-    """A client, made on first use."""
+    """A client, created on first use."""
     return boto3.client(service)
 
 
 def handler(event: dict[str, Any], context: Any) -> None:  # noqa: ANN401 - Lambda's context
-    """Entry of the function."""
-    waiting = Schedules(client("scheduler"), context.invoked_function_arn, os.environ["WAIT_ROLE"])
+    """Handler of the function."""
+    waiting = Schedules(client("scheduler"), context.invoked_function_arn, Environment.read().WAIT_ROLE)
     serve(event, context, Imports(client("bedrock"), client("s3")), waiting)

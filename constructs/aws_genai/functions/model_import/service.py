@@ -1,4 +1,4 @@
-"""Imports models into Amazon Bedrock, each under a name of its own, and deletes them.
+"""Imports models into Amazon Bedrock, each with a unique name, and deletes them.
 
 An import cannot be stopped: what is deleted on its way is deleted once it has arrived.
 https://docs.aws.amazon.com/bedrock/latest/APIReference/API_CreateModelImportJob.html
@@ -17,30 +17,30 @@ from .check import ModelFiles, refusals
 
 
 class NotImportedError(RuntimeError):
-    """A model that is not imported."""
+    """The model could not be imported."""
 
 
 class Imports:
-    """The imported models of one stack; an id is the name of a model, which is that of its job too."""
+    """The imported models of a stack. The physical id is the name of the model and of its job."""
 
     def __init__(self, bedrock: Any, s3: Any) -> None:  # noqa: ANN401 - boto3 has no types
         self._bedrock, self._s3 = bedrock, s3
 
     def create(self, properties: Properties, token: str) -> Made | Pending:
-        """Begin an import, after a look at the files."""
+        """Check the files, and start an import."""
         found = list(refusals(ModelFiles(self._s3, properties["Bucket"], properties["Prefix"])))
         if found:
             more = f"; and {len(found) - 3} more" if len(found) > 3 else ""
             address = f"s3://{properties['Bucket']}/{properties['Prefix']}"
             raise NotImportedError(f"{address} cannot be imported: {'; '.join(found[:3])}{more}")
-        # Names of jobs are never free again, so each request has its own; the same one, delivered twice, has the same.
+        # Job names cannot be reused, so each request has its own. A request that is delivered twice has the same.
         name = f"{_weights(properties)}{token[:8]}"
         if self._job(name) is None:
             self._begin(name, properties, token)
         return Pending(name, "create")
 
     def update(self, physical_id: str, properties: Properties, _old: Properties, token: str) -> Made | Pending:
-        """Import what is wanted now beside what serves; CloudFormation deletes the one before once all is well.
+        """Import a new model; CloudFormation deletes the previous one after the deployment has succeeded.
 
         Taken back, the one before is still there and serves on.
         """
@@ -54,7 +54,7 @@ class Imports:
         return self.create(properties, token)
 
     def delete(self, physical_id: str, _properties: Properties) -> Pending | None:
-        """Delete a model, or wait for what cannot be stopped and delete it then."""
+        """Delete a model; an import that is in progress cannot be stopped, so wait for it first."""
         job = self._job(physical_id)
         if job and job["status"] == "InProgress":
             return Pending(physical_id, "delete")
@@ -62,7 +62,7 @@ class Imports:
         return None
 
     def look(self, pending: Pending, _properties: Properties) -> Made | Pending:
-        """Look after an import."""
+        """Check an import."""
         name, job = pending.physical_id, self._job(pending.physical_id)
         if job and job["status"] == "InProgress":
             return pending
@@ -70,7 +70,7 @@ class Imports:
             self._delete(name)
             return Made(name)
         if job is None:
-            raise NotImportedError(f"the import of {name} is gone")
+            raise NotImportedError(f"the import of {name} no longer exists")
         if job["status"] != "Completed":
             raise NotImportedError(f"Bedrock did not import {name}: {job.get('failureMessage', 'without a reason')}")
         return Made(name, {"Arn": str(job["importedModelArn"]), "Name": name})
@@ -88,7 +88,7 @@ class Imports:
                 **key,
             )
         except ClientError as error:
-            # The same request, delivered twice at once.
+            # The same request was delivered twice at the same time.
             if error.response["Error"]["Code"] != "ConflictException":
                 raise
 
@@ -110,7 +110,7 @@ class Imports:
 
 
 def _weights(properties: Properties) -> str:
-    """How names of models from these files begin."""
+    """The beginning of the names of models from these files."""
     told = {name: properties.get(name, "") for name in ("Bucket", "Prefix", "RoleArn", "KeyArn", "Version")}
     digest = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:8]
     return f"{properties['Name'][:40]}-{digest}-"

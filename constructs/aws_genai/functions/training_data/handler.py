@@ -1,14 +1,14 @@
-"""The first step of a fine-tuning pipeline: lets a data set that was signed off train a model, or stops the run."""
+"""The first step of a fine-tuning pipeline: admits a signed data set to training, or fails the run."""
 
 from __future__ import annotations
 
-import os
 from functools import cache
 from typing import Any
 
 import boto3
 from aws_lambda_powertools import Logger
 
+from .environment import Environment
 from .service import DataSets, Rules
 
 logger = Logger()
@@ -17,7 +17,8 @@ logger = Logger()
 @cache
 def data_sets() -> DataSets:
     """The data sets of the function's bucket, made on first use."""
-    return DataSets(boto3.client("s3"), boto3.client("kms"), os.environ["BUCKET"], os.environ["SIGNING_KEY"])
+    environment = Environment.read()
+    return DataSets(boto3.client("s3"), boto3.client("kms"), environment.BUCKET, environment.SIGNING_KEY)
 
 
 def handler(event: dict[str, Any], _context: Any) -> dict[str, str]:  # noqa: ANN401 - Lambda's context

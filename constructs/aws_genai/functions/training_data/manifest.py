@@ -1,7 +1,7 @@
-"""The manifest of a data set: which versions of which files train a model, their checksums, and who signed that off.
+"""The manifest of a data set: the versions and checksums of the files that train a model, and the approver.
 
-It lies beside the files as ``manifest.json``, its signature as ``manifest.json.sig``. The signature is made by a key of
-AWS KMS that only approvers may sign with: https://docs.aws.amazon.com/kms/latest/developerguide/symmetric-asymmetric.html
+It is stored with the files as ``manifest.json``, its signature as ``manifest.json.sig``. It is signed with an AWS KMS
+key that only approvers may sign with: https://docs.aws.amazon.com/kms/latest/developerguide/symmetric-asymmetric.html
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _PARTS = ("train", "held_out")
 
 
 class ManifestError(ValueError):
-    """A data set that must not train a model; the message says what to do."""
+    """A data set that may not train a model; the message says what to do."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class File:
 
 @dataclass(frozen=True)
 class Manifest:
-    """A data set as it was signed off."""
+    """A data set as it was signed."""
 
     data_set: str
     approver: str
@@ -46,14 +46,14 @@ class Manifest:
 
     @property
     def files(self) -> tuple[File, ...]:
-        """Every file, those that train first."""
+        """All files, training files first."""
         return (*self.train, *self.held_out)
 
 
 def parse(text: bytes, prefix: str) -> Manifest:
     """A manifest whose files lie under ``prefix``.
 
-    :raises ManifestError: if it is not one, or names a file elsewhere.
+    :raises ManifestError: if it is malformed, or names a file outside the prefix.
     """
     try:
         content = json.loads(text)
@@ -66,32 +66,34 @@ def parse(text: bytes, prefix: str) -> Manifest:
             template=content.get("template"),
         )
     except (KeyError, TypeError, ValueError) as error:
-        raise ManifestError(f"The manifest cannot be read ({error}): write it anew") from error
+        raise ManifestError(f"The manifest is malformed ({error}): write it again") from error
     if not made.train or not made.held_out:
-        raise ManifestError("A data set has files to train on and files held out for evaluation; name both")
+        raise ManifestError(
+            "A data set needs training files and held-out files for evaluation: list both in the manifest"
+        )
     keys = [each.key for each in made.files]
     if len(set(keys)) != len(keys):
-        raise ManifestError("A file stands twice in the manifest: one that trains cannot evaluate")
+        raise ManifestError("The manifest lists a file twice: a training file cannot be held out for evaluation")
     for key in keys:
         if not key.startswith(prefix) or ".." in key:
-            raise ManifestError(f"{key} does not lie under {prefix}, where this data set is")
+            raise ManifestError(f"{key} is not under {prefix}, the prefix of this data set")
     return made
 
 
 def digest(text: bytes) -> bytes:
-    """What is signed."""
+    """The digest that is signed."""
     return hashlib.sha256(text).digest()
 
 
 def check_signature(kms: Any, key: str, text: bytes, signature: bytes) -> None:  # noqa: ANN401 - boto3 has no types
-    """Refuse a manifest that no approver signed as it is.
+    """Refuse a manifest without a valid signature.
 
-    :raises ManifestError: if the signature is of another text, or no signature.
+    :raises ManifestError: if the signature is that of another text, or malformed.
     """
     try:
         raw = base64.b64decode(signature, validate=True)
         if not raw:
-            raise ValueError("a signature has bytes")
+            raise ValueError("the signature is empty")
         answer = kms.verify(
             KeyId=key, Message=digest(text), MessageType="DIGEST", Signature=raw, SigningAlgorithm=ALGORITHM
         )
@@ -99,7 +101,9 @@ def check_signature(kms: Any, key: str, text: bytes, signature: bytes) -> None: 
     except (kms.exceptions.KMSInvalidSignatureException, ValueError):
         valid = False
     if not valid:
-        raise ManifestError("The manifest is not signed as it is: have an approver look at it and sign it")
+        raise ManifestError(
+            "The signature of the manifest is not valid: have an approver review the data set and sign it"
+        )
 
 
 def _file(content: Mapping[str, Any]) -> File:

@@ -1,4 +1,4 @@
-"""Personal data and secrets in text, by their form: enough to say that a data set holds some, not to find all."""
+"""Personal data and secrets in text, found by patterns: enough to report that there are some, not to find all."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _FORMS: dict[str, re.Pattern[str]] = {
 
 
 def kinds(text: str) -> Counter[str]:
-    """How often each kind of personal data stands in a text, by the names that Bedrock's guardrails use.
+    """Number of occurrences of each kind of personal data in a text, by the names of Amazon Bedrock Guardrails.
 
     https://docs.aws.amazon.com/bedrock/latest/APIReference/API_GuardrailPiiEntityConfig.html
     """

@@ -1,6 +1,6 @@
-"""Records of a data set: whether each is whole, and what it asks and should be answered.
+"""Records of a data set: validation, and the prompt and answer of each.
 
-The forms are those of JumpStart's scripts:
+The formats are those of JumpStart's training scripts:
 https://docs.aws.amazon.com/sagemaker/latest/dg/jumpstart-foundation-models-fine-tuning.html
 """
 
@@ -12,33 +12,33 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-#: What an instruction and its answer are called, and how a prompt is made of them, where the manifest says nothing.
+#: How a prompt and an answer are made of the fields of a record, unless the manifest has a template.
 DEFAULT_TEMPLATE = {"prompt": "{instruction}\n\n{context}", "completion": "{response}"}
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 _ROLES = ("user", "assistant")
 
 
 class MalformedError(ValueError):
-    """A record that a script could not train on."""
+    """A record that the training script cannot use."""
 
 
 @dataclass(frozen=True)
 class Record:
-    """One record: what the model is asked, and what it should answer; of plain text there is no question."""
+    """The prompt and the expected answer of one record; plain text has no prompt."""
 
     prompt: str
     answer: str
 
     @property
     def text(self) -> str:
-        """All of it."""
+        """Prompt and answer."""
         return f"{self.prompt}\n{self.answer}"
 
 
 def parse(line: str, method: str, template: Mapping[str, str] | None) -> Record:
     """The record of one line.
 
-    :raises MalformedError: saying what is wrong with it.
+    :raises MalformedError: if it is malformed.
     """
     if method == "domain":
         return Record("", line)
@@ -54,7 +54,7 @@ def parse(line: str, method: str, template: Mapping[str, str] | None) -> Record:
 def _instruction(content: Mapping[str, Any], template: Mapping[str, str]) -> Record:
     for name in _PLACEHOLDER.findall(f"{template['prompt']} {template['completion']}"):
         if not isinstance(content.get(name), str):
-            raise MalformedError(f"{name} is missing or no text")
+            raise MalformedError(f"{name} is missing or not text")
     answer = _fill(template["completion"], content)
     if not answer.strip():
         raise MalformedError("its answer is empty")
@@ -68,7 +68,7 @@ def _chat(content: Mapping[str, Any]) -> Record:
     said = turns[1:] if isinstance(turns[0], dict) and turns[0].get("role") == "system" else turns
     for number, turn in enumerate(said):
         if not isinstance(turn, dict) or turn.get("role") != _ROLES[number % 2]:
-            raise MalformedError("user and assistant do not take turns")
+            raise MalformedError("user and assistant do not alternate")
     if not all(isinstance(turn.get("content"), str) and turn["content"].strip() for turn in turns):
         raise MalformedError("a turn is empty")
     if said[-1]["role"] != "assistant":

@@ -1,4 +1,4 @@
-"""Lets a data set train a model: the files that were signed off, unchanged, looked through, and put where jobs read."""
+"""Admits a data set to training: verifies the signed files, validates their records, and copies them for the jobs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .manifest import File, Manifest, ManifestError
 from .personal import kinds
 from .records import DEFAULT_TEMPLATE, MalformedError, Record, parse
 
-#: What one run of the function can read in the ten minutes that a pipeline gives it:
+#: Number of bytes that the function can read in the ten minutes that a pipeline waits:
 #: https://docs.aws.amazon.com/sagemaker/latest/dg/build-and-manage-steps-types.html#step-type-lambda
 MOST_BYTES = 2 * 1024**3
 _CHUNK = 1024**2
@@ -24,7 +24,7 @@ _SHOWN = 20
 
 @dataclass
 class Findings:
-    """What was found in the records."""
+    """Findings about the records."""
 
     records: dict[str, int] = field(default_factory=lambda: {"train": 0, "held_out": 0})
     malformed: list[str] = field(default_factory=list)
@@ -33,7 +33,7 @@ class Findings:
     personal: Counter[str] = field(default_factory=Counter)
 
     def report(self) -> dict[str, Any]:
-        """The same as JSON; of malformed records the first few."""
+        """The findings as JSON, with the first of the malformed records."""
         return {
             "records": self.records,
             "malformed": {"count": len(self.malformed), "first": self.malformed[:_SHOWN]},
@@ -45,7 +45,7 @@ class Findings:
 
 @dataclass(frozen=True)
 class Rules:
-    """What may be in a data set."""
+    """What a data set may contain."""
 
     method: str
     refuse_personal_data: bool = False
@@ -53,15 +53,15 @@ class Rules:
 
 
 class DataSets:
-    """Data sets in one bucket: files under ``data/<name>/``, what may train under ``verified/``, reports beside."""
+    """Data sets in one bucket: files under ``data/<name>/``, admitted ones under ``verified/``, ``reports/``."""
 
     def __init__(self, s3: Any, kms: Any, bucket: str, key: str) -> None:  # noqa: ANN401 - boto3 has no types
         self._s3, self._kms, self._bucket, self._key = s3, kms, bucket, key
 
     def admit(self, name: str, run: str, rules: Rules) -> dict[str, str]:
-        """Check a data set and put it where the jobs of ``run`` read it; the answers are what a pipeline goes on with.
+        """Check a data set and copy it for the jobs of ``run``; returns the output parameters of the step.
 
-        :raises ManifestError: if it must not train a model.
+        :raises ManifestError: if it may not train a model.
         """
         prefix = f"data/{name}/"
         text, version = self._read(f"{prefix}{manifests.NAME}")
@@ -70,9 +70,7 @@ class DataSets:
         manifest = manifests.parse(text, prefix)
         size = sum(each.bytes for each in manifest.files)
         if size > MOST_BYTES:
-            raise ManifestError(
-                f"The data set has {size:,} bytes, more than the {MOST_BYTES:,} that are looked through"
-            )
+            raise ManifestError(f"The data set has {size:,} bytes, more than the limit of {MOST_BYTES:,}")
         target = f"verified/{name}/{run}/"
         findings, asked = self._look_through(manifest, rules)
         report = f"reports/{name}/{run}/data.json"
@@ -85,7 +83,7 @@ class DataSets:
             "approver": manifest.approver,
             "files": [{"key": each.key, "version": each.version, "sha256": each.sha256} for each in manifest.files],
         }
-        # The report is there for whoever asks why a run stopped.
+        # The report is written first, since it also explains why a run failed.
         self._write(report, {**findings.report(), "lineage": lineage})
         self._refuse(findings, rules, report)
         for part, files in (("train", manifest.train), ("held_out", manifest.held_out)):
@@ -139,27 +137,27 @@ class DataSets:
             first = findings.malformed[0]
             raise ManifestError(f"{len(findings.malformed)} records are malformed, the first: {first}; {where}")
         if findings.leaked:
-            raise ManifestError(f"{findings.leaked} records both train and evaluate; {where}")
+            raise ManifestError(f"{findings.leaked} records are in both the training and the held-out part; {where}")
         total = sum(findings.records.values())
         if not all(findings.records.values()):
-            raise ManifestError(f"A part of the data set has no record; {where}")
+            raise ManifestError(f"The training or the held-out part has no records; {where}")
         if findings.duplicates * 100 > rules.most_duplicates_percent * total:
             raise ManifestError(
-                f"{findings.duplicates} of {total} records stand twice, more than "
-                f"{rules.most_duplicates_percent:g}%: repeating an example is a way to plant it; {where}"
+                f"{findings.duplicates} of {total} records are duplicates, more than "
+                f"{rules.most_duplicates_percent:g}%: repeated examples can poison a model; {where}"
             )
         if rules.refuse_personal_data and findings.personal:
-            raise ManifestError(f"Personal data: {', '.join(sorted(findings.personal))}; {where}")
+            raise ManifestError(f"The records contain personal data: {', '.join(sorted(findings.personal))}; {where}")
 
     def _lines(self, file: File) -> Iterator[str]:
-        """The lines of exactly the version that was signed off.
+        """The lines of exactly the signed version.
 
-        :raises ManifestError: if its content is another one than what was signed off.
+        :raises ManifestError: if its content is not the signed one.
         """
         try:
             found = self._s3.get_object(Bucket=self._bucket, Key=file.key, VersionId=file.version)
         except (self._s3.exceptions.NoSuchKey, self._s3.exceptions.ClientError) as error:
-            raise ManifestError(f"{file.key} has no version {file.version} any more: sign the data set anew") from error
+            raise ManifestError(f"{file.key} no longer has version {file.version}: sign the data set again") from error
         checksum, size, rest = hashlib.sha256(), 0, ""
         decoder = codecs.getincrementaldecoder("utf-8")()
         try:
@@ -170,17 +168,17 @@ class DataSets:
                 yield from lines
             rest += decoder.decode(b"", final=True)
         except UnicodeDecodeError as error:
-            raise ManifestError(f"{file.key} is no text in UTF-8") from error
+            raise ManifestError(f"{file.key} is not UTF-8 text") from error
         if rest:
             yield rest
         if checksum.hexdigest() != file.sha256 or size != file.bytes:
-            raise ManifestError(f"{file.key} is not the file that was signed off: its checksum differs")
+            raise ManifestError(f"{file.key} is not the signed file: its checksum differs")
 
     def _read(self, key: str) -> tuple[bytes, str]:
         try:
             found = self._s3.get_object(Bucket=self._bucket, Key=key)
         except self._s3.exceptions.NoSuchKey as error:
-            raise ManifestError(f"s3://{self._bucket}/{key} is not there: sign the data set off first") from error
+            raise ManifestError(f"s3://{self._bucket}/{key} does not exist: sign the data set first") from error
         return found["Body"].read(), str(found.get("VersionId", ""))
 
     def _copy(self, file: File, target: str) -> None:

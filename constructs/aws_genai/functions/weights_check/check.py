@@ -1,4 +1,4 @@
-"""Whether the files of a model may be loaded: safetensors hold numbers only, a pickle runs code when it is read.
+"""Whether the files of a model are safe to load: safetensors hold numbers only, a pickle runs code when it is loaded.
 
 https://docs.python.org/3/library/pickle.html
 """
@@ -8,14 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Protocol
 
-#: Endings of files that hold Python pickles.
+#: Extensions of files that hold Python pickles.
 PICKLED = (".bin", ".ckpt", ".joblib", ".npz", ".pickle", ".pkl", ".pt", ".pth")
-#: Endings of weights that hold no code.
+#: Extensions of weights that hold no code.
 WEIGHTS = (".gguf", ".onnx", ".plan", ".safetensors")
-#: How a pickle of protocol 2 and later begins, and a zip of pickles, which is what PyTorch writes.
+#: First bytes of a pickle of protocol 2 and later, and of a ZIP archive of pickles, which PyTorch writes.
 _PICKLE = tuple(bytes([0x80, protocol]) for protocol in range(2, 6))
 _ZIP = b"PK\x03\x04"
-#: A header of safetensors is JSON after its length in 8 bytes, at most 100 MB:
+#: The header of safetensors is JSON, at most 100 MB, preceded by its length in 8 bytes:
 #: https://huggingface.co/docs/safetensors/index#format
 _LONGEST_HEADER = 100_000_000
 _MOST_FILES = 2_000
@@ -34,22 +34,22 @@ class Files(Protocol):
 
 
 def problems(files: Files, pickled: Sequence[str]) -> Iterator[str]:
-    """What must not be loaded, one sentence each; nothing if all is well."""
+    """What is wrong with the files, a sentence for each problem."""
     names = list(files.names())
     if not any(name.endswith(WEIGHTS) or name in pickled for name in names):
-        yield "no safetensors lie there: upload the model, or correct the address"
+        yield "there are no safetensors: upload the model, or correct the location"
     if len(names) > _MOST_FILES:
-        yield f"{len(names)} files lie there, more than the {_MOST_FILES} of any model: give it a prefix of its own"
+        yield f"there are {len(names)} files, more than the limit of {_MOST_FILES}: give the model a prefix of its own"
         return
     for name in names:
         if name in pickled:
             continue
         if name.endswith(PICKLED):
-            yield f"{name} is a pickle, which runs code when it is loaded: convert it to safetensors, or name it"
+            yield f"{name} is a pickle, which runs code when it is loaded: convert it, or list it in pickled"
             continue
         first = files.beginning(name, 9)
         if first.startswith((*_PICKLE, _ZIP)):
-            yield f"{name} is a pickle under another name: remove it"
+            yield f"{name} is a pickle with another extension: delete it"
         elif name.endswith(".safetensors") and not _is_safetensors(first):
             yield f"{name} does not hold safetensors: upload it again"
 
@@ -65,7 +65,7 @@ class Stored:
         self._s3, self._bucket, self._prefix = s3, bucket, prefix
 
     def names(self) -> Iterator[str]:
-        """Names below the prefix; folders are none."""
+        """Names below the prefix, without folders."""
         for page in self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=self._prefix):
             for each in page.get("Contents", ()):
                 if not each["Key"].endswith("/"):

@@ -1,4 +1,4 @@
-"""Lets a model be deployed if its files may be loaded."""
+"""Serves the custom resource that checks the files of a model."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .check import Stored, problems
 
 
 class UnsafeWeightsError(ValueError):
-    """Files that must not be loaded."""
+    """Files that are not safe to load."""
 
 
 @cache
@@ -22,10 +22,10 @@ def s3() -> Any:  # noqa: ANN401 - boto3 has no types
 
 
 class WeightsCheck:
-    """A look at the files of one model; it makes nothing, so there is nothing to take back."""
+    """A check of the files of one model. It creates nothing, so there is nothing to delete."""
 
     def create(self, properties: Properties, _token: str) -> Made:
-        """Refuse files that must not be loaded."""
+        """Fail unless the files are safe to load."""
         bucket, prefix = properties["Bucket"], properties["Prefix"]
         found = list(problems(Stored(s3(), bucket, prefix), properties.get("Pickled", [])))
         if found:
@@ -34,11 +34,11 @@ class WeightsCheck:
         return Made(f"{bucket}/{prefix}")
 
     def update(self, _physical_id: str, properties: Properties, _old: Properties, token: str) -> Made:
-        """Look at the files that the endpoint is to have now."""
+        """Check the files of the new location."""
         return self.create(properties, token)
 
     def delete(self, physical_id: str, properties: Properties) -> None:
-        """Leave the files, which are not ours."""
+        """Do nothing: the files belong to their owner."""
 
 
 def handler(event: dict[str, Any], context: Any) -> None:  # noqa: ANN401 - Lambda's context

@@ -111,6 +111,8 @@ def _stands(properties: Mapping[str, Any], path: str) -> bool:
 
 
 def _reads(value: Any) -> Iterator[Mapping[str, Any]]:  # noqa: ANN401 - JSON
+    if isinstance(value, str):
+        return
     if isinstance(value, Mapping):
         if isinstance(value.get("Fn::GetStackOutput"), Mapping):
             yield value["Fn::GetStackOutput"]

@@ -1,34 +1,34 @@
-"""Models under an application's own name, so that the bill says who asked."""
+"""Application inference profiles, which attribute the cost of models to an application."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
 
-from aws_cdk import CfnTag, aws_bedrock as bedrock, aws_iam as iam
+from aws_cdk import CfnTag, Duration, aws_bedrock as bedrock, aws_cloudwatch as cloudwatch, aws_iam as iam
 from constructs import Construct
 
 from ...data.bedrock import BedrockCatalogue
 from ...foundation.pseudo import PARTITION, REGION
 from ...foundation.role import grant
-from .model_access import ModelAccess, invoking, profile_arn
+from .model_access import ModelAccess, invoking, model_metric, profile_arn
 
-#: Longest name: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_CreateInferenceProfile.html
+#: Maximum length of a name: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_CreateInferenceProfile.html
 _LONGEST = 64
 
 
 class ApplicationProfiles(Construct):
-    """An application inference profile for each model of one application: its tags carry the cost of every call.
+    """An application inference profile for each model of an application: its tags attribute the cost of invocations.
 
-    Whoever :meth:`grant_invoke` was called for reaches the models through these profiles and the guardrail only, so
-    that no call goes unattributed. A profile costs nothing itself; activate its tags for cost allocation once.
+    A grantee of :meth:`grant_invoke` can invoke the models only through these profiles and the guardrail, so that every
+    invocation is attributed. Profiles are free of charge; activate their tags as cost allocation tags once.
     https://docs.aws.amazon.com/bedrock/latest/userguide/inference-profiles-create.html
     https://docs.aws.amazon.com/bedrock/latest/userguide/inference-profiles-prereq.html
 
     Example::
 
         import aws_cdk as cdk
-        from aws_genai.models import ApplicationProfiles, Guardrail, ModelAccess
+        from aws_genai.models import ApplicationProfiles, Guardrail, ModelAccess, ModelAccessOptions
         from aws_genai.foundation import CostTags, Foundation
         from aws_genai.gate import attach_gate
 
@@ -40,16 +40,15 @@ class ApplicationProfiles(Construct):
         access = ModelAccess(
             stack,
             "Access",
-            models=["us.amazon.nova-lite-v1:0", "amazon.nova-micro-v1:0"],
             guardrail=Guardrail(stack, "Guardrail", name="assistant", foundation=foundation),
+            options=ModelAccessOptions(models=["us.amazon.nova-lite-v1:0", "amazon.nova-micro-v1:0"]),
         )
         ApplicationProfiles(stack, "Support", name="support", access=access)
         app.synth()
 
-    :param name: name of the application; names of profiles begin with it, and it is the value of the tag
-        ``application``.
+    :param name: name of the application. Names of profiles begin with it, and the tag ``application`` has it as value.
     :param access: the models, the Regions and the guardrail.
-    :param models: a part of the access's models. Default: all.
+    :param models: some of the models of the access. Default: all.
     :raises InvalidValueError: if a model is not among those of the access.
     """
 
@@ -58,9 +57,9 @@ class ApplicationProfiles(Construct):
     ) -> None:
         super().__init__(scope, id)
         self.access = access
-        #: The ARN under which each model is called.
+        #: The ARN that each model is invoked by.
         self.arns: dict[str, str] = {}
-        #: What CloudWatch keeps the calls of each model by.
+        #: The profile id of each model, which is its dimension in CloudWatch.
         self.ids: dict[str, str] = {}
         for model in models if models is not None else access.models:
             self._profile(name, model)
@@ -83,22 +82,69 @@ class ApplicationProfiles(Construct):
         self.arns[model] = made.attr_inference_profile_arn
         self.ids[model] = made.attr_inference_profile_id
 
-    def grant_invoke(self, role: iam.IRole, *, streaming: bool = False) -> None:
-        """Let ``role`` call the models through these profiles and the guardrail, and in no other way.
+    def grant_invoke(self, grantee: iam.IGrantable, *, streaming: bool = False) -> iam.Grant:
+        """Allow ``grantee`` to invoke the models, only through these profiles and the guardrail.
 
-        :param streaming: whether answers may be streamed too. Default: no.
+        :param streaming: whether responses may be streamed as well. Default: no.
         """
         actions, guarded = invoking(streaming=streaming), self.access.guarded
         profiles = list(self.arns.values())
-        grant(role, actions, profiles, sid="ProfiledModels", conditions={"StringEquals": guarded})
+        granted = grant(grantee, actions, profiles, sid="ProfiledModels", conditions={"StringEquals": guarded})
         through = {**guarded, "bedrock:InferenceProfileArn": profiles}
         behind = list(dict.fromkeys(arn for model in self.arns for arn in self.access.foundation(model)))
-        grant(role, actions, behind, sid="BehindProfiles", conditions={"StringEquals": through})
-        self.access.guardrail.grant_apply(role)
+        grant(grantee, actions, behind, sid="BehindProfiles", conditions={"StringEquals": through})
+        self.access.guardrail.grant_apply(grantee)
+        return granted
+
+    def metric_invocations(
+        self, model: str, *, statistic: str = "Sum", period: Duration | None = None
+    ) -> cloudwatch.Metric:
+        """Number of successful invocations of a model through its profile.
+
+        https://docs.aws.amazon.com/bedrock/latest/userguide/monitoring-runtime-metrics.html
+
+        :param model: id of the model.
+        :param statistic: CloudWatch statistic. Default: Sum.
+        :param period: period. Default: 5 minutes.
+        """
+        return model_metric("Invocations", self.ids[model], statistic, period)
+
+    def metric_latency(
+        self, model: str, *, statistic: str = "Average", period: Duration | None = None
+    ) -> cloudwatch.Metric:
+        """Latency of a model through its profile, in milliseconds.
+
+        :param model: id of the model.
+        :param statistic: CloudWatch statistic. Default: Average.
+        :param period: period. Default: 5 minutes.
+        """
+        return model_metric("InvocationLatency", self.ids[model], statistic, period)
+
+    def metric_input_tokens(
+        self, model: str, *, statistic: str = "Sum", period: Duration | None = None
+    ) -> cloudwatch.Metric:
+        """Number of input tokens of a model through its profile.
+
+        :param model: id of the model.
+        :param statistic: CloudWatch statistic. Default: Sum.
+        :param period: period. Default: 5 minutes.
+        """
+        return model_metric("InputTokenCount", self.ids[model], statistic, period)
+
+    def metric_output_tokens(
+        self, model: str, *, statistic: str = "Sum", period: Duration | None = None
+    ) -> cloudwatch.Metric:
+        """Number of output tokens of a model through its profile.
+
+        :param model: id of the model.
+        :param statistic: CloudWatch statistic. Default: Sum.
+        :param period: period. Default: 5 minutes.
+        """
+        return model_metric("OutputTokenCount", self.ids[model], statistic, period)
 
 
 def _name(whole: str) -> str:
-    """A name that AWS takes: one that is too long ends in a digest of itself."""
+    """The name; one that is too long for AWS ends in a digest of the whole."""
     if len(whole) <= _LONGEST:
         return whole
     digest = hashlib.sha256(whole.encode()).hexdigest()[:8]

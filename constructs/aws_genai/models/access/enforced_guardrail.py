@@ -1,4 +1,4 @@
-"""A guardrail that every call of the account goes through, whoever makes it."""
+"""A guardrail that is enforced on every model invocation of the account."""
 
 from __future__ import annotations
 
@@ -8,19 +8,21 @@ from aws_cdk import CfnOutput, aws_bedrock as bedrock, aws_iam as iam
 from constructs import Construct
 
 from ...data.bedrock import BedrockCatalogue
+from ...errors import InvalidValueError
 from ...foundation.key import ACCOUNT_PRINCIPAL
 from ...foundation.statements import allow, document
 from .guardrail import Guardrail
+from .options import EnforcementOptions
 
 
 class EnforcedGuardrail(Construct):
-    """Enforces a guardrail on every call of models in the account and Region, those of other projects included.
+    """Enforces a guardrail on every model invocation in the account and Region, those of other projects included.
 
-    Messages and system prompts are assessed whole: tags by which a caller leaves parts of a prompt unassessed are
-    ignored. A call of whoever may not apply the guardrail fails. Roles of this library are let; for every other caller
-    of the account there is a managed policy, whose ARN is an output of the stack. The guardrail's own policy leaves it
-    to IAM, for it takes neither everybody nor conditions but those on an organization. The key that encrypts it must be
-    one of its own, which all may use through Bedrock.
+    Messages and system prompts are evaluated as a whole: tags with which a caller excludes parts of a prompt are
+    ignored. Invocations by callers that are not allowed to apply the guardrail fail. Roles of this library are allowed
+    to; for all other callers there is a managed policy, whose ARN is an output of the stack, because the resource-based
+    policy of a guardrail supports neither all principals nor conditions other than on an organization. The guardrail
+    needs a KMS key of its own, which every principal of the account may use through Bedrock.
     https://docs.aws.amazon.com/bedrock/latest/userguide/guardrails-enforcements.html
     https://docs.aws.amazon.com/bedrock/latest/userguide/guardrails-resource-based-policies.html
 
@@ -43,16 +45,25 @@ class EnforcedGuardrail(Construct):
         )
         app.synth()
 
-    :param guardrail: the guardrail, by its published version.
-    :param excluded: ids of models that it is not enforced on, such as embedding models. Default: none.
-    :raises InvalidValueError: if a model is not known, or the guardrail has automated reasoning policies, with which
-        every call of the account would fail.
+    :param guardrail: the guardrail, of which the published version is enforced.
+    :param options: what it is not enforced on. Default: it is enforced on every model.
+    :raises InvalidValueError: if the guardrail has automated reasoning policies, with which every invocation would
+        fail, or if it is an existing one, whose key policy cannot be changed.
     """
 
-    def __init__(self, scope: Construct, id: str, *, guardrail: Guardrail, excluded: Sequence[str] = ()) -> None:
+    def __init__(
+        self, scope: Construct, id: str, *, guardrail: Guardrail, options: EnforcementOptions | None = None
+    ) -> None:
         super().__init__(scope, id)
+        excluded = (options or EnforcementOptions()).excluded
         models = [BedrockCatalogue.get(model).model_id for model in excluded]
-        guardrail.policy.check_enforced()
+        guardrail.options.check_enforced()
+        if guardrail.key is None:
+            raise InvalidValueError(
+                "An existing guardrail cannot be enforced, because its key policy cannot be changed here",
+                field="guardrail",
+                hint="Enforce it where it is created",
+            )
         guardrail.key.allow_account_in_bedrock()
         guardrail.enforce()
         everybody = allow(
@@ -61,7 +72,7 @@ class EnforcedGuardrail(Construct):
             principal=ACCOUNT_PRINCIPAL,
         )
         applied = allow(["bedrock:ApplyGuardrail"], [guardrail.guardrail_arn, *guardrail.profile_arns])
-        #: What callers of other projects need.
+        #: The managed policy that callers of other projects need.
         self.callers = iam.CfnManagedPolicy(
             self,
             "Callers",
@@ -87,19 +98,20 @@ class EnforcedGuardrail(Construct):
             )
             if models
             else None,
-            # Comprehensive: what the caller tags decides nothing.
+            # Comprehensive: input tags of the caller are ignored.
             selective_content_guarding=bedrock.CfnEnforcedGuardrailConfiguration.SelectiveContentGuardingProperty(
                 messages="COMPREHENSIVE", system="COMPREHENSIVE"
             ),
         )
-        # Enforced before everybody may apply it, it would fail every call for a moment.
+        # Enforced before everybody is allowed to apply it, it would make invocations fail.
         self.resource.node.add_dependency(policy)
 
 
 def organization_enforcement(guardrails: dict[str, str], *, excluded: Sequence[str] = ()) -> dict[str, object]:
-    """The Bedrock policy of an organization that enforces a guardrail of its management account, for each Region.
+    """The Bedrock policy of an organization that enforces a guardrail of its management account in each Region.
 
-    The guardrail needs a resource policy that lets the organization apply it, and no automated reasoning policy.
+    The guardrail needs a resource-based policy that allows the organization to apply it, and must have no automated
+    reasoning policy.
     https://docs.aws.amazon.com/organizations/latest/userguide/orgs_manage_policies_bedrock_syntax.html
 
     :param guardrails: ARN of the guardrail with its version, by Region.

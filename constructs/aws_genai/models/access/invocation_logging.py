@@ -1,9 +1,9 @@
-"""A record of what models were asked and answered."""
+"""Model invocation logging of Amazon Bedrock."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from aws_cdk import CfnCustomResource, Stack, aws_iam as iam, aws_logs as logs
 from constructs import Construct
@@ -16,28 +16,26 @@ from ...foundation.pseudo import ACCOUNT_ID, PARTITION, REGION
 from ...foundation.role import WorkloadRole
 from ...foundation.statements import allow, service
 from ...packaging.provider import provider
-
-if TYPE_CHECKING:
-    pass
+from .options import InvocationLoggingOptions
 
 _SERVICE = "bedrock.amazonaws.com"
 
 
 class InvocationLogging(Construct):
-    """Bedrock logs every call of the account and Region to CloudWatch, and to S3 unless something is masked.
+    """Logs every model invocation of the account and Region to CloudWatch Logs, and to S3 unless data is masked.
 
-    There is one configuration in an account and Region, and one stack owns it: where somebody else has set one already,
-    the deployment fails and says so. With ``replace`` it takes that one's place: what was before is noted, and set back
-    on deletion, unless somebody has changed it since, or what it logs to is gone. Everything is encrypted with the
-    customer key. Kinds of personal data in ``mask`` show as asterisks in CloudWatch; as S3 masks nothing, bodies go
-    there only where nothing is to be masked.
+    An account has one logging configuration in each Region, and one stack owns it. If there is already another one, the
+    deployment fails with a message that says so. With ``replace``, it is replaced, and restored when the stack is
+    deleted, unless it has been changed since, or its destination no longer exists. Logs are encrypted with the customer
+    managed key. Sensitive data of the types in ``mask`` is masked in CloudWatch Logs. S3 does not mask anything, so
+    request and response bodies are delivered there only if nothing is masked.
     https://docs.aws.amazon.com/bedrock/latest/userguide/model-invocation-logging.html
     https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/mask-sensitive-log-data.html
 
     Example::
 
         import aws_cdk as cdk
-        from aws_genai.models import InvocationLogging
+        from aws_genai.models import InvocationLogging, InvocationLoggingOptions
         from aws_genai.foundation import CostTags, Foundation
         from aws_genai.gate import attach_gate
 
@@ -46,17 +44,16 @@ class InvocationLogging(Construct):
         CostTags(project="demo", environment="dev", layer="demo", owner="me", cost_center="1").apply(app)
         stack = cdk.Stack(app, "Models", env=cdk.Environment(region="us-east-1"))
         foundation = Foundation(stack)
-        InvocationLogging(stack, "Calls", mask=["EmailAddress"], foundation=foundation)
+        InvocationLogging(
+            stack, "Calls", foundation=foundation, options=InvocationLoggingOptions(mask=["EmailAddress"])
+        )
         app.synth()
 
-    :param foundation: key, topic, network and retention to build on.
-    :param bucket: where bodies go too, of calls whose own are too long for CloudWatch as well. Default: nowhere.
-    :param mask: kinds of personal data, as CloudWatch names them. Default: none.
-    :param text: whether texts are logged. Default: yes.
-    :param images: whether images are logged. Default: no.
-    :param embeddings: whether embeddings are logged. Default: no.
-    :param replace: whether it takes the place of logging that somebody else has set. Default: no, it fails.
-    :raises InvalidValueError: if a kind of personal data is not known, or there is a bucket though something is masked.
+    :param foundation: encrypts and retains the log group.
+    :param bucket: receives request and response bodies, also those that are too long for CloudWatch Logs. Default:
+        none.
+    :param options: what is logged and masked. Default: :class:`InvocationLoggingOptions` without arguments.
+    :raises InvalidValueError: if there is a bucket although data is masked.
     """
 
     def __init__(
@@ -66,30 +63,26 @@ class InvocationLogging(Construct):
         *,
         foundation: Foundation,
         bucket: SecureBucket | None = None,
-        mask: Sequence[str] = (),
-        text: bool = True,
-        images: bool = False,
-        embeddings: bool = False,
-        replace: bool = False,
+        options: InvocationLoggingOptions | None = None,
     ) -> None:
         super().__init__(scope, id)
-        key, log_days, removal_policy = foundation.key, foundation.log_days, foundation.removal_policy
-        check_identifiers(mask, stored=bucket is not None)
+        key, logged = foundation.key, options or InvocationLoggingOptions()
+        check_identifiers(logged.mask, stored=bucket is not None)
         key.allow_logs()
         self.log_group = logs.CfnLogGroup(
             self,
             "Logs",
             kms_key_id=key.key_arn,
-            retention_in_days=log_days,
-            data_protection_policy=_masking(mask) if mask else None,
+            retention_in_days=foundation.log_days,
+            data_protection_policy=_masking(logged.mask) if logged.mask else None,
         )
-        self.log_group.apply_removal_policy(removal_policy)
+        self.log_group.apply_removal_policy(foundation.removal_policy)
         role = self._role()
         configuration: dict[str, Any] = {
             "cloudWatchConfig": {"logGroupName": self.log_group.ref, "roleArn": role.role_arn},
-            "textDataDeliveryEnabled": text,
-            "imageDataDeliveryEnabled": images,
-            "embeddingDataDeliveryEnabled": embeddings,
+            "textDataDeliveryEnabled": logged.text,
+            "imageDataDeliveryEnabled": logged.images,
+            "embeddingDataDeliveryEnabled": logged.embeddings,
         }
         if bucket is not None:
             _let_deliver(bucket, key)
@@ -97,17 +90,12 @@ class InvocationLogging(Construct):
             configuration["cloudWatchConfig"]["largeDataDeliveryS3Config"] = {**stored, "keyPrefix": "large"}
             configuration["s3Config"] = stored
         group = f"arn:{PARTITION}:logs:{REGION}:{ACCOUNT_ID}:log-group:{self.log_group.ref}"
-        function = provider(
-            Stack.of(self),
-            "InvocationLogging",
-            "invocation_logging",
-            foundation=foundation,
-        )
+        function = provider(Stack.of(self), "InvocationLogging", "invocation_logging", foundation=foundation)
         self._allow(function.role, role, group)
         resource = CfnCustomResource(self, "Resource", service_token=function.function_arn)
         resource.add_property_override("LogGroupArn", group)
         resource.add_property_override("Configuration", Stack.of(self).to_json_string(configuration))
-        if replace:
+        if logged.replace:
             resource.add_property_override("Replace", "true")
         resource.node.add_dependency(function.role.permissions, function.resource, role.permissions)
         if bucket is not None:

@@ -1,4 +1,4 @@
-"""Alarms on how models are used: more than ever, for more money than meant, or against the guardrail."""
+"""Alarms on the use of models: unusual numbers of invocations, costs, and guardrail interventions."""
 
 from __future__ import annotations
 
@@ -13,28 +13,30 @@ from ...errors import InvalidValueError
 from ...foundation.alarms import alarm
 from ...foundation.foundation import Foundation
 from .guardrail import Guardrail
+from .options import ModelWatchOptions
 
 _HOUR = 3600
-#: Metrics of an alarm, the expressions over them included:
+#: Maximum number of metrics of an alarm, expressions included:
 #: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch_limits.html
 _MOST = 10
 
 
 class ModelWatch(Construct):
-    """Alarms on calls of models: unusually many, dearer than a limit, and blocked by the guardrail.
+    """Alarms on model invocations: unusually many, more expensive than a limit, and blocked by the guardrail.
 
-    Unusual is what CloudWatch has not seen at that hour and weekday: it learns for two weeks, and each such alarm costs
-    three times as much as another. Drawing out a model's training data or a copy of the model takes many calls, and
-    shows in the first; trying to pass the guardrail shows in the last. Costs are tokens by list price, without caches.
-    CloudWatch counts the calls of a model's own id for the whole account and Region, whatever environment makes them,
-    and those of an application's profile apart.
+    The number of invocations is compared with an anomaly detection band, which CloudWatch learns from two weeks of
+    metrics; such an alarm costs three times as much as a standard alarm. Extracting training data, or a copy of the
+    model, takes many invocations and raises the first alarm; attempts to bypass the guardrail raise the last. Costs are
+    those of tokens at list prices, without prompt caching. CloudWatch counts invocations by a model's own id for the
+    whole account and Region, whichever environment makes them, and those through an application inference profile
+    separately.
     https://docs.aws.amazon.com/bedrock/latest/userguide/monitoring-runtime-metrics.html
     https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Anomaly_Detection.html
 
     Example::
 
         import aws_cdk as cdk
-        from aws_genai.models import Guardrail, ModelWatch
+        from aws_genai.models import Guardrail, ModelWatch, ModelWatchOptions
         from aws_genai.foundation import CostTags, Foundation
         from aws_genai.gate import attach_gate
 
@@ -49,17 +51,15 @@ class ModelWatch(Construct):
             models={"amazon.nova-lite-v1:0": "amazon.nova-lite-v1:0"},
             guardrail=Guardrail(stack, "Guardrail", name="assistant", foundation=foundation),
             foundation=foundation,
-            usd_per_hour=5,
+            options=ModelWatchOptions(usd_per_hour=5),
         )
         app.synth()
 
-    :param foundation: key, topic, network and retention to build on.
-    :param models: what CloudWatch keeps the calls of each model by: its id, or that of the application's profile.
-    :param guardrail: whose interventions are counted.
-    :param usd_per_hour: dollars of tokens in an hour, of at most four models together. Default: 20.
-    :param blocks_per_hour: interventions in an hour. Default: 50.
-    :param band: width of what is usual, in standard deviations. Default: 3.
-    :raises InvalidValueError: if there is no model, or one is not known.
+    :param foundation: the topic that receives the alarms.
+    :param models: CloudWatch dimension of each model: its id, or that of the application inference profile.
+    :param guardrail: the guardrail whose interventions are counted.
+    :param options: thresholds of the alarms. Default: :class:`ModelWatchOptions` without arguments.
+    :raises InvalidValueError: if there is no model, or the catalogue does not have one.
     """
 
     def __init__(
@@ -70,29 +70,27 @@ class ModelWatch(Construct):
         foundation: Foundation,
         models: Mapping[str, str],
         guardrail: Guardrail,
-        usd_per_hour: float = 20,
-        blocks_per_hour: int = 50,
-        band: float = 3,
+        options: ModelWatchOptions | None = None,
     ) -> None:
         super().__init__(scope, id)
-        topic = foundation.topic
+        limits, topic = options or ModelWatchOptions(), foundation.topic
         if not models:
-            raise InvalidValueError("There is no model to watch", field="models", hint="Name one")
+            raise InvalidValueError("There is no model to watch", field="models", hint="Add one")
         self._topic = topic
         for number, part in enumerate(_parts(list(models), _MOST - 2)):
-            self._volume(f"Volume{number}", [models[model] for model in part], band)
+            self._volume(f"Volume{number}", [models[model] for model in part], limits.band)
         dear = [model for model in models if BedrockCatalogue.get(model).usd_per_million_input_tokens]
         for number, part in enumerate(_parts(dear, (_MOST - 1) // 2)):
-            self._cost(f"Cost{number}", {model: models[model] for model in part}, usd_per_hour)
+            self._cost(f"Cost{number}", {model: models[model] for model in part}, limits.usd_per_hour)
         alarm(
             self,
             "Blocks",
             topic=topic,
-            description="The guardrail intervenes often: read who asks what in the record of calls.",
+            description="The guardrail intervenes often. Find the callers in the invocation log.",
             namespace="AWS/Bedrock/Guardrails",
             metric="InvocationsIntervened",
-            dimensions={"GuardrailArn": guardrail.guardrail_arn, "GuardrailVersion": guardrail.version},
-            threshold=blocks_per_hour,
+            dimensions=guardrail.metric_dimensions,
+            threshold=limits.blocks_per_hour,
             period_seconds=_HOUR,
         )
 
@@ -103,11 +101,11 @@ class ModelWatch(Construct):
         detector = cloudwatch.CfnAnomalyDetector(
             self, f"{id}Usual", metric_math_anomaly_detector={"metricDataQueries": queries}
         )
-        usual = {"id": "usual", "expression": f"ANOMALY_DETECTION_BAND(total, {band})", "returnData": True}
+        usual = {"id": "usual", "expression": f"ANOMALY_DETECTION_BAND(total, {band:g})", "returnData": True}
         made = cloudwatch.CfnAlarm(
             self,
             id,
-            alarm_description="Models are called more than usual in this account: read in the record who calls.",
+            alarm_description="More model invocations than usual. Find the callers in the invocation log.",
             metrics=[*queries, usual],
             threshold_metric_id="usual",
             comparison_operator="GreaterThanUpperThreshold",
@@ -132,7 +130,7 @@ class ModelWatch(Construct):
         cloudwatch.CfnAlarm(
             self,
             id,
-            alarm_description=f"Tokens of an hour cost the account over {usd_per_hour} USD: find the caller.",
+            alarm_description=f"Tokens cost over {usd_per_hour:g} USD an hour. Find the callers in the invocation log.",
             metrics=[*queries, {"id": "cost", "expression": total, "label": "USD an hour", "returnData": True}],
             threshold=usd_per_hour,
             comparison_operator="GreaterThanThreshold",

@@ -1,47 +1,43 @@
-"""A model of Bedrock that learns from data sets which were signed off."""
+"""Customization of Bedrock models with signed data sets."""
 
 from __future__ import annotations
-
-import json
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 from aws_cdk import CfnOutput, aws_iam as iam
 from constructs import Construct
 
-from ...data.customization import BASES, Kind, check_customization
+from ...data.customization import BASES
 from ...foundation.bucket import SecureBucket
 from ...foundation.foundation import Foundation
 from ...foundation.key import DataKey
 from ...foundation.pseudo import ACCOUNT_ID, PARTITION, REGION
 from ...foundation.role import WorkloadRole
+from ...functions.model_customization.environment import Environment
 from ...gate.acknowledgement import acknowledge
 from ...packaging.python_function import PythonFunction
 from ..access.guardrail import Guardrail
 from ..runs.job_machine import JobMachine
 from ..training.data_sets import SignedDataSets
-
-if TYPE_CHECKING:
-    pass
+from .options import CustomizationOptions
 
 _SERVICE = "bedrock.amazonaws.com"
-#: Where records and figures of runs lie, and what came of which data set.
+#: Prefixes of the records and metrics of runs, and of the results.
 _RUNS, _MODELS = "runs/", "models/"
 
 
 class CustomizedModel(Construct):
-    """Fine-tunes a foundation model, or distils a larger one into it, on data sets that an approver signed.
+    """Fine-tunes a foundation model, or distils a larger one into it, with data sets that an approver has signed.
 
-    A run has the data set admitted as every other training does: signed as it is, no file changed, no record odd. Then
-    a job of Bedrock trains, and the run's result tells the model's ARN, the manifest's version and checksum, and who
-    signed it. What is trained serves nobody: :class:`ModelDeployment` with that ARN is another change, by whoever may
-    approve it. https://docs.aws.amazon.com/bedrock/latest/userguide/custom-models.html
+    A run first verifies the data set as all training does: it is unchanged since it was signed, and every record is
+    valid. Then a customization job trains the model. The result of the run has the ARN of the custom model, the version
+    and checksum of the manifest, and who signed it. The custom model does not serve yet: that is another change, a
+    :class:`ModelDeployment` with this ARN, by whoever may approve it.
+    https://docs.aws.amazon.com/bedrock/latest/userguide/custom-models.html
 
     Example::
 
         import aws_cdk as cdk
-        from aws_genai.models import CustomizedModel, SignedDataSets
-        from aws_genai.foundation import AccessLogBucket, AlarmTopic, CostTags, DataKey, Foundation
+        from aws_genai.models import CustomizationOptions, CustomizedModel, SignedDataSets
+        from aws_genai.foundation import CostTags, Foundation
         from aws_genai.gate import attach_gate
 
         app = cdk.App()
@@ -49,34 +45,25 @@ class CustomizedModel(Construct):
         CostTags(project="demo", environment="dev", layer="demo", owner="me", cost_center="1").apply(app)
         stack = cdk.Stack(app, "Models", env=cdk.Environment(region="us-east-1"))
         foundation = Foundation(stack)
-        key = DataKey(stack, "Key", description="Models")
-        key.allow_logs()
-        logs, topic = (AccessLogBucket(stack, "AccessLogs"), AlarmTopic(stack, "Alarms", key=key))
         CustomizedModel(
             stack,
             "Support",
-            name="demo-support",
-            data_set="support",
-            base="amazon.nova-lite-v1:0",
-            hyperparameters={"epochCount": 3},
-            data_sets=SignedDataSets(stack, "DataSets", foundation=foundation),
             foundation=foundation,
+            name="demo-support",
+            data_sets=SignedDataSets(stack, "DataSets", foundation=foundation),
+            options=CustomizationOptions(
+                base="amazon.nova-lite-v1:0", data_set="support", hyperparameters={"epochCount": 3}
+            ),
         )
         app.synth()
 
-    :param foundation: key, topic, network and retention to build on.
-    :param name: name of the customization, at most 63 letters, digits and hyphens.
-    :param data_set: name of the data set that is trained on unless a run names another.
-    :param base: id of the foundation model that learns.
-    :param data_sets: those that may train.
-    :param kind: ``fine-tuning`` on answers, or ``distillation`` of a teacher's. Default: fine-tuning.
-    :param teacher: id of the model that is learnt from, with distillation. Default: none.
-    :param guardrail: what a teacher's answers are assessed by where it is enforced on every call. Default: none.
-    :param hyperparameters: by Bedrock's names, such as epochCount. Default: Bedrock's own.
-    :param refuse_personal_data: whether personal data stops a run. Default: no, it is counted.
-    :param most_duplicates_percent: share of records that may stand twice. Default: 5.
-    :param wait_seconds: seconds between two looks at a job. Default: 300.
-    :raises InvalidValueError: if the base is not customized so, or a hyperparameter is out of its range.
+    :param foundation: key, topic and retention.
+    :param name: name of the customization: at most 63 letters, digits and hyphens.
+    :param data_sets: the data sets that may be used for training.
+    :param options: the model, and how it is customized.
+    :param guardrail: the guardrail that is enforced on every invocation, which a teacher's responses then go through.
+        Default: none.
+    :param wait_seconds: number of seconds between two checks of a job. Default: 300.
     """
 
     def __init__(
@@ -86,56 +73,43 @@ class CustomizedModel(Construct):
         *,
         foundation: Foundation,
         name: str,
-        data_set: str,
-        base: str,
         data_sets: SignedDataSets,
-        kind: Kind = "fine-tuning",
-        teacher: str | None = None,
+        options: CustomizationOptions,
         guardrail: Guardrail | None = None,
-        hyperparameters: Mapping[str, float] | None = None,
-        refuse_personal_data: bool = False,
-        most_duplicates_percent: float = 5,
         wait_seconds: int = 300,
     ) -> None:
         super().__init__(scope, id)
-        key, tags = foundation.key, foundation.tags
-        given = dict(hyperparameters or {})
-        check_customization(base, kind, teacher, given)
+        key, base, teacher = foundation.key, options.base, options.teacher
         self.name, self.data_sets = name, data_sets
-        self.bucket = SecureBucket(
-            self,
-            "Bucket",
-            foundation=foundation,
-        )
+        self.bucket = SecureBucket(self, "Bucket", foundation=foundation)
         trainer = self._trainer(teacher, guardrail)
-        plan = {
-            "name": name,
-            "base": BASES[base],
-            "teacher": teacher or "",
-            # Bedrock takes them as texts.
-            "hyperparameters": {each: f"{value:g}" for each, value in sorted(given.items())},
-            "rules": {
-                "method": "instruction",
-                "refuse_personal_data": refuse_personal_data,
-                "most_duplicates_percent": most_duplicates_percent,
-            },
-            "data_set": data_set,
-            "tags": dict(tags or {}),
-        }
         self.function = PythonFunction(
             self,
             "Steps",
             folder="model_customization",
             include=("jobs", "training_data"),
             foundation=foundation,
-            environment={
-                "PLAN": json.dumps(plan),
-                "BUCKET": self.bucket.bucket_name,
-                "DATA_BUCKET": data_sets.bucket.bucket_name,
-                "ADMIT": data_sets.function.function_arn,
-                "JOB_ROLE": trainer.role_arn,
-                "KEY_ARN": key.key_arn,
-            },
+            environment=Environment(
+                PLAN={
+                    "name": name,
+                    "base": BASES[base],
+                    "teacher": teacher or "",
+                    # The API takes them as strings.
+                    "hyperparameters": {each: f"{value:g}" for each, value in sorted(options.hyperparameters.items())},
+                    "rules": {
+                        "method": "instruction",
+                        "refuse_personal_data": options.refuse_personal_data,
+                        "most_duplicates_percent": options.most_duplicates_percent,
+                    },
+                    "data_set": options.data_set or name,
+                    "tags": dict(foundation.tags),
+                },
+                BUCKET=self.bucket.bucket_name,
+                DATA_BUCKET=data_sets.bucket.bucket_name,
+                ADMIT=data_sets.function.function_arn,
+                JOB_ROLE=trainer.role_arn,
+                KEY_ARN=key.key_arn,
+            ),
             memory_mib=2048,
             timeout_seconds=900,
             reserved_concurrency=2,
@@ -171,8 +145,8 @@ class CustomizedModel(Construct):
             acknowledge(
                 role.permissions,
                 "GENAI_MODEL_GRANT_NEEDS_GUARDRAIL",
-                reason="A distillation calls the teacher without a guardrail; its answers train and reach no user.",
-                met_by="the questions, which an approver signed, and the guardrail on every call of the trained model",
+                reason="A distillation invokes the teacher without a guardrail. Its responses are training data only.",
+                met_by="the prompts, which an approver has signed, and the guardrail of every call of the custom model",
             )
         if guardrail:
             guardrail.grant_if_enforced(role)
@@ -200,11 +174,12 @@ class CustomizedModel(Construct):
             role.permissions,
             "AwsSolutions-IAM5",
             finding=(f"{shown}:custom-model/*", f"{shown}:model-customization-job/*"),
-            reason="Bedrock chooses the ids of jobs and of the models that they make.",
-            met_by="the account and Region in the statement, and names that the function alone chooses",
+            reason="Bedrock generates the ids of jobs and of the models that they create.",
+            met_by="the account and Region in the statement, and names that only the function chooses",
         )
 
-    def grant_train(self, role: iam.IRole) -> None:
-        """Let ``role`` start runs and look at them; the data sets that it names have to be signed by another."""
-        self.machine.grant_start(role)
-        self.bucket.grant_read(role, _MODELS)
+    def grant_train(self, grantee: iam.IGrantable) -> iam.Grant:
+        """Allow ``grantee`` to start runs and to read their results. The data sets must be signed by somebody else."""
+        granted = self.machine.grant_start(grantee)
+        self.bucket.grant_read(grantee, _MODELS)
+        return granted

@@ -1,8 +1,6 @@
-"""A model of one's own, paid for while it is used."""
+"""Models of your own that Amazon Bedrock serves."""
 
 from __future__ import annotations
-
-from typing import TYPE_CHECKING
 
 from aws_cdk import CfnCustomResource, Stack, aws_iam as iam
 from constructs import Construct
@@ -16,27 +14,25 @@ from ...gate.acknowledgement import acknowledge
 from ...packaging.provider import provider
 from ..access.guardrail import Guardrail
 from ..access.model_access import invoking
-from ..hosting.options import Weights
-
-if TYPE_CHECKING:
-    pass
+from ..hosting.options import ModelFiles
+from .options import ImportedModelOptions
 
 _SERVICE = "bedrock.amazonaws.com"
 
 
 class ImportedModel(Construct):
-    """A model whose weights lie in S3, imported into Amazon Bedrock: no instance, paid by the minute of use.
+    """A model in S3 that is imported into Amazon Bedrock: it needs no instance, and is billed while it is in use.
 
-    Before the import a function of the deployment looks at the files: safetensors and no pickle, an architecture that
-    Bedrock imports, files beside the weights, and the size. The deployment then waits for up to 55 minutes, without a
-    function that sleeps. Other weights, or another ``version``, are imported beside the model that serves; it goes when
-    the deployment has succeeded, and stays when it is rolled back.
+    Before the import, a function checks the files: safetensors and no pickle, an architecture that Bedrock supports,
+    the configuration and the tokenizer, and the size. The deployment then waits for up to 55 minutes, without a running
+    function. Changed files, or another ``version``, are imported as a new model; the previous one is deleted after the
+    deployment has succeeded, and remains after a rollback.
     https://docs.aws.amazon.com/bedrock/latest/userguide/model-customization-import-model.html
 
     Example::
 
         import aws_cdk as cdk
-        from aws_genai.models import Guardrail, ImportedModel, Weights
+        from aws_genai.models import Guardrail, ImportedModel, ImportedModelOptions
         from aws_genai.foundation import CostTags, Foundation
         from aws_genai.gate import attach_gate
 
@@ -48,19 +44,18 @@ class ImportedModel(Construct):
         ImportedModel(
             stack,
             "Assistant",
-            name="demo-assistant",
-            weights=Weights(uri="s3://models-of-mine/assistant/3"),
-            guardrail=Guardrail(stack, "Guardrail", name="assistant", foundation=foundation),
             foundation=foundation,
+            name="demo-assistant",
+            guardrail=Guardrail(stack, "Guardrail", name="assistant", foundation=foundation),
+            options=ImportedModelOptions(uri="s3://models-of-mine/assistant/3"),
         )
         app.synth()
 
-    :param foundation: key, topic, network and retention to build on.
-    :param name: what the model's name begins with, 1 to 40 letters, digits and hyphens.
-    :param weights: where the files of the model lie, in the format of Hugging Face.
-    :param guardrail: what every call goes through.
-    :param version: changed to import the same files anew. Default: empty.
-    :raises InvalidValueError: if the name is too long, or pickles are named: Bedrock imports none.
+    :param foundation: the key that encrypts the imported model.
+    :param name: beginning of the model's name: 1 to 40 letters, digits and hyphens.
+    :param guardrail: the guardrail of every invocation.
+    :param options: the files of the model in the Hugging Face format.
+    :raises InvalidValueError: if the name is too long.
     """
 
     def __init__(
@@ -70,18 +65,15 @@ class ImportedModel(Construct):
         *,
         foundation: Foundation,
         name: str,
-        weights: Weights,
         guardrail: Guardrail,
-        version: str = "",
+        options: ImportedModelOptions,
     ) -> None:
         super().__init__(scope, id)
         key = foundation.key
         if not 1 <= len(name) <= _LONGEST:
-            raise InvalidValueError(f"{name} has {len(name)} characters; {_LONGEST} are the most", field="name")
-        if weights.pickled:
-            raise InvalidValueError("Bedrock imports safetensors only", field="pickled", hint="Convert the weights")
+            raise InvalidValueError(f"{name} has {len(name)} characters; the maximum is {_LONGEST}", field="name")
         self.guardrail, self._key = guardrail, key
-        reader = self._reader(weights, key)
+        reader = self._reader(options, key)
         function = provider(
             Stack.of(self),
             "ModelImport",
@@ -90,24 +82,24 @@ class ImportedModel(Construct):
             include=("weights_check",),
             waits=True,
         )
-        self._allow(function.role, reader, weights, key)
+        self._allow(function.role, reader, options, key)
         self.resource = CfnCustomResource(self, "Resource", service_token=function.function_arn)
-        bucket, prefix = weights.place()
+        bucket, prefix = options.place()
         for property, value in (
             ("Name", name),
             ("Bucket", bucket),
             ("Prefix", prefix),
             ("RoleArn", reader.role_arn),
             ("KeyArn", key.key_arn),
-            ("Version", version),
+            ("Version", options.version),
         ):
             self.resource.add_property_override(property, value)
         self.resource.add_property_override("ServiceTimeout", 3600)
         self.resource.node.add_dependency(function.role.permissions, function.resource, reader.permissions)
-        #: The model's ARN, by which it is called.
+        #: ARN of the model, which callers use as the id of the model.
         self.model_arn: str = self.resource.get_att("Arn").to_string()
 
-    def _reader(self, weights: Weights, key: DataKey) -> WorkloadRole:
+    def _reader(self, files: ModelFiles, key: DataKey) -> WorkloadRole:
         """https://docs.aws.amazon.com/bedrock/latest/userguide/model-import-iam-role.html"""
         role = WorkloadRole(
             self,
@@ -121,14 +113,14 @@ class ImportedModel(Construct):
             ),
             description="Bedrock imports a model",
         )
-        _read(role, weights)
+        _read(role, files)
         key.grant_encrypt_decrypt(role)
         return role
 
-    def _allow(self, role: WorkloadRole, reader: WorkloadRole, weights: Weights, key: DataKey) -> None:
+    def _allow(self, role: WorkloadRole, reader: WorkloadRole, files: ModelFiles, key: DataKey) -> None:
         """https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonbedrock.html"""
-        _read(role, weights)
-        # Creating a job and listing models take no resource.
+        _read(role, files)
+        # These actions have no resource.
         role.allow(("bedrock:CreateModelImportJob", "bedrock:ListImportedModels"), ["*"])
         here = f"arn:{PARTITION}:bedrock:{REGION}:{ACCOUNT_ID}"
         role.allow(
@@ -143,39 +135,40 @@ class ImportedModel(Construct):
             role.permissions,
             "AwsSolutions-IAM5",
             finding=(f"{shown}:imported-model/*", f"{shown}:model-import-job/*"),
-            reason="Bedrock chooses the ids of models and jobs, so no statement can hold them before an import.",
-            met_by="the account and Region in the statement, and names that the function alone chooses",
+            reason="Bedrock generates the ids of models and jobs, so they are not known before an import.",
+            met_by="the account and Region in the statement, and names that only the function chooses",
         )
 
-    def grant_invoke(self, role: iam.IRole, *, streaming: bool = False) -> None:
-        """Let ``role`` call this model through the guardrail, and in no other way.
+    def grant_invoke(self, grantee: iam.IGrantable, *, streaming: bool = False) -> iam.Grant:
+        """Allow ``grantee`` to invoke this model, only through the guardrail.
 
-        It decrypts with the model's key, whatever the key of the guardrail.
+        This includes decrypting with the model's key.
         https://docs.aws.amazon.com/bedrock/latest/userguide/encryption-import-model.html
 
-        :param streaming: whether answers may be streamed too. Default: no.
+        :param streaming: whether responses may be streamed as well. Default: no.
         """
         guarded = {"StringEquals": {"bedrock:GuardrailIdentifier": self.guardrail.versioned_arn}}
-        grant(role, invoking(streaming=streaming), [self.model_arn], conditions=guarded)
-        self.guardrail.grant_apply(role)
-        self._key.grant_in_bedrock(role)
+        granted = grant(grantee, invoking(streaming=streaming), [self.model_arn], conditions=guarded)
+        self.guardrail.grant_apply(grantee)
+        self._key.grant_in_bedrock(grantee)
+        return granted
 
 
-#: Longest beginning of a name, for which names are made that end in 18 further characters.
+#: Maximum length of the beginning of a name, to which 18 characters are added.
 _LONGEST = 40
 
 
-def _read(role: WorkloadRole, weights: Weights) -> None:
-    bucket, prefix = weights.place()
+def _read(role: WorkloadRole, files: ModelFiles) -> None:
+    bucket, prefix = files.place()
     arn = f"arn:{PARTITION}:s3:::{bucket}"
     role.allow(("s3:GetObject",), [f"{arn}/{prefix}*"])
     role.allow(("s3:ListBucket",), [arn], conditions={"StringLike": {"s3:prefix": [f"{prefix}*"]}})
-    if weights.key_arn:
-        role.allow(("kms:Decrypt",), [weights.key_arn])
+    if files.key_arn:
+        role.allow(("kms:Decrypt",), [files.key_arn])
     acknowledge(
         role.permissions,
         "AwsSolutions-IAM5",
         finding=f"Resource::arn:<AWS::Partition>:s3:::{bucket}/{prefix}*",
-        reason="Names of the files of a model are chosen by who made it, so the statement ends at the prefix.",
-        met_by="the prefix of this one model in the statement, and reading only",
+        reason="The names of the files of a model are not known, so the statement is for their prefix.",
+        met_by="the prefix of this one model in the statement, and read access only",
     )

@@ -1,14 +1,12 @@
-"""Capacity for models of Amazon Bedrock: by the token, or by the hour."""
+"""Deployments of custom models of Amazon Bedrock: on demand, or with provisioned throughput."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Literal
 
 from aws_cdk import CfnCustomResource, Stack, aws_iam as iam
 from constructs import Construct
 
-from ...errors import InvalidValueError
 from ...foundation.foundation import Foundation
 from ...foundation.key import via
 from ...foundation.pseudo import ACCOUNT_ID, PARTITION, REGION
@@ -18,15 +16,11 @@ from ...packaging.provider import provider
 from ...packaging.python_function import PythonFunction
 from ..access.guardrail import Guardrail
 from ..access.model_access import invoking
-
-if TYPE_CHECKING:
-    pass
-
-Commitment = Literal["OneMonth", "SixMonths"]
+from .options import DeploymentOptions, ProvisionedThroughputOptions
 
 
 class _Capacity(Construct):
-    """What both kinds share: a custom resource, waited for by schedules, and calls through a guardrail only."""
+    """What both have in common: a custom resource that waits by schedules, and grants that require the guardrail."""
 
     def __init__(self, scope: Construct, id: str, *, guardrail: Guardrail) -> None:
         super().__init__(scope, id)
@@ -41,13 +35,7 @@ class _Capacity(Construct):
         foundation: Foundation,
         model_key_arn: str | None,
     ) -> PythonFunction:
-        function = provider(
-            Stack.of(self),
-            "ModelCapacity",
-            "model_capacity",
-            foundation=foundation,
-            waits=True,
-        )
+        function = provider(Stack.of(self), "ModelCapacity", "model_capacity", foundation=foundation, waits=True)
         if ":custom-model/" in properties["Model"]:
             self._key_arn = model_key_arn or foundation.key.key_arn
             if not model_key_arn:
@@ -59,39 +47,41 @@ class _Capacity(Construct):
         resource.add_property_override("Tags", dict(foundation.tags))
         resource.add_property_override("ServiceTimeout", 3600)
         resource.node.add_dependency(function.role.permissions, function.resource)
-        #: What callers name as the model's id.
+        #: Callers use it as the id of the model.
         self.arn = resource.get_att("Arn").to_string()
         return function
 
-    def grant_invoke(self, role: iam.IRole, *, streaming: bool = False) -> None:
-        """Let ``role`` call this model through the guardrail, and in no other way.
+    def grant_invoke(self, grantee: iam.IGrantable, *, streaming: bool = False) -> iam.Grant:
+        """Allow ``grantee`` to invoke this model, only through the guardrail.
 
-        :param streaming: whether answers may be streamed too. Default: no.
+        :param streaming: whether responses may be streamed as well. Default: no.
         """
         guarded = {"StringEquals": {"bedrock:GuardrailIdentifier": self.guardrail.versioned_arn}}
-        grant(role, invoking(streaming=streaming), [self.arn], conditions=guarded)
-        self.guardrail.grant_apply(role)
-        self._grant_decrypt(role)
+        granted = grant(grantee, invoking(streaming=streaming), [self.arn], conditions=guarded)
+        self.guardrail.grant_apply(grantee)
+        self._grant_decrypt(grantee)
+        return granted
 
-    def _grant_decrypt(self, role: iam.IRole) -> None:
-        """Whoever uses a custom model decrypts with its key, whatever the key of the guardrail.
+    def _grant_decrypt(self, grantee: iam.IGrantable) -> None:
+        """Whoever uses a custom model needs to decrypt with the model's key.
 
         https://docs.aws.amazon.com/bedrock/latest/userguide/encryption-custom-job.html
         """
         if self._key_arn:
-            grant(role, ["kms:Decrypt"], [self._key_arn], conditions=via("bedrock"))
+            grant(grantee, ["kms:Decrypt"], [self._key_arn], conditions=via("bedrock"))
 
 
 class ModelDeployment(_Capacity):
-    """A custom model of Bedrock that is deployed on demand: paid by the token, nothing while nobody asks.
+    """An on-demand deployment of a custom model: billed by the token, and free while it is idle.
 
-    Another model is deployed beside the one that serves; that goes once the deployment has succeeded, and serves on
-    when it is rolled back. https://docs.aws.amazon.com/bedrock/latest/userguide/deploy-custom-model-on-demand.html
+    Another model is deployed first; the previous deployment is deleted after the stack deployment has succeeded, and
+    remains after a rollback.
+    https://docs.aws.amazon.com/bedrock/latest/userguide/deploy-custom-model-on-demand.html
 
     Example::
 
         import aws_cdk as cdk
-        from aws_genai.models import Guardrail, ModelDeployment
+        from aws_genai.models import DeploymentOptions, Guardrail, ModelDeployment
         from aws_genai.foundation import CostTags, Foundation
         from aws_genai.gate import attach_gate
 
@@ -103,19 +93,19 @@ class ModelDeployment(_Capacity):
         ModelDeployment(
             stack,
             "Support",
-            name="demo-support",
-            model_arn="arn:aws:bedrock:us-east-1:111122223333:custom-model/amazon.nova-lite-v1:0:300k/abcdefghijkl",
-            guardrail=Guardrail(stack, "Guardrail", name="one", foundation=foundation),
             foundation=foundation,
+            name="demo-support",
+            guardrail=Guardrail(stack, "Guardrail", name="one", foundation=foundation),
+            options=DeploymentOptions(
+                model="arn:aws:bedrock:us-east-1:111122223333:custom-model/amazon.nova-lite-v1:0:300k/abcdefghijkl"
+            ),
         )
         app.synth()
 
-    :param foundation: key, topic, network and retention to build on.
-    :param name: what the deployment's name begins with, 1 to 54 letters, digits and hyphens.
-    :param model_arn: ARN of the custom model.
-    :param guardrail: what every call goes through.
-    :param model_key_arn: ARN of the key that encrypts a custom model; its policy must let callers decrypt through
-        Bedrock. Default: that of ``key``.
+    :param foundation: the default key of a custom model.
+    :param name: beginning of the deployment's name: 1 to 54 letters, digits and hyphens.
+    :param guardrail: the guardrail of every invocation.
+    :param options: the custom model.
     """
 
     def __init__(
@@ -125,33 +115,29 @@ class ModelDeployment(_Capacity):
         *,
         foundation: Foundation,
         name: str,
-        model_arn: str,
         guardrail: Guardrail,
-        model_key_arn: str | None = None,
+        options: DeploymentOptions,
     ) -> None:
         super().__init__(scope, id, guardrail=guardrail)
-        function = self._make(
-            {"Name": name, "Model": model_arn},
-            foundation=foundation,
-            model_key_arn=model_key_arn,
-        )
+        model = options.model
+        function = self._make({"Name": name, "Model": model}, foundation=foundation, model_key_arn=options.key_arn)
         # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonbedrock.html
         deployments = f"arn:{PARTITION}:bedrock:{REGION}:{ACCOUNT_ID}:custom-model-deployment/*"
-        function.role.allow(("bedrock:CreateCustomModelDeployment", "bedrock:TagResource"), [model_arn, deployments])
+        function.role.allow(("bedrock:CreateCustomModelDeployment", "bedrock:TagResource"), [model, deployments])
         function.role.allow(("bedrock:DeleteCustomModelDeployment", "bedrock:GetCustomModelDeployment"), [deployments])
         _accept(function, "custom-model-deployment")
 
 
 class ProvisionedThroughput(_Capacity):
-    """Model units of Bedrock that are paid by the hour, asked or not, and for a month or six if so committed.
+    """Model units of Bedrock that are billed by the hour, whether they are used or not.
 
-    Its hourly price differs by model and term and is asked of AWS; it is named here, so that the summary of a
-    synthesis shows what it costs. https://docs.aws.amazon.com/bedrock/latest/userguide/prov-throughput.html
+    AWS quotes the hourly price for the model and the commitment term; it is an option here, so that the summary of a
+    synthesis shows the cost. https://docs.aws.amazon.com/bedrock/latest/userguide/prov-throughput.html
 
     Example::
 
         import aws_cdk as cdk
-        from aws_genai.models import Guardrail, ProvisionedThroughput
+        from aws_genai.models import Guardrail, ProvisionedThroughput, ProvisionedThroughputOptions
         from aws_genai.foundation import CostTags, Foundation
         from aws_genai.gate import attach_gate
 
@@ -163,25 +149,21 @@ class ProvisionedThroughput(_Capacity):
         ProvisionedThroughput(
             stack,
             "Peak",
-            name="demo-peak",
-            model_arn="arn:aws:bedrock:us-east-1:111122223333:custom-model/amazon.nova-lite-v1:0:300k/abcdefghijkl",
-            units=1,
-            usd_per_hour=50,
-            guardrail=Guardrail(stack, "Guardrail", name="one", foundation=foundation),
             foundation=foundation,
+            name="demo-peak",
+            guardrail=Guardrail(stack, "Guardrail", name="one", foundation=foundation),
+            options=ProvisionedThroughputOptions(
+                model="arn:aws:bedrock:us-east-1:111122223333:custom-model/amazon.nova-lite-v1:0:300k/abcdefghijkl",
+                units=1,
+                usd_per_hour=50,
+            ),
         )
         app.synth()
 
-    :param foundation: key, topic, network and retention to build on.
-    :param name: what the throughput's name begins with, 1 to 54 letters, digits and hyphens.
-    :param model_arn: ARN of the foundation model or custom model.
-    :param units: model units, 1 or more.
-    :param usd_per_hour: dollars of one unit in an hour, as AWS quotes them for the model and the term.
-    :param guardrail: what every call goes through.
-    :param model_key_arn: ARN of the key that encrypts a custom model; its policy must let callers decrypt through
-        Bedrock. Default: that of ``key``.
-    :param commitment: OneMonth or SixMonths, within which it cannot be given back. Default: none, given back any time.
-    :raises InvalidValueError: if there is no unit, or no price.
+    :param foundation: the default key of a custom model.
+    :param name: beginning of the throughput's name: 1 to 54 letters, digits and hyphens.
+    :param guardrail: the guardrail of every invocation.
+    :param options: the model, its units and their price.
     """
 
     def __init__(
@@ -191,33 +173,25 @@ class ProvisionedThroughput(_Capacity):
         *,
         foundation: Foundation,
         name: str,
-        model_arn: str,
-        units: int,
-        usd_per_hour: float,
         guardrail: Guardrail,
-        model_key_arn: str | None = None,
-        commitment: Commitment | None = None,
+        options: ProvisionedThroughputOptions,
     ) -> None:
         super().__init__(scope, id, guardrail=guardrail)
-        if units < 1:
-            raise InvalidValueError(f"{units} units give no throughput", field="units")
-        if usd_per_hour <= 0:
-            raise InvalidValueError("Throughput is not free", field="usd_per_hour", hint="Ask AWS for the price")
         function = self._make(
             {
                 "Name": name,
-                "Model": model_arn,
-                "Units": str(units),
-                **({"Commitment": commitment} if commitment else {}),
-                "UsdPerUnitHour": f"{usd_per_hour:g}",
+                "Model": options.model,
+                "Units": str(options.units),
+                **({"Commitment": options.commitment} if options.commitment else {}),
+                "UsdPerUnitHour": f"{options.usd_per_hour:g}",
             },
             foundation=foundation,
-            model_key_arn=model_key_arn,
+            model_key_arn=options.key_arn,
         )
         # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonbedrock.html
         provisioned = f"arn:{PARTITION}:bedrock:{REGION}:{ACCOUNT_ID}:provisioned-model/*"
         function.role.allow(
-            ("bedrock:CreateProvisionedModelThroughput", "bedrock:TagResource"), [model_arn, provisioned]
+            ("bedrock:CreateProvisionedModelThroughput", "bedrock:TagResource"), [options.model, provisioned]
         )
         function.role.allow(
             ("bedrock:DeleteProvisionedModelThroughput", "bedrock:GetProvisionedModelThroughput"), [provisioned]
@@ -230,6 +204,6 @@ def _accept(function: PythonFunction, kind: str) -> None:
         function.role.permissions,
         "AwsSolutions-IAM5",
         finding=f"Resource::arn:<AWS::Partition>:bedrock:<AWS::Region>:<AWS::AccountId>:{kind}/*",
-        reason="Bedrock chooses the ids of capacity, so no statement can hold them before it is made.",
-        met_by="the account and Region in the statement, and names that the function alone chooses",
+        reason="Bedrock generates the ids of deployments, so they are not known before.",
+        met_by="the account and Region in the statement, and names that only the function chooses",
     )

@@ -9,10 +9,12 @@ if TYPE_CHECKING:
     from .idle_sweeper import IdleSweeper as IdleSweeper
     from .jumpstart_endpoint import JumpStartEndpoint as JumpStartEndpoint
     from .model_endpoint import ModelEndpoint as ModelEndpoint
-    from .model_monitoring import DriftLimits as DriftLimits, ModelMonitoring as ModelMonitoring
+    from .model_monitoring import ModelMonitoring as ModelMonitoring
     from .options import (
+        ApprovedEndpointOptions as ApprovedEndpointOptions,
         AsyncInference as AsyncInference,
         BesideModel as BesideModel,
+        DriftLimits as DriftLimits,
         EndpointOptions as EndpointOptions,
         IdleOptions as IdleOptions,
         ServedWeights as ServedWeights,

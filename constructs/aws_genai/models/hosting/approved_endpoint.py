@@ -2,48 +2,62 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 from aws_cdk import (
     CfnCustomResource,
     Stack,
     aws_events as events,
-    aws_iam as iam,
     aws_lambda as lambda_,
     aws_sagemaker as sagemaker,
 )
 from constructs import Construct
 
 from ...data.accelerators import AcceleratorCatalogue
-from ...foundation.alarms import AlarmTopic, alarm
-from ...foundation.bucket import SecureBucket
+from ...errors import InvalidValueError
+from ...foundation.alarms import AlarmTopic
 from ...foundation.foundation import Foundation
 from ...foundation.key import DataKey
 from ...foundation.pseudo import ACCOUNT_ID, PARTITION
 from ...foundation.report import undelivered
-from ...foundation.role import grant
+from ...functions.model_approval.environment import Environment, Plan
 from ...gate.acknowledgement import acknowledge
 from ...packaging.python_function import PythonFunction
-from .hosted_endpoint import VARIANT, region_of
+from .endpoint import Endpoint
+from .hosted_endpoint import region_of
 from .hosting_role import hosting_role
+from .options import ApprovedEndpointOptions
 from .serving import Container
+from .weights_check import shown
 
 _SOURCE = "aws.sagemaker"
 
 
-class ApprovedEndpoint(Construct):
-    """An endpoint that serves what was approved in a group of the model registry, and nothing else.
+class Artifacts(Protocol):
+    """A bucket of model artifacts: a :class:`SecureBucket`, or any ``s3.IBucket``."""
 
-    A function hears of each approval. It looks who started the training, by CloudTrail, and who approved, by the
-    registry: if that is one person, or nobody can tell, it takes the approval back and says so. Otherwise it deploys
-    the version, blue/green, with alarms that take it back. The first approval makes the endpoint; with the stack it
-    goes. :class:`FineTuning` makes it. https://docs.aws.amazon.com/sagemaker/latest/dg/model-registry-approve.html
+    @property
+    def bucket_name(self) -> str:
+        """Name of the bucket."""
+        ...
+
+
+class ApprovedEndpoint(Endpoint):
+    """An endpoint that serves the approved versions of a group of the model registry, and nothing else.
+
+    EventBridge invokes a function for each approval. The function looks up who started the training (in AWS
+    CloudTrail) and who approved (in the registry). If that is the same person, or cannot be determined, it rejects the
+    version and sends a notification. Otherwise it deploys the version, blue/green, with alarms that roll it back. The
+    first approval creates the endpoint; deleting the stack deletes it. :class:`FineTuning` creates one of these.
+    https://docs.aws.amazon.com/sagemaker/latest/dg/model-registry-approve.html
 
     Example::
 
         import aws_cdk as cdk
         from aws_cdk import aws_sagemaker as sagemaker
-        from aws_genai.models import ApprovedEndpoint
-        from aws_genai.foundation import Foundation, CostTags, SecureBucket
+        from aws_genai.foundation import CostTags, Foundation, SecureBucket
         from aws_genai.gate import attach_gate
+        from aws_genai.models import ApprovedEndpoint, ApprovedEndpointOptions
 
         app = cdk.App()
         attach_gate(app)
@@ -53,27 +67,25 @@ class ApprovedEndpoint(Construct):
         ApprovedEndpoint(
             stack,
             "Support",
+            foundation=foundation,
             endpoint_name="support",
+            options=ApprovedEndpointOptions(instance_type="ml.g5.12xlarge"),
             group=sagemaker.CfnModelPackageGroup(stack, "Versions", model_package_group_name="support"),
             image="763104351884.dkr.ecr.us-east-1.amazonaws.com/djl-inference:0.38.0-lmi29.0.0-cu130",
             models=SecureBucket(stack, "Models", foundation=foundation),
             prefix="output/support/",
-            instance_type="ml.g5.12xlarge",
-            foundation=foundation,
         )
         app.synth()
 
-    :param foundation: key, topic, network and retention to build on.
+    :param foundation: key, topic and network.
     :param endpoint_name: name of the endpoint, 1 to 50 letters, digits and hyphens.
+    :param options: instances and alarms; ``instance_type`` is required.
     :param group: the group of versions.
-    :param pipeline: name of the pipeline that registers them. Default: the group's.
-    :param image: the container that serves them.
-    :param models: the bucket of their artifacts.
+    :param image: URI of the image of the container that serves them.
+    :param models: the bucket of the model artifacts, which the training writes.
     :param prefix: prefix of the artifacts, ending in ``/``.
-    :param instance_type: type of the instances.
-    :param instances: instances of the endpoint. Default: 1.
-    :param latency_ms: median latency in milliseconds that raises an alarm. Default: 30,000.
-    :param idle_hours: hours without a call that raise an alarm, 1 to 24. Default: 6.
+    :param pipeline: name of the pipeline that registers the versions. Default: the name of the group.
+    :raises InvalidValueError: if there is no instance type, or the stack has no Region.
     """
 
     def __init__(
@@ -83,68 +95,30 @@ class ApprovedEndpoint(Construct):
         *,
         foundation: Foundation,
         endpoint_name: str,
+        options: ApprovedEndpointOptions,
         group: sagemaker.CfnModelPackageGroup,
-        pipeline: str | None = None,
         image: str,
-        models: SecureBucket,
+        models: Artifacts,
         prefix: str,
-        instance_type: str,
-        instances: int = 1,
-        latency_ms: int = 30_000,
-        idle_hours: int = 6,
+        pipeline: str | None = None,
     ) -> None:
         super().__init__(scope, id)
-        key, network, topic, tags, functions_network = (
-            foundation.key,
-            foundation.private_network,
-            foundation.topic,
-            foundation.tags,
-            foundation.functions_network,
-        )
+        instance_type = options.instance_type
+        if instance_type is None:
+            raise InvalidValueError(
+                "The endpoint of approved versions needs an instance type, and none is given",
+                field="instance_type",
+                hint="Set instance_type to one that the model supports, such as ml.g5.12xlarge",
+            )
+        key, network, topic = foundation.key, foundation.private_network, foundation.topic
         self.endpoint_name = endpoint_name
-        self.asynchronous: object | None = None
         region = region_of(self)
         self.endpoint_arn = f"arn:{PARTITION}:sagemaker:{region}:{ACCOUNT_ID}:endpoint/{endpoint_name}"
         facts = AcceleratorCatalogue.default().get(instance_type.removeprefix("ml."))
-        alarms = [
-            alarm(
-                self,
-                "Errors",
-                topic=topic,
-                description=f"Endpoint {endpoint_name} answers with server errors: read its log group.",
-                namespace="AWS/SageMaker",
-                metric="Invocation5XXErrors",
-                dimensions=self.dimensions,
-                threshold=5,
-            ),
-            alarm(
-                self,
-                "Latency",
-                topic=topic,
-                description=f"Endpoint {endpoint_name} is slow: choose a larger type or more instances.",
-                namespace="AWS/SageMaker",
-                metric="ModelLatency",
-                dimensions=self.dimensions,
-                statistic="p50",
-                threshold=latency_ms * 1000,
-                periods=3,
-            ),
-        ]
-        alarm(
-            self,
-            "Idle",
-            topic=topic,
-            description=f"Nobody called endpoint {endpoint_name} for {idle_hours} hours: let it sleep, or delete it.",
-            namespace="AWS/SageMaker",
-            metric="Invocations",
-            dimensions=self.dimensions,
-            threshold=1,
-            comparison="LessThanThreshold",
-            period_seconds=3600,
-            periods=idle_hours,
-            # Before the first approval there is no endpoint, and nothing to pay for.
-            missing="notBreaching",
-        )
+        alarms = self._rollback_alarms(topic, options.latency_ms, remedy="choose a larger type or more instances")
+        # Before the first approval there is no endpoint, and nothing to pay for.
+        self._idle_alarm(topic, options.idle_hours, remedy="let it sleep, or delete it", missing="notBreaching")
+        alarm_arns = [each.attr_arn for each in alarms]
         role, grants = hosting_role(
             self,
             containers=[
@@ -155,60 +129,47 @@ class ApprovedEndpoint(Construct):
                     key=prefix,
                     accelerators=facts.count,
                     key_arn=key.key_arn,
-                    shown=f"<{models.logical_id}>",
+                    shown=shown(self, models.bucket_name),
                 )
             ],
             endpoint_name=endpoint_name,
             region=region,
             key=key,
             captured=None,
-            alarm_arns=[each.attr_arn for each in alarms],
+            alarm_arns=alarm_arns,
         )
         key.allow_role(f"Hosts{scope.node.id}", role, ("kms:Decrypt",))
-        sg = network.security_group(self, "Group", description=f"Endpoint {endpoint_name}: no inbound rule")
+        security_group = network.security_group(self, "Group", description=f"Endpoint {endpoint_name}: no inbound rule")
         key.allow_in_sagemaker()
-        plan = {
+        plan: Plan = {
             "endpoint": endpoint_name,
             "role": role,
             "subnets": network.subnet_ids,
-            "groups": [sg.attr_group_id],
+            "groups": [security_group.attr_group_id],
             "instance_type": instance_type,
-            "instances": instances,
+            "instances": options.instances,
+            # SageMaker refuses a key for types with local disks.
             "key": None if facts.has_local_storage else key.key_arn,
             "alarms": [each.ref for each in alarms],
-            "tags": dict(tags or {}),
+            "tags": dict(foundation.tags),
         }
+        versions = str(group.model_package_group_name)
         self.function = PythonFunction(
             self,
             "Function",
             folder="model_approval",
             include=("custom_resource",),
-            foundation=foundation.but(network=functions_network),
-            environment={
-                "PLAN": Stack.of(self).to_json_string(plan),
-                "GROUP": str(group.model_package_group_name),
-                "TOPIC": topic.topic_arn,
-            },
+            foundation=foundation,
+            environment=Environment(PLAN=Stack.of(self).to_json_string(plan), GROUP=versions, TOPIC=topic.topic_arn),
             timeout_seconds=120,
             reserved_concurrency=2,
         )
-        versions = str(group.model_package_group_name)
-        self._allow(role, versions, pipeline or versions, alarms=[each.attr_arn for each in alarms], key=key)
+        self._allow(role, versions, pipeline or versions, alarms=alarm_arns, key=key)
         self._listen(group, key, topic)
-        # What approvals made goes with the stack, while the function may still do so.
+        # The function deletes what approvals created together with the stack, while it still has its permissions.
         deployed = CfnCustomResource(self, "Deployed", service_token=self.function.function_arn)
         deployed.add_property_override("Endpoint", endpoint_name)
         deployed.node.add_dependency(self.function.role.permissions, self.function.resource, grants)
-
-    @property
-    def dimensions(self) -> dict[str, str]:
-        """What CloudWatch keeps the metrics of calls by."""
-        return {"EndpointName": self.endpoint_name, "VariantName": VARIANT}
-
-    def grant_invoke(self, role: iam.IRole) -> None:
-        """Let ``role`` call the endpoint."""
-        actions = ["sagemaker:InvokeEndpoint", "sagemaker:InvokeEndpointWithResponseStream"]
-        grant(role, actions, [self.endpoint_arn])
 
     def _allow(self, hosting: str, group: str, pipeline: str, *, alarms: list[str], key: DataKey) -> None:
         role, name = self.function.role, self.endpoint_name
@@ -241,7 +202,7 @@ class ApprovedEndpoint(Construct):
         role.allow(
             ("sagemaker:CreateModel", "sagemaker:DescribeModelPackage", "sagemaker:UpdateModelPackage"), [versions]
         )
-        # Neither listing nor looking up events takes a resource: service-authorization/latest/reference
+        # These actions support no resource-level permissions: service-authorization/latest/reference
         role.allow(("cloudtrail:LookupEvents", "sagemaker:ListEndpointConfigs", "sagemaker:ListModels"), ["*"])
         role.allow(("cloudwatch:DescribeAlarms",), alarms)
         role.allow(
@@ -295,7 +256,7 @@ class ApprovedEndpoint(Construct):
             principal="events.amazonaws.com",
             source_arn=rule.attr_arn,
         )
-        # CloudTrail knows who trained after some minutes: Lambda calls again, twice, with delays.
+        # CloudTrail shows who started the training after some minutes: Lambda retries twice, with delays.
         lambda_.CfnEventInvokeConfig(
             self,
             "Patience",

@@ -1,4 +1,4 @@
-"""How the instances of an endpoint follow the calls, or what waits in its queue."""
+"""Scaling of the instances of an endpoint with its invocations, or with the requests in its queue."""
 
 from __future__ import annotations
 
@@ -7,53 +7,41 @@ from typing import Any
 from aws_cdk import aws_applicationautoscaling as scaling, aws_cloudwatch as cloudwatch, aws_sagemaker as sagemaker
 from constructs import Construct
 
-from .options import WarmHours
+from .endpoint import VARIANT
+from .options import AsyncInference, EndpointOptions
 
 
-def scale(
-    scope: Construct,
-    endpoint: sagemaker.CfnEndpoint,
-    variant: str,
-    least: int,
-    most: int,
-    per_instance: float,
-    warm: WarmHours | None,
-) -> None:
-    """Let the instances of a variant follow its invocations.
+def scale(scope: Construct, endpoint: sagemaker.CfnEndpoint, options: EndpointOptions) -> None:
+    """Scale the instances with the invocations per instance.
 
     https://docs.aws.amazon.com/sagemaker/latest/dg/endpoint-auto-scaling-policy.html
     """
     _track(
         scope,
-        _capacity(scope, endpoint, variant, least, most, warm),
+        _capacity(scope, endpoint, options, options.min_instances),
         f"{endpoint.endpoint_name}-invocations",
         {
-            "targetValue": per_instance,
+            "targetValue": options.invocations_per_instance,
             "predefinedMetricSpecification": {"predefinedMetricType": "SageMakerVariantInvocationsPerInstance"},
         },
     )
 
 
 def scale_queue(
-    scope: Construct,
-    endpoint: sagemaker.CfnEndpoint,
-    variant: str,
-    most: int,
-    backlog: float,
-    warm: WarmHours | None,
+    scope: Construct, endpoint: sagemaker.CfnEndpoint, options: EndpointOptions, queue: AsyncInference
 ) -> None:
-    """Let the instances of a variant follow what waits in its queue, from none.
+    """Scale the instances with the backlog per instance, from zero.
 
     https://docs.aws.amazon.com/sagemaker/latest/dg/async-inference-autoscale.html
     """
-    capacity = _capacity(scope, endpoint, variant, 0, most, warm)
+    capacity = _capacity(scope, endpoint, options, 0)
     name = endpoint.endpoint_name
     _track(
         scope,
         capacity,
         f"{name}-backlog",
         {
-            "targetValue": backlog,
+            "targetValue": queue.backlog,
             "customizedMetricSpecification": {
                 "metricName": "ApproximateBacklogSizePerInstance",
                 "namespace": "AWS/SageMaker",
@@ -62,7 +50,7 @@ def scale_queue(
             },
         },
     )
-    # A backlog per instance says nothing while there is none, so the first request that waits wakes the first one.
+    # The backlog per instance has no data while there is no instance, so a waiting request starts the first one.
     wake = scaling.CfnScalingPolicy(
         scope,
         "Wake",
@@ -79,7 +67,7 @@ def scale_queue(
     cloudwatch.CfnAlarm(
         scope,
         "Wanted",
-        alarm_description=f"A request waits and {name} has no instance, so one starts. Nothing to do.",
+        alarm_description=f"A request waits and {name} has no instance, so one starts. No action is needed.",
         namespace="AWS/SageMaker",
         metric_name="HasBacklogWithoutCapacity",
         dimensions=[{"name": "EndpointName", "value": str(name)}],
@@ -95,17 +83,18 @@ def scale_queue(
 
 
 def _capacity(
-    scope: Construct, endpoint: sagemaker.CfnEndpoint, variant: str, least: int, most: int, warm: WarmHours | None
+    scope: Construct, endpoint: sagemaker.CfnEndpoint, options: EndpointOptions, minimum: int
 ) -> scaling.CfnScalableTarget:
+    warm = options.warm
     return scaling.CfnScalableTarget(
         scope,
         "Capacity",
         service_namespace="sagemaker",
         scalable_dimension="sagemaker:variant:DesiredInstanceCount",
-        resource_id=f"endpoint/{endpoint.attr_endpoint_name}/variant/{variant}",
-        min_capacity=least,
-        max_capacity=most,
-        scheduled_actions=warm.actions(least, warm.instances) if warm else None,
+        resource_id=f"endpoint/{endpoint.attr_endpoint_name}/variant/{VARIANT}",
+        min_capacity=minimum,
+        max_capacity=options.max_instances,
+        scheduled_actions=warm.actions(minimum, warm.instances) if warm else None,
     )
 
 

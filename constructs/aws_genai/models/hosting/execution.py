@@ -1,11 +1,11 @@
-"""What SageMaker's execution roles need wherever they run something in a VPC.
+"""The permissions that SageMaker's execution roles need in a VPC.
 
 https://docs.aws.amazon.com/sagemaker/latest/dg/sagemaker-roles.html
 """
 
 from __future__ import annotations
 
-#: SageMaker refuses a VPC unless its role may do all of these without a condition or a named resource.
+#: SageMaker refuses a VPC unless the role has all of these, without conditions and on all resources.
 IN_VPC = (
     "ec2:CreateNetworkInterface",
     "ec2:CreateNetworkInterfacePermission",
@@ -19,12 +19,11 @@ IN_VPC = (
 )
 PULL = ("ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer")
 LOG = ("logs:CreateLogGroup", "logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents")
-#: The action takes no resource; its namespace says what it is for.
+#: The action supports no resource-level permissions; the condition limits its namespace.
 METRICS = "cloudwatch:PutMetricData"
 METRICS_ONLY = {"StringLike": {"cloudwatch:namespace": "/aws/sagemaker/*"}}
-#: Why wildcards remain, and what bounds them.
+#: Why wildcards remain, and what limits them.
 WILDCARDS = (
-    "The registry token, metrics and SageMaker's check of its VPC permissions take no resource, so AWS accepts only a "
-    "wildcard."
+    "The registry token, metrics and SageMaker's check of its VPC permissions support no resource-level permissions."
 )
 WILDCARDS_MET_BY = "the namespace of the metrics, and the isolated subnets and the closed group that the jobs name"

@@ -1,4 +1,4 @@
-"""What every endpoint of SageMaker has here, whatever it serves."""
+"""A SageMaker endpoint whose models the template deploys."""
 
 from __future__ import annotations
 
@@ -6,31 +6,30 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from aws_cdk import Stack, Token, aws_cloudwatch as cloudwatch, aws_iam as iam, aws_sagemaker as sagemaker
+from aws_cdk import Stack, Token, aws_iam as iam, aws_sagemaker as sagemaker
 from constructs import Construct
 
 from ...data.accelerators import AcceleratorCatalogue
 from ...errors import InvalidValueError
-from ...foundation.alarms import AlarmTopic, alarm
 from ...foundation.bucket import SecureBucket
 from ...foundation.foundation import Foundation
 from ...foundation.pseudo import ACCOUNT_ID, PARTITION
 from ...foundation.role import grant
 from ...gate.acknowledgement import acknowledge, compliance
+from .endpoint import VARIANT, Endpoint
 from .endpoint_scaling import scale, scale_queue
 from .hosting_role import hosting_role
 from .inference_component import InferenceComponent, for_components, variant
 from .options import EndpointOptions, TrafficShift
 from .serving import Container, capture, queue
 
-VARIANT = "AllTraffic"
 #: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateInferenceComponent.html
 _LONGEST = 63
 
 
 @dataclass(frozen=True, kw_only=True)
 class Shadow:
-    """A model that gets a copy of some calls; its answers are measured and thrown away."""
+    """A model that receives a copy of some requests; its responses are measured and discarded."""
 
     container: Container
     instance_type: str
@@ -45,15 +44,16 @@ def region_of(scope: Construct) -> str:
     region = Stack.of(scope).region
     if Token.is_unresolved(region):
         raise InvalidValueError(
-            "A container's image lies in a registry of the Region: the stack must have one",
+            "Container images are pulled from a registry of the Region, and the stack has no Region",
             field="region",
             hint='Give the stack env=cdk.Environment(region="us-east-1") or your own',
         )
     return region
 
 
-class HostedEndpoint(Construct):
-    """One container or several on a SageMaker endpoint inside the VPC: what endpoints of this library have in common.
+class HostedEndpoint(Endpoint):
+    """One or more containers on a SageMaker endpoint in the VPC: the base of :class:`JumpStartEndpoint` and
+    :class:`ModelEndpoint`.
 
     Example::
 
@@ -95,6 +95,7 @@ class HostedEndpoint(Construct):
         options: EndpointOptions,
         captured: SecureBucket | None,
         queued: SecureBucket | None,
+        execution_role: iam.IRole | None = None,
         beside: Mapping[str, Container] | None = None,
         shadow: Shadow | None = None,
     ) -> None:
@@ -103,13 +104,14 @@ class HostedEndpoint(Construct):
         self.endpoint_name = endpoint_name
         self.options = options
         key, network, topic = foundation.key, foundation.private_network, foundation.topic
-        least, most, warm, to_zero = options.min_instances, options.max_instances, options.warm, options.scale_to_zero
+        minimum, to_zero = options.min_instances, options.scale_to_zero
         self._queued = _needed("queued", queued, when=options.asynchronous is not None)
         captured = _needed("captured", captured, when=options.data_capture_percent > 0)
-        #: The name under which callers of an endpoint with components ask for the model; None without components.
-        self.component_name: str | None = self.component_of("model") if to_zero else None
+        self.asynchronous = options.asynchronous is not None
+        self.component_name = self.component_of("model") if to_zero else None
         key.allow_in_sagemaker()
-        alarms = [each.ref for each in self._alarms(topic, options.latency_ms)]
+        slow = "raise max_instances or choose a larger type"
+        alarms = [each.ref for each in self._rollback_alarms(topic, options.latency_ms, remedy=slow)]
         containers = [container, *(beside or {}).values(), *([shadow.container] if shadow else [])]
         role, grants = hosting_role(
             self,
@@ -119,6 +121,7 @@ class HostedEndpoint(Construct):
             key=key,
             captured=captured,
             queued=self._queued,
+            execution_role=execution_role or self._existing_role(options),
             alarm_arns=[f"arn:{PARTITION}:cloudwatch:{region}:{ACCOUNT_ID}:alarm:{each}" for each in alarms],
         )
         group = network.security_group(self, "Group", description=f"Endpoint {self.endpoint_name}: no inbound rule")
@@ -142,25 +145,25 @@ class HostedEndpoint(Construct):
 
         name = model("Model", container)
         facts = AcceleratorCatalogue.default().get(instance_type.removeprefix("ml."))
-        # SageMaker refuses a key for types with disks of their own, which the Nitro card encrypts:
+        # SageMaker refuses a key for types with local disks, which the Nitro card encrypts:
         # https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateEndpointConfig.html
         volume_key = None if facts.has_local_storage else key.key_arn
         config = sagemaker.CfnEndpointConfig(
             self,
             "Config",
             production_variants=[
-                variant(instance_type, VARIANT, most, container.host_image)
+                variant(instance_type, options.max_instances, container.host_image)
                 if to_zero
-                else _variant(VARIANT, name, instance_type, least, 1, container.host_image)
+                else _variant(VARIANT, name, instance_type, minimum, 1, container.host_image)
             ],
-            # The weight of a shadow is its share of the calls of the variant that answers:
+            # The weight of a shadow variant is its share of the requests to the production variant:
             # https://docs.aws.amazon.com/sagemaker/latest/dg/model-shadow-deployment.html
             shadow_production_variants=[
                 _variant(
                     "Shadow",
                     model("ShadowModel", shadow.container),
                     shadow.instance_type,
-                    least,
+                    minimum,
                     shadow.percent / 100,
                     shadow.container.host_image,
                 )
@@ -179,7 +182,7 @@ class HostedEndpoint(Construct):
             "Resource",
             endpoint_name=self.endpoint_name,
             endpoint_config_name=config.attr_endpoint_config_name,
-            # With components, each is deployed and taken back by itself.
+            # Inference components are deployed and rolled back one by one.
             deployment_config=None
             if to_zero
             else {
@@ -190,12 +193,11 @@ class HostedEndpoint(Construct):
         )
         self.endpoint_arn: str = self.endpoint.ref
         self.components: list[InferenceComponent] = []
-        per_instance = options.invocations_per_instance
         if options.asynchronous:
-            scale_queue(self, self.endpoint, VARIANT, most, options.asynchronous.backlog, warm)
+            scale_queue(self, self.endpoint, options, options.asynchronous)
         elif self.component_name is None:
-            self._idle_alarm(topic, options.idle_hours)
-            scale(self, self.endpoint, VARIANT, least, most, per_instance, warm)
+            self._idle_alarm(topic, options.idle_hours, remedy="delete it or share it")
+            scale(self, self.endpoint, options)
         else:
             served = {"": (self.component_name, name, container)}
             for each, other in (beside or {}).items():
@@ -207,19 +209,19 @@ class HostedEndpoint(Construct):
                         f"{prefix}Component",
                         name=component,
                         endpoint=self.endpoint,
-                        variant_name=VARIANT,
+                        options=options,
+                        instance_type=instance_type,
                         accelerators=one.accelerators,
                         model_name=model_name,
-                        instance_type=instance_type,
-                        max_instances=most,
-                        invocations_per_copy=per_instance,
-                        warm=warm,
                         rollback_alarms=alarms,
                     )
                 )
 
     def component_of(self, name: str) -> str:
-        """The component under which callers ask for a model beside the first."""
+        """The name of the inference component that callers pass for one of the models that share the endpoint.
+
+        :raises InvalidValueError: if it is longer than SageMaker allows.
+        """
         found = f"{self.endpoint_name}-{name}"
         if len(found) > _LONGEST:
             raise InvalidValueError(
@@ -229,96 +231,37 @@ class HostedEndpoint(Construct):
             )
         return found
 
-    def grant_invoke(self, role: iam.IRole) -> None:
-        """Let ``role`` call this endpoint, and its models where they are inference components.
+    def grant_invoke(self, grantee: iam.IGrantable) -> iam.Grant:
+        """Let ``grantee`` invoke the endpoint, and the inference components on it.
 
-        A caller of an asynchronous endpoint also writes requests into its bucket and reads the answers.
+        A caller of an asynchronous endpoint may also write requests to its bucket and read the responses.
         """
-        if (bucket := self._queued) is not None:
-            grant(role, ["sagemaker:InvokeEndpointAsync"], [self.endpoint_arn])
-            bucket.grant_write(role, f"{self.endpoint_name}/in/")
-            bucket.grant_read(role, f"{self.endpoint_name}/out/", f"{self.endpoint_name}/failed/")
-            return
-        called = [self.endpoint_arn, *(each.arn for each in self.components)]
-        grant(role, ["sagemaker:InvokeEndpoint", "sagemaker:InvokeEndpointWithResponseStream"], called)
-
-    def metric(self, name: str, *, statistic: str = "Sum") -> cloudwatch.Metric:
-        """A metric of the endpoint, such as ``Invocations`` or ``ModelLatency`` (microseconds)."""
-        return cloudwatch.Metric(
-            namespace="AWS/SageMaker", metric_name=name, statistic=statistic, dimensions_map=self.dimensions
-        )
-
-    def grant_describe(self, role: iam.IRole) -> None:
-        """Let ``role`` see how the endpoint is."""
-        grant(role, ["sagemaker:DescribeEndpoint"], [self.endpoint_arn])
+        if (bucket := self._queued) is None:
+            return super().grant_invoke(grantee)
+        granted = grant(grantee, ["sagemaker:InvokeEndpointAsync"], [self.endpoint_arn])
+        bucket.grant_write(grantee, f"{self.endpoint_name}/in/")
+        bucket.grant_read(grantee, f"{self.endpoint_name}/out/", f"{self.endpoint_name}/failed/")
+        return granted
 
     @property
-    def asynchronous(self) -> bool:
-        """Whether requests wait in a queue."""
-        return self.options.asynchronous is not None
+    def _invoked(self) -> list[str]:
+        return [self.endpoint_arn, *(each.arn for each in self.components)]
 
-    @property
-    def dimensions(self) -> dict[str, str]:
-        """What CloudWatch keeps the metrics of calls by."""
-        if self.component_name is not None:
-            return {"InferenceComponentName": self.component_name}
-        return {"EndpointName": self.endpoint_name, "VariantName": VARIANT}
-
-    def _alarms(self, topic: AlarmTopic, latency_ms: int) -> list[cloudwatch.CfnAlarm]:
-        name = self.endpoint_name
-        return [
-            alarm(
-                self,
-                "Errors",
-                topic=topic,
-                description=f"Endpoint {name} answers with server errors: read its log group.",
-                namespace="AWS/SageMaker",
-                # https://docs.aws.amazon.com/sagemaker/latest/dg/async-inference-monitor.html
-                metric="InvocationFailures" if self._queued else "Invocation5XXErrors",
-                dimensions={"EndpointName": name} if self._queued else self.dimensions,
-                threshold=5,
-            ),
-            alarm(
-                self,
-                "Latency",
-                topic=topic,
-                description=f"Endpoint {name} is slow: raise max_instances or choose a larger type.",
-                namespace="AWS/SageMaker",
-                metric="ModelLatency",
-                dimensions=self.dimensions,
-                statistic="p50",
-                threshold=latency_ms * 1000,
-                periods=3,
-            ),
-        ]
-
-    def _idle_alarm(self, topic: AlarmTopic, idle_hours: int) -> None:
-        alarm(
-            self,
-            "Idle",
-            topic=topic,
-            description=f"Nobody called endpoint {self.endpoint_name} for {idle_hours} hours: delete it or share it.",
-            namespace="AWS/SageMaker",
-            metric="Invocations",
-            dimensions=self.dimensions,
-            threshold=1,
-            comparison="LessThanThreshold",
-            period_seconds=3600,
-            periods=idle_hours,
-            missing="breaching",
-        )
+    def _existing_role(self, options: EndpointOptions) -> iam.IRole | None:
+        arn = options.execution_role
+        return iam.Role.from_role_arn(self, "ExecutionRole", arn) if arn else None
 
 
 def _variant(
-    name: str, model: str, instance_type: str, least: int, weight: float, host_image: str | None
+    name: str, model: str, instance_type: str, instances: int, weight: float, host_image: str | None
 ) -> dict[str, Any]:
     made = {
         "variantName": name,
         "modelName": model,
         "instanceType": instance_type,
-        "initialInstanceCount": least,
+        "initialInstanceCount": instances,
         "initialVariantWeight": weight,
-        # Weights of tens of gigabytes take longer than the default to load:
+        # Weights of tens of gigabytes take longer to load than the defaults allow:
         # https://docs.aws.amazon.com/sagemaker/latest/dg/realtime-endpoints-options.html
         "modelDataDownloadTimeoutInSeconds": 3600,
         "containerStartupHealthCheckTimeoutInSeconds": 3600,
@@ -327,7 +270,7 @@ def _variant(
 
 
 def _retained() -> dict[str, Any]:
-    """Instances stay as many as scaling has made them; weights are what the configuration says.
+    """A new version starts with the current number of instances; the weights are those of the configuration.
 
     https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-sagemaker-endpoint.html
     """
@@ -338,7 +281,10 @@ def _retained() -> dict[str, Any]:
 
 
 def _needed(name: str, bucket: SecureBucket | None, *, when: bool) -> SecureBucket | None:
-    """The bucket that an option needs; None without the option."""
+    """The bucket that an option needs; None without the option.
+
+    :raises InvalidValueError: if there is no bucket.
+    """
     if when and bucket is None:
         raise InvalidValueError(
             "These options need a bucket, and none is given", field=name, hint=f"Pass {name}=, a SecureBucket"

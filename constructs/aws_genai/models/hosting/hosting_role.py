@@ -24,28 +24,21 @@ def hosting_role(
     key: DataKey,
     captured: SecureBucket | None,
     queued: SecureBucket | None = None,
+    execution_role: iam.IRole | None = None,
     alarm_arns: Sequence[str] = (),
 ) -> tuple[str, iam.CfnManagedPolicy]:
-    """A role's ARN and its policy: these weights and images, its own logs, its own captured records and queue.
+    """The ARN of the execution role and its policy: these weights and images, the endpoint's own logs, captured data
+    and queue.
+
+    :param execution_role: an existing role, which the policy is attached to. Default: a new role.
 
     https://docs.aws.amazon.com/sagemaker/latest/dg/sagemaker-roles.html#sagemaker-roles-createmodel-perms
     """
-    role = iam.CfnRole(
-        scope,
-        "Role",
-        description=f"Endpoint {endpoint_name}",
-        assume_role_policy_document={
-            "Version": "2012-10-17",
-            "Statement": [
-                {
-                    "Effect": "Allow",
-                    "Action": "sts:AssumeRole",
-                    "Principal": {"Service": "sagemaker.amazonaws.com"},
-                    "Condition": {"StringEquals": {"aws:SourceAccount": ACCOUNT_ID}},
-                }
-            ],
-        },
-    )
+    if execution_role is None:
+        created = _role(scope, endpoint_name)
+        role_name, role_arn = created.ref, created.attr_arn
+    else:
+        role_name, role_arn = execution_role.role_name, execution_role.role_arn
     logs = f"log-group:/aws/sagemaker/Endpoints/{endpoint_name}:*"
     statements, findings = _weights(containers)
     statements += [
@@ -62,7 +55,7 @@ def hosting_role(
     ]
     findings.append("Resource::*")
     if alarm_arns:
-        # A new version is taken back by them: sagemaker-roles.html#sagemaker-roles-createmodel-perms
+        # They roll a new version back: sagemaker-roles.html#sagemaker-roles-createmodel-perms
         statements.append(_allow(["cloudwatch:DescribeAlarms"], list(alarm_arns)))
     written: list[tuple[SecureBucket, str]] = []
     if captured is not None:
@@ -76,11 +69,11 @@ def hosting_role(
         findings.append(f"Resource::<{bucket.logical_id}.Arn>/{prefix}*")
     if written:
         statements.append(_allow(["kms:Decrypt", "kms:GenerateDataKey"], key.key_arn))
-        key.allow_role(f"Capture{scope.node.id}", role.attr_arn, ("kms:Decrypt", "kms:GenerateDataKey"))
+        key.allow_role(f"Capture{scope.node.id}", role_arn, ("kms:Decrypt", "kms:GenerateDataKey"))
     grants = iam.CfnManagedPolicy(
         scope,
         "Grants",
-        roles=[role.ref],
+        roles=[role_name],
         policy_document={"Version": "2012-10-17", "Statement": statements},
     )
     findings.append(f"Resource::arn:<AWS::Partition>:logs:{region}:<AWS::AccountId>:{logs}")
@@ -91,11 +84,30 @@ def hosting_role(
         reason=f"Names below the named prefixes are chosen by SageMaker at run time. {WILDCARDS}",
         met_by=f"one prefix, one log group and one repository named for this endpoint alone; {WILDCARDS_MET_BY}",
     )
-    return role.attr_arn, grants
+    return role_arn, grants
+
+
+def _role(scope: Construct, endpoint_name: str) -> iam.CfnRole:
+    return iam.CfnRole(
+        scope,
+        "Role",
+        description=f"Endpoint {endpoint_name}",
+        assume_role_policy_document={
+            "Version": "2012-10-17",
+            "Statement": [
+                {
+                    "Effect": "Allow",
+                    "Action": "sts:AssumeRole",
+                    "Principal": {"Service": "sagemaker.amazonaws.com"},
+                    "Condition": {"StringEquals": {"aws:SourceAccount": ACCOUNT_ID}},
+                }
+            ],
+        },
+    )
 
 
 def _weights(containers: Sequence[Container]) -> tuple[list[dict[str, object]], list[str]]:
-    """Reading the weights, and the findings about their prefixes."""
+    """The statements that allow to read the weights, and the findings about their prefixes."""
     statements: list[dict[str, object]] = []
     findings: list[str] = []
     for each in containers:

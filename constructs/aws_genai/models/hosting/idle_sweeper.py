@@ -1,10 +1,9 @@
-"""Endpoints that nobody calls are put to sleep."""
+"""Puts endpoints that nobody calls to sleep."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from dataclasses import asdict
 
 from aws_cdk import CfnOutput, aws_dynamodb as dynamodb, aws_iam as iam, aws_scheduler as scheduler
 from constructs import Construct
@@ -15,15 +14,12 @@ from ...foundation.foundation import Foundation
 from ...foundation.key import DataKey
 from ...foundation.pseudo import ACCOUNT_ID, PARTITION, REGION
 from ...foundation.role import WorkloadRole
+from ...functions.idle_endpoints.environment import Environment, Hours, Rules
 from ...gate.acknowledgement import acknowledge
 from ...packaging.python_function import PythonFunction
 from .options import IdleOptions, WorkingHours
 
-if TYPE_CHECKING:
-    pass
-
-
-#: By which Application Auto Scaling changes endpoints, made where an account has none.
+#: The service-linked role of Application Auto Scaling, which is created in an account that has none.
 _SCALING_ROLE = (
     f"arn:{PARTITION}:iam::{ACCOUNT_ID}:role/aws-service-role/sagemaker.application-autoscaling.amazonaws.com/"
     "AWSServiceRoleForApplicationAutoScaling_SageMakerEndpoint"
@@ -31,41 +27,40 @@ _SCALING_ROLE = (
 
 
 class IdleSweeper(Construct):
-    """A function that looks every hour for SageMaker endpoints that nobody calls.
+    """A function that looks every hour for SageMaker endpoints that nobody calls, and puts them to sleep.
 
-    People are told first. Then inference components are scaled to no copy, or an endpoint without any is deleted: its
-    configuration and model stay, and calling the function with ``{"wake": "<name>"}`` brings it back with its tags and
-    scaling. What lacks the owner's tags, or has a tag ``keep`` other than ``false``, is never touched. Every step is a
-    conditional write, so that two runs at once act once.
-    https://docs.aws.amazon.com/sagemaker/latest/dg/inference-cost-optimization.html
+    It first sends a notification. After the notice period it scales inference components to zero copies, or deletes
+    an endpoint that has none. The configuration and the model of a deleted endpoint stay: invoking the function with
+    ``{"wake": "<name>"}`` creates the endpoint again, with its tags and scaling. An endpoint without the owner's tags,
+    or with a tag ``keep`` other than ``false``, is never changed. State is written conditionally, so that concurrent
+    runs act once. https://docs.aws.amazon.com/sagemaker/latest/dg/inference-cost-optimization.html
 
     Example::
 
         import aws_cdk as cdk
-        from aws_genai.models import IdleSweeper
         from aws_genai.foundation import CostTags, Foundation
         from aws_genai.gate import attach_gate
+        from aws_genai.models import IdleOptions, IdleSweeper
 
         app = cdk.App()
         attach_gate(app)
         CostTags(project="demo", environment="dev", layer="demo", owner="me", cost_center="1").apply(app)
         stack = cdk.Stack(app, "Models")
-        foundation = Foundation(stack)
         IdleSweeper(
             stack,
             "Idle",
+            foundation=Foundation(stack),
             prefix="demo-dev-",
             owner={"project": "demo", "environment": "dev"},
-            foundation=foundation,
+            options=IdleOptions(hours=12),
         )
         app.synth()
 
-    :param foundation: key, topic, network and retention to build on.
-    :param prefix: what names of the endpoints begin with.
-    :param owner: tags that an endpoint must have to be touched, such as project and environment.
+    :param foundation: key, topic and network.
+    :param prefix: prefix of the names of the endpoints.
+    :param owner: tags that an endpoint must have to be changed, such as project and environment.
     :param options: when an endpoint is idle, and what happens to it. Default: :class:`IdleOptions` without arguments.
-    :raises InvalidValueError: without a prefix or owner, for then every endpoint of the account would be its own; or if
-        the working hours end before they begin.
+    :raises InvalidValueError: without a prefix or tags, which would match every endpoint of the account.
     """
 
     def __init__(
@@ -79,28 +74,31 @@ class IdleSweeper(Construct):
         options: IdleOptions | None = None,
     ) -> None:
         super().__init__(scope, id)
-        key, topic = foundation.key, foundation.topic
         if not prefix or not owner:
-            raise InvalidValueError("Without a prefix and tags every endpoint would be its own", field="owner")
+            raise InvalidValueError(
+                "Without a prefix and tags, the sweeper would change every endpoint of the account",
+                field="owner",
+                hint="Pass the prefix of your endpoints' names, and tags that only they have",
+            )
+        key, topic = foundation.key, foundation.topic
         options = options or IdleOptions()
-        hours = _hours(options.working_hours) if options.working_hours else None
         key.allow_in_dynamodb()
         key.allow_in_sagemaker()
         table = self._table(key)
-        rules: dict[str, Any] = {
-            "prefix": prefix,
-            "owner": dict(owner),
-            "idle_hours": options.hours,
-            "notice_hours": options.notice_hours,
-            "working_hours": hours,
-            "dry_run": options.dry_run,
-        }
+        rules = Rules(
+            prefix=prefix,
+            owner=dict(owner),
+            idle_hours=options.hours,
+            notice_hours=options.notice_hours,
+            working_hours=_hours(options.working_hours) if options.working_hours else None,
+            dry_run=options.dry_run,
+        )
         self.function = PythonFunction(
             self,
             "Function",
             folder="idle_endpoints",
             foundation=foundation,
-            environment={"RULES": json.dumps(rules), "TABLE": table.ref, "TOPIC_ARN": topic.topic_arn},
+            environment=Environment(RULES=asdict(rules), TABLE=table.ref, TOPIC_ARN=topic.topic_arn),
             timeout_seconds=900,
             reserved_concurrency=2,
         )
@@ -134,13 +132,13 @@ class IdleSweeper(Construct):
         acknowledge(
             table,
             ("NIST.800.53.R5-DynamoDBInBackupPlan", "HIPAA.Security-DynamoDBInBackupPlan"),
-            reason="Its items are notes on endpoints that the next sweep writes anew; nothing else is kept in it.",
+            reason="Its items are the state of endpoints, which the next run writes again; it holds nothing else.",
             met_by="point-in-time recovery of 35 days on the table itself",
         )
         return table
 
     def _allow(self, prefix: str, owner: Mapping[str, str], key: DataKey, table: dynamodb.CfnTable) -> None:
-        """Look, delete, make anew and let scale again: who registers a target needs what scaling itself does.
+        """Read, delete and recreate endpoints, and register their scaling, which needs the permissions of scaling.
 
         https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsagemaker.html
         https://docs.aws.amazon.com/sagemaker/latest/dg/endpoint-auto-scaling-prerequisites.html
@@ -186,7 +184,7 @@ class IdleSweeper(Construct):
         ):
             through = {"StringEquals": {"kms:ViaService": f"{service}.{REGION}.amazonaws.com"}}
             role.allow(actions, [key.key_arn], conditions=through)
-        # None of these takes a resource.
+        # None of these supports resource-level permissions.
         role.allow(
             (
                 "application-autoscaling:DescribeScalableTargets",
@@ -210,7 +208,7 @@ class IdleSweeper(Construct):
                 f"Resource::arn:<AWS::Partition>:application-autoscaling:{place}:scalable-target/*",
                 f"Resource::arn:<AWS::Partition>:cloudwatch:{place}:alarm:TargetTracking-endpoint/{prefix}*",
             ),
-            reason="Which endpoints there are is known at run time; CloudFormation names their configurations itself.",
+            reason="The endpoints are known at run time only, and CloudFormation generates the configurations' names.",
             met_by="the prefix of the project, and the owner's tags as conditions of deleting and creating",
         )
 
@@ -238,5 +236,5 @@ class IdleSweeper(Construct):
         )
 
 
-def _hours(hours: WorkingHours) -> dict[str, Any]:
-    return {"days": list(hours.days), "start": hours.start, "end": hours.end, "zone": hours.time_zone}
+def _hours(hours: WorkingHours) -> Hours:
+    return Hours(days=tuple(hours.days), start=hours.start, end=hours.end, zone=hours.time_zone)

@@ -1,4 +1,4 @@
-"""A model as an inference component: copies that come and go on instances that do too, down to none."""
+"""A model as an inference component, whose copies and instances scale to zero."""
 
 from __future__ import annotations
 
@@ -10,32 +10,33 @@ from constructs import Construct
 from ...data.accelerators import AcceleratorCatalogue
 from ...data.jumpstart import JumpStartModel
 from ...foundation.network import PrivateNetwork
-from .options import WarmHours
+from .endpoint import VARIANT
+from .options import EndpointOptions
 
-#: How containers are told how many accelerators one copy has.
+#: The environment variables by which containers get the number of accelerators of one copy.
 _ACCELERATORS = ("SM_NUM_GPUS", "OPTION_TENSOR_PARALLEL_DEGREE", "NUM_SHARD")
-#: The part of the memory of its accelerators' share of an instance that a copy is sure of.
+#: Minimum memory of a copy, as a part of the share of the instance's memory that belongs to its accelerators.
 _MEMORY = 0.5
 
 
 def accelerators_of_a_copy(model: JumpStartModel, instance_type: str) -> int:
-    """How many accelerators one copy takes: what its container is told to use, or all of the type."""
+    """The number of accelerators of one copy: what the environment of its container says, or all of the type."""
     have = AcceleratorCatalogue.default().get(instance_type.removeprefix("ml.")).count
     environment = model.container_environment(instance_type)
     told = [int(environment[name]) for name in _ACCELERATORS if environment.get(name, "").isdigit()]
     return min(have, max(told)) if told else have
 
 
-def variant(instance_type: str, name: str, most: int, host_image: str | None = None) -> dict[str, Any]:
-    """A variant without a model of its own, whose instances follow its components, down to none.
+def variant(instance_type: str, max_instances: int, host_image: str | None = None) -> dict[str, Any]:
+    """A variant without a model, whose instances scale with its inference components, to zero.
 
     https://docs.aws.amazon.com/sagemaker/latest/dg/endpoint-auto-scaling-zero-instances.html
     """
     made: dict[str, Any] = {
-        "variantName": name,
+        "variantName": VARIANT,
         "instanceType": instance_type,
         "initialInstanceCount": 1,
-        "managedInstanceScaling": {"status": "ENABLED", "minInstanceCount": 0, "maxInstanceCount": most},
+        "managedInstanceScaling": {"status": "ENABLED", "minInstanceCount": 0, "maxInstanceCount": max_instances},
         "routingConfig": {"routingStrategy": "LEAST_OUTSTANDING_REQUESTS"},
         "modelDataDownloadTimeoutInSeconds": 3600,
         "containerStartupHealthCheckTimeoutInSeconds": 3600,
@@ -44,7 +45,7 @@ def variant(instance_type: str, name: str, most: int, host_image: str | None = N
 
 
 def for_components(role_arn: str, network: PrivateNetwork, group_id: str) -> dict[str, Any]:
-    """What of a model stands at the endpoint where components share its instances.
+    """The properties of an endpoint configuration with components that otherwise belong to the model.
 
     https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateEndpointConfig.html
     """
@@ -56,9 +57,10 @@ def for_components(role_arn: str, network: PrivateNetwork, group_id: str) -> dic
 
 
 class InferenceComponent(Construct):
-    """One model on an endpoint that scales to zero: its share of an instance, its copies, and what wakes it.
+    """One model on an endpoint that scales to zero: its share of an instance, its copies, and their scaling.
 
-    :class:`JumpStartEndpoint` makes it. Copies follow the calls, from none to all that the most instances hold.
+    :class:`JumpStartEndpoint` and :class:`ModelEndpoint` create these. The number of copies follows the invocations,
+    from zero to all that the maximum number of instances holds.
     https://docs.aws.amazon.com/sagemaker/latest/dg/endpoint-auto-scaling-zero-instances.html
 
     Example::
@@ -81,16 +83,13 @@ class InferenceComponent(Construct):
         )
         app.synth()
 
-    :param name: name of the component, which callers give beside the endpoint's.
-    :param endpoint: where it runs; its variant comes from :func:`variant`.
-    :param variant_name: name of that variant.
-    :param accelerators: how many accelerators one copy takes.
+    :param name: name of the component, which callers pass in addition to that of the endpoint.
+    :param endpoint: the endpoint; its variant comes from :func:`variant`.
+    :param options: maximum number of instances, scaling target, and hours in which copies are ready.
+    :param instance_type: SageMaker instance type of the variant.
+    :param accelerators: number of accelerators of one copy.
     :param model_name: the SageMaker model of the component.
-    :param instance_type: type of the variant's instances, ``ml.`` and a type of the accelerator catalogue.
-    :param max_instances: most instances of the variant.
-    :param invocations_per_copy: invocations a minute on each copy that scaling aims for.
-    :param warm: when copies stand ready, on how many instances; at no time without it.
-    :param rollback_alarms: names of the alarms that take a new version back.
+    :param rollback_alarms: names of the alarms that roll a new version back.
     """
 
     def __init__(
@@ -100,13 +99,10 @@ class InferenceComponent(Construct):
         *,
         name: str,
         endpoint: sagemaker.CfnEndpoint,
-        variant_name: str,
+        options: EndpointOptions,
+        instance_type: str,
         accelerators: int,
         model_name: str,
-        instance_type: str,
-        max_instances: int,
-        invocations_per_copy: float,
-        warm: WarmHours | None,
         rollback_alarms: list[str],
     ) -> None:
         super().__init__(scope, id)
@@ -117,7 +113,7 @@ class InferenceComponent(Construct):
             "Resource",
             inference_component_name=name,
             endpoint_name=endpoint.attr_endpoint_name,
-            variant_name=variant_name,
+            variant_name=VARIANT,
             specification={
                 "modelName": model_name,
                 "computeResourceRequirements": {
@@ -139,9 +135,9 @@ class InferenceComponent(Construct):
             },
         )
         self.arn: str = self.resource.attr_inference_component_arn
-        copies = hardware.count // accelerators
+        copies, warm = hardware.count // accelerators, options.warm
         scheduled = warm.actions(0, warm.instances * copies) if warm else None
-        self._scale(name, max_instances * copies, invocations_per_copy, scheduled)
+        self._scale(name, options.max_instances * copies, options.invocations_per_instance, scheduled)
 
     def _scale(self, name: str, most: int, target: float, scheduled: list[dict[str, Any]] | None) -> None:
         capacity = scaling.CfnScalableTarget(
@@ -170,7 +166,7 @@ class InferenceComponent(Construct):
                 "scaleOutCooldown": 60,
             },
         )
-        # A metric of copies says nothing while there is none, so the first call's failure wakes the first copy.
+        # Metrics per copy have no data while there is no copy, so a failed invocation starts the first one.
         wake = scaling.CfnScalingPolicy(
             self,
             "Wake",
@@ -187,7 +183,7 @@ class InferenceComponent(Construct):
         cloudwatch.CfnAlarm(
             self,
             "Wanted",
-            alarm_description=f"A call found no copy of {name}, which wakes. Nothing to do.",
+            alarm_description=f"An invocation found no copy of {name}, so one starts. No action is needed.",
             namespace="AWS/SageMaker",
             metric_name="NoCapacityInvocationFailures",
             dimensions=[{"name": "InferenceComponentName", "value": name}],

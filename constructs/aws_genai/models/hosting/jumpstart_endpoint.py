@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from ...data.jumpstart import JumpStartCatalogue
@@ -15,9 +16,9 @@ from .serving import jumpstart_container
 class JumpStartEndpoint(HostedEndpoint):
     """A model of the JumpStart catalogue on a SageMaker endpoint inside the VPC.
 
-    The container has no network and no credentials, volumes and captured data are encrypted, the endpoint scales
-    on invocations per instance, raises alarms on errors, latency and idleness, and rolls a deployment back that
-    raises an alarm.
+    The container has no network access and no credentials. Volumes and captured data are encrypted. The endpoint scales
+    on invocations per instance, has alarms on errors, latency and idleness, and rolls back a deployment during which
+    an alarm is raised.
     https://docs.aws.amazon.com/sagemaker/latest/dg/deployment-guardrails-blue-green.html
 
     Example::
@@ -46,6 +47,8 @@ class JumpStartEndpoint(HostedEndpoint):
     :param captured: receives captured requests and responses; required by ``data_capture_percent``.
     :param queued: holds the requests of asynchronous inference under ``<endpoint>/in/``, and receives the responses
         under ``<endpoint>/out/``; required by ``asynchronous``.
+    :param execution_role: an existing role that SageMaker assumes to load and run the model; a managed policy with the
+        permissions of this endpoint is attached to it. Default: ``options.execution_role``, or a new role.
     :raises InvalidValueError: if the model is not available in the Region, or a bucket is missing.
     """
 
@@ -59,6 +62,7 @@ class JumpStartEndpoint(HostedEndpoint):
         options: EndpointOptions,
         captured: SecureBucket | None = None,
         queued: SecureBucket | None = None,
+        execution_role: iam.IRole | None = None,
     ) -> None:
         super().__init__(scope, id)
         self.model = JumpStartCatalogue.get(options.model or "")
@@ -82,6 +86,7 @@ class JumpStartEndpoint(HostedEndpoint):
             options=options,
             captured=captured,
             queued=queued,
+            execution_role=execution_role,
             beside={
                 name: jumpstart_container(JumpStartCatalogue.get(each.model), kind, region, each.accept_eula)
                 for name, each in options.beside.items()

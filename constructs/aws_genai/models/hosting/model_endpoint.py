@@ -1,7 +1,8 @@
-"""Weights of one's own on a SageMaker endpoint."""
+"""Your own weights on a SageMaker endpoint."""
 
 from __future__ import annotations
 
+from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from ...data.containers import default_server, serving_container
@@ -12,17 +13,18 @@ from ...functions.weights_check.check import PICKLED
 from .hosted_endpoint import HostedEndpoint, region_of
 from .options import EndpointOptions
 from .serving import Container
-from .weights_check import WeightsCheck
+from .weights_check import WeightsCheck, shown
 
 
 class ModelEndpoint(HostedEndpoint):
-    """Your own weights in S3 on an AWS Deep Learning Container, with all that :class:`JumpStartEndpoint` has.
+    """Your own weights in Amazon S3, served by an AWS Deep Learning Container with all that
+    :class:`JumpStartEndpoint` offers.
 
-    The container is chosen for the accelerator: LMI on GPUs, vLLM for Neuron on Inferentia2 and Trainium; vLLM, TGI and
-    Triton by name. Before the model is made, a function of the deployment looks at every file: weights must be
-    safetensors, and a pickle fails the deployment unless it is named. The container's role cannot read files with the
-    ending of a pickle either, whenever they are put there. Weights for Neuron must be compiled for it, for the
-    container reaches no network.
+    The container suits the accelerator: LMI on GPUs, vLLM for Neuron on Inferentia2 and Trainium. vLLM, TGI and Triton
+    can be chosen by name. Before the model is created, a function checks every file: weights must be safetensors, and
+    a pickle fails the deployment unless it is listed in ``weights.pickled``. The execution role cannot read files with
+    the extension of a pickle either, whenever they are uploaded. Weights for Neuron must be compiled beforehand, since
+    the container has no network access.
     https://docs.aws.amazon.com/sagemaker/latest/dg/large-model-inference-uncompressed.html
 
     Example::
@@ -43,7 +45,7 @@ class ModelEndpoint(HostedEndpoint):
             foundation=foundation,
             endpoint_name="assistant",
             options=EndpointOptions(
-                weights=ServedWeights(uri="s3://models-of-mine/assistant/3"), instance_type="ml.g6.12xlarge"
+                weights=ServedWeights(uri="s3://my-models/assistant/3"), instance_type="ml.g6.12xlarge"
             ),
         )
         app.synth()
@@ -53,6 +55,8 @@ class ModelEndpoint(HostedEndpoint):
     :param options: the weights, the instance type, and how they are served.
     :param captured: receives captured requests and responses; required by ``data_capture_percent``.
     :param queued: holds the requests and responses of asynchronous inference; required by ``asynchronous``.
+    :param execution_role: an existing role that SageMaker assumes to load and run the model; a managed policy with the
+        permissions of this endpoint is attached to it. Default: ``options.execution_role``, or a new role.
     :raises InvalidValueError: if there are no weights, the container is not available in the Region, or a bucket is
         missing.
     """
@@ -67,6 +71,7 @@ class ModelEndpoint(HostedEndpoint):
         options: EndpointOptions,
         captured: SecureBucket | None = None,
         queued: SecureBucket | None = None,
+        execution_role: iam.IRole | None = None,
     ) -> None:
         super().__init__(scope, id)
         weights = options.weights
@@ -90,6 +95,7 @@ class ModelEndpoint(HostedEndpoint):
             host_image=chosen.host_image,
             key_arn=weights.key_arn,
             unread=[ending for ending in PICKLED if not any(name.endswith(ending) for name in weights.pickled)],
+            shown=shown(self, bucket),
         )
         self._serve(
             container,
@@ -100,14 +106,7 @@ class ModelEndpoint(HostedEndpoint):
             options=options,
             captured=captured,
             queued=queued,
+            execution_role=execution_role,
         )
-        check = WeightsCheck(
-            self,
-            "Weights",
-            bucket=bucket,
-            prefix=prefix,
-            key_arn=weights.key_arn,
-            pickled=weights.pickled,
-            foundation=foundation,
-        )
+        check = WeightsCheck(self, "Weights", foundation=foundation, weights=weights)
         self.node.find_child("Model").node.add_dependency(check)

@@ -1,77 +1,39 @@
-"""Watching whether the traffic of endpoints, and the quality of their answers, stay what they were."""
+"""Monitoring of captured traffic: drift, and the quality of the responses."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from aws_cdk import CfnOutput, aws_iam as iam, aws_scheduler as scheduler
+from aws_cdk import CfnOutput, Duration, aws_cloudwatch as cloudwatch, aws_iam as iam, aws_scheduler as scheduler
 from constructs import Construct
 
-from ...errors import InvalidValueError
 from ...foundation.alarms import AlarmTopic, alarm
 from ...foundation.bucket import SecureBucket
 from ...foundation.foundation import Foundation
 from ...foundation.pseudo import ACCOUNT_ID
 from ...foundation.role import WorkloadRole
+from ...functions.drift.environment import Environment
 from ...functions.drift.names import NAMESPACE
 from ...gate.acknowledgement import acknowledge
 from ...packaging.python_function import PythonFunction
-
-if TYPE_CHECKING:
-    pass
-
-
-@dataclass(frozen=True, kw_only=True)
-class DriftLimits:
-    """What traffic may differ by before people are told.
-
-    :param drift: population stability index of lengths and topics against the first hour with enough traffic; 0.1 is
-        little, 0.25 much. Default: 0.25.
-    :param empty_percent: share of answers without text, in percent. Default: 5.
-    :param refused_percent: share of answers that decline, in percent. Default: 20.
-    :param least_f1: F1 against right answers that people gave, 0 to 1. Default: 0.5.
-    :param hours: hours in a row that a limit is passed. Default: 2.
-    """
-
-    drift: float = 0.25
-    empty_percent: float = 5
-    refused_percent: float = 20
-    least_f1: float = 0.5
-    hours: int = 2
-
-    def check(self) -> None:
-        """Refuse limits that nothing or everything passes.
-
-        :raises InvalidValueError: naming the limit.
-        """
-        for name, value, least, most in (
-            ("drift", self.drift, 0.01, 10),
-            ("empty_percent", self.empty_percent, 0, 100),
-            ("refused_percent", self.refused_percent, 0, 100),
-            ("least_f1", self.least_f1, 0, 1),
-            ("hours", self.hours, 1, 24),
-        ):
-            if not least <= value <= most:
-                raise InvalidValueError(f"{name} is {least:g} to {most:g}, not {value:g}", field=name)
+from .options import DriftLimits
 
 
 class ModelMonitoring(Construct):
-    """Every hour a function looks at what endpoints recorded, and alarms tell of drift and of falling quality.
+    """A function that looks every hour at the captured traffic of endpoints, and alarms on drift and low quality.
 
-    It compares lengths of questions and answers and the words of questions with those of the first hour that had
-    enough traffic, counts answers that are empty or decline, and measures answers against right ones that people put
-    into the bucket. SageMaker Model Monitor, which does this for tables, is closed to new customers, and looks at no
-    text. https://docs.aws.amazon.com/sagemaker/latest/dg/model-monitor-data-capture-endpoint.html
+    It compares the lengths of questions and answers, and the words of questions, with those of the first hour that had
+    enough traffic; it counts answers that are empty or decline to answer; and it scores answers against correct ones
+    that people upload to the bucket. SageMaker Model Monitor, which does this for tabular data, does not support text
+    and is closed to new customers.
+    https://docs.aws.amazon.com/sagemaker/latest/dg/model-monitor-data-capture-endpoint.html
 
     Example::
 
         import aws_cdk as cdk
-        from aws_genai.models import ModelMonitoring
         from aws_genai.foundation import CostTags, Foundation, SecureBucket
         from aws_genai.gate import attach_gate
+        from aws_genai.models import DriftLimits, ModelMonitoring
 
         app = cdk.App()
         attach_gate(app)
@@ -81,17 +43,18 @@ class ModelMonitoring(Construct):
         ModelMonitoring(
             stack,
             "Monitoring",
+            foundation=foundation,
             endpoints=["assistant"],
             captured=SecureBucket(stack, "Captured", foundation=foundation),
-            foundation=foundation,
+            limits=DriftLimits(refused_percent=10),
         )
         app.synth()
 
-    :param foundation: key, topic, network and retention to build on.
-    :param endpoints: names of endpoints that record into the bucket.
-    :param captured: where they record; reports, and right answers under ``labels/``, lie beside under ``monitoring/``.
-    :param limits: what traffic may differ by. Default: see :class:`DriftLimits`.
-    :raises InvalidValueError: if a limit is none.
+    :param foundation: key, topic and network.
+    :param endpoints: names of the endpoints that capture data into the bucket.
+    :param captured: the bucket of the captured data. Reports are written to ``monitoring/<endpoint>/reports/``; correct
+        answers are read from ``monitoring/<endpoint>/labels/``.
+    :param limits: the limits that raise alarms. Default: :class:`DriftLimits` without arguments.
     """
 
     def __init__(
@@ -105,16 +68,13 @@ class ModelMonitoring(Construct):
         limits: DriftLimits | None = None,
     ) -> None:
         super().__init__(scope, id)
-        topic = foundation.topic
-        limits = limits or DriftLimits()
-        limits.check()
         self.function = PythonFunction(
             self,
             "Function",
             folder="drift",
             include=("model_evaluation",),
             foundation=foundation,
-            environment={"BUCKET": captured.bucket_name, "ENDPOINTS": json.dumps(list(endpoints))},
+            environment=Environment(BUCKET=captured.bucket_name, ENDPOINTS=list(endpoints)),
             memory_mib=1024,
             timeout_seconds=600,
             reserved_concurrency=1,
@@ -134,42 +94,70 @@ class ModelMonitoring(Construct):
             met_by="the one name of an object that the statement lets it delete",
         )
         for name in endpoints:
-            self._watch(name, limits, topic)
+            self._watch(name, limits or DriftLimits(), foundation.topic)
         self._every_hour()
         CfnOutput(self, "FunctionName", value=self.function.function_name)
+
+    def metric_question_drift(self, endpoint: str, *, period: Duration | None = None) -> cloudwatch.Metric:
+        """Population stability index of the lengths of questions; see :meth:`metric_topic_drift`."""
+        return self._metric("QuestionDrift", endpoint, period)
+
+    def metric_answer_drift(self, endpoint: str, *, period: Duration | None = None) -> cloudwatch.Metric:
+        """Population stability index of the lengths of answers; see :meth:`metric_topic_drift`."""
+        return self._metric("AnswerDrift", endpoint, period)
+
+    def metric_topic_drift(self, endpoint: str, *, period: Duration | None = None) -> cloudwatch.Metric:
+        """Population stability index of the words of questions, compared with the baseline.
+
+        :param endpoint: name of the endpoint.
+        :param period: length of a data point. Default: 1 hour, at which the metric is published.
+        """
+        return self._metric("TopicDrift", endpoint, period)
+
+    def metric_empty_answers(self, endpoint: str, *, period: Duration | None = None) -> cloudwatch.Metric:
+        """Share of the answers without text, in percent."""
+        return self._metric("EmptyAnswers", endpoint, period)
+
+    def metric_refused_answers(self, endpoint: str, *, period: Duration | None = None) -> cloudwatch.Metric:
+        """Share of the answers that decline, in percent."""
+        return self._metric("RefusedAnswers", endpoint, period)
+
+    def metric_f1(self, endpoint: str, *, period: Duration | None = None) -> cloudwatch.Metric:
+        """F1 score of the answers against correct ones, 0 to 1; published for hours that have correct answers."""
+        return self._metric("F1", endpoint, period)
+
+    def _metric(self, name: str, endpoint: str, period: Duration | None) -> cloudwatch.Metric:
+        return cloudwatch.Metric(
+            namespace=NAMESPACE,
+            metric_name=name,
+            dimensions_map={"EndpointName": endpoint},
+            statistic="Average",
+            period=period or Duration.hours(1),
+        )
 
     def _watch(self, endpoint: str, limits: DriftLimits, topic: AlarmTopic) -> None:
         id = "".join(part.title() for part in endpoint.split("-"))
         look = f"read monitoring/{endpoint}/reports in the bucket of captured calls."
-        for metric, limit, comparison, said in (
-            (
-                "QuestionDrift",
-                limits.drift,
-                None,
-                f"Questions to {endpoint} have other lengths than before: {look}",
-            ),
-            ("AnswerDrift", limits.drift, None, f"Answers of {endpoint} have other lengths than before: {look}"),
-            (
-                "TopicDrift",
-                limits.drift,
-                None,
-                f"Questions to {endpoint} are about other things than before: {look}",
-            ),
-            ("EmptyAnswers", limits.empty_percent, None, f"{endpoint} gives empty answers: {look}"),
-            ("RefusedAnswers", limits.refused_percent, None, f"{endpoint} declines more than it did: {look}"),
-            ("F1", limits.least_f1, "LessThanThreshold", f"{endpoint} answers worse than it did: {look}"),
+        above, below = "GreaterThanOrEqualToThreshold", "LessThanThreshold"
+        for metric, limit, comparison, description in (
+            ("QuestionDrift", limits.drift, above, f"Questions to {endpoint} have other lengths than before: {look}"),
+            ("AnswerDrift", limits.drift, above, f"Answers of {endpoint} have other lengths than before: {look}"),
+            ("TopicDrift", limits.drift, above, f"Questions to {endpoint} are about other things than before: {look}"),
+            ("EmptyAnswers", limits.empty_percent, above, f"{endpoint} gives empty answers: {look}"),
+            ("RefusedAnswers", limits.refused_percent, above, f"{endpoint} declines more than it did: {look}"),
+            ("F1", limits.least_f1, below, f"{endpoint} answers worse than it did: {look}"),
         ):
             alarm(
                 self,
                 f"{id}{metric}",
                 topic=topic,
-                description=said,
+                description=description,
                 namespace=NAMESPACE,
                 metric=metric,
                 dimensions={"EndpointName": endpoint},
-                statistic="Maximum" if comparison is None else "Minimum",
+                statistic="Maximum" if comparison == above else "Minimum",
                 threshold=limit,
-                **({"comparison": comparison} if comparison else {}),
+                comparison=comparison,
                 period_seconds=3600,
                 periods=limits.hours,
             )
@@ -187,7 +175,7 @@ class ModelMonitoring(Construct):
             self,
             "Hourly",
             description="Looks at the traffic of endpoints",
-            # Records of an hour are there some minutes after it.
+            # SageMaker delivers the captured data of an hour some minutes after it.
             schedule_expression="cron(20 * * * ? *)",
             flexible_time_window={"mode": "OFF"},
             target={

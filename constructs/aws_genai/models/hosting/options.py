@@ -12,11 +12,22 @@ from ...data.containers import ServerName, default_server, serving_container
 from ...data.jumpstart import JumpStartCatalogue, JumpStartModel, check_eula, check_instances
 from ...data.week import WEEK, Day
 from ...errors import InvalidValueError, nearest, reported_at
-from ...options import HostedType, KeyArn, ModelId, Name, Options, TimeZone, text
+from ...options import HostedType, ModelId, Name, Options, RoleArn, TimeZone, text
 
+#: How the CDK writes a value that CloudFormation resolves: https://docs.aws.amazon.com/cdk/v2/guide/tokens.html
+_UNRESOLVED = r"\$\{Token\[[A-Za-z0-9:._-]+\]\}"
 _URI = re.compile(
-    r"s3://(?P<bucket>[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])/(?P<prefix>[A-Za-z0-9_!.*'()/-]*[A-Za-z0-9_!.*'()-])/?"
+    rf"s3://(?P<bucket>[a-z0-9][a-z0-9.-]{{1,61}}[a-z0-9]|{_UNRESOLVED})/(?P<prefix>[A-Za-z0-9_!.*'()/-]*[A-Za-z0-9_!.*'()-])/?"
 )
+#: The ARN of a key, or the attribute of a key that the same app creates.
+_WeightsKey = Annotated[
+    str,
+    text(
+        r"^(arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/"
+        r"(mrk-[0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})|\$\{Token\[[A-Za-z0-9:._-]+\]\})$",
+        "be the ARN of a key, such as arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab",
+    ),
+]
 
 
 class WorkingHours(Options):
@@ -160,17 +171,15 @@ class ShadowModel(BesideModel):
     """Share of the requests, in percent."""
 
 
-class Weights(Options):
-    """Your own model weights in Amazon S3."""
+class ModelFiles(Options):
+    """The files of your own model in Amazon S3."""
 
     uri: Annotated[str, Field(max_length=1024)]
-    """Location of the files, as s3://bucket/prefix. Give each version a prefix of its own."""
+    """Location of the files, as s3://bucket/prefix. Give each version a prefix of its own. In code, the location in a
+    bucket of your app is ``bucket.s3_url_for_object("prefix")``."""
 
-    key_arn: KeyArn | None = None
-    """ARN of the KMS key that encrypts the files. Default: they are encrypted with SSE-S3."""
-
-    pickled: list[Annotated[str, Field(min_length=1, max_length=1024)]] = []
-    """Names of files that may be Python pickles, which run code when they are loaded. Default: safetensors only."""
+    key_arn: _WeightsKey | None = None
+    """ARN of the AWS KMS key that encrypts the files. Default: they are encrypted with SSE-S3."""
 
     @model_validator(mode="after")
     def _an_address(self) -> Self:
@@ -190,6 +199,13 @@ class Weights(Options):
                 hint="Write it as s3://bucket/model/version",
             )
         return found["bucket"], f"{found['prefix']}/"
+
+
+class Weights(ModelFiles):
+    """Your own model weights in Amazon S3."""
+
+    pickled: list[Annotated[str, Field(min_length=1, max_length=1024)]] = []
+    """Names of files that may be Python pickles, which run code when they are loaded. Default: safetensors only."""
 
 
 class ServedWeights(Weights):
@@ -267,6 +283,10 @@ class EndpointOptions(Options):
 
     data_capture_percent: Annotated[int, Field(ge=0, le=100)] = 0
     """Share of the requests that is captured with the responses, in percent; 0 captures none."""
+
+    execution_role: RoleArn | None = None
+    """ARN of an existing role that SageMaker assumes to load and run the model. It must trust sagemaker.amazonaws.com;
+    a managed policy with the permissions of this endpoint is attached to it. Default: a new role."""
 
     @property
     def scales_to_zero(self) -> bool:
@@ -384,6 +404,43 @@ class EndpointOptions(Options):
     def hardware(self) -> Accelerator:
         """What the instance type has."""
         return AcceleratorCatalogue.default().get((self.instance_type or "").removeprefix("ml."))
+
+
+class ApprovedEndpointOptions(Options):
+    """The endpoint that approved versions of a model are deployed to."""
+
+    instance_type: HostedType | None = None
+    """SageMaker instance type that the model supports, also used for the evaluation. Default: the model's default
+    type."""
+
+    instances: Annotated[int, Field(ge=1, le=100)] = 1
+    """Number of instances."""
+
+    latency_ms: Annotated[int, Field(ge=1, le=3_600_000)] = 30_000
+    """Median model latency, in milliseconds, that raises an alarm."""
+
+    idle_hours: Annotated[int, Field(ge=1, le=24)] = 6
+    """Number of hours without an invocation that raises an alarm."""
+
+
+class DriftLimits(Options):
+    """How much the captured traffic of an endpoint may change before an alarm is raised."""
+
+    drift: Annotated[float, Field(ge=0.01, le=10)] = 0.25
+    """Population stability index of lengths and topics, compared with the first hour that has enough traffic. Below 0.1
+    the traffic is alike; above 0.25 it is not."""
+
+    empty_percent: Annotated[float, Field(ge=0, le=100)] = 5
+    """Share of the responses without text, in percent."""
+
+    refused_percent: Annotated[float, Field(ge=0, le=100)] = 20
+    """Share of the responses that decline to answer, in percent."""
+
+    least_f1: Annotated[float, Field(ge=0, le=1)] = 0.5
+    """Minimum F1 score of the responses against correct answers that people provide."""
+
+    hours: Annotated[int, Field(ge=1, le=24)] = 2
+    """Number of consecutive hours outside a limit that raises an alarm."""
 
 
 class IdleOptions(Options):

@@ -1,4 +1,4 @@
-"""What a SageMaker endpoint serves: containers, data capture, asynchronous inference."""
+"""Parts of endpoint configurations: containers, data capture, asynchronous inference."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from .options import AsyncInference
 
 @dataclass(frozen=True, kw_only=True)
 class Container:
-    """One model in its container: image, environment, and where its weights lie.
+    """A container, and the weights that it serves.
 
-    :param image: the image with its registry.
+    :param image: URI of the image.
     :param environment: environment variables.
     :param bucket: name of the bucket of the weights.
-    :param key: the packed object of the weights, or the prefix of their files, which ends in ``/``.
-    :param accelerators: how many accelerators one copy takes.
-    :param accept_eula: whether the licence agreement is accepted. Default: the weights have none.
-    :param host_image: machine image of the instances. Default: SageMaker's own choice.
-    :param key_arn: the customer key of the weights. Default: encrypted by S3 or by AWS's own key.
-    :param unread: endings of files that the container must never read. Default: none.
-    :param shown: how findings show the bucket's name, where CloudFormation makes it up. Default: the name itself.
+    :param key: key of a compressed archive, or prefix of the files, which ends in ``/``.
+    :param accelerators: number of accelerators of one copy.
+    :param accept_eula: whether the license agreement is accepted. Default: the weights have none.
+    :param host_image: version of the machine image of the instances. Default: SageMaker's own choice.
+    :param key_arn: ARN of the KMS key of the weights. Default: none is needed.
+    :param unread: file extensions that the container must never read. Default: none.
+    :param shown: name of the bucket in findings, where CloudFormation generates it. Default: ``bucket``.
     """
 
     image: str

@@ -1,80 +1,73 @@
-"""A look at weights before they are deployed."""
+"""A check of weights before they are deployed."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from aws_cdk import CfnCustomResource, Stack
+from aws_cdk import CfnCustomResource, Stack, Token
 from constructs import Construct
 
 from ...foundation.foundation import Foundation
 from ...foundation.pseudo import PARTITION
 from ...gate.acknowledgement import acknowledge
 from ...packaging.provider import provider
+from .options import Weights
 
 
 class WeightsCheck(Construct):
-    """A deployment goes on only if the files of a model may be loaded: safetensors, and no pickle but named ones.
+    """Fails the deployment unless the files of a model are safe to load: safetensors, and no pickle but listed ones.
 
-    :class:`ModelEndpoint` makes it. Each stack has one function that looks, whatever the number of these; a changed
-    address is looked at anew. https://huggingface.co/docs/safetensors/index#format
+    :class:`ModelEndpoint` creates one of these. All of a stack share one function. A new location is checked again;
+    new files under the same location are not. https://huggingface.co/docs/safetensors/index#format
 
     Example::
 
         import aws_cdk as cdk
-        from aws_genai.models.hosting.weights_check import WeightsCheck
         from aws_genai.foundation import CostTags, Foundation
         from aws_genai.gate import attach_gate
+        from aws_genai.models import Weights
+        from aws_genai.models.hosting.weights_check import WeightsCheck
 
         app = cdk.App()
         attach_gate(app)
         CostTags(project="demo", environment="dev", layer="demo", owner="me", cost_center="1").apply(app)
         stack = cdk.Stack(app, "Models")
-        foundation = Foundation(stack)
         WeightsCheck(
-            stack, "Weights", bucket="models-of-mine", prefix="assistant/3/", foundation=foundation
+            stack,
+            "Weights",
+            foundation=Foundation(stack),
+            weights=Weights(uri="s3://my-models/assistant/3"),
         )
         app.synth()
 
-    :param foundation: key, topic, network and retention to build on.
-    :param bucket: name of the bucket.
-    :param prefix: prefix of the files, ending in ``/``.
-    :param key_arn: the customer key that encrypts the files. Default: none.
-    :param pickled: names of files below the prefix that may be pickles. Default: none.
+    :param foundation: key, topic and network of the function.
+    :param weights: the files to check.
     """
 
-    def __init__(
-        self,
-        scope: Construct,
-        id: str,
-        *,
-        foundation: Foundation,
-        bucket: str,
-        prefix: str,
-        key_arn: str | None = None,
-        pickled: Sequence[str] = (),
-    ) -> None:
+    def __init__(self, scope: Construct, id: str, *, foundation: Foundation, weights: Weights) -> None:
         super().__init__(scope, id)
-        function = provider(
-            Stack.of(self),
-            "WeightsCheck",
-            "weights_check",
-            foundation=foundation,
-        )
+        bucket, prefix = weights.place()
+        function = provider(Stack.of(self), "WeightsCheck", "weights_check", foundation=foundation)
         arn = f"arn:{PARTITION}:s3:::{bucket}"
         function.role.allow(("s3:GetObject",), [f"{arn}/{prefix}*"])
         function.role.allow(("s3:ListBucket",), [arn], conditions={"StringLike": {"s3:prefix": [f"{prefix}*"]}})
-        if key_arn:
-            function.role.allow(("kms:Decrypt",), [key_arn])
+        if weights.key_arn:
+            function.role.allow(("kms:Decrypt",), [weights.key_arn])
         acknowledge(
             function.role.permissions,
             "AwsSolutions-IAM5",
-            finding=f"Resource::arn:<AWS::Partition>:s3:::{bucket}/{prefix}*",
-            reason="Names of the files of a model are chosen by who made it, so the statement ends at the prefix.",
+            finding=f"Resource::arn:<AWS::Partition>:s3:::{shown(self, bucket)}/{prefix}*",
+            reason="The publisher of a model chooses the names of its files, so the statement ends at the prefix.",
             met_by="the prefix of this one model in the statement, and reading only",
         )
         self.resource = CfnCustomResource(self, "Resource", service_token=function.function_arn)
-        for name, value in (("Bucket", bucket), ("Prefix", prefix), ("Pickled", list(pickled))):
+        for name, value in (("Bucket", bucket), ("Prefix", prefix), ("Pickled", weights.pickled)):
             self.resource.add_property_override(name, value)
-        # A function that may not look yet would fail the deployment.
+        # Without its permissions, the function would fail the deployment.
         self.resource.node.add_dependency(function.role.permissions, function.resource)
+
+
+def shown(scope: Construct, bucket: str) -> str:
+    """The name of a bucket as findings of cdk-nag show it: that of a bucket of the same stack by its logical id."""
+    if not Token.is_unresolved(bucket):
+        return bucket
+    resolved = Stack.of(scope).resolve(bucket)
+    return f"<{resolved['Ref']}>" if isinstance(resolved, dict) and "Ref" in resolved else bucket

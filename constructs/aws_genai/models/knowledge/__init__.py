@@ -7,8 +7,18 @@ from ...lazily import exports
 if TYPE_CHECKING:
     from .aurora_store import AuroraStore as AuroraStore
     from .knowledge_base import KnowledgeBase as KnowledgeBase
-    from .opensearch_store import OpenSearchStore as OpenSearchStore
-    from .reading import Chunking as Chunking, Parsing as Parsing, Search as Search
+    from .opensearch_store import ExistingOpenSearchStore as ExistingOpenSearchStore, OpenSearchStore as OpenSearchStore
+    from .options import (
+        Chunking as Chunking,
+        Collection as Collection,
+        DocumentsBucket as DocumentsBucket,
+        Knowledge as Knowledge,
+        KnowledgeBaseOptions as KnowledgeBaseOptions,
+        Parsing as Parsing,
+        Search as Search,
+        Source as Source,
+        WebSource as WebSource,
+    )
     from .screened_source import ScreenedSource as ScreenedSource
     from .vector_store import S3VectorStore as S3VectorStore, VectorStore as VectorStore
 

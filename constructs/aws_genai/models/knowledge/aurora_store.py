@@ -1,38 +1,44 @@
-"""Vectors in a database of PostgreSQL that sleeps while nobody asks."""
+"""A vector store in Aurora PostgreSQL that pauses while it is idle."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
-from aws_cdk import CfnCustomResource, RemovalPolicy, Stack, aws_iam as iam, aws_rds as rds
+from aws_cdk import (
+    CfnCustomResource,
+    Duration,
+    RemovalPolicy,
+    Stack,
+    aws_cloudwatch as cloudwatch,
+    aws_iam as iam,
+    aws_rds as rds,
+)
 from constructs import Construct, IDependable
 
 from ...data.embeddings import MOST_DIMENSIONS
+from ...errors import InvalidValueError
 from ...foundation.foundation import Foundation
-from ...foundation.key import DataKey
 from ...foundation.pseudo import ACCOUNT_ID, PARTITION, REGION
 from ...foundation.role import WorkloadRole, grant
 from ...functions.vector_table.names import CUSTOM, DATABASE, ID, METADATA, TEXT, VECTOR, table
 from ...gate.acknowledgement import acknowledge
 from ...packaging.provider import provider
-from .vector_store import check_length
+from .vector_store import check_dimension
 
-if TYPE_CHECKING:
-    from ...foundation.network import PrivateNetwork
-
-#: From 16.3 on, clusters scale to nothing:
+#: Clusters scale to zero from 16.3:
 #: https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/aurora-serverless-v2.how-it-works.html
 _VERSION = "16.8"
 _PORT = 5433
 
 
 class AuroraStore(Construct):
-    """An Aurora PostgreSQL cluster with pgvector, for one knowledge base: it sleeps after five minutes without a call.
+    """An Aurora PostgreSQL cluster with pgvector, for one knowledge base. It pauses after five idle minutes.
 
-    Nothing connects to it: no rule of its security group lets anybody in, and both Bedrock and the function that makes
-    the table use the Data API. Its password is made, kept and rotated by RDS, encrypted with the customer key; the
-    cluster holds this one table, so a second user would keep nothing from anybody. Words are searched beside vectors.
+    Nothing connects to it: its security group has no inbound rule, and both Bedrock and the function that creates the
+    table use the RDS Data API. RDS creates, stores and rotates the password, encrypted with the customer managed key;
+    the cluster holds this one table, so a second database user would protect nothing. Keywords are searched as well as
+    vectors. The first call to a paused cluster fails, and about 15 seconds later it has resumed.
     https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/AuroraPostgreSQL.VectorDB.html
     https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/aurora-serverless-v2-auto-pause.html
 
@@ -47,15 +53,21 @@ class AuroraStore(Construct):
         attach_gate(app)
         CostTags(project="demo", environment="dev", layer="demo", owner="me", cost_center="1").apply(app)
         stack = cdk.Stack(app, "Vectors", env=cdk.Environment(region="us-east-1"))
-        foundation = Foundation(stack, network=["us-east-1a", "us-east-1b"])
-        AuroraStore(stack, "Store", name="demo-handbook", dimension=1024, foundation=foundation)
+        AuroraStore(
+            stack,
+            "Store",
+            foundation=Foundation(stack, network=["us-east-1a", "us-east-1b"]),
+            name="demo-handbook",
+            dimension=1024,
+        )
         app.synth()
 
-    :param foundation: key, topic, network and retention to build on.
-    :param name: what the descriptions of its parts say.
-    :param dimension: numbers of a vector, as many as the embedding model makes, 1 to 2,000.
-    :param most_capacity: largest capacity in ACUs, each about 2 GiB of memory, 1 to 256. Default: 4.
-    :raises InvalidValueError: if the dimension is out of range: longer vectors have no index.
+    :param foundation: key, topic, network and retention. The network needs two Availability Zones or more.
+    :param name: name that the descriptions of its resources refer to.
+    :param dimension: number of dimensions of a vector, that of the embedding model: 1 to 2,000.
+    :param max_capacity: maximum capacity in Aurora capacity units (ACUs) of about 2 GiB of memory: 1 to 256 in steps of
+        0.5. Default: 4.
+    :raises InvalidValueError: if the dimension or the capacity is out of range: pgvector does not index longer vectors.
     """
 
     hybrid: ClassVar[bool] = True
@@ -68,20 +80,19 @@ class AuroraStore(Construct):
         foundation: Foundation,
         name: str,
         dimension: int,
-        most_capacity: float = 4,
+        max_capacity: float = 4,
     ) -> None:
         super().__init__(scope, id)
-        key, network, functions_network, removal_policy = (
-            foundation.key,
-            foundation.private_network,
-            foundation.functions_network,
-            foundation.removal_policy,
-        )
-        check_length("An index of pgvector", dimension, MOST_DIMENSIONS["aurora"])
+        key, removal_policy = foundation.key, foundation.removal_policy
+        check_dimension("An index of pgvector", dimension, MOST_DIMENSIONS["aurora"])
+        if not 1 <= max_capacity <= 256 or max_capacity % 0.5:
+            raise InvalidValueError(
+                f"The capacity of a cluster is 1 to 256 ACUs in steps of 0.5, not {max_capacity}", field="max_capacity"
+            )
         self.dimension = dimension
         self._key = key
         key.allow_in_rds()
-        self.cluster = self._cluster(name, key, network, most_capacity, removal_policy)
+        self.cluster = self._cluster(name, foundation, max_capacity)
         self.secret_arn: str = self.cluster.attr_master_user_secret_secret_arn
         monitor = self._monitor()
         instance = rds.CfnDBInstance(
@@ -99,7 +110,7 @@ class AuroraStore(Construct):
             monitoring_role_arn=monitor.role_arn,
         )
         instance.apply_removal_policy(removal_policy)
-        # RDS looks at the role's permissions when it makes the instance.
+        # RDS validates the role's permissions when it creates the instance.
         instance.node.add_dependency(monitor.permissions)
         acknowledge(
             instance,
@@ -111,7 +122,7 @@ class AuroraStore(Construct):
             Stack.of(self),
             "VectorTable",
             "vector_table",
-            foundation=foundation.but(network=functions_network),
+            foundation=foundation,
             waits=True,
         )
         self._let_use(function.role)
@@ -123,7 +134,7 @@ class AuroraStore(Construct):
         ):
             self.table.add_property_override(property, value)
         self.table.add_property_override("ServiceTimeout", 3600)
-        # A database that stays keeps its table.
+        # A database that is retained keeps its table.
         self.table.apply_removal_policy(removal_policy)
         self.table.node.add_dependency(instance, function.role.permissions, function.resource)
         self.storage: dict[str, Any] = self._storage()
@@ -133,15 +144,14 @@ class AuroraStore(Construct):
     def _cluster(
         self,
         name: str,
-        key: DataKey,
-        network: PrivateNetwork,
-        most_capacity: float,
-        removal_policy: RemovalPolicy,
+        foundation: Foundation,
+        max_capacity: float,
     ) -> rds.CfnDBCluster:
+        key, network, removal_policy = foundation.key, foundation.private_network, foundation.removal_policy
         subnets = rds.CfnDBSubnetGroup(
             self, "Subnets", db_subnet_group_description=f"Vectors of {name}", subnet_ids=network.subnet_ids
         )
-        # Nobody connects: the Data API does.
+        # No inbound rule: all calls use the Data API.
         group = network.security_group(self, "Group", description=f"Vectors of {name}")
         parameters = rds.CfnDBClusterParameterGroup(
             self,
@@ -160,7 +170,7 @@ class AuroraStore(Construct):
             port=_PORT,
             serverless_v2_scaling_configuration={
                 "minCapacity": 0,
-                "maxCapacity": most_capacity,
+                "maxCapacity": max_capacity,
                 "secondsUntilAutoPause": 300,
             },
             enable_http_endpoint=True,
@@ -178,7 +188,7 @@ class AuroraStore(Construct):
             db_cluster_parameter_group_name=parameters.ref,
             vpc_security_group_ids=[group.attr_group_id],
         )
-        # A cluster that is protected cannot be deleted when its first deploy fails; it has no name to be in the way.
+        # A protected cluster cannot be deleted when its first deployment fails. Without a name, it blocks no other.
         cluster.apply_removal_policy(RemovalPolicy.RETAIN if kept else removal_policy)
         if not kept:
             acknowledge(
@@ -213,11 +223,12 @@ class AuroraStore(Construct):
         )
         return role
 
-    def _let_use(self, role: iam.IRole) -> None:
-        grant(role, ["rds-data:ExecuteStatement"], [self.cluster.attr_db_cluster_arn])
-        grant(role, ["secretsmanager:GetSecretValue"], [self.secret_arn])
+    def _let_use(self, grantee: iam.IGrantable) -> iam.Grant:
+        given = grant(grantee, ["rds-data:ExecuteStatement"], [self.cluster.attr_db_cluster_arn])
+        grant(grantee, ["secretsmanager:GetSecretValue"], [self.secret_arn])
         through = {"StringEquals": {"kms:ViaService": f"secretsmanager.{REGION}.amazonaws.com"}}
-        grant(role, ["kms:Decrypt"], [self._key.key_arn], conditions=through)
+        grant(grantee, ["kms:Decrypt"], [self._key.key_arn], conditions=through)
+        return given
 
     def _storage(self) -> dict[str, Any]:
         fields = {
@@ -238,11 +249,25 @@ class AuroraStore(Construct):
             },
         }
 
-    def grant_use(self, role: iam.IRole) -> None:
-        """Let ``role`` read and write the table through the Data API.
+    def metric_capacity(self, *, statistic: str = "Average", period: Duration | None = None) -> cloudwatch.Metric:
+        """Capacity in ACUs; 0 while the cluster is paused. Default: the average of 5 minutes.
+
+        https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/aurora-serverless-v2.setting-capacity.html
+        """
+        return cloudwatch.Metric(
+            namespace="AWS/RDS",
+            metric_name="ServerlessDatabaseCapacity",
+            dimensions_map={"DBClusterIdentifier": self.cluster.ref},
+            statistic=statistic,
+            period=period,
+        )
+
+    def grant_use(self, grantee: iam.IGrantable) -> iam.Grant:
+        """Let ``grantee`` read and write the table through the Data API.
 
         https://docs.aws.amazon.com/bedrock/latest/userguide/kb-permissions.html
         """
-        self._let_use(role)
-        grant(role, ["rds-data:BatchExecuteStatement"], [self.cluster.attr_db_cluster_arn])
-        grant(role, ["rds:DescribeDBClusters"], [self.cluster.attr_db_cluster_arn])
+        given = self._let_use(grantee)
+        grant(grantee, ["rds-data:BatchExecuteStatement"], [self.cluster.attr_db_cluster_arn])
+        grant(grantee, ["rds:DescribeDBClusters"], [self.cluster.attr_db_cluster_arn])
+        return given

@@ -1,9 +1,9 @@
-"""That a knowledge base can be made, before AWS CloudFormation makes it."""
+"""A custom resource that waits until Bedrock accepts a knowledge base, before AWS CloudFormation creates it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from aws_cdk import CfnCustomResource, Stack
 from constructs import Construct, IDependable
@@ -14,9 +14,6 @@ from ...foundation.role import WorkloadRole
 from ...functions.knowledge_trial.names import TAG
 from ...gate.acknowledgement import acknowledge
 from ...packaging.provider import provider
-
-if TYPE_CHECKING:
-    pass
 
 _SERVICE = "bedrock.amazonaws.com"
 
@@ -29,26 +26,21 @@ def trial(
     after: list[IDependable],
     foundation: Foundation,
 ) -> CfnCustomResource:
-    """A resource that is made once Bedrock takes ``request``; what is deployed after it finds role and index ready.
+    """A resource that exists once Bedrock accepts ``request``: role and index are ready for what is deployed after it.
 
-    A function makes the knowledge base on trial, until that succeeds or four minutes have passed, and deletes it. It
-    runs again whenever the request changes, which also wakes a database that sleeps.
+    A function creates the knowledge base on trial, until that succeeds or four minutes have passed, and deletes it. It
+    runs again whenever the request changes, which also resumes a paused database.
     https://docs.aws.amazon.com/bedrock/latest/APIReference/API_agent_CreateKnowledgeBase.html
 
-    :param request: what CreateKnowledgeBase is to be given.
-    :param role: the knowledge base's.
-    :param after: what has to be there before.
+    :param request: the request of CreateKnowledgeBase.
+    :param role: the role of the knowledge base.
+    :param after: what must exist before.
     """
     stack = Stack.of(scope)
-    function = provider(
-        stack,
-        "KnowledgeTrial",
-        "knowledge_trial",
-        foundation=foundation,
-    )
+    function = provider(stack, "KnowledgeTrial", "knowledge_trial", foundation=foundation)
     _allow(function.role, role)
     resource = CfnCustomResource(scope, "Trial", service_token=function.function_arn)
-    # As text, for CloudFormation makes texts of numbers.
+    # As text, because CloudFormation turns numbers into text.
     resource.add_property_override("Request", stack.to_json_string(dict(request)))
     resource.add_property_override("ServiceTimeout", 360)
     resource.node.add_dependency(*after, role.permissions, function.role.permissions, function.resource)
@@ -59,7 +51,7 @@ def _allow(function: WorkloadRole, role: WorkloadRole) -> None:
     """https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonbedrock.html"""
     made = f"arn:{PARTITION}:bedrock:{REGION}:{ACCOUNT_ID}:knowledge-base/*"
     asked, tagged = ({"StringEquals": {f"aws:{which}/{TAG}": "true"}} for which in ("RequestTag", "ResourceTag"))
-    # Creating takes no resource.
+    # Creating does not support resource-level permissions.
     function.allow(("bedrock:CreateKnowledgeBase",), ["*"], conditions=asked)
     function.allow(("bedrock:TagResource",), [made], conditions=asked)
     function.allow(("bedrock:DeleteKnowledgeBase", "bedrock:GetKnowledgeBase"), [made], conditions=tagged)

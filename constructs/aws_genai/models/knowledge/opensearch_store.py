@@ -1,11 +1,20 @@
-"""Vectors and words, searched together."""
+"""Vector stores in Amazon OpenSearch Serverless, which search keywords as well."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from aws_cdk import Stack, aws_iam as iam, aws_opensearchserverless as aoss
+from aws_cdk import (
+    Annotations,
+    Duration,
+    Stack,
+    Token,
+    aws_cloudwatch as cloudwatch,
+    aws_iam as iam,
+    aws_opensearchserverless as aoss,
+)
 from constructs import Construct, IDependable
 
 from ...data.embeddings import MOST_DIMENSIONS
@@ -14,21 +23,23 @@ from ...foundation.foundation import Foundation
 from ...foundation.naming import lasting, settled
 from ...foundation.pseudo import ACCOUNT_ID, PARTITION, REGION
 from ...foundation.role import grant
-from .vector_store import check_length
+from .options import Collection
+from .vector_store import check_dimension
 
 _INDEX, _VECTOR = "chunks", "vector"
 _TEXT, _METADATA = "AMAZON_BEDROCK_TEXT_CHUNK", "AMAZON_BEDROCK_METADATA"
 #: https://docs.aws.amazon.com/opensearch-service/latest/developerguide/serverless-create.html
 _LONGEST_NAME = 28
+_NAME = re.compile(r"[a-z][a-z0-9-]{2,27}")
 _DIGITS = 4
 
 
 class OpenSearchStore(Construct):
-    """A collection of OpenSearch Serverless, whose index is searched by meaning and by words at once.
+    """A collection of OpenSearch Serverless, whose index is searched by vectors and keywords.
 
-    It is paid by the hour, asked or not. Everything in it is encrypted with the customer key; only the roles of
-    knowledge bases and the one that deploys can read or write it, whatever IAM gives others. Its endpoint can be
-    reached from outside, for CloudFormation makes the index through it; its dashboards cannot.
+    It is billed by the hour, used or not. Its data is encrypted with the customer managed key. Only the role of the
+    knowledge base and the role that deploys can read or write it, whatever IAM policies allow others. Its endpoint is
+    public, because CloudFormation creates the index through it; its dashboards are not.
     https://docs.aws.amazon.com/bedrock/latest/userguide/knowledge-base-setup-oss.html
     https://docs.aws.amazon.com/opensearch-service/latest/developerguide/serverless-data-access.html
 
@@ -43,16 +54,18 @@ class OpenSearchStore(Construct):
         attach_gate(app)
         CostTags(project="demo", environment="dev", layer="demo", owner="me", cost_center="1").apply(app)
         stack = cdk.Stack(app, "Vectors", env=cdk.Environment(region="us-east-1"))
-        foundation = Foundation(stack)
-        OpenSearchStore(stack, "Store", name="demo-handbook", dimension=1024, foundation=foundation)
+        OpenSearchStore(stack, "Store", foundation=Foundation(stack), name="demo-handbook", dimension=1024)
         app.synth()
 
-    :param foundation: key, topic, network and retention to build on.
-    :param name: name of the policies, 3 to 28 lowercase letters, digits and hyphens; the collection's ends in a digest.
-    :param dimension: numbers of a vector, as many as the embedding model makes, 1 to 16,000.
-    :param redundant: whether every part runs in a second zone too, at twice the price. Default: yes.
-    :param deployer_role_arn: the role that makes the index. Default: CloudFormation's role of the CDK's bootstrap.
-    :raises InvalidValueError: if the name is too long, or the dimension is out of range.
+    :param foundation: key that encrypts the collection.
+    :param name: name of the policies: 3 to 28 lower-case letters, digits and hyphens, a letter first. The collection's
+        name ends in a digest.
+    :param dimension: number of dimensions of a vector, that of the embedding model: 1 to 16,000.
+    :param redundant: whether standby replicas run in a second Availability Zone, at twice the price. Default: yes.
+    :param deployer_role_arn: ARN of the role that creates the index. Default: CloudFormation's execution role of the
+        CDK bootstrap stack, with the qualifier of the context key ``@aws-cdk/core:bootstrapQualifier``. Set it for a
+        synthesizer with a qualifier or an execution role of its own.
+    :raises InvalidValueError: if the name has other characters, or the dimension is out of range.
     """
 
     hybrid: ClassVar[bool] = True
@@ -70,11 +83,10 @@ class OpenSearchStore(Construct):
     ) -> None:
         super().__init__(scope, id)
         key = foundation.key
-        check_length("OpenSearch Serverless", dimension, MOST_DIMENSIONS["opensearch"])
+        check_dimension("OpenSearch Serverless", dimension, MOST_DIMENSIONS["opensearch"])
+        _check_name(name)
         self.dimension = dimension
-        if not 3 <= len(name) <= _LONGEST_NAME:
-            raise InvalidValueError(f"{name} has {len(name)} characters; {_LONGEST_NAME} are the most", field="name")
-        # Neither replicas and tags of a collection can be changed, nor the mappings of an index.
+        # Replicas and tags of a collection cannot be changed, and neither can the mappings of an index.
         self.name = settled(
             lambda: lasting(
                 self, name, redundant, self.collection.tags.tag_values(), longest=_LONGEST_NAME, digits=_DIGITS
@@ -82,9 +94,7 @@ class OpenSearchStore(Construct):
         )
         self._index_name = lasting(self, _INDEX, dimension)
         self._readers: list[str] = []
-        self._deployer = deployer_role_arn or (
-            f"arn:{PARTITION}:iam::{ACCOUNT_ID}:role/cdk-hnb659fds-cfn-exec-role-{ACCOUNT_ID}-{REGION}"
-        )
+        self._deployer = deployer_role_arn or _execution_role(Stack.of(self))
         key.allow_in_opensearch()
         whole = {"ResourceType": "collection", "Resource": [f"collection/{self.name}"]}
         encryption = aoss.CfnSecurityPolicy(
@@ -114,14 +124,8 @@ class OpenSearchStore(Construct):
         self.index = self._index(dimension)
         self.made_of: Sequence[Any] = [self.name, dimension]
         self.ready: Sequence[IDependable] = [self.index]
-        self.storage: dict[str, Any] = {
-            "type": "OPENSEARCH_SERVERLESS",
-            "opensearchServerlessConfiguration": {
-                "collectionArn": self.collection.attr_arn,
-                "vectorIndexName": self._index_name,
-                "fieldMapping": {"vectorField": _VECTOR, "textField": _TEXT, "metadataField": _METADATA},
-            },
-        }
+        fields = {"vectorField": _VECTOR, "textField": _TEXT, "metadataField": _METADATA}
+        self.storage: dict[str, Any] = _storage(self.collection.attr_arn, self._index_name, fields)
 
     def _index(self, dimension: int) -> aoss.CfnIndex:
         index = aoss.CfnIndex(
@@ -147,48 +151,206 @@ class OpenSearchStore(Construct):
         return index
 
     def _policy(self) -> str:
-        """Who may read and write: of this collection, the index that was before too, until it is deleted."""
+        """Access to every index of this name: the previous one must be deletable after its replacement."""
         every = f"index/{self.name}/{_INDEX}-*"
-        return self._json(
-            [
+        deployer = {
+            "Description": "A deployment makes the index",
+            "Rules": [
                 {
-                    "Description": "The knowledge base reads and writes chunks",
-                    "Rules": [
-                        {
-                            "ResourceType": "index",
-                            "Resource": [every],
-                            "Permission": ["aoss:DescribeIndex", "aoss:ReadDocument", "aoss:WriteDocument"],
-                        }
-                    ],
-                    "Principal": self._readers,
-                },
-                {
-                    "Description": "A deployment makes the index",
-                    "Rules": [
-                        {
-                            "ResourceType": "index",
-                            "Resource": [every],
-                            "Permission": [
-                                "aoss:CreateIndex",
-                                "aoss:DeleteIndex",
-                                "aoss:DescribeIndex",
-                                "aoss:UpdateIndex",
-                            ],
-                        }
-                    ],
-                    "Principal": [self._deployer],
-                },
-            ][0 if self._readers else 1 :]
-        )
+                    "ResourceType": "index",
+                    "Resource": [every],
+                    "Permission": ["aoss:CreateIndex", "aoss:DeleteIndex", "aoss:DescribeIndex", "aoss:UpdateIndex"],
+                }
+            ],
+            "Principal": [self._deployer],
+        }
+        return self._json([*([_readers(every, self._readers)] if self._readers else []), deployer])
 
     def _json(self, content: Any) -> str:  # noqa: ANN401 - JSON
         return Stack.of(self).to_json_string(content)
 
-    def grant_use(self, role: iam.IRole) -> None:
-        """Let ``role`` read and write chunks: by IAM, and by the collection's own policy.
+    def grant_use(self, grantee: iam.IGrantable) -> iam.Grant:
+        """Let ``grantee`` read and write chunks: by IAM, and by the collection's data access policy.
 
         https://docs.aws.amazon.com/bedrock/latest/userguide/kb-permissions.html
         """
-        self._readers.append(role.role_arn)
+        self._readers.append(_arn_of(grantee))
         self._access.policy = self._policy()
-        grant(role, ["aoss:APIAccessAll"], [self.collection.attr_arn])
+        return grant(grantee, ["aoss:APIAccessAll"], [self.collection.attr_arn])
+
+    def metric_search_latency(self, *, statistic: str = "Average", period: Duration | None = None) -> cloudwatch.Metric:
+        """Duration of searches, in milliseconds. Default: the average of 5 minutes.
+
+        https://docs.aws.amazon.com/opensearch-service/latest/developerguide/monitoring-cloudwatch.html
+        """
+        return _metric("SearchRequestLatency", self.collection.attr_id, self.name, statistic, period)
+
+
+class ExistingOpenSearchStore(Construct):
+    """An index of an existing OpenSearch Serverless collection, which several teams may share.
+
+    It creates a data access policy that lets the knowledge base's role read and write this index; the permissions of
+    all data access policies of a collection add up, and no other policy is touched. The role gets the IAM permission,
+    too. :class:`Collection` says what the collection and its index must have, which cannot be checked at synthesis.
+    https://docs.aws.amazon.com/opensearch-service/latest/developerguide/serverless-data-access.html
+
+    Example::
+
+        import aws_cdk as cdk
+        from aws_genai.models import (
+            Collection,
+            ExistingOpenSearchStore,
+            KnowledgeBase,
+            KnowledgeBaseOptions,
+            Source,
+        )
+        from aws_genai.foundation import CostTags, Foundation
+        from aws_genai.gate import attach_gate
+
+        app = cdk.App()
+        attach_gate(app)
+        CostTags(project="demo", environment="dev", layer="demo", owner="me", cost_center="1").apply(app)
+        stack = cdk.Stack(app, "Vectors", env=cdk.Environment(region="us-east-1"))
+        store = ExistingOpenSearchStore(
+            stack,
+            "Store",
+            name="demo-handbook",
+            dimension=1024,
+            collection=Collection(
+                arn="arn:aws:aoss:us-east-1:111122223333:collection/07tjusf2h91cunochc",
+                name="shared",
+                index="handbook",
+            ),
+        )
+        KnowledgeBase(
+            stack,
+            "Handbook",
+            foundation=Foundation(stack),
+            name="demo-handbook",
+            options=KnowledgeBaseOptions(sources={"policies": Source(groups=["staff"])}),
+            store=store,
+        )
+        app.synth()
+
+    :param name: name of the data access policy: 3 to 28 lower-case letters, digits and hyphens, a letter first.
+    :param dimension: number of dimensions of the index's vector field, that of the embedding model: 1 to 16,000.
+    :param collection: the collection and its index.
+    :raises InvalidValueError: if the name has other characters, the dimension is out of range, or the collection is in
+        another account or Region.
+    """
+
+    hybrid: ClassVar[bool] = True
+
+    def __init__(self, scope: Construct, id: str, *, name: str, dimension: int, collection: Collection) -> None:
+        super().__init__(scope, id)
+        check_dimension("OpenSearch Serverless", dimension, MOST_DIMENSIONS["opensearch"])
+        _check_name(name)
+        stack = Stack.of(self)
+        collection.check_place(*(None if Token.is_unresolved(each) else each for each in (stack.account, stack.region)))
+        self.dimension = dimension
+        self._collection = collection
+        self._readers: list[str] = []
+        self._access = aoss.CfnAccessPolicy(self, "Access", name=name, type="data", policy=self._policy())
+        self.made_of: Sequence[Any] = [collection.arn, collection.index, dimension]
+        self.ready: Sequence[IDependable] = [self._access]
+        fields = {
+            "vectorField": collection.vector_field,
+            "textField": collection.text_field,
+            "metadataField": collection.metadata_field,
+        }
+        self.storage: dict[str, Any] = _storage(collection.arn, collection.index, fields)
+        Annotations.of(self).add_info(
+            f"Not checked of the collection {collection.name}: that its type is VECTORSEARCH, that its network policy "
+            f"admits Amazon Bedrock, and that its index {collection.index} has {dimension:,} dimensions in the field "
+            f"{collection.vector_field}"
+        )
+
+    def _policy(self) -> str:
+        index = f"index/{self._collection.name}/{self._collection.index}"
+        return Stack.of(self).to_json_string([_readers(index, self._readers)])
+
+    def grant_use(self, grantee: iam.IGrantable) -> iam.Grant:
+        """Let ``grantee`` read and write chunks: by IAM, and by the data access policy.
+
+        https://docs.aws.amazon.com/bedrock/latest/userguide/kb-permissions.html
+        """
+        self._readers.append(_arn_of(grantee))
+        self._access.policy = self._policy()
+        return grant(grantee, ["aoss:APIAccessAll"], [self._collection.arn])
+
+    def metric_search_latency(self, *, statistic: str = "Average", period: Duration | None = None) -> cloudwatch.Metric:
+        """Duration of searches in the collection, in milliseconds. Default: the average of 5 minutes.
+
+        https://docs.aws.amazon.com/opensearch-service/latest/developerguide/monitoring-cloudwatch.html
+        """
+        collection = self._collection
+        return _metric("SearchRequestLatency", collection.arn.rsplit("/", 1)[-1], collection.name, statistic, period)
+
+
+def _check_name(name: str) -> None:
+    if not _NAME.fullmatch(name):
+        raise InvalidValueError(
+            f"{name} is not a name of OpenSearch Serverless policies",
+            field="name",
+            hint=f"Use 3 to {_LONGEST_NAME} lower-case letters, digits and hyphens, a letter first",
+        )
+
+
+def _execution_role(stack: Stack) -> str:
+    """The ARN of the role with which CloudFormation deploys.
+
+    https://docs.aws.amazon.com/cdk/v2/guide/bootstrapping-env.html
+    """
+    qualifier = stack.synthesizer.bootstrap_qualifier or "hnb659fds"
+    return f"arn:{PARTITION}:iam::{ACCOUNT_ID}:role/cdk-{qualifier}-cfn-exec-role-{ACCOUNT_ID}-{REGION}"
+
+
+def _readers(index: str, principals: Sequence[str]) -> dict[str, Any]:
+    return {
+        "Description": "The knowledge base reads and writes chunks",
+        "Rules": [
+            {
+                "ResourceType": "index",
+                "Resource": [index],
+                "Permission": ["aoss:DescribeIndex", "aoss:ReadDocument", "aoss:WriteDocument"],
+            }
+        ],
+        "Principal": list(principals),
+    }
+
+
+def _storage(collection_arn: str, index: str, fields: Mapping[str, str]) -> dict[str, Any]:
+    return {
+        "type": "OPENSEARCH_SERVERLESS",
+        "opensearchServerlessConfiguration": {
+            "collectionArn": collection_arn,
+            "vectorIndexName": index,
+            "fieldMapping": dict(fields),
+        },
+    }
+
+
+def _arn_of(grantee: iam.IGrantable) -> str:
+    """The ARN by which a data access policy names a role or a user.
+
+    :raises InvalidValueError: if the grantee has none.
+    """
+    principal = grantee.grant_principal
+    for name in ("role_arn", "user_arn", "arn"):
+        if found := getattr(principal, name, None):
+            return str(found)
+    raise InvalidValueError(
+        "Data access policies name roles and users by ARN, and this grantee has none",
+        field="grantee",
+        hint="Pass a role",
+    )
+
+
+def _metric(name: str, id: str, collection: str, statistic: str, period: Duration | None) -> cloudwatch.Metric:
+    return cloudwatch.Metric(
+        namespace="AWS/AOSS",
+        metric_name=name,
+        dimensions_map={"ClientId": ACCOUNT_ID, "CollectionId": id, "CollectionName": collection},
+        statistic=statistic,
+        period=period,
+    )

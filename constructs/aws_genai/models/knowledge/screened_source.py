@@ -1,10 +1,8 @@
-"""Pages of the web, and documents that programs hand over, screened before they are indexed."""
+"""Further sources of a knowledge base: web pages, and documents that programs ingest."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Literal
+import re
 
 from aws_cdk import (
     Stack,
@@ -20,27 +18,24 @@ from ...foundation.foundation import Foundation
 from ...foundation.naming import lasting
 from ...foundation.pseudo import ACCOUNT_ID
 from ...foundation.role import WorkloadRole, grant
+from ...functions.chunk_screen.environment import Environment
 from ...functions.knowledge_ingestion.names import QUARANTINE, SCREENING
 from ...packaging.python_function import PythonFunction
-from ..access.guardrail import Guardrail
-from .knowledge_base import KnowledgeBase, check_sources
-from .reading import Chunking
+from .knowledge_base import KnowledgeBase
+from .options import Chunking, Source, WebSource
 
-if TYPE_CHECKING:
-    pass
-
-Scope = Literal["host", "subdomains", "path"]
-#: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_agent_WebCrawlerConfiguration.html
-_SCOPES: dict[str, str | None] = {"host": "HOST_ONLY", "subdomains": "SUBDOMAINS", "path": None}
+#: Part of object keys and of the name of a data source.
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 
 
 class ScreenedSource(Construct):
     """A further source of a knowledge base, whose chunks a function screens before they are indexed.
 
-    Without ``urls`` it is a custom source: programs hand documents over by IngestKnowledgeBaseDocuments. With them,
-    Bedrock's crawler reads the pages, and again by the clock. Neither passes a bucket of ours, so a function looks at
-    every chunk: what gives orders to a model, or what the guardrail would block, goes to ``quarantine/`` with the
-    reasons; the rest is told who may read it and where it comes from.
+    A :class:`Source` is a custom data source: programs ingest documents with IngestKnowledgeBaseDocuments. A
+    :class:`WebSource` is read by Bedrock's web crawler, on a schedule. Neither passes the bucket of documents, so a
+    function screens every chunk: chunks that give instructions to a model, or that the knowledge base's guardrail would
+    block, go to ``quarantine/`` together with the reasons; the others get metadata that names the groups that may read
+    them and their origin.
     https://docs.aws.amazon.com/bedrock/latest/userguide/webcrawl-data-source-connector.html
     https://docs.aws.amazon.com/bedrock/latest/userguide/custom-data-source-connector.html
     https://docs.aws.amazon.com/bedrock/latest/userguide/kb-custom-transformation.html
@@ -48,9 +43,9 @@ class ScreenedSource(Construct):
     Example::
 
         import aws_cdk as cdk
-        from aws_genai.models import KnowledgeBase, ScreenedSource
         from aws_genai.foundation import CostTags, Foundation
         from aws_genai.gate import attach_gate
+        from aws_genai.models import KnowledgeBase, KnowledgeBaseOptions, ScreenedSource, Source, WebSource
 
         app = cdk.App()
         attach_gate(app)
@@ -58,31 +53,29 @@ class ScreenedSource(Construct):
         stack = cdk.Stack(app, "Knowledge", env=cdk.Environment(region="us-east-1"))
         foundation = Foundation(stack)
         base = KnowledgeBase(
-            stack, "Handbook", name="demo-handbook", sources={"policies": ["staff"]}, foundation=foundation
+            stack,
+            "Handbook",
+            foundation=foundation,
+            name="demo-handbook",
+            options=KnowledgeBaseOptions(sources={"policies": Source(groups=["staff"])}),
         )
         ScreenedSource(
             stack,
             "Site",
+            foundation=foundation,
             base=base,
             name="site",
-            groups=["staff"],
-            urls=["https://docs.example.com/"],
-            foundation=foundation,
+            options=WebSource(urls=["https://docs.example.com/"], groups=["staff"]),
         )
         app.synth()
 
-    :param foundation: key, topic, network and retention to build on.
+    :param foundation: topic, network and retention; the key is that of the knowledge base.
     :param base: the knowledge base.
-    :param name: name of the source: lowercase letters, digits, hyphens and underscores.
-    :param groups: the groups of users that may read what comes from it.
-    :param urls: where the crawler begins, each with https; you have to be allowed to crawl them. Default: none, custom.
-    :param within: whether it stays below the addresses, on their host, or on their subdomains. Default: path.
-    :param pages_per_minute: most pages of a host in a minute, 1 to 300. Default: 30.
-    :param most_pages: most pages of one crawl, 1 to 25,000. Default: 1,000.
-    :param days: days between two crawls. Default: 1.
-    :param chunking: how documents are cut; not by a function, for one is the most. Default: that of Chunking().
-    :param guardrail: assesses chunks. Default: none, patterns only.
-    :raises InvalidValueError: if nobody may read it, an address is not https, or a function is to cut.
+    :param name: name of the source: 1 to 32 lower-case letters, digits, hyphens and underscores.
+    :param options: the groups that may read the documents of the source, and what the crawler reads.
+    :param chunking: how documents are split into chunks; without a function of your own. Default: that of the knowledge
+        base.
+    :raises InvalidValueError: if the name has other characters, or a function is to split documents.
     """
 
     def __init__(
@@ -93,31 +86,38 @@ class ScreenedSource(Construct):
         foundation: Foundation,
         base: KnowledgeBase,
         name: str,
-        groups: Sequence[str],
-        urls: Sequence[str] = (),
-        within: Scope = "path",
-        pages_per_minute: int = 30,
-        most_pages: int = 1_000,
-        days: int = 1,
+        options: Source | WebSource,
         chunking: Chunking | None = None,
-        guardrail: Guardrail | None = None,
     ) -> None:
         super().__init__(scope, id)
-        check_sources({name: groups})
-        cut = chunking or Chunking()
-        check_urls(urls)
-        if cut.function_arn:
-            raise InvalidValueError("A function screens chunks already, and one is the most", field="chunking")
+        if not _NAME.fullmatch(name):
+            raise InvalidValueError(
+                f"{name!r} is not a name of a source",
+                field="name",
+                hint="Use 1 to 32 lower-case letters, digits, hyphens and underscores",
+            )
+        chunking = chunking or base.options.chunking
+        if chunking.function_arn:
+            raise InvalidValueError(
+                "A function already screens the chunks of this source, and Bedrock allows one",
+                field="chunking",
+                hint="Pass chunking=, without function_arn",
+            )
         self.base = base
         place = f"{SCREENING}{name}/"
-        guarded = {"GUARDRAIL_ID": guardrail.guardrail_id, "GUARDRAIL_VERSION": guardrail.version} if guardrail else {}
+        guardrail, web = base.guardrail, options if isinstance(options, WebSource) else None
         self.function = PythonFunction(
             self,
             "Screen",
             folder="chunk_screen",
             include=("documents", "knowledge_ingestion", "untrusted", "waking"),
             foundation=foundation.but(key=base.key),
-            environment={"SOURCE": name, "GROUPS": json.dumps(sorted(groups)), **guarded},
+            environment=Environment(
+                SOURCE=name,
+                GROUPS=sorted(options.groups),
+                GUARDRAIL_ID=guardrail.guardrail_id if guardrail else None,
+                GUARDRAIL_VERSION=guardrail.version if guardrail else None,
+            ),
             memory_mib=1024,
             timeout_seconds=600,
             reserved_concurrency=5,
@@ -138,16 +138,17 @@ class ScreenedSource(Construct):
             source_account=ACCOUNT_ID,
             source_arn=base.knowledge_base_arn,
         )
+        chunked = chunking.configuration()
         self.resource = bedrock.CfnDataSource(
             self,
             "Resource",
-            name=lasting(self, f"{base.name}-{name}", cut.configuration(), bool(urls), longest=100),
+            name=lasting(self, f"{base.name}-{name}", chunked, web is not None, longest=100),
             knowledge_base_id=base.knowledge_base_id,
             data_deletion_policy="DELETE",
-            data_source_configuration=_web(urls, within, pages_per_minute, most_pages) if urls else {"type": "CUSTOM"},
+            data_source_configuration=web.configuration() if web else {"type": "CUSTOM"},
             server_side_encryption_configuration={"kmsKeyArn": base.key.key_arn},
             vector_ingestion_configuration={
-                "chunkingConfiguration": cut.configuration(),
+                "chunkingConfiguration": chunked,
                 "customTransformationConfiguration": {
                     "intermediateStorage": {"s3Location": {"uri": f"s3://{base.bucket.bucket_name}/{place}"}},
                     "transformations": [
@@ -162,11 +163,11 @@ class ScreenedSource(Construct):
             },
         )
         self.resource.node.add_dependency(base.role.permissions)
-        if urls:
-            self._crawl(days)
+        if web:
+            self._crawl(web.days)
 
     def _crawl(self, days: int) -> None:
-        """By the intake, which waits for a store that sleeps: a schedule of its own would fail at the first call.
+        """Start crawls through the intake, which waits while a database resumes: a direct call would fail.
 
         https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-targets-templated.html
         """
@@ -192,36 +193,12 @@ class ScreenedSource(Construct):
             },
         )
 
-    def grant_hand_over(self, role: iam.IRole) -> None:
-        """Let ``role`` hand documents over to a custom source, and take them back.
+    def grant_ingest(self, grantee: iam.IGrantable) -> iam.Grant:
+        """Let ``grantee`` ingest documents into a custom source, and delete them.
 
-        A database of Aurora that sleeps answers the first call with a ValidationException, "is resuming after being
-        auto-paused": try again after 10 to 30 seconds.
+        While an Aurora database is paused, the first call fails with a ValidationException, "is resuming after being
+        auto-paused": retry it after 10 to 30 seconds.
         https://docs.aws.amazon.com/bedrock/latest/userguide/kb-direct-ingestion.html
         """
         actions = ["bedrock:DeleteKnowledgeBaseDocuments", "bedrock:IngestKnowledgeBaseDocuments"]
-        grant(role, [*actions, "bedrock:StartIngestionJob"], [self.base.knowledge_base_arn])
-
-
-def check_urls(urls: Sequence[str]) -> None:
-    """Refuse addresses that are not https.
-
-    :raises InvalidValueError: naming the address.
-    """
-    for url in urls:
-        if not url.startswith("https://") or len(url) < 12:
-            raise InvalidValueError(f"{url} is no address with https", field="urls")
-
-
-def _web(urls: Sequence[str], within: Scope, pages_per_minute: int, most_pages: int) -> dict[str, Any]:
-    way = _SCOPES[within]
-    return {
-        "type": "WEB",
-        "webConfiguration": {
-            "sourceConfiguration": {"urlConfiguration": {"seedUrls": [{"url": each} for each in urls]}},
-            "crawlerConfiguration": {
-                "crawlerLimits": {"rateLimit": pages_per_minute, "maxPages": most_pages},
-                **({"scope": way} if way else {}),
-            },
-        },
-    }
+        return grant(grantee, [*actions, "bedrock:StartIngestionJob"], [self.base.knowledge_base_arn])

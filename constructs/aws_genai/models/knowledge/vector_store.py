@@ -1,4 +1,4 @@
-"""Where the vectors of documents are kept and searched."""
+"""Vector stores, and the one of Amazon S3 Vectors."""
 
 from __future__ import annotations
 
@@ -16,40 +16,44 @@ from ...foundation.role import grant
 
 
 class VectorStore(Protocol):
-    """What every store of vectors is to a knowledge base; each kind is a construct of its own."""
+    """What a knowledge base needs of its vector store. Each kind of store is a construct."""
 
-    #: Numbers of a vector, as many as the embedding model makes.
+    #: Number of dimensions of a vector.
     dimension: int
-    #: Whether words are searched beside vectors.
+    #: Whether keywords are searched as well as vectors.
     hybrid: ClassVar[bool]
-    #: The configuration of a knowledge base's storage.
+    #: The storage configuration of a knowledge base.
     storage: dict[str, Any]
-    #: What another store takes the place of this one for, when it changes.
+    #: The properties whose change replaces the store.
     made_of: Sequence[Any]
-    #: What has to be there before a knowledge base is made.
+    #: What must exist before a knowledge base is created.
     ready: Sequence[IDependable]
 
-    def grant_use(self, role: iam.IRole) -> None:
-        """Let ``role``, that of a knowledge base, put, read, search and delete vectors.
+    def grant_use(self, grantee: iam.IGrantable) -> iam.Grant:
+        """Let ``grantee``, the role of a knowledge base, put, read, search and delete vectors.
 
         https://docs.aws.amazon.com/bedrock/latest/userguide/kb-permissions.html
         """
         ...
 
 
-def check_length(called: str, dimension: int, most: int) -> None:
-    """Refuse vectors that a store does not keep, or does not find fast.
+def check_dimension(called: str, dimension: int, most: int) -> None:
+    """Refuse vectors that a store does not support, or cannot index.
 
-    :raises InvalidValueError: saying how long they may be.
+    :raises InvalidValueError: with the number of dimensions that it supports.
     """
     if not 1 <= dimension <= most:
-        raise InvalidValueError(f"{called} keeps 1 to {most} numbers, not {dimension}", field="dimension")
+        raise InvalidValueError(
+            f"{called} supports 1 to {most:,} dimensions, not {dimension:,}",
+            field="dimension",
+            hint="Set a smaller dimension, or choose another store",
+        )
 
 
 class S3VectorStore(Construct):
-    """An index of Amazon S3 Vectors: paid by what is stored and asked, nothing while nobody asks.
+    """A vector index of Amazon S3 Vectors, billed by what is stored and queried.
 
-    Text of chunks is kept beside the vectors and cannot be filtered by; everything else that a knowledge base adds can.
+    The text of chunks is non-filterable metadata. All other metadata that a knowledge base adds can be filtered by.
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/s3-vectors-bedrock-kb.html
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/s3-vectors-data-encryption.html
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/s3-vectors-limitations.html
@@ -65,13 +69,12 @@ class S3VectorStore(Construct):
         attach_gate(app)
         CostTags(project="demo", environment="dev", layer="demo", owner="me", cost_center="1").apply(app)
         stack = cdk.Stack(app, "Vectors", env=cdk.Environment(region="us-east-1"))
-        foundation = Foundation(stack)
-        S3VectorStore(stack, "Store", dimension=1024, foundation=foundation)
+        S3VectorStore(stack, "Store", foundation=Foundation(stack), dimension=1024)
         app.synth()
 
-    :param foundation: key, topic, network and retention to build on.
-    :param dimension: numbers of a vector, as many as the embedding model makes, 1 to 4,096.
-    :param distance: how alike two vectors are told to be. Default: cosine.
+    :param foundation: key that encrypts the vectors.
+    :param dimension: number of dimensions of a vector, that of the embedding model: 1 to 4,096.
+    :param distance: distance metric. Default: cosine.
     :raises InvalidValueError: if the dimension is out of range.
     """
 
@@ -88,11 +91,11 @@ class S3VectorStore(Construct):
     ) -> None:
         super().__init__(scope, id)
         key = foundation.key
-        check_length("S3 Vectors", dimension, MOST_DIMENSIONS["s3"])
+        check_dimension("S3 Vectors", dimension, MOST_DIMENSIONS["s3"])
         self.dimension = dimension
         key.allow_in_s3vectors()
         encryption = {"sseType": "aws:kms", "kmsKeyArn": key.key_arn}
-        # Neither has a name: all that they are made of replaces them when it changes.
+        # Without names: CloudFormation can replace them.
         bucket = s3vectors.CfnVectorBucket(self, "Bucket", encryption_configuration=encryption)
         self.index = s3vectors.CfnIndex(
             self,
@@ -102,7 +105,7 @@ class S3VectorStore(Construct):
             dimension=dimension,
             distance_metric=distance,
             encryption_configuration=encryption,
-            # Longer than the 2 KB of what can be filtered by.
+            # Longer than the 2 KB of filterable metadata.
             metadata_configuration={"nonFilterableMetadataKeys": ["AMAZON_BEDROCK_TEXT", "AMAZON_BEDROCK_METADATA"]},
         )
         self.index_arn: str = self.index.attr_index_arn
@@ -114,16 +117,17 @@ class S3VectorStore(Construct):
         self.ready: Sequence[IDependable] = [self.index]
         self._key = key
 
-    def grant_use(self, role: iam.IRole) -> None:
-        """Let ``role`` put, read, search and delete vectors of this index.
+    def grant_use(self, grantee: iam.IGrantable) -> iam.Grant:
+        """Let ``grantee`` put, read, search and delete vectors of this index.
 
         https://docs.aws.amazon.com/bedrock/latest/userguide/kb-permissions.html
         """
         actions = ("DeleteVectors", "GetIndex", "GetVectors", "PutVectors", "QueryVectors")
-        grant(
-            role,
+        given = grant(
+            grantee,
             [f"s3vectors:{action}" for action in actions],
             [self.index_arn],
             conditions={"StringEquals": {"aws:ResourceAccount": ACCOUNT_ID}},
         )
-        self._key.grant_encrypt_decrypt(role)
+        self._key.grant_encrypt_decrypt(grantee)
+        return given

@@ -1,4 +1,4 @@
-"""Prompts that are kept, versioned and shared."""
+"""Prompts of Prompt management in Amazon Bedrock."""
 
 from __future__ import annotations
 
@@ -8,25 +8,24 @@ import json
 from aws_cdk import CfnOutput, RemovalPolicy, aws_bedrock as bedrock, aws_iam as iam
 from constructs import Construct
 
-from ...data.bedrock import check_chat
 from ...foundation.foundation import Foundation
 from ...foundation.role import grant
-from ..access.inference import Inference, requests_of
+from ..access.inference import requests_of
 from ..access.model_access import ModelAccess, called_arn
-from .prompt_rules import variables
+from .options import PromptOptions, variables
 
 
 class Prompt(Construct):
-    """A prompt of Bedrock's prompt management, and a version of it that never changes.
+    """A prompt of Prompt management, and a version of it, which never changes.
 
-    Whoever calls it names the version and gives values to its variables; what the model is asked is not theirs to
-    write. A changed text, model or bound is a new version; the one before goes with the deployment, or stays.
+    Callers use the ARN of the version and pass values for its variables; they cannot change the text. A change of the
+    text, the model or a parameter creates a new version, and deletes or retains the previous one.
     https://docs.aws.amazon.com/bedrock/latest/userguide/prompt-management.html
 
     Example::
 
         import aws_cdk as cdk
-        from aws_genai.models import Guardrail, ModelAccess, Prompt
+        from aws_genai.models import Guardrail, ModelAccess, ModelAccessOptions, Prompt, PromptOptions
         from aws_genai.foundation import CostTags, Foundation
         from aws_genai.gate import attach_gate
 
@@ -39,22 +38,25 @@ class Prompt(Construct):
         Prompt(
             stack,
             "Summary",
-            name="demo-summary",
-            text="Summarize for {{reader}} in three sentences: {{text}}",
-            model="amazon.nova-lite-v1:0",
-            access=ModelAccess(stack, "Access", models=["amazon.nova-lite-v1:0"], guardrail=guardrail),
             foundation=foundation,
+            name="demo-summary",
+            access=ModelAccess(
+                stack,
+                "Access",
+                guardrail=guardrail,
+                options=ModelAccessOptions(models=["amazon.nova-lite-v1:0"]),
+            ),
+            options=PromptOptions(
+                text="Summarize for {{reader}} in three sentences: {{text}}", model="amazon.nova-lite-v1:0"
+            ),
         )
         app.synth()
 
-    :param foundation: key, topic, network and retention to build on.
-    :param name: name of the prompt, 1 to 100 letters, digits, hyphens and underscores.
-    :param text: what the model is asked, with variables as ``{{name}}``.
-    :param model: id of the foundation model or inference profile that is asked.
-    :param access: lets the model be called.
-    :param inference: how the model is asked; its system prompt is left out. Default: :class:`Inference`'s.
-    :param keep_versions: whether versions outlive a change, to go back to. Default: no.
-    :raises InvalidValueError: if the model does not chat or may not be called, or the text is odd.
+    :param foundation: the key that encrypts the prompt.
+    :param name: name of the prompt: 1 to 100 letters, digits, hyphens and underscores.
+    :param access: the models that may be invoked; the prompt's must be among them.
+    :param options: text, model and inference parameters.
+    :raises InvalidValueError: if the model may not be invoked.
     """
 
     def __init__(
@@ -64,23 +66,18 @@ class Prompt(Construct):
         *,
         foundation: Foundation,
         name: str,
-        text: str,
-        model: str,
         access: ModelAccess,
-        inference: Inference | None = None,
-        keep_versions: bool = False,
+        options: PromptOptions,
     ) -> None:
         super().__init__(scope, id)
-        key = foundation.key
-        bounds = inference or Inference()
-        check_chat([model], bounds.max_tokens)
+        key, text, model = foundation.key, options.text, options.model
         access.foundation(model)
         self.name, self.text, self.model, self.access, self._key = name, text, model, access, key
-        #: What callers give values to.
+        #: Names of the variables, for which callers pass values.
         self.variables = variables(text)
         key.allow_in_bedrock()
         key.allow_prompts()
-        asked = requests_of([model], bounds, {})[model]["inferenceConfig"]
+        parameters = requests_of([model], options, {})[model]["inferenceConfig"]
         self.resource = bedrock.CfnPrompt(
             self,
             "Resource",
@@ -95,36 +92,40 @@ class Prompt(Construct):
                     "templateConfiguration": {
                         "text": {"text": text, "inputVariables": [{"name": each} for each in self.variables]}
                     },
-                    "inferenceConfiguration": {"text": asked},
+                    "inferenceConfiguration": {"text": parameters},
                 }
             ],
         )
-        #: The same for the same content, wherever it is deployed.
-        kept = [text, model, asked, key.node.path]
+        #: The same for the same content, in whichever account it is deployed.
+        kept = [text, model, parameters, key.node.path]
         self.digest = hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()
-        # A version is a snapshot of the draft: a new logical id makes CloudFormation take a new one.
+        # A version is a snapshot of the draft: with a new logical id, CloudFormation creates a new version.
         self.version = bedrock.CfnPromptVersion(
             self, f"Version{self.digest[:8]}", prompt_arn=self.resource.attr_arn, description=f"Text {self.digest[:12]}"
         )
-        if keep_versions:
+        if options.keep_versions:
             self.version.apply_removal_policy(RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE)
-        #: What callers name as the model's id: https://docs.aws.amazon.com/bedrock/latest/userguide/prompt-management-deploy.html
+        #: Callers use it as the id of the model:
+        #: https://docs.aws.amazon.com/bedrock/latest/userguide/prompt-management-deploy.html
         self.version_arn: str = self.version.attr_arn
         CfnOutput(self, "VersionArn", value=self.version_arn, description=f"The prompt {name}, as callers name it")
 
-    def grant_use(self, role: iam.IRole) -> None:
-        """Let ``role`` ask with this prompt, through the guardrail.
+    def grant_use(self, grantee: iam.IGrantable) -> iam.Grant:
+        """Allow ``grantee`` to invoke the model with this prompt, through the guardrail.
 
         https://docs.aws.amazon.com/bedrock/latest/userguide/prompt-management-prereq.html
         """
-        self.grant_render(role)
-        self.access.grant_invoke(role, models=[self.model])
+        self.grant_render(grantee)
+        return self.access.grant_invoke(grantee, models=[self.model])
 
-    def grant_render(self, role: iam.IRole) -> None:
-        """Let ``role`` read this prompt and put values into it.
+    def grant_render(self, grantee: iam.IGrantable) -> iam.Grant:
+        """Allow ``grantee`` to read this prompt and to fill in its variables.
 
         https://docs.aws.amazon.com/bedrock/latest/userguide/prompt-management-prereq.html
         """
-        grant(role, ["bedrock:GetPrompt", "bedrock:RenderPrompt"], [self.resource.attr_arn, self.version_arn])
-        # The page gives both to whoever works with prompts under a key.
-        self._key.grant_in_bedrock(role, ("kms:Decrypt", "kms:GenerateDataKey"))
+        granted = grant(
+            grantee, ["bedrock:GetPrompt", "bedrock:RenderPrompt"], [self.resource.attr_arn, self.version_arn]
+        )
+        # The page has both actions for users of prompts that are encrypted with a customer managed key.
+        self._key.grant_in_bedrock(grantee, ("kms:Decrypt", "kms:GenerateDataKey"))
+        return granted

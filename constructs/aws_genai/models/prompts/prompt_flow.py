@@ -1,4 +1,4 @@
-"""Questions that follow from each other."""
+"""Flows of Amazon Bedrock."""
 
 from __future__ import annotations
 
@@ -14,27 +14,36 @@ from ...foundation.foundation import Foundation
 from ...foundation.pseudo import ACCOUNT_ID, PARTITION, REGION
 from ...foundation.role import WorkloadRole, grant
 from ..access.guardrail import Guardrail
+from .options import INPUT, OTHERWISE, FlowOptions, FlowStep, choices, last
 from .prompt import Prompt
-from .prompt_rules import INPUT, OTHERWISE, FlowStep, check_flow, choices, last
 
 _INPUT = "FlowInput"
-#: What the role of a flow and its callers do with the flow's key.
+#: How the role of a flow and its callers use the flow's key.
 _KEEP = ("kms:Decrypt", "kms:GenerateDataKey")
 
 
 class PromptFlow(Construct):
-    """A flow of Bedrock: prompts that take each other's answers, and ways that part by an answer.
+    """A flow of prompts: steps use the responses of other steps, and conditions on responses choose steps.
 
-    Every prompt is asked through the guardrail. Documents are not retrieved in a flow: its node for knowledge bases
-    takes no filter of whoever asks, so it would show everybody everything. What callers use is an alias, which moves to
-    a new version once that is there.
+    Every prompt is invoked through the guardrail. There are no knowledge base nodes: they cannot filter documents by
+    the caller, so they would show every document to everybody. Callers use an alias, which is switched to a new version
+    after that has been created.
     https://docs.aws.amazon.com/bedrock/latest/userguide/flows.html
     https://docs.aws.amazon.com/bedrock/latest/userguide/flows-guardrails.html
 
     Example::
 
         import aws_cdk as cdk
-        from aws_genai.models import FlowStep, Guardrail, ModelAccess, Prompt, PromptFlow
+        from aws_genai.models import (
+            FlowOptions,
+            FlowStep,
+            Guardrail,
+            ModelAccess,
+            ModelAccessOptions,
+            Prompt,
+            PromptFlow,
+            PromptOptions,
+        )
         from aws_genai.foundation import CostTags, Foundation
         from aws_genai.gate import attach_gate
 
@@ -44,47 +53,51 @@ class PromptFlow(Construct):
         stack = cdk.Stack(app, "Models", env=cdk.Environment(region="us-east-1"))
         foundation = Foundation(stack)
         guardrail = Guardrail(stack, "Guardrail", name="one", foundation=foundation)
-        access = ModelAccess(stack, "Access", models=["amazon.nova-lite-v1:0"], guardrail=guardrail)
+        access = ModelAccess(
+            stack,
+            "Access",
+            guardrail=guardrail,
+            options=ModelAccessOptions(models=["amazon.nova-lite-v1:0"]),
+        )
         texts = {
             "kind": "Is this a bill or a complaint? Answer with one of these words: {{text}}",
-            "bill": "What is the sum of this bill? {{text}}",
+            "bill": "What is the total of this bill? {{text}}",
             "other": "Answer politely: {{text}}",
         }
         prompts = {
             name: Prompt(
                 stack,
                 name,
-                name=name,
-                text=text,
-                model="amazon.nova-lite-v1:0",
-                access=access,
                 foundation=foundation,
+                name=name,
+                access=access,
+                options=PromptOptions(text=text, model="amazon.nova-lite-v1:0"),
             )
             for name, text in texts.items()
         }
         PromptFlow(
             stack,
             "Triage",
-            name="demo-triage",
-            prompts=prompts,
-            steps={
-                "kind": FlowStep(prompt="kind", given={"text": "input"}),
-                "bill": FlowStep(prompt="bill", given={"text": "input"}, when=("kind", "bill")),
-                "other": FlowStep(prompt="other", given={"text": "input"}, when=("kind", "otherwise")),
-            },
-            guardrail=guardrail,
             foundation=foundation,
+            name="demo-triage",
+            guardrail=guardrail,
+            prompts=prompts,
+            options=FlowOptions(
+                steps={
+                    "kind": FlowStep(prompt="kind", given={"text": "input"}),
+                    "bill": FlowStep(prompt="bill", given={"text": "input"}, when={"kind": "bill"}),
+                    "other": FlowStep(prompt="other", given={"text": "input"}, when={"kind": "otherwise"}),
+                }
+            ),
         )
         app.synth()
 
-    :param foundation: key, topic, network and retention to build on.
-    :param name: name of the flow, 1 to 100 letters, digits, hyphens and underscores.
-    :param prompts: the prompts that steps name.
-    :param steps: the questions, by name.
-    :param guardrail: what every question and answer goes through.
-    :param keep_versions: whether versions outlive a change, to go back to. Default: no.
-    :raises InvalidValueError: if steps name what is not there, give a prompt too few or too many values, wait for each
-        other, or leave an answer without a way.
+    :param foundation: the key that encrypts the flow.
+    :param name: name of the flow: 1 to 100 letters, digits, hyphens and underscores.
+    :param guardrail: the guardrail of every prompt and response.
+    :param prompts: the prompts of the steps, by name.
+    :param options: the steps.
+    :raises InvalidValueError: if a step uses a prompt that does not exist, or its variables do not match the prompt's.
     """
 
     def __init__(
@@ -94,39 +107,38 @@ class PromptFlow(Construct):
         *,
         foundation: Foundation,
         name: str,
-        prompts: Mapping[str, Prompt],
-        steps: Mapping[str, FlowStep],
         guardrail: Guardrail,
-        keep_versions: bool = False,
+        prompts: Mapping[str, Prompt],
+        options: FlowOptions,
     ) -> None:
         super().__init__(scope, id)
-        key = foundation.key
-        check_flow(steps, {each: prompt.variables for each, prompt in prompts.items()})
+        key, steps = foundation.key, options.steps
+        options.check({each: prompt.variables for each, prompt in prompts.items()})
         self.name, self._key = name, key
         used = {step.prompt: prompts[step.prompt] for step in steps.values()}
         role = self._runner(used)
         key.grant_in_bedrock(role, _KEEP)
         guarded = {"guardrailIdentifier": guardrail.guardrail_id, "guardrailVersion": guardrail.version}
         versions = {each: prompt.version_arn for each, prompt in used.items()}
-        wanted = [definition(steps, versions, guarded)]
+        nodes = definition(steps, versions, guarded)
         self.resource = bedrock.CfnFlow(
             self,
             "Resource",
             name=name,
             execution_role_arn=role.role_arn,
             customer_encryption_key_arn=key.key_arn,
-            definition=wanted[0],
+            definition=nodes,
         )
         self.resource.node.add_dependency(role.permissions)
-        # All that a version keeps of the draft. Versions of prompts and of the guardrail are resources, whose names in
-        # the template change with what they hold.
-        told = [*Stack.of(self).resolve([*wanted, role.role_arn, key.key_arn]), guardrail.digest]
-        digest = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
-        # A version is a snapshot of the draft: a new logical id makes CloudFormation take a new one.
+        # All that a version keeps of the draft. Versions of prompts and of the guardrail are resources whose logical
+        # ids change with their content.
+        kept = [*Stack.of(self).resolve([nodes, role.role_arn, key.key_arn]), guardrail.digest]
+        digest = hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()
+        # A version is a snapshot of the draft: with a new logical id, CloudFormation creates a new version.
         version = bedrock.CfnFlowVersion(
             self, f"Version{digest[:8]}", flow_arn=self.resource.attr_arn, description=f"Steps {digest[:12]}"
         )
-        if keep_versions:
+        if options.keep_versions:
             version.apply_removal_policy(RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE)
         self.alias = bedrock.CfnFlowAlias(
             self,
@@ -153,24 +165,25 @@ class PromptFlow(Construct):
             prompt.grant_use(role)
         return role
 
-    def grant_run(self, role: iam.IRole) -> None:
-        """Let ``role`` run the flow, and encrypt and decrypt what a run keeps.
+    def grant_run(self, grantee: iam.IGrantable) -> iam.Grant:
+        """Allow ``grantee`` to invoke the flow, and to use its key for the data of its own runs.
 
         https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonbedrock.html
         https://docs.aws.amazon.com/bedrock/latest/userguide/encryption-flows.html
         """
-        grant(role, ["bedrock:InvokeFlow"], [self.alias.attr_arn])
-        self._key.grant_in_bedrock(role, _KEEP)
+        granted = grant(grantee, ["bedrock:InvokeFlow"], [self.alias.attr_arn])
+        self._key.grant_in_bedrock(grantee, _KEEP)
+        return granted
 
 
 def definition(
     steps: Mapping[str, FlowStep], versions: Mapping[str, str], guarded: Mapping[str, str]
 ) -> dict[str, Any]:
-    """Nodes and connections of a flow.
+    """The nodes and connections of a flow.
 
     https://docs.aws.amazon.com/bedrock/latest/userguide/flows-nodes.html
 
-    :param versions: the ARN of the version of each prompt.
+    :param versions: ARN of the version of each prompt.
     :param guarded: the guardrail of every node.
     """
     nodes: list[dict[str, Any]] = [
@@ -207,8 +220,8 @@ def definition(
             connect(source, node, variable)
     for source, ways in choices(steps).items():
         choice = f"{_node(source)}_choice"
-        told = [answer for answer in ways if answer != OTHERWISE]
-        conditions = [{"name": f"way{n}", "expression": f'answer == "{each}"'} for n, each in enumerate(told)]
+        expected = [answer for answer in ways if answer != OTHERWISE]
+        conditions = [{"name": f"way{n}", "expression": f'answer == "{each}"'} for n, each in enumerate(expected)]
         nodes.append(
             {
                 "name": choice,
@@ -218,7 +231,7 @@ def definition(
             }
         )
         connect(source, choice, "answer")
-        named = {**{each: f"way{n}" for n, each in enumerate(told)}, OTHERWISE: "default"}
+        named = {**{each: f"way{n}" for n, each in enumerate(expected)}, OTHERWISE: "default"}
         for answer, targets in ways.items():
             connections += [
                 {

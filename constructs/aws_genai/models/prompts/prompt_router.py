@@ -1,8 +1,6 @@
-"""One id for a large model and a small one."""
+"""Intelligent prompt routers of Amazon Bedrock."""
 
 from __future__ import annotations
-
-from collections.abc import Sequence
 
 from aws_cdk import aws_bedrock as bedrock, aws_iam as iam
 from constructs import Construct
@@ -10,18 +8,20 @@ from constructs import Construct
 from ...foundation.naming import lasting
 from ...foundation.role import grant
 from ..access.model_access import ModelAccess, called_arn
-from .prompt_rules import check_router
+from .options import RouterOptions
 
 
 class PromptRouter(Construct):
-    """One id for two models of a family: each question goes to the cheaper one that is expected to be good enough.
+    """A prompt router between two models of a family.
+
+    Each request goes to the cheaper model if its response is expected to be good enough.
 
     https://docs.aws.amazon.com/bedrock/latest/userguide/prompt-routing.html
 
     Example::
 
         import aws_cdk as cdk
-        from aws_genai.models import Guardrail, ModelAccess, PromptRouter
+        from aws_genai.models import Guardrail, ModelAccess, ModelAccessOptions, PromptRouter, RouterOptions
         from aws_genai.foundation import CostTags, Foundation
         from aws_genai.gate import attach_gate
 
@@ -36,17 +36,17 @@ class PromptRouter(Construct):
             stack,
             "Router",
             name="demo-router",
-            models=models,
-            access=ModelAccess(stack, "Access", models=models, guardrail=guardrail),
+            access=ModelAccess(
+                stack, "Access", guardrail=guardrail, options=ModelAccessOptions(models=models)
+            ),
+            options=RouterOptions(models=models),
         )
         app.synth()
 
-    :param name: what the router's name begins with, 1 to 64 letters, digits, hyphens and underscores.
-    :param models: ids of two models of one family; the first is the one to fall back to.
-    :param access: lets them be called.
-    :param quality_difference: the difference of the expected qualities, in percent, that decides. Default: 10.
-    :raises InvalidValueError: if they are not two models of one family that Bedrock routes between, or the percentage
-        is out of range.
+    :param name: beginning of the router's name: 1 to 64 letters, digits, hyphens and underscores.
+    :param access: the models that may be invoked; those of the router must be among them.
+    :param options: the models, and how to choose between them.
+    :raises InvalidValueError: if one of the models may not be invoked.
     """
 
     def __init__(
@@ -55,32 +55,33 @@ class PromptRouter(Construct):
         id: str,
         *,
         name: str,
-        models: Sequence[str],
         access: ModelAccess,
-        quality_difference: int = 10,
+        options: RouterOptions,
     ) -> None:
         super().__init__(scope, id)
-        check_router(models, quality_difference)
-        self.models, self.access = list(models), access
-        arns = [called_arn(model) for model in models]
-        for model in models:
+        self.models, self.access = options.models, access
+        arns = [called_arn(model) for model in self.models]
+        for model in self.models:
             access.foundation(model)
         self.resource = bedrock.CfnIntelligentPromptRouter(
             self,
             "Resource",
-            # Nothing of a router can be changed.
-            prompt_router_name=lasting(self, name, arns, quality_difference, longest=64),
+            # A router cannot be updated, so a change creates another one.
+            prompt_router_name=lasting(self, name, arns, options.quality_difference, longest=64),
             models=[{"modelArn": arn} for arn in arns],
             fallback_model={"modelArn": arns[0]},
-            routing_criteria={"responseQualityDifference": quality_difference},
+            routing_criteria={"responseQualityDifference": options.quality_difference},
         )
-        #: What callers name as the model's id.
+        #: Callers use it as the id of the model.
         self.router_arn: str = self.resource.attr_prompt_router_arn
 
-    def grant_invoke(self, role: iam.IRole) -> None:
-        """Let ``role`` ask the router, through the guardrail.
+    def grant_invoke(self, grantee: iam.IGrantable) -> iam.Grant:
+        """Allow ``grantee`` to invoke the router, and its models, only through the guardrail.
 
         https://docs.aws.amazon.com/bedrock/latest/userguide/prompt-routing.html
         """
-        grant(role, ["bedrock:InvokeModel"], [self.router_arn], conditions={"StringEquals": self.access.guarded})
-        self.access.grant_invoke(role, models=self.models)
+        granted = grant(
+            grantee, ["bedrock:InvokeModel"], [self.router_arn], conditions={"StringEquals": self.access.guarded}
+        )
+        self.access.grant_invoke(grantee, models=self.models)
+        return granted

@@ -1,49 +1,51 @@
-"""Many questions to one model, at half the price and by tomorrow."""
+"""Batch inference with Amazon Bedrock."""
 
 from __future__ import annotations
-
-import json
-from typing import TYPE_CHECKING
 
 from aws_cdk import CfnOutput, Stack, aws_events as events, aws_iam as iam, aws_s3 as s3
 from constructs import Construct
 
-from ...data.bedrock import BedrockCatalogue, check_chat
-from ...errors import InvalidValueError
+from ...data.bedrock import BedrockCatalogue
 from ...foundation.alarms import AlarmTopic
 from ...foundation.bucket import SecureBucket
 from ...foundation.foundation import Foundation
 from ...foundation.pseudo import ACCOUNT_ID, PARTITION, REGION
 from ...foundation.report import rules_only, undelivered
 from ...foundation.role import WorkloadRole
+from ...functions.batch_inference.environment import Environment
 from ...functions.batch_inference.names import ANSWERS, REQUESTS, RUNS
 from ...gate.acknowledgement import acknowledge
 from ...packaging.python_function import PythonFunction
 from ..access.application_profiles import ApplicationProfiles
-from ..access.inference import Inference, requests_of
+from ..access.inference import requests_of
 from ..access.model_access import ModelAccess
 from .job_machine import JobMachine
-
-if TYPE_CHECKING:
-    pass
+from .options import BatchInferenceOptions
 
 _SERVICE = "bedrock.amazonaws.com"
 
 
 class BatchInference(Construct):
-    """Questions that are put into a bucket are asked in batch jobs of Bedrock, at half the price of a question alone.
+    """Runs batch inference jobs for files of prompts in a bucket, at half the price of on-demand inference.
 
-    A file ``requests/<name>.jsonl`` starts a run, once however often its event comes. Every question is assessed by the
-    guardrail before a job and every answer after it, for jobs apply none. What a job leaves over is asked again in
-    another, and what is too little for a job, question by question. The answers lie under ``answers/<run>/``, with
-    what was blocked or failed beside them and a summary of counts, tokens and dollars.
+    A file ``requests/<name>.jsonl`` starts one run, even if its event is delivered twice. The guardrail evaluates every
+    prompt before a job, and every response after it, because batch inference jobs do not apply guardrails. Prompts that
+    a job has left without a response get another job; if they are too few for a job, they are sent one by one. The
+    responses are in ``answers/<run>/``, together with what was blocked or failed, and a summary of counts, tokens and
+    costs.
     https://docs.aws.amazon.com/bedrock/latest/userguide/batch-inference.html
     https://docs.aws.amazon.com/bedrock/latest/userguide/batch-inference-data.html
 
     Example::
 
         import aws_cdk as cdk
-        from aws_genai.models import BatchInference, Guardrail, ModelAccess
+        from aws_genai.models import (
+            BatchInference,
+            BatchInferenceOptions,
+            Guardrail,
+            ModelAccess,
+            ModelAccessOptions,
+        )
         from aws_genai.foundation import CostTags, Foundation
         from aws_genai.gate import attach_gate
 
@@ -56,23 +58,24 @@ class BatchInference(Construct):
         BatchInference(
             stack,
             "Summaries",
-            name="demo-summaries",
-            model="amazon.nova-lite-v1:0",
-            access=ModelAccess(stack, "Access", models=["amazon.nova-lite-v1:0"], guardrail=guardrail),
             foundation=foundation,
+            name="demo-summaries",
+            access=ModelAccess(
+                stack,
+                "Access",
+                guardrail=guardrail,
+                options=ModelAccessOptions(models=["amazon.nova-lite-v1:0"]),
+            ),
+            options=BatchInferenceOptions(model="amazon.nova-lite-v1:0"),
         )
         app.synth()
 
-    :param foundation: key, topic, network and retention to build on.
-    :param name: name of the batch, at most 63 letters, digits and hyphens.
-    :param model: id of the model; one that Bedrock runs batches of.
-    :param access: lets it be called.
-    :param most_failed_percent: how many questions may stay without an answer before a run fails, 0 to 100. Default: 0.
-    :param profiles: names under which the model is called. Default: the model's own.
-    :param inference: how the model is asked. Default: temperature 0.5, and 1,024 tokens.
-    :param retention_days: days that questions and answers are kept. Default: 90.
-    :param wait_seconds: seconds between two looks at a job. Default: 120.
-    :raises InvalidValueError: if the model does not chat, or the percentage is none.
+    :param foundation: key, topic and retention; prompts and responses are retained for ``record_days``.
+    :param name: name of the batch: at most 63 letters, digits and hyphens.
+    :param access: the models that may be invoked; the model must be among them.
+    :param options: the model, and its inference parameters.
+    :param profiles: application inference profiles by which the model is invoked. Default: the model's own id.
+    :param wait_seconds: number of seconds between two checks of a job. Default: 120.
     """
 
     def __init__(
@@ -82,56 +85,45 @@ class BatchInference(Construct):
         *,
         foundation: Foundation,
         name: str,
-        model: str,
         access: ModelAccess,
-        most_failed_percent: float = 0,
+        options: BatchInferenceOptions,
         profiles: ApplicationProfiles | None = None,
-        inference: Inference | None = None,
-        retention_days: int = 90,
         wait_seconds: int = 120,
     ) -> None:
         super().__init__(scope, id)
-        key, topic = foundation.key, foundation.topic
-        bounds = inference or Inference()
-        check_chat([model], bounds.max_tokens)
-        if not 0 <= most_failed_percent <= 100:
-            raise InvalidValueError(f"{most_failed_percent:g} is no percentage", field="most_failed_percent")
+        key, model = foundation.key, options.model
         self.name, self.access, self._key = name, access, key
-        self.bucket = SecureBucket(
-            self,
-            "Bucket",
-            foundation=foundation,
-            retention_days=retention_days,
-        )
+        self.bucket = SecureBucket(self, "Bucket", foundation=foundation, retention_days=foundation.record_days)
         self.bucket.resource.notification_configuration = s3.CfnBucket.NotificationConfigurationProperty(
             event_bridge_configuration=s3.CfnBucket.EventBridgeConfigurationProperty(event_bridge_enabled=True)
         )
         worker = self._worker(model, profiles)
         facts = BedrockCatalogue.get(model)
-        plan = {
-            "name": name,
-            "model": model,
-            "models": requests_of([model], bounds, {}),
-            "system_prompt": bounds.system_prompt,
-            "most_failed_percent": most_failed_percent,
-            "batch_price": _paid(facts.usd_per_million_batch_input_tokens, facts.usd_per_million_batch_output_tokens),
-            "price": _paid(facts.usd_per_million_input_tokens, facts.usd_per_million_output_tokens),
-        }
         self.function = PythonFunction(
             self,
             "Steps",
             folder="batch_inference",
             include=("chat", "jobs", "untrusted", "waking"),
             foundation=foundation,
-            environment={
-                "PLAN": json.dumps(plan),
-                "BUCKET": self.bucket.bucket_name,
-                "GUARDRAIL_ID": access.guardrail.guardrail_id,
-                "GUARDRAIL_VERSION": access.guardrail.version,
-                "JOB_ROLE": worker.role_arn,
-                "KEY_ARN": key.key_arn,
-                **({"PROFILES": Stack.of(self).to_json_string(profiles.arns)} if profiles else {}),
-            },
+            environment=Environment(
+                PLAN={
+                    "name": name,
+                    "model": model,
+                    "models": requests_of([model], options, {}),
+                    "system_prompt": options.system_prompt,
+                    "most_failed_percent": options.most_failed_percent,
+                    "batch_price": _prices(
+                        facts.usd_per_million_batch_input_tokens, facts.usd_per_million_batch_output_tokens
+                    ),
+                    "price": _prices(facts.usd_per_million_input_tokens, facts.usd_per_million_output_tokens),
+                },
+                BUCKET=self.bucket.bucket_name,
+                GUARDRAIL_ID=access.guardrail.guardrail_id,
+                GUARDRAIL_VERSION=access.guardrail.version,
+                JOB_ROLE=worker.role_arn,
+                KEY_ARN=key.key_arn,
+                PROFILES=Stack.of(self).to_json_string(profiles.arns) if profiles else None,
+            ),
             memory_mib=1024,
             timeout_seconds=900,
             reserved_concurrency=5,
@@ -144,14 +136,14 @@ class BatchInference(Construct):
             function=self.function,
             foundation=foundation,
             wait_seconds=wait_seconds,
-            # A job expires after a day at the earliest, and three may follow each other.
+            # A job times out after 24 hours or more, and up to three jobs follow each other.
             hours=96,
         )
-        self._begin_when_put(topic)
-        CfnOutput(self, "BucketName", value=self.bucket.bucket_name, description=f"Questions go under {REQUESTS}")
+        self._begin_when_put(foundation.topic)
+        CfnOutput(self, "BucketName", value=self.bucket.bucket_name, description=f"Prompts are put under {REQUESTS}")
 
     def _called(self, model: str, profiles: ApplicationProfiles | None) -> list[str]:
-        """The ARNs that a job of the model touches."""
+        """The ARNs that a job of the model needs."""
         if profiles is None:
             return self.access.resources([model])
         return [profiles.arns[model], *self.access.foundation(model)]
@@ -166,14 +158,14 @@ class BatchInference(Construct):
                 _SERVICE,
                 conditions={"StringEquals": {"aws:SourceAccount": ACCOUNT_ID}, "ArnEquals": {"aws:SourceArn": jobs}},
             ),
-            description=f"Bedrock asks the questions of {self.name}",
+            description=f"Batch inference jobs of {self.name}",
         )
         role.allow(("bedrock:InvokeModel",), self._called(model, profiles))
         acknowledge(
             role.permissions,
             "GENAI_MODEL_GRANT_NEEDS_GUARDRAIL",
-            reason="Batch jobs of Bedrock take no guardrail, so a condition on one would deny every job.",
-            met_by="the function, which has the guardrail assess each question before a job and each answer after it",
+            reason="Batch inference jobs do not support guardrails, so a condition on one would deny every job.",
+            met_by="the function, which applies the guardrail to each prompt before a job and each response after it",
         )
         self.access.guardrail.grant_if_enforced(role)
         self.bucket.grant_read(role, RUNS)
@@ -193,7 +185,7 @@ class BatchInference(Construct):
         jobs = f"arn:{PARTITION}:bedrock:{REGION}:{ACCOUNT_ID}:model-invocation-job/*"
         role.allow(("bedrock:CreateModelInvocationJob",), [*self._called(model, profiles), jobs])
         role.allow(("bedrock:GetModelInvocationJob",), [jobs])
-        # Listing takes no resource.
+        # This action has no resource.
         role.allow(("bedrock:ListModelInvocationJobs",), ["*"])
         role.allow(("iam:PassRole",), [worker.role_arn], conditions={"StringEquals": {"iam:PassedToService": _SERVICE}})
         acknowledge(
@@ -203,22 +195,18 @@ class BatchInference(Construct):
                 "Resource::arn:<AWS::Partition>:bedrock:<AWS::Region>:<AWS::AccountId>:model-invocation-job/*",
                 f"Resource::<{self.bucket.logical_id}.Arn>/{REQUESTS}*",
             ),
-            reason="Bedrock chooses the ids of jobs, and whoever asks the names of files.",
-            met_by="the account and Region in the statement, and the prefix of what is asked, which is read only",
+            reason="Bedrock generates the ids of jobs, and users choose the names of files.",
+            met_by="the account and Region in the statement, and read access to the prefix of the requests only",
         )
 
     def _begin_when_put(self, topic: AlarmTopic) -> None:
         """https://docs.aws.amazon.com/AmazonS3/latest/userguide/EventBridge.html"""
-        starter = WorkloadRole(
-            self,
-            "Starter",
-            assumed_by=rules_only(),
-        )
+        starter = WorkloadRole(self, "Starter", assumed_by=rules_only())
         starter.allow(("states:StartExecution",), [self.machine.machine_arn])
         rule = events.CfnRule(
             self,
             "Put",
-            description=f"Questions of {self.name} were put",
+            description=f"Starts {self.name} when prompts are put",
             event_pattern={
                 "source": ["aws.s3"],
                 "detail-type": ["Object Created"],
@@ -243,11 +231,12 @@ class BatchInference(Construct):
         )
         rule.node.add_dependency(starter.permissions)
 
-    def grant_ask(self, role: iam.IRole) -> None:
-        """Let ``role`` put questions and read answers."""
-        self.bucket.grant_write(role, REQUESTS)
-        self.bucket.grant_read(role, ANSWERS)
+    def grant_ask(self, grantee: iam.IGrantable) -> iam.Grant:
+        """Allow ``grantee`` to put files of prompts, and to read responses."""
+        granted = self.bucket.grant_write(grantee, REQUESTS)
+        self.bucket.grant_read(grantee, ANSWERS)
+        return granted
 
 
-def _paid(asked: float | None, answered: float | None) -> list[float]:
-    return [] if asked is None or answered is None else [asked, answered]
+def _prices(input_tokens: float | None, output_tokens: float | None) -> list[float]:
+    return [] if input_tokens is None or output_tokens is None else [input_tokens, output_tokens]

@@ -1,10 +1,6 @@
-"""Which model answers best, in what time and for how much."""
+"""Evaluations of models: quality, latency and price."""
 
 from __future__ import annotations
-
-import json
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
 from aws_cdk import CfnOutput, Stack, aws_iam as iam
 from constructs import Construct
@@ -15,37 +11,42 @@ from ...foundation.foundation import Foundation
 from ...foundation.key import DataKey
 from ...foundation.pseudo import ACCOUNT_ID, PARTITION, REGION
 from ...foundation.role import WorkloadRole, grant
+from ...functions.evaluation.environment import Environment
 from ...functions.evaluation.names import QUESTIONS, REPORTS, RUNS
 from ...gate.acknowledgement import acknowledge
 from ...packaging.python_function import PythonFunction
 from ..access.application_profiles import ApplicationProfiles
-from ..access.inference import Inference, requests_of
+from ..access.inference import requests_of
 from ..access.model_access import ModelAccess, called_arn, profile_arn
 from ..knowledge.knowledge_base import KnowledgeBase
 from .job_machine import JobMachine
-from .judge import Judge, check_evaluation
-
-if TYPE_CHECKING:
-    pass
+from .options import EvaluationOptions, Judge
 
 _SERVICE = "bedrock.amazonaws.com"
 
 
 class Evaluation(Construct):
-    """Asks models the same questions, and compares quality, latency and price of the answers.
+    """Sends the same prompts to models, and compares quality, latency and price of their responses.
 
-    The questions lie in a bucket as ``questions/<name>.jsonl``, in Bedrock's own form. A run asks each model each of
-    them through the guardrail, measures, compares with the answers that were expected, and lets a judge look at what
-    was answered in a Bedrock evaluation job; then it writes a table and a chart under ``reports/``. If the first model
-    falls short of a threshold, the run fails, and a pipeline with it. Models are not asked by Bedrock's jobs, for
-    their calls carry no guardrail.
+    The prompts are in a bucket as ``questions/<name>.jsonl``, in the format of Bedrock. A run sends each prompt to each
+    model through the guardrail, measures latency and cost, compares the responses with reference responses, and starts
+    an evaluation job in which a judge evaluates them; then it writes a table and a chart to ``reports/``. If the first
+    model does not reach a threshold, the run fails, and so does a pipeline that waits for it. Evaluation jobs do not
+    invoke the models themselves, because they would do so without a guardrail.
     https://docs.aws.amazon.com/bedrock/latest/userguide/evaluation-judge.html
     https://docs.aws.amazon.com/bedrock/latest/userguide/model-evaluation-prompt-datasets-judge.html
 
     Example::
 
         import aws_cdk as cdk
-        from aws_genai.models import Evaluation, Guardrail, Judge, ModelAccess
+        from aws_genai.models import (
+            Evaluation,
+            EvaluationOptions,
+            Guardrail,
+            Judge,
+            ModelAccess,
+            ModelAccessOptions,
+        )
         from aws_genai.foundation import CostTags, Foundation
         from aws_genai.gate import attach_gate
 
@@ -58,37 +59,30 @@ class Evaluation(Construct):
         Evaluation(
             stack,
             "Assistants",
+            foundation=foundation,
             name="demo-assistants",
-            models=models,
             access=ModelAccess(
                 stack,
                 "Access",
-                models=models,
                 guardrail=Guardrail(stack, "Guardrail", name="one", foundation=foundation),
+                options=ModelAccessOptions(models=models),
             ),
-            judge=Judge(model="us.amazon.nova-pro-v1:0"),
-            thresholds={"Correctness": 0.8, "latency_ms": 3000},
-            foundation=foundation,
+            options=EvaluationOptions(
+                models=models,
+                judge=Judge(model="us.amazon.nova-pro-v1:0"),
+                thresholds={"Correctness": 0.8, "latency_ms": 3000},
+            ),
         )
         app.synth()
 
-    :param foundation: key, topic, network and retention to build on.
-    :param name: name of the evaluation, at most 63 letters, digits and hyphens.
-    :param models: ids of the models; the thresholds are for the first.
-    :param access: lets them be called.
-    :param judge: judges the answers. Default: nobody; only what can be compared is.
-    :param thresholds: what the first model must reach at least: metrics of the judge, and exact_match, f1 and rouge_l
-        (0 to 1); or at most: latency_ms, usd_per_answer and blocked_percent. Default: nothing.
-    :param profiles: names under which the models are called. Default: the models' own.
+    :param foundation: key, topic and retention; prompts, responses and reports are retained for ``record_days``.
+    :param name: name of the evaluation: at most 63 letters, digits and hyphens.
+    :param access: the models that may be invoked; all of the evaluation's must be among them.
+    :param options: the models, and what is measured.
+    :param profiles: application inference profiles by which the models are invoked. Default: the models' own ids.
     :param knowledge: documents that the models answer from. Default: none.
-    :param groups: whose documents they are shown. Default: nobody's, which is refused with ``knowledge``.
-    :param inference: how the models are asked. Default: temperature 0, and 1,024 tokens.
-    :param schedule: when a run starts by itself, such as ``cron(0 5 ? * MON *)``. Default: never.
-    :param time_zone: of the schedule. Default: UTC.
-    :param retention_days: days that questions, answers and reports are kept. Default: 365.
-    :param wait_seconds: seconds between two looks at the judge. Default: 60.
-    :raises InvalidValueError: if there is no model, a threshold is of something that is not measured, or documents are
-        answered from for nobody.
+    :param wait_seconds: number of seconds between two checks of the evaluation job. Default: 60.
+    :raises InvalidValueError: if there is a knowledge base without groups, or groups without a knowledge base.
     """
 
     def __init__(
@@ -98,56 +92,43 @@ class Evaluation(Construct):
         *,
         foundation: Foundation,
         name: str,
-        models: Sequence[str],
         access: ModelAccess,
-        judge: Judge | None = None,
-        thresholds: Mapping[str, float] | None = None,
+        options: EvaluationOptions,
         profiles: ApplicationProfiles | None = None,
         knowledge: KnowledgeBase | None = None,
-        groups: Sequence[str] = (),
-        inference: Inference | None = None,
-        schedule: str | None = None,
-        time_zone: str = "UTC",
-        retention_days: int = 365,
         wait_seconds: int = 60,
     ) -> None:
         super().__init__(scope, id)
-        key = foundation.key
-        bounds = inference or Inference(temperature=0)
-        check_evaluation(models, judge, thresholds or {}, bounds.max_tokens, documents=bool(knowledge), groups=groups)
+        key, judge, models = foundation.key, options.judge, options.models
+        options.check_documents(documents=knowledge is not None)
         self.name = name
-        self.bucket = SecureBucket(
-            self,
-            "Bucket",
-            foundation=foundation,
-            retention_days=retention_days,
-        )
+        self.bucket = SecureBucket(self, "Bucket", foundation=foundation, retention_days=foundation.record_days)
         reader = self._reader(access, judge, key) if judge else None
-        plan = {
-            "name": name,
-            "models": requests_of(models, bounds, {}),
-            "system_prompt": bounds.system_prompt,
-            "prices": {model: price for model in models if (price := _price(model))},
-            "thresholds": dict(thresholds or {}),
-            "metrics": list(judge.metrics) if judge else [],
-            "groups": sorted(groups),
-        }
+        environment = Environment(
+            PLAN={
+                "name": name,
+                "models": requests_of(models, options, {}),
+                "system_prompt": options.system_prompt,
+                "prices": {model: price for model in models if (price := _price(model))},
+                "thresholds": options.thresholds,
+                "metrics": judge.metrics if judge else [],
+                "groups": sorted(options.groups),
+            },
+            BUCKET=self.bucket.bucket_name,
+            GUARDRAIL_ID=access.guardrail.guardrail_id,
+            GUARDRAIL_VERSION=access.guardrail.version,
+            PROFILES=Stack.of(self).to_json_string(profiles.arns) if profiles else None,
+            JUDGE=called_arn(judge.model) if judge else None,
+            JUDGE_ROLE=reader.role_arn if reader else None,
+            KEY_ARN=key.key_arn if reader else None,
+        )
         self.function = PythonFunction(
             self,
             "Steps",
             folder="evaluation",
             include=("chat", "jobs", "model_evaluation", "untrusted", "waking"),
             foundation=foundation,
-            environment={
-                "PLAN": json.dumps(plan),
-                "BUCKET": self.bucket.bucket_name,
-                "GUARDRAIL_ID": access.guardrail.guardrail_id,
-                "GUARDRAIL_VERSION": access.guardrail.version,
-                **({"PROFILES": Stack.of(self).to_json_string(profiles.arns)} if profiles else {}),
-                **(knowledge.environment if knowledge else {}),
-                **({"JUDGE": called_arn(judge.model)} if judge else {}),
-                **({"JUDGE_ROLE": reader.role_arn, "KEY_ARN": key.key_arn} if reader else {}),
-            },
+            environment={**environment.variables(), **(knowledge.environment if knowledge else {})},
             memory_mib=1024,
             timeout_seconds=900,
             reserved_concurrency=5,
@@ -171,13 +152,13 @@ class Evaluation(Construct):
             foundation=foundation,
             wait_seconds=wait_seconds,
         )
-        if schedule:
-            self.machine.every(schedule, time_zone, {})
+        if options.schedule:
+            self.machine.every(options.schedule, options.time_zone, {})
         CfnOutput(self, "MachineArn", value=self.machine.machine_arn, description=f"Runs of the evaluation {name}")
-        CfnOutput(self, "BucketName", value=self.bucket.bucket_name, description=f"Questions go under {QUESTIONS}")
+        CfnOutput(self, "BucketName", value=self.bucket.bucket_name, description=f"Prompts are put under {QUESTIONS}")
 
     def _reader(self, access: ModelAccess, judge: Judge, key: DataKey) -> WorkloadRole:
-        """Who judges: https://docs.aws.amazon.com/bedrock/latest/userguide/judge-service-roles.html
+        """The role of the evaluation jobs: https://docs.aws.amazon.com/bedrock/latest/userguide/judge-service-roles.html
 
         https://docs.aws.amazon.com/bedrock/latest/userguide/model-evaluation-security-data.html
         """
@@ -189,9 +170,9 @@ class Evaluation(Construct):
                 _SERVICE,
                 conditions={"StringEquals": {"aws:SourceAccount": ACCOUNT_ID}, "ArnLike": {"aws:SourceArn": jobs}},
             ),
-            description=f"Bedrock judges answers of {self.name}",
+            description=f"Evaluation jobs of {self.name}",
         )
-        # The page asks for all three; Bedrock may put what is judged together into jobs of its own.
+        # The page requires all three: an evaluation job may start batch inference jobs.
         batches = f"arn:{PARTITION}:bedrock:{REGION}:{ACCOUNT_ID}:model-invocation-job/*"
         judging = access.resources([judge.model])
         role.allow(("bedrock:InvokeModel",), judging)
@@ -203,19 +184,19 @@ class Evaluation(Construct):
         acknowledge(
             role.permissions,
             "GENAI_MODEL_GRANT_NEEDS_GUARDRAIL",
-            reason="Bedrock's evaluation jobs call the judge without a guardrail; what it answers is read by no user.",
-            met_by="the answers that are judged, which came through the guardrail, and the one judge in the statement",
+            reason="Evaluation jobs invoke the judge without a guardrail. Its responses are scores that no user reads.",
+            met_by="the evaluated responses, which came through the guardrail, and the one judge in the statement",
         )
         acknowledge(
             role.permissions,
             "AwsSolutions-IAM5",
             finding="Resource::arn:<AWS::Partition>:bedrock:<AWS::Region>:<AWS::AccountId>:model-invocation-job/*",
-            reason="Bedrock chooses the ids of jobs, so no statement can hold them before a run.",
-            met_by="the account and Region in the statement, and the one judge that a job may call",
+            reason="Bedrock generates the ids of jobs, so they are not known before a run.",
+            met_by="the account and Region in the statement, and the one judge that a job may invoke",
         )
         self.bucket.grant_read(role, RUNS)
         self.bucket.grant_write(role, RUNS)
-        # Neither takes a prefix.
+        # These actions have no prefix.
         role.allow(("s3:GetBucketLocation", "s3:ListBucketMultipartUploads"), [self.bucket.bucket_arn])
         key.grant_describe(role)
         key.allow_evaluations()
@@ -235,19 +216,20 @@ class Evaluation(Construct):
             role.permissions,
             "AwsSolutions-IAM5",
             finding="Resource::arn:<AWS::Partition>:bedrock:<AWS::Region>:<AWS::AccountId>:evaluation-job/*",
-            reason="Bedrock chooses the ids of jobs, so no statement can hold them before a run.",
-            met_by="the account and Region in the statement, and creating and looking at jobs only",
+            reason="Bedrock generates the ids of jobs, so they are not known before a run.",
+            met_by="the account and Region in the statement, and creating and reading jobs only",
         )
 
-    def grant_run(self, role: iam.IRole) -> None:
-        """Let ``role`` put questions, start a run, and read its report: what a pipeline does."""
-        self.machine.grant_start(role)
-        self.bucket.grant_write(role, QUESTIONS)
-        self.bucket.grant_read(role, REPORTS)
-        grant(role, ["states:StopExecution"], [f"{self.machine.executions_arn}:*"])
+    def grant_run(self, grantee: iam.IGrantable) -> iam.Grant:
+        """Allow ``grantee``, such as a pipeline, to put prompts, to start and stop a run, and to read its report."""
+        granted = self.machine.grant_start(grantee)
+        self.bucket.grant_write(grantee, QUESTIONS)
+        self.bucket.grant_read(grantee, REPORTS)
+        grant(grantee, ["states:StopExecution"], [f"{self.machine.executions_arn}:*"])
+        return granted
 
 
 def _price(model: str) -> tuple[float, float] | None:
     facts = BedrockCatalogue.get(model)
-    asked, answered = facts.usd_per_million_input_tokens, facts.usd_per_million_output_tokens
-    return None if asked is None or answered is None else (asked, answered)
+    prices = facts.usd_per_million_input_tokens, facts.usd_per_million_output_tokens
+    return None if prices[0] is None or prices[1] is None else (prices[0], prices[1])

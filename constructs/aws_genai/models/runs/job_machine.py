@@ -1,4 +1,4 @@
-"""Runs of many minutes: prepared, done in parts, looked after, and put together."""
+"""A state machine for jobs that take longer than a function may run."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import json
 from typing import Any
 
 from aws_cdk import (
+    Duration,
+    aws_cloudwatch as cloudwatch,
     aws_iam as iam,
     aws_logs as logs,
     aws_scheduler as scheduler,
@@ -15,7 +17,7 @@ from constructs import Construct
 
 from ...foundation.alarms import alarm
 from ...foundation.foundation import Foundation
-from ...foundation.key import DataKey
+from ...foundation.key import DataKey, via
 from ...foundation.naming import of_this_stack
 from ...foundation.pseudo import ACCOUNT_ID, PARTITION, REGION
 from ...foundation.role import WorkloadRole, grant
@@ -23,7 +25,7 @@ from ...functions.jobs.steps import TryAgainError
 from ...gate.acknowledgement import acknowledge
 from ...packaging.python_function import PythonFunction
 
-#: What passes by itself: https://docs.aws.amazon.com/step-functions/latest/dg/connect-lambda.html
+#: Errors after which a step is retried: https://docs.aws.amazon.com/step-functions/latest/dg/connect-lambda.html
 _TRANSIENT = [
     "InternalServerException",
     "Lambda.AWSLambdaException",
@@ -37,11 +39,12 @@ _TRANSIENT = [
 
 
 class JobMachine(Construct):
-    """A state machine that calls one function step by step, and waits between the steps without a function that runs.
+    """A state machine that invokes one function step by step, and waits between the steps while no function runs.
 
-    ``prepare`` says which jobs a run takes; each is started, looked after until it no longer runs, and left; ``finish``
-    puts together what they made, and says whether the run passed. A job that fails is handed to ``finish`` as such,
-    so that the others are not lost. https://docs.aws.amazon.com/step-functions/latest/dg/concepts-states.html
+    ``prepare`` returns the jobs of a run. Each job is started with ``start`` and polled with ``look`` until it has
+    ended; ``finish`` combines the results, and decides whether the run succeeded. A failed job is passed to ``finish``
+    with the others, so that their results are not lost.
+    https://docs.aws.amazon.com/step-functions/latest/dg/concepts-states.html
 
     Example::
 
@@ -65,12 +68,12 @@ class JobMachine(Construct):
         )
         app.synth()
 
-    :param foundation: key, topic, network and retention to build on.
-    :param name: name of the state machine, at most 80 letters, digits, hyphens and underscores.
-    :param function: does the steps.
-    :param wait_seconds: seconds between two looks at a job. Default: 60.
-    :param at_once: most jobs of a run at a time. Default: 5.
-    :param hours: hours after which a run is given up. Default: 24.
+    :param foundation: key, topic and retention of the logs.
+    :param name: name of the state machine: at most 80 letters, digits, hyphens and underscores.
+    :param function: the function of the steps.
+    :param wait_seconds: number of seconds between two checks of a job. Default: 60.
+    :param at_once: maximum number of concurrent jobs of a run. Default: 5.
+    :param hours: number of hours after which a run times out. Default: 24.
     """
 
     def __init__(
@@ -86,26 +89,21 @@ class JobMachine(Construct):
         hours: int = 24,
     ) -> None:
         super().__init__(scope, id)
-        key, topic, log_days, removal_policy = (
-            foundation.key,
-            foundation.topic,
-            foundation.log_days,
-            foundation.removal_policy,
-        )
+        key = foundation.key
         self.name = name
-        #: What ARNs of runs begin with.
+        #: Beginning of the ARNs of executions.
         self.executions_arn = f"arn:{PARTITION}:states:{REGION}:{ACCOUNT_ID}:execution:{name}"
         key.allow_logs()
         log_group = logs.CfnLogGroup(
             self,
             "Log",
-            # CloudWatch Logs keeps a policy for each name that does not begin so, and few policies:
+            # Each log group with another prefix adds to a resource policy of CloudWatch Logs, whose size is limited:
             # https://docs.aws.amazon.com/step-functions/latest/dg/cw-logs.html
             log_group_name=of_this_stack(f"/aws/vendedlogs/states/{name}"),
             kms_key_id=key.key_arn,
-            retention_in_days=log_days,
+            retention_in_days=foundation.log_days,
         )
-        log_group.apply_removal_policy(removal_policy)
+        log_group.apply_removal_policy(foundation.removal_policy)
         key.allow_in_states()
         self._role, self._key = self._caller(function, key), key
         self.resource = states.CfnStateMachine(
@@ -123,7 +121,7 @@ class JobMachine(Construct):
             },
             logging_configuration={
                 "level": "ALL",
-                # Questions and answers lie in the bucket, not in logs.
+                # Prompts and responses are in the bucket, not in logs.
                 "includeExecutionData": False,
                 "destinations": [{"cloudWatchLogsLogGroup": {"logGroupArn": log_group.attr_arn}}],
             },
@@ -135,8 +133,8 @@ class JobMachine(Construct):
         alarm(
             self,
             "NotPassed",
-            topic=topic,
-            description=f"A run of {name} did not pass: the execution says why.",
+            topic=foundation.topic,
+            description=f"A run of {name} failed. The execution has the reason.",
             namespace="AWS/States",
             metric="ExecutionsFailed",
             dimensions={"StateMachineArn": self.machine_arn},
@@ -156,7 +154,7 @@ class JobMachine(Construct):
             description=f"Calls the steps of {self.name}",
         )
         role.allow(("lambda:InvokeFunction",), [function.function_arn])
-        # Neither deliveries of logs nor traces take a resource.
+        # These actions have no resource.
         role.allow(
             (
                 "logs:CreateLogDelivery",
@@ -177,29 +175,72 @@ class JobMachine(Construct):
             role.permissions,
             "AwsSolutions-IAM5",
             finding="Resource::*",
-            reason="AWS defines no resource for deliveries of logs and for traces.",
-            met_by="the actions of Step Functions' own policy for logs and traces, and no other",
+            reason="The actions for log deliveries and traces have no resource.",
+            met_by="the actions in the documentation of Step Functions for logs and traces, and no others",
         )
         return role
 
-    def grant_start(self, role: iam.IRole) -> None:
-        """Let ``role`` start runs and look at them.
+    def grant_start(self, grantee: iam.IGrantable) -> iam.Grant:
+        """Allow ``grantee`` to start executions and to describe them.
 
         https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsstepfunctions.html
         """
-        grant(role, ["states:StartExecution"], [self.machine_arn])
-        grant(role, ["states:DescribeExecution"], [f"{self.executions_arn}:*"])
-        through = {"StringEquals": {"kms:ViaService": f"states.{REGION}.amazonaws.com"}}
-        grant(role, ["kms:Decrypt"], [self._key.key_arn], conditions=through)
+        granted = grant(grantee, ["states:StartExecution"], [self.machine_arn])
+        grant(grantee, ["states:DescribeExecution"], [f"{self.executions_arn}:*"])
+        grant(grantee, ["kms:Decrypt"], [self._key.key_arn], conditions=via("states"))
+        return granted
+
+    def metric_started(self, *, statistic: str = "Sum", period: Duration | None = None) -> cloudwatch.Metric:
+        """Number of executions that have started.
+
+        https://docs.aws.amazon.com/step-functions/latest/dg/procedure-cw-metrics.html
+
+        :param statistic: CloudWatch statistic. Default: Sum.
+        :param period: period. Default: 5 minutes.
+        """
+        return self._metric("ExecutionsStarted", statistic, period)
+
+    def metric_succeeded(self, *, statistic: str = "Sum", period: Duration | None = None) -> cloudwatch.Metric:
+        """Number of executions that have succeeded.
+
+        :param statistic: CloudWatch statistic. Default: Sum.
+        :param period: period. Default: 5 minutes.
+        """
+        return self._metric("ExecutionsSucceeded", statistic, period)
+
+    def metric_failed(self, *, statistic: str = "Sum", period: Duration | None = None) -> cloudwatch.Metric:
+        """Number of executions that have failed.
+
+        :param statistic: CloudWatch statistic. Default: Sum.
+        :param period: period. Default: 5 minutes.
+        """
+        return self._metric("ExecutionsFailed", statistic, period)
+
+    def metric_time(self, *, statistic: str = "Average", period: Duration | None = None) -> cloudwatch.Metric:
+        """Duration of executions, in milliseconds.
+
+        :param statistic: CloudWatch statistic. Default: Average.
+        :param period: period. Default: 5 minutes.
+        """
+        return self._metric("ExecutionTime", statistic, period)
+
+    def _metric(self, name: str, statistic: str, period: Duration | None) -> cloudwatch.Metric:
+        return cloudwatch.Metric(
+            namespace="AWS/States",
+            metric_name=name,
+            dimensions_map={"StateMachineArn": self.machine_arn},
+            statistic=statistic,
+            period=period,
+        )
 
     def every(self, expression: str, time_zone: str, given: dict[str, Any]) -> None:
-        """Start a run by the clock.
+        """Start executions on a schedule.
 
         https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html
 
-        :param expression: such as ``cron(0 5 ? * MON *)`` or ``rate(7 days)``.
-        :param time_zone: the zone of a cron expression.
-        :param given: what the run is given.
+        :param expression: schedule expression, such as ``cron(0 5 ? * MON *)`` or ``rate(7 days)``.
+        :param time_zone: time zone of a cron expression.
+        :param given: input of the executions.
         """
         role = WorkloadRole(
             self,
@@ -242,7 +283,7 @@ def _definition(wait_seconds: int, at_once: int, hours: int) -> dict[str, Any]:
         "Wait": {"Type": "Wait", "Seconds": wait_seconds, "Next": "Look"},
         "Look": _step("look", {"job.$": "$.job"}, "Running", catch=lost),
         "Left": {"Type": "Pass", "OutputPath": "$.job", "End": True},
-        # What a job was, and why it is lost: finish tells of it.
+        # The job, and why it failed, which finish reports.
         "Lost": {
             "Type": "Pass",
             "Parameters": {"state": "failed", "job.$": "$.job", "reason.$": "$.error.Cause"},
@@ -276,7 +317,7 @@ def _definition(wait_seconds: int, at_once: int, hours: int) -> dict[str, Any]:
 
 
 def _step(name: str, given: dict[str, Any], after: str, *, catch: dict[str, Any] | None = None) -> dict[str, Any]:
-    """A call of the function; what it answers goes on, as the job where there is one."""
+    """An invocation of the function; its response is the input of the next state."""
     job = {"ResultSelector": {"job.$": "$.Payload"}, "ResultPath": "$"}
     return {
         "Type": "Task",

@@ -9,6 +9,13 @@ if TYPE_CHECKING:
     from .experiments import Experiments as Experiments
     from .fine_tuning import FineTuning as FineTuning
     from .model_hub import ModelHub as ModelHub
+    from .options import (
+        DataSetOptions as DataSetOptions,
+        ExistingBucket as ExistingBucket,
+        FineTuningOptions as FineTuningOptions,
+        HubOptions as HubOptions,
+        StudioOptions as StudioOptions,
+    )
     from .studio import Studio as Studio
 
 __all__, __getattr__ = exports(__name__)

@@ -1,59 +1,61 @@
-"""Data sets that may train models: signed off by an approver, checked file by file before every run."""
+"""Data sets that may train models: signed by an approver, and checked file by file before every run."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
-
-from aws_cdk import CfnOutput, aws_iam as iam, aws_kms as kms
+from aws_cdk import CfnOutput, Stack, aws_iam as iam, aws_kms as kms, aws_s3 as s3
 from constructs import Construct
 
+from ...errors import InvalidValueError
 from ...foundation.bucket import SecureBucket
 from ...foundation.foundation import Foundation
 from ...foundation.key import ACCOUNT_PRINCIPAL, ADMINISTER
+from ...foundation.pseudo import PARTITION
 from ...foundation.role import grant
 from ...foundation.statements import EVERYBODY, allow, deny, document
+from ...functions.training_data.environment import Environment
 from ...packaging.python_function import PythonFunction
-
-if TYPE_CHECKING:
-    pass
+from .given_bucket import GivenBucket
+from .options import DataSetOptions, ExistingBucket
 
 _SIGN = ("kms:DescribeKey", "kms:GetPublicKey", "kms:Sign")
 _ROTATION = ("kms:DisableKeyRotation", "kms:EnableKeyRotation", "kms:GetKeyRotationStatus", "kms:ListKeyRotations")
 
 
 class SignedDataSets(Construct):
-    """A bucket of data sets, a key that only approvers sign with, and the function that lets a signed one train.
+    """A bucket of data sets, a signing key for approvers, and the function that admits a signed data set to training.
 
-    A data set lies under ``data/<name>/``: its files, ``manifest.json`` with the version and SHA-256 of each, and
-    ``manifest.json.sig``. The function refuses a manifest that is not signed as it is, a file that changed, malformed
-    records, records that both train and evaluate, and many duplicates; it counts personal data. What it admits it
-    copies, in exactly the signed versions, to ``verified/``, where nobody else can write and where training reads.
-    So nothing that was not signed off trains a model, whatever happens to the bucket meanwhile.
+    A data set lies under ``data/<name>/``: its files, ``manifest.json`` with the version and SHA-256 of each, and the
+    signature ``manifest.json.sig``. The function refuses a manifest without a valid signature, a file that changed,
+    malformed records, records that are in both the training and the held-out part, and too many duplicates; it counts
+    personal data. It copies exactly the signed versions to ``verified/``, where only the function can write and
+    training reads. So only signed data trains a model, whatever happens to the bucket meanwhile.
     https://docs.aws.amazon.com/kms/latest/developerguide/symmetric-asymmetric.html
 
     Example::
 
         import aws_cdk as cdk
-        from aws_genai.models import SignedDataSets
         from aws_genai.foundation import CostTags, Foundation
         from aws_genai.gate import attach_gate
+        from aws_genai.models import DataSetOptions, SignedDataSets
 
         app = cdk.App()
         attach_gate(app)
         CostTags(project="demo", environment="dev", layer="demo", owner="me", cost_center="1").apply(app)
         stack = cdk.Stack(app, "Data")
-        foundation = Foundation(stack)
         SignedDataSets(
             stack,
             "DataSets",
-            approver_role_arns=[f"arn:aws:iam::{cdk.Aws.ACCOUNT_ID}:role/data-approver"],
-            foundation=foundation,
+            foundation=Foundation(stack),
+            options=DataSetOptions(approver_roles=["arn:aws:iam::111122223333:role/data-approver"]),
         )
         app.synth()
 
-    :param foundation: key, topic, network and retention to build on.
-    :param approver_role_arns: the roles that may sign. Default: those given to :meth:`allow_approver`.
+    :param foundation: key, topic, network and removal policy.
+    :param options: the approvers, and an existing bucket by its name. Default: :class:`DataSetOptions` without
+        arguments; approvers are then added by :meth:`grant_approve`.
+    :param bucket: an existing bucket, which must be versioned. Where the app does not manage the bucket's policy, add
+        the statement of the output ``BucketPolicyStatement`` to it: without the statement, other writers of the bucket
+        can write to ``verified/``. Default: the bucket of ``options``, or a new one.
     """
 
     def __init__(
@@ -62,17 +64,17 @@ class SignedDataSets(Construct):
         id: str,
         *,
         foundation: Foundation,
-        approver_role_arns: Sequence[str] = (),
+        options: DataSetOptions | None = None,
+        bucket: s3.IBucket | None = None,
     ) -> None:
         super().__init__(scope, id)
-        key, removal_policy = foundation.key, foundation.removal_policy
-        self.key = key
-        self.bucket = SecureBucket(
-            self,
-            "Bucket",
-            foundation=foundation,
+        options = options or DataSetOptions()
+        if bucket is None and options.bucket:
+            bucket = _imported(self, options.bucket)
+        self.bucket: SecureBucket | GivenBucket = (
+            GivenBucket(self, bucket) if bucket else SecureBucket(self, "Bucket", foundation=foundation)
         )
-        self._approvers = list(approver_role_arns)
+        self._approvers = list(options.approver_roles)
         administer = [action for action in ADMINISTER if action not in _ROTATION]
         self._policy = [allow(administer, ["*"], sid="AdministerButNotUse", principal=ACCOUNT_PRINCIPAL)]
         self.signing_key = kms.CfnKey(
@@ -83,16 +85,16 @@ class SignedDataSets(Construct):
             key_usage="SIGN_VERIFY",
             key_policy=document(self._policy),
         )
-        self.signing_key.apply_removal_policy(removal_policy)
+        self.signing_key.apply_removal_policy(foundation.removal_policy)
         self.function = PythonFunction(
             self,
             "Admit",
             folder="training_data",
             foundation=foundation,
-            environment={"BUCKET": self.bucket.bucket_name, "SIGNING_KEY": self.signing_key.attr_arn},
-            # The duplicates of two gigabytes are told apart by 16 bytes a record.
+            environment=Environment(BUCKET=self.bucket.bucket_name, SIGNING_KEY=self.signing_key.attr_arn),
+            # Duplicates in two gigabytes of records are found by a hash of 16 bytes for each record.
             memory_mib=3008,
-            # A pipeline waits ten minutes:
+            # A pipeline waits at most ten minutes:
             # https://docs.aws.amazon.com/sagemaker/latest/dg/build-and-manage-steps-types.html#step-type-lambda
             timeout_seconds=600,
             reserved_concurrency=5,
@@ -101,25 +103,33 @@ class SignedDataSets(Construct):
         self.bucket.grant_read(role, "data/")
         self.bucket.grant_write(role, "reports/", "verified/")
         role.allow(("kms:Verify",), [self.signing_key.attr_arn])
-        self._guard(role)
+        self._policy.append(allow(["kms:Verify"], ["*"], sid="FunctionVerifies", principal={"AWS": role.role_arn}))
+        self._admit_approvers()
+        self._protect(role)
         CfnOutput(self, "BucketName", value=self.bucket.bucket_name, description="Data sets go under data/<name>/")
         CfnOutput(self, "SigningKeyArn", value=self.signing_key.attr_arn, description="Approvers sign with this key")
 
-    def allow_approver(self, role: iam.IRole) -> None:
-        """Let ``role`` read data sets, sign them off, and put the signature beside."""
-        self._approvers.append(role.role_arn)
-        self._admit_approvers()
-        grant(role, _SIGN, [self.signing_key.attr_arn])
-        self.bucket.grant_read(role, "data/", "reports/")
-        self.bucket.grant_write(role, "data/")
+    def grant_approve(self, grantee: iam.IGrantable) -> iam.Grant:
+        """Let ``grantee`` read data sets, sign them, and write the signatures.
 
-    def allow_author(self, role: iam.IRole) -> None:
-        """Let ``role`` put data sets and read what was found in them; signing is for others."""
-        self.bucket.grant_read(role, "data/", "reports/")
-        self.bucket.grant_write(role, "data/")
+        :raises InvalidValueError: if it is not a role or a user, which alone the policy of the signing key can name.
+        """
+        self._approvers.append(_arn_of(grantee))
+        self._admit_approvers()
+        granted = grant(grantee, _SIGN, [self.signing_key.attr_arn])
+        self._grant_data(grantee)
+        return granted
+
+    def grant_author(self, grantee: iam.IGrantable) -> iam.Grant:
+        """Let ``grantee`` write data sets and read the reports about them; it cannot sign."""
+        return self._grant_data(grantee)
+
+    def _grant_data(self, grantee: iam.IGrantable) -> iam.Grant:
+        self.bucket.grant_read(grantee, "data/", "reports/")
+        return self.bucket.grant_write(grantee, "data/")
 
     def _admit_approvers(self) -> None:
-        """A principal that does not exist yet makes KMS refuse a policy, so roles are named by condition."""
+        """KMS refuses a policy that names a principal which does not exist, so approvers are named by condition."""
         sign = allow(
             _SIGN,
             ["*"],
@@ -129,15 +139,40 @@ class SignedDataSets(Construct):
         )
         self.signing_key.key_policy = document([*self._policy, sign] if self._approvers else self._policy)
 
-    def _guard(self, role: iam.IRole) -> None:
-        self._policy.append(allow(["kms:Verify"], ["*"], sid="FunctionVerifies", principal={"AWS": role.role_arn}))
-        self._admit_approvers()
-        but = {"ArnNotEquals": {"aws:PrincipalArn": role.role_arn}}
-        self.bucket.add_statements(
-            deny(
-                ["s3:DeleteObject", "s3:DeleteObjectVersion", "s3:PutObject"],
-                [f"{self.bucket.bucket_arn}/verified/*"],
-                sid="OnlyAdmittedData",
-                conditions=but,
-            )
+    def _protect(self, role: iam.IRole) -> None:
+        """Let nobody but the function write where training reads."""
+        statement = deny(
+            ["s3:DeleteObject", "s3:DeleteObjectVersion", "s3:PutObject"],
+            [f"{self.bucket.bucket_arn}/verified/*"],
+            sid="OnlyAdmittedData",
+            conditions={"ArnNotEquals": {"aws:PrincipalArn": role.role_arn}},
         )
+        if isinstance(self.bucket, SecureBucket):
+            self.bucket.add_statements(statement)
+        elif not self.bucket.add_statement(statement):
+            CfnOutput(
+                self,
+                "BucketPolicyStatement",
+                value=Stack.of(self).to_json_string(statement),
+                description="Add this statement to the policy of the bucket",
+            )
+
+
+def _imported(scope: Construct, bucket: ExistingBucket) -> s3.IBucket:
+    return s3.Bucket.from_bucket_attributes(
+        scope,
+        "Existing",
+        bucket_name=bucket.name,
+        bucket_arn=f"arn:{PARTITION}:s3:::{bucket.name}",
+        encryption_key=kms.Key.from_key_arn(scope, "ExistingKey", bucket.key_arn) if bucket.key_arn else None,
+    )
+
+
+def _arn_of(grantee: iam.IGrantable) -> str:
+    principal = grantee.grant_principal
+    arn = getattr(principal, "role_arn", None) or getattr(principal, "user_arn", None)
+    if arn is None:
+        raise InvalidValueError(
+            "The policy of the signing key names roles and users only", field="grantee", hint="Pass a role or a user"
+        )
+    return str(arn)

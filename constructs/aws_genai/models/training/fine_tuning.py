@@ -1,55 +1,52 @@
-"""A reviewed way from a data set to a model that serves: validation, training, evaluation, registry, approval."""
+"""Fine-tuning in a pipeline: validation, training, evaluation, registration, approval, deployment."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from aws_cdk import Stack, aws_iam as iam, aws_sagemaker as sagemaker
 from constructs import Construct
 
 from ...data.accelerators import AcceleratorCatalogue
-from ...data.fine_tuning import Method, TrainingFacts, check_transform
-from ...data.jumpstart import JumpStartCatalogue, JumpStartModel, check_eula
-from ...errors import InvalidValueError, nearest
+from ...data.fine_tuning import TrainingFacts
+from ...data.jumpstart import JumpStartModel
 from ...foundation.foundation import Foundation
 from ...foundation.key import DataKey
 from ...foundation.pseudo import ACCOUNT_ID, PARTITION
 from ...foundation.role import WorkloadRole, grant
-from ...functions.model_evaluation.scores import METRICS
+from ...functions.model_evaluation.environment import Environment
 from ...gate.acknowledgement import acknowledge
 from ...packaging.python_function import PythonFunction
 from ..hosting.approved_endpoint import ApprovedEndpoint
 from ..hosting.execution import IN_VPC, LOG, METRICS as PUT_METRICS, METRICS_ONLY, PULL, WILDCARDS, WILDCARDS_MET_BY
 from ..hosting.hosted_endpoint import region_of
 from .data_sets import SignedDataSets
+from .options import FineTuningOptions
 from .pipeline_definition import Pipeline, Serving, Training
 
 if TYPE_CHECKING:
     from .experiments import Experiments
 
-#: What a model has to reach unless the settings say otherwise: a model that learned nothing reaches less.
-THRESHOLDS: Mapping[str, float] = {"f1": 0.2}
-
 
 class FineTuning(Construct):
-    """A JumpStart model fine-tuned on a signed data set by a SageMaker pipeline, and deployed once it was approved.
+    """A SageMaker pipeline that fine-tunes a JumpStart model on a signed data set, and an endpoint for its approved
+    versions.
 
     The pipeline admits the data set, trains with JumpStart's script on Spot capacity with checkpoints, lets the model
-    answer the questions that were held out, and registers it if it is good enough; below a threshold nothing is
-    registered. Containers have no network. The registry holds, for each version, the manifest that trained it. An
-    approval deploys it, if CloudTrail says that another person started the training.
+    answer the held-out questions, and registers it if its scores reach the thresholds. Containers have no network
+    access. The registry holds, for each version, the manifest of the data set that trained it. An approval deploys the
+    version, unless AWS CloudTrail shows that the approver started the training.
 
-    It is a SageMaker pipeline rather than a Step Functions workflow: training, batch transform and registration are
-    steps of their own there, runs cost nothing beside their jobs, lineage and MLflow come with it, and data scientists
-    find it in Studio. https://docs.aws.amazon.com/sagemaker/latest/dg/pipelines.html
+    It is a SageMaker pipeline rather than a Step Functions state machine, since pipelines have steps for training,
+    batch transform and registration, cost nothing but their jobs, record lineage and MLflow runs, and appear in Studio.
+    https://docs.aws.amazon.com/sagemaker/latest/dg/pipelines.html
 
     Example::
 
         import aws_cdk as cdk
-        from aws_genai.models import FineTuning, SignedDataSets
         from aws_genai.foundation import CostTags, Foundation
         from aws_genai.gate import attach_gate
+        from aws_genai.models import DataSetOptions, FineTuning, FineTuningOptions, SignedDataSets
 
         app = cdk.App()
         attach_gate(app)
@@ -59,44 +56,30 @@ class FineTuning(Construct):
         FineTuning(
             stack,
             "Support",
+            foundation=foundation,
             name="support",
             endpoint_name="support",
-            model_id="huggingface-llm-gemma-7b-instruct",
-            accept_eula=True,
+            options=FineTuningOptions(
+                model="huggingface-llm-gemma-7b-instruct",
+                accept_eula=True,
+                hyperparameters={"epoch": 2, "lora_r": 16},
+            ),
             data_sets=SignedDataSets(
                 stack,
                 "DataSets",
-                approver_role_arns=[f"arn:aws:iam::{cdk.Aws.ACCOUNT_ID}:role/data-approver"],
                 foundation=foundation,
+                options=DataSetOptions(approver_roles=["arn:aws:iam::111122223333:role/data-approver"]),
             ),
-            hyperparameters={"epoch": 2, "lora_r": 16},
-            foundation=foundation,
         )
         app.synth()
 
-    :param foundation: key, topic, network and retention to build on.
+    :param foundation: key, topic, network, and tags of the jobs.
     :param name: name of the data set, 1 to 40 lower-case letters, digits and hyphens.
-    :param endpoint_name: name of the pipeline, of the group in the registry, and of the endpoint.
-    :param model_id: a model of :class:`JumpStartCatalogue` that can be fine-tuned.
-    :param data_sets: where the data set lies.
-    :param accept_eula: accept the model's end-user licence agreement. Default: no.
-    :param method: instructions with answers, conversations (``chat``), or plain text (``domain``). Default:
-        instructions.
-    :param hyperparameters: those of JumpStart's script that differ from its defaults. Default: none.
-    :param instance_type: type that trains. Default: the script's own.
-    :param max_hours: longest training, 1 to 672 hours. Default: 24.
-    :param spot: train on Spot capacity, with checkpoints. Default: yes.
-    :param thresholds: least ``exact_match``, ``f1`` and ``rouge_l`` against the held-out answers, 0 to 1. Default:
-        f1 of 0.2.
-    :param refuse_personal_data: let personal data stop a run instead of only being counted. Default: no.
-    :param most_duplicates_percent: share of records that may stand twice, in percent. Default: 5.
-    :param serving_type: type that answers, for the evaluation and behind the endpoint. Default: the model's own.
-    :param instances: instances of the endpoint. Default: 1.
-    :param latency_ms: median latency in milliseconds that raises an alarm. Default: 30,000.
-    :param idle_hours: hours without a call that raise an alarm, 1 to 24. Default: 6.
-    :param experiments: where runs are compared. Default: nowhere.
-    :raises InvalidValueError: if the model cannot be fine-tuned, a hyperparameter is out of its range, a threshold is
-        not a metric, batch transform lacks the type that answers, or the Region lacks the model.
+    :param endpoint_name: name of the pipeline, of the model package group, and of the endpoint.
+    :param options: the model, its training, and the endpoint.
+    :param data_sets: the data sets that may train models.
+    :param experiments: the MLflow app that records runs. Default: none.
+    :raises InvalidValueError: if the model is not available in the Region.
     """
 
     def __init__(
@@ -107,40 +90,16 @@ class FineTuning(Construct):
         foundation: Foundation,
         name: str,
         endpoint_name: str,
-        model_id: str,
+        options: FineTuningOptions,
         data_sets: SignedDataSets,
-        accept_eula: bool = False,
-        method: Method = "instruction",
-        hyperparameters: Mapping[str, object] | None = None,
-        instance_type: str | None = None,
-        max_hours: int = 24,
-        spot: bool = True,
-        thresholds: Mapping[str, float] | None = None,
-        refuse_personal_data: bool = False,
-        most_duplicates_percent: float = 5,
-        serving_type: str | None = None,
-        instances: int = 1,
-        latency_ms: int = 30_000,
-        idle_hours: int = 6,
         experiments: Experiments | None = None,
     ) -> None:
         super().__init__(scope, id)
-        key, network, tags, functions_network = (
-            foundation.key,
-            foundation.private_network,
-            foundation.tags,
-            foundation.functions_network,
-        )
+        key, network = foundation.key, foundation.private_network
         self.name, self.pipeline_name, self.data_sets = name, endpoint_name, data_sets
-        model, facts = trainable(model_id)
-        check_eula(model, accept_eula)
-        wanted = dict(THRESHOLDS if thresholds is None else thresholds)
-        check_thresholds(wanted)
+        model, facts = options.base()
         region = region_of(self)
-        trains = instance_type or facts.default_instance_type
-        facts.check_type(trains)
-        serves = serving_type or model.default_instance_type
-        check_transform(serves)
+        trains, serves = options.training_type(), options.serving_type()
         image = model.image(serves, region)
         bucket = data_sets.bucket
         group = network.security_group(self, "Group", description=f"Training of {name}: no inbound rule")
@@ -148,8 +107,8 @@ class FineTuning(Construct):
             self,
             "Evaluate",
             folder="model_evaluation",
-            foundation=foundation.but(network=functions_network),
-            environment={"BUCKET": bucket.bucket_name},
+            foundation=foundation,
+            environment=Environment(BUCKET=bucket.bucket_name),
             memory_mib=1024,
             timeout_seconds=600,
             reserved_concurrency=5,
@@ -160,14 +119,14 @@ class FineTuning(Construct):
             self,
             "Versions",
             model_package_group_name=endpoint_name,
-            # It cannot be changed, and versions of another model belong to the same group.
+            # The description cannot be changed, so it does not name the base model, which can.
             model_package_group_description=f"Fine-tuned on {name}",
         )
         job = _job_role(self, model, facts, image, region, key)
         runner = _pipeline_role(self, job, evaluate, experiments)
         definition = Pipeline(
             data_set=name,
-            method=method,
+            options=options,
             bucket=bucket.bucket_name,
             key_arn=key.key_arn,
             role_arn=job.role_arn,
@@ -178,15 +137,13 @@ class FineTuning(Construct):
             training=Training(
                 image=facts.image_uri(region),
                 metrics=facts.metrics,
-                hyperparameters=facts.arguments(method, hyperparameters or {}),
+                hyperparameters=facts.arguments(options.method, options.hyperparameters),
                 model_uri=f"s3://{model.bucket(region)}/{facts.artifact}",
                 accept_eula=bool(model.eula),
                 code_uri=f"s3://{_scripts_bucket(region)}/{facts.script}",
                 instance_type=trains,
                 volume_gib=facts.volume_gib,
                 volume_key=_volume_key(trains, key),
-                max_hours=max_hours,
-                spot=spot,
                 held_out=facts.validation,
             ),
             serving=Serving(
@@ -195,46 +152,39 @@ class FineTuning(Construct):
                 instance_type=serves,
                 volume_key=_volume_key(serves, key),
             ),
-            thresholds=wanted,
             group=endpoint_name,
-            base=f"{model_id} {model.version}",
-            refuse_personal_data=refuse_personal_data,
-            most_duplicates_percent=most_duplicates_percent,
+            base=f"{options.model} {model.version}",
             experiments_arn=experiments.app_arn if experiments else None,
-            tags=tags or {},
+            tags=foundation.tags,
         ).definition()
         self.pipeline = sagemaker.CfnPipeline(
             self,
             "Resource",
             pipeline_name=endpoint_name,
-            pipeline_description=f"Fine-tunes {model_id} on {name}",
+            pipeline_description=f"Fine-tunes {options.model} on {name}",
             pipeline_definition={"PipelineDefinitionBody": Stack.of(self).to_json_string(definition)},
             role_arn=runner.role_arn,
         )
         self.pipeline.node.add_dependency(runner.permissions, job.permissions)
         self.pipeline_arn: str = self.arn(f"pipeline/{endpoint_name}")
-        #: Where approved versions serve.
+        #: The endpoint of approved versions.
         self.endpoint = ApprovedEndpoint(
             self,
             "Approved",
+            foundation=foundation,
             endpoint_name=endpoint_name,
+            options=options.endpoint.model_copy(update={"instance_type": serves}),
             group=self.group,
-            pipeline=endpoint_name,
             image=image,
             models=bucket,
             prefix=f"output/{name}/",
-            instance_type=serves,
-            instances=instances,
-            latency_ms=latency_ms,
-            idle_hours=idle_hours,
-            foundation=foundation.but(tags=tags or {}),
         )
 
-    def grant_train(self, role: iam.IRole) -> None:
-        """Let ``role`` put data sets, start and watch training, and read its reports; approving is for others."""
-        self.data_sets.allow_author(role)
-        grant(
-            role,
+    def grant_train(self, grantee: iam.IGrantable) -> iam.Grant:
+        """Let ``grantee`` write data sets, start and watch training, and read its reports; it cannot approve."""
+        self.data_sets.grant_author(grantee)
+        granted = grant(
+            grantee,
             [
                 "sagemaker:DescribePipeline",
                 "sagemaker:ListPipelineExecutions",
@@ -243,7 +193,7 @@ class FineTuning(Construct):
             [self.pipeline_arn],
         )
         grant(
-            role,
+            grantee,
             [
                 "sagemaker:DescribePipelineExecution",
                 "sagemaker:ListPipelineExecutionSteps",
@@ -251,25 +201,27 @@ class FineTuning(Construct):
             ],
             [f"{self.pipeline_arn}/execution/*"],
         )
-        self._below(role, f"pipeline/{self.pipeline_name}/execution/*")
+        self._acknowledge_below(grantee, f"pipeline/{self.pipeline_name}/execution/*")
+        return granted
 
-    def grant_approve(self, role: iam.IRole) -> None:
-        """Let ``role`` sign data sets off, and approve or reject versions; training is for others.
+    def grant_approve(self, grantee: iam.IGrantable) -> iam.Grant:
+        """Let ``grantee`` sign data sets, and approve or reject versions; it cannot train.
 
         https://docs.aws.amazon.com/sagemaker/latest/dg/model-registry-approve.html
         """
-        self.data_sets.allow_approver(role)
+        self.data_sets.grant_approve(grantee)
         versions = self.arn(f"model-package/{self.pipeline_name}/*")
-        grant(role, ["sagemaker:DescribeModelPackage", "sagemaker:UpdateModelPackage"], [versions])
+        granted = grant(grantee, ["sagemaker:DescribeModelPackage", "sagemaker:UpdateModelPackage"], [versions])
         # IAM's reference allows listing on versions, the pages of the registry on their group.
         group = self.group.attr_model_package_group_arn
-        grant(role, ["sagemaker:DescribeModelPackageGroup", "sagemaker:ListModelPackages"], [group, versions])
-        self._below(role, f"model-package/{self.pipeline_name}/*")
+        grant(grantee, ["sagemaker:DescribeModelPackageGroup", "sagemaker:ListModelPackages"], [group, versions])
+        self._acknowledge_below(grantee, f"model-package/{self.pipeline_name}/*")
+        return granted
 
-    def _below(self, role: iam.IRole, resource: str) -> None:
-        if isinstance(role, WorkloadRole):
+    def _acknowledge_below(self, grantee: iam.IGrantable, resource: str) -> None:
+        if isinstance(grantee, WorkloadRole):
             acknowledge(
-                role.permissions,
+                grantee.permissions,
                 "AwsSolutions-IAM5",
                 finding=f"Resource::arn:<AWS::Partition>:sagemaker:{region_of(self)}:<AWS::AccountId>:{resource}",
                 reason="SageMaker numbers executions and versions itself, so the statement ends at their parent.",
@@ -277,43 +229,12 @@ class FineTuning(Construct):
             )
 
     def arn(self, resource: str) -> str:
-        """The ARN of a resource of SageMaker beside this pipeline."""
+        """The ARN of a SageMaker resource in the account and Region of this pipeline."""
         return f"arn:{PARTITION}:sagemaker:{region_of(self)}:{ACCOUNT_ID}:{resource}"
 
 
-def trainable(model_id: str) -> tuple[JumpStartModel, TrainingFacts]:
-    """A model and what fine-tuning it takes.
-
-    :raises InvalidValueError: if the catalogue does not hold it, or does not know how it is fine-tuned.
-    """
-    model = JumpStartCatalogue.get(model_id)
-    if model.training is None:
-        raise InvalidValueError(
-            f"How {model_id} is fine-tuned is not known",
-            field="model_id",
-            hint=f"Choose one of: {', '.join(JumpStartCatalogue.trainable())}; make models LIVE=1 asks AWS for more",
-        )
-    return model, model.training
-
-
-def check_thresholds(thresholds: Mapping[str, float]) -> None:
-    """Refuse thresholds that nothing is measured by.
-
-    :raises InvalidValueError: if one is not a metric, or not between 0 and 1, or there is none.
-    """
-    if not thresholds:
-        raise InvalidValueError(
-            "Without a threshold every model is registered", field="thresholds", hint="Set f1, say to 0.2"
-        )
-    for name, least in thresholds.items():
-        if name not in METRICS:
-            raise InvalidValueError(f"{name} is not measured", field="thresholds", hint=nearest(name, METRICS))
-        if not 0 <= least <= 1:
-            raise InvalidValueError(f"{name} is between 0 and 1, not {least:g}", field="thresholds")
-
-
 def _volume_key(instance_type: str, key: DataKey) -> str | None:
-    """SageMaker takes no key for types with disks of their own, which the Nitro card encrypts."""
+    """SageMaker refuses a key for types with local disks, which the Nitro card encrypts."""
     facts = AcceleratorCatalogue.default().get(instance_type.removeprefix("ml."))
     return None if facts.has_local_storage else key.key_arn
 
@@ -321,7 +242,7 @@ def _volume_key(instance_type: str, key: DataKey) -> str | None:
 def _job_role(
     tuning: FineTuning, model: JumpStartModel, facts: TrainingFacts, image: str, region: str, key: DataKey
 ) -> WorkloadRole:
-    """What training and batch transform may: read admitted data and the base model, write their own output.
+    """The role of training and batch transform: it reads admitted data and the base model, and writes their output.
 
     https://docs.aws.amazon.com/sagemaker/latest/dg/sagemaker-roles.html#sagemaker-roles-createtrainingjob-perms
     """
@@ -340,14 +261,14 @@ def _job_role(
     role.allow((PUT_METRICS,), ["*"], conditions=METRICS_ONLY)
     logs = "log-group:/aws/sagemaker/T*"
     role.allow(LOG, [f"arn:{PARTITION}:logs:{region}:{ACCOUNT_ID}:{logs}"])
-    # Volumes and output are encrypted under the key, by grants that jobs make for SageMaker.
+    # Volumes and output are encrypted with the key, through grants that the jobs create for SageMaker.
     role.allow(("kms:CreateGrant", "kms:DescribeKey", "kms:Encrypt"), [key.key_arn])
     key.allow_role(f"Jobs{tuning.node.id}", role.role_arn, ("kms:CreateGrant", "kms:DescribeKey", "kms:Encrypt"))
     acknowledge(
         role.permissions,
         "AwsSolutions-IAM5",
         finding=("Resource::*", f"Resource::arn:<AWS::Partition>:logs:{region}:<AWS::AccountId>:{logs}"),
-        reason=f"Training and transform jobs share two log groups, which SageMaker makes. {WILDCARDS}",
+        reason=f"Training and transform jobs share two log groups, which SageMaker creates. {WILDCARDS}",
         met_by=f"log groups of SageMaker's jobs only; {WILDCARDS_MET_BY}",
     )
     return role
@@ -356,7 +277,7 @@ def _job_role(
 def _pipeline_role(
     tuning: FineTuning, job: WorkloadRole, evaluate: PythonFunction, experiments: Experiments | None
 ) -> WorkloadRole:
-    """What the pipeline may: start its own jobs, call its two functions, and register versions in its group.
+    """The role of the pipeline: it starts its own jobs, invokes its two functions, and registers versions in its group.
 
     https://docs.aws.amazon.com/sagemaker/latest/dg/build-and-manage-access.html
     """
@@ -399,7 +320,7 @@ def _sagemaker() -> iam.ServicePrincipal:
 
 
 def _scripts_bucket(region: str) -> str:
-    """The bucket of JumpStart's scripts, which are open whatever the model is."""
+    """The bucket of JumpStart's training scripts, which are public even for gated models."""
     return f"jumpstart-cache-prod-{region}"
 
 

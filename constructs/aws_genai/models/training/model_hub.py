@@ -1,9 +1,6 @@
-"""The models that people of an organization may choose from."""
+"""The models that the users of a Studio may choose from."""
 
 from __future__ import annotations
-
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from aws_cdk import CfnCustomResource, Stack, aws_iam as iam, aws_sagemaker as sagemaker
 from constructs import Construct
@@ -18,43 +15,43 @@ from ...functions.hub_models.names import PUBLIC_HUB
 from ...gate.acknowledgement import acknowledge
 from ...packaging.provider import provider
 from ..hosting.hosted_endpoint import region_of
-
-if TYPE_CHECKING:
-    pass
+from .options import HubOptions
 
 
 class ModelHub(Construct):
-    """A private JumpStart hub that refers to allowed models, beside a denial of the public one.
+    """A private JumpStart hub that refers to allowed models, and a denial of the public hub.
 
-    References cost nothing, follow the versions that AWS publishes from the least one on, and are what Studio shows. A
-    role that :meth:`grant_use` was called for reads this hub and cannot read the public one, whatever else it is given.
+    References cost nothing, follow the versions that AWS publishes, starting with the one of the catalogue, and are
+    what Studio shows. A role that was passed to :meth:`grant_use` reads this hub and cannot read the public one, even
+    if other policies allow it.
     https://docs.aws.amazon.com/sagemaker/latest/dg/jumpstart-curated-hubs-admin-guide.html
 
     Example::
 
         import aws_cdk as cdk
-        from aws_genai.models import ModelHub
         from aws_genai.foundation import CostTags, Foundation
         from aws_genai.gate import attach_gate
+        from aws_genai.models import HubOptions, ModelHub
 
         app = cdk.App()
         attach_gate(app)
         CostTags(project="demo", environment="dev", layer="demo", owner="me", cost_center="1").apply(app)
         stack = cdk.Stack(app, "Models", env=cdk.Environment(region="us-east-1"))
-        foundation = Foundation(stack)
         ModelHub(
             stack,
             "Hub",
+            foundation=Foundation(stack),
             name="allowed",
-            models=["huggingface-llm-mistral-7b-instruct-v3", "huggingface-sentencesimilarity-bge-m3"],
-            foundation=foundation,
+            options=HubOptions(
+                models=["huggingface-llm-mistral-7b-instruct-v3", "huggingface-sentencesimilarity-bge-m3"]
+            ),
         )
         app.synth()
 
-    :param foundation: key, topic, network and retention to build on.
+    :param foundation: key, topic and network of the function that writes the references.
     :param name: name of the hub, 1 to 63 letters, digits and hyphens.
-    :param models: models of :class:`JumpStartCatalogue`, 1 or more.
-    :raises InvalidValueError: if there is no model, one stands twice, or one is not in the catalogue or the Region.
+    :param options: the allowed models, 1 or more.
+    :raises InvalidValueError: if there is no model, or one is not available in the Region.
     """
 
     def __init__(
@@ -64,26 +61,25 @@ class ModelHub(Construct):
         *,
         foundation: Foundation,
         name: str,
-        models: Sequence[str],
+        options: HubOptions,
     ) -> None:
         super().__init__(scope, id)
-        region = region_of(self)
-        check_models(models, region)
+        region, models = region_of(self), options.models
+        if not models:
+            raise InvalidValueError(
+                "A hub without models lets its users use none", field="models", hint="Name at least one model"
+            )
+        options.check_region(region)
         self.name = name
         self.hub = sagemaker.CfnHub(
             self, "Resource", hub_name=name, hub_display_name=name, hub_description="Models that may be used here"
         )
         self.hub_arn: str = self.hub.attr_hub_arn
-        function = provider(
-            Stack.of(self),
-            "HubModels",
-            "hub_models",
-            foundation=foundation,
-        )
+        function = provider(Stack.of(self), "HubModels", "hub_models", foundation=foundation)
         place = f"arn:{PARTITION}:sagemaker:{region}"
         references = f"{place}:{ACCOUNT_ID}:hub-content/{name}/ModelReference/*"
         contents = [f"{place}:aws:hub-content/{PUBLIC_HUB}/Model/{model}" for model in models]
-        # The function names a model without its version, as IAM's reference does:
+        # The function passes the ARN of a model without its version, which is the form of IAM's reference:
         # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsagemaker.html
         public = [*contents, *(f"{each}/*" for each in contents)]
         function.role.allow(
@@ -114,16 +110,16 @@ class ModelHub(Construct):
             resource.add_property_override(property, value)
         resource.node.add_dependency(function.role.permissions, function.resource, self.hub)
 
-    def grant_use(self, role: iam.IRole) -> None:
-        """Let ``role`` read this hub, and deny it the public one.
+    def grant_use(self, grantee: iam.IGrantable) -> iam.Grant:
+        """Let ``grantee`` read this hub, and deny it the public one.
 
         https://docs.aws.amazon.com/sagemaker/latest/dg/jumpstart-curated-hubs-admin-guide-restrict-access.html
         """
         region = region_of(self)
         place = f"arn:{PARTITION}:sagemaker:{region}"
         content = f"{ACCOUNT_ID}:hub-content/{self.name}/*"
-        grant(
-            role,
+        granted = grant(
+            grantee,
             ["sagemaker:DescribeHub", "sagemaker:DescribeHubContent", "sagemaker:ListHubContents"],
             [self.hub_arn, f"{place}:{content}"],
         )
@@ -133,27 +129,13 @@ class ModelHub(Construct):
             principal=None,
             sid="NoPublicHub",
         )
-        role.add_to_principal_policy(iam.PolicyStatement.from_json(denied))
-        if isinstance(role, WorkloadRole):
+        grantee.grant_principal.add_to_principal_policy(iam.PolicyStatement.from_json(denied))
+        if isinstance(grantee, WorkloadRole):
             acknowledge(
-                role.permissions,
+                grantee.permissions,
                 "AwsSolutions-IAM5",
                 finding=f"Resource::arn:<AWS::Partition>:sagemaker:{region}:<AWS::AccountId>:hub-content/{self.name}/*",
-                reason="The hub holds what the settings allow, and AWS publishes versions of it.",
+                reason="The hub holds the allowed models only, and AWS publishes new versions of them.",
                 met_by="the one hub in the statement, and reading only",
             )
-
-
-def check_models(models: Sequence[str], region: str) -> None:
-    """Refuse models that a hub cannot refer to.
-
-    :raises InvalidValueError: if there is none, one stands twice, or one is not in the catalogue or the Region.
-    """
-    if not models:
-        raise InvalidValueError("A hub without a model lets nobody use any", field="models", hint="Name one")
-    if len(set(models)) != len(models):
-        raise InvalidValueError("A model is named twice", field="models", hint="Name each once")
-    for model in models:
-        facts = JumpStartCatalogue.get(model)
-        if region not in facts.regions:
-            raise InvalidValueError(f"{model} is not available in {region}", field="models")
+        return granted

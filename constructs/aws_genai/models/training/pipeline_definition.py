@@ -1,4 +1,4 @@
-"""The steps of fine-tuning as a definition of SageMaker Pipelines.
+"""The definition of a fine-tuning pipeline for SageMaker Pipelines.
 
 https://aws-sagemaker-mlops.github.io/sagemaker-model-building-pipeline-definition-JSON-schema/
 """
@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from .options import FineTuningOptions
 
 VERSION = "2020-12-01"
 _DATA = (
@@ -21,7 +23,7 @@ _DATA = (
     "manifest_sha256",
     "approver",
 )
-#: What is tried again: https://docs.aws.amazon.com/sagemaker/latest/dg/pipelines-retry-policy.html
+#: Which failures are retried: https://docs.aws.amazon.com/sagemaker/latest/dg/pipelines-retry-policy.html
 _RETRY = [
     {
         "ExceptionType": ["Step.SERVICE_FAULT", "Step.THROTTLING"],
@@ -42,7 +44,7 @@ Step = dict[str, Any]
 
 @dataclass(frozen=True, kw_only=True)
 class Training:
-    """What one training job is told."""
+    """The training job."""
 
     image: str
     metrics: Mapping[str, str]
@@ -53,8 +55,6 @@ class Training:
     instance_type: str
     volume_gib: int
     volume_key: str | None
-    max_hours: int
-    spot: bool
     held_out: bool
 
 
@@ -73,7 +73,7 @@ class Pipeline:
     """A pipeline of fine-tuning: data, training, evaluation, registration."""
 
     data_set: str
-    method: str
+    options: FineTuningOptions
     bucket: str
     key_arn: str
     role_arn: str
@@ -83,11 +83,8 @@ class Pipeline:
     evaluate_arn: str
     training: Training
     serving: Serving
-    thresholds: Mapping[str, float]
     group: str
     base: str
-    refuse_personal_data: bool
-    most_duplicates_percent: float
     experiments_arn: str | None
     tags: Mapping[str, str]
 
@@ -122,16 +119,16 @@ class Pipeline:
             "Arguments": {
                 "data_set": self.data_set,
                 "run": _execution("PipelineExecutionId"),
-                "method": self.method,
-                "refuse_personal_data": str(self.refuse_personal_data).lower(),
-                "most_duplicates_percent": self.most_duplicates_percent,
+                "method": self.options.method,
+                "refuse_personal_data": str(self.options.refuse_personal_data).lower(),
+                "most_duplicates_percent": self.options.most_duplicates_percent,
             },
             "OutputParameters": [{"OutputName": name, "OutputType": "String"} for name in _DATA],
         }
 
     def _train(self) -> Step:
         job = self.training
-        seconds = job.max_hours * 3600
+        seconds = self.options.max_hours * 3600
         stop = {"MaxRuntimeInSeconds": seconds}
         arguments: dict[str, Any] = {
             "AlgorithmSpecification": {
@@ -150,7 +147,7 @@ class Pipeline:
             "OutputDataConfig": {
                 "S3OutputPath": f"s3://{self.bucket}/output/{self.data_set}/",
                 "KmsKeyId": self.key_arn,
-                # Batch transform takes packed models only, whatever JumpStart's own training writes.
+                # Batch transform supports compressed models only.
                 "CompressionType": "GZIP",
             },
             "ResourceConfig": {
@@ -165,8 +162,8 @@ class Pipeline:
             "VpcConfig": self._vpc,
             "Tags": self._tags,
         }
-        if job.spot:
-            # A job waits as long again for capacity, and goes on where it was interrupted:
+        if self.options.spot:
+            # A job waits for capacity as long as it may run, and resumes from the last checkpoint:
             # https://docs.aws.amazon.com/sagemaker/latest/dg/model-managed-spot-training.html
             arguments["EnableManagedSpotTraining"] = True
             stop["MaxWaitTimeInSeconds"] = 2 * seconds
@@ -179,7 +176,7 @@ class Pipeline:
 
     @property
     def _container(self) -> dict[str, Any]:
-        """The container of the trained model; a ``ModelDataSource`` does not go with batch transform.
+        """The container of the trained model; batch transform does not support ``ModelDataSource``.
 
         https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_ContainerDefinition.html
         """
@@ -200,7 +197,7 @@ class Pipeline:
         return {"Name": "Model", "Type": "Model", "Arguments": arguments}
 
     def _answer(self) -> Step:
-        """Batch transform of the questions that were held out."""
+        """Batch transform of the held-out questions."""
         key = {"VolumeKmsKeyId": self.serving.volume_key} if self.serving.volume_key else {}
         run = [f"s3://{self.bucket}/output/{self.data_set}", _execution("PipelineExecutionId"), "answers"]
         arguments = {
@@ -226,7 +223,7 @@ class Pipeline:
         return {"Name": "Answer", "Type": "Transform", "Arguments": arguments, "RetryPolicies": _RETRY}
 
     def _evaluate(self) -> Step:
-        figures = [{"OutputName": name, "OutputType": "Float"} for name in sorted(self.thresholds)]
+        figures = [{"OutputName": name, "OutputType": "Float"} for name in sorted(self.options.thresholds)]
         return {
             "Name": "Evaluate",
             "Type": "Lambda",
@@ -241,15 +238,15 @@ class Pipeline:
         }
 
     def _decide(self) -> Step:
-        wanted = ", ".join(f"{name} of {least:g}" for name, least in sorted(self.thresholds.items()))
-        refuse = {"ErrorMessage": f"The model stays below what the settings ask for: {wanted}. Nothing was registered."}
+        wanted = ", ".join(f"{name} of {least:g}" for name, least in sorted(self.options.thresholds.items()))
+        refuse = {"ErrorMessage": f"The model is below its thresholds ({wanted}), so it was not registered."}
         return {
             "Name": "GoodEnough",
             "Type": "Condition",
             "Arguments": {
                 "Conditions": [
                     {"Type": "GreaterThanOrEqualTo", "LeftValue": _output("Evaluate", name), "RightValue": least}
-                    for name, least in sorted(self.thresholds.items())
+                    for name, least in sorted(self.options.thresholds.items())
                 ],
                 "IfSteps": [self._register()],
                 "ElseSteps": [{"Name": "NotGoodEnough", "Type": "Fail", "Arguments": refuse}],
@@ -272,7 +269,7 @@ class Pipeline:
                     "Statistics": {"ContentType": "application/json", "S3Uri": _output("Evaluate", "report")}
                 }
             },
-            # From here back to the versions of the objects that trained it:
+            # Lineage from the version back to the versions of the objects that trained it:
             # https://docs.aws.amazon.com/sagemaker/latest/dg/model-registry-version.html
             "CustomerMetadataProperties": {
                 "base_model": self.base,

@@ -1,14 +1,12 @@
-"""Where data scientists, ML engineers and approvers work, each with a role of their own kind."""
+"""The workplace of data scientists, ML engineers and approvers, with a role for each persona."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Literal, get_args
+from collections.abc import Sequence
 
 from aws_cdk import aws_iam as iam, aws_sagemaker as sagemaker
 from constructs import Construct
 
-from ...errors import InvalidValueError, nearest
 from ...foundation.foundation import Foundation
 from ...foundation.key import DataKey
 from ...foundation.naming import lasting
@@ -17,12 +15,9 @@ from ...foundation.role import WorkloadRole
 from ...foundation.statements import allow, deny, document
 from ...gate.acknowledgement import acknowledge
 from ..hosting.hosted_endpoint import region_of
+from .options import PERSONAS, Persona, StudioOptions
 
-Persona = Literal["data-scientist", "ml-engineer", "approver"]
-PERSONAS: tuple[Persona, ...] = get_args(Persona)
-#: Small Nitro-based types for notebooks; training runs in jobs.
-NOTEBOOKS = ("ml.t3.medium", "ml.t3.large", "ml.m5.large", "ml.m5.xlarge")
-#: What a notebook must never get around: machines with root, and jobs beside the pipelines.
+#: Notebook instances give their users root access, and bypass the restrictions of spaces.
 _NEVER = (
     "sagemaker:CreateNotebookInstance",
     "sagemaker:CreatePresignedNotebookInstanceUrl",
@@ -43,44 +38,39 @@ _LIST = (
 
 
 class Studio(Construct):
-    """A SageMaker domain without a way to the internet, in which spaces stop when nobody uses them.
+    """A SageMaker Studio domain without access to the internet, whose spaces stop when nobody uses them.
 
-    Spaces reach the endpoints of the VPC only, their disks are encrypted under your key, Docker is off, results of
-    notebooks are not shared. There are three roles: data scientists train, ML engineers call endpoints and read what
-    runs, approvers sign data sets and approve versions; who trains cannot approve. The domain's own role may nothing,
-    so that a profile without a persona may nothing either. Sessions carry the name of the profile as source identity,
-    by which CloudTrail tells people of one persona apart.
+    Spaces reach the endpoints of the VPC only. Their disks are encrypted with your key, Docker access is disabled, and
+    notebook outputs are not shared. There are three roles: data scientists train, ML engineers invoke and inspect
+    endpoints, approvers sign data sets and approve versions. Who trains cannot approve. The domain's default execution
+    role has no permissions, so neither has a profile without a persona. Sessions carry the name of the user profile as
+    source identity, by which AWS CloudTrail distinguishes users of one persona.
     https://docs.aws.amazon.com/sagemaker/latest/dg/onboard-vpc.html
     https://docs.aws.amazon.com/sagemaker/latest/dg/monitor-user-access.html
 
     Example::
 
         import aws_cdk as cdk
-        from aws_genai.models import Studio
         from aws_genai.foundation import CostTags, Foundation
         from aws_genai.gate import attach_gate
+        from aws_genai.models import Studio, StudioOptions
 
         app = cdk.App()
         attach_gate(app)
         CostTags(project="demo", environment="dev", layer="demo", owner="me", cost_center="1").apply(app)
         stack = cdk.Stack(app, "Studio", env=cdk.Environment(region="us-east-1"))
-        foundation = Foundation(stack, network=["us-east-1a", "us-east-1b"])
         Studio(
             stack,
             "Studio",
+            foundation=Foundation(stack, network=["us-east-1a", "us-east-1b"]),
             name="demo",
-            people={"ann": "approver", "bob": "data-scientist"},
-            foundation=foundation,
+            options=StudioOptions(people={"ann": "approver", "bob": "data-scientist"}),
         )
         app.synth()
 
-    :param foundation: key, topic, network and retention to build on.
-    :param name: what the domain's name begins with, 1 to 63 letters, digits and hyphens.
-    :param people: the persona of each user profile, named as the user signs in. Default: nobody yet.
-    :param idle_minutes: minutes without use after which a space stops, 60 to 525,600. Default: 60.
-    :param instance_types: types that spaces run on. Default: small ones without an accelerator.
-    :param sign_on: whether users come from IAM Identity Center (``SSO``) or from IAM. Default: IAM.
-    :raises InvalidValueError: if a persona is not known, or the minutes are out of range.
+    :param foundation: key and network.
+    :param name: prefix of the domain's name, 1 to 63 letters, digits and hyphens.
+    :param options: user profiles and spaces. Default: :class:`StudioOptions` without arguments.
     """
 
     def __init__(
@@ -90,18 +80,15 @@ class Studio(Construct):
         *,
         foundation: Foundation,
         name: str,
-        people: Mapping[str, Persona] | None = None,
-        idle_minutes: int = 60,
-        instance_types: Sequence[str] = NOTEBOOKS,
-        sign_on: Literal["IAM", "SSO"] = "IAM",
+        options: StudioOptions | None = None,
     ) -> None:
         super().__init__(scope, id)
+        options = options or StudioOptions()
+        idle_minutes, sign_on = options.idle_minutes, options.sign_on
         network, key = foundation.private_network, foundation.key
-        people = people or {}
-        check_people(people, idle_minutes)
         key.allow_in_sagemaker()
         group = network.security_group(self, "Group", description=f"Studio {name}: no inbound rule")
-        nobody = _person(self, "Nobody", f"Studio {name}: may nothing")
+        nobody = _person(self, "Nobody", f"Studio {name}: no permissions")
         stop = {
             "appLifecycleManagement": {
                 "idleSettings": {
@@ -130,7 +117,7 @@ class Studio(Construct):
             vpc_id=network.vpc_id,
             subnet_ids=network.subnet_ids,
             kms_key_id=key.key_id,
-            # Spaces have disks of their own; a shared home directory would be one more way between people.
+            # Spaces have volumes of their own; users could exchange data through shared home directories.
             home_efs_file_system_creation="Disabled",
             tag_propagation="ENABLED",
             default_user_settings=settings,
@@ -146,8 +133,8 @@ class Studio(Construct):
             persona: _person(self, persona.title().replace("-", ""), f"Studio {name}: {persona}")
             for persona in PERSONAS
         }
-        self._everybody(instance_types, key)
-        for person, persona in people.items():
+        self._everybody(options.instance_types, key)
+        for person, persona in options.people.items():
             sagemaker.CfnUserProfile(
                 self,
                 f"Person{person.title()}",
@@ -159,7 +146,7 @@ class Studio(Construct):
             )
 
     def _everybody(self, types: Sequence[str], key: DataKey) -> None:
-        """What every persona may in the domain: have private spaces of the allowed types, and read what there is.
+        """What every persona may do in the domain: use private spaces of the allowed types, and list resources.
 
         https://docs.aws.amazon.com/sagemaker/latest/dg/studio-updated-setup-permissions.html
         """
@@ -190,8 +177,8 @@ class Studio(Construct):
                         conditions=own,
                     ),
                     allow(["sagemaker:DeleteApp"], [apps], conditions=own),
-                    # Spaces and apps get the domain's tags when they are made; tagging knows nothing of owners, only of
-                    # the action that it comes with.
+                    # Spaces and apps get the domain's tags when they are created. AddTags has no condition key for the
+                    # owner, only one for the action that it is part of.
                     allow(
                         ["sagemaker:AddTags"],
                         [apps, spaces],
@@ -202,7 +189,8 @@ class Studio(Construct):
                         [f"sagemaker:{verb}" for verb in _DESCRIBE],
                         [f"{place}:domain/{domain}", profiles, spaces, apps],
                     ),
-                    # Lists take no resource: service-authorization/latest/reference/list_amazonsagemaker.html
+                    # Lists support no resource-level permissions:
+                    # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsagemaker.html
                     allow([f"sagemaker:{verb}" for verb in _LIST], ["*"]),
                     allow(["kms:CreateGrant", "kms:DescribeKey"], [key.key_arn]),
                     deny(_NEVER, ["*"], principal=None, sid="NoMachineWithRoot"),
@@ -215,28 +203,14 @@ class Studio(Construct):
             policy,
             "AwsSolutions-IAM5",
             finding=("Resource::*", *(f"{shown}{kind}/{at}/*" for kind in ("space", "app", "user-profile"))),
-            reason="People name their own spaces, and lists take no resource.",
-            met_by="conditions on the owner and on private spaces of this domain; tags where one is made only; lists "
-            "show names only",
-        )
-
-
-def check_people(people: Mapping[str, str], idle_minutes: int) -> None:
-    """Refuse people without a known persona, and spaces that never stop.
-
-    :raises InvalidValueError: naming the person or the field.
-    """
-    for person, persona in people.items():
-        if persona not in PERSONAS:
-            raise InvalidValueError(f"{person} is {persona}", field="people", hint=nearest(persona, PERSONAS))
-    if not 60 <= idle_minutes <= 525_600:
-        raise InvalidValueError(
-            f"A space stops after 60 to 525,600 minutes without use, not {idle_minutes}", field="idle_minutes"
+            reason="Users choose the names of their spaces, and lists support no resource-level permissions.",
+            met_by="conditions on the owner and on private spaces of this domain; tags at creation only; lists show "
+            "names only",
         )
 
 
 def _person(scope: Construct, id: str, description: str) -> WorkloadRole:
-    """A role that SageMaker takes for a user profile, whose name it sets as source identity."""
+    """A role that SageMaker assumes for user profiles, with the name of the profile as source identity."""
     who = iam.ServicePrincipal(
         "sagemaker.amazonaws.com", conditions={"StringEquals": {"aws:SourceAccount": ACCOUNT_ID}}
     )

@@ -1,0 +1,20 @@
+"""The environment variables of the function that screens chunks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..contract import Contract
+
+
+@dataclass(frozen=True, kw_only=True)
+class Environment(Contract):
+    """What the screen of a source is told."""
+
+    #: Name of the source.
+    SOURCE: str
+    #: The groups that may read its documents.
+    GROUPS: list[str]
+    #: ID and version of the guardrail that assesses chunks. Default: none.
+    GUARDRAIL_ID: str | None = None
+    GUARDRAIL_VERSION: str | None = None

@@ -1,0 +1,17 @@
+"""The environment variables of the function."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..contract import Contract
+
+
+@dataclass(frozen=True, kw_only=True)
+class Environment(Contract):
+    """The environment variables of the function."""
+
+    #: Name of the bucket of captured data.
+    BUCKET: str
+    #: Names of the endpoints.
+    ENDPOINTS: list[str]

@@ -1,0 +1,42 @@
+"""The environment variables of the function."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NotRequired, TypedDict
+
+from ..contract import Contract
+
+
+class Plan(TypedDict):
+    """How approved versions are deployed."""
+
+    #: Name of the endpoint.
+    endpoint: str
+    #: ARN of the execution role.
+    role: str
+    #: Ids of the subnets.
+    subnets: Sequence[str]
+    #: Ids of the security groups.
+    groups: Sequence[str]
+    instance_type: str
+    #: Number of instances.
+    instances: int
+    #: ARN of the key of the volumes; SageMaker refuses one for types with local disks.
+    key: NotRequired[str | None]
+    #: Names of the alarms that roll a deployment back.
+    alarms: Sequence[str]
+    tags: dict[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Environment(Contract):
+    """The environment variables of the function."""
+
+    #: A :class:`Plan` as JSON, which the stack writes since it holds values that CloudFormation resolves.
+    PLAN: str
+    #: Name of the group of the model registry.
+    GROUP: str
+    #: ARN of the topic that receives notifications.
+    TOPIC: str
