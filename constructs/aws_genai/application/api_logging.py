@@ -18,14 +18,14 @@ def api_gateway_logging(stack: Stack) -> apigateway.CfnAccount:
     role = iam.Role(
         stack,
         "ApiGatewayLogging",
-        # API Gateway tries the role as it is set, and no page promises that it tells its account.
+        # API Gateway assumes the role to test it, and no page says that it sends aws:SourceAccount.
         assumed_by=iam.ServicePrincipal("apigateway.amazonaws.com"),
         managed_policies=[
             iam.ManagedPolicy.from_aws_managed_policy_name("service-role/AmazonAPIGatewayPushToCloudWatchLogs")
         ],
     )
     account = apigateway.CfnAccount(stack, "ApiGatewayAccount", cloud_watch_role_arn=role.role_arn)
-    # The setting outlives the stack: other APIs of the account log through it too.
+    # The setting is retained with the stack gone: other APIs of the account use it for their logs.
     account.apply_removal_policy(RemovalPolicy.RETAIN)
     role.apply_removal_policy(RemovalPolicy.RETAIN)
     acknowledge(

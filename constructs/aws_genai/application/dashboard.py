@@ -1,4 +1,4 @@
-"""One page that shows the three layers at work."""
+"""A CloudWatch dashboard of the three layers."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ if TYPE_CHECKING:
 
 
 class Endpoint(Protocol):
-    """An endpoint of SageMaker whose calls can be shown."""
+    """A SageMaker endpoint whose invocations can be shown."""
 
     endpoint_name: str
 
     @property
     def asynchronous(self) -> bool:
-        """Whether calls wait in a queue."""
+        """Whether requests wait in a queue."""
         ...
 
     @property
     def dimensions(self) -> dict[str, str]:
-        """What CloudWatch keeps the metrics of calls by."""
+        """Dimensions of the metrics of its invocations."""
         ...
 
 
 class Dashboard(Construct):
-    """A CloudWatch dashboard with rows for each layer: capacity, endpoints, models, application.
+    """A CloudWatch dashboard with a row for the capacity, one for each endpoint, and one each for models and chat APIs.
 
     https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/CloudWatch-Dashboard-Body-Structure.html
 
@@ -55,12 +55,12 @@ class Dashboard(Construct):
         )
         app.synth()
 
-    :param name: what the dashboard's name begins with, letters, digits, hyphens and underscores; the Region follows.
+    :param name: prefix of the dashboard's name, of letters, digits, hyphens and underscores; the Region follows.
     :param fleets: fleets whose instances are counted. Default: none.
-    :param endpoints: endpoints whose calls, errors and latency are shown, a row each. Default: none.
-    :param models: what CloudWatch keeps the calls of each Bedrock model by: its id, or that of the application's
-        profile. Default: none.
-    :param chats: chat APIs whose requests and errors are shown. Default: none.
+    :param endpoints: endpoints whose invocations, errors and latency are shown. Default: none.
+    :param models: ``ModelId`` dimension of each Bedrock model by its label: the id of the model, or of its application
+        inference profile. Default: none.
+    :param chats: chat APIs whose requests, errors and latency are shown. Default: none.
     """
 
     def __init__(
@@ -98,7 +98,7 @@ class Dashboard(Construct):
             for x, widget in enumerate(row):
                 width = 24 // len(row)
                 widgets.append({"type": "metric", "x": x * width, "y": y * 6, "width": width, "height": 6, **widget})
-        # Dashboards of an account are global.
+        # Names of dashboards are unique in an account, across Regions.
         named = f"{name}-{Stack.of(self).region}"
         cloudwatch.CfnDashboard(self, "Resource", dashboard_name=named, dashboard_body=json.dumps({"widgets": widgets}))
 
