@@ -63,7 +63,7 @@ def place(environment: str) -> Place:
     """
     settings = load(environment)
     session = boto3.Session(region_name=settings.region)
-    stack = f"{settings.prefix}-models"
+    stack = f"{settings.prefix}-hosting"
     outputs = session.client("cloudformation").describe_stacks(StackName=stack)["Stacks"][0].get("Outputs", [])
     found = {each["OutputKey"]: each["OutputValue"] for each in outputs}
     bucket = next((value for name, value in found.items() if name.startswith("DataSetsBucketName")), None)

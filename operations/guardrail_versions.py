@@ -16,7 +16,7 @@ from typing import Any
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from settings import SettingsError, load, told
+from settings import STACKS, SettingsError, load, told
 
 
 class VersionsError(Exception):
@@ -42,7 +42,7 @@ def look(session: Any, prefix: str, pinned: int | None = None) -> Versions:  # n
 
     :raises VersionsError: if there is no guardrail.
     """
-    stacks = [f"{prefix}-{layer}" for layer in ("foundation", "compute", "models", "application")]
+    stacks = [f"{prefix}-{layer}" for layer in STACKS]
     resources = [each for stack in stacks for each in _resources(session, stack)]
     guardrails = [each["PhysicalResourceId"] for each in resources if each["ResourceType"] == "AWS::Bedrock::Guardrail"]
     if not guardrails:

@@ -16,7 +16,7 @@ from aws_genai.data.accelerators import AcceleratorCatalogue
 from aws_genai.data.bedrock import BedrockCatalogue
 from aws_genai.data.jumpstart import JumpStartCatalogue
 from aws_genai.gate.record import GateRecord, RecordError, read_record
-from settings import Settings, SettingsError, about, load as load_settings, make, told
+from settings import STACKS, Settings, SettingsError, about, load as load_settings, make, told
 
 from .costs import Cost, hosted_types, idle
 from .hosting_prices import hosting_prices
@@ -34,8 +34,7 @@ def stacks(assembly: Path) -> dict[str, dict[str, Any]]:
         for name, artifact in manifest["artifacts"].items()
         if artifact["type"] == "aws:cloudformation:stack"
     }
-    order = ["foundation", "compute", "models", "application"]
-    return dict(sorted(found.items(), key=lambda item: order.index(item[0].rpartition("-")[2])))
+    return dict(sorted(found.items(), key=lambda item: STACKS.index(item[0].rpartition("-")[2])))
 
 
 def checked(assembly: Path, settings: Settings) -> GateRecord:

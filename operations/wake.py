@@ -42,7 +42,7 @@ def wake(name: str, environment: str) -> str:
         where="models.endpoints",
     )
     session = boto3.Session(region_name=settings.region)
-    function = _function(session, f"{settings.prefix}-models")
+    function = _function(session, f"{settings.prefix}-hosting")
     answer = session.client("lambda").invoke(FunctionName=function, Payload=json.dumps({"wake": name}).encode())
     content = json.loads(answer["Payload"].read())
     if answer.get("FunctionError"):

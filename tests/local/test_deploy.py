@@ -49,7 +49,7 @@ def test_a_changed_setting_updates_what_it_should(local: Local, variant: Variant
 
 
 def test_what_an_update_adds_is_created_and_what_it_drops_deleted(local: Local, variant: Variant) -> None:
-    models, more = "genai-local-models", variant("  idle:\n    hours: 1\n", "")
+    models, more = "genai-local-hosting", variant("  idle:\n    hours: 1\n", "")
     dropped = local.deploy(more)
     # Buckets with files that an earlier change has left are not deleted by this one either.
     assert str(dropped[models]).startswith("1 updated, 10 deleted")

@@ -74,12 +74,12 @@ def use(tenant: emulator.Account) -> None:
         one = {"key": "one", "data": {"float32": [0.1] * dimension}}
         vectors.put_vectors(**store, indexName=index, vectors=[one])
         assert vectors.list_vectors(**store, indexName=index)["vectors"]
-    group = made(tenant, "models", "AWS::SageMaker::ModelPackageGroup").rpartition("/")[2]
+    group = made(tenant, "hosting", "AWS::SageMaker::ModelPackageGroup").rpartition("/")[2]
     version = {"ModelPackageGroupName": group, "ModelApprovalStatus": "PendingManualApproval"}
     tenant.client("sagemaker").create_model_package(**version)
     logs = tenant.client("logs")
     # SageMaker makes this one by itself.
-    endpoint = made(tenant, "models", "AWS::SageMaker::Endpoint").rpartition("/")[2]
+    endpoint = made(tenant, "hosting", "AWS::SageMaker::Endpoint").rpartition("/")[2]
     logs.create_log_group(logGroupName=f"/aws/sagemaker/Endpoints/{endpoint}")
     group_name = next(each["logGroupName"] for each in logs.describe_log_groups()["logGroups"] if "Chat" in str(each))
     logs.create_log_stream(logGroupName=group_name, logStreamName="today")

@@ -28,11 +28,11 @@ class Lab:
 
     def __init__(self, local: Local) -> None:
         self.local, self.s3 = local, local.client("s3")
-        self.bucket = local.resource("models", "AWS::S3::Bucket", "DataSets")
-        self.key = local.resource("models", "AWS::KMS::Key", "DataSetsSigningKey")
+        self.bucket = local.resource("hosting", "AWS::S3::Bucket", "DataSets")
+        self.key = local.resource("hosting", "AWS::KMS::Key", "DataSetsSigningKey")
 
     def call(self, function: str, event: dict[str, Any]) -> tuple[Any, bool]:
-        name = self.local.resource("models", "AWS::Lambda::Function", function)
+        name = self.local.resource("hosting", "AWS::Lambda::Function", function)
         answer = self.local.client("lambda").invoke(FunctionName=name, Payload=json.dumps(event).encode())
         return json.loads(answer["Payload"].read()), "FunctionError" in answer
 

@@ -20,7 +20,7 @@ _LAMBDA = "https://docs.aws.amazon.com/lambda/latest/dg"
 
 
 def call(local: Local, **event: str) -> dict[str, str]:
-    function = local.resource("models", "AWS::Lambda::Function", "IdleFunction")
+    function = local.resource("hosting", "AWS::Lambda::Function", "IdleFunction")
     answer = local.client("lambda").invoke(FunctionName=function, Payload=json.dumps(event).encode())
     content: dict[str, str] = json.loads(answer["Payload"].read())
     assert "FunctionError" not in answer, content
@@ -34,7 +34,7 @@ def names(local: Local) -> list[str]:
 @pytest.fixture
 def table(local: Local) -> Iterator[Any]:
     """The sweeper's notes; whatever a test leaves asleep is woken."""
-    name = local.resource("models", "AWS::DynamoDB::Table")
+    name = local.resource("hosting", "AWS::DynamoDB::Table")
     client = local.client("dynamodb")
     yield client, name
     if NAME not in names(local):
@@ -103,7 +103,7 @@ UNSHOWN = {
 def no_time(local: Local) -> Iterator[None]:
     """Rules under which an endpoint is idle as soon as it stands."""
     client = local.client("lambda")
-    name = local.resource("models", "AWS::Lambda::Function", "IdleFunction")
+    name = local.resource("hosting", "AWS::Lambda::Function", "IdleFunction")
     before = client.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
     rules = json.dumps({**json.loads(before["RULES"]), "idle_hours": 0})
     client.update_function_configuration(FunctionName=name, Environment={"Variables": {**before, "RULES": rules}})
@@ -129,7 +129,7 @@ def test_every_action_of_the_sweeper_is_needed(local: Local, table: Any, no_time
     client, name = table
     whole = ["warned", "swept", "waking", "awake"]
     assert life(local, table) == whole
-    role = Role(local, "models", "IdleFunction")
+    role = Role(local, "hosting", "IdleFunction")
     unneeded = set()
     for action, resource in role.actions():
         with role.without(action, resource):

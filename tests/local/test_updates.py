@@ -17,7 +17,7 @@ from rich.console import Console
 from local import cdk, chat, emulator, stand_ins
 from local.deploy import deploy
 from local.home import Home, LocalError
-from settings import SettingsError, load
+from settings import STACKS, SettingsError, load
 from tests.conftest import Synthesized
 
 from .conftest import MODEL_SECONDS, edit
@@ -112,7 +112,7 @@ DEPLOYS: list[dict[str, Change]] = [
             "foundation",
             "AWS::EC2::Subnet",
         ),
-        "instance type": (put(f"{EMBEDDINGS}.instance_type", "ml.g5.4xlarge"), "models", "AWS::SageMaker::Endpoint"),
+        "instance type": (put(f"{EMBEDDINGS}.instance_type", "ml.g5.4xlarge"), "hosting", "AWS::SageMaker::Endpoint"),
     },
     {
         "parsing": (put(f"{HANDBOOK}.parsing", {"data_automation": True}), "models", "AWS::Bedrock::DataSource"),
@@ -127,7 +127,7 @@ DEPLOYS: list[dict[str, Change]] = [
         "store": (put(f"{HANDBOOK}.store", "opensearch"), "models", "AWS::Bedrock::KnowledgeBase"),
         "model of an endpoint": (
             put(f"{EMBEDDINGS}.model", "huggingface-sentencesimilarity-bge-large-en-v1-5"),
-            "models",
+            "hosting",
             "AWS::SageMaker::Endpoint",
         ),
         "retention": (put("security.log_days", 7), "application", "AWS::Logs::LogGroup"),
@@ -137,7 +137,7 @@ DEPLOYS: list[dict[str, Change]] = [
         "embedding model": (embed_otherwise, "models", "AWS::Bedrock::KnowledgeBase"),
         "key of weights": (
             put("models.endpoints.assistant.weights.key_arn", KEY.format("0cd")),
-            "models",
+            "hosting",
             "AWS::IAM::ManagedPolicy",
         ),
     },
@@ -234,7 +234,7 @@ def _cited(live: Live) -> None:
 
 @pytest.mark.parametrize("changes", DEPLOYS, ids=[", ".join(each) for each in DEPLOYS])
 def test_what_is_changed_is_deployed_and_the_chat_answers(live: Live, changes: dict[str, Change]) -> None:
-    layers = ("foundation", "compute", "models", "application")
+    layers = STACKS
     seen = {each["EventId"] for layer in layers for each in live.events(layer)}
     for change, _, _ in changes.values():
         change(live.settings)

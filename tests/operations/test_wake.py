@@ -29,7 +29,7 @@ class Session:
         if service == "cloudformation":
             return SimpleNamespace(
                 describe_stacks=lambda StackName: {
-                    "Stacks": [{"Outputs": self.outputs if StackName == "genai-reference-models" else []}]
+                    "Stacks": [{"Outputs": self.outputs if StackName == "genai-reference-hosting" else []}]
                 }
             )
 
