@@ -25,6 +25,9 @@ class LayerStack(Stack):
             termination_protection=settings.security.retain,
             synthesizer=WeakReferences(qualifier=settings.bootstrap_qualifier),
         )
+        if settings.bootstrap_qualifier:
+            # Constructs that name a role of the bootstrap stack read it from here.
+            self.node.set_context("@aws-cdk/core:bootstrapQualifier", settings.bootstrap_qualifier)
         self.settings = settings
         self._name = name
         if settings.security.reserved_concurrency:

@@ -36,12 +36,12 @@ class SecureBucket(Construct):
         SecureBucket(stack, "Documents", foundation=foundation)
         app.synth()
 
-    :param foundation: key, topic, network and retention to build on.
-    :param retention_days: days until an object expires. Default: never.
-    :param noncurrent_days: days that a replaced version is kept. Default: 90.
-    :param lock_days: days that an object can be neither replaced nor deleted, from its arrival. Default: not locked.
-    :param bucket_key: encrypt under a key of the bucket that S3 derives, for fewer requests to AWS KMS. Default: yes.
-    :raises InvalidValueError: if there is a replica and no topic.
+    :param foundation: the key that encrypts every object, the bucket for access logs, whether there is a replica, and
+        what happens on deletion of the stack.
+    :param retention_days: Number of days after which an object expires. Default: never.
+    :param noncurrent_days: Number of days to keep a noncurrent version. Default: 90.
+    :param lock_days: Number of days for which a new object can be neither overwritten nor deleted. Default: no lock.
+    :param bucket_key: Whether to use an S3 Bucket Key, which reduces requests to AWS KMS. Default: yes.
     """
 
     def __init__(
@@ -56,18 +56,12 @@ class SecureBucket(Construct):
         bucket_key: bool = True,
     ) -> None:
         super().__init__(scope, id)
-        key, access_logs, replica, topic, removal_policy = (
-            foundation.key,
-            foundation.access_logs,
-            foundation.replicas,
-            foundation.topic,
-            foundation.removal_policy,
-        )
+        key, access_logs, removal_policy = foundation.key, foundation.access_logs, foundation.removal_policy
         self.key = key
         self.replica: SecureBucket | None = None
         self.resource: s3.CfnBucket
         replication: s3.CfnBucket.ReplicationConfigurationProperty | None = None
-        if replica:
+        if foundation.replicas:
             self.replica = SecureBucket(
                 self,
                 "Replica",
@@ -107,9 +101,9 @@ class SecureBucket(Construct):
         self.policy_resource = s3.CfnBucketPolicy(
             self, "Policy", bucket=self.bucket_name, policy_document=document(self._statements)
         )
-        if self.replica and topic:
+        if self.replica:
             self._grant_replication(self.replica, locked=bool(lock_days))
-            self._watch_replication(self.replica, topic)
+            self._watch_replication(self.replica, foundation.topic)
 
     def add_statements(self, *statements: Statement) -> None:
         """Add statements to the bucket's policy."""
