@@ -70,19 +70,22 @@ def schema() -> str:
     content = _given(described())
     # The file's name gives the environment; the key may be left out.
     content["required"] = [key for key in content["required"] if key != "environment"]
+    # The whole budget may be left out by null, too, which stands for one without a limit.
+    content["properties"]["budget"] = {"anyOf": [content["properties"]["budget"], {"type": "null"}]}
     content["$schema"] = "https://json-schema.org/draft/2020-12/schema"
     return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
 
 
 def _given(node: Any) -> Any:  # noqa: ANN401 - any part of a JSON schema
-    """The schema without null: what is left out is left out, and a key with nothing is refused."""
+    """The schema without null where it means nothing: there, a key is left out, and one with nothing is refused."""
     if isinstance(node, list):
         return [_given(each) for each in node]
     if not isinstance(node, dict):
         return node
     made = {key: _given(each) for key, each in node.items() if (key, each) != ("default", None)}
     options = made.get("anyOf")
-    if isinstance(options, list) and {"type": "null"} in options:
+    # Where the default is a value, null is how it is left out.
+    if isinstance(options, list) and {"type": "null"} in options and node.get("default") is None:
         left = [each for each in options if each != {"type": "null"}]
         del made["anyOf"]
         made |= left[0] if len(left) == 1 else {"anyOf": left}

@@ -85,7 +85,8 @@ def test_an_existing_pool_gets_an_app_client_and_nothing_else() -> None:
     template.has_resource_properties("AWS::Cognito::UserPoolClient", {"UserPoolId": "us-east-1_AbCdEfGhI"})
     template.has_resource_properties("AWS::ApiGateway::Authorizer", {"ProviderARNs": [POOL]})
     # The authorizer accepts the tokens of every client of the pool, the function those of this one.
-    assert variables(template)["CLIENT_IDS"] == {"Fn::Join": ["", ['["', {"Ref": client}, '"]']]}
+    own: Any = variables(template)["CLIENT_IDS"]
+    assert own == {"Fn::Join": ["", ['["', {"Ref": client}, '"]']]}
 
 
 def test_app_clients_of_an_existing_pool_are_used_from_any_region() -> None:
@@ -284,7 +285,8 @@ def test_a_private_api_is_called_from_the_vpc_of_the_foundation() -> None:
 
 
 def test_the_interface_endpoint_lets_callers_without_credentials_of_aws_through_to_own_apis() -> None:
-    (statement,) = interface_policy("execute-api", ())["Statement"]  # type: ignore[misc]  # JSON
+    policy: Any = interface_policy("execute-api", ())
+    (statement,) = policy["Statement"]
     assert statement["Action"] == ["execute-api:Invoke"]
     assert "Condition" not in statement
     (resource,) = statement["Resource"]

@@ -6,17 +6,21 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+import aws_cdk as cdk
 import jsonschema
 import pytest
 import yaml
+from aws_cdk.assertions import Template
 from botocore.session import get_session
 
 from aws_genai.data import load as facts
 from settings import SettingsError, available, load
 from settings.document import SCHEMA, TABLE, schema, table
 from settings.loader import CONFIG
+from stacks import assemble
+from stacks.services import services
 from tests.conftest import ROOT
 from tests.settings_support import BASE, message, write
 
@@ -817,6 +821,60 @@ def test_wrong_settings_are_explained(tmp_path: Path, content: dict[str, Any] | 
         assert word in text
 
 
+def test_no_budget_is_written_as_null(tmp_path: Path) -> None:
+    for text, emails in (
+        ("budget: null", []),
+        ("budget: {monthly_usd: null, emails: [a@example.com]}", ["a@example.com"]),
+    ):
+        budget = load("test", write(tmp_path, f"{yaml.safe_dump(BASE)}{text}\n")).budget
+        assert (budget.monthly_usd, budget.emails) == (None, emails)
+    assert load("test", write(tmp_path, yaml.safe_dump(BASE))).budget.monthly_usd == 100
+    # A key with nothing behind it may have been forgotten.
+    assert "budget: is empty" in message(tmp_path, f"{yaml.safe_dump(BASE)}budget:\n")
+
+
+@pytest.mark.parametrize("budget", ["budget: {}", "budget: null", "budget: {monthly_usd: null}"])
+def test_without_a_budget_none_is_created(tmp_path: Path, budget: str) -> None:
+    settings = load("test", write(tmp_path, f"{yaml.safe_dump(BASE)}{budget}\n"))
+    app = cdk.App()
+    assemble(app, settings)
+    template = Template.from_stack(cast("cdk.Stack", app.node.find_child("foundation")))
+    template.resource_count_is("AWS::Budgets::Budget", 1 if budget == "budget: {}" else 0)
+
+
+def test_a_private_chat_uses_the_vpc_and_its_interface_endpoint(tmp_path: Path) -> None:
+    chat: dict[str, Any] = {**BASE, **BEDROCK, "application": {"chat": {"private_api": {}}}}
+    assert "use a VPC" in message(tmp_path, chat)
+    chat["network"] = {"zones": ["us-east-1a", "us-east-1b"]}
+    settings = load("test", write(tmp_path, yaml.safe_dump(chat)))
+    assert services(settings) == ["execute-api"]
+    app = cdk.App()
+    assemble(app, settings)
+    endpoints = Template.from_stack(cast("cdk.Stack", app.node.find_child("foundation")))
+    names = json.dumps(endpoints.find_resources("AWS::EC2::VPCEndpoint"))
+    assert ".execute-api" in names
+    api = Template.from_stack(cast("cdk.Stack", app.node.find_child("application")))
+    api.has_resource_properties("AWS::ApiGateway::RestApi", {"EndpointConfiguration": {"Types": ["PRIVATE"]}})
+    # The function stays where it was.
+    assert "VpcConfig" not in json.dumps(api.find_resources("AWS::Lambda::Function"))
+
+
+def test_what_a_chat_brings_is_checked_with_its_key_path(tmp_path: Path) -> None:
+    certificate = "arn:aws:acm:eu-west-1:111122223333:certificate/1234abcd-12ab-34cd-56ef-1234567890ab"
+    for chat, words in (
+        ({"allowed_origins": ["*"]}, ["application.chat.allowed_origins.0", "exact origin"]),
+        ({"allowed_addresses": ["10.0.0.1/8"]}, ["application.chat.allowed_addresses.0", "Write 10.0.0.0/8"]),
+        (
+            {"domain": {"name": "chat.example.com", "certificate_arn": certificate}},
+            ["application.chat.domain.certificate_arn", "eu-west-1"],
+        ),
+        ({"user_pool": {"arn": "x"}}, ["application.chat.user_pool.arn", "ARN of a user pool"]),
+    ):
+        text = message(tmp_path, {**BASE, **BEDROCK, "application": {"chat": chat}})
+        for word in words:
+            assert word in text
+
+
 def test_name_too_long_for_a_resource(tmp_path: Path) -> None:
     config = tmp_path / "config"
     config.mkdir()
@@ -857,6 +915,9 @@ def test_schema_refuses_what_the_models_refuse() -> None:
     validator = jsonschema.Draft202012Validator(json.loads(schema()))
     assert not validator.is_valid({**BASE, "budgett": {}})
     assert not validator.is_valid({**BASE, "budget": {"monthly_usd": -1}})
+    assert not validator.is_valid({**BASE, "network": None})
+    assert validator.is_valid({**BASE, "budget": None})
+    assert validator.is_valid({**BASE, "budget": {"monthly_usd": None}})
 
 
 def test_written_documents_are_current() -> None:

@@ -31,7 +31,7 @@ from ..foundation.pseudo import ACCOUNT_ID, PARTITION, REGION, URL_SUFFIX
 from ..foundation.statements import EVERYBODY, allow, document
 from ..functions.chat.environment import Environment
 from ..gate.acknowledgement import acknowledge, compliance
-from ..models.access.inference import Inference, requests_of
+from ..models.access.inference import requests_of
 from ..models.access.model_access import ModelAccess
 from ..packaging import PythonFunction
 from .api_logging import api_gateway_logging
@@ -61,7 +61,7 @@ class ChatApi(Construct):
 
         import aws_cdk as cdk
         from aws_genai.application import ChatApi, ChatOptions, Firewall, Identity
-        from aws_genai.models import Guardrail, ModelAccess
+        from aws_genai.models import Guardrail, ModelAccess, ModelAccessOptions
         from aws_genai.foundation import CostTags, Foundation
         from aws_genai.gate import attach_gate
 
@@ -77,7 +77,9 @@ class ChatApi(Construct):
             "Chat",
             foundation=foundation,
             name="assistant",
-            access=ModelAccess(stack, "Access", models=["amazon.nova-lite-v1:0"], guardrail=guardrail),
+            access=ModelAccess(
+                stack, "Access", guardrail=guardrail, options=ModelAccessOptions(models=["amazon.nova-lite-v1:0"])
+            ),
             identity=Identity(
                 stack, "Users", foundation=foundation, pool_name="assistant", options=options
             ),
@@ -218,11 +220,8 @@ class ChatApi(Construct):
         budget: UsageBudget | None,
     ) -> PythonFunction:
         options = self.options
-        bounds = Inference(
-            max_tokens=options.max_tokens, temperature=options.temperature, system_prompt=options.system_prompt
-        )
         own = Environment(
-            MODELS=requests_of(offered, bounds, options.parameters),
+            MODELS=requests_of(offered, options, options.parameters),
             SYSTEM_PROMPT=options.system_prompt,
             GUARDRAIL_ID=access.guardrail.guardrail_id,
             GUARDRAIL_VERSION=access.guardrail.version,

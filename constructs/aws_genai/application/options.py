@@ -11,7 +11,8 @@ from ..data.bedrock import MOST_WAITED_TOKENS, check_chat, check_waited
 from ..data.bedrock_parameters import ModelParameters
 from ..data.concurrency import SECONDS_PER_ANSWER, check_concurrency
 from ..errors import InvalidValueError, below
-from ..options import Instructions, ModelId, Options, text
+from ..models.access.options import Inference
+from ..options import ModelId, Options, text
 
 Mfa = Literal["required", "optional"]
 
@@ -335,7 +336,7 @@ class CustomDomain(Options):
     of the stack has its target."""
 
 
-class ChatOptions(IdentityOptions, FirewallOptions):
+class ChatOptions(IdentityOptions, FirewallOptions, Inference):
     """The chat API."""
 
     models: list[ModelId] = []
@@ -349,9 +350,6 @@ class ChatOptions(IdentityOptions, FirewallOptions):
 
     parameters: dict[ModelId, ModelParameters] = {}
     """Inference parameters of single models, by model ID. They take precedence over max_tokens and temperature."""
-
-    system_prompt: Instructions = "You are a helpful assistant. Say so when you do not know."
-    """System prompt of every conversation."""
 
     requests_per_second: Annotated[float, Field(gt=0, le=10_000)] = 10
     """Sustained rate of requests of all callers together."""
