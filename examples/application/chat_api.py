@@ -1,8 +1,8 @@
 import aws_cdk as cdk
 from aws_genai.application import ChatApi, ChatOptions, Firewall, Identity
-from aws_genai.models import Guardrail, ModelAccess
 from aws_genai.foundation import CostTags, Foundation
 from aws_genai.gate import attach_gate
+from aws_genai.models import Guardrail, ModelAccess, ModelAccessOptions
 
 app = cdk.App()
 attach_gate(app)
@@ -16,7 +16,12 @@ ChatApi(
     "Chat",
     foundation=foundation,
     name="assistant",
-    access=ModelAccess(stack, "Access", models=["amazon.nova-lite-v1:0"], guardrail=guardrail),
+    access=ModelAccess(
+        stack,
+        "Access",
+        guardrail=guardrail,
+        options=ModelAccessOptions(models=["amazon.nova-lite-v1:0"]),
+    ),
     identity=Identity(
         stack, "Users", foundation=foundation, pool_name="assistant", options=options
     ),

@@ -78,7 +78,10 @@ class ChatApi(Construct):
             foundation=foundation,
             name="assistant",
             access=ModelAccess(
-                stack, "Access", guardrail=guardrail, options=ModelAccessOptions(models=["amazon.nova-lite-v1:0"])
+                stack,
+                "Access",
+                guardrail=guardrail,
+                options=ModelAccessOptions(models=["amazon.nova-lite-v1:0"]),
             ),
             identity=Identity(
                 stack, "Users", foundation=foundation, pool_name="assistant", options=options
