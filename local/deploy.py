@@ -98,7 +98,9 @@ def _progress(console: Console) -> Iterator[Progress]:
         TimeElapsedColumn(),
         TextColumn("{task.fields[now]}", style="dim"),
     )
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+    with Progress(
+        *columns, console=console, transient=True, refresh_per_second=3, disable=not console.is_terminal
+    ) as progress:
         yield progress
 
 
