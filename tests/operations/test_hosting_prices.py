@@ -96,7 +96,7 @@ def test_nobody_signed_in_is_told_at_once(monkeypatch: pytest.MonkeyPatch, tmp_p
 
 
 def test_the_table_says_which_price_it_is(reference: Synthesized) -> None:
-    template = reference.template("models")
+    template = reference.template("hosting")
     assert KIND in hosted_types(template)
     estimated = {cost.what: cost for cost in idle(template)}
     assert estimated[f"{KIND}, at EC2's price"].estimated

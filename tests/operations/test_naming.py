@@ -76,4 +76,4 @@ def test_the_short_name_of_an_endpoint_will_do(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(boto3, "Session", lambda region_name: None)
     with pytest.raises(AttributeError):
         wake.wake("llama", "reference")
-    assert asked == ["genai-reference-models"]
+    assert asked == ["genai-reference-hosting"]

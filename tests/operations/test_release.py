@@ -163,7 +163,7 @@ def test_a_document_of_an_existing_bucket_is_released_as_it_is_there(account: ty
     over = Intake(s3, BUCKET, {"policies": ["staff"]}, incoming=incoming)
     change = Change(f"wiki/{NAME}", deleted=False, bucket="theirs")
     assert over.take(change) == "quarantined"
-    place = release.Place(account("us-east-1"), "handbook", BUCKET, incoming)
+    place = release.Place(account("us-east-1"), "handbook", BUCKET, incoming, "reference")
     (found,) = release.refused(place)
     release.release(place, found, "a training page")
     assert over.take(Change(f"released/{NAME}.json", deleted=False, bucket=BUCKET)) == "released"

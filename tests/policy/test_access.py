@@ -162,17 +162,17 @@ def test_chat_does_nothing_else_in_bedrock(
 
 
 def test_endpoint_role_reads_its_own_artifact_only(reference: Synthesized) -> None:
-    role = only(reference, "models", "AWS::IAM::Role", "llamaRole")
+    role = only(reference, "hosting", "AWS::IAM::Role", "llamaRole")
     bucket = "arn:aws:s3:::jumpstart-private-cache-prod-us-east-1"
     own = "meta-textgeneration/meta-textgeneration-llama-3-1-8b-instruct/artifacts/inference/v2.0.0/"
     assert_allows(reference.templates, role, "s3:GetObject", f"{bucket}/{own}model.safetensors")
     assert_denies(reference.templates, role, "s3:GetObject", f"{bucket}/meta-textgeneration/another-model/x")
     captured = next(
         name
-        for name, item in reference.template("models")["Resources"].items()
+        for name, item in reference.template("hosting")["Resources"].items()
         if item["Type"] == "AWS::S3::Bucket" and name.startswith("Captured") and "Replica" not in name
     )
-    captured = f"genai-reference-models.{captured}"
+    captured = f"genai-reference-hosting.{captured}"
     assert_allows(
         reference.templates, role, "s3:PutObject", f"arn:aws:s3:::{captured}/genai-reference-llama/AllTraffic/x"
     )
@@ -241,7 +241,7 @@ def test_whoever_calls_models_may_apply_the_guardrail_that_is_enforced_wherever_
         for region in ("us-east-1", "us-east-2", "us-west-2")
     }
     callers = 0
-    for layer in ("models", "application"):
+    for layer in ("models", "hosting", "application"):
         for resource in reference.template(layer)["Resources"].values():
             if resource["Type"] != "AWS::IAM::ManagedPolicy":
                 continue

@@ -82,7 +82,7 @@ def test_only_the_helper_accepts_findings() -> None:
         str(path.relative_to(ROOT))
         for folder in ("constructs", "stacks", "settings", "operations", "examples")
         for path in (ROOT / folder).rglob("*.py")
-        if path.name not in ("acknowledgements.py", "record.py", "findings.py")
+        if path.name not in ("acknowledgement.py", "record.py", "findings.py")
         and any(word in path.read_text(encoding="utf-8") for word in (METADATA_KEY, ".acknowledge(", "ineffective("))
     ]
     assert offenders == []

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from settings import STACKS
 from tests.conftest import Synthesized
 
 #: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html#reference_iam-quotas-entity-length
@@ -52,7 +53,7 @@ def deployed(value: Any) -> Any:
 @pytest.mark.parametrize(("kind", "name", "limit"), LENGTHS)
 def test_nothing_is_longer_than_aws_takes(reference: Synthesized, kind: str, name: str, limit: int) -> None:
     found = 0
-    for layer in ("foundation", "compute", "models", "application"):
+    for layer in STACKS:
         for logical_id, resource in reference.template(layer)["Resources"].items():
             if resource["Type"] == kind and name in resource["Properties"]:
                 found += 1

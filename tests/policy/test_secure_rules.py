@@ -10,7 +10,7 @@ import pytest
 from aws_cdk import aws_cognito as cognito, aws_s3 as s3
 
 from aws_genai.application import Identity
-from aws_genai.foundation import COST_TAGS
+from aws_genai.foundation import COST_TAGS, Foundation
 from aws_genai.gate import acknowledge, secure
 from aws_genai.gate.document import table
 from aws_genai.gate.engine import OwnRules
@@ -365,7 +365,9 @@ def test_an_override_is_seen(value: str | None) -> None:
         pool.add_property_override("MfaConfiguration", value)
 
     assert "GENAI_SIGN_IN_HAS_MFA" in rules_broken(build)
-    assert "GENAI_SIGN_IN_HAS_MFA" not in rules_broken(lambda stack: Identity(stack, "Users", pool_name="users"))
+    assert "GENAI_SIGN_IN_HAS_MFA" not in rules_broken(
+        lambda stack: Identity(stack, "Users", foundation=Foundation(stack), pool_name="users")
+    )
 
 
 def test_an_acknowledged_rule_passes_on_that_resource_alone() -> None:

@@ -19,6 +19,7 @@ from aws_genai.gate import secure  # noqa: F401 - registers its rules
 from aws_genai.gate.rules import RULES
 from aws_genai.testing import Principal, assert_allows, assert_denies
 from operations import organization
+from settings import STACKS
 from tests.conftest import ROOT, Synthesized
 
 ACCOUNT = "111122223333"
@@ -94,7 +95,7 @@ def test_only_nitro_types_start(reference: Synthesized) -> None:
 
 
 def test_no_role_of_the_stacks_can_open_a_session(reference: Synthesized) -> None:
-    for layer in ("foundation", "compute", "models", "application"):
+    for layer in STACKS:
         for name, resource in reference.template(layer)["Resources"].items():
             if resource["Type"] != "AWS::IAM::ManagedPolicy":
                 continue

@@ -58,7 +58,7 @@ def test_environments_are_told_by_their_stacks() -> None:
     found = environments.environments(held)
     assert [(each.name, each.prefix, len(each.stacks)) for each in found] == [
         ("dev", "genai-dev", 2),
-        ("local", "genai-local", 4),
+        ("local", "genai-local", 5),
     ]
     assert found[1].stacks == layers("local")
     assert list(environments.chats(held)) == ["local"]

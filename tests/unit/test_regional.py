@@ -60,6 +60,6 @@ def test_a_budget_that_cannot_be_made_is_left_out_and_said_so(tmp_path: Path, re
     stack = foundation(tmp_path, region)
     Template.from_stack(stack).resource_count_is("AWS::Budgets::Budget", 0)
     said = Annotations.from_stack(stack).find_info(
-        "*", Match.string_like_regexp(f"budgets in {region}.*250 USD.*demo.*test")
+        "*", Match.string_like_regexp(f"Budgets in {region}.*250 USD.*demo.*test")
     )
     assert len(said) == 1
