@@ -154,7 +154,7 @@ def set_up(kind: str) -> None:
         _npm("the CDK CLI from package-lock.json", ".", folder)
         if kind == "dev":
             _npm("the oracle of the tests from tests/oracle/package-lock.json", "tests/oracle", folder)
-        fetch = [str(folder / "bin" / "python"), "-m", "aws_genai.functions"]
+        fetch = [str(folder / "bin" / "python"), "-m", "aws_genai.packaging"]
         _step("fetching the libraries of the functions", fetch, folder)
     _write(stamp, wanted)
     if kind == "dev":
