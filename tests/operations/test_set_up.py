@@ -98,7 +98,7 @@ def calls(clone: Path) -> list[str]:
         ("--requirement", HASHES, "installing requirements.txt", "DO NOT MATCH", "use another registry"),
         ("npm ci", DISK, "installing the CDK CLI from package-lock.json", "no space left", "Free some disk space"),
         ("--editable", "error: invalid command", "installing this project", "invalid command", "Read the reason above"),
-        ("aws_genai.functions", "", "fetching the libraries of the functions", "it printed nothing", "Read the reason"),
+        ("aws_genai.packaging", "", "fetching the libraries of the functions", "it printed nothing", "Read the reason"),
     ],
 )  # fmt: skip
 def test_a_failed_step_is_named_with_its_reason_and_what_to_try(
