@@ -62,7 +62,7 @@ _ACTIONS = {
     "RetrieveAndGenerateStream": "RetrieveAndGenerate",
     "AgenticRetrieveStream": "AgenticRetrieve",
 }
-#: Responses that the emulator invents. An operation is served once the account's own implementation replaces them.
+#: Operations whose responses the emulator invents. They are served once the account replaces the emulator's function.
 _MADE_UP = {
     "InvokeAgent": "_invoke_agent",
     "InvokeInlineAgent": "_invoke_inline_agent",

@@ -1,6 +1,6 @@
 """Batch inference jobs: each record is answered as by Converse, but without a guardrail.
 
-A record whose text begins with "Fail" is left without an answer, so that what follows a failure can be tried.
+A record whose text begins with "Fail" gets no response, so that the handling of failures can be tested.
 https://docs.aws.amazon.com/bedrock/latest/userguide/batch-inference-results.html
 """
 

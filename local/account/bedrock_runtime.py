@@ -5,12 +5,12 @@ The emulator requires one action named after the operation. AWS requires these:
 - Converse and InvokeModel need ``bedrock:InvokeModel``, their streams ``bedrock:InvokeModelWithResponseStream``
   https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.html
 - through an inference profile, on the profile and on the model behind it
-  - with a guardrail, also ``bedrock:ApplyGuardrail``, and ``kms:Decrypt`` if a customer managed key encrypts it
-- with a guardrail, also ``bedrock:ApplyGuardrail``, and ``kms:Decrypt`` where a customer key encrypts the guardrail
+  https://docs.aws.amazon.com/bedrock/latest/userguide/inference-profiles-prereq.html
+- with a guardrail, also ``bedrock:ApplyGuardrail``, and ``kms:Decrypt`` if a customer managed key encrypts it
   https://docs.aws.amazon.com/bedrock/latest/userguide/guardrails-permissions.html
 
-A call is answered after these, in this order: its signature, whether there is such a model, permissions, the form of
-the request (``validation``), what Bedrock and the model take (``request_rules``), the guardrail.
+A call is checked in this order: its signature, whether the model exists, permissions, the form of the request
+(``validation``), what Bedrock and the model accept (``request_rules``), the guardrail.
 """
 
 from __future__ import annotations

@@ -1,9 +1,10 @@
 """Finds denied words and phrases in any script: whole words, case-insensitive, and never a part of another word.
 
-Bedrock compares exactly; how it splits sentences its pages do not say. Here two spellings of the same letters
-are the same: composed and decomposed, full and half width, capitals of every alphabet. A word of a script with spaces
-ends where its letters end; Korean words may carry a particle. Chinese, Japanese, Thai, Lao, Khmer and Burmese have no
-spaces, so a word of theirs is found wherever it stands; short words in katakana only where a run of katakana is them.
+Bedrock compares exactly; its documentation does not say how it splits sentences. Here, these spellings of the same
+letters are equal: composed and decomposed, full and half width, capitals of every alphabet. A word in a script with
+spaces ends where its letters end; Korean words may carry a particle. Chinese, Japanese, Thai, Lao, Khmer and Burmese
+have no spaces, so their words are found at any position; short katakana words only if a sequence of katakana consists
+of them.
 
 https://docs.aws.amazon.com/bedrock/latest/userguide/guardrails-word-filters.html
 """

@@ -19,7 +19,7 @@ Answer = tuple[int, dict[str, Any], bytes]
 
 #: https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-execution-service-limits-table.html
 MOST_BYTES = 10 * 1024 * 1024
-#: Payload limits of a synchronous function invocation: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+#: Request and response limit of a synchronous invocation: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 MOST_PAYLOAD_BYTES = 6 * 1024 * 1024
 #: Default timeout of an integration, in milliseconds.
 _WAITED = 29_000

@@ -47,7 +47,7 @@ def check(operation: str, request: Mapping[str, Any], profiles: frozenset[str] |
     :param operation: which of the two.
     :param request: in the API's spelling.
     :param profiles: ids of the guardrail profiles of the Region, None if they are not known.
-    :raises RefusedError: naming the member.
+    :raises RefusedError: with the name of the invalid member.
     """
     if problems := service_models.request_problems("bedrock", operation, request, _bounds()):
         raise RefusedError(service_models.told(problems))
@@ -62,7 +62,7 @@ def check(operation: str, request: Mapping[str, Any], profiles: frozenset[str] |
 def check_content(request: Mapping[str, Any]) -> None:
     """Reject requests that ApplyGuardrail rejects.
 
-    :raises RefusedError: naming the member.
+    :raises RefusedError: with the name of the invalid member.
     """
     if problems := service_models.request_problems("bedrock-runtime", "ApplyGuardrail", request):
         raise RefusedError(service_models.told(problems))
@@ -88,7 +88,7 @@ def check_content(request: Mapping[str, Any]) -> None:
 def check_config(config: Mapping[str, Any]) -> None:
     """Reject a ``guardrailConfig`` of Converse with an incomplete guardrail, or with an invalid trace value.
 
-    :raises RefusedError: naming the member.
+    :raises RefusedError: with the name of the invalid member.
     """
     problems = service_models.request_problems(
         "bedrock-runtime", "Converse", {"modelId": "any", "guardrailConfig": dict(config)}

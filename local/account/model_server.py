@@ -23,7 +23,7 @@ def complete(
     inference: dict[str, Any] | None,
     tools: dict[str, Any] | None = None,
 ) -> tuple[dict[str, Any] | None, tuple[int, int] | None]:
-    """Ask the model and return its message, in OpenAI's form, and its count of input and output tokens.
+    """Invoke the model and return its message, in OpenAI's form, and its count of input and output tokens.
 
     :return: None for both if the account has no model.
     :raises ModelServerError: if there is no message.

@@ -58,7 +58,7 @@ def keep(
 
     :param place: ``<knowledge base>/<data source>/<document>``.
     :param prefix: metadata that are embedded with each chunk.
-    :param digest: tells this content, metadata and way of cutting from others.
+    :param digest: identifies this content, metadata and chunking strategy.
     """
     source = place.split("/")[1]
     made = []

@@ -45,7 +45,7 @@ class _Form:
 
 #: What connects a word and its value: "is", "number:", "=".
 _JOINT = r"(?:\s{0,3}[:=#]\s{0,3}['\"(]?|\W{1,3}(?i:is|was|are|number|num|no|nr|code|id|equals|reads|as|to)\b\W{0,3})"
-#: Between a word and its value, in the same sentence.
+#: Text that may be between a word and its value, in the same sentence.
 _GAP = r"[^\d\n.!?;]{0,32}?"
 
 

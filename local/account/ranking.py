@@ -1,8 +1,8 @@
 """Ranks chunks by how well they answer a question.
 
-A static embedding knows words and not sentences, so three likenesses count alike: of the texts as they are, of the
-texts with each word weighted by how rare it is among the chunks, and of each word of the question with the one nearest
-to it in the chunk. With an embedding model of the user's, the likeness of its vectors alone counts.
+A static embedding represents words and not sentences, so three similarities have equal weight: of the unchanged texts,
+of the texts with each word weighted by its rarity among the chunks, and of each word of the question with the most
+similar one in the chunk. With the user's own embedding model, only the similarity of its vectors counts.
 """
 
 from __future__ import annotations

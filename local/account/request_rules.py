@@ -532,7 +532,7 @@ def _check_length(facts: Facts, characters: int) -> None:
 
 @dataclass(frozen=True)
 class Field:
-    """One key of a body.
+    """A key of a request body.
 
     :param kind: ``integer``, ``number``, ``string``, ``array``, ``object``, ``boolean`` or ``any``.
     :param least: minimum of a number, or minimum number of items of an array.

@@ -37,7 +37,7 @@ class InvalidRequestError(ValueError):
 
 #: Values that Bedrock accepts and that the models of botocore lack.
 _BEYOND = {
-    # For model evaluation: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_EvaluationDatasetMetricConfig.html
+    # For judges: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_EvaluationDatasetMetricConfig.html
     "EvaluationTaskType": frozenset({"General"}),
 }
 

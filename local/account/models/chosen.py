@@ -101,4 +101,4 @@ def note(code: str, message: str) -> None:
             draft.write_text("\n".join([*before[1 - _MOST_ERRORS :], line]) + "\n", encoding="utf-8")
             draft.replace(file)
         except OSError:
-            return  # a note is not worth an answer
+            return  # a failure to record it must not fail the response

@@ -86,7 +86,7 @@ def frames(called: str, model: str, body: Body, guarding: Guard, caller: Caller)
 
 
 def _told(guarding: Guard) -> Body:
-    """What a guardrail did."""
+    """The action of a guardrail."""
     if not guarding.record:
         return {}
     told: Body = {_ACTION: "INTERVENED" if guarding.intervened else "NONE"}

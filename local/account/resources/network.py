@@ -10,7 +10,7 @@ from .base import Model, Resource, ServiceError
 
 
 class _Rule(Resource):
-    """A rule of a group that another resource made."""
+    """A rule of a security group that another resource creates."""
 
     service = True
     #: The attribute in which the group stores rules of this direction.
