@@ -63,7 +63,7 @@ _WITHOUT = {
     ),
     "stopSequences": ("meta.",),
 }
-#: Models with image or other input for which the catalog has no list of input types.
+#: Models with video or audio input, for which the catalog has no list of input types.
 _VIDEO = ("amazon.nova-lite", "amazon.nova-pro", "amazon.nova-premier", "amazon.nova-2-", "twelvelabs.")
 _AUDIO = ("mistral.voxtral", "amazon.nova-2-5", "google.gemma-3n")
 #: Maximum number of stop sequences, from each model's page of inference parameters under
