@@ -1,1 +1,1 @@
-"""A local AWS account: the emulator on loopback, what it lacks, and the verbs that deploy into it."""
+"""A local AWS account: the emulator on loopback, what the emulator lacks, and the commands that deploy into it."""

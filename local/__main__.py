@@ -1,4 +1,4 @@
-"""The verbs of the local account: ``python -m local up``, ``deploy``, ...; the Makefile calls them."""
+"""The commands of the local account: ``python -m local up``, ``deploy``, ...; the Makefile calls them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from .reasons import why
 
 
 class EndedError(Exception):
-    """A program that was called said what there is to say, and ended with this code."""
+    """A called program has printed its error and exited with this code."""
 
     def __init__(self, code: int) -> None:
         super().__init__(code)
@@ -37,7 +37,7 @@ QUESTION = "Hello! Who answers me here?"
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one verb; 0 if it did what it says, 2 with one message if the user has to do something first."""
+    """Run one command. Returns 0 on success, and 2 with one message if the user has to do something first."""
     return told(lambda: _run(arguments))
 
 
@@ -84,7 +84,7 @@ def _options() -> argparse.ArgumentParser:
 
 
 def up(home: Home, options: argparse.Namespace, console: Console) -> None:
-    """Start the account, deploy into it, sign in, ask the first question."""
+    """Start the account, deploy into it, sign in and send the first question."""
     began = time.monotonic()
     account, _ = _ready(home, options, console)
     _greet(home, account, options, console)
@@ -101,7 +101,7 @@ def show(home: Home, options: argparse.Namespace, console: Console) -> None:
 
 
 def _ready(home: Home, options: argparse.Namespace, console: Console) -> tuple[emulator.Account, Settings]:
-    """The account, with an environment deployed into it and the model that was asked for."""
+    """The account, with an environment deployed into it and the requested model."""
     options.environment = options.environment or "local"
     settings = load(options.environment)
     model = models.chosen(options.model_url, options.model, options.model_timeout)
@@ -117,7 +117,7 @@ def _ready(home: Home, options: argparse.Namespace, console: Console) -> tuple[e
 
 
 def _make_way(home: Home, settings: Settings, options: argparse.Namespace, console: Console) -> None:
-    """See that the settings fit the running account; ask whether to end it, or say what to do, if not."""
+    """Check that the settings match the running account. If not, offer to stop the account, or say what to do."""
     running = emulator.find(home)
     if running is None or _fits(running, settings):
         return
@@ -134,7 +134,7 @@ def _make_way(home: Home, settings: Settings, options: argparse.Namespace, conso
 
 
 def _other(home: Home, running: emulator.Account, settings: Settings) -> str:
-    """What is to be done where another account or Region runs than the settings name."""
+    """What to do if the running account has another account id or Region than the settings name."""
     there = " and ".join(each.prefix for each in environments.environments(running)) or "nothing"
     beside = shlex.quote(str(home.folder.parent / f"{home.folder.name}-{settings.environment}"))
     return (
@@ -145,12 +145,12 @@ def _other(home: Home, running: emulator.Account, settings: Settings) -> str:
 
 
 def _fits(account: emulator.Account, settings: Settings) -> bool:
-    """Whether the settings can be deployed into an account: those that name none can into any, as on AWS."""
+    """Whether the settings can be deployed into an account. Settings that name no account fit any, as on AWS."""
     return settings.account in (None, account.account) and settings.region == account.region
 
 
 def _deploy(home: Home, account: emulator.Account, settings: Settings, console: Console) -> None:
-    """Deploy what is synthesized, and tell what changed, what stands in, and what is there beside it."""
+    """Deploy the synthesized stacks, and print the changes, the stand-ins and what else the account contains."""
     for place in stand_ins.prepare(account, settings):
         console.print(f"Stand-in  {place} for {place.setting}: trial is set, and you put nothing there", markup=False)
     changes = deploy(home, account, settings.environment, console)
@@ -162,7 +162,7 @@ def _deploy(home: Home, account: emulator.Account, settings: Settings, console: 
 
 
 def _prepare(home: Home, settings: Settings, options: argparse.Namespace, model: dict[str, Any]) -> emulator.Account:
-    """A bootstrapped account and, made at the same time, the synthesized stacks."""
+    """A bootstrapped account and the synthesized stacks, which are prepared in parallel."""
     synthesis = cdk.synthesize(home, options.environment)
     try:
         running = emulator.find(home)
@@ -179,9 +179,9 @@ def _prepare(home: Home, settings: Settings, options: argparse.Namespace, model:
 
 
 def redeploy(home: Home, options: argparse.Namespace, console: Console) -> None:
-    """Deploy what changed in the settings or the code, of the environment deployed last unless one is named."""
+    """Deploy changes of the settings or the code of the named environment. Default: the one that was deployed last."""
     if options.environment:
-        load(options.environment)  # a name that is none is told before anything else
+        load(options.environment)  # report an unknown name before anything else
     account = _running(home)
     settings = load(options.environment or environments.last(home) or "local")
     if not _fits(account, settings):
@@ -193,7 +193,7 @@ def redeploy(home: Home, options: argparse.Namespace, console: Console) -> None:
 
 
 def end(home: Home, options: argparse.Namespace, _console: Console) -> None:
-    """Remove an environment from the local account, by the calls that remove it from AWS."""
+    """Remove an environment from the local account, by the same calls that remove it from AWS."""
     account = _running(home)
     name = options.environment or _only(account)
     command = [sys.executable, "-m", "operations.destroy", name, "--yes", "--pause", "0.2"]
@@ -204,7 +204,7 @@ def end(home: Home, options: argparse.Namespace, _console: Console) -> None:
 
 
 def _only(account: emulator.Account) -> str:
-    """The environment that is there, if there is one: what is destroyed is never guessed."""
+    """The deployed environment, if there is exactly that one: the target of a deletion is never guessed."""
     there = [each.name for each in environments.environments(account)]
     if len(there) > 1:
         raise LocalError(f"{' and '.join(there)} are deployed. Say which goes: {make('local-destroy', there[0])}")
@@ -212,7 +212,7 @@ def _only(account: emulator.Account) -> str:
 
 
 def ask(home: Home, options: argparse.Namespace, console: Console) -> None:
-    """Put a question to the deployed chat and print its answer."""
+    """Send a question to the deployed chat and print its answer."""
     account = _running(home)
     environment, found = environments.chosen(home, account, options.environment)
     email = users.address(options.email)
@@ -229,19 +229,19 @@ def ask(home: Home, options: argparse.Namespace, console: Console) -> None:
 
 
 def _refused(home: Home, account: emulator.Account, found: chat.Chat, reply: chat.Reply, began: float) -> str:
-    """What is told of an answer that is an error, with the reason where the chat keeps that to itself."""
+    """The text printed for an answer that is an error, with the reason if the chat does not return it."""
     error = reply.body.get("error", {})
     code = error.get("code", "") if isinstance(error, dict) else ""
     said = f"{reply.status} {code}: {reply.text}"
     if reply.status < 500:
         return said
-    # The clocks of a log and of this process may round apart.
+    # The clocks of a log and of this process may round differently.
     reason = why(home, account, found, began - 1)
     return f"{said}\n  why     {reason or f'nothing is noted; read {home.log}'}"
 
 
 def user(home: Home, options: argparse.Namespace, console: Console) -> None:
-    """Create or update a user of the chat, and say where the password is."""
+    """Create or update a user of the chat, and print where the password is stored."""
     account = _running(home)
     environment, found = environments.chosen(home, account, options.environment)
     groups = None if options.groups is None else users.names(options.groups)
@@ -259,7 +259,7 @@ def user(home: Home, options: argparse.Namespace, console: Console) -> None:
 
 
 def status(home: Home, options: argparse.Namespace, console: Console) -> None:
-    """Say whether the account runs, what is deployed and who answers."""
+    """Print whether the account runs, what is deployed and which model answers."""
     account = _running(home)
     there = environments.environments(account)
     if options.environment and options.environment not in [each.name for each in there]:
@@ -296,7 +296,7 @@ def _are(names: list[str]) -> str:
 
 
 def stop(home: Home, _options: argparse.Namespace, console: Console) -> None:
-    """End the account, which goes on from what it kept at the next start."""
+    """Stop the account. At the next start, it resumes from the state that it stored."""
     if not home.keeps:
         raise LocalError(
             "The local account keeps nothing over its end. make local-down ends it and removes its folder."
@@ -306,11 +306,11 @@ def stop(home: Home, _options: argparse.Namespace, console: Console) -> None:
 
 
 def down(home: Home, _options: argparse.Namespace, console: Console) -> None:
-    """End the account and remove its folder."""
+    """Stop the account and remove its folder."""
     ended = emulator.stop(home)
     shutil.rmtree(home.folder, ignore_errors=True)
     if home.folder.exists():
-        shutil.rmtree(home.folder)  # what is in the way is told
+        shutil.rmtree(home.folder)  # report what prevents this
     console.print("The local account is gone." if ended else "No local account ran; its folder is clear.")
 
 
@@ -335,7 +335,7 @@ def _token(home: Home, account: emulator.Account, found: chat.Chat, email: str) 
 
 
 def _greet(home: Home, account: emulator.Account, options: argparse.Namespace, console: Console) -> None:
-    """Ask the first question and say how to ask the next."""
+    """Send the first question and print how to send the next."""
     console.print(f"Account  {account.url}, {emulator.keeping(home)}")
     console.print(f"AWS      {account.shell()} aws s3 ls", markup=False)
     found = chat.deployed(account, _stacks(home))
@@ -360,7 +360,7 @@ def _changes(settings: Settings, changes: dict[str, Changes]) -> Table:
 
 @contextmanager
 def _alone(home: Home) -> Iterator[None]:
-    """Let one deploy run at a time."""
+    """Allow only one deploy at a time."""
     home.folder.mkdir(parents=True, exist_ok=True)
     with (home.folder / "lock").open("w") as lock:
         try:

@@ -23,14 +23,14 @@ from .home import ROOT, Home, LocalError
 
 CLI = ROOT / "node_modules" / ".bin" / "cdk"
 BOOTSTRAP = ROOT / "node_modules" / "aws-cdk" / "lib" / "api" / "bootstrap" / "bootstrap-template.yaml"
-#: What a synthesis reads, as files and folders of the project.
+#: The inputs of a synthesis, as files and folders of the project.
 SOURCES = ("app.py", "cdk.json", "config", "settings", "stacks", "constructs")
-#: What the CLI does in none of its runs here: ask, report home, wait for longer than this.
+#: What the CLI never does here: prompt, send telemetry, wait for longer than this.
 DEPLOY_SECONDS = 600
 
 
 def synthesize(home: Home, environment: str) -> subprocess.Popen[str] | None:
-    """Start a synthesis into the account's folder, which ``finish`` ends; None if the last one holds still."""
+    """Start a synthesis into the account's folder, which ``finish`` completes. None if the last one is up to date."""
     note, inputs = _note(home), _inputs(environment)
     if home.read(note) == inputs:
         return None
@@ -52,9 +52,9 @@ def synthesize(home: Home, environment: str) -> subprocess.Popen[str] | None:
 
 
 def finish(home: Home, synthesis: subprocess.Popen[str] | None) -> None:
-    """Wait for a synthesis, and note what it was made of.
+    """Wait for a synthesis, and record its inputs.
 
-    :raises LocalError: with what it printed, if it failed.
+    :raises LocalError: with the output of the synthesis, if it failed.
     """
     if synthesis is None:
         return
@@ -65,12 +65,12 @@ def finish(home: Home, synthesis: subprocess.Popen[str] | None) -> None:
         raise LocalError("The synthesis took more than two minutes.") from error
     if synthesis.returncode != 0:
         raise LocalError((errors or output).strip())
-    # As it was when the synthesis began: whoever edits meanwhile gets another.
+    # The state when the synthesis began: an edit during the synthesis leads to another one.
     _note(home, "begun").replace(_note(home))
 
 
 def note(home: Home, environment: str) -> None:
-    """Note that the account's folder holds a synthesis of an environment as it is now, made elsewhere."""
+    """Record that the account's folder contains an up-to-date synthesis of an environment, made elsewhere."""
     home.write(_note(home), _inputs(environment))
 
 
@@ -79,7 +79,7 @@ def _note(home: Home, state: str = "made") -> Path:
 
 
 def _inputs(environment: str) -> dict[str, str]:
-    """What a synthesis depends on: the environment, the day, installed packages, and every file that is read."""
+    """The inputs of a synthesis: the environment, the date, installed packages, and every file that is read."""
     digest = hashlib.sha256()
     for path in sorted(_sources()):
         content = path.read_bytes()
@@ -103,7 +103,7 @@ def _sources() -> Iterator[Path]:
 
 
 def bootstrap(home: Home, account: Account) -> None:
-    """Prepare the account for deploys; nothing happens where that was done by the same version of the CLI.
+    """Bootstrap the account. Does nothing if the same version of the CLI has done so already.
 
     :raises LocalError: if the CLI fails.
     """
@@ -128,7 +128,7 @@ def _is_bootstrapped(account: Account) -> bool:
 def start(
     home: Home, account: Account, verb: str, *options: str, assembly: Path | None = None
 ) -> subprocess.Popen[str]:
-    """Start the CLI on the synthesized stacks; what it prints goes to ``cdk.log``."""
+    """Start the CLI on the synthesized stacks. Its output goes to ``cdk.log``."""
     command = [str(CLI), verb, "--all", "--app", str(assembly or home.assembly), *options]
     with home.cdk_log.open("w", encoding="utf-8") as log:
         return subprocess.Popen(
@@ -143,7 +143,7 @@ def start(
 
 
 def end_orphans(home: Home) -> None:
-    """End the CLI of a deploy that was killed, which would go on beside the next; only one runs on an assembly."""
+    """Stop the CLI of a deploy that was killed, which would run on beside the next. Only one runs per assembly."""
     for pid, command in _processes():
         if str(CLI) in command and str(home.assembly) in command and pid != os.getpid():
             with suppress(ProcessLookupError):
@@ -151,7 +151,7 @@ def end_orphans(home: Home) -> None:
 
 
 def _processes() -> list[tuple[int, str]]:
-    """The processes that run, with their command lines."""
+    """The running processes, with their command lines."""
     proc = Path("/proc")
     if (proc / "self" / "cmdline").exists():
         found = []
@@ -166,7 +166,7 @@ def _processes() -> list[tuple[int, str]]:
 
 
 def stack_names(home: Home) -> list[str]:
-    """The names of the synthesized stacks, in the order in which they deploy."""
+    """The names of the synthesized stacks, in the order of deployment."""
     artifacts = _read(home, "manifest.json")["artifacts"]
     stacks = {name: each for name, each in artifacts.items() if each["type"] == "aws:cloudformation:stack"}
     ordered: list[str] = []
@@ -184,7 +184,7 @@ def template(home: Home, stack: str) -> dict[str, Any]:
 
 
 def construct_path(home: Home, stack: str, logical_id: str) -> str:
-    """The path in the construct tree of a resource; empty if there is none."""
+    """The path of a resource in the construct tree. Empty if there is none."""
     artifact = _artifact(home, stack)
     metadata = artifact.get("metadata") or {}
     if "additionalMetadataFile" in artifact:

@@ -1,4 +1,4 @@
-"""What a deploy did to a stack, counted from the events by which CloudFormation tells of it.
+"""What a deploy changed in a stack, counted from the stack's CloudFormation events.
 
 https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/view-stack-events.html
 """
@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 _STACK = "AWS::CloudFormation::Stack"
-#: How the reason of an event begins that tells of a replacement.
+#: How the reason of an event begins that reports a replacement.
 _REPLACES = "Requested update requires the creation of a new physical resource"
-#: Reasons of events that follow from another failure.
+#: Reasons of events that are consequences of another failure.
 CONSEQUENCES = (
     "Resource creation cancelled",
     "Resource update cancelled",
@@ -23,7 +23,7 @@ CONSEQUENCES = (
 
 @dataclass
 class Changes:
-    """Resources of one stack by what became of each; a resource counts once."""
+    """Resources of one stack by kind of change. Each resource counts once."""
 
     created: int = 0
     updated: int = 0
@@ -50,10 +50,10 @@ class Changes:
 
 
 def counted(events: Iterable[Mapping[str, Any]]) -> Changes:
-    """What the events of one stack say was done, the oldest first.
+    """The changes that the events of one stack report, given oldest first.
 
-    What a roll-back undid counts for nothing, and only what failed is left to tell. A replaced resource is not deleted,
-    though its predecessor is.
+    Changes that were rolled back do not count, so that only failures remain. A replaced resource does not count as
+    deleted, although its predecessor is.
     """
     changes, of_resources = Changes(), dict[str, list[Mapping[str, Any]]]()
     for event in events:
@@ -69,7 +69,7 @@ def counted(events: Iterable[Mapping[str, Any]]) -> Changes:
 
 
 def _of_stack(event: Mapping[str, Any]) -> bool:
-    """Whether an event is of the stack itself, and not of one that is nested in it."""
+    """Whether an event concerns the stack itself, and not a nested stack."""
     if event["ResourceType"] != _STACK:
         return False
     itself = event.get("StackName", event["LogicalResourceId"])
@@ -77,7 +77,7 @@ def _of_stack(event: Mapping[str, Any]) -> bool:
 
 
 def _became(events: list[Mapping[str, Any]]) -> str:
-    """What became of one resource, by its events; empty if nothing did."""
+    """The change of one resource, by its events. Empty if there is none."""
     done, replacing = "", False
     for event in events:
         status, reason = event["ResourceStatus"], event.get("ResourceStatusReason") or ""
@@ -85,13 +85,13 @@ def _became(events: list[Mapping[str, Any]]) -> str:
         if status.endswith("_FAILED") and not reason.startswith(CONSEQUENCES):
             if status != "DELETE_FAILED":
                 return "failed"
-            done = "failed"  # unless it goes when it is tried again
+            done = "failed"  # unless a retry deletes it
         elif status in ("CREATE_COMPLETE", "IMPORT_COMPLETE"):
             done = "created"
         elif status == "UPDATE_COMPLETE" and done != "created":
             done = "replaced" if replacing else "updated"
         elif status in ("DELETE_COMPLETE", "DELETE_SKIPPED"):
-            # After an update it is the predecessor that goes; what was made and went again is nothing.
+            # After an update, the predecessor is deleted. A resource that was created and deleted again does not count.
             gone = "deleted" if status == "DELETE_COMPLETE" else "kept"
             done = {"updated": "replaced", "replaced": "replaced", "created": ""}.get(done, gone)
     return done

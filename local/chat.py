@@ -1,4 +1,4 @@
-"""A user of the deployed chat: invites one, signs in as the user pool asks, puts questions."""
+"""A user of the deployed chat: invites one, signs in as the user pool requires, sends questions."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ from .home import Home, LocalError
 from .users import EMAIL, User
 
 __all__ = ["EMAIL", "Chat", "Reply", "ask", "curl", "deployed", "sign_in", "user"]
-#: Longer than API Gateway waits for an answer.
+#: Longer than the integration timeout of API Gateway.
 ANSWER_SECONDS = 35
 
 
 @dataclass(frozen=True)
 class Chat:
-    """What a deploy says of its chat."""
+    """The outputs of a deployment about its chat."""
 
     url: str
     pool: str
     client_id: str
-    #: The stack that holds it.
+    #: The stack that contains it.
     stack: str = ""
 
     @property
@@ -47,20 +47,20 @@ class Chat:
 
 @dataclass(frozen=True)
 class Reply:
-    """What the chat answered."""
+    """The response of the chat."""
 
     status: int
     body: dict[str, Any]
 
     @property
     def text(self) -> str:
-        """The answer, or the error's sentence."""
+        """The answer, or the error message."""
         error = self.body.get("error", {})
         return str(self.body.get("text") or (error.get("message") if isinstance(error, dict) else "") or self.body)
 
 
 def deployed(account: Account, stacks: list[str]) -> Chat | None:
-    """The chat that the stacks hold, if they do; its address is the local form of the one on AWS."""
+    """The chat in the deployed stacks, if there is one. Its address is the local form of the one on AWS."""
     outputs: dict[str, str] = {}
     holds = ""
     for stack in stacks:
@@ -88,11 +88,11 @@ def _starting_with(outputs: dict[str, str], prefix: str) -> str:
 
 
 def user(home: Home, account: Account, chat: Chat, email: str, groups: Iterable[str] | None = None) -> User:
-    """Create a user whom the chat's pool lacks, or update one; what is kept of them, the password too.
+    """Create a user in the chat's user pool, or update one. Returns what is stored of the user, with the password.
 
-    :param groups: the groups that the user is in from now on. Default: those of before; the first user is in every
-        group until they are told, those that a later deploy adds too.
-    :raises LocalError: if the address is none, or the pool has no such group.
+    :param groups: the groups of the user from now on. Default: the current ones; the first user is in every group,
+        including groups that a later deployment adds, until this is set.
+    :raises LocalError: if the address is not valid, or the pool has no such group.
     """
     email = users.address(email)
     there = users.groups_of_pool(account, chat.pool)
@@ -114,9 +114,9 @@ def user(home: Home, account: Account, chat: Chat, email: str, groups: Iterable[
 
 
 def sign_in(home: Home, account: Account, chat: Chat, email: str = EMAIL) -> str:
-    """The ID token of a user; the first is invited where the pool does not know them, and is in every group.
+    """The ID token of a user. The first user is created in every group if the pool does not have one.
 
-    :raises LocalError: if the user was never made, or Cognito refuses.
+    :raises LocalError: if the user does not exist, or Cognito rejects the sign-in.
     """
     email = users.address(email)
     if email == EMAIL:
@@ -130,12 +130,12 @@ def sign_in(home: Home, account: Account, chat: Chat, email: str = EMAIL) -> str
     except ClientError as error:
         again = make("local", chat.environment)
         raise LocalError(f"{email} cannot sign in: {error}. Run make local-down, then {again}") from error
-    users.keep(home, found)  # a second factor may have been set up
+    users.keep(home, found)  # a second factor may have been registered
     return token
 
 
 def _password() -> str:
-    """A password that satisfies any of Cognito's policies."""
+    """A password that satisfies every password policy of Cognito."""
     return f"Aa1!{secrets.token_urlsafe(24)}"
 
 
@@ -143,7 +143,7 @@ def _invite(account: Account, user: User) -> None:
     identity = account.client("cognito-idp")
     name = {"UserPoolId": user["pool"], "Username": user["email"]}
     attributes = [{"Name": "email", "Value": user["email"]}, {"Name": "email_verified", "Value": "true"}]
-    # A user who is there already lost the password that was kept and gets this one.
+    # The stored password of an existing user is lost, so the user gets this one.
     with suppress(identity.exceptions.UsernameExistsException):
         identity.admin_create_user(
             **name, UserAttributes=attributes, TemporaryPassword=user["password"], MessageAction="SUPPRESS"
@@ -152,11 +152,11 @@ def _invite(account: Account, user: User) -> None:
 
 
 def _authenticate(account: Account, chat: Chat, user: User) -> str:
-    """Sign in by SRP, and by a second factor where the pool asks for one.
+    """Sign in by SRP, and by a second factor if the pool requires one.
 
     https://docs.aws.amazon.com/cognito/latest/developerguide/amazon-cognito-user-pools-authentication-flow-methods.html
     """
-    # Anyone may sign in: these calls carry no AWS credentials.
+    # Signing in is public: these calls carry no AWS credentials.
     identity = account.client("cognito-idp", signature_version=UNSIGNED)
     srp = AWSSRP(user["email"], user["password"], chat.pool, chat.client_id, client=identity)
     parameters = srp.get_auth_params()
@@ -194,9 +194,9 @@ def _set_up_factor(identity: Any, chat: Chat, user: User, session: str) -> dict[
 
 
 def ask(chat: Chat, token: str | None, question: str | bytes | dict[str, Any]) -> Reply:
-    """Put a question to the chat: a sentence, or a body as it is.
+    """Send a question to the chat: a sentence, or a complete request body.
 
-    :raises LocalError: if the account does not answer.
+    :raises LocalError: if the account does not respond.
     """
     body = question
     if isinstance(question, str):
@@ -216,9 +216,9 @@ def ask(chat: Chat, token: str | None, question: str | bytes | dict[str, Any]) -
 
 
 def curl(chat: Chat, home: Home, email: str = EMAIL) -> str:
-    """A line for the shell that asks a question; the token stands in a file, not in the shell's history.
+    """A shell command that sends a question. The token is in a file, not in the shell's history.
 
-    What ``$(...)`` holds is quoted by rules of its own, so that a path may have blanks and quotes in it.
+    ``$(...)`` has quoting rules of its own, so that a path may contain blanks and quotes.
     """
     file = shlex.quote(str(users.token_file(home, chat.pool, email)))
     return (

@@ -1,4 +1,4 @@
-"""A tour of what is deployed: documents come in, two people ask, models are compared, and what it would cost on AWS."""
+"""A tour of the deployed stacks: ingests documents, asks as two users, compares models, and estimates costs on AWS."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ from . import chat, environments
 from .emulator import Account
 from .home import Home, LocalError
 
-#: Who answers unless another model is named.
+#: The model that answers unless another one is named.
 MODEL = "quotes"
 DOCUMENTS = Path(__file__).parent / "documents"
-#: What is asked, by whom, and what is expected: see the file.
+#: The questions, the users who ask them, and the expected results: see the file.
 SCRIPT = DOCUMENTS / "questions.yaml"
-#: How long documents may take to be read.
+#: Maximum time for the ingestion of documents.
 READ_SECONDS = 90.0
 
 
@@ -48,9 +48,9 @@ class Tour:
     used: Counter[tuple[str, str]] = field(default_factory=Counter)
 
     def run(self) -> None:
-        """Show all of it.
+        """Run the whole demo.
 
-        :raises LocalError: if the environment lacks what is shown, or something does not come to an end.
+        :raises LocalError: if the environment lacks something that the demo shows, or a step does not finish.
         """
         script = yaml.safe_load(SCRIPT.read_text(encoding="utf-8"))
         environment, found = environments.chosen(self.home, self.account, self.settings.environment)
@@ -97,7 +97,7 @@ class Tour:
                 self.console.print(f"  {name}: {problem}", markup=False)
 
     def _until_read(self, bucket: str, base: str, given: set[str]) -> set[str]:
-        """Wait for the last document; those that stayed outside."""
+        """Wait for the last document. Returns the documents that were not ingested."""
         deadline = time.monotonic() + READ_SECONDS
         agent = self.account.client("bedrock-agent")
         (source,) = [
@@ -195,7 +195,7 @@ class Tour:
 
 
 def documents() -> dict[str, bytes]:
-    """The documents that the project brings, by the part of their key after the prefix."""
+    """The documents that are part of the project, by their key without the prefix."""
     return {
         path.relative_to(DOCUMENTS).as_posix(): path.read_bytes()
         for path in sorted(DOCUMENTS.rglob("*"))

@@ -1,4 +1,4 @@
-"""Deploys the synthesized stacks, shows how far they are, and tells the one event that broke a deploy."""
+"""Deploys the synthesized stacks, shows their progress, and reports the one event that failed a deployment."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ POLL_SECONDS = 0.3
 
 @dataclass(frozen=True)
 class Failure:
-    """The event that broke a deploy."""
+    """The event that failed a deployment."""
 
     stack: str
     logical_id: str
@@ -37,12 +37,12 @@ class Failure:
 
 
 def deploy(home: Home, account: Account, environment: str, console: Console) -> dict[str, Changes]:
-    """Deploy every synthesized stack and return what changed in each.
+    """Deploy every synthesized stack and return the changes in each.
 
-    :raises LocalError: naming the event that failed, its reason, the resource and where it is written.
+    :raises LocalError: with the event that failed, its reason, the resource and where the code defines it.
     """
     cdk.end_orphans(home)
-    settle(account)  # what a CLI that was killed has begun goes on, as on AWS
+    settle(account)  # what a killed CLI has started continues, as on AWS
     client = account.client("cloudformation")
     before = {name: _event_ids(client, name) for name in cdk.stack_names(home)}
     process = cdk.start(
@@ -55,9 +55,9 @@ def deploy(home: Home, account: Account, environment: str, console: Console) -> 
 
 
 def destroy(home: Home, account: Account, console: Console) -> None:
-    """Destroy every synthesized stack, the last deployed first.
+    """Delete every synthesized stack, in reverse order of deployment.
 
-    :raises LocalError: if one stays.
+    :raises LocalError: if a stack remains.
     """
     client = account.client("cloudformation")
     before = {name: _event_ids(client, name) for name in cdk.stack_names(home)}
@@ -70,7 +70,7 @@ def destroy(home: Home, account: Account, console: Console) -> None:
 def _watch(
     process: subprocess.Popen[str], home: Home, account: Account, before: dict[str, set[str]], console: Console
 ) -> None:
-    """Show how far each stack is until the CLI ends, or the account does, which the CLI would wait for in vain."""
+    """Show the progress of each stack until the CLI ends, or the account does, for which the CLI would wait forever."""
     client, deadline = account.client("cloudformation"), time.monotonic() + cdk.DEPLOY_SECONDS
     with _progress(console) as progress:
         sizes = {name: len(cdk.template(home, name)["Resources"]) for name in before}
@@ -115,7 +115,7 @@ def _show(progress: Progress, tasks: dict[str, TaskID], client: Any, before: dic
 
 
 def _at_work(client: Any) -> set[str]:
-    """The stacks that are being deployed, whose events are read: those of a stack at rest are many, and old."""
+    """The stacks in progress, whose events are read. Other stacks have many events, all of them old."""
     try:
         pages = client.get_paginator("describe_stacks").paginate()
         return {
@@ -126,7 +126,7 @@ def _at_work(client: Any) -> set[str]:
 
 
 def _new_events(client: Any, stack: str, seen: Collection[str]) -> list[dict[str, Any]]:
-    """The new events of a stack, the oldest first; none where the stack or the account is gone."""
+    """The new events of a stack, oldest first. None if the stack or the account does not exist."""
     found: list[dict[str, Any]] = []
     try:
         for page in client.get_paginator("describe_stack_events").paginate(StackName=stack):
@@ -144,7 +144,7 @@ def _event_ids(client: Any, stack: str) -> set[str]:
 
 
 def first_failure(client: Any, before: dict[str, set[str]]) -> Failure | None:
-    """The oldest new event that failed and does not follow from another."""
+    """The oldest new event that failed and is not a consequence of another failure."""
     failed = [
         (
             event["Timestamp"],
@@ -184,9 +184,9 @@ def _explain(
 
 
 def _last_words(home: Home) -> str:
-    """The lines in which the CLI says why it gave up."""
+    """The lines in which the CLI explains the failure."""
     lines = [line.strip() for line in home.cdk_log.read_text(encoding="utf-8", errors="replace").splitlines()]
-    # Lines of progress have bars between their parts, and may name a resource Error.
+    # Progress lines have bars between their parts, and may contain a resource named Error.
     words = ("❌", "failed", "error", "Error")
     told = [line for line in lines if any(word in line for word in words) and "ℹ" not in line and " | " not in line]
     return "\n  ".join(dict.fromkeys(told or lines[-5:]))

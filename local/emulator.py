@@ -1,4 +1,4 @@
-"""Starts the account's process on a free loopback port, finds it again, and ends it."""
+"""Starts the account's process on a free loopback port, finds it again, and stops it."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ from botocore.config import Config
 from .home import ROOT, Home, LocalError
 
 HOST = "127.0.0.1"
-#: The account's own virtual environment: what functions find there is what AWS Lambda would give them.
+#: The account's own virtual environment: functions find in it what AWS Lambda would provide.
 PYTHON = ROOT / ".venv-local" / "bin" / "python"
-#: The account of settings that name none.
+#: The account id for settings that name none.
 ANY_ACCOUNT = "000000000000"
 START_SECONDS = 30
 #: Settings of botocore as (name in the config file, name in the environment, default, conversion).
 _UNSET = (None, None, None, None)
 _NOTHING = (None, None, os.devnull, None)
 STOP_SECONDS = 10
-#: How long a deploy that was cut off may take to end, or to be rolled back.
+#: Maximum time for an interrupted deployment to end, or to be rolled back.
 SETTLE_SECONDS = 60
-#: Variables of a shell that win over an address and a key, or make the AWS CLI refuse them.
+#: Shell variables that take precedence over an endpoint and credentials, or that the AWS CLI rejects beside them.
 _WINS = (
     "AWS_DEFAULT_PROFILE",
     "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
@@ -61,14 +61,14 @@ class Account:
         return f"http://{HOST}:{self.port}"
 
     def environment(self) -> dict[str, str]:
-        """The environment of a program that shall talk to this account and can reach no other.
+        """The environment variables of a program that uses this account and cannot reach any other.
 
-        Whatever the user's shell says of AWS is left out: no profile, credential or endpoint of theirs applies.
+        The AWS settings of the user's shell are left out: no profile, credential or endpoint of the user applies.
         """
         return {
             **{name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "CDK_"))},
             "PATH": os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", ""))),
-            # The account's id as access key is its root user.
+            # The account id as access key is the root user of the account.
             "AWS_ACCESS_KEY_ID": self.account,
             "AWS_SECRET_ACCESS_KEY": "local",
             "AWS_ENDPOINT_URL": self.url,
@@ -80,9 +80,9 @@ class Account:
         }
 
     def shell(self) -> str:
-        """What stands before a command of the user's shell that shall reach this account and no other.
+        """The prefix of a shell command that uses this account and cannot reach any other.
 
-        The AWS CLI needs a Region; what the shell says of AWS beside it would win over the account.
+        The AWS CLI needs a Region. Other AWS settings of the shell would take precedence over the account.
         """
         told = {
             "AWS_ENDPOINT_URL": self.url,
@@ -97,7 +97,7 @@ class Account:
         return f"env{without} {assigned}" if others else assigned
 
     def client(self, service: str, credentials: Mapping[str, str] | None = None, **options: Any) -> Any:
-        """A boto3 client of this account, as its root user unless ``credentials`` say otherwise."""
+        """A boto3 client of this account, as its root user unless ``credentials`` are given."""
         keys = credentials or {"aws_access_key_id": self.account, "aws_secret_access_key": "local"}
         config = Config(connect_timeout=3, read_timeout=60, retries={"total_max_attempts": 1}, **options)
         return _session().client(service, region_name=self.region, endpoint_url=self.url, config=config, **keys)
@@ -105,13 +105,13 @@ class Account:
 
 @cache
 def _session() -> boto3.Session:
-    """A session with no profile or file of the user's: none may apply, and a broken one may not stop this."""
+    """A session without the user's profiles and files: none may apply, and an invalid one must not fail this."""
     alone = {"profile": _UNSET, "config_file": _NOTHING, "credentials_file": _NOTHING}
     return boto3.Session(botocore_session=botocore.session.Session(session_vars=alone))
 
 
 def find(home: Home) -> Account | None:
-    """The account that runs, if one does."""
+    """The running account, if there is one."""
     content = home.read(home.account)
     if not content:
         return None
@@ -125,12 +125,12 @@ def is_alive(account: Account) -> bool:
 
 
 def start(home: Home, account: str, region: str) -> Account:
-    """The running account; started if there is none.
+    """The running account. Starts one if there is none.
 
-    With ``LOCAL_KEEP=1`` it keeps its state in the folder, and goes on from there at every start until the folder is
-    removed.
+    With ``LOCAL_KEEP=1``, the account stores its state in the folder, and resumes from it at every start until the
+    folder is removed.
 
-    :raises LocalError: if it does not come up, or another account or Region runs already or is kept.
+    :raises LocalError: if it does not start, or another account or Region runs already or is stored.
     """
     running = find(home)
     keep = os.environ.get("LOCAL_KEEP", "") not in ("", "0")
@@ -147,7 +147,7 @@ def start(home: Home, account: str, region: str) -> Account:
         return running
     if not PYTHON.exists():
         raise LocalError("The local account is not installed. Run make local, which installs it.")
-    stop(home)  # what a killed process left behind
+    stop(home)  # left by a killed process
     home.temporary.mkdir(parents=True, exist_ok=True)
     kept = home.read(home.kept)
     if kept and (kept["account"], kept["region"]) != (account, region):
@@ -177,7 +177,7 @@ def start(home: Home, account: str, region: str) -> Account:
 
 
 def stop(home: Home) -> bool:
-    """End the account's process, by its id, and say whether there was one."""
+    """Stop the account's process, by its id. Returns whether there was one."""
     content = home.read(home.account)
     ended = bool(content) and _is_ours(content["pid"])
     if ended:
@@ -188,14 +188,14 @@ def stop(home: Home) -> bool:
 
 
 def keeping(home: Home) -> str:
-    """Whether the account's state outlives its process, in words."""
+    """Text that says whether the account's state is stored beyond the end of its process."""
     if home.keeps:
         return f"kept in {home.state} until make local-down"
     return "in memory: nothing is kept after its end (LOCAL_KEEP=1 keeps it)"
 
 
 def _server_environment(home: Home, port: int, account: str, region: str) -> dict[str, str]:
-    # Functions inherit this environment, so nothing of the user's beyond these three goes in.
+    # Functions inherit these variables, so only these three come from the user.
     kept = {name: os.environ[name] for name in ("PATH", "LANG", "LC_ALL") if name in os.environ}
     return {
         **kept,
@@ -214,21 +214,21 @@ def _server_environment(home: Home, port: int, account: str, region: str) -> dic
         "SFTP_ENABLED": "0",
         "IOT_MTLS_ENABLED": "0",
         "LAMBDA_ACCOUNT_CONCURRENCY": "1000",
-        # Jobs take a moment here, so state machines need not wait minutes for them.
+        # Jobs take a moment here, so state machines do not have to wait for minutes.
         "SFN_WAIT_SCALE": "0.02",
         "ACCOUNT_MODEL_FILE": str(home.model),
     }
 
 
 def _keeping(home: Home) -> dict[str, str]:
-    """What makes the account keep its state."""
+    """The variables that make the account store its state."""
     if not home.keeps:
         return {}
     return {"PERSIST_STATE": "1", "S3_PERSIST": "1", "ACCOUNT_KEEP": str(home.state / "services")}
 
 
 def settle(account: Account) -> None:
-    """Wait until no stack is being deployed or rolled back, as after a deploy whose CLI or account was killed.
+    """Wait until no stack is in progress, as after a deploy whose CLI or account was killed.
 
     :raises LocalError: if that takes longer than :data:`SETTLE_SECONDS`.
     """
@@ -258,9 +258,9 @@ def _is_free(port: int) -> bool:
 
 
 def _freed_port(port: int) -> int:
-    """The port of an account that goes on, for addresses of queues hold it; one that was killed lets go of it soon.
+    """The port of a stored account, since queue URLs contain it. A killed process frees the port after a short time.
 
-    :raises LocalError: if another program has it.
+    :raises LocalError: if another program uses it.
     """
     deadline = time.monotonic() + STOP_SECONDS
     while not _is_free(port):
@@ -301,14 +301,14 @@ def _answers(account: Account) -> bool:
 
 
 def _is_ours(pid: int) -> bool:
-    """Whether the process is the account and not another that was given its number since."""
+    """Whether the process is the account and not another process that reused its id."""
     proc = Path(f"/proc/{pid}/cmdline")
     if proc.parent.parent.is_dir():
         try:
             return b"local.account" in proc.read_bytes()
         except OSError:
             return False
-    # Systems without /proc have ps, some containers have only the other.
+    # Systems without /proc have ps. Some containers have only /proc.
     shown = subprocess.run(["ps", "-p", str(pid), "-o", "command="], capture_output=True, text=True, check=False)
     return "local.account" in shown.stdout
 
@@ -326,7 +326,7 @@ def _end(pid: int) -> None:
 
 
 def _reap(pid: int) -> None:
-    """Collect a child that ended; another's child is its parent's to collect."""
+    """Reap a child process that ended. Another parent's child is left to that parent."""
     if sys.platform != "win32":
         try:
             os.waitpid(pid, os.WNOHANG)

@@ -1,4 +1,4 @@
-"""Which environments a local account holds, and which of them a verb is about."""
+"""Which environments a local account contains, and which of them a command applies to."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .home import Home, LocalError
 
 @dataclass
 class Environment:
-    """What of an environment is deployed."""
+    """The deployed parts of an environment."""
 
     name: str
     prefix: str
@@ -37,12 +37,12 @@ def environments(account: Account) -> list[Environment]:
 
 
 def remember(home: Home, name: str) -> None:
-    """Note which environment was deployed last."""
+    """Record which environment was deployed last."""
     home.write(home.deployed, {"environment": name})
 
 
 def last(home: Home) -> str:
-    """The environment that was deployed last; empty if none was."""
+    """The environment that was deployed last. Empty if there is none."""
     return str(home.read(home.deployed).get("environment", ""))
 
 
@@ -53,7 +53,7 @@ def chats(account: Account) -> dict[str, Chat]:
 
 
 def chosen(home: Home, account: Account, name: str | None) -> tuple[str, Chat]:
-    """The chat that a verb is about, with its environment: the one that is named, the only one, or the last deployed.
+    """The chat that a command applies to, with its environment: the named one, the only one, or the last deployed.
 
     :raises LocalError: if there is none, or none of that name.
     """

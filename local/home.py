@@ -1,4 +1,4 @@
-"""Where the local account keeps what it has to remember: ``.local`` in the project, gone with ``make local-down``."""
+"""Where the local account stores its files: ``.local`` in the project, which ``make local-down`` removes."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 class LocalError(Exception):
-    """Something that the user can put right; its message says how."""
+    """An error that the user can correct. Its message says how."""
 
 
 class Home:
     """The folder of one local account."""
 
     def __init__(self, folder: Path | None = None) -> None:
-        # Absolute, for programs that run elsewhere read its files, and commands are pasted anywhere.
+        # Absolute, since programs that run elsewhere read its files, and users paste commands anywhere.
         self.folder = (folder or Path(os.environ.get("LOCAL_HOME") or ROOT / ".local")).absolute()
         self.account = self.folder / "account.json"
         self.log = self.folder / "account.log"
@@ -35,11 +35,11 @@ class Home:
 
     @property
     def keeps(self) -> bool:
-        """Whether the account keeps its state in the folder over its end: ``LOCAL_KEEP=1``."""
+        """Whether the account stores its state in the folder beyond its end: ``LOCAL_KEEP=1``."""
         return self.kept.exists()
 
     def read(self, file: Path) -> dict[str, Any]:
-        """The content of one of the files above; empty if there is none."""
+        """The content of one of the files above. Empty if there is none."""
         try:
             content: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
         except (FileNotFoundError, ValueError):
@@ -47,15 +47,15 @@ class Home:
         return content
 
     def write(self, file: Path, content: dict[str, Any]) -> None:
-        """Replace one of the files above whole, readable by its owner alone."""
+        """Replace one of the files above atomically, readable by its owner only."""
         self.write_text(file, json.dumps(content, indent=2))
 
     def write_text(self, file: Path | str, content: str) -> None:
-        """Replace a file below the folder whole, readable by its owner alone."""
+        """Replace a file below the folder atomically, readable by its owner only."""
         whole = self.folder / file
         whole.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         draft = whole.with_name(f"{whole.name}.draft")
-        draft.unlink(missing_ok=True)  # of a process that was killed, whoever may read it
+        draft.unlink(missing_ok=True)  # left by a killed process, with any permissions
         try:
             draft.touch(mode=0o600)
             draft.write_text(content, encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Which documents an answer comes from, and why from none."""
+"""Which documents an answer is based on, and why there are none."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .emulator import Account
 
 
 def told(account: Account, chat: Chat, environment: str, email: str, reply: Reply) -> list[str]:
-    """Lines on the documents of an answer; none where the chat answers without."""
+    """Lines about the documents of an answer. Empty if the chat answers without documents."""
     if "sources" not in reply.body:
         return []
     if found := [str(each["document"]) for each in reply.body["sources"]]:
@@ -33,7 +33,7 @@ def told(account: Account, chat: Chat, environment: str, email: str, reply: Repl
 
 
 def _place(account: Account, chat: Chat, environment: str) -> tuple[str, str]:
-    """The bucket that documents of the chat are put into, and one of its sources; empty if settings say none."""
+    """The bucket for documents of the chat, and one of its data sources. Empty if the settings have none."""
     try:
         settings = load(environment)
     except SettingsError:

@@ -1,4 +1,4 @@
-"""What answers in the local account: checks what ``make local`` was given, installs it, and waits until it answers."""
+"""The model of the local account: checks the arguments of ``make local``, installs it, and waits until it is ready."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ from .account.models.bundled import BUNDLED, MOST_SECONDS, QUOTES, SCRIPT, TIMEO
 from .emulator import PYTHON
 from .home import ROOT, Home, LocalError
 
-#: Beside the model file, written by the account as its server of a bundled model starts, answers and fails.
+#: Beside the model file. The account writes it when its server of a bundled model starts, is ready and fails.
 STATE_FILE = "model-server.json"
 LOAD_SECONDS = 70
-#: What the chat's function waits for a model: API Gateway gives up after 29 s, here as on AWS.
+#: How long the chat's function waits for a model: API Gateway times out after 29 s, here as on AWS.
 CHAT_SECONDS = 22
 _STAMP = ROOT / ".venv-model" / ".done"
 _LOCK = ROOT / "requirements-model.txt"
 
 
 def chosen(url: str, model: str, timeout: str, *, scripts: Path = ROOT) -> dict[str, Any]:
-    """The content of the account's model file for what the user named; refused before anything starts.
+    """The content of the account's model file for the user's arguments, which are validated before anything starts.
 
     :param url: MODEL_URL, empty for none.
     :param model: MODEL: a model of that server; without a server a bundled model, quotes, or a script.
     :param timeout: MODEL_TIMEOUT in seconds, empty for the default.
-    :param scripts: the folder that the path of a script begins in. Default: the project's.
-    :raises LocalError: if one of them is none.
+    :param scripts: the folder that the path of a script is relative to. Default: the project's.
+    :raises LocalError: if one of them is not valid.
     """
     made: dict[str, Any] = {"timeout_seconds": _seconds(timeout)}
     if url:
@@ -73,7 +73,7 @@ def _seconds(given: str) -> float:
 
 
 def check_server(url: str) -> None:
-    """Refuse a model server that is not there, before anything is started."""
+    """Reject a model server that does not respond, before anything is started."""
     if not url.startswith(("http://", "https://")):
         raise LocalError(f"MODEL_URL={url} is no address. Give one such as http://127.0.0.1:11434/v1")
     try:
@@ -94,14 +94,14 @@ def _check_script(file: Path) -> None:
 
 
 def installed() -> bool:
-    """Whether the bundled models are there, as their lock names them."""
+    """Whether the bundled models are installed in the versions of their lock file."""
     return _STAMP.exists() and (not _LOCK.exists() or _STAMP.stat().st_mtime >= _LOCK.stat().st_mtime)
 
 
 def install(content: dict[str, Any], console: Console) -> None:
-    """Install a bundled model where it is asked for and not there yet, and say how large it is before.
+    """Install a bundled model if it is requested and not installed yet. Prints its size first.
 
-    :raises LocalError: if that fails; what there is to say of it was said.
+    :raises LocalError: if that fails; the reason has been printed.
     """
     model = BUNDLED.get(content.get("run", ""))
     if model is None:
@@ -118,9 +118,9 @@ def install(content: dict[str, Any], console: Console) -> None:
 
 
 def wait(home: Home, content: dict[str, Any]) -> None:
-    """Wait until the account's server of a bundled model answers.
+    """Wait until the account's server of a bundled model is ready.
 
-    :raises LocalError: if it does not.
+    :raises LocalError: if it does not become ready.
     """
     if not content.get("run"):
         return
@@ -137,7 +137,7 @@ def wait(home: Home, content: dict[str, Any]) -> None:
 
 
 def server(home: Home) -> dict[str, Any]:
-    """What the account says of its server; empty without one."""
+    """The status that the account records of its server. Empty without one."""
     with contextlib.suppress(OSError, ValueError):
         found: dict[str, Any] = json.loads((home.folder / STATE_FILE).read_text(encoding="utf-8"))
         return found
@@ -145,7 +145,7 @@ def server(home: Home) -> dict[str, Any]:
 
 
 def described(home: Home) -> str:
-    """Who answers, in a few words."""
+    """The model that answers, in a few words."""
     content = home.read(home.model)
     wait_for = f", at most {content['timeout_seconds']:g} s an answer" if content.get("timeout_seconds") else ""
     if content.get("script"):
@@ -162,7 +162,7 @@ def described(home: Home) -> str:
 
 
 def told(content: dict[str, Any]) -> str:
-    """What a user should know who let a model have longer than the chat waits; empty otherwise."""
+    """A note for users who gave a model a longer timeout than the chat's. Empty otherwise."""
     if content["timeout_seconds"] <= CHAT_SECONDS or not (content.get("url") or content.get("run")):
         return ""
     return (

@@ -1,4 +1,4 @@
-"""Why the chat failed: what the model's server said, or what the function wrote into its log."""
+"""Why the chat failed: the error of the model's server, or what the function wrote into its log."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from .chat import Chat
 from .emulator import Account
 from .home import Home
 
-#: How the line of a traceback begins that names an error; the first of a chain is where it came from.
+#: How the line of a traceback begins that names an error. The first of a chain is the origin.
 _ERROR = re.compile(r"^(?:[A-Za-z_]\w*\.)*([A-Za-z_]\w*(?:Error|Exception|Timeout|Interrupt|Exit))(?::\s*(.*))?$")
-#: How boto3 tells an error of AWS.
+#: How boto3 words an error of AWS.
 _AWS = re.compile(r"\w+: An error occurred \((\w+)\) when calling the (\w+) operation(?: \([^)]*\))?: (.*)")
-#: What AWS Lambda itself writes of a run that it ended.
+#: What AWS Lambda itself logs about an invocation that it ended.
 _ENDED = re.compile(r"Task timed out|Runtime exited|Runtime\.\w+|\bOut of memory\b", re.IGNORECASE)
 
 
 def why(home: Home, account: Account, chat: Chat, since: float) -> str:
-    """One line on what went wrong with a request that began at ``since``, in seconds of the clock; empty if unknown."""
+    """One line on the failure of a request that began at ``since``, in seconds of the clock. Empty if unknown."""
     return readable(_said_by_server(home, since) or _said_by_function(account, chat, since))
 
 
 def _said_by_server(home: Home, since: float) -> str:
-    """The newest error that the account noted of the models' server, beside the file that names the server."""
+    """The newest error that the account recorded of the model's server, beside the file that names the server."""
     try:
         lines = (home.model.parent / "model-errors.jsonl").read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
@@ -41,7 +41,7 @@ def _said_by_server(home: Home, since: float) -> str:
                 return ""
             return f"{noted['code']}: {noted['message']}"
         except (ValueError, KeyError, TypeError):
-            continue  # half written, or none of ours
+            continue  # incomplete, or not a file of the account
     return ""
 
 
@@ -79,7 +79,7 @@ def _log_group(account: Account, chat: Chat) -> str:
 
 
 def reason(message: str) -> str:
-    """What one message of a function's log says of a failure; empty if it tells of none."""
+    """What one message of a function's log says of a failure. Empty if it reports none."""
     try:
         entry = json.loads(message)
     except ValueError:
@@ -89,7 +89,7 @@ def reason(message: str) -> str:
     failed = entry.get("level") in ("ERROR", "CRITICAL") or _status(entry) >= 500
     if not failed:
         return ""
-    # The runtime's own entries say errorMessage; a logger's have the traceback.
+    # Entries of the Lambda runtime have errorMessage; those of a logger have the traceback.
     told = entry.get("errorMessage") or entry.get("message") or ""
     return _first(str(entry.get("exception") or entry.get("stackTrace") or "")) or str(told)
 
@@ -102,7 +102,7 @@ def _status(entry: dict[str, Any]) -> int:
 
 
 def _first(traceback: str) -> str:
-    """The error with which a chain of tracebacks begins."""
+    """The first error of a chain of tracebacks."""
     for line in traceback.splitlines():
         if found := _ERROR.match(line.strip()):
             name, said = found.groups()

@@ -1,4 +1,4 @@
-"""Where a resource of a template is written."""
+"""Where the code defines a resource of a template."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from __future__ import annotations
 def source_of(environment: str, path: str) -> str:
     """The innermost Python construct around a path of the construct tree, by module and class.
 
-    The tree is built once more to find it, which takes seconds: a deploy that went well needs none.
+    Builds the tree again to find it, which takes seconds, and is therefore only done after a failed deployment.
     """
     import aws_cdk as cdk
 

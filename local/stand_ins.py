@@ -1,4 +1,4 @@
-"""Buckets that the settings name and no template makes: they have to exist, as on AWS, or a trial has stand-ins."""
+"""Buckets that the settings name and no template creates: they must exist, as on AWS, or a trial gets stand-ins."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from settings import Settings
 from .emulator import Account
 from .home import LocalError
 
-#: A model of one number: https://huggingface.co/docs/safetensors/index#format
+#: A model with one parameter: https://huggingface.co/docs/safetensors/index#format
 _HEADER = json.dumps({"weight": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}}).encode()
 _FILES = {
     "config.json": b'{"architectures": ["LlamaForCausalLM"]}',
@@ -22,14 +22,14 @@ _FILES = {
     "tokenizer.json": b"{}",
     "tokenizer_config.json": b"{}",
 }
-#: What a bucket and a file of these carry, so that each deploy can tell of them.
+#: Tags of a stand-in bucket and its files, by which each deploy recognizes them.
 _MARK = "stand-in"
 _S3, _ARN = "s3://", "arn:aws:s3:::"
 
 
 @dataclass(frozen=True)
 class Place:
-    """A bucket that the settings name, and where in it, with the setting's key path."""
+    """A bucket that the settings name, with the prefix in it and the setting's key path."""
 
     setting: str
     bucket: str
@@ -40,7 +40,7 @@ class Place:
 
 
 def places(settings: Settings) -> list[Place]:
-    """Every place in S3 that the settings name, whichever section does."""
+    """Every S3 location that the settings name, in any section."""
     return list(_places(settings.model_dump(mode="json"), ""))
 
 
@@ -64,9 +64,9 @@ def _places(value: Any, path: str) -> Iterator[Place]:
 
 
 def prepare(account: Account, settings: Settings) -> list[Place]:
-    """See that what the settings name is there before a deploy begins; the stand-ins that are there instead.
+    """Check before a deployment that the buckets of the settings exist. Returns the stand-ins that replace them.
 
-    :raises LocalError: naming the setting and the bucket, if one does not exist and the settings are of no trial.
+    :raises LocalError: with the setting and the bucket, if one does not exist and the settings are not for a trial.
     """
     s3, named = account.client("s3"), places(settings)
     missing = [place for place in named if not _exists(s3, place.bucket)]
@@ -84,13 +84,13 @@ def _exists(s3: Any, bucket: str) -> bool:
     try:
         s3.head_bucket(Bucket=bucket)
     except ClientError as error:
-        # Another account's bucket is there, whoever may read it.
+        # A bucket of another account exists, even if it cannot be read.
         return int(error.response["ResponseMetadata"]["HTTPStatusCode"]) == 403
     return True
 
 
 def _stands_in(s3: Any, place: Place, *, put: bool) -> bool:
-    """Whether a stand-in is there: one that is put now where nothing lies, or an earlier one."""
+    """Whether there is a stand-in: one that is created now because nothing exists, or an earlier one."""
     try:
         if not place.prefix:
             tags = s3.get_bucket_tagging(Bucket=place.bucket)["TagSet"]
@@ -101,7 +101,7 @@ def _stands_in(s3: Any, place: Place, *, put: bool) -> bool:
                 s3.put_object(Bucket=place.bucket, Key=f"{place.prefix}{file}", Body=content, Metadata={_MARK: "true"})
         return any(_marked(s3, place.bucket, f"{place.prefix}{file}") for file in _FILES)
     except ClientError:
-        return False  # no tags, or a bucket that is another's to read
+        return False  # no tags, or a bucket that another account owns
 
 
 def _marked(s3: Any, bucket: str, key: str) -> bool:

@@ -1,4 +1,4 @@
-"""The users of a local chat: what they are called, which groups they are in, and where their passwords are kept."""
+"""The users of a local chat: their names, their groups, and where their passwords are stored."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from aws_genai.errors import nearest
 from .emulator import Account
 from .home import Home, LocalError
 
-#: Who asks unless somebody is named; in every group there is.
+#: The user who asks unless another is named. Member of every group.
 EMAIL = "you@example.com"
-#: What Cognito takes as a user's name, and people as an address:
+#: What Cognito accepts as a user name, and users as an email address:
 #: https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_AdminCreateUser.html
 _EMAIL = re.compile(r"[a-z0-9.!#$%&'*+/=?^_`{|}~-]+@[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+")
 _LONGEST = 128
@@ -24,9 +24,9 @@ User = dict[str, Any]
 
 
 def address(text: str) -> str:
-    """An email address as it is kept: without blanks around it, in lower case.
+    """An email address as it is stored: in lower case, without surrounding blanks.
 
-    :raises LocalError: if it is none.
+    :raises LocalError: if it is not valid.
     """
     email = text.strip().lower()
     if not email:
@@ -39,56 +39,56 @@ def address(text: str) -> str:
 
 
 def names(text: str) -> list[str]:
-    """The groups of a list with commas or blanks between them."""
+    """The groups of a list that is separated by commas or blanks."""
     return list(dict.fromkeys(re.split(r"[\s,;]+", text.strip(" \t\n,;")))) if text.strip(" \t\n,;") else []
 
 
 def file(home: Home, pool: str, email: str) -> Path:
-    """Where a user's password is kept."""
+    """Where a user's password is stored."""
     return home.users / quote(pool, safe="") / f"{quote(email, safe='@+')}.json"
 
 
 def token_file(home: Home, pool: str, email: str) -> Path:
-    """Where the token of a user's last sign-in is kept."""
+    """Where the token of a user's last sign-in is stored."""
     return file(home, pool, email).with_suffix(".token")
 
 
 def known(home: Home, pool: str) -> list[str]:
-    """Addresses of the users of a pool whose passwords are kept."""
+    """Email addresses of the users of a pool whose passwords are stored."""
     folder = home.users / quote(pool, safe="")
     found = (home.read(each).get("email") for each in sorted(folder.glob("*.json")))
     return [str(email) for email in found if email]
 
 
 def find(home: Home, pool: str, email: str) -> User:
-    """What is kept of a user; empty if nothing is."""
+    """What is stored of a user. Empty if nothing is."""
     return home.read(file(home, pool, email))
 
 
 def keep(home: Home, user: User) -> None:
-    """Keep a user's password, and the secret of the second factor."""
+    """Store a user's password, and the secret of the second factor."""
     home.write(file(home, user["pool"], user["email"]), user)
     if user["email"] == EMAIL:
         home.write(home.user, user)
 
 
 def groups_of_pool(account: Account, pool: str) -> list[str]:
-    """The groups that a pool has, in the alphabet's order."""
+    """The groups of a pool, in alphabetical order."""
     pages = account.client("cognito-idp").get_paginator("list_groups").paginate(UserPoolId=pool)
     return sorted(str(group["GroupName"]) for page in pages for group in page["Groups"])
 
 
 def groups_of_user(account: Account, pool: str, email: str) -> list[str]:
-    """The groups that a user is in."""
+    """The groups of a user."""
     pages = account.client("cognito-idp").get_paginator("admin_list_groups_for_user")
     found = pages.paginate(UserPoolId=pool, Username=email)
     return sorted(str(group["GroupName"]) for page in found for group in page["Groups"])
 
 
 def check(wanted: Iterable[str], there: list[str]) -> None:
-    """Refuse groups that a pool lacks.
+    """Reject groups that the pool does not have.
 
-    :raises LocalError: naming the nearest, and those that there are.
+    :raises LocalError: with the nearest name, and the existing groups.
     """
     for group in wanted:
         if group in there:
@@ -104,7 +104,7 @@ def check(wanted: Iterable[str], there: list[str]) -> None:
 
 
 def put(account: Account, user: User, wanted: set[str]) -> None:
-    """Let a user be in these groups and in no other."""
+    """Set the groups of a user. Other memberships are removed."""
     identity, name = account.client("cognito-idp"), {"UserPoolId": user["pool"], "Username": user["email"]}
     now = set(groups_of_user(account, user["pool"], user["email"]))
     for group in sorted(wanted - now):

@@ -1,1 +1,1 @@
-"""The account itself: what runs in the emulator's process."""
+"""The account itself: the code in the emulator's process."""

@@ -13,12 +13,12 @@ from typing import Any
 from hypercorn.asyncio import serve
 from hypercorn.config import Config
 
-#: The account listens on loopback without TLS; to policies its calls count as encrypted, as AWS's endpoints are.
+#: The account listens on loopback without TLS. For policies, its calls count as encrypted, as those of AWS's endpoints.
 _TLS = (b"x-forwarded-proto", b"https")
 
 
 def application() -> Callable[..., Awaitable[None]]:
-    """The emulator's application, with what it lacks."""
+    """The emulator's application, with the additions of the account."""
     from ministack.app import app
 
     from . import (
@@ -79,12 +79,12 @@ def application() -> Callable[..., Awaitable[None]]:
     starts.install()
     strict.install()
     ending.install()
-    # The outermost, so that whatever answers has been authorized.
+    # The outermost, so that every request has been authorized.
     agent_runtime.install()
     if folder := os.environ.get("ACCOUNT_KEEP"):
         from . import keeping
 
-        # Last, so that it sees every handler as it will be called.
+        # Last, so that it wraps the final handlers.
         keeping.install(Path(folder))
 
     guarded = routes.guarded(app)
@@ -100,7 +100,7 @@ def application() -> Callable[..., Awaitable[None]]:
 
 
 async def main() -> None:
-    """Serve until the process is told to end."""
+    """Serve until the process receives a signal to end."""
     config = Config()
     config.bind = [f"{os.environ['BIND_HOST']}:{os.environ['GATEWAY_PORT']}"]
     config.loglevel = "WARNING"

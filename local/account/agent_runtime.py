@@ -1,6 +1,6 @@
-"""Calls of knowledge bases, flows and agents, authorized as Bedrock authorizes them; what nobody answers is refused.
+"""Calls of knowledge bases, flows and agents, authorized as on Bedrock. Calls without an implementation are rejected.
 
-The emulator makes answers up for whatever it is asked, for a knowledge base or an agent that does not exist too.
+The emulator returns invented answers for any input, even for a knowledge base or an agent that does not exist.
 
 Actions and resources: https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonbedrock.html
 """
@@ -23,16 +23,16 @@ from .resources.bedrock import foundation_of
 from .validation import Call, InvalidRequestError, call, check
 
 SERVICE = "bedrock-agent-runtime"
-#: Those whose calls the emulator authorizes rightly, one action for each operation.
+#: Services whose calls the emulator authorizes correctly, with one action for each operation.
 _CHECKED = ("bedrock", "bedrock-agent")
-#: Operations with rules of their own, for the service's model lacks what their page says (``guardrail_rules``).
+#: Operations with rules of their own, since the service's model lacks what their page says (``guardrail_rules``).
 _OWN_RULES = frozenset({"CreateGuardrail", "UpdateGuardrail"})
-#: InvokeInlineAgent; with a slash at its end it is PrepareAgent of the other service.
+#: InvokeInlineAgent. With a slash at its end it is PrepareAgent of the other service.
 _INLINE = re.compile(r"/agents/[^/]+")
-#: Services of one signing name, on hosts of their own at AWS.
+#: Services with the same signing name, which have separate hosts on AWS.
 _SERVICES = ("bedrock-agent-runtime", "bedrock-runtime", "bedrock-agent", "bedrock")
 
-#: The kind of resource of an operation, by the labels that name it; an operation that is not here asks for ``*``.
+#: The type of an operation's resource, by the labels that name it. An operation that is not listed requires ``*``.
 _RESOURCES = {
     "Retrieve": "knowledge-base/{knowledgeBaseId}",
     "CheckIngestedDocumentAcl": "knowledge-base/{knowledgeBaseId}",
@@ -57,12 +57,12 @@ _RESOURCES = {
     ),
     **dict.fromkeys(("TagResource", "UntagResource", "ListTagsForResource"), "{resourceArn}"),
 }
-#: Operations whose action is called otherwise.
+#: Operations whose action has another name.
 _ACTIONS = {
     "RetrieveAndGenerateStream": "RetrieveAndGenerate",
     "AgenticRetrieveStream": "AgenticRetrieve",
 }
-#: What the emulator answers without having looked: served once something of the account's own stands in its place.
+#: Operations whose responses the emulator invents. They are served once the account replaces the emulator's function.
 _MADE_UP = {
     "InvokeAgent": "_invoke_agent",
     "InvokeInlineAgent": "_invoke_inline_agent",
@@ -85,7 +85,7 @@ _MADE_UP = {
     "GetDocumentContent": "",
     "GetIngestedDocumentAcl": "",
 }
-#: What to call instead.
+#: The alternative to call.
 _INSTEAD = {
     "RetrieveAndGenerate": "Call Retrieve, then Converse with a guardrail, as the project's own chat does.",
     "RetrieveAndGenerateStream": "Call Retrieve, then ConverseStream with a guardrail, as the project's own chat does.",
@@ -94,11 +94,11 @@ Answer = tuple[int, dict[str, str], bytes]
 
 
 def install() -> None:
-    """Put the checks above in front of the emulator's service."""
+    """Run the checks above before the emulator's service."""
     by_name = iam_actions.extract_iam_action
 
     def action(service: str, *arguments: Any) -> Any:
-        # None: the emulator checks the signature only; what may be done is checked here.
+        # None: the emulator checks the signature only. Permissions are checked here.
         return None if service == SERVICE else by_name(service, *arguments)
 
     iam_actions.extract_iam_action = action
@@ -126,7 +126,7 @@ def install() -> None:
 
 
 def _well_formed(service: str, answer: Callable[..., Any]) -> Callable[..., Any]:
-    """The emulator has authorized these calls; their form is checked here."""
+    """The emulator has authorized these calls. Their format is checked here."""
 
     async def handle(method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, Any]) -> Any:
         found = call(service, method, path)
@@ -143,7 +143,7 @@ def _well_formed(service: str, answer: Callable[..., Any]) -> Callable[..., Any]
 
 
 def _by_operation(detect: Callable[..., str]) -> Callable[..., str]:
-    """Where the emulator's guess has no such operation, the service of Bedrock's that has it: all sign alike."""
+    """If the emulator's guess has no such operation, the Bedrock service that has it: all share the signing name."""
 
     def detecting(method: str, path: str, headers: dict[str, str], query: dict[str, Any]) -> str:
         guess = detect(method, path, headers, query)
@@ -157,19 +157,19 @@ def _by_operation(detect: Callable[..., str]) -> Callable[..., str]:
 
 
 def is_served(operation: str) -> bool:
-    """Whether somebody answers an operation from what the account holds."""
+    """Whether an operation is implemented with the content of the account."""
     name = _MADE_UP.get(operation)
     return name is None or (bool(name) and getattr(runtime, name).__module__ != runtime.__name__)
 
 
 def not_served(operation: str) -> Answer:
-    """The answer to a call of an operation that nobody answers here."""
+    """The response to a call of an operation without an implementation here."""
     told = f"The local account does not answer {operation}. {_INSTEAD.get(operation, '')}".strip()
     return error("UnknownOperationException", told, 501)
 
 
 def needs(found: Call, body: bytes) -> list[tuple[str, str]]:
-    """Actions and resources that a call asks its caller to be allowed."""
+    """The actions and resources that the caller needs permission for."""
     template = _RESOURCES.get(found.name, "*")
     labels = {name: value.rpartition("/")[2] if name != "resourceArn" else value for name, value in _labels(found)}
     resource = template.format_map(labels)
@@ -197,7 +197,7 @@ def _rerankers(body: bytes) -> list[str]:
 
 
 def denied(key: str, needed: list[tuple[str, str]], headers: Mapping[str, str]) -> Answer | None:
-    """The refusal of a call, or None if its caller may make it."""
+    """The error for a caller without permission, or None if the call is allowed."""
     for action, resource in needed:
         service = action.partition(":")[0]
         refused = iam_evaluator.enforce(key, action, service, get_region(), resource_arn=resource)
@@ -220,6 +220,6 @@ def denied(key: str, needed: list[tuple[str, str]], headers: Mapping[str, str]) 
 
 
 def error(code: str, message: str, status: int) -> Answer:
-    """An error in the form of AWS's JSON services."""
+    """An error in the format of AWS's JSON services."""
     body = json.dumps({"message": message, "__type": code}).encode()
     return status, {"Content-Type": "application/json", "x-amzn-ErrorType": code}, body

@@ -1,7 +1,7 @@
-"""What a guardrail finds in texts and makes of them, as far as that can be decided without a classifier.
+"""Evaluates texts against a guardrail, as far as that is possible without a classifier.
 
-Words, profanity, regular expressions and personal data are assessed. Content filters, denied topics, prompt attacks and
-grounding need a model: they are counted, and nothing is said of them.
+Words, profanity, regular expressions and personal data are evaluated. Content filters, denied topics, prompt attacks
+and grounding need a model: they are counted, but have no result.
 
 https://docs.aws.amazon.com/bedrock/latest/userguide/guardrails-use-independent-api.html
 """
@@ -21,20 +21,20 @@ Json = dict[str, Any]
 
 #: Characters of a text unit: https://aws.amazon.com/bedrock/pricing/
 UNIT = 1000
-#: What a regular expression may take on one text, in seconds.
+#: Timeout of a regular expression on one text, in seconds.
 SECONDS = 1.0
 _ACTIONS = {"BLOCK": "BLOCKED", "ANONYMIZE": "ANONYMIZED", "NONE": "NONE"}
 
 
 class SlowPatternError(ValueError):
-    """A regular expression that backtracks without end on a text."""
+    """A regular expression with excessive backtracking on a text."""
 
 
 @dataclass(frozen=True)
 class Part:
-    """A text of a request, and what it is to the guardrail.
+    """A text of a request, and its role for the guardrail.
 
-    :param qualifiers: ``grounding_source``, ``query``, ``guard_content``; without any it is guarded.
+    :param qualifiers: ``grounding_source``, ``query``, ``guard_content``. Without any, the text is guarded.
     """
 
     text: str
@@ -42,13 +42,13 @@ class Part:
 
     @property
     def guarded(self) -> bool:
-        """Whether policies other than grounding look at it."""
+        """Whether policies other than grounding evaluate it."""
         return not self.qualifiers or "guard_content" in self.qualifiers
 
 
 @dataclass
 class Assessment:
-    """What was found in the parts of one request."""
+    """The findings in the parts of one request."""
 
     blocked: bool = False
     #: The parts as they may be shown: with placeholders where something is masked.
@@ -58,7 +58,7 @@ class Assessment:
     usage: Json = field(default_factory=dict)
     guarded: int = 0
     total: int = 0
-    #: What the policies tell already.
+    #: Findings that are already reported, by policy.
     noted: set[tuple[Any, ...]] = field(default_factory=set)
 
     @property
@@ -68,16 +68,16 @@ class Assessment:
 
     @property
     def reason(self) -> str:
-        """Why it did what it did, in Bedrock's words."""
+        """The reason for its action, in Bedrock's words."""
         return "Guardrail blocked." if self.blocked else "Guardrail masked." if self.masked else "No action."
 
     @property
     def coverage(self) -> Json:
-        """How much was looked at."""
+        """The amount of evaluated text."""
         return {"textCharacters": {"guarded": self.guarded, "total": self.total}}
 
     def told(self, record: Mapping[str, Any], milliseconds: int) -> Json:
-        """The member ``assessments`` of answers and traces."""
+        """The member ``assessments`` of responses and traces."""
         metrics = {"guardrailProcessingLatency": milliseconds, "usage": self.usage, "guardrailCoverage": self.coverage}
         applied = {
             "guardrailId": record["GuardrailId"],
@@ -90,9 +90,9 @@ class Assessment:
 
 
 def assess(record: Mapping[str, Any], source: str, parts: Sequence[Part]) -> Assessment:
-    """Assess the parts of a request or an answer.
+    """Evaluate the parts of a request or a response.
 
-    :param record: a guardrail as MiniStack keeps it.
+    :param record: a guardrail record of MiniStack.
     :param source: ``INPUT`` or ``OUTPUT``.
     :raises SlowPatternError: if one of the guardrail's expressions takes too long.
     """
@@ -105,7 +105,7 @@ def assess(record: Mapping[str, Any], source: str, parts: Sequence[Part]) -> Ass
 
 
 def action_of(rule: Mapping[str, Any], source: str) -> str | None:
-    """What a rule does with what it finds in a question or an answer; None if it does not look."""
+    """The action of a rule on a finding in the input or output. None if it does not evaluate it."""
     side = source.lower()
     if not rule.get(f"{side}Enabled", True):
         return None
@@ -128,7 +128,7 @@ def _assessed(made: Assessment, record: Mapping[str, Any], source: str, text: st
 
 
 def _sensitive(record: Mapping[str, Any], source: str, text: str) -> Iterator[tuple[int, int, str, Json, str]]:
-    """Where sensitive information stands: from, to, its placeholder, what is told of it, and what is done."""
+    """Locations of sensitive information: start, end, placeholder, reported finding, and action."""
     policy = record.get("SensitiveInformationPolicy") or {}
     actions = {each["type"]: action_of(each, source) for each in policy.get("piiEntitiesConfig") or []}
     for kind, start, end in personal_data.find(text, [kind for kind, action in actions.items() if action]):

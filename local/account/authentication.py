@@ -1,6 +1,6 @@
-"""Who signed a request: the root key's signature is checked like any other's, and without a key nobody is root.
+"""Authentication of requests: the root user's signature is verified like any other, and unsigned requests are not root.
 
-The emulator takes an account's number, ``test``, an unknown scheme and no key at all for the root user, unseen.
+The emulator accepts an account id, ``test``, an unknown scheme and no key at all as the root user, unverified.
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-troubleshooting.html
 """
 
@@ -16,12 +16,12 @@ from ministack import app
 from ministack.core import iam_evaluator
 from ministack.services import s3, sts
 
-#: The secret of the root key, whose id is the account's number: docs/local.md.
+#: The secret of the root user's key, whose id is the account id: docs/local.md.
 ROOT_SECRET = "local"  # noqa: S105 - the account listens on loopback
 _NUMBER = re.compile(r"\d{12}")
-#: What may be called without a key where the resource's own policy lets everybody in.
+#: Calls that are allowed without a key if the resource's policy allows everyone.
 _PUBLIC = frozenset({"lambda:InvokeFunctionUrl"})
-#: Services whose handlers ask for the actions themselves, for the emulator knows one action for each operation.
+#: Services whose handlers authorize the actions themselves, as the emulator has only one action for each operation.
 OWN_CHECKS = {"bedrock-runtime", "bedrock-agent-runtime", "s3vectors"}
 _pinning: contextvars.ContextVar[bool] = contextvars.ContextVar("pinning", default=False)
 _NO_TOKEN = "Request is missing Authentication Token"  # noqa: S105 - a message
@@ -29,14 +29,14 @@ _UNVERIFIED = "The request signature does not conform to AWS standards."
 
 
 def install() -> None:
-    """Put these checks in place of the emulator's."""
+    """Replace the emulator's checks by these."""
     for module in (iam_evaluator, sts):
         module.is_root_access_key = _is_root
     iam_evaluator._is_root_key = _is_trusted
     iam_evaluator.resolve_credential = _with_secret(iam_evaluator.resolve_credential)
     for module in (s3, sts):
         module.resolve_credential = iam_evaluator.resolve_credential
-    # The emulator's application has a name of its own for it.
+    # The emulator's application imports it under its own name.
     app.pin_signed_request = iam_evaluator.pin_signed_request = _pinned(iam_evaluator.pin_signed_request)
     iam_evaluator.enforce = _verified(iam_evaluator.enforce)
     iam_evaluator.check_credentials = _signed(iam_evaluator.check_credentials)
@@ -48,7 +48,7 @@ def _is_root(access_key_id: str) -> bool:
 
 
 def _is_trusted(access_key_id: str) -> bool:
-    """What the emulator asks before it skips the check of a signature."""
+    """The condition under which the emulator skips the verification of a signature."""
     return not _pinning.get() and _is_root(access_key_id)
 
 
@@ -86,7 +86,7 @@ def _verified(enforce: Callable[..., Any]) -> Callable[..., Any]:
             return _without_key(action, service, region, resource_arn, service_context)
         refused = enforce(access_key_id, action, service, region, resource_arn, service_context)
         if refused is None and iam_evaluator._verified_key.get() != access_key_id and service != "s3":
-            # S3 checks the signatures of addresses and forms itself.
+            # S3 verifies presigned URLs and forms itself.
             return iam_evaluator.AuthError("IncompleteSignature", _UNVERIFIED)
         return refused
 
@@ -96,7 +96,7 @@ def _verified(enforce: Callable[..., Any]) -> Callable[..., Any]:
 def _without_key(
     action: str, service: str, region: str, resource_arn: str, service_context: dict[str, Any] | None
 ) -> Any:
-    """Nobody's request: what AWS serves unsigned, what a policy of the resource gives to everybody, nothing else."""
+    """An anonymous request: what AWS serves unsigned and what a resource's policy allows everyone, nothing else."""
     if iam_evaluator._served_unsigned(service, action):
         return None
     if service != "s3" and action not in _PUBLIC:
@@ -131,7 +131,7 @@ def _signed(check: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _known_action(authenticate: Callable[..., Any]) -> Callable[..., Any]:
-    """Where the emulator knows no action for an operation, only the root user may call it."""
+    """If the emulator has no action for an operation, only the root user may call it."""
 
     def authenticating(service: str, headers: dict[str, str], query: dict[str, Any], request_id: str) -> Any:
         refused = authenticate(service, headers, query, request_id)

@@ -1,6 +1,6 @@
-"""What a batch job does here: each of its records is answered as Converse answers, but without a guardrail.
+"""Batch inference jobs: each record is answered as by Converse, but without a guardrail.
 
-A record whose text begins with "Fail" is left without an answer, so that what follows a failure can be tried.
+A record whose text begins with "Fail" gets no response, so that the handling of failures can be tested.
 https://docs.aws.amazon.com/bedrock/latest/userguide/batch-inference-results.html
 """
 
@@ -15,7 +15,7 @@ from . import embeddings, model_server
 
 
 def asked(record: dict[str, Any]) -> dict[str, Any]:
-    """Read the records of a job and write an answer beside each."""
+    """Read the records of a job and write a result for each."""
     bucket, key = _place(record["InputDataConfig"]["s3InputDataConfig"]["s3Uri"])
     content = s3._get_object_data(bucket, key)
     if content is None:

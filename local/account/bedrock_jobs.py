@@ -1,4 +1,4 @@
-"""Jobs of Amazon Bedrock that take a moment, as they take minutes or hours there; the emulator's never end.
+"""Jobs of Amazon Bedrock, which complete after seconds instead of minutes or hours; the emulator's never complete.
 
 https://docs.aws.amazon.com/bedrock/latest/APIReference/API_GetModelImportJob.html
 https://docs.aws.amazon.com/bedrock/latest/APIReference/API_GetEvaluationJob.html
@@ -21,7 +21,7 @@ from .batch_jobs import asked
 from .custom_models import trained
 from .judge import judged
 
-#: What paths of the API are about.
+#: Resources in paths of the API.
 _KINDS = {
     "custom-model-deployments": "custom-model-deployment",
     "evaluation-job": "evaluation-job",
@@ -34,13 +34,13 @@ _KINDS = {
     "model-invocation-jobs": "model-invocation-job",
     "model-import-jobs": "model-import-job",
 }
-#: Seconds that a job takes.
+#: Duration of a job, in seconds.
 TAKES_SECONDS = 2.0
 Record = dict[str, Any]
 
 
 def install() -> None:
-    """Let jobs complete, and what they make appear only then."""
+    """Let jobs complete, and create their results only then."""
     _once(bedrock, "_create_evaluation_job", lambda: bedrock._evaluation_jobs)
     _once(bedrock, "_create_model_invocation_job", lambda: bedrock._model_invocation_jobs)
     _once(bedrock, "_create_model_customization_job", lambda: bedrock._model_customization_jobs)
@@ -63,7 +63,7 @@ def install() -> None:
         parts = unquote(path).strip("/").removeprefix("model-customization/").split("/", 1)
         if service == "bedrock" and parts[0] in _KINDS:
             if len(parts) == 1 and method == "POST":
-                # A job that begins has no id yet.
+                # A new job has no id yet.
                 return f"arn:aws:bedrock:{get_region()}:{get_account_id()}:{_KINDS[parts[0]]}/new"
             if len(parts) > 1:
                 name = parts[1].rpartition("/")[2]
@@ -74,7 +74,7 @@ def install() -> None:
 
 
 def _complete(name: str, records: Callable[[], dict[str, Record]], done: Callable[[Record], Record]) -> None:
-    """Let ``name``, which looks at a job, find it completed once its time is over."""
+    """Make ``name``, which reads a job, return it as completed once its duration is over."""
     get = getattr(bedrock, name)
 
     def look(identifier: str) -> Any:
@@ -92,7 +92,7 @@ def _complete(name: str, records: Callable[[], dict[str, Record]], done: Callabl
 
 
 def _once(module: Any, name: str, records: Callable[[], dict[str, Record]]) -> None:
-    """Let a job that is asked for twice with one token be one."""
+    """Make the creation of a job idempotent for its client token."""
     create = getattr(module, name)
 
     def again(body: bytes) -> Any:

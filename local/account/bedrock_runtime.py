@@ -1,16 +1,16 @@
-"""Calls of models, authorized as Bedrock authorizes them and answered by a server of the user's or by a fixed sentence.
+"""Model invocations, authorized as on Bedrock, and served by the user's model server or with a fixed sentence.
 
-The emulator asks for one action named after the operation; AWS asks for these:
+The emulator requires one action named after the operation. AWS requires these:
 
 - Converse and InvokeModel need ``bedrock:InvokeModel``, their streams ``bedrock:InvokeModelWithResponseStream``
   https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.html
 - through an inference profile, on the profile and on the model behind it
   https://docs.aws.amazon.com/bedrock/latest/userguide/inference-profiles-prereq.html
-- with a guardrail, also ``bedrock:ApplyGuardrail``, and ``kms:Decrypt`` where a customer key encrypts the guardrail
+- with a guardrail, also ``bedrock:ApplyGuardrail``, and ``kms:Decrypt`` if a customer managed key encrypts it
   https://docs.aws.amazon.com/bedrock/latest/userguide/guardrails-permissions.html
 
-A call is answered after these, in this order: its signature, whether there is such a model, permissions, the form of
-the request (``validation``), what Bedrock and the model take (``request_rules``), the guardrail.
+A call is checked in this order: its signature, whether the model exists, permissions, the form of the request
+(``validation``), what Bedrock and the model accept (``request_rules``), the guardrail.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ _OPERATIONS = {
     "count-tokens": "CountTokens",
     "invoke-with-bidirectional-stream": "InvokeModelWithBidirectionalStream",
 }
-#: What nobody answers here: the emulator keeps records of calls that it never makes.
+#: Operations without an implementation here: the emulator keeps records of calls that it never makes.
 _NOT_SERVED = {
     "StartAsyncInvoke": "",
     "GetAsyncInvoke": "",
@@ -57,7 +57,7 @@ _NOT_SERVED = {
     "InvokeModelWithBidirectionalStream": "",
     "InvokeGuardrailChecks": " Call ApplyGuardrail.",
 }
-#: Bedrock's words where a call names a guardrail that is not there.
+#: Bedrock's message for a guardrail that does not exist.
 NO_GUARDRAIL = "The guardrail identifier or version provided in the request does not exist."
 _MODEL = re.compile(r"^/model/(?P<model>.+?)/(?P<operation>[a-z-]+)$")
 _APPLY = re.compile(r"^/guardrail/(?P<guardrail>.+?)/version/(?P<version>[^/]+)/apply$")
@@ -65,7 +65,7 @@ _APPLY = re.compile(r"^/guardrail/(?P<guardrail>.+?)/version/(?P<version>[^/]+)/
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that the caller must be allowed to do."""
+    """One permission that the caller needs."""
 
     action: str
     resource: str
@@ -77,11 +77,11 @@ class Check:
 
 
 def install() -> None:
-    """Put the authorization and the answers above in place of the emulator's."""
+    """Replace the emulator's authorization and responses by these."""
     by_name = iam_actions.extract_iam_action
 
     def action(service: str, *args: Any) -> str | None:
-        # None: the emulator checks the signature only; what may be done is checked here.
+        # None: the emulator checks the signature only. Permissions are checked here.
         return None if service == SERVICE else by_name(service, *args)
 
     iam_actions.extract_iam_action = action
@@ -125,9 +125,9 @@ def install() -> None:
 
 
 def check(found: validation.Call, headers: Mapping[str, str], query: Mapping[str, Any], body: bytes) -> None:
-    """Refuse a request that Bedrock, its model or its guardrail does not take.
+    """Reject a request that Bedrock, its model or its guardrail does not accept.
 
-    :raises InvalidRequestError: in Bedrock's words.
+    :raises InvalidRequestError: with Bedrock's message.
     """
     request = validation.check(found, headers, query, body)
     name = found.name
@@ -197,7 +197,7 @@ def _json_object(body: bytes) -> dict[str, Any]:
 
 
 def _by_prompt(path: str, body: bytes) -> tuple[str, bytes, list[Check]]:
-    """A call of a version of a prompt, as one of the model behind it, and what the prompt itself needs.
+    """A call of a prompt version, converted to a call of its model, and the permissions for the prompt itself.
 
     https://docs.aws.amazon.com/bedrock/latest/userguide/prompt-management-test.html
     """
@@ -226,7 +226,7 @@ def _by_prompt(path: str, body: bytes) -> tuple[str, bytes, list[Check]]:
 def _denied(
     path: str, headers: dict[str, str], body: bytes, query: dict[str, Any], first: list[Check]
 ) -> Response | None:
-    """The refusal of a call, or None if the caller may make it."""
+    """The error for a caller without permission, or None if the call is allowed."""
     key = extract_access_key_id(headers, query)
     try:
         needed = [*first, *checks(path, headers, body)]
@@ -254,7 +254,7 @@ def _denied(
 
 
 def checks(path: str, headers: dict[str, str], body: bytes) -> list[Check]:
-    """What a call must be allowed to do.
+    """The permissions that a call requires.
 
     :raises UnknownModelError: if Bedrock has no such model.
     """
@@ -275,7 +275,7 @@ def checks(path: str, headers: dict[str, str], body: bytes) -> list[Check]:
 
 
 def _arn_of(guardrail: str) -> str:
-    """The ARN of a guardrail that may not be there."""
+    """The ARN of a guardrail, which may not exist."""
     arn = f"arn:aws:bedrock:{get_region()}:{get_account_id()}:guardrail/{guardrail}"
     return guardrail if guardrail.startswith("arn:") else arn
 
@@ -294,7 +294,7 @@ def _unserved(path: str, body: bytes) -> list[Check]:
 
 
 def _named_guardrail(headers: Mapping[str, str], body: bytes) -> tuple[str, str]:
-    """The guardrail that a call names: Converse in its body, InvokeModel in its headers."""
+    """The guardrail of a call: Converse has it in its body, InvokeModel in its headers."""
     try:
         config = json.loads(body or b"{}").get("guardrailConfig") or {}
     except (ValueError, AttributeError):
@@ -306,12 +306,12 @@ def _named_guardrail(headers: Mapping[str, str], body: bytes) -> tuple[str, str]
 
 
 def _guardrail(identifier: str, version: str) -> tuple[str, list[Check]]:
-    """The value of the condition key for a guardrail, and what using it needs."""
+    """The value of the condition key for a guardrail, and the permissions for using it."""
     if not identifier:
         return "", []
     found = runtime._resolve_guardrail(identifier, version)
     if found is None:
-        return "", []  # the operation itself answers that there is none
+        return "", []  # the operation itself reports that it does not exist
     arn = found["GuardrailArn"]
     needed = [Check("bedrock:ApplyGuardrail", arn)]
     if found.get("KmsKeyArn"):
@@ -321,7 +321,7 @@ def _guardrail(identifier: str, version: str) -> tuple[str, list[Check]]:
 
 
 def assessed_text(messages: list[dict[str, Any]]) -> str:
-    """What a guardrail assesses of a conversation: the parts marked as guarded, or everything where none is.
+    """The parts of a conversation that a guardrail evaluates: those marked as guarded, or everything if none is.
 
     https://docs.aws.amazon.com/bedrock/latest/userguide/guardrails-use-converse-api.html
     """

@@ -1,4 +1,4 @@
-"""Foundation models and inference profiles as Bedrock lists them, from the project's catalogue, and counts of tokens.
+"""Foundation models and inference profiles as Bedrock lists them, from the project's catalog, and token counts.
 
 https://docs.aws.amazon.com/bedrock/latest/APIReference/API_ListFoundationModels.html
 https://docs.aws.amazon.com/bedrock/latest/APIReference/API_ListInferenceProfiles.html
@@ -24,7 +24,7 @@ from .resources.bedrock import ApplicationInferenceProfile, as_of, foundation_of
 
 Json = dict[str, Any]
 Response = tuple[int, dict[str, str], bytes]
-#: Providers by what ids begin with, as Bedrock names them.
+#: Providers by the beginning of model ids, with the names that Bedrock returns.
 _PROVIDERS = {
     "ai21": "AI21 Labs",
     "amazon": "Amazon",
@@ -46,7 +46,7 @@ _PROVIDERS = {
     "xai": "xAI",
     "zai": "Z.AI",
 }
-#: What goes in and what comes out, by what a model is for.
+#: Input and output modalities, by the purpose of a model.
 _MODALITIES = {
     "chat": (["TEXT"], ["TEXT"]),
     "embedding": (["TEXT"], ["EMBEDDING"]),
@@ -68,7 +68,7 @@ _COUNT = re.compile(r"^/model/(?P<model>.+?)/count-tokens$")
 
 
 def install() -> None:
-    """Read the catalogue where the emulator reads its own short list."""
+    """Use the catalog instead of the emulator's own short list."""
     bedrock._find_model = _entry
     bedrock._list_foundation_models = _list_models
     bedrock._get_foundation_model = _get_model
@@ -91,7 +91,7 @@ def _asked(query: Any, name: str) -> str:
 
 
 def _offered(region: str) -> Iterator[facts.BedrockModel]:
-    """The models that can be called from a Region, by themselves or through a profile."""
+    """The models that can be invoked from a Region, directly or through an inference profile."""
     for name in models_of_bedrock():
         model = facts.BedrockCatalogue.get(name)
         if model.callable_from(region, today=_today()):
@@ -108,7 +108,7 @@ def _named(identifier: str) -> facts.BedrockModel | None:
 
 
 def described(model: facts.BedrockModel) -> Json:
-    """A model as Bedrock tells of it, in the calling Region."""
+    """A model as Bedrock returns it, in the calling Region."""
     region = get_region()
     into, out = (list(each) for each in _MODALITIES[model.use])
     if _SEES & set(model.supports) or model.mode == "image_edit":
@@ -250,7 +250,7 @@ def _described_routes(model: str, regions: tuple[str, ...]) -> Json:
 
 
 def _own_profiles() -> Iterator[Json]:
-    """Those of templates, which are records, and those that calls made."""
+    """Profiles from templates, which are records, and those that were created by the API."""
     for each in instances(ApplicationInferenceProfile.type):
         yield {
             "inferenceProfileName": each["InferenceProfileName"],
@@ -303,7 +303,7 @@ def _counting(handle: Callable[..., Any]) -> Callable[..., Any]:
     ) -> Response:
         response: Response = await handle(method, path, headers, body, query)
         found = _COUNT.match(path)
-        # What may not be called was refused; the emulator has no such route of its own.
+        # Denied calls have been rejected already. The emulator has no route for this operation.
         if method != "POST" or found is None or response[0] != 400 or b"No route" not in response[2]:
             return response
         return count(unquote(found["model"]), body)
@@ -312,7 +312,7 @@ def _counting(handle: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def count(model: str, body: bytes) -> Response:
-    """How many tokens a request would be billed for, as Converse of this account counts them without a server.
+    """The number of tokens that a request would be billed for, as this account's Converse counts them without a server.
 
     https://docs.aws.amazon.com/bedrock/latest/userguide/count-tokens.html
     """
@@ -343,7 +343,7 @@ def count(model: str, body: bytes) -> Response:
 
 
 def _shown(messages: list[Json]) -> list[Json]:
-    """Messages with every part that has words as a part of text."""
+    """Messages in which every part that contains text is a text part."""
 
     def part(each: Json) -> Json:
         if "guardContent" in each:

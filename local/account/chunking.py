@@ -1,4 +1,4 @@
-"""Cuts documents as a data source says.
+"""Splits documents into chunks as a data source defines.
 
 https://docs.aws.amazon.com/bedrock/latest/userguide/kb-chunking.html
 """
@@ -13,9 +13,9 @@ from typing import Any
 
 from . import words
 
-#: What a source that says nothing gets: about 300 tokens that end with a sentence, where one ends.
+#: The default of a data source: about 300 tokens that end with a sentence, if one ends there.
 DEFAULT_TOKENS, DEFAULT_OVERLAP_PERCENT = 300, 20
-#: A part of a document ends with a sentence if one ends in this last share of it.
+#: A chunk ends with a sentence if one ends in this last share of the chunk.
 _LATE = 0.6
 _PIECE = re.compile(r"\S+\s*")
 _ENDS = re.compile(r"[.!?…。！？][\"')\]]?\s+$|\n\s*\n\s*$|[|;]\s*\n$")
@@ -23,11 +23,11 @@ _ENDS = re.compile(r"[.!?…。！？][\"')\]]?\s+$|\n\s*\n\s*$|[|;]\s*\n$")
 
 @dataclass(frozen=True)
 class Chunk:
-    """A part of a document.
+    """A chunk of a document.
 
-    :param text: what is embedded and searched.
-    :param parent: the larger part that is shown in its place, of hierarchical chunking; None elsewhere.
-    :param metadata: its own, which go before those of the document.
+    :param text: the text that is embedded and searched.
+    :param parent: the parent chunk that is returned in its place, with hierarchical chunking. None otherwise.
+    :param metadata: metadata of the chunk, which take precedence over those of the document.
     """
 
     text: str
@@ -36,7 +36,7 @@ class Chunk:
 
 
 def chunks(text: str, configuration: Mapping[str, Any] | None) -> list[Chunk]:
-    """The chunks of a text, none of a blank one.
+    """The chunks of a text. Empty for a blank text.
 
     :param configuration: a data source's ``vectorIngestionConfiguration``, if it has one.
     """
@@ -71,7 +71,7 @@ def _pieces(text: str) -> list[str]:
 
 
 def _cut(pieces: Sequence[str], most: int, overlap: int) -> Iterator[str]:
-    """Parts of at most so many tokens, each of which begins with the last tokens of the one before."""
+    """Parts with a maximum number of tokens, each of which begins with the last tokens of the one before."""
     weights = [_weight(each.strip()) for each in pieces]
     start = 0
     while start < len(pieces):
@@ -105,7 +105,7 @@ def _hierarchical(text: str, how: Mapping[str, Any]) -> Iterator[Chunk]:
 
 
 def _semantic(text: str, how: Mapping[str, Any]) -> Iterator[Chunk]:
-    """Parts that end where a sentence is less like what is around it than most are."""
+    """Parts that end where a sentence is less similar to its neighbors than most are."""
     np = words.numpy()
     sentences = list(_sentences(text))
     around = int(how.get("bufferSize", 0))

@@ -1,4 +1,4 @@
-"""Conditions of templates: joined before they are compared, and none where a property is only called so."""
+"""Conditions of templates: resolved before they are compared, and ignored in properties that only share the name."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def install() -> None:
     resolve = engine._resolve_refs
 
     def as_it_is(value: Any, *rest: Any) -> Any:
-        # A property of that name, such as a flow's, refers to no condition of the template.
+        # A property with that name, such as a flow's, does not refer to a condition of the template.
         if isinstance(value, dict) and value.keys() == {"Condition"}:
             return {"Condition": resolve(value["Condition"], *rest)}
         return resolve(value, *rest)
@@ -34,7 +34,7 @@ def install() -> None:
 
 
 def _replace(name: str, old: Any, new: Any) -> None:
-    """Put a function in place of another wherever the engine has it."""
+    """Replace a function wherever the engine imports it."""
     for path, module in list(sys.modules.items()):
         if path.startswith("ministack.services.cloudformation") and getattr(module, name, None) is old:
             setattr(module, name, new)
@@ -52,7 +52,7 @@ def _joined(value: Any, params: dict[str, Any]) -> Any:
 
 
 def _members(items: Any, params: dict[str, Any]) -> list[str]:
-    """The strings that are joined: a list, or a parameter that is one."""
+    """The strings to join: a list, or a parameter with a list."""
     if isinstance(items, dict) and items.get("Ref") in params:
         text = str(params[items["Ref"]]["Value"])
         return [member.strip() for member in text.split(",")] if text else []

@@ -1,4 +1,4 @@
-"""Custom models of Amazon Bedrock: what a job made, deployments on demand, and throughput, each after a moment.
+"""Custom models of Amazon Bedrock: the results of jobs, on-demand deployments, and provisioned throughput.
 
 https://docs.aws.amazon.com/bedrock/latest/APIReference/API_GetModelCustomizationJob.html
 https://docs.aws.amazon.com/bedrock/latest/APIReference/API_GetCustomModelDeployment.html
@@ -26,7 +26,7 @@ Response = tuple[int, dict[str, str], bytes]
 
 
 def install() -> None:
-    """Serve deployments, which the emulator lacks, and let throughput take a moment."""
+    """Serve deployments, which the emulator lacks, and delay the status of provisioned throughput."""
     handle = app.SERVICE_HANDLERS["bedrock"]
 
     async def with_deployments(
@@ -41,7 +41,7 @@ def install() -> None:
     known = bedrock._validate_resource_arn_for_tags
 
     def taggable(arn: str) -> Any:
-        # The ARN of what a job made names its base too.
+        # The ARN of a custom model contains its base model too.
         return None if arn in bedrock._custom_models else known(arn)
 
     bedrock._validate_resource_arn_for_tags = taggable
@@ -57,9 +57,9 @@ def install() -> None:
 
 
 def trained(record: dict[str, Any]) -> dict[str, Any]:
-    """What a job made of the records that it was given.
+    """The result of a job for its training records.
 
-    :raises ValueError: if they are not there, or not of Bedrock's form.
+    :raises ValueError: if the records do not exist, or not in Bedrock's format.
     """
     bucket, _, key = record["TrainingDataConfig"]["s3Uri"].removeprefix("s3://").partition("/")
     content = s3._get_object_data(bucket, key)

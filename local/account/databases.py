@@ -1,4 +1,4 @@
-"""Clusters of Aurora that keep a password of their own and take statements that define tables; nothing runs them.
+"""Aurora clusters with a managed password that accept statements that define tables; nothing runs the statements.
 
 https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/rds-secrets-manager.html
 https://docs.aws.amazon.com/rdsdataservice/latest/APIReference/API_ExecuteStatement.html
@@ -14,13 +14,13 @@ from ministack.core.responses import get_account_id, get_region
 from ministack.services import rds_data
 from ministack.services.cloudformation import provisioners
 
-#: Statements that have been taken, by the ARN of the cluster.
+#: Accepted statements, by the ARN of the cluster.
 taken: dict[str, list[str]] = {}
 _DEFINING = re.compile(r"^(CREATE (EXTENSION|SCHEMA|TABLE|INDEX)|DROP TABLE) ", re.IGNORECASE)
 
 
 def install() -> None:
-    """Give clusters the ARN of their password, and take what defines tables."""
+    """Give clusters the ARN of their password's secret, and accept statements that define tables."""
     attributes, run = provisioners._rds_db_cluster_attrs, rds_data._execute_statement
 
     def with_secret(cluster: dict[str, Any]) -> dict[str, str]:

@@ -1,9 +1,10 @@
-"""Finds denied words and phrases in any script: whole words, whatever their case, and never a part of another word.
+"""Finds denied words and phrases in any script: whole words, case-insensitive, and never a part of another word.
 
-Bedrock compares exactly; how it splits sentences its pages do not say. Here two spellings of the same letters
-are the same: composed and decomposed, full and half width, capitals of every alphabet. A word of a script with spaces
-ends where its letters end; Korean words may carry a particle. Chinese, Japanese, Thai, Lao, Khmer and Burmese have no
-spaces, so a word of theirs is found wherever it stands; short words in katakana only where a run of katakana is them.
+Bedrock compares exactly; its documentation does not say how it splits sentences. Here, these spellings of the same
+letters are equal: composed and decomposed, full and half width, capitals of every alphabet. A word in a script with
+spaces ends where its letters end; Korean words may carry a particle. Chinese, Japanese, Thai, Lao, Khmer and Burmese
+have no spaces, so their words are found at any position; short katakana words only if a sequence of katakana consists
+of them.
 
 https://docs.aws.amazon.com/bedrock/latest/userguide/guardrails-word-filters.html
 """
@@ -21,9 +22,9 @@ import regex
 _UNSPACED = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"
 _LETTER = rf"[\w\p{{M}}--[{_UNSPACED}ー]]"
 _KANA = r"[\p{Katakana}ー]"
-#: Katakana words up to this length are often the end of a longer one.
+#: Katakana words up to this length are often the end of a longer word.
 _SHORT_KANA = 3
-#: What follows a Korean noun without a space.
+#: Particles that may follow a Korean noun without a space.
 _PARTICLES = (
     "은 는 이 가 을 를 의 에 에서 에게 에게서 께 께서 한테 으로 로 으로서 로서 "
     "으로써 로써 와 과 랑 이랑 하고 도 만 까지 부터 마저 조차 처럼 같이 보다 "
@@ -33,33 +34,33 @@ _PARTICLES = (
     "로부터"
 )
 _PARTICLE = rf"(?:{'|'.join(sorted(_PARTICLES.split(), key=len, reverse=True))})"
-#: Signs that are drawn alike and mean the same.
+#: Characters that look alike and mean the same.
 _SAME = str.maketrans(
     {**dict.fromkeys("\u2018\u2019\u02bc\u2032", "'"), **dict.fromkeys("\u2010\u2011", "-"), "ı": "i"}
 )
 
 
 def plain(text: str) -> str:
-    """A text without what does not tell words apart: case, width, composition, letters that are not seen."""
-    # Turkish capitals: the dot that lowering leaves behind is no letter of the word.
+    """A text without differences that do not distinguish words: case, width, composition, invisible characters."""
+    # Turkish capitals: the combining dot that lower-casing leaves behind is not a letter of the word.
     lowered = unicodedata.normalize("NFKC", text).replace("İ", "i").casefold().translate(_SAME)
     return unicodedata.normalize("NFKC", regex.sub(r"[\p{Cf}]", "", lowered))
 
 
 def contains(text: str, word: str) -> bool:
-    """Whether a text has a word or phrase."""
+    """Whether a text contains a word or phrase."""
     return _found(plain(text), word)
 
 
 def matches(text: str, words: Iterable[str]) -> list[str]:
-    """Those of ``words`` that a text has, as they are written there, each once."""
+    """Those of ``words`` that a text contains, as they are written in it, each once."""
     read = plain(text)
     return [word for word in dict.fromkeys(words) if _found(read, word)]
 
 
 def _found(read: str, word: str) -> bool:
     parts = plain(word).split()
-    # Most words are in no text: looking for letters costs less than an expression.
+    # Most words are in no text: a search for letters is cheaper than an expression.
     return bool(parts) and all(part in read for part in parts) and _expression(word).search(read) is not None
 
 
@@ -88,7 +89,7 @@ def _is_short_kana(part: str) -> bool:
     return len(part) <= _SHORT_KANA and regex.fullmatch(rf"(?V1){_KANA}+", part) is not None
 
 
-#: Words that nobody takes for anything else; AWS's own list is longer, changes, and is not published.
+#: Words that are unambiguously profane. AWS's own list is longer, changes, and is not published.
 PROFANITIES = frozenset(
     stem + ending
     for stems, endings in (
@@ -112,6 +113,6 @@ PROFANITIES = frozenset(
 
 
 def profanities(text: str) -> list[str]:
-    """Profane words that a text has, as they stand in it."""
+    """Profane words in a text, as they are written in it."""
     found = (each[0] for each in regex.finditer(r"[\p{L}\p{M}']+", text))
     return list(dict.fromkeys(each for each in found if plain(each) in PROFANITIES))

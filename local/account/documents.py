@@ -1,4 +1,4 @@
-"""What a reader of a document sees, by the code that reads documents in AWS Lambda.
+"""The visible text of a document, by the code that reads documents in AWS Lambda.
 
 https://docs.aws.amazon.com/bedrock/latest/userguide/kb-ds-supported-doc-formats-limits.html
 """
@@ -11,24 +11,24 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-#: Where the code of functions stands. It is imported under a name of its own: the package around it needs the CDK.
+#: The folder with the code of functions. It is imported under its own name: the package around it needs the CDK.
 _FUNCTIONS = Path(__file__).parents[2] / "constructs" / "aws_genai" / "functions"
 _NAME = "lambda_functions"
-#: Ends of names of what a knowledge base's own parser reads.
+#: File extensions that a knowledge base's own parser reads.
 READ = (".txt", ".md", ".html", ".htm", ".pdf", ".docx", ".xlsx", ".csv")
-#: Bytes of the largest file that is read.
+#: Maximum size of a file, in bytes.
 MOST_BYTES = 50 * 1024**2
 
 
 class UnreadableError(ValueError):
-    """A document that no text can be read from."""
+    """A document from which no text can be read."""
 
 
 def text_of(key: str, content: bytes) -> str:
-    """The text of a document that its reader sees.
+    """The visible text of a document.
 
-    :param key: its name in the bucket, which tells its format.
-    :raises UnreadableError: saying why there is none.
+    :param key: its name in the bucket, which indicates its format.
+    :raises UnreadableError: with the reason if there is none.
     """
     if not key.lower().endswith(READ):
         raise UnreadableError(f"its format is not supported; known are {', '.join(READ)}")

@@ -1,8 +1,8 @@
-"""Models that embed and that rerank: what InvokeModel asks of each family, and what it answers.
+"""Embedding and reranking models: the request and response bodies of InvokeModel for each family.
 
-Vectors come from the ``/embeddings`` of the user's model server where it has one, else from static embeddings
-(:mod:`.words`), brought to the dimension that the model is asked for. A picture, a sound or a film is told from
-another, but nothing in it is understood.
+Vectors come from the ``/embeddings`` API of the user's model server if it has one, else from static embeddings
+(:mod:`.words`), converted to the requested dimension. Images, audio and video are told apart
+by their bytes, but their content is not understood.
 
 https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters-titan-embed-text.html
 https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters-titan-embed-mm.html
@@ -35,18 +35,18 @@ from .resources.bedrock import called, foundation_of, models_of_bedrock
 Body = dict[str, Any]
 Response = tuple[int, dict[str, str], bytes]
 
-#: Modes of the catalogue that this module answers for.
+#: Modes of the catalog that this module serves.
 MODES = ("embedding", "rerank")
 _UNREAD = "Media at an address of Amazon S3 is not read in the local account; pass it as {}"
 _OPERATIONS = ("invoke", "invoke-with-response-stream", "converse", "converse-stream", "count-tokens")
 
 
 class RefusedError(ValueError):
-    """What Bedrock does not take, in its words."""
+    """A request that Bedrock rejects, with its message."""
 
 
 def model_of(identifier: str) -> str | None:
-    """The foundation model that a call's identifier stands for, if there is one."""
+    """The foundation model that a call's identifier names, if there is one."""
     name = called(identifier)
     if name.startswith("arn:"):
         name = name.rpartition("/")[2]
@@ -54,13 +54,13 @@ def model_of(identifier: str) -> str | None:
 
 
 def mode_of(identifier: str) -> str:
-    """What the model is for: chat, embedding, rerank and so on; empty if it is not of the catalogue."""
+    """The purpose of the model: chat, embedding, rerank and so on. Empty if it is not in the catalog."""
     model = model_of(identifier)
     return str(models_of_bedrock()[model].get("mode", "")) if model else ""
 
 
 def serves(path: str) -> bool:
-    """Whether a call is one of a model that embeds or reranks."""
+    """Whether a call is for an embedding or reranking model."""
     called_as = _call_of(path)
     return called_as is not None and mode_of(called_as[0]) in MODES
 
@@ -73,7 +73,7 @@ def _call_of(path: str) -> tuple[str, str] | None:
 
 
 def answer(path: str, body: bytes) -> Response:
-    """The answer to a call that :func:`serves` knows."""
+    """The response to a call that :func:`serves` accepts."""
     started = time.monotonic()
     identifier, operation = _call_of(path) or ("", "")
     model = model_of(identifier) or ""
@@ -125,9 +125,9 @@ def _parsed(body: bytes) -> Any:
 
 
 def check(schema: Mapping[str, Any], content: Any) -> None:
-    """Refuse a body that its schema does not allow, as Bedrock words it.
+    """Reject a body that its schema does not allow, with Bedrock's message.
 
-    :raises RefusedError: naming the key and what is wrong with it.
+    :raises RefusedError: with the key and what is wrong with it.
     """
     found = jsonschema.Draft7Validator(schema).iter_errors(content)
     error = min(found, key=lambda each: (len(each.absolute_path), str(each.message)), default=None)
@@ -184,9 +184,9 @@ def _object(properties: Mapping[str, Any], *required: str) -> dict[str, Any]:
 
 
 def _counted(model: str, text: str) -> int:
-    """How many tokens a text has.
+    """The number of tokens of a text.
 
-    :raises RefusedError: if they are more than the model takes.
+    :raises RefusedError: if it is more than the model accepts.
     """
     most, found = models_of_bedrock()[model]["max_input_tokens"], words.count(text)
     if found > most:
@@ -196,7 +196,7 @@ def _counted(model: str, text: str) -> int:
 
 
 def _cut(model: str, text: str, how: str) -> tuple[str, int]:
-    """A text as a model that may cut reads it, and how many tokens of it."""
+    """A text, truncated as the model may do, and its number of tokens."""
     most = models_of_bedrock()[model]["max_input_tokens"]
     found = words.count(text)
     if found <= most:
@@ -212,7 +212,7 @@ def _vectors(texts: Sequence[str], dimension: int) -> Any:
 
 
 def _of_bytes(content: bytes, dimension: int) -> Any:
-    """The vector of what is no text: always the same for the same bytes, and for nothing else."""
+    """The vector of an input that is not text: always the same for the same bytes, and unique to them."""
     np = words.numpy()
     return words.unit(np.random.default_rng(zlib.crc32(content)).standard_normal(dimension))
 
@@ -229,7 +229,7 @@ def _numbers(vector: Any) -> list[float]:
 
 
 def _by_type(rows: Any, kind: str) -> list[list[Any]]:
-    """Vectors in the precision that is asked for: https://docs.cohere.com/docs/embeddings#compression-levels."""
+    """Vectors in the requested precision: https://docs.cohere.com/docs/embeddings#compression-levels."""
     np = words.numpy()
     if kind == "float":
         return [_numbers(row) for row in rows]
@@ -359,7 +359,7 @@ _PURPOSES = (
     *("GENERIC_INDEX", "GENERIC_RETRIEVAL", "TEXT_RETRIEVAL", "IMAGE_RETRIEVAL", "VIDEO_RETRIEVAL"),
     *("DOCUMENT_RETRIEVAL", "AUDIO_RETRIEVAL", "CLASSIFICATION", "CLUSTERING"),
 )
-#: Characters of a text that is handed over in the request itself.
+#: Maximum number of characters of a text in the request itself.
 _NOVA_CHARACTERS = 8192
 
 
@@ -454,7 +454,7 @@ def _marengo(model: str, text: str | None, media: Sequence[Body], dimension: int
     return {"data": [{"embedding": _numbers(words.unit(sum(rows[1:], rows[0])))}]}, tokens
 
 
-#: Documents that a model puts in order at once: https://docs.aws.amazon.com/bedrock/latest/userguide/rerank-api.html
+#: Maximum number of documents that a model reranks at once: https://docs.aws.amazon.com/bedrock/latest/userguide/rerank-api.html
 _RERANKED = {"type": "array", "minItems": 1, "maxItems": 1000, "items": {"type": ["string", "object"]}}
 _TOP = {"type": "integer", "minimum": 1}
 
@@ -485,12 +485,12 @@ def _reranked(request: Body) -> tuple[Body, int]:
 
 
 def ranked(query: str, texts: Sequence[str]) -> list[tuple[int, float]]:
-    """The places of texts with how relevant each is, from 0 to 1, the most relevant first."""
+    """The indexes of texts with their relevance, from 0 to 1, most relevant first."""
     scores = vectors.relevance(query, texts)
     return sorted(enumerate(scores), key=lambda each: (-each[1], each[0]))
 
 
-#: By how the names of a family's models begin; of two that fit, the longer one comes first.
+#: By the beginning of a family's model names. Of two that match, the longer one comes first.
 _FAMILIES: dict[str, Callable[[str, Any], tuple[Body, int]]] = {
     "amazon.titan-embed-text-v2": _titan_v2,
     "amazon.titan-embed-image": _titan_image,

@@ -1,4 +1,4 @@
-"""What AWS does not delete while it holds something, and the calls by which that is listed and deleted."""
+"""Resources that AWS does not delete while they are not empty, and the calls that list and delete their content."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _BUCKET = "AWS::S3::Bucket"
 
 
 def install() -> None:
-    """Let the engine refuse to delete what is not empty, and serve what empties it."""
+    """Make the engine reject the deletion of resources that are not empty, and serve the calls that empty them."""
     _refuse(_BUCKET, _holds_objects)
     base.wrap(_BUCKET, after=_lock)
     base.wrap(_BUCKET, after=_encrypt)
@@ -63,7 +63,7 @@ def _holds_objects(bucket: str) -> str | None:
 
 
 def _lock(bucket: str, properties: Body) -> None:
-    """Lock what arrives, as the template says; the engine drops that.
+    """Apply the default retention of the template to new objects, which the engine ignores.
 
     https://docs.aws.amazon.com/AmazonS3/latest/API/API_DefaultRetention.html
     """
@@ -76,7 +76,7 @@ def _lock(bucket: str, properties: Body) -> None:
 
 
 def _encrypt(bucket: str, properties: Body) -> None:
-    """Say under which customer key a bucket encrypts; the engine drops that.
+    """Record the customer managed key of a bucket's encryption, which the engine ignores.
 
     https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetBucketEncryption.html
     """
@@ -138,6 +138,6 @@ def _delete_version(request: Body) -> Body:
 _OPERATIONS: dict[str, Callable[[Body], Body]] = {
     "sagemaker:ListModelPackages": _list_versions,
     "sagemaker:DeleteModelPackage": _delete_version,
-    # A pipeline that is started is noted and trains nothing, so none runs.
+    # A started pipeline is recorded and trains nothing, so no execution is in progress.
     "sagemaker:ListPipelineExecutions": lambda _request: {"PipelineExecutionSummaries": []},
 }

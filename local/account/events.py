@@ -1,4 +1,4 @@
-"""Events of a stack's update: CloudFormation tells of the resources that it touches, the engine of all."""
+"""Events of a stack update: CloudFormation reports the resources that change, the engine reports all."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from ministack.core.responses import get_account_id
 from ministack.services import cloudformation
 from ministack.services.cloudformation import stacks
 
-#: Resources of an update under way whose properties stayed as they were: (account, stack, logical id).
+#: Resources of an update in progress whose properties did not change: (account, stack, logical id).
 _untouched: set[tuple[str, str, str]] = set()
 
 
 def install() -> None:
-    """Leave untouched resources out of a stack's events."""
+    """Leave unchanged resources out of a stack's events."""
     update, add_event = stacks._update_resource, stacks._add_event
 
     def noting_update(

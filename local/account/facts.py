@@ -7,7 +7,7 @@ from pathlib import Path
 
 _SOURCES = str(Path(__file__).resolve().parents[2] / "constructs")
 if _SOURCES not in sys.path:
-    # Last, so that nothing here is found before what the environment has.
+    # Last, so that packages of the virtual environment take precedence.
     sys.path.append(_SOURCES)
 
 from aws_genai.data import bedrock, geographies  # noqa: E402 - the path comes first

@@ -1,4 +1,4 @@
-"""Which chunks a filter on metadata lets through.
+"""Which chunks match a metadata filter.
 
 https://docs.aws.amazon.com/bedrock/latest/APIReference/API_agent-runtime_RetrievalFilter.html
 """
@@ -12,16 +12,16 @@ Filter = Mapping[str, Any]
 
 
 class FilterError(ValueError):
-    """A filter that a store does not take."""
+    """A filter that a vector store rejects."""
 
 
-#: Comparisons that only one kind of store can make, as the reference of each says.
+#: Comparisons that only one kind of vector store supports, by the reference of each.
 #: https://docs.aws.amazon.com/AmazonS3/latest/userguide/s3-vectors-metadata-filtering.html
 _ONLY = {
     "startsWith": ("OPENSEARCH_SERVERLESS",),
     "stringContains": ("OPENSEARCH_SERVERLESS", "RDS"),
 }
-#: What a value may be, by the comparison.
+#: Allowed types of a value, by comparison.
 _NUMBERS = ("greaterThan", "greaterThanOrEquals", "lessThan", "lessThanOrEquals")
 _LISTS = ("in", "notIn")
 _TEXTS = ("startsWith", "stringContains")
@@ -30,10 +30,10 @@ _KEY_LENGTH = 100
 
 
 def check(given: Filter, store: str) -> None:
-    """Refuse a filter that is wrong, or that the store cannot evaluate.
+    """Reject a filter that is not valid, or that the vector store does not support.
 
     :param store: the type of the knowledge base's storage.
-    :raises FilterError: naming the comparison.
+    :raises FilterError: with the name of the comparison.
     """
     if not isinstance(given, Mapping) or len(given) != 1:
         raise FilterError("A filter holds exactly one comparison or group")
@@ -67,7 +67,7 @@ def _check_value(name: str, value: Any) -> None:
 
 
 def passes(given: Filter | None, metadata: Mapping[str, Any]) -> bool:
-    """Whether metadata fulfil a filter that :func:`check` let through."""
+    """Whether metadata match a filter that :func:`check` accepted."""
     if not given:
         return True
     ((name, content),) = given.items()
@@ -75,13 +75,13 @@ def passes(given: Filter | None, metadata: Mapping[str, Any]) -> bool:
         return bool(_GROUPS[name](passes(each, metadata) for each in content))
     value, wanted = metadata.get(content["key"]), content["value"]
     if content["key"] not in metadata:
-        # What is not there differs from every value.
+        # A missing attribute differs from every value.
         return name in ("notEquals", "notIn")
     return _COMPARISONS[name](value, wanted)
 
 
 def _same(value: Any, wanted: Any) -> bool:
-    # True is no 1 in JSON.
+    # In JSON, true is not 1.
     return isinstance(value, bool) == isinstance(wanted, bool) and bool(value == wanted)
 
 

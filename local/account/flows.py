@@ -1,4 +1,4 @@
-"""Flows of prompts, run step by step, where the emulator answers every flow with one sentence.
+"""Flows of prompts, executed node by node, where the emulator returns one sentence for every flow.
 
 https://docs.aws.amazon.com/bedrock/latest/APIReference/API_agent-runtime_InvokeFlow.html
 """
@@ -19,7 +19,7 @@ _EQUAL = re.compile(r'^(?P<input>\w+) == "(?P<value>[^"]*)"$')
 
 
 def install() -> None:
-    """Run the steps that a flow is made of."""
+    """Execute the nodes of a flow."""
     runtime._invoke_flow = _invoke
 
 
@@ -42,7 +42,7 @@ def _invoke(flow: str, alias: str, body: bytes) -> Any:
 
 
 def outputs(definition: dict[str, Any], given: str) -> list[tuple[str, str]]:
-    """The name of every end that a flow comes to, and what it says there."""
+    """The name of every output node that a flow reaches, and its output."""
     said: dict[str, str] = {}
     ways: set[tuple[str, str]] = set()
     ends: list[tuple[str, str]] = []

@@ -1,4 +1,4 @@
-"""Answers for API Gateway where a function is full, slow, broken or sent too much, as a REST API's own responses.
+"""API Gateway's own responses for functions that are throttled, slow or failing, and for requests that are too large.
 
 https://docs.aws.amazon.com/apigateway/latest/developerguide/supported-gateway-response-types.html
 """
@@ -19,15 +19,15 @@ Answer = tuple[int, dict[str, Any], bytes]
 
 #: https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-execution-service-limits-table.html
 MOST_BYTES = 10 * 1024 * 1024
-#: What a synchronous call of a function takes and gives: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+#: Request and response limit of a synchronous invocation: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 MOST_PAYLOAD_BYTES = 6 * 1024 * 1024
-#: How long an integration is waited for that does not say, in milliseconds.
+#: Default timeout of an integration, in milliseconds.
 _WAITED = 29_000
 _SERVER_ERROR = "Internal server error"
 
 
 class _FailedError(Exception):
-    """An integration that failed, and the response of the API that tells it."""
+    """A failed integration, and the API's gateway response for it."""
 
     def __init__(self, error: Any) -> None:
         super().__init__(error.response_type)
@@ -35,7 +35,7 @@ class _FailedError(Exception):
 
 
 def _bad_gateway() -> _FailedError:
-    """A function that failed or answered what is no response: 502, whose type has no name but DEFAULT_5XX.
+    """A function that failed or returned an invalid response: 502, a response type without a name but DEFAULT_5XX.
 
     https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html
     """
@@ -45,7 +45,7 @@ def _bad_gateway() -> _FailedError:
 
 
 def install() -> None:
-    """Put the API's own responses in place of what the function or the emulator said."""
+    """Replace the responses of the function or the emulator by those of the API."""
     apigateway_v1._execute_in_scope = _sized(apigateway_v1._execute_in_scope)
     apigateway_v1._invoke_lambda_proxy_v1 = _waited(apigateway_v1._invoke_lambda_proxy_v1)
     apigateway_v1._lambda_proxy_response = _response(apigateway_v1._lambda_proxy_response)
@@ -54,7 +54,7 @@ def install() -> None:
 
 
 def _sized(execute: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
-    """More than API Gateway takes is refused before anything is looked at."""
+    """Reject requests beyond the limits of API Gateway before anything is read."""
 
     async def executed(request: dict[str, Any], api_id: str, stage_name: str, *args: Any) -> Any:
         body, stage = args[3], apigateway_v1._stages_v1.get(api_id, {}).get(stage_name)
@@ -67,7 +67,7 @@ def _sized(execute: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[An
 
 
 def _waited(invoke: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
-    """A function is waited for as long as its integration says; one that takes longer runs on unheard."""
+    """Apply the integration's timeout to a function. If it takes longer, it continues, but its result is ignored."""
 
     async def waiting(integration: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
         body = args[7]
@@ -88,7 +88,7 @@ def _waited(invoke: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[An
 
 
 def _response(shape: Callable[[Any], tuple[Any, Any]]) -> Callable[[Any], tuple[Any, Any]]:
-    """What a function gave, if it is a response: a status, headers and a text."""
+    """The result of a function, if it is a valid response: a status, headers and a text."""
 
     def shaped(result: dict[str, Any]) -> tuple[Any, Any]:
         if result.get("throttle"):
@@ -117,7 +117,7 @@ def _is_response(payload: Any) -> bool:
 
 
 def _with_status(respond: Callable[..., Answer]) -> Callable[..., Answer]:
-    """An error may have a status of its own, where the API sets none for its type."""
+    """A gateway response may have a status of its own, if the API sets none for its type."""
 
     def responded(error: Any, request: dict[str, Any]) -> Answer:
         status, headers, body = respond(error, request)
@@ -127,7 +127,7 @@ def _with_status(respond: Callable[..., Answer]) -> Callable[..., Answer]:
 
 
 def _of_methods(enforce: Callable[..., Any]) -> Callable[..., Any]:
-    """A path that a REST API does not have has no policy to ask: the API itself says that it is not there.
+    """A path that a REST API does not have needs no authorization: the API itself returns the error.
 
     https://docs.aws.amazon.com/apigateway/latest/developerguide/supported-gateway-response-types.html
     """
@@ -138,7 +138,7 @@ def _of_methods(enforce: Callable[..., Any]) -> Callable[..., Any]:
         known = apigateway_v1.method_authorization_type(api_id, stage, method, path)
         if known or apigateway_v1.find_api_scope(api_id) is None or "/@connections/" in path:
             return enforce(api_id, stage, method, path, headers, query, **options)
-        # An Authorization header is read as a signature where no method says otherwise.
+        # An Authorization header is read as a signature if no method defines otherwise.
         told = headers.get("authorization", "")
         refused = foreign_authorization_failure(headers) if told and not told.startswith("AWS4-") else None
         if refused:

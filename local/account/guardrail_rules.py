@@ -1,6 +1,6 @@
-"""What Bedrock refuses of a guardrail: lengths, numbers, patterns, and what does not go together.
+"""What Bedrock rejects in a guardrail: lengths, numbers, patterns, and combinations.
 
-The service model of botocore gives most limits; what it lacks stands on these pages:
+The service model of botocore has most limits. The others are on these pages:
 https://docs.aws.amazon.com/bedrock/latest/userguide/guardrails-tiers.html
 https://docs.aws.amazon.com/general/latest/gr/bedrock.html
 """
@@ -19,22 +19,22 @@ from . import service_models
 
 Json = dict[str, Any]
 
-#: Guardrails of an account in a Region, versions of a guardrail, regular expressions of a guardrail.
+#: Maximum number of guardrails per account and Region, versions per guardrail, regular expressions per guardrail.
 MOST_GUARDRAILS, MOST_VERSIONS, MOST_PATTERNS = 100, 20, 10
-#: Longest definition of a topic, by tier.
+#: Maximum length of a topic definition, by tier.
 _DEFINITIONS = {"CLASSIC": 200, "STANDARD": 1000}
-#: Largest threshold of a check of grounding: https://docs.aws.amazon.com/bedrock/latest/userguide/guardrails-contextual-grounding-check.html
+#: Maximum threshold of a grounding check: https://docs.aws.amazon.com/bedrock/latest/userguide/guardrails-contextual-grounding-check.html
 MOST_THRESHOLD = 0.99
-#: What one request of ApplyGuardrail may hold: text units, images, bytes of an image.
+#: Limits of one ApplyGuardrail request: text units, images, bytes of an image.
 MOST_UNITS, MOST_IMAGES, MOST_IMAGE_BYTES = 25, 20, 4 * 1024 * 1024
-#: Characters that a check of grounding takes, by what they are.
+#: Maximum number of characters in a grounding check, by type of text.
 _GROUNDING = {"grounding_source": 100_000, "query": 1_000}
 _CLASS = re.compile(r"\[(?:\\.|[^\]\\])*\]")
 _LOOKAROUND = re.compile(r"(?<!\\)(?:\\\\)*\(\?(?:<?[=!])")
 
 
 class RefusedError(ValueError):
-    """What Bedrock answers to a guardrail that cannot be."""
+    """Bedrock's error for an invalid guardrail."""
 
     def __init__(self, message: str, code: str = "ValidationException") -> None:
         super().__init__(message)
@@ -42,12 +42,12 @@ class RefusedError(ValueError):
 
 
 def check(operation: str, request: Mapping[str, Any], profiles: frozenset[str] | None = None) -> None:
-    """Refuse what CreateGuardrail or UpdateGuardrail refuses.
+    """Reject what CreateGuardrail or UpdateGuardrail rejects.
 
     :param operation: which of the two.
     :param request: in the API's spelling.
-    :param profiles: ids of the guardrail profiles of the Region, None where they are not known.
-    :raises RefusedError: naming the member.
+    :param profiles: ids of the guardrail profiles of the Region, None if they are not known.
+    :raises RefusedError: with the name of the invalid member.
     """
     if problems := service_models.request_problems("bedrock", operation, request, _bounds()):
         raise RefusedError(service_models.told(problems))
@@ -60,9 +60,9 @@ def check(operation: str, request: Mapping[str, Any], profiles: frozenset[str] |
 
 
 def check_content(request: Mapping[str, Any]) -> None:
-    """Refuse what ApplyGuardrail refuses of its request.
+    """Reject requests that ApplyGuardrail rejects.
 
-    :raises RefusedError: naming the member.
+    :raises RefusedError: with the name of the invalid member.
     """
     if problems := service_models.request_problems("bedrock-runtime", "ApplyGuardrail", request):
         raise RefusedError(service_models.told(problems))
@@ -86,9 +86,9 @@ def check_content(request: Mapping[str, Any]) -> None:
 
 
 def check_config(config: Mapping[str, Any]) -> None:
-    """Refuse a ``guardrailConfig`` of Converse that names half a guardrail, or a trace that there is none.
+    """Reject a ``guardrailConfig`` of Converse with an incomplete guardrail, or with an invalid trace value.
 
-    :raises RefusedError: naming the member.
+    :raises RefusedError: with the name of the invalid member.
     """
     problems = service_models.request_problems(
         "bedrock-runtime", "Converse", {"modelId": "any", "guardrailConfig": dict(config)}
@@ -101,7 +101,7 @@ def check_config(config: Mapping[str, Any]) -> None:
 
 
 def check_pattern(pattern: str) -> str | None:
-    """What is wrong with a regular expression of a guardrail; None if nothing is.
+    """The error in a regular expression of a guardrail. None if it is valid.
 
     https://docs.aws.amazon.com/bedrock/latest/userguide/guardrails-sensitive-filters.html
     """

@@ -1,6 +1,6 @@
-"""Guardrails as Bedrock has them: what they refuse to be, what is read of them, and what they do to calls of models.
+"""Guardrails as in Bedrock: validation, the API to read them, and their evaluation of model invocations.
 
-The emulator keeps the records; it checks little of them, gives empty policies back, and assesses one text at a time.
+The emulator stores the records. It validates little, returns empty policies, and evaluates one text at a time.
 
 https://docs.aws.amazon.com/bedrock/latest/userguide/guardrails.html
 """
@@ -24,7 +24,7 @@ from .guardrail_rules import RefusedError
 Json = dict[str, Any]
 Response = tuple[int, dict[str, str], bytes]
 _CONTENT = {"Content-Type": "application/json"}
-#: Members of a request by the name that the emulator keeps them under.
+#: Members of a request by the name under which the emulator stores them.
 _KEPT = {
     "topicPolicyConfig": "TopicPolicy",
     "contentPolicyConfig": "ContentPolicy",
@@ -36,7 +36,7 @@ _KEPT = {
     "blockedInputMessaging": "BlockedInputMessaging",
     "blockedOutputsMessaging": "BlockedOutputsMessaging",
 }
-#: Policies as they are read: member of the answer, name kept, its lists by their name in a request, and its defaults.
+#: Policies as they are read: response member, stored name, its lists by their name in a request, and its defaults.
 _SIDES = {"inputAction": "BLOCK", "outputAction": "BLOCK", "inputEnabled": True, "outputEnabled": True}
 _ENABLED = {"inputEnabled": True, "outputEnabled": True}
 _READ: tuple[tuple[str, str, Mapping[str, str], Json], ...] = (
@@ -61,7 +61,7 @@ _UNKNOWN = "The guardrail identifier or version provided in the request does not
 
 
 def install() -> None:
-    """Put all of this in place of the emulator's."""
+    """Replace the emulator's handlers by these."""
     bedrock._create_guardrail = _answered(_create)
     bedrock._update_guardrail = _answered(_update)
     bedrock._get_guardrail = _answered(_get)
@@ -76,7 +76,7 @@ def install() -> None:
 
 
 def find(identifier: str, version: str = "DRAFT") -> Json | None:
-    """The record of a guardrail's version, by the guardrail's id or ARN; None if there is none."""
+    """The record of a guardrail version, by the guardrail's id or ARN. None if there is none."""
     for record in bedrock._guardrails.values():
         if identifier in (record["GuardrailId"], record["GuardrailArn"]):
             if version in ("", "DRAFT"):
@@ -86,7 +86,7 @@ def find(identifier: str, version: str = "DRAFT") -> Json | None:
 
 
 def _answered(operation: Callable[..., Response]) -> Callable[..., Response]:
-    """An operation whose refusals are answers."""
+    """An operation whose errors are returned as responses."""
 
     def answer(*arguments: Any) -> Response:
         try:
@@ -138,16 +138,16 @@ def _checked(operation: str, request: Json, own: str = "") -> None:
 
 
 def _profiles() -> frozenset[str] | None:
-    """The guardrail profiles that this Region can use, None where nobody knows."""
+    """The guardrail profiles of this Region. None if they are not known."""
     found = geographies.GUARDRAILS.get(get_region())
     if found is None:
         return None
-    # Sydney has that of Asia beside Australia's.
+    # Sydney has the profile of Asia Pacific beside that of Australia.
     return frozenset({found.profile, *(["apac.guardrail.v1:0"] if get_region() == "ap-southeast-2" else [])})
 
 
 def _content(request: Json) -> Json:
-    """What a record keeps of a request: all policies, those that are absent too, for an update replaces all."""
+    """The stored members of a request: all policies, also absent ones, since an update replaces all."""
     kept = {name: request.get(member) for member, name in _KEPT.items()}
     return {**kept, "Name": request["name"], "Description": request.get("description", ""), "KmsKeyArn": _key(request)}
 
@@ -188,7 +188,7 @@ def _create(body: bytes | str) -> Response:
 
 
 def _new_id() -> str:
-    # Ids of AWS are twelve lowercase letters and digits.
+    # Ids on AWS have twelve lowercase letters and digits.
     return str(bedrock.uuid.uuid4().hex[:12])
 
 
@@ -215,7 +215,7 @@ def _get(identifier: str, query: Any) -> Response:
 
 
 def described(record: Json) -> Json:
-    """A guardrail as GetGuardrail tells it.
+    """A guardrail as GetGuardrail returns it.
 
     https://docs.aws.amazon.com/bedrock/latest/APIReference/API_GetGuardrail.html
     """
@@ -264,7 +264,7 @@ def _across(record: Json) -> Json:
 
 
 def _list(query: Any) -> Response:
-    """Every guardrail's draft, or all versions of one."""
+    """The draft of every guardrail, or all versions of one."""
     identifier = _asked(query, "guardrailIdentifier")
     if identifier:
         draft = _existing(identifier)
@@ -290,7 +290,7 @@ def _versions_of(record: Json) -> list[str]:
 
 
 def _delete(identifier: str, query: Any) -> Response:
-    """A version alone where one is named, else the guardrail with all of them."""
+    """One version if the request names one, else the guardrail with all of its versions."""
     version = _asked(query, "guardrailVersion")
     record = _existing(identifier, version)
     if version and version != "DRAFT":
@@ -310,7 +310,7 @@ def _create_version(identifier: str, body: bytes | str) -> Response:
     if len(_versions_of(record)) >= guardrail_rules.MOST_VERSIONS:
         reason = f"Guardrail {identifier} has {guardrail_rules.MOST_VERSIONS} versions, which is the quota"
         raise RefusedError(reason, "ServiceQuotaExceededException")
-    # The number of a version that was deleted is not given again.
+    # The number of a deleted version is not reused.
     record["Versions"] = record.get("Versions", 0) + 1
     number, now = str(record["Versions"]), _now()
     description = request.get("description") or record["Description"]
@@ -354,7 +354,7 @@ def _apply(identifier: str, version: str, body: bytes | str) -> Response:
 
 
 def evaluate(record: Json, source: str, text: str) -> Json:
-    """What a guardrail makes of one text, in the emulator's own form."""
+    """The result of a guardrail for one text, in the emulator's own format."""
     found = assessment.assess(record, source, [Part(text)])
     return {
         "assessment": found.policies,
@@ -378,10 +378,10 @@ def _since(begun: float) -> int:
 
 
 def assess_request(record: Json, request: Json) -> Assessment:
-    """Assess what is asked, and put placeholders into ``request`` where something is masked.
+    """Evaluate the input, and put placeholders into ``request`` where something is masked.
 
-    Parts marked as guarded are assessed, or every text of every message where none is; of system prompts those that are
-    marked. https://docs.aws.amazon.com/bedrock/latest/userguide/guardrails-use-converse-api.html
+    Parts marked as guarded are evaluated, or every text of every message if none is; of system prompts the marked
+    parts. https://docs.aws.amazon.com/bedrock/latest/userguide/guardrails-use-converse-api.html
     """
     places = list(_places(request))
     found = assessment.assess(record, "INPUT", [part for _, _, part in places])
@@ -392,7 +392,7 @@ def assess_request(record: Json, request: Json) -> Assessment:
 
 
 def assess_answer(record: Json, blocks: list[Json]) -> Assessment:
-    """Assess what is answered, and put placeholders into the blocks of text where something is masked."""
+    """Evaluate the output, and put placeholders into the blocks of text where something is masked."""
     texts = [each for each in blocks if "text" in each]
     found = assessment.assess(record, "OUTPUT", [Part(each["text"]) for each in texts])
     for block, text in zip(texts, found.texts, strict=True):
@@ -401,7 +401,7 @@ def assess_answer(record: Json, blocks: list[Json]) -> Assessment:
 
 
 def _places(request: Json) -> Iterator[tuple[Json, str, Part]]:
-    """Where assessed texts stand: what holds each, under which key, and the text."""
+    """The location of evaluated texts: the object that contains each, the key, and the text."""
     blocks = [each for message in request.get("messages") or [] for each in message.get("content") or []]
     marked = [*_marked(blocks)]
     if marked:
@@ -427,11 +427,11 @@ def _texts(request: Json) -> Iterator[Json]:
 
 
 def trace(record: Json, config: Json, asked: Json, answered: Json | None = None, said: list[str] | None = None) -> Json:
-    """The member ``trace`` of an answer, empty where it is not asked for.
+    """The member ``trace`` of a response. Empty if it is not requested.
 
-    :param asked: what was found in the question.
-    :param answered: what was found in the answer, None if there is none.
-    :param said: what the model said, before anything was masked.
+    :param asked: the findings in the input.
+    :param answered: the findings in the output, None if there is none.
+    :param said: the output of the model, before anything was masked.
     """
     if config.get("trace") not in ("enabled", "enabled_full"):
         return {}

@@ -1,4 +1,4 @@
-"""SageMaker's and Application Auto Scaling's own API over the records of endpoints, as far as the sweeper calls it.
+"""The APIs of SageMaker and Application Auto Scaling for endpoint records, as far as the sweeper calls them.
 
 Each call is authorized as AWS authorizes it: on the endpoint, with its tags or those of the request as condition keys.
 https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsagemaker.html
@@ -23,18 +23,18 @@ from .resources import base, sagemaker, scaling
 Body = dict[str, Any]
 Response = tuple[int, dict[str, str], bytes]
 
-#: The services added here: what their calls are signed for, and what begins their targets.
+#: The services added here: their signing name, and the prefix of their targets.
 SERVICES = {"sagemaker": "SageMaker", "application-autoscaling": "AnyScaleFrontendService"}
 ENDPOINT, CONFIG = sagemaker.Endpoint(), sagemaker.EndpointConfig.type
 COMPONENT = sagemaker.InferenceComponent()
 
 
 class RefusedError(ValueError):
-    """What the service answers to a call that cannot be."""
+    """The error that the service returns for an invalid call."""
 
 
 def install() -> None:
-    """Make the two services known to the emulator."""
+    """Register the two services with the emulator."""
     by_name = iam_actions.extract_iam_action
 
     def action(service: str, *args: Any) -> str | None:
@@ -54,13 +54,13 @@ def add_operations(
     operations: Mapping[str, Callable[[Body], Body]],
     subject: Callable[[str, Body], tuple[str, dict[str, str]] | None],
 ) -> None:
-    """Add operations of SageMaker, and what resource each is about."""
+    """Add operations of SageMaker, and the resource that each is for."""
     _OPERATIONS.update(operations)
     _SUBJECTS.append(subject)
 
 
 def replace_config(name: str, config: str) -> None:
-    """Let an endpoint have another configuration."""
+    """Allow an endpoint's configuration to change."""
     found = _endpoint(name)
     wanted = {**found, "EndpointConfigName": config, "LastModifiedTime": time.time()}
     ENDPOINT.on_update(_identifier(name), found, wanted, "none", "Endpoint")
@@ -110,7 +110,7 @@ def _denied(
 
 
 def _subject(service: str, operation: str, request: Body) -> tuple[str, dict[str, str]]:
-    """The resource that a call is about, and the condition keys of its tags."""
+    """The resource of a call, and the condition keys of its tags."""
     for subject in _SUBJECTS:
         known = subject(operation, request) if service == "sagemaker" else None
         if known is not None:
@@ -150,7 +150,7 @@ def _endpoint(name: str) -> Body:
 
 
 def _described(model: Body) -> Body:
-    # Records have no time of their own: one that CloudFormation made counts as old.
+    # Records have no creation time: a resource from CloudFormation counts as old.
     moment = float(model.get("LastModifiedTime", 0)) or time.time() - 30 * 24 * 3600
     return {
         "EndpointName": model["EndpointName"],
@@ -296,7 +296,7 @@ def _number(value: Any) -> Any:
     return int(value) if isinstance(value, str) and value.isdigit() else value
 
 
-#: What further modules say of the calls that they know.
+#: Resources and condition keys of the calls that other modules add.
 _SUBJECTS: list[Callable[[str, Body], tuple[str, dict[str, str]] | None]] = []
 
 _OPERATIONS: dict[str, Callable[[Body], Body]] = {
@@ -312,7 +312,7 @@ _OPERATIONS: dict[str, Callable[[Body], Body]] = {
     "application-autoscaling:DescribeScalableTargets": _targets,
     "application-autoscaling:DescribeScalingPolicies": _policies,
     "application-autoscaling:DescribeScheduledActions": _scheduled,
-    # What they register stands in the records of CloudFormation, which stay.
+    # What they register is in the records of CloudFormation, which remain.
     "application-autoscaling:RegisterScalableTarget": lambda _request: {},
     "application-autoscaling:PutScheduledAction": lambda _request: {},
     "application-autoscaling:PutScalingPolicy": lambda _request: {"PolicyARN": "arn", "Alarms": []},

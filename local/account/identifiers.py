@@ -1,4 +1,4 @@
-"""What the identifiers of models stand for: models, inference profiles of Bedrock and of an application."""
+"""Resolves model identifiers: models, inference profiles of Bedrock, and application inference profiles."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from .resources.bedrock import foundation_of
 
 
 class UnknownModelError(ValueError):
-    """A model that Bedrock does not have."""
+    """A model that does not exist in Bedrock."""
 
 
 def foundation(identifier: str) -> str:
-    """The foundation model behind an identifier, an ARN or an application's own profile; empty where there is none."""
+    """The foundation model of an id, an ARN or an application inference profile. Empty if there is none."""
     try:
         arn = resources_of(identifier)[-1][0]
     except UnknownModelError:
@@ -23,7 +23,7 @@ def foundation(identifier: str) -> str:
 
 
 def resources_of(identifier: str) -> list[tuple[str, dict[str, str]]]:
-    """The resources that a model's identifier stands for, with the condition keys of each."""
+    """The resources of a model identifier, with the condition keys of each."""
     region, account = get_region(), get_account_id()
     own = instances("AWS::Bedrock::ApplicationInferenceProfile")
     for each in own:
@@ -42,5 +42,5 @@ def resources_of(identifier: str) -> list[tuple[str, dict[str, str]]]:
     if model == identifier:
         return [(behind, {})]
     profile = f"arn:aws:bedrock:{region}:{account}:inference-profile/{identifier}"
-    # Where a profile routes to is Bedrock's choice; the calling Region is checked here for all.
+    # Bedrock chooses the Region that a profile routes to; the calling Region is checked here for all.
     return [(profile, {}), (behind, {"bedrock:InferenceProfileArn": profile})]

@@ -1,4 +1,4 @@
-"""Machine images: AWS publishes the newest of each kind as a public parameter, whose value is a stand-in here."""
+"""Machine images: AWS publishes the newest of each kind as a public parameter, which has a stand-in id here."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _LAST = ("image_id", "image-id", "ami-id")
 
 
 class _PublicImages(dict[str, str]):
-    """A stand-in id for every parameter that names an image; the same name gives the same id."""
+    """A stand-in id for every parameter that names an image; the same name results in the same id."""
 
     def get(self, name: str, default: str | None = None) -> str | None:  # type: ignore[override]
         if name in self or not name.startswith(_PREFIX) or name.rsplit("/", 1)[-1] not in _LAST:
@@ -21,5 +21,5 @@ class _PublicImages(dict[str, str]):
 
 
 def install() -> None:
-    """Let Parameter Store know the images of accelerators too."""
+    """Add the images of accelerators to Parameter Store."""
     ssm._PUBLIC_AMI_PARAMETERS = _PublicImages(ssm._PUBLIC_AMI_PARAMETERS)

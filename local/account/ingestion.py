@@ -1,6 +1,6 @@
-"""What an ingestion does: it reads a source's documents, cuts and embeds what is new, and forgets what is gone.
+"""An ingestion job: reads a data source's documents, chunks and embeds new ones, and removes deleted ones.
 
-It works under the knowledge base's role, as there.
+It uses the knowledge base's role, as on AWS.
 https://docs.aws.amazon.com/bedrock/latest/userguide/kb-data-source-sync-ingest.html
 https://docs.aws.amazon.com/bedrock/latest/userguide/kb-permissions.html
 """
@@ -22,9 +22,9 @@ from .permissions import role_may
 from .resources import knowledge
 
 Record = dict[str, Any]
-#: A document's metadata stand in a file of its name with this end.
+#: Suffix of the metadata file of a document.
 SIDECAR = ".metadata.json"
-#: Documents that are handed over, or asked about, at once.
+#: Maximum number of documents per call.
 MOST_AT_ONCE = 25
 _STATISTICS = (
     *("DocumentsScanned", "NewDocumentsIndexed", "ModifiedDocumentsIndexed", "DocumentsDeleted", "DocumentsFailed"),
@@ -33,7 +33,7 @@ _STATISTICS = (
 
 
 def install() -> None:
-    """Put this in place of the emulator's own reading of buckets."""
+    """Replace the emulator's own reading of buckets."""
     bedrock_agent._run_s3_ingestion = ingest
     bedrock_agent._ingest_kb_documents = _ingest_documents
     bedrock_agent._delete_kb_documents = _delete_documents
@@ -43,16 +43,16 @@ def install() -> None:
 
 
 class _RefusedError(ValueError):
-    """What keeps one document out."""
+    """The reason why one document is rejected."""
 
 
 _one_at_a_time = threading.Lock()
 
 
 def ingest(base: str, source: str, record: Record) -> tuple[dict[str, int], list[str]]:
-    """Bring a knowledge base up to what a source's bucket holds, one job after the other.
+    """Synchronize a knowledge base with the bucket of a data source, one job after the other.
 
-    :returns: the job's statistics, and why documents, or all, were left out.
+    :returns: the job's statistics, and why documents, or all, failed.
     """
     with _one_at_a_time:
         return _ingest(base, source, record)
@@ -105,9 +105,9 @@ def _ingest(base: str, source: str, record: Record) -> tuple[dict[str, int], lis
 def _take(
     place: str, uri: str, location: Record, name: str, content: bytes, sidecar: bytes | None, source: Record
 ) -> str:
-    """Keep one document if it is new or has changed, and say which statistic counts it.
+    """Store one document if it is new or has changed, and return which statistic counts it.
 
-    :raises _RefusedError: saying why it cannot be kept; what was kept of it before goes.
+    :raises _RefusedError: with the reason if it cannot be stored; its earlier content is removed.
     """
     how = source.get("VectorIngestionConfiguration")
     parts = (content, sidecar or b"", json.dumps(how, sort_keys=True).encode())
@@ -135,11 +135,11 @@ def _take(
 
 
 def attributes(sidecar: bytes) -> tuple[Record, str]:
-    """The metadata in a document's sidecar, and what of them is embedded with each chunk.
+    """The metadata in a document's metadata file, and the part of it that is embedded with each chunk.
 
     https://docs.aws.amazon.com/bedrock/latest/userguide/kb-metadata.html
 
-    :raises _RefusedError: if it is no such file.
+    :raises _RefusedError: if the file is not valid.
     """
     try:
         given = json.loads(sidecar)["metadataAttributes"]
@@ -163,7 +163,7 @@ _TYPES = {
 
 
 def _value(entry: Any) -> Any:
-    """An attribute's value, which may say its type and whether it is embedded."""
+    """The value of an attribute, which may contain its type and whether it is embedded."""
     value = entry.get("value", entry) if isinstance(entry, Mapping) else entry
     if isinstance(value, Mapping):
         return value[_TYPES[value["type"]]]
@@ -173,7 +173,7 @@ def _value(entry: Any) -> Any:
 
 
 def _forbidden(base: str, bucket: str, prefixes: list[str]) -> str:
-    """What the knowledge base's role lacks, in a sentence; empty if it lacks nothing."""
+    """The missing permissions of the knowledge base's role, in a sentence. Empty if there are none."""
     record = bedrock_agent._knowledge_bases.get(base) or {}
     role = str(record.get("RoleArn", ""))
     arn = f"arn:aws:s3:::{bucket}"
@@ -191,7 +191,7 @@ def _uses(base: str, action: str) -> list[tuple[str, str]]:
 
 
 def lacking(role: str, needed: list[tuple[str, str]]) -> str:
-    """What a role may not do of what it has to, in a sentence; empty if it may do all."""
+    """The missing ones of some permissions of a role, in a sentence. Empty if there are none."""
     return next((_told(role, action, place) for action, place in needed if not role_may(role, action, place)), "")
 
 
@@ -200,7 +200,7 @@ def _told(role: str, action: str, place: str) -> str:
 
 
 def may_search(base: str) -> str:
-    """What a knowledge base's role lacks to search, in a sentence; empty if it lacks nothing."""
+    """The missing permissions of a knowledge base's role for retrieval, in a sentence. Empty if there are none."""
     record = bedrock_agent._knowledge_bases.get(base) or {}
     return lacking(str(record.get("RoleArn", "")), _uses(base, "QueryVectors"))
 
@@ -213,7 +213,7 @@ def _in_bucket(uri: str) -> Record:
 
 
 def _note(base: str, source: str, name: str, identifier: Record, status: str, reason: str = "") -> Record:
-    """Keep how a document fared, as it is listed."""
+    """Store the status of a document, as it is listed."""
     record = {
         "KnowledgeBaseId": base,
         "DataSourceId": source,
@@ -234,7 +234,7 @@ def _source_of(base: str, source: str) -> tuple[Record | None, Any]:
 
 
 def _name_of(identifier: Record) -> str:
-    """What a document is kept as: its own id, or its key in the bucket."""
+    """The identifier under which a document is stored: its own id, or its key in the bucket."""
     if "custom" in identifier:
         return str(identifier["custom"].get("id", ""))
     return str((identifier.get("s3") or {}).get("uri", "")).removeprefix("s3://").partition("/")[2]
@@ -277,7 +277,7 @@ def _given(base: str, source: str, document: Record, record: Record) -> Record:
 
 
 def _inline(custom: Record) -> tuple[str, bytes]:
-    """What a document that is handed over holds, and a name that tells its format."""
+    """The content of a document in a request, and a name that indicates its format."""
     if custom.get("sourceType") == "S3_LOCATION":
         uri = custom["s3Location"]["uri"]
         return uri, _fetched(uri)
@@ -320,7 +320,7 @@ def _sidecar(metadata: Record) -> bytes | None:
 
 
 def _asked(base: str, source: str, body: bytes) -> tuple[list[tuple[str, Record]], Any]:
-    """The documents that a call names, and the refusal of a call that cannot be."""
+    """The documents that a call names, and the error of an invalid call."""
     record, refused = _source_of(base, source)
     request, wrong = bedrock_agent._parse_body(body)
     if record is None or wrong:

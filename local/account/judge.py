@@ -1,4 +1,4 @@
-"""Who judges answers here: no model, but how many words an answer shares with the one that was expected.
+"""Scores for evaluation jobs: not by a model, but by the share of words in common with the expected response.
 
 https://docs.aws.amazon.com/bedrock/latest/userguide/model-evaluation-report-llm-judge.html
 """
@@ -17,7 +17,7 @@ _WORDS = re.compile(r"\w+")
 
 
 def judged(record: dict[str, Any]) -> dict[str, Any]:
-    """Read the answers of a job and write what its metrics say of each, in the form of Bedrock's own output."""
+    """Read the responses of a job and write the metrics of each, in the format of Bedrock's own output."""
     (asked,) = record["EvaluationConfig"]["automated"]["datasetMetricConfigs"]
     bucket, key = _place(asked["dataset"]["datasetLocation"]["s3Uri"])
     content = s3._get_object_data(bucket, key)

@@ -1,10 +1,10 @@
-"""Keeps the account's state on disk, so that what was acknowledged is there after the process was killed.
+"""Stores the account's state on disk, so that acknowledged changes survive if the process is killed.
 
-Each service of the emulator says what its state is. A call that may change it is answered once that state is written:
-the service's own and that of the services it hands things on to. What services do to one another beside calls is
-written within :data:`EVERY_SECONDS`, and all of it before a stack is told to be complete. Objects of buckets are files
-already. A stack whose deploy or deletion was cut off is rolled back, or deleted, at the next start, and events that
-were under way (:mod:`.unfinished`) are given out again.
+Each service of the emulator defines its state. A call that may change it returns once that state is written:
+the service's own and that of the services it passes work on to. Changes that services make outside of calls are
+written within :data:`EVERY_SECONDS`, and all of it before a stack is reported as complete. Objects of buckets are files
+already. A stack whose deployment or deletion was interrupted is rolled back, or deleted, at the next start, and events
+in progress (:mod:`.unfinished`) are delivered again.
 """
 
 from __future__ import annotations
@@ -37,17 +37,17 @@ from . import unfinished
 
 _log = logging.getLogger("account")
 
-#: How long a change that no call acknowledged may be unwritten.
+#: Maximum time until a change that no call acknowledged is written.
 EVERY_SECONDS = 2.0
-#: How often a state that changes while it is copied is copied anew.
+#: Maximum number of attempts to copy a state that changes during the copy.
 _ATTEMPTS = 20
-#: Calls that change nothing, by how their names begin. What they note (a message's time out of sight, a count of
+#: Read-only calls, by the beginning of their names. What they record (a message's visibility timeout, a count of
 #: reads) may be lost, as queues deliver at least once.
 _READS = re.compile(
     r"^(Get|List|Describe|Head|BatchGet|Query|Scan|Lookup|Simulate|Decrypt|Encrypt|Generate|Sign|Verify|Select|Test"
     r"|Validate|Estimate|Receive|Filter|Search|Poll|Converse|Invoke|Retrieve|Apply|Count|Assume|Check|ExecuteStatement)"
 )
-#: Services whose calls hand things on to others, which keep them.
+#: Services whose calls pass work on to others, which store it.
 _HANDS_ON = {
     "s3": ("sqs", "sns"),
     "sns": ("sqs",),
@@ -57,14 +57,14 @@ _HANDS_ON = {
     "bedrock": ("cloudcontrol",),
     "cloudformation": ("cloudcontrol",),
 }
-#: The folder's file of what these modules keep beside the emulator.
+#: The folder's file for the state of these modules beside the emulator.
 _OWN = "local"
 _ENDED = "The account ended during the operation"
 Answer = Any
 
 
 class Keeper:
-    """Writes the state of services, one round at a time; who asks during a round waits for the next."""
+    """Writes the state of services in rounds. A call that arrives during a round waits for the next."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -75,7 +75,7 @@ class Keeper:
         self.running: list[asyncio.Task[None]] = []
 
     async def keep(self, names: Iterable[str]) -> None:
-        """Return once the state that these services have now is on disk.
+        """Return once the current state of these services is on disk.
 
         :raises OSError: if it cannot be written.
         """
@@ -85,15 +85,15 @@ class Keeper:
         await asyncio.shield(self.round)
 
     async def _next(self) -> None:
-        # The calls that are being handled now join this round.
+        # The calls in progress now join this round.
         await asyncio.sleep(0)
         names, self.asked, self.round = self.asked, set(), None
         self.write(names)
 
     def write(self, names: Iterable[str]) -> None:
-        """Write the state of services where it differs from what was written last, the stacks' last.
+        """Write the state of services if it differs from what was written last, the stacks' last.
 
-        What a stack names and does not exist is left alone by its deletion; what exists and no stack names would stay.
+        The deletion of a stack ignores resources that do not exist. A resource that exists in no stack would remain.
         """
         for name in sorted(names, key=lambda each: (each == "cloudformation", each == _OWN, each)):
             content = _own_state() if name == _OWN else _state(name)
@@ -105,11 +105,11 @@ class Keeper:
                 self.written[name] = digest
 
     def all(self) -> list[str]:
-        """The services that were used, and what is kept beside them."""
+        """The services that were used, and the state beside them."""
         return [*app._build_persistence_save_dict(), _OWN]
 
     async def run(self) -> None:
-        """Write what no call waits for, until the process ends."""
+        """Write changes that no call waits for, until the process ends."""
         while True:
             await asyncio.sleep(EVERY_SECONDS)
             if unfinished.forget() or self.unwritten or _under_way():
@@ -120,16 +120,16 @@ class Keeper:
 
 
 def install(folder: Path) -> Keeper:
-    """Restore what the folder holds, and keep every change in it from now on.
+    """Restore the state in the folder, and store every change in it from now on.
 
-    :param folder: that of the state; the emulator's own persistence is to be on (``PERSIST_STATE``, ``S3_PERSIST``).
+    :param folder: that of the state; the emulator's own persistence must be on (``PERSIST_STATE``, ``S3_PERSIST``).
     """
     folder.mkdir(parents=True, exist_ok=True)
     keeper = Keeper(folder)
     for name, handler in list(app.SERVICE_HANDLERS.items()):
         module = app.SERVICE_REGISTRY.get(name, {}).get("module", name)
         app.SERVICE_HANDLERS[name] = _acknowledged(keeper, str(module), handler)
-    # Addresses that begin with a bucket's name go by the table of handlers.
+    # Addresses that begin with a bucket's name are dispatched by the table of handlers.
     s3.handle_request = _acknowledged(keeper, "s3", s3.handle_request)
     unfinished.install()
     noted = _noted(stacks._deploy_stack_async)
@@ -146,7 +146,7 @@ def install(folder: Path) -> Keeper:
         keeper.running = [loop.create_task(keeper.run())]
         for settle in _cut_off():
             keeper.running.append(loop.create_task(settle))
-        # Functions call the account, which has to listen by then.
+        # Functions call the account, which must be listening by then.
         loop.call_later(1, unfinished.resume)
         keeper.unwritten = True
 
@@ -155,7 +155,7 @@ def install(folder: Path) -> Keeper:
 
 
 def _acknowledged(keeper: Keeper, module: str, handler: Callable[..., Any]) -> Callable[..., Any]:
-    """Answer a call that may have changed something once that is written."""
+    """Return from a call that may have changed something once the change is written."""
     keys = [key for key, name in app._state_map.items() if name in _with_submodules(module)]
     keys += [key for key, name in app._state_map.items() if name in _HANDS_ON.get(module, ())]
 
@@ -163,7 +163,7 @@ def _acknowledged(keeper: Keeper, module: str, handler: Callable[..., Any]) -> C
     async def handled(method: str, path: str, headers: Any, body: Any, query: Any, **more: Any) -> Answer:
         answer = await handler(method, path, headers, body, query, **more)
         if module == "cloudformation" and _finished() - _told:
-            # A stack is told to be complete when all that it made is kept.
+            # A stack is reported as complete when all of its resources are stored.
             told = _finished()
             await keeper.keep(keeper.all())
             _told.update(told)
@@ -186,7 +186,7 @@ def _with_submodules(module: str) -> set[str]:
 
 
 def _reads(method: str, headers: Any, body: Any, query: Any) -> bool:
-    """Whether a call changes nothing, by its name, or by its method where it has none."""
+    """Whether a call is read-only, by its name, or by its HTTP method if it has none."""
     target = headers.get("x-amz-target", "").rpartition(".")[2]
     if not target:
         form = body if isinstance(body, bytes) and len(body) < 1_000_000 else b""
@@ -196,11 +196,11 @@ def _reads(method: str, headers: Any, body: Any, query: Any) -> bool:
     return bool(_READS.match(target)) if target else method in ("GET", "HEAD", "OPTIONS")
 
 
-# What services say of their state.
+# The state of services.
 
 
 def _state(name: str) -> bytes | None:
-    """A service's state as its file holds it; None where it has none to keep."""
+    """A service's state as its file contains it. None if it has none to store."""
     get = app._build_persistence_save_dict().get(name)
     if get is None:
         return None
@@ -214,7 +214,7 @@ def _state(name: str) -> bytes | None:
         except TypeError as error:
             _log.error("The state of %s cannot be kept: %s", name, error)
             return None
-        except RuntimeError:  # it changed while it was copied
+        except RuntimeError:  # it changed during the copy
             if attempt == _ATTEMPTS - 1:
                 raise
             time.sleep(0.005)
@@ -229,14 +229,14 @@ def _own_modules() -> tuple[ModuleType, ...]:
     found: list[ModuleType] = []
     for name in names:
         if not name.endswith(("__main__", "keeping")):
-            # What runs a model is a program of another environment, and keeps nothing here.
+            # What runs a model is a process of another virtual environment, and stores nothing here.
             with contextlib.suppress(ModuleNotFoundError):
                 found.append(importlib.import_module(name))
     return tuple(found)
 
 
 def _registries() -> Iterator[tuple[str, str, Any]]:
-    """What the account's own modules keep in memory: their dictionaries, sets and lists with names in small letters."""
+    """The state of the account's own modules in memory: their dictionaries, sets and lists with lower-case names."""
     for module in _own_modules():
         for name, value in vars(module).items():
             if type(value) in (dict, set, list) and name.islower() and not name.startswith("__"):
@@ -246,7 +246,7 @@ def _registries() -> Iterator[tuple[str, str, Any]]:
 def _own_state() -> bytes:
     kept: dict[tuple[str, str], bytes] = {}
     for module, name, value in _registries():
-        # What holds functions or locks is no state.
+        # Objects that contain functions or locks are not state.
         with contextlib.suppress(pickle.PicklingError, AttributeError, TypeError):
             kept[module, name] = _pickled(value)
     return pickle.dumps(kept)
@@ -278,7 +278,7 @@ def _restore_own(folder: Path) -> None:
 
 
 def _replace(path: Path, content: bytes) -> None:
-    """Write a file whole, and have it on the disk before it takes the other's place."""
+    """Write a file atomically, and flush it to disk before it replaces the other."""
     draft = path.with_name(f"{path.name}.draft")
     with draft.open("wb") as file:
         file.write(content)
@@ -289,7 +289,7 @@ def _replace(path: Path, content: bytes) -> None:
 
 # Stacks.
 
-#: Stacks that have come to rest and were told so, with all that they made kept.
+#: Stacks that have completed and were reported so, with all of their resources stored.
 _told: set[tuple[str, str]] = set()
 
 
@@ -310,7 +310,7 @@ def _under_way() -> bool:
 
 
 def _noted(deploy: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., Coroutine[Any, Any, None]]:
-    """Note with a stack what its rollback needs, while it is deployed."""
+    """Record with a stack what its rollback needs, while it is deployed."""
 
     async def deploying(
         stack_name: str, stack_id: str, template: Any, params: Any, disable_rollback: bool, tags: Any, **more: Any
@@ -331,7 +331,7 @@ def _noted(deploy: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., Co
 
 
 def _cut_off() -> Iterator[Coroutine[Any, Any, None]]:
-    """What brings the stacks to rest whose operations ended with the process."""
+    """Complete the stacks whose operations ended with the process."""
     for scope, stack in _each_stack():
         status = stack["StackStatus"]
         if not status.endswith("_IN_PROGRESS") or status == "REVIEW_IN_PROGRESS":

@@ -1,4 +1,4 @@
-"""A model's whole answer at once, for what is no call of the runtime: batch jobs, flows."""
+"""A model's complete response, for callers other than the runtime API: batch jobs, flows."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["ModelServerError", "complete", "fixed_reply"]
 
 
 def fixed_reply(model_id: str, messages: list[dict[str, Any]], system: list[dict[str, Any]]) -> str:
-    """The answer where no model stands behind the account; the same question gives the same answer."""
+    """The response if the account has no model; the same question gets the same response."""
     return fixed.reply(Question(model_id, messages, system), called(model_id))
 
 
@@ -23,10 +23,10 @@ def complete(
     inference: dict[str, Any] | None,
     tools: dict[str, Any] | None = None,
 ) -> tuple[dict[str, Any] | None, tuple[int, int] | None]:
-    """Ask the model and return its message, in OpenAI's form, and its count of input and output tokens.
+    """Invoke the model and return its message, in OpenAI's form, and its count of input and output tokens.
 
-    :return: None for both where no model stands behind the account.
-    :raises ModelServerError: for every way in which there is no message.
+    :return: None for both if the account has no model.
+    :raises ModelServerError: if there is no message.
     """
     if not any(configured.settings().get(name) for name in ("url", "run", "script")):
         return None, None

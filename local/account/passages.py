@@ -1,6 +1,6 @@
-"""The documents of knowledge bases, as their chunks: kept, and searched.
+"""The documents of knowledge bases, as their chunks: stored, and searched.
 
-What is kept stands in the emulator's own store of documents; what a search needs is made of it when it is first asked.
+Chunks are in the emulator's own document store. The search index is built from it on first use.
 """
 
 from __future__ import annotations
@@ -20,21 +20,21 @@ from .embeddings import model_of
 from .resources.bedrock import models_of_bedrock
 
 Record = dict[str, Any]
-#: What Bedrock adds to the metadata of each chunk.
+#: Metadata that Bedrock adds to each chunk.
 SOURCE_URI, CHUNK_ID, DATA_SOURCE = (
     f"x-amz-bedrock-kb-{name}" for name in ("source-uri", "chunk-id", "data-source-id")
 )
-#: Under which keys S3 Vectors keeps a chunk and where it comes from.
+#: The metadata keys under which S3 Vectors stores a chunk and its source.
 #: https://docs.aws.amazon.com/AmazonS3/latest/userguide/s3-vectors-bedrock-kb.html
 TEXT_KEY, METADATA_KEY = "AMAZON_BEDROCK_TEXT", "AMAZON_BEDROCK_METADATA"
 
 
 @dataclass(frozen=True)
 class Passage:
-    """A chunk as it is found.
+    """A chunk in search results.
 
-    :param shown: what is handed over: the chunk, or the larger part that it is of.
-    :param location: the document, as Retrieve tells it.
+    :param shown: the returned text: the chunk, or its parent chunk.
+    :param location: the document, as Retrieve returns it.
     """
 
     id: str
@@ -54,11 +54,11 @@ def keep(
     prefix: str,
     digest: str,
 ) -> None:
-    """Keep a document's chunks in place of those that it had.
+    """Store a document's chunks in place of its earlier ones.
 
     :param place: ``<knowledge base>/<data source>/<document>``.
     :param prefix: metadata that are embedded with each chunk.
-    :param digest: tells this content, metadata and way of cutting from others.
+    :param digest: identifies this content, metadata and chunking strategy.
     """
     source = place.split("/")[1]
     made = []
@@ -89,7 +89,7 @@ def _store(place: str, record: Record) -> None:
 
 
 def drop(place: str) -> bool:
-    """Forget a document; whether there was one."""
+    """Delete a document. Returns whether it existed."""
     record = bedrock_agent._kb_document_texts.pop(place, None)
     index = _index_of(place.split("/")[0])
     if record and index:
@@ -98,20 +98,20 @@ def drop(place: str) -> bool:
 
 
 def forget(beginning: str) -> None:
-    """Drop every passage of a data source, with what is known of its documents."""
+    """Delete every chunk of a data source, with the state of its documents."""
     for place in places(beginning):
         drop(place)
         bedrock_agent._kb_documents.pop(place, None)
 
 
 def digest_of(place: str) -> str | None:
-    """What :func:`keep` was told of a document; None if it is not kept."""
+    """The arguments of :func:`keep` for a document. None if it is not stored."""
     record = bedrock_agent._kb_document_texts.get(place)
     return record.get("Digest") if record else None
 
 
 def places(beginning: str) -> list[str]:
-    """The documents of a knowledge base, or of one of its sources."""
+    """The documents of a knowledge base, or of one of its data sources."""
     return [place for place in bedrock_agent._kb_document_texts if place.startswith(f"{beginning}/")]
 
 
@@ -130,7 +130,7 @@ def _as_vectors(index: str, record: Record) -> Iterator[Record]:
 
 
 def _index_of(base: str) -> str:
-    """The index of S3 Vectors that a knowledge base keeps its vectors in, if it does."""
+    """The S3 Vectors index that a knowledge base uses, if any."""
     record = bedrock_agent._knowledge_bases.get(base) or {}
     storage = record.get("StorageConfiguration") or {}
     arn = (storage.get("s3VectorsConfiguration") or {}).get("indexArn")
@@ -140,7 +140,7 @@ def _index_of(base: str) -> str:
 
 
 def embedding_model(base: str) -> tuple[str, int]:
-    """The ARN of a knowledge base's embedding model, and how many numbers it makes; empty and 0 if it has none."""
+    """The ARN of a knowledge base's embedding model, and its dimension. Empty and 0 if it has none."""
     record = bedrock_agent._knowledge_bases.get(base) or {}
     vectors = (record.get("KnowledgeBaseConfiguration") or {}).get("vectorKnowledgeBaseConfiguration") or {}
     arn = str(vectors.get("embeddingModelArn") or "")
@@ -166,7 +166,7 @@ _making = threading.Lock()
 def search(
     base: str, question: str, let_through: Callable[[Mapping[str, Any]], bool], *, hybrid: bool = False
 ) -> list[tuple[float, Passage]]:
-    """The chunks of a knowledge base that a filter lets through, with how well they answer, the best first."""
+    """The chunks of a knowledge base that match a filter, with their scores, best first."""
     found = _ready(base)
     try:
         scores = found.ranking.scores(question, hybrid=hybrid)

@@ -1,4 +1,4 @@
-"""Whether a role may do something, for what AWS checks on a role's behalf and the emulator does not."""
+"""Whether a role has a permission, for checks that AWS makes on behalf of a role and the emulator does not."""
 
 from __future__ import annotations
 

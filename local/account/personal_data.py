@@ -1,7 +1,7 @@
-"""Finds personal data by its form, its checksum and the words beside it, kind by kind as Amazon Bedrock describes them.
+"""Finds personal data by its form, its checksum and nearby words, kind by kind as Amazon Bedrock describes them.
 
-A guardrail's classifier reads sentences; this module reads forms. A number that stands for itself (a card, an IBAN) is
-found by its checksum. A number that could be anything (an account, a PIN) is found where a word beside it says what it
+A guardrail's classifier evaluates sentences; this module evaluates forms. A number with a checksum (a card, an IBAN) is
+found by it. A number that could be anything (an account, a PIN) is found if a word beside it says what it
 is. Names of persons have no form and are never found; addresses and ages in few forms only.
 
 https://docs.aws.amazon.com/bedrock/latest/userguide/guardrails-sensitive-filters.html
@@ -20,7 +20,7 @@ import phonenumbers
 
 
 class Found(NamedTuple):
-    """One place of a text that holds personal data."""
+    """One location in a text that contains personal data."""
 
     kind: str
     start: int
@@ -29,7 +29,7 @@ class Found(NamedTuple):
 
 @dataclass(frozen=True)
 class _Form:
-    """How a kind looks: an expression, whose group ``value`` (or whole) is the data, and what must hold of it."""
+    """The form of a kind: an expression, whose group ``value`` (or whole) is the data, and a check of the match."""
 
     pattern: re.Pattern[str]
     holds: Callable[[str], bool] = lambda _value: True
@@ -43,14 +43,14 @@ class _Form:
 
 # ---- Words beside a value -------------------------------------------------------------------------------------------
 
-#: What joins a word to its value: "is", "number:", "=".
+#: What connects a word and its value: "is", "number:", "=".
 _JOINT = r"(?:\s{0,3}[:=#]\s{0,3}['\"(]?|\W{1,3}(?i:is|was|are|number|num|no|nr|code|id|equals|reads|as|to)\b\W{0,3})"
-#: Between a word and its value, in the same sentence.
+#: Text that may be between a word and its value, in the same sentence.
 _GAP = r"[^\d\n.!?;]{0,32}?"
 
 
 def _beside(words: str, value: str, *, flags: int = 0, loose: bool = False) -> re.Pattern[str]:
-    """A value after one of ``words`` that name it. With ``loose``, a value right behind the word needs no joint."""
+    """A value after one of ``words`` that name it. With ``loose``, a value right after the word needs no connector."""
     joined = rf"{_GAP}(?:{_JOINT}){{1,4}}"
     between = rf"(?:{joined}|\s{{1,3}})" if loose else joined
     return re.compile(rf"(?<![\w-])(?i:{words})\b{between}(?P<value>{value})", flags)
@@ -77,7 +77,7 @@ def luhn(value: str) -> bool:
     return bool(doubled) and sum(doubled) % 10 == 0
 
 
-#: Issuers by the first digits of their cards, and the lengths that they have (ISO/IEC 7812-1).
+#: Issuers by the first digits of their cards, and the lengths of their numbers (ISO/IEC 7812-1).
 _ISSUERS: tuple[tuple[str, tuple[int, ...]], ...] = (
     (r"4", (13, 16, 19)),  # Visa
     (r"5[1-5]|222[1-9]|22[3-9]|2[3-6]|27[01]|2720", (16,)),  # Mastercard
@@ -181,7 +181,7 @@ def _is_social_security(value: str) -> bool:
 
 
 def _is_individual_taxpayer(value: str) -> bool:
-    """The fourth and fifth digit are of a range.
+    """The fourth and fifth digit must be in a range.
     https://www.irs.gov/tin/itin/individual-taxpayer-identification-number-itin
     """
     digits = "".join(map(str, _digits(value)))
@@ -201,7 +201,7 @@ _CALLED = re.compile(
     r"(?i)\b(?:tel(?:ephone)?|phone|telefon|mobile|cell(?:phone)?|call(?:ed|ing)?|dial|fax|pager|hotline|whatsapp|"
     r"sms|text(?:\s+(?:me|him|her|us|them))|ring(?:\s+(?:me|him|her|us|them))|reach(?:ed)?)\b[^\d\n]{0,40}$"
 )
-#: A word that says what a number is, and that it is none to call.
+#: A word that says what a number is, and therefore that it is not a phone number.
 _OTHER = re.compile(
     r"(?i)\b(?:order|invoice|isbn|issn|ean|sku|serial|part|model|item|ticket|case|issue|version|release|build|tracking|"
     r"reference|ref|id|account|acct|port|article|section|chapter|page|pages|lines?|years?|between|from|rfc|iso|error|"
@@ -212,10 +212,10 @@ _DATE = re.compile(
     r"|\d{1,2} \d{1,2} (?:19|20)\d\d"
     r"|(?:19|20)\d\d(?:[ ]?[-\u2013][ ]?(?:19|20)?\d\d))(?:\D.*)?$"
 )
-#: North America's form; fictional and unassigned area codes too, which people use in texts.
+#: The form of North America, including fictional and unassigned area codes, which people use in texts.
 _AMERICAN = re.compile(r"^(?:\+?1[-. ]?)?(?:\(\d{3}\)[ ]?\d{3}[-. ]\d{4}|\d{3}([-. ])\d{3}\1\d{4})$")
 _LOCAL = re.compile(r"^\d{3}[-. ]\d{4}$")
-#: Regions whose national numbers begin with a zero, by which they are known among other numbers.
+#: Regions whose national numbers begin with a zero, which distinguishes them from other numbers.
 _TRUNK = ("GB", "DE", "FR", "JP", "AU", "IN", "NL", "CH", "AT", "BE", "KR", "ZA", "IT", "SE", "CN")
 _REGIONS = ("US", *_TRUNK, "ES", "BR", "MX", "SG", "HK", "PL", "PT", "NO", "DK")
 
@@ -237,7 +237,7 @@ def _is_phone(value: str, before: str) -> bool:
     if _DATE.match(value) or (not called and _OTHER.search(before)):
         return False
     if _AMERICAN.match(value) or (called and _LOCAL.match(value)):
-        # Three groups of spaces only may be an amount of money or people.
+        # Three groups that are separated by spaces only may be an amount of money or a number of people.
         return called or " " not in value or "(" in value or _valid(value, "US", True)
     if called:
         return any(_valid(value, region, True) for region in _REGIONS) or (
@@ -257,7 +257,7 @@ def _valid(value: str, region: str | None, really: bool) -> bool:
 
 # ---- Secrets and names of accounts ----------------------------------------------------------------------------------
 
-#: What follows "password is" where no password does.
+#: What may follow "password is" without being a password.
 _NO_SECRET = frozenset(
     [
         "not",
@@ -401,7 +401,7 @@ _CLASSES = (str.isupper, str.islower, str.isdigit)
 
 
 def is_secret_key(value: str) -> bool:
-    """Whether forty letters look drawn by chance: all classes, changing often. A SHA-1 and a path do not."""
+    """Whether forty letters look random: all classes, changing often. A SHA-1 and a path do not."""
     kinds = [next((place for place, of in enumerate(_CLASSES) if of(each)), 3) for each in value]
     changes = sum(one != other for one, other in pairwise(kinds))
     return {0, 1, 2} <= set(kinds) and changes >= 12 and re.search(r"[a-z]{8}", value) is None
@@ -437,7 +437,7 @@ _LAST_FOUR = (
 
 
 def _expiries(text: str) -> Iterator[tuple[int, int]]:
-    """Month and year after a word for the end of validity, of a card: other things end too."""
+    """Month and year after a word for the expiration of a card: other things expire too."""
     for match in _EXPIRY_FORM.finditer(text):
         near = text[max(0, match.start() - 80) : match.end() + 80]
         if re.search(rf"(?i)\b(?:{_CARD_WORDS})", near) or re.search(r"(?i)\b(?:thru|exp\b)", match[0]):
@@ -695,22 +695,22 @@ _FINDERS: dict[str, Callable[[str], Iterator[tuple[int, int]]]] = {
     ),
 }
 
-#: Letters of scripts without spaces end a value, as a comma does: letter for letter, so that places stay.
+#: Letters of scripts without spaces end a value, as a comma does. One letter each, so that positions stay the same.
 _UNSPACED = re.compile(r"[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uff66-\uff9f]")
-#: Letters, digits and signs of full width, which are those of ASCII.
+#: Full-width letters, digits and signs, mapped to those of ASCII.
 _NARROW = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
-#: Kinds that are found, all or in part; the names are Bedrock's.
+#: Kinds that are found, completely or in part. The names are Bedrock's.
 KINDS = frozenset(_FINDERS)
-#: Kinds that have no form.
+#: Kinds that have no recognizable form.
 WITHOUT_FORM = frozenset({"NAME"})
-#: A value that one of these is, is none of the weaker ones, which look alike.
+#: A value of one of these kinds is not reported as one of the weaker kinds, which look alike.
 _WEAKER = ("PHONE", "US_SOCIAL_SECURITY_NUMBER", "UK_NATIONAL_HEALTH_SERVICE_NUMBER", "CA_SOCIAL_INSURANCE_NUMBER")
 
 
 def find(text: str, kinds: Sequence[str]) -> list[Found]:
-    """Where a text holds personal data of some kinds, by place; one place may be of several kinds.
+    """The personal data of some kinds in a text, by location. One location may have several kinds.
 
-    :param kinds: names of Bedrock's, such as ``EMAIL``; those without a form are never found.
+    :param kinds: names of Bedrock's, such as ``EMAIL``. Those without a form are never found.
     """
     text = _UNSPACED.sub("\u3001", text.translate(_NARROW))
     found = {Found(kind, *span) for kind in kinds if kind in _FINDERS for span in _FINDERS[kind](text)}
@@ -724,7 +724,7 @@ def find(text: str, kinds: Sequence[str]) -> list[Found]:
     kept: list[Found] = []
     reached: dict[str, int] = {}
     for each in sorted(found, key=lambda one: (one.start, -one.end, one.kind)):
-        # A part of another of the same kind is no second one.
+        # A part of another value of the same kind does not count.
         if each.end > reached.get(each.kind, -1):
             kept.append(each)
             reached[each.kind] = each.end
@@ -732,7 +732,7 @@ def find(text: str, kinds: Sequence[str]) -> list[Found]:
 
 
 def _covering(places: Sequence[Found]) -> Callable[[Found], bool]:
-    """Whether one of ``places`` holds a place whole."""
+    """Whether one of ``places`` contains a location completely."""
     ordered = sorted((each.start, each.end) for each in places)
     starts = [start for start, _ in ordered]
     ends = list(accumulate((end for _, end in ordered), max))

@@ -1,4 +1,4 @@
-"""Who a policy sees behind a session: the role, as AWS says, where the engine says the session.
+"""The principal that a policy evaluates for a session: the role, as on AWS, where the engine uses the session.
 
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html#condition-keys-principalarn
 """
@@ -14,7 +14,7 @@ _SESSION = re.compile(r"arn:(?P<partition>[\w-]+):sts::(?P<account>\d{12}):assum
 
 
 def install() -> None:
-    """Let ``aws:PrincipalArn`` of a session be its role's; roles here have no path."""
+    """Set ``aws:PrincipalArn`` of a session to its role's ARN; roles here have no path."""
     resolve = iam_evaluator._resolve_condition_key
 
     def of_the_role(key: str, context: Any) -> Any:

@@ -1,8 +1,8 @@
-"""Puts chunks in order of how well they answer a question.
+"""Ranks chunks by how well they answer a question.
 
-A static embedding knows words and not sentences, so three likenesses count alike: of the texts as they are, of the
-texts with each word weighted by how rare it is among the chunks, and of each word of the question with the one nearest
-to it in the chunk. With an embedding model of the user's, the likeness of its vectors alone counts.
+A static embedding represents words and not sentences, so three similarities have equal weight: of the unchanged texts,
+of the texts with each word weighted by its rarity among the chunks, and of each word of the question with the most
+similar one in the chunk. With the user's own embedding model, only the similarity of its vectors counts.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ from typing import Any
 
 from . import vectors, words
 
-#: Vectors of chunks that are kept, so that a chunk is embedded once.
+#: Vectors of chunks that are cached, so that a chunk is embedded once.
 _KEPT = 20_000
 _vectors: OrderedDict[tuple[str, str], Any] = OrderedDict()
 _keeping = threading.Lock()
-#: How much an exact word counts in a hybrid search, and BM25's constants:
+#: Weight of an exact word in a hybrid search, and BM25's constants:
 #: https://docs.opensearch.org/latest/search-plugins/keyword-search/
 _WORDS_SHARE, _SATURATION, _LENGTH = 0.3, 1.2, 0.75
 
 
 def embedded(texts: Sequence[str]) -> vectors.Vectors:
-    """Vectors of texts, of which those that are known are not made again."""
+    """Vectors of texts. Cached vectors are not computed again."""
     np = words.numpy()
     if not texts:
         return vectors.Vectors(words.source().name, np.zeros((0, words.SIZE), dtype="float32"))
@@ -34,7 +34,7 @@ def embedded(texts: Sequence[str]) -> vectors.Vectors:
     new = list(dict.fromkeys(text for text in texts if text not in known))
     if new:
         made = vectors.of_texts(new)
-        if made.space != space:  # the server went meanwhile
+        if made.space != space:  # the server stopped meanwhile
             return vectors.of_texts(texts)
         known |= dict(zip(new, made.rows, strict=True))
         with _keeping:
@@ -45,7 +45,7 @@ def embedded(texts: Sequence[str]) -> vectors.Vectors:
 
 
 class Ranking:
-    """Chunks of one knowledge base, ready to be searched."""
+    """Chunks of one knowledge base, prepared for search."""
 
     def __init__(self, texts: Sequence[str]) -> None:
         np = words.numpy()
@@ -58,7 +58,7 @@ class Ranking:
         self._unknown = _rare(len(texts), 0)
         places = {word: place for place, word in enumerate(in_chunks)}
         self._vocabulary = np.array([words.of_word(word) for word in places]).reshape(-1, words.SIZE)
-        # Which rows of the vocabulary each chunk holds.
+        # The rows of the vocabulary in each chunk.
         self._words = [[places[word] for word in each] for each in counted]
         self._counts = counted
         weighted = [
@@ -71,16 +71,16 @@ class Ranking:
         self._weighted = words.unit(np.array(weighted).reshape(-1, words.SIZE))
 
     def scores(self, question: str, *, hybrid: bool = False) -> list[float]:
-        """How well each chunk answers a question, from 0 to 1.
+        """The score of each chunk for a question, from 0 to 1.
 
-        :param hybrid: whether words that are the same count beside those that mean the same.
+        :param hybrid: whether exact keyword matches count beside similar meaning.
         """
         np = words.numpy()
         if not self._held:
             return []
         asked = vectors.of_texts([question])
         if asked.space != self.space:
-            # Another server, or none any more: what was embedded is embedded anew.
+            # Another server, or none any more: the chunks are embedded again.
             raise StaleError
         alike = np.clip(self.rows @ asked.rows[0], 0, 1)
         own = list(dict.fromkeys(words.telling(words.split(question))))

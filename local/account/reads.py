@@ -1,7 +1,7 @@
-"""What templates made, read through each service's own calls: the record in the shape of the service's answer.
+"""The services' own read calls for resources that templates created: the record in the shape of the response.
 
-CloudFormation and the services mostly call the same thing by the same name, so a record is poured into the shape that
-botocore knows of the answer. What a record lacks and an answer must have follows from its name.
+CloudFormation and the services mostly use the same names, so a record is converted to the response shape in
+botocore's service model. Required members that a record lacks are derived from their names.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def _operation(service: str, name: str) -> Any:
 
 
 def poured(shape: Any, model: Mapping[str, Any], *, epoch: bool = False) -> Json:
-    """A record in a shape: members of the same name, whatever their capitals.
+    """A record in a shape: members with the same name, regardless of case.
 
     :param epoch: write times as seconds, as JSON services do.
     """
@@ -80,7 +80,7 @@ def _value(shape: Any, value: Any, *, epoch: bool) -> Any:
 
 
 def _complete(shape: Any, told: Json, made: Any) -> Json:
-    """With what an answer must have and a record does not say: times, and a status that is the end of creation."""
+    """Adds required members that a record lacks: times, and a status that means successful creation."""
     for name, member in shape.members.items():
         if name in told:
             continue
@@ -103,7 +103,7 @@ _STATUS = {"Status", "PipelineStatus", "status"}
 
 @dataclass(frozen=True)
 class _Kind:
-    """A resource type of SageMaker: what its calls are named after, and what IAM calls it."""
+    """A resource type of SageMaker: the name in its calls, and the name in IAM."""
 
     type: str
     noun: str
@@ -134,7 +134,7 @@ _LISTS = {f"List{each.plural}": each for each in _SAGEMAKER}
 
 
 def _found(kind: _Kind, request: Mapping[str, Any]) -> Json | None:
-    """The record that a request names by its name, its id or its ARN."""
+    """The record that a request identifies by name, id or ARN."""
     wanted = {
         key: str(value)
         for key, value in request.items()
@@ -158,7 +158,7 @@ def _identifier(kind: _Kind, record: Json) -> str:
 
 
 def _as_called(kind: _Kind, record: Json) -> Json:
-    """A record with what SageMaker calls otherwise than CloudFormation."""
+    """A record with the members that SageMaker names differently from CloudFormation."""
     place = f"arn:aws:sagemaker:{get_region()}:{get_account_id()}"
     renamed: Json = {}
     if kind.noun == "Pipeline":
@@ -172,7 +172,7 @@ def _as_called(kind: _Kind, record: Json) -> Json:
             {**each, "CurrentCount": each.get("InstanceCount", 0), "TargetCount": each.get("InstanceCount", 0)}
             for each in record.get("InstanceGroups") or []
         ]
-    # A record says "none" of what there is not.
+    # A record contains "none" for absent values.
     return {key: value for key, value in {**record, **renamed}.items() if value != "none"}
 
 
@@ -239,7 +239,7 @@ def _bedrock(shape: Any, record: Json, kind: str) -> Json:
 
 
 def _matching(kind: str, **wanted: str) -> list[Json]:
-    """Records whose members have one of the values that name them: an id, or an ARN that ends with it."""
+    """Records whose members have one of the identifying values: an id, or an ARN that ends with it."""
 
     def same(record: Json, key: str, value: str) -> bool:
         held = [record.get(key)] if key != "Id" else [record.get(name) for name in ("Id", "PromptId", "Arn", "FlowId")]
@@ -365,7 +365,7 @@ def _get_policy(path: tuple[str, ...], _query: Mapping[str, Any]) -> Json | None
 #: An id or an ARN, whose slash the emulator has decoded already.
 _NAME = r"((?:arn:[^/]+/)?[^/]+)"
 _Read = Callable[[tuple[str, ...], Mapping[str, Any]], Json | None]
-#: Reads by the path of the call; those with a list's name add to what the emulator's own calls made.
+#: Reads by the path of the call. Those with a list name add to the results of the emulator's own calls.
 _PATHS: dict[str, tuple[tuple[str, _Read, str], ...]] = {
     "bedrock-agent": (
         (r"/prompts/?", _list_prompts, "promptSummaries"),
@@ -408,7 +408,7 @@ def _reading(service: str, handle: Callable[..., Any]) -> Callable[..., Any]:
     return with_records
 
 
-#: Paths that name a resource of Bedrock's by its ARN.
+#: Paths that identify a Bedrock resource by its ARN.
 _BY_ARN = re.compile(r"^/(?P<kind>guardrails)/(?P<arn>arn:[^/]+:guardrail/(?P<id>[^/]+))")
 _MODEL_ARN = re.compile(r"^/(?:custom-models|imported-models)/(?P<arn>arn:aws[^/]*:bedrock:.+)")
 _ARN = re.compile(
@@ -417,7 +417,7 @@ _ARN = re.compile(
 
 
 def _whole(response: Response) -> Response:
-    """An answer of the emulator's with what it lacks, and without what is empty and may not be."""
+    """A response of the emulator with the missing members, and without empty members that must not be empty."""
     status, headers, body = response
     if status != 200 or not body:
         return response
@@ -457,14 +457,14 @@ def _tasks(config: Mapping[str, Any]) -> list[str]:
 
 
 def _logging() -> Response:
-    """Where no configuration is, none is told: a member that is null is none."""
+    """Without a configuration, the member is left out: the API does not return null."""
     config = bedrock._invocation_logging_config.get("config")
     told = {"loggingConfig": config} if config else {}
     return 200, {"Content-Type": "application/json"}, json.dumps(told).encode()
 
 
 def install() -> None:
-    """Let the services read what templates made."""
+    """Let the services read the resources that templates created."""
     by_path = iam_actions.extract_resource_arn
 
     def resource(service: str, method: str, path: str, *rest: Any, **more: Any) -> str:

@@ -1,6 +1,6 @@
-"""SageMaker's registry, models and pipelines by its own API, as far as approvals and pipelines of fine-tuning call it.
+"""The API of SageMaker's model registry, models and pipelines, as far as approvals and fine-tuning pipelines call it.
 
-Nothing trains: a pipeline that is started is noted, with who started it, as CloudTrail notes it.
+Nothing is trained: a started pipeline is recorded, with the caller, as CloudTrail does.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from .resources import base, sagemaker
 
 Body = dict[str, Any]
 MODEL, CONFIG, GROUP = sagemaker.HostedModel(), sagemaker.EndpointConfig(), sagemaker.ModelPackageGroup()
-#: Versions are no resources of CloudFormation here: they are made while a pipeline runs.
+#: Model packages are not CloudFormation resources here: they are created while a pipeline runs.
 VERSION = "Local::SageMaker::ModelPackage"
 REFERENCE = "Local::SageMaker::HubContentReference"
 EXECUTION = "Local::SageMaker::PipelineExecution"
@@ -32,7 +32,7 @@ def install() -> None:
 
 
 def _subject(operation: str, request: Body) -> tuple[str, dict[str, str]] | None:
-    """The resource that a call is about; None where this module does not know the call."""
+    """The resource of a call. None if this module does not serve the call."""
     if operation not in {each.partition(":")[2] for each in _OPERATIONS}:
         return None
     place = f"arn:aws:sagemaker:{get_region()}:{get_account_id()}"

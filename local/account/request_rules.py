@@ -1,7 +1,7 @@
-"""What Bedrock refuses of a well-formed request: conversations, content, parameters, tools, bodies of each family.
+"""What Bedrock rejects in a well-formed request: conversations, content, parameters, tools, bodies of each family.
 
-Wording follows Bedrock's errors, so that a program that reads them here reads them there. What a model takes comes from
-the project's catalogue and from
+Error messages are worded as Bedrock words them, so that programs can handle them alike. What a model accepts is from
+the project's catalog and from
 https://docs.aws.amazon.com/bedrock/latest/userguide/conversation-inference-supported-models-features.html
 """
 
@@ -27,7 +27,7 @@ MOST_IMAGE_BYTES = int(3.75 * 1024 * 1024)
 MOST_IMAGE_PIXELS = 8_000
 MOST_DOCUMENTS = 5
 MOST_DOCUMENT_BYTES = int(4.5 * 1024 * 1024)
-#: Characters of a token, more than a model packs into one on average: the estimate refuses nothing that AWS takes.
+#: Characters per token, more than the average of any model: the estimate rejects nothing that AWS accepts.
 CHARACTERS_A_TOKEN = 5
 
 _ENDED = "This model version has reached the end of its life. Please refer to the AWS documentation for more details."
@@ -47,7 +47,7 @@ _DOCUMENT_NAME_TOLD = (
     "square brackets. The name can't contain more than one consecutive whitespace character."
 )
 
-#: Models without a part of Converse, by how their ids begin; the catalogue tells the rest.
+#: Models that lack a feature of Converse, by the beginning of their ids. The catalog lists the others.
 _WITHOUT = {
     "converse": ("amazon.nova-canvas", "amazon.nova-reel", "amazon.nova-sonic", "amazon.nova-2-sonic"),
     "chat": ("ai21.j2-", "cohere.command-text", "cohere.command-light"),
@@ -63,13 +63,13 @@ _WITHOUT = {
     ),
     "stopSequences": ("meta.",),
 }
-#: Models that see, though the catalogue has no list of what they take.
+#: Models with video or audio input, for which the catalog has no list of input types.
 _VIDEO = ("amazon.nova-lite", "amazon.nova-pro", "amazon.nova-premier", "amazon.nova-2-", "twelvelabs.")
 _AUDIO = ("mistral.voxtral", "amazon.nova-2-5", "google.gemma-3n")
-#: Most sequences that stop an answer, each model's own page of parameters under
+#: Maximum number of stop sequences, from each model's page of inference parameters under
 #: https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters.html
 _MOST_STOPS = {"amazon.nova": 4, "cohere.": 4, "mistral.": 10, "anthropic.": 8191}
-#: Of both, these take one: https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters-anthropic-claude-messages.html
+#: Models that accept one of the two: https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters-anthropic-claude-messages.html
 _ONE_SAMPLING = ("anthropic.claude-opus-4-1", "anthropic.claude-sonnet-4-5", "anthropic.claude-haiku-4-5")
 _PROFILE = (
     "Invocation of model ID {model} with on-demand throughput isn\u2019t supported. Retry your request with the ID or "
@@ -80,18 +80,18 @@ _PROFILE = (
 def check_callable(
     identifier: str, model: str, facts: Facts, region: str, today: date, *, counting: bool = False
 ) -> None:
-    """Refuse a model that has ended, is not in the Region, or answers through an inference profile only.
+    """Reject a model that has reached its end of life, is not in the Region, or requires an inference profile.
 
     :param identifier: the model's own id or that of an inference profile.
-    :param today: the day of the catalogue's facts, so that an answer does not depend on the clock.
-    :param counting: tokens are counted by a model's own id, whatever it is called by.
+    :param today: the date of the catalog's facts, so that a response does not depend on the clock.
+    :param counting: tokens are counted by the id of the model itself, whatever id the call uses.
         https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_CountTokens.html
     """
     ends = facts.get("end_of_life_by_region", {}).get(region, facts.get("end_of_life"))
     if ends and date.fromisoformat(ends) <= today:
         raise InvalidRequestError(_ENDED, "ResourceNotFoundException", 404)
     if "regions" not in facts:
-        return  # nobody knows where it is
+        return  # the Regions of the model are unknown
     routes = {
         profile: {source for each in rows for source in each["from"]}
         for profile, rows in facts.get("routes", {}).items()
@@ -112,10 +112,10 @@ def check_callable(
 
 
 def check_converse(model: str, facts: Facts | None, request: Mapping[str, Any], *, streaming: bool = False) -> None:
-    """Refuse a conversation that Bedrock, or the model, does not take.
+    """Reject a conversation that Bedrock, or the model, does not accept.
 
-    :param model: the foundation model's id; that of a custom model without facts, of which only Bedrock's rules hold.
-    :raises InvalidRequestError: with Bedrock's words.
+    :param model: the foundation model's id, or that of a custom model without facts: only Bedrock's rules apply to it.
+    :raises InvalidRequestError: with Bedrock's message.
     """
     facts = facts or {}
     if facts.get("mode", "chat") != "chat" or _lacks(model, "converse"):
@@ -145,7 +145,7 @@ def _lacks(model: str, what: str) -> bool:
 
 
 def _takes(facts: Facts, what: str) -> bool:
-    """Whether a model takes something: as its facts say, and yes where they say nothing of what it takes."""
+    """Whether a model accepts something: as its facts say, and true if they do not list its input."""
     return what in facts["supports"] if "supports" in facts else what not in facts.get("supports_not", ())
 
 
@@ -186,7 +186,7 @@ def _check_turns(model: str, facts: Facts, messages: Sequence[Mapping[str, Any]]
 def _prefills(model: str, facts: Facts) -> bool:
     """https://docs.aws.amazon.com/bedrock/latest/userguide/conversation-inference-call.html"""
     if not facts:
-        return True  # a custom model, of which nothing is known
+        return True  # a custom model, of which no facts are known
     return "assistant_prefill" in facts.get("supports", ()) or model.startswith(
         ("amazon.nova-lite", "amazon.nova-micro", "amazon.nova-pro", "amazon.nova-premier")
     )
@@ -259,7 +259,7 @@ def _without_tools(model: str, facts: Facts) -> bool:
 
 
 def _decoded(source: Mapping[str, Any], place: str) -> bytes:
-    """The bytes of a file in a request; none where it lies in S3."""
+    """The bytes of a file in a request. None if the file is in S3."""
     try:
         return base64.b64decode(source.get("bytes") or "", validate=True)
     except (binascii.Error, ValueError) as error:
@@ -284,7 +284,7 @@ def _check_image(image: Mapping[str, Any], place: str) -> None:
 
 
 def _kind_and_pixels(content: bytes) -> tuple[str, int, int] | None:
-    """What kind of image it is, its width and its height; None for anything else."""
+    """The format of an image, its width and its height. None for anything else."""
     if content.startswith(b"\x89PNG\r\n\x1a\n") and len(content) >= 24:
         return ("png", *struct.unpack(">II", content[16:24]))
     if content[:6] in (b"GIF87a", b"GIF89a") and len(content) >= 10:
@@ -405,7 +405,7 @@ def _check_choice(facts: Facts, choice: Mapping[str, Any], names: Sequence[str])
 
 
 def _check_results(messages: Sequence[Mapping[str, Any]]) -> None:
-    """Every use of a tool is answered in the turn after it, and nothing else is.
+    """Every use of a tool must have a result in the next turn, and every result a use.
 
     https://docs.aws.amazon.com/bedrock/latest/userguide/tool-use-inference-call.html
     """
@@ -464,7 +464,7 @@ def _check_stops(model: str, stops: Sequence[str] | None) -> None:
         )
 
 
-#: What a family takes beside Converse's own fields, each on its page under
+#: What a family accepts beside Converse's own fields, each on its page under
 #: https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters.html
 _EXTRA = {
     "anthropic.": frozenset(
@@ -510,7 +510,7 @@ def _check_extra(model: str, fields: Any) -> None:
 
 
 def _texts(messages: Sequence[Mapping[str, Any]]) -> int:
-    """How many characters the text of a conversation has."""
+    """The number of characters in the text of a conversation."""
     count = 0
     for message in messages:
         for block in message["content"]:
@@ -532,10 +532,10 @@ def _check_length(facts: Facts, characters: int) -> None:
 
 @dataclass(frozen=True)
 class Field:
-    """One key of a body.
+    """A key of a request body.
 
     :param kind: ``integer``, ``number``, ``string``, ``array``, ``object``, ``boolean`` or ``any``.
-    :param least: of a number, or of the items of an array.
+    :param least: minimum of a number, or minimum number of items of an array.
     """
 
     kind: str
@@ -553,7 +553,7 @@ _TOKENS = Field("integer", 1)
 
 
 def _family(model: str) -> Mapping[str, Field] | None:
-    """The keys of a model's body; None where the project knows of no page that has them."""
+    """The keys of a model's body. None if the project has no documentation page for them."""
     return next((fields for starts, fields in _BODIES if model.startswith(starts)), None)
 
 
@@ -667,21 +667,21 @@ _BODIES: tuple[tuple[tuple[str, ...], Mapping[str, Field]], ...] = (
         },
     ),
 )
-#: Where a family says how many tokens an answer may have.
+#: The key by which a family sets the maximum number of tokens of a response.
 _MOST_TOKENS = ("max_tokens", "max_tokens_to_sample", "max_gen_len", "maxTokenCount", "maxTokens", "max_new_tokens")
 
 
 def malformed(reason: str) -> str:
-    """Bedrock's words for a body that does not fit its model."""
+    """Bedrock's message for a body that does not match its model."""
     return f"Malformed input request: {reason}, please reformat your input and try again."
 
 
 def check_body(model: str, facts: Facts | None, body: Mapping[str, Any]) -> None:
-    """Refuse a body of InvokeModel that the model's family does not take.
+    """Reject a body of InvokeModel that the model's family does not accept.
 
-    Bodies of models that embed, rerank or draw are their own modules' to judge.
+    Bodies of embedding, reranking and image models are checked by their own modules.
 
-    :raises InvalidRequestError: in Bedrock's words.
+    :raises InvalidRequestError: with Bedrock's message.
     """
     facts = facts or {}
     family = _family(model)
@@ -758,7 +758,7 @@ def _problem(known: Field, value: Any, path: str) -> Iterator[str]:
 
 
 def _check_native(model: str, facts: Facts, messages: Sequence[Any]) -> None:
-    """Turns of a body with messages; of Claude, a prefilled answer where the model takes one."""
+    """Turns of a body with messages. For Claude, also a prefilled response if the model accepts one."""
     for number, each in enumerate(messages):
         if not isinstance(each, dict) or each.get("role") not in ("user", "assistant"):
             raise InvalidRequestError(malformed(f"#/messages/{number}/role: it must be user or assistant"))
@@ -782,7 +782,7 @@ def _check_native(model: str, facts: Facts, messages: Sequence[Any]) -> None:
 
 
 def _native_characters(value: Any) -> int:
-    """How many characters the texts of a body have."""
+    """The number of characters in the texts of a body."""
     if isinstance(value, dict):
         skipped = ("source", "bytes", "data", "images")
         return sum(_native_characters(item) for key, item in value.items() if key not in skipped)

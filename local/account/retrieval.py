@@ -20,19 +20,19 @@ from . import bedrock_runtime, embeddings, filters, ingestion, passages
 
 Record = dict[str, Any]
 SERVICE = "bedrock-agent-runtime"
-#: Results where a call does not say, and what it may say.
+#: Default and maximum number of results, and maximum number of texts to rerank.
 DEFAULT_RESULTS, MOST_RESULTS, MOST_RERANKED = 5, 100, 1000
-#: Characters of a question, and of a text that is put in order.
+#: Maximum number of characters of a query, and of a text to rerank.
 MOST_CHARACTERS, MOST_RERANKED_CHARACTERS = 20_000, 32_000
-#: Stores that search words beside vectors.
+#: Vector stores with keyword search beside vectors.
 _HYBRID = ("OPENSEARCH_SERVERLESS", "RDS")
 
 
 class RetrieveError(ValueError):
-    """Why nothing is retrieved, as Bedrock answers.
+    """The error of a retrieval, as Bedrock returns it.
 
     :param code: the name of the error.
-    :param status: its status in HTTP.
+    :param status: its HTTP status.
     """
 
     def __init__(self, code: str, status: int, message: str) -> None:
@@ -41,7 +41,7 @@ class RetrieveError(ValueError):
 
 
 def install() -> None:
-    """Serve both, beside the emulator's loop: a model server may take its time."""
+    """Serve both operations outside of the emulator's event loop, since a model server may be slow."""
     runtime._retrieve, runtime._rerank = _retrieve, _rerank
     answer, ingest = app.SERVICE_HANDLERS[SERVICE], app.SERVICE_HANDLERS["bedrock-agent"]
 
@@ -74,10 +74,10 @@ _WRITERS = {"ingestionjobs": "_start_ingestion_job", "documents": "_ingest_kb_do
 
 
 def retrieve(base: str, question: str, configuration: Mapping[str, Any] | None = None) -> list[Record]:
-    """What a knowledge base holds of a question, as Retrieve lists it.
+    """The results of a knowledge base for a query, as Retrieve lists them.
 
     :param configuration: a request's ``retrievalConfiguration``.
-    :raises RetrieveError: as Bedrock refuses.
+    :raises RetrieveError: with Bedrock's error.
     """
     record = bedrock_agent._knowledge_bases.get(base)
     if record is None:
@@ -106,7 +106,7 @@ def retrieve(base: str, question: str, configuration: Mapping[str, Any] | None =
 
 
 def _once(found: list[tuple[float, passages.Passage]]) -> list[tuple[float, passages.Passage]]:
-    """Chunks of one larger part are that part once."""
+    """Merge chunks with the same parent chunk into that one result."""
     seen, kept = set(), []
     for score, each in found:
         key = (str(each.location), each.shown)
@@ -130,7 +130,7 @@ def _invalid(message: str) -> RetrieveError:
 
 
 def _search_type(asked: Record, store: str, record: Record) -> bool:
-    """Whether words are searched too.
+    """Whether keywords are searched too.
 
     https://docs.aws.amazon.com/bedrock/latest/userguide/kb-test-config.html
     """
@@ -149,7 +149,7 @@ def _search_type(asked: Record, store: str, record: Record) -> bool:
 
 
 def _reranker(order: Any, role: str) -> str:
-    """The model that puts results in order, under the knowledge base's role."""
+    """The model that reranks results, under the knowledge base's role."""
     how = (order.get("bedrockRerankingConfiguration") or {}) if isinstance(order, Mapping) else {}
     arn = str((how.get("modelConfiguration") or {}).get("modelArn") or "")
     if not how or order.get("type") != "BEDROCK_RERANKING_MODEL":
@@ -172,7 +172,7 @@ def _reordered(question: str, results: list[Record], order: Record) -> list[Reco
 
 
 def _with_metadata(result: Record, how: Record) -> str:
-    """What of a result is looked at: its text, and the metadata that the call names."""
+    """The part of a result that is reranked: its text, and the metadata that the call names."""
     text, known = str(result["content"]["text"]), result["metadata"]
     if not how:
         return text
@@ -201,7 +201,7 @@ def _retrieve(base: str, body: bytes) -> Any:
 
 
 def _rerank_needs(body: bytes) -> list[bedrock_runtime.Check]:
-    """Beside its own action, a call needs leave to use the model."""
+    """Beside its own action, a call requires permission to invoke the model."""
     try:
         arn = json.loads(body)["rerankingConfiguration"]["bedrockRerankingConfiguration"]["modelConfiguration"][
             "modelArn"

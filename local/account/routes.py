@@ -1,4 +1,4 @@
-"""Which requests reach the emulator at all: its tools and mock answers are closed, and what is open says why.
+"""Which requests reach the emulator: its tools and mock responses are closed, and exceptions are listed with reasons.
 
 Everything else needs a signature (``authentication``) and a permission.
 """
@@ -18,10 +18,10 @@ Application = Callable[..., Awaitable[None]]
 
 @dataclass(frozen=True)
 class Route:
-    """Requests, and why they need no signature or get no answer.
+    """Requests, and why they need no signature or get no response.
 
-    :param path: a regular expression of the whole path.
-    :param methods: of HTTP; all where it is empty.
+    :param path: a regular expression for the whole path.
+    :param methods: HTTP methods. Empty for all.
     """
 
     path: str
@@ -29,13 +29,13 @@ class Route:
     methods: tuple[str, ...] = ()
 
     def matches(self, method: str, path: str) -> bool:
-        """Whether a request is one of these."""
+        """Whether a request matches."""
         return (not self.methods or method in self.methods) and bool(re.fullmatch(self.path, path))
 
 
 _TOKEN = r"[^/]+"  # noqa: S105 - a part of a path
 
-#: What anybody may call, as on AWS.
+#: Requests that everyone may send, as on AWS.
 OPEN = (
     Route(r"/_ministack/health", "says that the account runs, and nothing of what is in it", ("GET", "HEAD")),
     Route(rf"/_ministack/cfn-response/{_TOKEN}", "the address of an answer to CloudFormation, which holds a secret"),
@@ -50,7 +50,7 @@ OPEN = (
     Route(r"/_aws/lambda-url/.+", "a function's own address, whose policy decides"),
 )
 
-#: What nobody may call.
+#: Requests that no one may send.
 CLOSED = (
     Route(r"/(_ministack|_localstack)(/.*)?", "a tool of the emulator"),
     Route(r"/health", "a tool of the emulator"),
@@ -65,12 +65,12 @@ CLOSED = (
     Route(r"/(clitoken|webtoken)/.*", "tokens of Airflow", ("GET",)),
 )
 
-#: Hosts whose sockets are not offered: the emulator lets anybody in whose key it cannot check.
+#: Hosts without WebSocket support: the emulator accepts connections whose key it cannot verify.
 _API = re.compile(r"^[a-f0-9]{8}\.execute-api\.")
 
 
 def guarded(app: Application) -> Application:
-    """An application that answers what is closed itself, and passes on the rest."""
+    """An application that responds to closed requests itself, and forwards the others."""
 
     async def guarding(scope: dict[str, Any], receive: Any, send: Any) -> None:
         if scope["type"] == "websocket" and not _is_api(scope):
@@ -91,7 +91,7 @@ def guarded(app: Application) -> Application:
 def closed(
     method: str, path: str, headers: Mapping[str, str] | None = None, query: Mapping[str, Any] | None = None
 ) -> Route | None:
-    """Why a request gets no answer; None where it is passed on."""
+    """Why a request gets no response. None if it is forwarded."""
     headers, query = headers or {}, query or {}
     if is_open(method, path) or _is_api_host(headers.get("host", "")):
         return None
@@ -104,7 +104,7 @@ def closed(
 
 
 def is_open(method: str, path: str) -> bool:
-    """Whether anybody may call this."""
+    """Whether everyone may send this request."""
     return any(each.matches(method, path) for each in OPEN)
 
 

@@ -1,7 +1,7 @@
-"""Amazon S3 Vectors: vectors in indexes, found by how near they are.
+"""Amazon S3 Vectors: vectors in indexes, found by similarity.
 
-Buckets and indexes are records of CloudFormation's. Each call is authorized as AWS authorizes it: on the bucket or the
-index that it is about.
+Buckets and indexes are CloudFormation records. Each call is authorized as on AWS, on the bucket or index that
+it is for.
 https://docs.aws.amazon.com/AmazonS3/latest/API/API_Operations_Amazon_S3_Vectors.html
 https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazons3vectors.html
 """
@@ -33,10 +33,10 @@ _FILTER_HELP = "See https://docs.aws.amazon.com/AmazonS3/latest/userguide/s3-vec
 
 
 class RefusedError(ValueError):
-    """What the service answers to a call that cannot be.
+    """The error that the service returns for an invalid call.
 
     :param code: the name of the error.
-    :param status: its status in HTTP.
+    :param status: its HTTP status.
     """
 
     def __init__(self, code: str, status: int, message: str) -> None:
@@ -45,7 +45,7 @@ class RefusedError(ValueError):
 
 
 def install() -> None:
-    """Serve the operations, and authorize them here."""
+    """Serve the operations, and authorize their calls."""
     by_name = iam_actions.extract_iam_action
     iam_actions.extract_iam_action = lambda service, *args: None if service == SERVICE else by_name(service, *args)
     router.SERVICE_PATTERNS[SERVICE] = {
@@ -84,7 +84,7 @@ def _invalid(message: str) -> RefusedError:
 def _denied(operation: str, request: Body, headers: dict[str, str], query: dict[str, Any]) -> Response | None:
     key, place = extract_access_key_id(headers, query), _subject(operation, request)
     needed = [operation]
-    # What shows metadata, or looks at it, needs leave to read vectors too.
+    # Calls that return or filter metadata also require permission to read vectors.
     if operation == "QueryVectors" and (request.get("returnMetadata") or request.get("filter")):
         needed.append("GetVectors")
     if operation == "ListVectors" and (request.get("returnMetadata") or request.get("returnData")):
@@ -138,7 +138,7 @@ def _index_of(request: Body) -> Body:
 
 
 def _lowered(value: Any) -> Any:
-    """A model of CloudFormation's, spelled as the API spells it."""
+    """A CloudFormation model with the member names of the API."""
     if isinstance(value, dict):
         return {f"{name[:1].lower()}{name[1:]}": _lowered(each) for name, each in value.items()}
     return value
@@ -151,7 +151,7 @@ def _raised(value: Any) -> Any:
 
 
 def _shown(model: Body, *names: str) -> Body:
-    """Members of a record, with when it was made as the API tells it."""
+    """Members of a record, with the creation time as the API returns it."""
     kept = {f"{name[:1].lower()}{name[1:]}": _lowered(model[name]) for name in names if name in model}
     return {**kept, "creationTime": _seconds(str(model.get("CreationTime", "")))}
 
@@ -178,7 +178,7 @@ def _bucket_name(index: Body) -> str:
 
 
 def _paged(found: Iterable[Body], request: Body, name: str, most: int) -> Body:
-    """One page of a list; a token is where the next begins."""
+    """One page of a list. A token is the start of the next page."""
     listed = list(found)
     start, size = int(request.get("nextToken") or 0), min(int(request.get("maxResults") or most), most)
     page: Body = {name: listed[start : start + size]}
@@ -262,7 +262,7 @@ def _delete_index(request: Body) -> Body:
 
 
 def forget(index: str) -> None:
-    """Drop what an index held."""
+    """Delete the content of an index."""
     _vectors.pop(index, None)
 
 
@@ -272,9 +272,9 @@ def found(index: str) -> Body | None:
 
 
 def put(index: str, vectors: Iterable[Body]) -> None:
-    """Keep vectors in an index, each with ``key``, ``data`` and ``metadata``.
+    """Store vectors in an index, each with ``key``, ``data`` and ``metadata``.
 
-    :raises RefusedError: if one has another length than the index keeps, or more metadata than fits; none is kept then.
+    :raises RefusedError: if one has another dimension than the index, or too much metadata. Then none is stored.
     """
     model = base.find(INDEX.type, index)
     if model is None:
@@ -295,14 +295,14 @@ def put(index: str, vectors: Iterable[Body]) -> None:
 
 
 def remove(index: str, keys: Iterable[str]) -> None:
-    """Drop vectors of an index; those that are not there are no error."""
+    """Delete vectors of an index. Missing keys are not an error."""
     held = _vectors.get(index) or {}
     for key in keys:
         held.pop(key, None)
 
 
 def _hidden(model: Body) -> list[str]:
-    """Keys that nothing can be filtered by."""
+    """Metadata keys that are not filterable."""
     return list((model.get("MetadataConfiguration") or {}).get("NonFilterableMetadataKeys") or [])
 
 
@@ -378,12 +378,12 @@ def _query(request: Body) -> Body:
 
 
 def matches(wanted: Any, metadata: Mapping[str, Any], hidden: Iterable[str] = ()) -> bool:
-    """Whether metadata fulfil a filter of QueryVectors.
+    """Whether metadata match a filter of QueryVectors.
 
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/s3-vectors-metadata-filtering.html
 
-    :param hidden: keys that nothing can be filtered by.
-    :raises RefusedError: if it is no filter.
+    :param hidden: keys that are not filterable.
+    :raises RefusedError: if the filter is not valid.
     """
     if not isinstance(wanted, dict) or not wanted:
         raise _invalid(f"Invalid query filter. {_FILTER_HELP}")

@@ -1,4 +1,4 @@
-"""What a request or an answer lacks of the shape that AWS publishes for it, read from botocore's service models.
+"""Differences of a request or a response from the shape that AWS publishes for it, from botocore's service models.
 
 https://docs.aws.amazon.com/botocore/latest/reference/loaders.html
 """
@@ -14,7 +14,7 @@ from typing import Any
 
 import botocore.session
 
-#: What a member of a request may be longer or larger than its shape says, by the shape's name and the bound.
+#: Shapes whose members may exceed the published bound, by the shape's name and the bound.
 Bounds = Mapping[tuple[str, str], float]
 
 
@@ -26,16 +26,16 @@ def _service(name: str) -> Any:
 def request_problems(
     service: str, operation: str, request: Mapping[str, Any], bounds: Bounds | None = None
 ) -> list[str]:
-    """What is wrong with a request, each in a sentence as AWS writes them.
+    """The errors in a request, each in a sentence as AWS words them.
 
-    :param bounds: limits that AWS's pages give and the service model does not, instead of the model's.
+    :param bounds: limits from AWS's documentation that the service model lacks, in place of the model's.
     """
     shape = _service(service).operation_model(operation).input_shape
     return list(_problems(shape, request, "", bounds or {})) if shape is not None else []
 
 
 def answer_problems(service: str, operation: str, answer: Mapping[str, Any]) -> list[str]:
-    """What is wrong with an answer as boto3 reads it: members that are missing or unknown, types, values, lengths."""
+    """The errors in a response as boto3 reads it: members that are missing or unknown, types, values, lengths."""
     shape = _service(service).operation_model(operation).output_shape
     read = {key: value for key, value in answer.items() if key != "ResponseMetadata"}
     if shape is None:
@@ -44,7 +44,7 @@ def answer_problems(service: str, operation: str, answer: Mapping[str, Any]) -> 
 
 
 def told(problems: list[str]) -> str:
-    """All of it in the words of AWS's services."""
+    """All errors in one message, as AWS's services word it."""
     return f"{len(problems)} validation error{'s' if len(problems) > 1 else ''} detected: {'; '.join(problems)}"
 
 
@@ -142,4 +142,4 @@ def _matches(pattern: str, value: str) -> bool:
     try:
         return re.fullmatch(pattern, value, re.DOTALL) is not None
     except re.error:
-        return True  # a dialect of Java's that Python has not
+        return True  # a dialect of Java that Python does not support

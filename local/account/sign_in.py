@@ -1,4 +1,4 @@
-"""Signs users in as Cognito does, where the emulator asks for less.
+"""Signs users in as Cognito does, where the emulator requires less.
 
 https://docs.aws.amazon.com/cognito/latest/developerguide/user-pool-settings-mfa-totp.html
 """
@@ -14,15 +14,15 @@ from typing import Any
 from ministack.services import apigateway_v1, cognito
 
 Answer = tuple[int, Any, bytes]
-#: Sessions of users who have to enrol an authenticator app: pool and user.
+#: Sessions of users who must register an authenticator app: pool and user.
 _enrolling: dict[str, tuple[str, str]] = {}
-#: Sessions in which they have.
+#: Sessions of users who have registered one.
 _enrolled: set[str] = set()
 _INVALID = ("NotAuthorizedException", "Invalid session for the user.", 400)
 
 
 def install() -> None:
-    """Put what Cognito asks for in place of what the emulator does."""
+    """Replace the emulator's sign-in by Cognito's requirements."""
     cognito._sign_up = _invited_only(cognito._sign_up)
     cognito._mfa_challenge_for_user = _required(cognito._mfa_challenge_for_user)
     cognito._associate_software_token = _associate(cognito._associate_software_token)
@@ -48,7 +48,7 @@ def _invited_only(sign_up: Callable[[Any], Answer]) -> Callable[[Any], Answer]:
 
 
 def _required(challenge: Callable[..., Any]) -> Callable[..., Any]:
-    """Whoever has no authenticator app where one is required has to set one up before there is a token."""
+    """Users without a required authenticator app must register one before they receive a token."""
 
     def challenged(pool: dict[str, Any], user: dict[str, Any], pool_id: str, username: str) -> Any:
         if pool.get("MfaConfiguration") != "ON" or "SOFTWARE_TOKEN_MFA" in user.get("_mfa_enabled", []):
@@ -107,7 +107,7 @@ def _respond(respond: Callable[[Any], Answer]) -> Callable[[Any], Answer]:
 
 
 def _second_factor(data: Any, answer: Answer) -> Answer:
-    """A password that was chosen just now is one factor too."""
+    """A password that was just set counts as one factor."""
     pool, pool_id = cognito._pool_for_client(data.get("ClientId"))
     username = (data.get("ChallengeResponses") or {}).get("USERNAME", "")
     user, error = cognito._resolve_user(pool, username)
@@ -117,7 +117,7 @@ def _second_factor(data: Any, answer: Answer) -> Answer:
 
 
 def _identity_only(validate: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
-    """A method without scopes takes identity tokens.
+    """A method without scopes accepts ID tokens.
 
     https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-integrate-with-cognito.html
     """

@@ -1,4 +1,4 @@
-"""What Cognito refuses of a sign-in, a token or a code, where the emulator lets it pass; and the page's second factor.
+"""Sign-ins, tokens and codes that Cognito rejects and the emulator accepts; and the second factor of managed login.
 
 https://docs.aws.amazon.com/cognito/latest/developerguide/authentication-flows-public-server-side.html
 """
@@ -20,7 +20,7 @@ from .validation import InvalidRequestError, check, named
 Answer = tuple[int, Any, bytes]
 Pool = dict[str, Any]
 _log = logging.getLogger("account.sign_in")
-#: Flows that a client has to name, by what its request calls them; the older names of AWS's beside today's.
+#: Flows that a client must enable, by their names in a request; AWS's legacy names beside the current ones.
 _FLOWS = {
     "USER_SRP_AUTH": {"ALLOW_USER_SRP_AUTH"},
     "USER_PASSWORD_AUTH": {"ALLOW_USER_PASSWORD_AUTH", "USER_PASSWORD_AUTH"},
@@ -31,19 +31,19 @@ _FLOWS = {
     "REFRESH_TOKEN_AUTH": {"ALLOW_REFRESH_TOKEN_AUTH"},
     "REFRESH_TOKEN": {"ALLOW_REFRESH_TOKEN_AUTH"},
 }
-#: What a client has that names none:
+#: The flows of a client that enables none explicitly:
 #: https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_CreateUserPoolClient.html
 _DEFAULT_FLOWS = frozenset({"ALLOW_REFRESH_TOKEN_AUTH", "ALLOW_USER_SRP_AUTH", "ALLOW_CUSTOM_AUTH"})
-#: How long the page waits for a code, in seconds.
+#: How long managed login waits for a code, in seconds.
 _PAGE_SECONDS = 180
-#: How often a code may be wrong before the page starts anew.
+#: Maximum number of wrong codes before managed login starts again.
 _PAGE_ATTEMPTS = 5
-#: Sign-ins of the page whose second factor is asked for: who, and what the first page was asked for.
+#: Managed login sessions that wait for a second factor: the user, and the parameters of the first request.
 _pending: dict[str, dict[str, Any]] = {}
 
 
 def install() -> None:
-    """Put these refusals in front of the emulator's handlers."""
+    """Run these checks before the emulator's handlers."""
     cognito._auth_flow_error = _allowed_flow
     cognito._run_idp_handler = _well_formed(cognito._run_idp_handler, "cognito-idp")
     cognito._run_identity_handler = _well_formed(cognito._run_identity_handler, "cognito-identity")
@@ -67,7 +67,7 @@ def _refused(code: str, message: str) -> Answer:
 
 
 def _allowed_flow(action: str, data: dict[str, Any]) -> Answer | None:
-    """A flow that the client does not name is refused, before the user is looked at."""
+    """Reject a flow that the client does not enable, before the user is read."""
     flow = data.get("AuthFlow")
     if not action.endswith("InitiateAuth") or not isinstance(flow, str):
         return None
@@ -81,7 +81,7 @@ def _allowed_flow(action: str, data: dict[str, Any]) -> Answer | None:
     client = (pool or {}).get("_clients", {}).get(data.get("ClientId"))
     enabling = _FLOWS.get(flow)
     if client is None or enabling is None:
-        return None  # the operation tells of what is not there
+        return None  # the operation reports what does not exist
     if _flows(client) & enabling:
         return None
     if flow in ("USER_PASSWORD_AUTH", "USER_AUTH"):
@@ -92,7 +92,7 @@ def _allowed_flow(action: str, data: dict[str, Any]) -> Answer | None:
 
 
 def _flows(client: dict[str, Any]) -> set[str]:
-    """The flows that a client has; of the older names, each implies SRP and renewal."""
+    """The flows of a client. Each of the legacy names implies SRP and token refresh."""
     named_flows = set(client.get("ExplicitAuthFlows") or _DEFAULT_FLOWS)
     if any(not each.startswith("ALLOW_") for each in named_flows):
         named_flows.add("ALLOW_REFRESH_TOKEN_AUTH")
@@ -102,7 +102,7 @@ def _flows(client: dict[str, Any]) -> set[str]:
 
 
 def _well_formed(run: Callable[..., Answer], service: str) -> Callable[..., Answer]:
-    """Members that are missing or out of bounds are told before anything is looked up."""
+    """Report members that are missing or out of bounds before anything is read."""
     unsigned = cognito._UNSIGNED_IDP_ACTIONS if service == "cognito-idp" else cognito._UNSIGNED_IDENTITY_ACTIONS
 
     def running(handler: Any, action: str, data: dict[str, Any]) -> Answer:
@@ -154,7 +154,7 @@ def _own_token(revoke: Callable[[Any], Answer]) -> Callable[[Any], Answer]:
 
 
 def _recoverable(handler: Callable[[Any], Answer]) -> Callable[[Any], Answer]:
-    """Who may get a code for a new password.
+    """Which users can receive a code for a new password.
 
     https://docs.aws.amazon.com/cognito/latest/developerguide/managing-users-passwords.html
     """
@@ -188,7 +188,7 @@ def _code() -> str:
 
 
 def _secret_code(send: Callable[..., Any]) -> Callable[..., Any]:
-    """A code that nobody can guess, in the account's log where AWS would mail it."""
+    """A random code, written to the account's log where AWS would send it by mail."""
 
     def sending(pool: Pool, username: str, attributes: Any, code: str, **options: Any) -> Any:
         user = pool["_users"].get(username) or cognito._resolve_user(pool, username)[0]
@@ -241,7 +241,7 @@ def _user_of(data: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def _own_refresh(answer: Callable[..., Awaitable[Answer]]) -> Callable[..., Awaitable[Answer]]:
-    """A token is renewed by the client that it was given to, with its secret where it has one."""
+    """Tokens are refreshed only by the client that they were issued to, with its secret if it has one."""
 
     async def answering(method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, Any]) -> Answer:
         form = {name: values[0] for name, values in parse_qs(body.decode("utf-8", errors="replace")).items()}
@@ -263,11 +263,11 @@ def _oauth(code: str) -> Answer:
     return made
 
 
-# The page of sign-in
+# Managed login
 
 
 def _second_page(issue: Callable[..., Answer]) -> Callable[..., Answer]:
-    """Every way of the page ends here: whoever has a second factor is asked for it first.
+    """The common end of every managed login flow: users with a second factor enter it first.
 
     https://docs.aws.amazon.com/cognito/latest/developerguide/cognito-user-pools-managed-login.html
     """

@@ -1,7 +1,7 @@
-"""Events of a stack as CloudFormation tells them, to whoever lists them and to EventBridge.
+"""Events of a stack as CloudFormation reports them, by its API and to EventBridge.
 
-The engine tells of everything that it does in an update as updated, and of what it deletes then not at all. On AWS a
-resource that the update adds is created, and fails to be; one that it replaces or drops is deleted at the end:
+In an update, the engine reports every resource as updated, and does not report deletions. On AWS, a
+resource that the update adds is created, or fails to be; one that it replaces or removes is deleted at the end:
 https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-cfn-updating-stacks-update-behaviors.html
 https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/event-detail-resource-status-change.html
 """
@@ -21,7 +21,7 @@ _STACK = "AWS::CloudFormation::Stack"
 
 @dataclass
 class _Update:
-    """An update under way: what the stack held before it, and whether its clean-up has begun."""
+    """An update in progress: the resources of the stack before it, and whether its cleanup has begun."""
 
     stack_id: str
     stack: str
@@ -34,7 +34,7 @@ _update: ContextVar[_Update | None] = ContextVar("update", default=None)
 
 
 def install() -> None:
-    """Give events of updates the kind that they have on AWS, and send one for each resource that is done."""
+    """Give events of updates the status that they have on AWS, and send one for each completed resource."""
     add_event, deploy, roll_back, delete = (
         stacks._add_event,
         stacks._deploy_stack_async,
@@ -65,7 +65,7 @@ def install() -> None:
 
     def deleting(resource_type: str, identifier: str, properties: Any, stack: str, logical_id: str) -> Any:
         update = _update.get()
-        # In a roll-back the engine tells of deletions itself.
+        # In a rollback, the engine reports deletions itself.
         if update is None or update.rolling_back or update.stack != stack:
             return delete(resource_type, identifier, properties, stack, logical_id)
         event = (update.stack_id, stack, logical_id, resource_type)
@@ -83,7 +83,7 @@ def install() -> None:
 
 
 def _started(stack: str, stack_id: str, more: dict[str, Any], rest: tuple[Any, ...]) -> _Update | None:
-    """The update that a call of the engine begins; None where it creates a stack."""
+    """The update that a call of the engine begins. None if it creates a stack."""
     names = ("template", "param_values", "disable_rollback", "tags", "is_update", "previous_stack")
     given = {**dict(zip(names, rest, strict=False)), **more}
     if not given.get("is_update"):
@@ -93,7 +93,7 @@ def _started(stack: str, stack_id: str, more: dict[str, Any], rest: tuple[Any, .
 
 
 def _status(stack_id: str, stack: str, logical_id: str, resource_type: str, status: str) -> str:
-    """The status that AWS gives an event: what an update adds is created."""
+    """The status that AWS gives an event: resources that an update adds are created."""
     update = _update.get()
     kind, _, end = status.partition("_")
     if update is None or update.stack_id != stack_id or resource_type == _STACK or kind != "UPDATE":
@@ -107,7 +107,7 @@ def _status(stack_id: str, stack: str, logical_id: str, resource_type: str, stat
 
 
 def _clean_up(update: _Update) -> None:
-    """Say once that an update is done but for what it replaced or dropped."""
+    """Report once that an update is complete except for its cleanup."""
     if not update.cleaning:
         update.cleaning = True
         status = "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"

@@ -1,7 +1,7 @@
-"""Refuses updates and names as CloudFormation and the services behind it do, where the emulator lets them pass.
+"""Rejects updates and names as CloudFormation and its services do, where the emulator accepts them.
 
-A resource whose create-only properties change, at any depth, is replaced: the new one is made while the old one is
-there, so a name that stays is taken.
+A resource whose create-only properties change, at any depth, is replaced: the new one is created while the old one
+still exists, so that an unchanged name is a conflict.
 https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-properties-name.html
 """
 
@@ -20,18 +20,18 @@ from ministack.services.cloudformation import provisioners, stacks
 from .resources import schemas
 from .resources.base import Model, ServiceError, wrap
 
-#: What has to stay free of an account's concurrency:
+#: Minimum unreserved concurrency of an account:
 #: https://docs.aws.amazon.com/lambda/latest/dg/configuration-concurrency.html
 UNRESERVED = 100
-#: Where a name need be the only one, beside the account and Region: properties that the type has, or none.
+#: Properties within which a name must be unique, beside the account and Region: those of the type, or none.
 _PLACES = (
     *("RestApiId", "ApiId", "KnowledgeBaseId", "UserPoolId", "DomainId", "FlowArn", "CollectionEndpoint"),
     *("VectorBucketArn", "VectorBucketName", "ClusterName", "Type", "ResourceId", "ScalingTargetId", "VpcId"),
     *("LogGroupName", "FunctionName", "Scope"),
 )
-#: Types of which two may have one name.
+#: Types that allow duplicate names.
 _SHARED = frozenset({"AWS::Cognito::UserPool", "AWS::Cognito::UserPoolClient", "AWS::ApiGateway::RestApi"})
-#: Names that a service keeps, whoever made or deleted what has them.
+#: Names that exist in a service, regardless of who created or deleted the resource.
 _KEPT: dict[str, Callable[[str], bool]] = {
     "AWS::Logs::LogGroup": lambda name: name in cloudwatch_logs._log_groups,
     "AWS::S3::Bucket": lambda name: name in s3._buckets,
@@ -40,12 +40,12 @@ _KEPT: dict[str, Callable[[str], bool]] = {
 }
 _Taken = tuple[str, ...]
 _taken: set[_Taken] = set()
-#: The name of what is updated, which its own handler may make again.
+#: The name of the resource that is being updated, which its own handler may create again.
 _own: contextvars.ContextVar[_Taken | None] = contextvars.ContextVar("own", default=None)
 
 
 def install() -> None:
-    """Put the refusals in front of the engine's handlers."""
+    """Run the checks before the engine's handlers."""
     _replace_at_any_depth()
     for resource_type in list(provisioners._RESOURCE_HANDLERS):
         _take_names(resource_type)
@@ -54,7 +54,7 @@ def install() -> None:
 
 
 def name_of(resource_type: str, properties: Model) -> str | None:
-    """The property by which a template names a resource, where no two may have one name."""
+    """The property by which a template names a resource, if it must be unique."""
     if resource_type in _SHARED or resource_type not in schemas._index():
         return None
     known = schemas.schema(resource_type)["properties"]
@@ -81,12 +81,12 @@ def _key(resource_type: str, properties: Model) -> _Taken | None:
 
 
 def _replaced(resource_type: str, old: Model, new: Model) -> bool:
-    """Whether a create-only property differs, at whatever depth it stands."""
+    """Whether a create-only property differs, at any depth."""
     if resource_type not in schemas._index():
         return False
     paths = [path.split("/") for path in schemas.names(resource_type, "createOnlyProperties")]
     tags = (schemas.tag_property(resource_type) or ("",))[0]
-    # The engine gives tags of its own to what takes them.
+    # The engine adds its own tags to resources that support tags.
     return any(_at(old, path) != _at(new, path) for path in paths if path[0] != tags)
 
 
@@ -118,7 +118,7 @@ def _replace_at_any_depth() -> None:
             f"Rename {physical_id or key[3]} and update the stack again."
         )
 
-    # The module of stacks has names of its own for them.
+    # The module of stacks imports them under its own names.
     for module in (provisioners, stacks):
         module._replacing_change = replacing
         module._custom_named_replacement_error = refusal

@@ -1,4 +1,4 @@
-"""Hands a document's chunks to a function that cuts or screens them before they are embedded.
+"""Sends a document's chunks to a function that chunks or screens them before they are embedded.
 
 https://docs.aws.amazon.com/bedrock/latest/userguide/kb-custom-transformation.html
 """
@@ -19,11 +19,11 @@ Record = dict[str, Any]
 
 
 class TransformationError(ValueError):
-    """Why a function made no chunks."""
+    """Why a function returned no chunks."""
 
 
 def needs(configuration: Mapping[str, Any] | None) -> list[tuple[str, str]]:
-    """What the knowledge base's role has to be allowed for a source's transformation, if it has one."""
+    """The permissions that the knowledge base's role needs for a data source's transformation, if it has one."""
     own = _own(configuration)
     if not own:
         return []
@@ -35,9 +35,9 @@ def needs(configuration: Mapping[str, Any] | None) -> list[tuple[str, str]]:
 def transformed(
     base: str, source: str, uri: str, chunks: Sequence[Chunk], metadata: Mapping[str, Any], configuration: Any
 ) -> list[Chunk]:
-    """The chunks that a source's function makes of a document's; the same where the source names none.
+    """The chunks that a data source's function returns for a document's chunks. Unchanged if there is no function.
 
-    :raises TransformationError: if there is no such function, or it fails or answers something else.
+    :raises TransformationError: if the function does not exist, fails, or returns an invalid response.
     """
     own = _own(configuration)
     if not own:
@@ -69,7 +69,7 @@ def transformed(
 
 
 def may(base: str, configuration: Mapping[str, Any] | None) -> str:
-    """What the knowledge base's role lacks for a transformation, in a sentence; empty if it lacks nothing."""
+    """The missing permissions of the knowledge base's role for a transformation, in a sentence. Empty if none."""
     role = str((bedrock_agent._knowledge_bases.get(base) or {}).get("RoleArn", ""))
     for action, place in needs(configuration):
         if not role_may(role, action, place):

@@ -1,8 +1,8 @@
-"""What is under way beside calls: asynchronous calls of functions, events of buckets, runs of state machines.
+"""Work in progress outside of calls: asynchronous invocations, bucket notifications, state machine executions.
 
-AWS keeps an event until a function has taken it or its retries are spent, at least once. Here they run in threads of
-the account; what they have to do is noted until it is done, and done again by the account that is started next. A run
-of a state machine begins anew, where AWS would go on from the state that it had reached.
+AWS retains an event until a function has processed it or its retries are exhausted, at least once. Here they run in
+threads of the account. Each is recorded until it is done, and repeated by the account that is started next. An
+execution of a state machine starts again, where AWS would continue from the state that it had reached.
 https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html
 """
 
@@ -22,20 +22,20 @@ from ministack.core.responses import get_account_id, get_region, request_scope
 from ministack.services import eventbridge, lambda_svc, s3, sqs, stepfunctions
 
 _log = logging.getLogger("account")
-#: How often a call is tried, as Lambda does.
+#: Maximum number of attempts, as in Lambda.
 _TRIES = 3
-#: Seconds after which what hears of an event is on disk: several rounds of what is kept.
+#: Seconds after which the results of an event are on disk: several rounds of writing.
 _KNOWN = 6.0
-#: Calls by a number of theirs: the function, the event, and how often it failed.
+#: Invocations by a sequence number: the function, the event, and the number of failures.
 calls: dict[str, dict[str, Any]] = {}
-#: What buckets have to tell, by a number: where, and the arguments.
+#: Bucket notifications, by a sequence number: the target, and the arguments.
 told: dict[str, dict[str, Any]] = {}
 _call: contextvars.ContextVar[str] = contextvars.ContextVar("call", default="")
 _event: contextvars.ContextVar[str] = contextvars.ContextVar("event", default="")
 
 
 def install() -> None:
-    """Note what runs beside calls, until it is done."""
+    """Record work outside of calls, until it is done."""
     lambda_svc.invoke_async_with_retry = _noted_call(lambda_svc.invoke_async_with_retry)
     lambda_svc._execute_function_dispatch = _tried(lambda_svc._execute_function_dispatch)
     eventbridge._dispatch_to_lambda = _to_function
@@ -44,9 +44,9 @@ def install() -> None:
 
 
 def forget() -> bool:
-    """Forget what buckets have told long enough ago that whoever heard it has kept it; whether there was any.
+    """Delete bucket notifications that their receivers have stored by now. Returns whether there were any.
 
-    Until then it would be told again: at least once, as on AWS.
+    Until then, they would be sent again: at least once, as on AWS.
     """
     long_ago = [number for number, event in list(told.items()) if time.time() - event.get("done", math.inf) > _KNOWN]
     for number in long_ago:
@@ -55,10 +55,10 @@ def forget() -> bool:
 
 
 def hand_back() -> None:
-    """Let functions take the messages again that they had taken and not done with when the account ended.
+    """Make messages visible again that functions had received but not completed when the account ended.
 
-    On AWS what polls a queue for a function does not end with it; here a message would stay out of sight until its
-    time is over.
+    On AWS, the poller of a queue does not end with the function. Here, a message would stay invisible until its
+    visibility timeout expires.
     """
     polled = {mapping.get("EventSourceArn") for mapping in lambda_svc._esms._data.values()}
     for queue in sqs._queues._data.values():
@@ -69,7 +69,7 @@ def hand_back() -> None:
 
 
 def resume() -> None:
-    """Do again what the account before had not done."""
+    """Repeat the work that the previous account had not completed."""
     for number, call in list(calls.items()):
         calls.pop(number)
         with request_scope(*call["scope"]):
@@ -79,7 +79,7 @@ def resume() -> None:
         with request_scope(*event["scope"]):
             s3._fire_s3_event_async(*event["arguments"], **event["more"])
     for (account, region, arn), execution in list(stepfunctions._executions._data.items()):
-        # So the emulator marks what ran when it ended; AWS goes on from the state that was reached.
+        # The emulator marks executions that ran when it ended; AWS continues from the state that was reached.
         if execution.get("error") == "States.ServiceRestart":
             execution.update(status="RUNNING", stopDate=None, error=None, cause=None)
             with request_scope(account, region):
@@ -87,7 +87,7 @@ def resume() -> None:
 
 
 def _to_function(arn: str, payload: str) -> None:
-    """EventBridge calls functions as anybody does who does not wait: with retries and a target for what fails."""
+    """EventBridge invokes functions asynchronously, with retries and a destination for failures."""
     try:
         event = json.loads(payload)
     except (ValueError, TypeError):

@@ -1,7 +1,7 @@
-"""Checks requests against the service models of botocore, as AWS does before anything else of a request is read.
+"""Validates requests against the service models of botocore, as AWS does before it reads anything else of a request.
 
-Types that are wrong are a ``SerializationException``, values that are missing or out of bounds a
-``ValidationException``, in AWS's own words.
+Wrong types are a ``SerializationException``, missing values and values out of bounds a
+``ValidationException``, with AWS's own messages.
 https://smithy.io/2.0/spec/constraint-traits.html
 """
 
@@ -23,10 +23,10 @@ _TEXT = ("string", "blob", "timestamp", "character")
 
 
 class InvalidRequestError(ValueError):
-    """A request that AWS would not read.
+    """A request that AWS would reject as malformed.
 
-    :param code: the error's name at AWS.
-    :param status: of the HTTP answer.
+    :param code: AWS's name of the error.
+    :param status: the HTTP status of the response.
     """
 
     def __init__(self, message: str, code: str = "ValidationException", status: int = 400) -> None:
@@ -35,16 +35,16 @@ class InvalidRequestError(ValueError):
         self.status = status
 
 
-#: Values that Bedrock takes and that the models of botocore lack.
+#: Values that Bedrock accepts and that the models of botocore lack.
 _BEYOND = {
-    # Of judges: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_EvaluationDatasetMetricConfig.html
+    # For judges: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_EvaluationDatasetMetricConfig.html
     "EvaluationTaskType": frozenset({"General"}),
 }
 
 
 @dataclass(frozen=True)
 class Call:
-    """A request that a service model has: its operation and the labels of its path."""
+    """A request that is in a service model: its operation and the labels of its path."""
 
     model: OperationModel
     labels: Mapping[str, str]
@@ -56,7 +56,7 @@ class Call:
 
 
 def call(service: str, method: str, path: str) -> Call | None:
-    """The operation of a service that a request calls; None where it has none.
+    """The operation of a service that a request calls. None if there is none.
 
     :param service: botocore's name, such as ``bedrock-runtime``.
     """
@@ -68,12 +68,12 @@ def call(service: str, method: str, path: str) -> Call | None:
 
 
 def named(service: str, operation: str) -> Call:
-    """A call of an operation whose service tells it by a header, not by its path."""
+    """A call of an operation whose service identifies it by a header, not by its path."""
     return Call(_service(service).operation_model(operation), {})
 
 
 def operations(service: str) -> tuple[str, ...]:
-    """The names of all operations that a service has."""
+    """The names of all operations of a service."""
     return tuple(_service(service).operation_names)
 
 
@@ -85,11 +85,11 @@ def check(
     *,
     labels: bool = True,
 ) -> dict[str, Any]:
-    """Refuse a request that does not fit its operation, and give its members.
+    """Reject a request that does not match its operation, and return its members.
 
-    :param body: as it came, or read already.
+    :param body: as received, or already parsed.
     :param labels: whether the labels of its path are checked too, which may be ids of the emulator's own form.
-    :raises InvalidRequestError: in AWS's words.
+    :raises InvalidRequestError: with AWS's message.
     """
     shape = found.model.input_shape
     if shape is None:
@@ -254,7 +254,7 @@ def _pattern(expression: str | None) -> re.Pattern[str] | None:
     try:
         return re.compile(expression)
     except re.error:
-        return None  # of Java's own
+        return None  # syntax that only Java has
 
 
 @cache
@@ -265,7 +265,7 @@ def _service(service: str) -> ServiceModel:
 
 @cache
 def _routes(service: str) -> tuple[tuple[str, re.Pattern[str], OperationModel, dict[str, str]], ...]:
-    """Method, path, operation and labels; those with more fixed parts first."""
+    """Method, path, operation and labels, those with more fixed parts first."""
     model = _service(service)
     made = []
     for name in model.operation_names:

@@ -1,4 +1,4 @@
-"""Vectors of texts, by the user's server of models or by the bundled word vectors, and how alike texts are."""
+"""Vectors of texts, from the user's model server or from the bundled word vectors, and similarity of texts."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from .models.asked import ModelServerError
 
 #: Number of texts in one request to a server.
 _BATCH = 64
-#: Seconds before a server that embeds nothing is asked again, and one that failed.
+#: Seconds before a server without embeddings is tried again, and one that failed.
 _LASTING_SECONDS, _REST_SECONDS = 600.0, 30.0
 
 
 @dataclass(frozen=True)
 class Vectors:
-    """Vectors of texts, not yet of a model's dimension.
+    """Vectors of texts, not yet in a model's dimension.
 
-    :param space: what made them: vectors of two spaces cannot be compared.
-    :param rows: one vector a text, of length 1 where there is something.
+    :param space: the source of the vectors: those of two sources cannot be compared.
+    :param rows: one vector per text, of length 1 unless the text is empty.
     """
 
     space: str
@@ -35,7 +35,7 @@ _unserved_lock = threading.Lock()
 
 
 def of_texts(texts: Sequence[str]) -> Vectors:
-    """Vectors of texts, by the user's server if it embeds."""
+    """Vectors of texts, from the user's server if it supports embeddings."""
     np = words.numpy()
     found = _served(texts)
     if found is not None:
@@ -59,14 +59,14 @@ def _served(texts: Sequence[str]) -> Vectors | None:
         rows = [row for batch in batches for row in _ask(url, model, batch, wait)]
         return Vectors(f"{url} {model}", words.unit(_table(rows)))
     except (ModelServerError, KeyError, TypeError, ValueError) as error:
-        # A server that does not embed says so at once; one that was busy is asked again.
+        # A server without embeddings returns an error at once; a busy one is tried again.
         lasting = not isinstance(error, ModelServerError) or error.code in _LASTING
         with _unserved_lock:
             _unserved[key] = time.monotonic() + (_LASTING_SECONDS if lasting else _REST_SECONDS)
         return None
 
 
-#: Errors of a server that embeds nothing.
+#: Errors of a server without embeddings.
 _LASTING = ("ResourceNotFoundException", "ModelErrorException", "ValidationException")
 
 
@@ -88,7 +88,7 @@ def _table(rows: list[list[float]]) -> Any:
 
 
 def relevance(query: str, texts: Sequence[str]) -> list[float]:
-    """How well each text answers a query, from 0 to 1: as a whole, and word by word, a rare word counting for more."""
+    """The score of each text for a query, from 0 to 1: as a whole, and word by word, weighted by rarity."""
     np = words.numpy()
     if not texts:
         return []

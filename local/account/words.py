@@ -1,7 +1,7 @@
-"""Vectors of words and texts from the static embeddings that PyPI's wordllama brings: 256 numbers a token, MIT.
+"""Vectors of words and texts from the static embeddings in PyPI's wordllama: 256 numbers per token, MIT license.
 
-Nothing is loaded before the first text comes, and nothing is fetched. Where the package cannot be installed, vectors
-are made of the letters of words: they find the same words in other forms, and no other words of the same meaning.
+Nothing is loaded before the first text, and nothing is downloaded. If the package cannot be installed, vectors
+are computed from the letters of words: they match other forms of the same words, but no synonyms.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from typing import Any, Protocol
 
 logger = logging.getLogger("bedrock-embeddings")
 
-#: Numbers of a vector, before it is brought to the dimension that a model is asked for.
+#: Length of a vector, before it is converted to the dimension of the requested model.
 SIZE = 256
-#: A token's length by which it counts in full: those of every sentence ("the": 1.6) are shorter than "hotel" (20).
+#: Vector length from which a token has full weight: common ones ("the": 1.6) are shorter than "hotel" (20).
 _COMMON = 15.0
-#: The length of a word that has a gloss.
+#: The vector length of a word that has a gloss.
 _GLOSSED = 16.0
 _GLOSSES = Path(__file__).with_name("glosses.txt")
 _WORD = re.compile(r"[^\W\d_]+|\d+")
-#: Words of English that say nothing of what a question is about.
+#: English words that do not indicate the subject of a question.
 _FUNCTION_WORDS = frozenset(
     _WORD.findall("""
         a about after all also an and any are as at be been before being but by can could did do does down each else
@@ -42,14 +42,14 @@ _FUNCTION_WORDS = frozenset(
 
 @cache
 def numpy() -> Any:
-    """NumPy, loaded when it is first needed, with one thread: texts are short, and functions run beside."""
+    """NumPy, loaded on first use, with one thread: texts are short, and functions run beside it."""
     name = "OPENBLAS_NUM_THREADS"
     before = os.environ.get(name)
     os.environ[name] = "1"
     try:
         import numpy as found
     finally:
-        # It reads that while it loads; functions inherit the environment.
+        # NumPy reads these variables while it loads; functions inherit the environment.
         if before is None:
             del os.environ[name]
         else:
@@ -58,7 +58,7 @@ def numpy() -> Any:
 
 
 class _Source(Protocol):
-    #: What made the vectors: those of two sources cannot be compared.
+    #: The source of the vectors. Those of two sources cannot be compared.
     name: str
 
     def tokens(self, text: str) -> list[int]:
@@ -75,11 +75,11 @@ class _WordLlama:
         numpy()
         import wordllama
 
-        # Its own look-up misses the tokenizer that the package holds, unless it is told where the package is.
+        # The package's own search does not find the tokenizer that it contains, unless it is given the package's path.
         held = Path(wordllama.__file__).parent
         model = wordllama.WordLlama.load(cache_dir=held, disable_download=True)
         self._tokenizer, self._table = model.tokenizer, model.embedding
-        # It cuts and pads for batches; here every token of one text counts.
+        # It truncates and pads for batches; here every token of one text counts.
         self._tokenizer.no_padding()
         self._tokenizer.no_truncation()
 
@@ -91,7 +91,7 @@ class _WordLlama:
 
 
 class _Letters:
-    """Vectors of three letters in a row, by chance but always the same."""
+    """Vectors of sequences of three letters, pseudo-random but always the same."""
 
     name = "letters"
     _ROWS = 8192
@@ -125,7 +125,7 @@ def _load() -> _Source:
 
 
 def source() -> _Source:
-    """Where vectors come from, loaded at the first call."""
+    """The source of vectors, loaded at the first call."""
     with _loading:
         return _load()
 
@@ -136,19 +136,19 @@ def split(text: str) -> list[str]:
 
 
 def telling(words: Iterable[str]) -> list[str]:
-    """Words without those of every sentence; all of them where nothing else is left."""
+    """Words without common ones; all of them if there are no others."""
     given = list(words)
     return [word for word in given if word not in _FUNCTION_WORDS] or given
 
 
 def count(text: str) -> int:
-    """How many tokens a text has."""
+    """The number of tokens of a text."""
     return len(source().tokens(text))
 
 
 @cache
 def _glosses() -> dict[str, str]:
-    """Words of like meaning for those whose parts mislead."""
+    """Synonyms for words whose tokens are misleading."""
     lines = _GLOSSES.read_text(encoding="utf-8").splitlines()
     return dict(line.split(": ", 1) for line in lines if line and not line.startswith("#"))
 
@@ -159,7 +159,7 @@ def _gloss(word: str) -> str | None:
 
 
 def of_text(text: str) -> Any:
-    """The mean of a text's tokens: its direction is what the text is about, as rare words are long ones."""
+    """The mean of a text's tokens. Its direction indicates the subject of the text, as rare words have long vectors."""
     np = numpy()
     total, number, start = np.zeros(SIZE, dtype="float32"), 0, 0
     for place in _WORD.finditer(text):
@@ -198,7 +198,7 @@ def of_word(word: str) -> Any:
 
 
 def rarity(word: str) -> float:
-    """How much a word tells whatever is asked about, from 0 to 1."""
+    """How specific a word is, whatever the subject, from 0 to 1."""
     return min(1.0, _of_word(word)[1] / _COMMON)
 
 
@@ -211,13 +211,13 @@ def unit(vectors: Any) -> Any:
 
 @cache
 def _turned(size: int, dimension: int) -> Any:
-    """A map between numbers of vectors that keeps lengths and angles; one to fewer numbers keeps them roughly."""
+    """A linear map that keeps lengths and angles of vectors; one to a smaller dimension keeps them approximately."""
     np = numpy()
     chance = np.random.default_rng(20_250_101)
     if dimension < size:
         fewer = np.linalg.qr(chance.standard_normal((size, dimension)))[0]
         return (fewer * math.sqrt(size / dimension)).astype("float32")
-    # Blocks at right angles side by side; only the last is not square, so that few are to be found.
+    # Orthogonal blocks side by side. Only the last is not square, so that few have to be computed.
     whole = max(0, dimension // size - 1)
     square = np.linalg.qr(chance.standard_normal((size, size)))[0]
     rest = dimension - whole * size
@@ -228,5 +228,5 @@ def _turned(size: int, dimension: int) -> Any:
 
 
 def brought_to(vectors: Any, dimension: int) -> Any:
-    """Vectors of ``dimension`` numbers that are as alike as the given ones."""
+    """Vectors of ``dimension`` numbers that have the same similarities as the given ones."""
     return vectors @ _turned(vectors.shape[-1], dimension)

@@ -1,1 +1,1 @@
-"""An invented company's handbook, by which the local account's retrieval is tried and shown."""
+"""The handbook of an invented company, for tests and demos of the local account's retrieval."""

@@ -1,4 +1,4 @@
-"""Write the handbook's documents that are no text files, the same bytes each time: ``python -m local.documents``."""
+"""Write the handbook's binary documents, with the same bytes each time: ``python -m local.documents``."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Writes Word, Excel and PDF files of a few paragraphs and tables, in as little as their formats ask for.
+"""Writes minimal Word, Excel and PDF files with a few paragraphs and tables.
 
-What it writes depends on nothing but the text: no time, no compression, no random id.
+The output depends on the text only: no time, no compression, no random id.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
 _WORD = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
 _SHEET = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 _TYPES = "application/vnd.openxmlformats-officedocument"
-#: Characters of a line and lines of a page, in 11 point Helvetica on A4.
+#: Characters per line and lines per page, in 11 point Helvetica on A4.
 _COLUMNS, _LINES = 92, 46
 
 
@@ -65,10 +65,10 @@ def xlsx(rows: Sequence[Sequence[Any]]) -> bytes:
 
 
 def pdf(blocks: Sequence[Block]) -> bytes:
-    """A PDF 1.4 file in one of the fonts that every reader has."""
+    """A PDF 1.4 file in one of the standard fonts of every PDF reader."""
     lines = [line for each in blocks for line in [*_lines(each), ""]]
     pages = [lines[start : start + _LINES] for start in range(0, len(lines), _LINES)]
-    first = 4  # after the catalogue, the pages' list and the font
+    first = 4  # after the catalog, the page tree and the font
     kids = " ".join(f"{first + 2 * number} 0 R" for number in range(len(pages)))
     objects = [
         b"<< /Type /Catalog /Pages 2 0 R >>",

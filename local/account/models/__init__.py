@@ -1,1 +1,1 @@
-"""Who answers for a model in the local account, and how an answer gets to its caller."""
+"""The models of the local account, and how a response is sent to its caller."""

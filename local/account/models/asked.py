@@ -1,4 +1,4 @@
-"""What a model is asked, the pieces that its answer comes in, and who waits for them.
+"""The request to a model, the pieces of its response, and the caller that waits for them.
 
 Nothing here needs the emulator, so that a script can be checked before the account starts.
 """
@@ -17,7 +17,7 @@ _TOKEN = re.compile(r"\s*\S{1,16}|\s+$")
 
 
 class ModelServerError(Exception):
-    """A failure of a model, as Bedrock would tell it.
+    """A failure of a model, as Bedrock would return it.
 
     https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.html#API_runtime_Converse_Errors
     """
@@ -29,14 +29,14 @@ class ModelServerError(Exception):
 
 
 class CallerGoneError(Exception):
-    """Nobody waits for the answer any more."""
+    """The caller no longer waits for the response."""
 
 
 @dataclass(frozen=True)
 class Question:
-    """A request in the form of Converse, whatever form it came in."""
+    """A request in Converse's format, regardless of its original format."""
 
-    #: As the caller named the model: an id, an inference profile or an ARN.
+    #: The model as the caller named it: an id, an inference profile or an ARN.
     model: str
     messages: list[dict[str, Any]]
     system: list[dict[str, Any]] = field(default_factory=list)
@@ -44,7 +44,7 @@ class Question:
     inference: dict[str, Any] = field(default_factory=dict)
     #: Converse's toolConfig.
     tools: dict[str, Any] = field(default_factory=dict)
-    #: The JSON schema that an answer has to follow, {"name": ..., "schema": {...}}; empty where any text will do.
+    #: The JSON schema for the output, {"name": ..., "schema": {...}}. Empty if any text is allowed.
     schema: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -55,14 +55,14 @@ class Question:
 
 @dataclass(frozen=True)
 class Text:
-    """A part of what the model says."""
+    """A part of the model's text."""
 
     text: str
 
 
 @dataclass(frozen=True)
 class Call:
-    """The beginning of a call of a tool."""
+    """The beginning of a tool call."""
 
     id: str
     name: str
@@ -70,14 +70,14 @@ class Call:
 
 @dataclass(frozen=True)
 class CallInput:
-    """A part of the JSON that the tool is called with."""
+    """A part of the JSON input of a tool."""
 
     json: str
 
 
 @dataclass(frozen=True)
 class End:
-    """Why an answer ended, by Converse's name, and its input and output tokens where they were counted."""
+    """The stop reason, by Converse's name, and the input and output tokens if they were counted."""
 
     reason: str
     used: tuple[int, int] | None = None
@@ -87,7 +87,7 @@ Piece = Text | Call | CallInput | End
 
 
 class Caller:
-    """Whoever waits for an answer; what works for them ends when they leave."""
+    """The caller that waits for a response. Work for it ends when the caller disconnects."""
 
     def __init__(self) -> None:
         self._gone = threading.Event()
@@ -107,7 +107,7 @@ class Caller:
 
     @contextlib.contextmanager
     def ending(self, end: Callable[[], None]) -> Iterator[None]:
-        """Call ``end`` if the caller leaves while the block runs."""
+        """Call ``end`` if the caller disconnects while the block runs."""
         with self._lock:
             gone = self.gone
             if not gone:
@@ -121,26 +121,26 @@ class Caller:
                 self._endings.remove(end)
 
     def wait(self, seconds: float) -> None:
-        """Wait, unless the caller leaves.
+        """Wait, unless the caller disconnects.
 
-        :raises CallerGoneError: if they do.
+        :raises CallerGoneError: if the caller does.
         """
         if self._gone.wait(max(0.0, seconds)):
             raise CallerGoneError
 
 
 def tokens_of(text: str) -> list[str]:
-    """The text in words, each with the blanks before it and of 16 characters at most: tokens, where no model counts."""
+    """The text in words, each with the blanks before it, at most 16 characters: tokens, if no model counts them."""
     return _TOKEN.findall(text)
 
 
 def call_id() -> str:
-    """An id for a call of a tool, in the form of Bedrock's."""
+    """An id for a tool call, in Bedrock's format."""
     return f"tooluse_{secrets.token_urlsafe(16)}"
 
 
 def said(text: str, question: Question, *, calls: Iterable[tuple[str, str]] = ()) -> Iterator[Piece]:
-    """A text and calls that are known beforehand, within the limits that the request sets.
+    """A known text and known tool calls, within the limits of the request.
 
     :param calls: the name of each tool and the JSON of its input.
     """
@@ -164,14 +164,14 @@ def said(text: str, question: Question, *, calls: Iterable[tuple[str, str]] = ()
 
 
 def asked_tokens(question: Question) -> int:
-    """About how many tokens a request has."""
+    """The approximate number of tokens of a request."""
     texts = [each.get("text", "") for each in question.system]
     texts += [text for message in question.messages for text in texts_of(message)]
     return sum(len(tokens_of(text)) for text in texts)
 
 
 def texts_of(message: dict[str, Any]) -> list[str]:
-    """The text of a message's parts, marked as guarded or not, without those of tools."""
+    """The text of a message's parts, marked as guarded or not, without tool calls and results."""
     found = []
     for part in message.get("content") or []:
         if "text" in part:

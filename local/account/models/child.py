@@ -1,4 +1,4 @@
-"""The process of llama.cpp that the account owns: started when its model is asked for, watched, ended by its id."""
+"""The llama.cpp process that the account owns: started when its model is requested, monitored, stopped by its id."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _ROOT = Path(__file__).resolve().parents[3]
 #: Its own virtual environment: the functions of the account must not find its packages.
 PYTHON = _ROOT / ".venv-model" / "bin" / "python"
 _PROGRAM = Path(__file__).with_name("llama.py")
-#: How often the account looks whether another model is asked for, and whether its process runs.
+#: Interval at which the account checks whether another model is requested, and whether its process runs.
 LOOK_SECONDS = 0.2
 START_SECONDS = 60
 STOP_SECONDS = 5
@@ -29,14 +29,14 @@ LOG_FILE = "model-server.log"
 
 
 class Child:
-    """At most one model's process at a time, as the model file asks."""
+    """Runs at most one model process at a time, as the model file requests."""
 
     def __init__(self, model_file: Path) -> None:
         self.model_file = model_file
         self.state_file = model_file.with_name(STATE_FILE)
         self.log_file = model_file.with_name(LOG_FILE)
         self._process: subprocess.Popen[bytes] | None = None
-        #: What the file asked for when the process was started: its name, and which asking that was.
+        #: The request that started the process: its name, and the number of the request in the file.
         self._asked: tuple[str, Any] = ("", None)
         self._url = ""
         self._why = ""
@@ -49,11 +49,11 @@ class Child:
         threading.Thread(target=self._follow, name="model-server", daemon=True).start()
 
     def stop(self) -> None:
-        """End the process, and follow the file no longer."""
+        """Stop the process, and stop following the file."""
         self._ended.set()
         process = self._process
         if process is not None:
-            # Whoever waits for it to load holds the lock until it ends.
+            # A start that waits for the model to load holds the lock until it ends.
             with contextlib.suppress(OSError):
                 process.terminate()
         with self._changed:
@@ -61,10 +61,10 @@ class Child:
             self.state_file.unlink(missing_ok=True)
 
     def url(self, name: str, asked: Any) -> str:
-        """The address of a model's server, once it is loaded.
+        """The address of a model's server, once the model is loaded.
 
-        :param asked: which asking of it, as the model file says.
-        :raises ModelServerError: if it does not run.
+        :param asked: the request for it, as the model file says.
+        :raises ModelServerError: if the server does not run.
         """
         deadline = time.monotonic() + START_SECONDS
         with self._changed:
@@ -91,7 +91,7 @@ class Child:
 
     def _change(self, wanted: tuple[str, Any]) -> None:
         name = wanted[0]
-        # The same model that still runs goes on.
+        # A process that already runs the same model continues.
         if name and name == self._asked[0] and self._url and not self._why and self._alive():
             self._asked = wanted
             self._tell("ready")
@@ -127,7 +127,7 @@ class Child:
         self._url = _first_line(self._process.stdout, START_SECONDS)
         if not self._url.startswith("http://127.0.0.1:"):
             with contextlib.suppress(subprocess.TimeoutExpired):
-                self._process.wait(1)  # it closes its output a moment before it ends
+                self._process.wait(1)  # its output is closed shortly before it ends
             code = self._process.poll()
             how = f"not loaded in {START_SECONDS} s" if code is None else _how(code)
             self._end()
@@ -173,7 +173,7 @@ class Child:
 
 
 def read(file: Path) -> dict[str, Any]:
-    """The content of the model file; empty without one."""
+    """The content of the model file. Empty if there is none."""
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError):

@@ -1,4 +1,4 @@
-"""Which model answers: a script, a server, quotes, or one fixed sentence, as the model file says at each call."""
+"""The model that answers: a script, a server, quotes, or one fixed sentence, as the model file says at each call."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .asked import Caller, CallerGoneError, ModelServerError, Piece, Question, s
 from .bundled import BUNDLED, TIMEOUT_SECONDS
 from .configured import FILE, first_model, settings
 
-#: Beside it: what went wrong, one JSON object a line, the newest last.
+#: Beside it: errors, one JSON object per line, newest last.
 ERRORS_FILE = "model-errors.jsonl"
 _MOST_ERRORS = 100
 _MOST_CHARACTERS = 2000
@@ -32,16 +32,16 @@ def start() -> None:
 
 
 def stop() -> None:
-    """End what :func:`start` began."""
+    """Stop what :func:`start` started."""
     while _children:
         _children.pop().stop()
 
 
 def pieces(question: Question, called: str, caller: Caller, *, stream: bool) -> Iterator[Piece]:
-    """The answer to a question, in the pieces in which it comes.
+    """The response to a request, piece by piece.
 
-    :param called: the model, as people know it.
-    :raises ModelServerError: for every way in which there is none, or no more of it. What happened is noted.
+    :param called: the model id for display.
+    :raises ModelServerError: if there is no response, or it ends early. The error is recorded.
     """
     began = time.monotonic()
     try:
@@ -72,7 +72,7 @@ def _pieces(question: Question, called: str, caller: Caller, *, stream: bool) ->
         if not _children:
             raise ModelServerError("ServiceUnavailableException", 503, f"{told['run']} does not run here")
         address = _children[0].url(str(told["run"]), told.get("asked"))
-        # A small model goes on and on: it would still write when the chat has given up.
+        # A small model may not stop: it would still generate after the chat's timeout.
         most = BUNDLED[str(told["run"])].most
         limits = {**question.inference, "maxTokens": min(int(question.inference.get("maxTokens") or most), most)}
         question = replace(question, inference=limits)
@@ -88,7 +88,7 @@ def _pieces(question: Question, called: str, caller: Caller, *, stream: bool) ->
 
 
 def note(code: str, message: str) -> None:
-    """Write what went wrong where ``make local-ask`` finds it."""
+    """Record an error where ``make local-ask`` finds it."""
     if not os.environ.get(FILE):
         return
     file = Path(os.environ[FILE]).with_name(ERRORS_FILE)
@@ -101,4 +101,4 @@ def note(code: str, message: str) -> None:
             draft.write_text("\n".join([*before[1 - _MOST_ERRORS :], line]) + "\n", encoding="utf-8")
             draft.replace(file)
         except OSError:
-            return  # a note is not worth an answer
+            return  # a failure to record it must not fail the response

@@ -1,4 +1,4 @@
-"""The model file, which says what answers, and the server of models that it names."""
+"""The model file, which defines the model that answers, and the model server that it names."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import urllib3
 from . import child, server
 from .asked import ModelServerError
 
-#: A JSON file; without it, or with none of these in it, the fixed sentence answers:
+#: A JSON file. Without it, or without any of these keys, the fixed sentence is used:
 #: {"url": a server, "model": one of its models}, {"run": a bundled model}, {"script": a file}, {"quotes": true};
 #: "timeout_seconds".
 FILE = "ACCOUNT_MODEL_FILE"
@@ -21,12 +21,12 @@ _http = urllib3.PoolManager(maxsize=64, retries=False)
 
 
 def settings() -> dict[str, Any]:
-    """What the model file says now: a model can be named, changed and dropped while the account runs."""
+    """The current content of the model file: a model can be set, changed and removed while the account runs."""
     return child.read(Path(os.environ.get(FILE, "")))
 
 
 def first_model(url: str, wait: float) -> str:
-    """The model of a server that was named without one."""
+    """The model of a server that was configured without one."""
     try:
         return str(call("GET", f"{url}/models", wait)["data"][0]["id"])
     except (KeyError, IndexError, TypeError) as error:
@@ -34,9 +34,9 @@ def first_model(url: str, wait: float) -> str:
 
 
 def call(method: str, url: str, wait: float, content: dict[str, Any] | None = None) -> dict[str, Any]:
-    """What a server answers to a call that is no chat.
+    """A server's response to a request other than chat.
 
-    :raises ModelServerError: for every way in which it gives no JSON object.
+    :raises ModelServerError: if it does not return a JSON object.
     """
     try:
         response = _http.request(method, url, json=content, timeout=urllib3.Timeout(connect=3, read=wait))

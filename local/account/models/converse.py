@@ -19,14 +19,14 @@ from .asked import Call, Caller, CallInput, End, ModelServerError, Question, Tex
 from .guarded import Guard, Screen, guard_of
 from .stream import Response, event
 
-#: The model was not asked, so no token is counted.
+#: The model was not invoked, so no tokens are counted.
 _NOTHING = {"inputTokens": 0, "outputTokens": 0, "totalTokens": 0}
 
 
 def question_of(called: str, body: dict[str, Any]) -> Question:
-    """What a request of Converse asks.
+    """The content of a Converse request.
 
-    :raises ModelServerError: if its schema of the answer is none.
+    :raises ModelServerError: if its JSON schema for the output is not valid.
     """
     more = body.get("additionalModelRequestFields") or {}
     inference = dict(body.get("inferenceConfig") or {})
@@ -44,7 +44,7 @@ def question_of(called: str, body: dict[str, Any]) -> Question:
 
 
 def schema_of(output: dict[str, Any]) -> dict[str, Any]:
-    """The JSON schema of the answer in an outputConfig.
+    """The JSON schema for the output in an outputConfig.
 
     https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_OutputFormat.html
     """
@@ -62,7 +62,7 @@ def schema_of(output: dict[str, Any]) -> dict[str, Any]:
 
 
 def read(body: bytes) -> dict[str, Any] | Response:
-    """The request, or the refusal of one that is no request at all."""
+    """The request, or the error of one that cannot be parsed."""
     try:
         content = json.loads(body or b"{}")
     except ValueError:
@@ -77,7 +77,7 @@ def refused(code: str, status: int, message: str) -> Response:
 
 
 def guard(body: dict[str, Any]) -> Guard | None:
-    """The guardrail of a request; None where it names one that does not exist."""
+    """The guardrail of a request. None if it names one that does not exist."""
     config = body.get("guardrailConfig") or {}
     return guard_of(
         config.get("guardrailIdentifier") or "",
@@ -89,7 +89,7 @@ def guard(body: dict[str, Any]) -> Guard | None:
 
 @dataclass(frozen=True)
 class Outcome:
-    """A model's whole answer, as the guardrail lets it through."""
+    """A model's complete output, after the guardrail."""
 
     blocks: list[dict[str, Any]]
     reason: str
@@ -103,7 +103,7 @@ class Outcome:
 def answer(called: str, body: dict[str, Any], guarding: Guard, caller: Caller) -> Response:
     """The response of Converse.
 
-    :raises ModelServerError: if the model does not answer.
+    :raises ModelServerError: if the model does not respond.
     """
     question, began = question_of(called, body), time.monotonic()
     found = outcome(question, called, guarding, caller)
@@ -118,9 +118,9 @@ def answer(called: str, body: dict[str, Any], guarding: Guard, caller: Caller) -
 
 
 def outcome(question: Question, called: str, guarding: Guard, caller: Caller) -> Outcome:
-    """What comes of a question, guardrail and all.
+    """The result of a request, including the guardrail.
 
-    :raises ModelServerError: if the model does not answer.
+    :raises ModelServerError: if the model does not respond.
     """
     if guarding.refuses(question):
         return Outcome([{"text": guarding.blocked_input}], "guardrail_intervened", dict(_NOTHING))
@@ -142,20 +142,20 @@ def outcome(question: Question, called: str, guarding: Guard, caller: Caller) ->
         if "toolUse" in block:
             given = _input(block["toolUse"]["input"])
             if given is None:
-                # What a model meant to call cannot be told.
+                # The tool call that the model intended is unknown.
                 reason = "malformed_tool_use"
             block["toolUse"]["input"] = given
     if reason == "malformed_tool_use":
         blocks = [each for each in blocks if "text" in each]
     if not guarding.lets(blocks):
-        # A blocked answer takes its calls with it.
+        # A blocked response includes its tool calls.
         blocks, reason = [{"text": guarding.blocked_output}], "guardrail_intervened"
     said = "".join(each.get("text", "") for each in blocks)
     return Outcome(blocks, reason, usage_of(question, said, used))
 
 
 def _input(text: str) -> dict[str, Any] | None:
-    """The JSON object that a tool is called with; None if it is none."""
+    """The JSON object that is the input of a tool. None if it is not one."""
     try:
         given = json.loads(text or "{}")
     except ValueError:
@@ -170,7 +170,7 @@ def usage_of(question: Question, said: str, used: tuple[int, int] | None) -> dic
 
 
 def headers_of(usage: dict[str, int]) -> dict[str, str]:
-    """Headers of a response that came at once."""
+    """Headers of a response that was not streamed."""
     return {
         "Content-Type": "application/json",
         "x-amzn-bedrock-input-token-count": str(usage["inputTokens"]),
@@ -179,14 +179,14 @@ def headers_of(usage: dict[str, int]) -> dict[str, str]:
 
 
 def milliseconds(began: float) -> int:
-    """How long ago that was, by the monotonic clock."""
+    """Elapsed time since then, by the monotonic clock."""
     return max(1, round(1000 * (time.monotonic() - began)))
 
 
 def frames(called: str, body: dict[str, Any], guarding: Guard, caller: Caller) -> Iterator[bytes]:
-    """The frames of ConverseStream, each as soon as the model has made it and the guardrail lets it through.
+    """The frames of ConverseStream, each as soon as the model has produced it and the guardrail has released it.
 
-    :raises ModelServerError: if the model does not answer, or breaks off.
+    :raises ModelServerError: if the model does not respond, or ends the stream early.
     """
     for kind, content in events(question_of(called, body), called, guarding, caller):
         yield event(kind, content)
@@ -203,7 +203,7 @@ def events(question: Question, called: str, guarding: Guard, caller: Caller) -> 
         yield _metadata(dict(_NOTHING), began, guarding)
         return
     screen, said, calls = Screen(guarding), "", list[str]()
-    index, kind = 0, ""  # of the block that is open
+    index, kind = 0, ""  # of the open block
     reason, used = "end_turn", None
     with closing(chosen.pieces(question, called, caller, stream=True)) as pieces:  # type: ignore[type-var]
         started = False
@@ -225,7 +225,7 @@ def events(question: Question, called: str, guarding: Guard, caller: Caller) -> 
                     yield _delta(index, {"text": passed})
             else:
                 if kind != "call" or isinstance(piece, Call):
-                    # A text is over before a call begins.
+                    # A text block ends before a tool call begins.
                     rest = screen.finish() if kind != "call" else ""
                     if rest:
                         kind = "text"

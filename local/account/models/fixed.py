@@ -1,4 +1,4 @@
-"""One sentence answers where no model stands behind the account, and says so."""
+"""A fixed sentence that is the response if the account has no model, and says so."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from .asked import Question
 
 
 def reply(question: Question, called: str) -> str:
-    """The sentence; the same question gets the same.
+    """The sentence; the same question results in the same one.
 
-    :param called: the model, as people know it.
+    :param called: the model id for display.
     """
     asked = json.dumps([question.messages, question.system], sort_keys=True)
-    # Letters only: digits in a row are taken for numbers of people by guardrails.
+    # Letters only: guardrails may take sequences of digits for personal data.
     digest = "".join(chr(ord("a") + each % 26) for each in hashlib.sha256(asked.encode()).digest()[:8])
     return (
         f"This is the local account, where no model answers for {called}. Your request ({digest}) arrived with "

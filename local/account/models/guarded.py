@@ -1,4 +1,4 @@
-"""A guardrail over a request and its answer, over an answer that comes in pieces too.
+"""A guardrail over a request and its response, also over a streamed response.
 
 https://docs.aws.amazon.com/bedrock/latest/userguide/guardrails-streaming.html
 """
@@ -18,9 +18,9 @@ from ..assessment import Assessment, Part, SlowPatternError, assess
 from ..guardrails import assess_answer, assess_request, trace
 from .asked import ModelServerError, Question
 
-#: Characters that come before a stream's text is assessed again.
+#: Number of new characters after which a stream's text is evaluated again.
 _STEP = 60
-#: Characters that are held back, for what is denied may go on in them: a denied word has 100 at most.
+#: Characters that are held back, since a denied phrase may continue in them: a denied word has 100 at most.
 #: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_GuardrailWordConfig.html
 _HELD = 100
 _BLANK = re.compile(r"\s")
@@ -28,16 +28,16 @@ _BLANK = re.compile(r"\s")
 
 @dataclass
 class Guard:
-    """A guardrail that a request names; none where ``record`` is empty."""
+    """The guardrail that a request names. Without one, ``record`` is empty."""
 
     record: dict[str, Any] = field(default_factory=dict)
     trace: bool = False
-    #: Pieces go out before they are assessed, and nothing is masked.
+    #: Pieces are sent before they are evaluated, and nothing is masked.
     asynchronous: bool = False
-    #: What was found in the question, and in the answer once there is one.
+    #: The findings in the input, and in the output once there is one.
     asked: dict[str, Any] = field(default_factory=dict)
     answered: dict[str, Any] | None = None
-    #: What the model said, before anything was masked.
+    #: The model's output, before anything was masked.
     said: list[str] = field(default_factory=list)
     reason: str = "No action."
     intervened: bool = False
@@ -51,7 +51,7 @@ class Guard:
         return self.record.get("BlockedOutputsMessaging") or "Blocked by guardrail."
 
     def refuses(self, question: Question) -> bool:
-        """Whether a question may not reach the model; what is masked in it is masked there.
+        """Whether the input is blocked. Masks in place what the guardrail masks.
 
         :raises ModelServerError: if an expression of the guardrail takes too long.
         """
@@ -65,7 +65,7 @@ class Guard:
         return found.blocked
 
     def lets(self, blocks: list[dict[str, Any]]) -> bool:
-        """Whether an answer may be shown; what is masked in it is masked there.
+        """Whether the output is allowed. Masks in place what the guardrail masks.
 
         :raises ModelServerError: if an expression of the guardrail takes too long.
         """
@@ -79,7 +79,7 @@ class Guard:
         return not found.blocked
 
     def masked(self, text: str) -> Assessment:
-        """What the guardrail makes of an answer so far.
+        """The result of the guardrail for the output so far.
 
         :raises ModelServerError: if an expression of the guardrail takes too long.
         """
@@ -98,7 +98,7 @@ class Guard:
             self.reason, self.intervened = found.reason, True
 
     def traced(self) -> dict[str, Any]:
-        """The trace of a response, where it was asked for."""
+        """The trace of a response, if it was requested."""
         config = {"trace": "enabled" if self.record and self.trace else "disabled"}
         told = trace(self.record, config, self.asked, self.answered, self.said)
         if told:
@@ -119,7 +119,7 @@ def _told_slow() -> Iterator[None]:
 
 
 def guard_of(identifier: str, version: str, *, trace: bool = False, asynchronous: bool = False) -> Guard | None:
-    """The guardrail that a request names: an empty one where it names none, None where there is no such guardrail."""
+    """The guardrail that a request names: an empty one if it names none, None if the guardrail does not exist."""
     if not identifier:
         return Guard()
     record = runtime._resolve_guardrail(identifier, version)
@@ -127,18 +127,18 @@ def guard_of(identifier: str, version: str, *, trace: bool = False, asynchronous
 
 
 class Screen:
-    """The text of a stream on its way through a guardrail."""
+    """The text of a stream that passes through a guardrail."""
 
     def __init__(self, guard: Guard) -> None:
         self.guard = guard
         self.blocked = False
         self._whole = ""
-        #: How much of the text is let through, and what that was made into.
+        #: The length of the released text, and the text as it was sent.
         self._sent = ""
         self._looked = 0
 
     def feed(self, text: str) -> str:
-        """Take a piece, and return what may go out now."""
+        """Add a piece, and return the text that may be sent now."""
         self._whole += text
         if not self.guard.record:
             return text
@@ -148,7 +148,7 @@ class Screen:
         return self._passed(text, last=False)
 
     def finish(self) -> str:
-        """What is left to go out at the end of the text."""
+        """The remaining text at the end of the stream."""
         if not self.guard.record or self.blocked:
             return ""
         return self._passed("", last=True)
@@ -163,14 +163,14 @@ class Screen:
         (masked,) = found.texts
         if not last:
             masked = self._settled(masked)
-        if not masked.startswith(self._sent):  # what was sent is sent
+        if not masked.startswith(self._sent):  # text that has been sent cannot be changed
             return ""
         fresh = masked[len(self._sent) :]
         self._sent = masked
         return fresh
 
     def _settled(self, masked: str) -> str:
-        """As much of the masked text as no later piece can change: up to a blank, with the rest held back."""
+        """The part of the masked text that later pieces cannot change: up to a blank, with the rest held back."""
         most = len(self._whole) - _HELD
         blanks = [found.start() for found in _BLANK.finditer(self._whole, 0, max(0, most))]
         for end in reversed(blanks[-20:]):

@@ -22,14 +22,14 @@ from .stream import Response, chunk
 Body = dict[str, Any]
 Event = tuple[str, Body]
 
-#: The key that says whether a guardrail stepped in.
+#: The key that says whether a guardrail intervened.
 #: https://docs.aws.amazon.com/bedrock/latest/userguide/guardrails-use-invokemodel.html
 _ACTION = "amazon-bedrock-guardrailAction"
 _METRICS = "amazon-bedrock-invocationMetrics"
 
 
 def guard(headers: dict[str, str], body: Body) -> Guard | None:
-    """The guardrail that a request names in its headers; None where there is none of that name."""
+    """The guardrail that the headers of a request name. None if it does not exist."""
     config = body.get("amazon-bedrock-guardrailConfig") or {}
     return guard_of(
         headers.get("x-amzn-bedrock-guardrailidentifier", ""),
@@ -42,9 +42,9 @@ def guard(headers: dict[str, str], body: Body) -> Guard | None:
 def answer(called: str, model: str, body: Body, guarding: Guard, caller: Caller) -> Response:
     """The response of InvokeModel.
 
-    :param called: the model as people know it.
-    :param model: the foundation model, whose family says what bodies look like.
-    :raises ModelServerError: if the body is of another family, or the model does not answer.
+    :param called: the model id for display.
+    :param model: the foundation model, whose family determines the format of bodies.
+    :raises ModelServerError: if the body has the format of another family, or the model does not respond.
     """
     form, began = form_of(model, body), time.monotonic()
     question = _question(form, called, body)
@@ -57,7 +57,7 @@ def answer(called: str, model: str, body: Body, guarding: Guard, caller: Caller)
 def frames(called: str, model: str, body: Body, guarding: Guard, caller: Caller) -> Iterator[bytes]:
     """The frames of InvokeModelWithResponseStream.
 
-    :raises ModelServerError: as :func:`answer` does, and where the model breaks off.
+    :raises ModelServerError: as :func:`answer` does, and if the model ends the stream early.
     """
     form, began = form_of(model, body), time.monotonic()
     question = _question(form, called, body)
@@ -86,7 +86,7 @@ def frames(called: str, model: str, body: Body, guarding: Guard, caller: Caller)
 
 
 def _told(guarding: Guard) -> Body:
-    """What a guardrail did."""
+    """The action of a guardrail."""
     if not guarding.record:
         return {}
     told: Body = {_ACTION: "INTERVENED" if guarding.intervened else "NONE"}
@@ -107,7 +107,7 @@ def _question(form: Form, called: str, body: Body) -> Question:
 
 
 def _tagged(question: Question, body: Body) -> Question:
-    """The question with its tagged parts marked as guarded, where it has any.
+    """The question with its tagged parts marked as guarded, if it has any.
 
     https://docs.aws.amazon.com/bedrock/latest/userguide/guardrails-tagging.html
     """
@@ -154,12 +154,12 @@ _KINDS: dict[type, str] = {str: "String", list: "JSONArray"}
 
 
 class Form:
-    """How a family asks and answers: a text under ``prompt``, and a text back."""
+    """The request and response format of a family: a text under ``prompt``, and a text in response."""
 
     prompt = "prompt"
     #: The family's names of maxTokens, temperature, topP, topK, stopSequences.
     names: dict[str, str] = {}
-    #: The family's names of reasons; the first stands for any other.
+    #: The family's names of stop reasons. The first is used for any other.
     reasons: dict[str, str] = {"end_turn": "stop", "max_tokens": "length"}
 
     def question(self, called: str, body: Body) -> Question:
@@ -516,7 +516,7 @@ class Nova(Form):
 
 
 class Chat(Form):
-    """OpenAI's chat completions, as most other models on Bedrock take them.
+    """The format of OpenAI's chat completions, which most other models on Bedrock use.
 
     https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters-openai.html
     """
@@ -529,7 +529,7 @@ class Chat(Form):
         "content_filtered": "content_filter",
         "guardrail_intervened": "content_filter",
     }
-    #: What a choice calls the reason.
+    #: The key of the stop reason in a choice.
     finish = "finish_reason"
 
     def question(self, called: str, body: Body) -> Question:
@@ -625,13 +625,13 @@ class MistralChat(Chat):
 
 
 def form_of(model: str, body: Body) -> Form:
-    """The form of a foundation model's bodies.
+    """The format of a foundation model's bodies.
 
-    :param body: tells the two forms apart that some families have.
+    :param body: distinguishes the two formats that some families have.
     """
     provider, _, name = model.partition(".")
     if not model:
-        # An imported or customized model: of what it was made is not known here, its request shows it.
+        # An imported or customized model: its base model is not known here, but its request shows the format.
         provider = "meta" if "prompt" in body else "amazon" if _is_nova(body) else ""
     match provider:
         case "anthropic":
@@ -660,7 +660,7 @@ def _is_nova(body: Body) -> bool:
     return isinstance(content, list) and all(isinstance(each, dict) and "type" not in each for each in content)
 
 
-# What was said, from each family's own form.
+# The messages, from each family's own format.
 
 _HEADER = re.compile(r"<\|(?:start_header_id|header_start)\|>(\w+)<\|(?:end_header_id|header_end)\|>")
 _END = re.compile(r"<\|(?:eot_id|eot|begin_of_text|end_of_text)\|>")
@@ -670,7 +670,7 @@ _HUMAN = re.compile(r"\n\n(Human|Assistant):")
 
 
 def turns(prompt: str) -> tuple[list[Body], list[Body]]:
-    """The system prompt and the messages of a prompt in a model's own template; any other is one message."""
+    """The system prompt and the messages of a prompt in a model's own template. Any other prompt is one message."""
     said: list[tuple[str, str]] = []
     if _HEADER.search(prompt):
         pieces = _HEADER.split(prompt)[1:]

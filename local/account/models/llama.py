@@ -1,7 +1,7 @@
-"""Serve a model of a Python package with llama.cpp, on loopback: run by the account with .venv-model's Python.
+"""Serve a model from a Python package with llama.cpp on loopback. The account runs this with .venv-model's Python.
 
 It prints its address once the model is loaded, and ends when its standard input does: the account holds the other end,
-so that nothing is left behind however the account ends. It imports nothing of the project.
+so that no process remains however the account ends. It imports nothing from the project.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ def main() -> int:
     params.n_parallel = options.slots
     params.n_ctx = options.context * options.slots
     params.n_predict = options.most
-    # Threads that wait for each other spin: on a busy machine one core less is faster. A prompt is worth all of them.
+    # Waiting threads spin: on a busy machine, one core less is faster. Reading a prompt uses all cores.
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     params.cpuparams.n_threads = max(1, min(8, cores - 1))
     params.cpuparams_batch.n_threads = max(1, min(8, cores))
-    # What the model's card asks for; a request may set others.
+    # The values that the model card recommends. A request may set others.
     params.sampling.temp = 0.2
     params.sampling.top_p = 0.9
     params.cache_ram_mib = 0
@@ -59,7 +59,7 @@ def _weights(package: str) -> Path:
 
 
 def _follow() -> None:
-    """End with the account."""
+    """Exit when the account does."""
     while sys.stdin.buffer.read(4096):
         pass
     os._exit(0)

@@ -1,4 +1,4 @@
-"""The four calls that ask a model for text, once the caller may make them."""
+"""The four operations that invoke a text model, after the caller has been authorized."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ _STREAM = {"Content-Type": "application/vnd.amazon.eventstream", "x-amzn-bedrock
 
 
 async def answered(path: str, headers: dict[str, str], body: bytes) -> Response | None:
-    """The response to a call of a model that writes text; None for any other call.
+    """The response to an invocation of a text model. None for any other call.
 
-    :raises ModelServerError: if the model does not answer.
+    :raises ModelServerError: if the model does not respond.
     """
     call = _CALL.match(path)
     if call is None:

@@ -1,6 +1,6 @@
-"""No language model, but what a question over documents needs: it repeats the sentences that fit the question best.
+"""Not a language model: answers questions over documents with the sentences that match the question best.
 
-It reads as much in a millisecond as a small language model on a laptop in a second, and invents nothing.
+It processes as much in a millisecond as a small language model on a laptop in a second, and invents nothing.
 """
 
 from __future__ import annotations
@@ -12,17 +12,17 @@ from dataclasses import dataclass
 from .. import vectors
 from .asked import Question
 
-#: A document between marks, as the project's functions show it to a model.
+#: A document between markers, as the project's functions pass it to a model.
 _DOCUMENT = re.compile(
     r'<(?P<mark>document-[a-z]+) source="(?P<source>[^"]*)">\n(?P<text>.*?)\n</(?P=mark)>', re.DOTALL
 )
-#: What is quoted of the conversation is no document.
+#: A quotation of the conversation is not a document.
 _CONVERSATION = "earlier conversation"
 _SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[\"'“(]?[A-Z0-9])")
 _MOST_SENTENCES, _MOST_WORDS = 3, 80
-#: Characters of a line without a full stop that is taken for a heading.
+#: Maximum length of a line without a full stop that counts as a heading.
 _HEADING = 60
-#: What a document counts less for each that was found before it.
+#: Reduction of a document's score for each document that was found before it.
 _LATER = 0.08
 
 
@@ -32,13 +32,13 @@ class _Unit:
 
     source: str
     rank: int
-    #: What stands above it: a heading, or the head of its table.
+    #: The text above it: a heading, or the header of its table.
     head: str
     text: str
 
 
 def reply(question: Question) -> str:
-    """The sentences of the documents in a question that fit it best, or why there are none."""
+    """The sentences of the documents in a question that match it best, or why there are none."""
     asked, documents = _read(question)
     units = [
         unit
@@ -50,7 +50,7 @@ def reply(question: Question) -> str:
         return "I repeat what documents say, and this question came without one that its asker may read."
     likeness = vectors.relevance(asked, [f"{unit.head} {unit.text}" for unit in units])
     scores = [score * (1 - _LATER * unit.rank) for score, unit in zip(likeness, units, strict=True)]
-    # A document that fits says more than one sentence on the matter.
+    # A document that matches contains more than one sentence on the subject.
     by_source: dict[str, list[int]] = {}
     for each in sorted(range(len(units)), key=lambda each: -scores[each]):
         by_source.setdefault(units[each].source, []).append(each)
@@ -68,7 +68,7 @@ def reply(question: Question) -> str:
 
 
 def _read(question: Question) -> tuple[str, list[tuple[str, str]]]:
-    """What is asked, and the documents with it by their names, in the order in which they were found."""
+    """The question, and its documents by their names, in the order in which they were found."""
     parts = question.messages[-1]["content"] if question.messages else []
     texts = [each.get("text") or each.get("guardContent", {}).get("text", {}).get("text") or "" for each in parts]
     documents = [

@@ -1,4 +1,4 @@
-"""A scripted model: when asked this, it answers that, at this pace, or fails here. For tests and demos.
+"""A scripted model: which response to give to which input, at which pace, and where to fail. For tests and demos.
 
 ``script.schema.json`` beside this module documents the file. ``python -m local.account.models.script file`` checks one.
 """
@@ -37,7 +37,7 @@ from .asked import (
 from .server import result_text
 
 _SCHEMA = Path(__file__).with_name("script.schema.json")
-#: What a script calls a failure, what Bedrock calls it, its status, and what it says where the script says nothing.
+#: For each failure in a script: Bedrock's name of it, its status, and the default message.
 FAILURES = {
     "throttling": ("ThrottlingException", 429, "Too many requests, please wait before trying again."),
     "quota": ("ServiceQuotaExceededException", 400, "Your request exceeds the service quota for your account."),
@@ -52,18 +52,18 @@ FAILURES = {
     "stream_error": ("ModelStreamErrorException", 424, "An error occurred while streaming the response."),
     "hang": ("ModelTimeoutException", 408, "The script hangs here."),
 }
-#: A value that is filled in.
+#: A placeholder for a value.
 _SLOT = re.compile(r"\{([A-Za-z_0-9]+)\}")
 _STEP = ("answer", "json", "call", "calls")
 
 
 class ScriptError(ValueError):
-    """A script that cannot be played; the message names the file, where in it, and what would be right."""
+    """A script that is not valid. The message names the file, the location in it, and the correction."""
 
 
 @dataclass
 class Script:
-    """A script that was read, and how far its turns have come."""
+    """A parsed script, and the current position in its turns."""
 
     file: Path
     content: dict[str, Any]
@@ -71,10 +71,10 @@ class Script:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def pieces(self, question: Question, wait: float, caller: Caller) -> Iterator[Piece]:
-        """The scripted answer, at its pace.
+        """The scripted response, at its pace.
 
-        :param wait: seconds after which a step that hangs is given up.
-        :raises ModelServerError: where the script fails, or says what the request has no room for.
+        :param wait: seconds after which a hanging step times out.
+        :raises ModelServerError: if the script fails, or its output does not fit the request.
         """
         where, step, filled = self._step(question)
         failure = self._failure(where, step)
@@ -86,7 +86,7 @@ class Script:
         for piece in said(
             self._text(where, step, filled, question), question, calls=self._calls(step, filled, question)
         ):
-            # A call begins with its first piece, and the end is known with the last.
+            # A call begins with its first piece, and ends with the last.
             if isinstance(piece, Text | CallInput):
                 if failure and sent >= failure["after_chunks"]:
                     self._fail(failure, wait, caller)
@@ -98,7 +98,7 @@ class Script:
             yield piece
 
     def _step(self, question: Question) -> tuple[str, dict[str, Any], dict[str, str]]:
-        """The step that is next for a question, where it stands, and what is filled into it."""
+        """The next step for a question, its location, and the values for its placeholders."""
         for number, rule in enumerate(self.content["rules"]):
             filled = _fits(rule.get("when", {}), question)
             if filled is None:
@@ -120,7 +120,7 @@ class Script:
         return "otherwise", {"answer": told}, {}
 
     def _failure(self, where: str, step: dict[str, Any]) -> dict[str, Any]:
-        """How the step fails this time; empty if it does not."""
+        """The failure of the step this time. Empty if it does not fail."""
         failure = step.get("fail")
         if not failure:
             return {}
@@ -176,7 +176,7 @@ def _seconds(piece: Text | CallInput, pace: dict[str, Any]) -> float:
 
 
 def _fits(when: dict[str, Any], question: Question) -> dict[str, str] | None:
-    """What a rule that fits fills into its step; None if it does not fit."""
+    """The placeholder values of a rule that matches. None if it does not match."""
     texts = ["\n".join(texts_of(each)) for each in question.messages if each["role"] == "user"]
     asked = next((text for text in reversed(texts) if text.strip()), "")
     results = _results(question)
@@ -209,7 +209,7 @@ def _fits(when: dict[str, Any], question: Question) -> dict[str, str] | None:
 
 
 def _results(question: Question) -> list[tuple[str, str]]:
-    """The tools whose results the last message brings, and the text of each result."""
+    """The tools whose results the last message contains, and the text of each result."""
     parts = [part for message in question.messages for part in message.get("content") or []]
     names = {part["toolUse"]["toolUseId"]: part["toolUse"]["name"] for part in parts if "toolUse" in part}
     last = question.messages[-1].get("content") or [] if question.messages else []
@@ -218,7 +218,7 @@ def _results(question: Question) -> list[tuple[str, str]]:
 
 
 def _answers_since(when: dict[str, Any], question: Question) -> int:
-    """How many answers a conversation has had since a rule first fitted."""
+    """The number of answers in a conversation since a rule first matched."""
     for end in range(1, len(question.messages) + 1):
         if question.messages[end - 1]["role"] != "user":
             continue
@@ -254,9 +254,9 @@ _reading = threading.Lock()
 
 
 def read(file: Path) -> Script:
-    """The script in a file, read again when the file changes.
+    """The script in a file, which is read again when the file changes.
 
-    :raises ScriptError: if it cannot be played.
+    :raises ScriptError: if it is not valid.
     """
     with _reading:
         try:
@@ -273,7 +273,7 @@ def read(file: Path) -> Script:
 def checked(file: Path) -> dict[str, Any]:
     """The content of a script.
 
-    :raises ScriptError: if it cannot be played.
+    :raises ScriptError: if it is not valid.
     """
     try:
         text = file.read_text(encoding="utf-8")
@@ -298,7 +298,7 @@ def checked(file: Path) -> dict[str, Any]:
 
 
 class _Loader(yaml.SafeLoader):
-    """Refuses a mapping with the same key twice, of which the first would be lost."""
+    """Rejects a mapping with duplicate keys, of which the first would be lost."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen = set()
@@ -317,12 +317,12 @@ def _validator() -> Draft202012Validator:
 
 
 def _order(error: ValidationError) -> tuple[int, bool, str]:
-    """What is wrong furthest out first, and a name that is not known before what it leaves missing."""
+    """The outermost error, and an unknown name before the missing one that follows from it."""
     return len(error.absolute_path), error.validator != "additionalProperties", str(error.absolute_path)
 
 
 def _deepest(error: ValidationError) -> ValidationError:
-    """The error inside of alternatives that says most: of the alternative that the value's type fits."""
+    """The most specific error inside of alternatives: of the alternative that matches the type of the value."""
     while error.context:
         fitting = [each for each in error.context if each.validator not in ("type", "enum") or each.path]
         error = max(fitting or error.context, key=lambda each: len(each.absolute_path))
@@ -412,7 +412,7 @@ def _check_rule(file: Path, where: str, rule: dict[str, Any]) -> None:
 
 
 def main(arguments: list[str]) -> int:
-    """Check the scripts of the command line; 2 with one message if one cannot be played."""
+    """Check the scripts of the command line. Returns 2 with one message if one is not valid."""
     try:
         for each in arguments:
             checked(Path(each))

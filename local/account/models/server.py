@@ -1,4 +1,4 @@
-"""A server that speaks OpenAI's API answers: Ollama, vLLM, llama.cpp and many more."""
+"""A server with OpenAI's API as the model: Ollama, vLLM, llama.cpp and many more."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from .asked import Call, Caller, CallerGoneError, CallInput, End, ModelServerError, Piece, Question, Text, call_id
 
 CONNECT_SECONDS = 3
-#: What an HTTP status of the server is in Bedrock.
+#: Bedrock's error for an HTTP status of the server.
 _ERRORS = {
     404: ("ResourceNotFoundException", 404),
     408: ("ModelTimeoutException", 408),
@@ -23,7 +23,7 @@ _ERRORS = {
     503: ("ServiceUnavailableException", 503),
     504: ("ModelTimeoutException", 408),
 }
-#: How servers tell that a request is longer than the model's context: OpenAI and vLLM, llama.cpp.
+#: Error codes and texts of servers for a request that exceeds the model's context: OpenAI and vLLM, llama.cpp.
 _TOO_LONG = (b"context_length_exceeded", b"maximum context length", b"exceed_context_size")
 _REASONS = {
     "stop": "end_turn",
@@ -32,18 +32,18 @@ _REASONS = {
     "function_call": "tool_use",
     "content_filter": "content_filtered",
 }
-#: An id that Converse takes.
+#: An id that Converse accepts.
 _CALL_ID = re.compile(r"[a-zA-Z0-9_.:-]{1,64}")
-#: Formats of documents that are text.
+#: Document formats that are plain text.
 _PLAIN = ("txt", "md", "csv", "html")
 
 
 def pieces(question: Question, url: str, model: str, wait: float, caller: Caller, *, stream: bool) -> Iterator[Piece]:
-    """The server's answer, as it makes it where ``stream`` is given.
+    """The server's response, piece by piece if ``stream`` is given.
 
     :param url: the server's address, up to its /v1.
-    :param wait: seconds that the server may take for an answer, or for each piece of a stream.
-    :raises ModelServerError: for every way in which the server gives no answer, or breaks one off.
+    :param wait: timeout in seconds for a response, or for each piece of a stream.
+    :raises ModelServerError: if the server does not respond, or ends a stream early.
     """
     content = {
         "model": model,
@@ -64,7 +64,7 @@ def pieces(question: Question, url: str, model: str, wait: float, caller: Caller
 
 
 class _posted:  # noqa: N801 - used as a function
-    """A response, whose connection ends with the block and when the caller leaves."""
+    """A response whose connection is closed at the end of the block and when the caller disconnects."""
 
     def __init__(self, url: str, content: dict[str, Any], wait: float, caller: Caller) -> None:
         self.url, self.wait, self.caller = url, wait, caller
@@ -73,12 +73,12 @@ class _posted:  # noqa: N801 - used as a function
         kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
         self.connection = kind(parts.hostname or "", parts.port, timeout=CONNECT_SECONDS)
         self.path = parts.path
-        #: A response that ends with its connection takes the socket over.
+        #: A response that ends with its connection takes over the socket.
         self.socket: socket.socket | None = None
         self.leaving = caller.ending(self._cut)
 
     def _cut(self) -> None:
-        # Closing alone would not wake the thread that reads; the server sees it and stops.
+        # Closing alone would not wake the thread that reads. The server notices the shutdown and stops.
         if self.socket is not None:
             with suppress(OSError):
                 self.socket.shutdown(socket.SHUT_RDWR)
@@ -110,7 +110,7 @@ class _posted:  # noqa: N801 - used as a function
 
 
 def _telling(url: str, wait: float, caller: Caller, work: Callable[[], Any]) -> Any:
-    """What ``work`` gives; what goes wrong on the way is told as Bedrock would."""
+    """The result of ``work``. Errors are converted to Bedrock's."""
     try:
         return work()
     except TimeoutError as error:
@@ -135,7 +135,7 @@ def _read(url: str, response: http.client.HTTPResponse, wait: float, caller: Cal
 
 
 def whole(url: str, answered: dict[str, Any]) -> Iterator[Piece]:
-    """The pieces of an answer that came at once."""
+    """The pieces of a response that was not streamed."""
     try:
         choice = answered["choices"][0]
         message, used = choice["message"], answered.get("usage") or {}
@@ -154,7 +154,7 @@ def whole(url: str, answered: dict[str, Any]) -> Iterator[Piece]:
 
 
 def _events(url: str, response: http.client.HTTPResponse, wait: float, caller: Caller) -> Iterator[dict[str, Any]]:
-    """What the server sends, each event as it comes.
+    """The events that the server sends, each as it arrives.
 
     https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-stream
     """
@@ -194,7 +194,7 @@ def _streamed(url: str, events: Iterator[dict[str, Any]]) -> Iterator[Piece]:
                     yield Text(str(delta["content"]))
                 for each in delta.get("tool_calls") or []:
                     function = each.get("function") or {}
-                    # Some servers send each call whole and number none.
+                    # Some servers send each call in one piece, without an index.
                     number = each.get("index", each.get("id"))
                     if open_call is None or number != open_call[0]:
                         open_call = (number,)
@@ -215,8 +215,8 @@ def _fitting(identifier: Any) -> str:
 
 
 def refusal(url: str, status: int, body: bytes) -> ModelServerError:
-    """An answer of the server that is an error, as Bedrock would tell it."""
-    # OpenAI's servers tell a spent quota from too many requests by the code alone.
+    """An error response of the server, as Bedrock would return it."""
+    # OpenAI's servers distinguish an exhausted quota from too many requests by the code only.
     if status == 429 and b"insufficient_quota" in body:
         return ModelServerError("ServiceQuotaExceededException", 400, f"{url}: the quota is spent")
     told = f"{url} answered {status}: {body[:300].decode(errors='replace')}"
@@ -235,11 +235,11 @@ def _broken(url: str, failed: Any) -> ModelServerError:
 
 
 def garbage(url: str) -> ModelServerError:
-    """What the server answered is no answer of its API."""
+    """The server's response does not follow its API."""
     return ModelServerError("ModelErrorException", 424, f"{url} answered something that is no chat completion")
 
 
-# What Converse asks, in OpenAI's form.
+# The request of Converse, in OpenAI's format.
 
 
 def _inference(given: dict[str, Any]) -> dict[str, Any]:
@@ -257,7 +257,7 @@ def _tools(config: dict[str, Any]) -> dict[str, Any]:
     tools = []
     for each in config.get("tools") or []:
         if not isinstance(each.get("toolSpec"), dict):
-            continue  # a point of a cache
+            continue  # a cache point
         spec = each["toolSpec"]
         function = {"name": spec["name"], "parameters": spec.get("inputSchema", {}).get("json") or {"type": "object"}}
         function |= {key: spec[key] for key in ("description", "strict") if key in spec}
@@ -277,7 +277,7 @@ def _format(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def messages_of(question: Question) -> list[dict[str, Any]]:
-    """The conversation in OpenAI's form: results of tools are messages of their own, and follow the calls at once."""
+    """The conversation in OpenAI's format: tool results are separate messages, directly after the calls."""
     system = "\n".join(each["text"] for each in question.system if "text" in each)
     made: list[dict[str, Any]] = [{"role": "system", "content": system}] if system else []
     for message in question.messages:
@@ -302,7 +302,7 @@ def messages_of(question: Question) -> list[dict[str, Any]]:
 
 
 def result_text(result: dict[str, Any]) -> str:
-    """What a tool gave back, as text."""
+    """The result of a tool, as text."""
     said = "\n".join(
         str(each["text"]) if "text" in each else json.dumps(each["json"])
         for each in result.get("content") or []
@@ -326,7 +326,7 @@ def _part(part: dict[str, Any]) -> list[dict[str, Any]]:
         if kind in part:
             what = "from Amazon S3 " if kind == "image" else ""
             raise ModelServerError("ValidationException", 400, f"The local account shows models no {kind} {what}yet")
-    return []  # points of a cache, reasoning of earlier turns
+    return []  # cache points, reasoning of earlier turns
 
 
 def _document(document: dict[str, Any]) -> str:
@@ -343,7 +343,7 @@ def _document(document: dict[str, Any]) -> str:
 
 
 def _content(parts: list[dict[str, Any]]) -> str | list[dict[str, Any]]:
-    """Text alone as one string, which every server takes."""
+    """Text alone as one string, which every server accepts."""
     if all(each["type"] == "text" for each in parts):
         return "\n".join(each["text"] for each in parts)
     return parts

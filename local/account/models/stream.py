@@ -1,4 +1,4 @@
-"""How an answer gets to its caller: in frames of AWS's event stream as they are made, or whole; and when they leave."""
+"""How a response is sent: in event stream frames as they are produced, or complete; and what happens on disconnects."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from .asked import Caller, CallerGoneError, ModelServerError
 Response = tuple[int, dict[str, str], Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 
-#: How the server tells of the request at hand that its caller left; the account sets it for each request.
+#: How the server reports that the caller of the current request disconnected; the account sets it for each request.
 RECEIVE: contextvars.ContextVar[Receive | None] = contextvars.ContextVar("receive", default=None)
-#: Threads of their own: many slow answers must not keep the account's other calls waiting.
+#: Separate threads: many slow responses must not block other calls of the account.
 _pool = ThreadPoolExecutor(max_workers=256, thread_name_prefix="model")
 _log = logging.getLogger(__name__)
 _END = object()
 
-#: Errors that the two streams can tell once they have begun, by the name of the event.
+#: Errors that the two streams can return after they have begun, by the name of the event.
 _EVENTS = {
     "ConverseStream": {
         "InternalServerException",
@@ -50,7 +50,7 @@ def event(kind: str, content: dict[str, Any]) -> bytes:
 
 
 def chunk(content: dict[str, Any]) -> bytes:
-    """One frame of InvokeModelWithResponseStream: JSON of the model's own form, in a blob."""
+    """One frame of InvokeModelWithResponseStream: JSON in the model's own format, in a blob."""
     inner = json.dumps(content, separators=(",", ":"), ensure_ascii=False).encode()
     return event("chunk", {"bytes": base64.b64encode(inner).decode("ascii")})
 
@@ -75,7 +75,7 @@ def broken(operation: str, error: ModelServerError) -> bytes:
 
 
 async def whole(work: Callable[[Caller], Response]) -> Response:
-    """What ``work`` answers; it ends early where its caller leaves.
+    """The response of ``work``, which is stopped if the caller disconnects.
 
     :raises ModelServerError: as ``work`` does.
     """
@@ -89,15 +89,15 @@ async def whole(work: Callable[[Caller], Response]) -> Response:
         answered: Response = await running
         return answered
     except CallerGoneError:
-        return 503, {}, b""  # nobody reads it
+        return 503, {}, b""  # the caller is gone
     finally:
         await _unwatch(watching)
 
 
 async def streamed(operation: str, frames: Callable[[Caller], Iterator[bytes]], headers: dict[str, str]) -> Response:
-    """A response that begins with the first frame, and passes each on as it is made.
+    """A response that begins with the first frame, and forwards each as it is produced.
 
-    :raises ModelServerError: if there is not even a first frame.
+    :raises ModelServerError: if the first frame fails.
     """
     caller, loop = Caller(), asyncio.get_running_loop()
     made: asyncio.Queue[Any] = asyncio.Queue()
@@ -128,7 +128,7 @@ async def streamed(operation: str, frames: Callable[[Caller], Iterator[bytes]], 
         await _unwatch(watching)
         if isinstance(first, ModelServerError):
             raise first
-        return 503, {}, b""  # nobody reads it
+        return 503, {}, b""  # the caller is gone
 
     async def run(send: Callable[[dict[str, Any]], Awaitable[None]], _receive: Receive) -> None:
         item = first
@@ -146,12 +146,12 @@ async def streamed(operation: str, frames: Callable[[Caller], Iterator[bytes]], 
 
 
 def _run(work: Callable[[], Any]) -> asyncio.Future[Any]:
-    # The emulator keeps the account and the Region of a request in the context.
+    # The emulator has the account and the Region of a request in the context.
     return asyncio.get_running_loop().run_in_executor(_pool, contextvars.copy_context().run, work)
 
 
 async def _next(made: asyncio.Queue[Any], watching: set[asyncio.Task[None]]) -> Any:
-    """The next frame, error or end; None if the caller left."""
+    """The next frame, error or end. None if the caller disconnected."""
     getting = asyncio.ensure_future(made.get())
     await asyncio.wait({getting, *watching}, return_when=asyncio.FIRST_COMPLETED)
     if getting.done():
@@ -161,7 +161,7 @@ async def _next(made: asyncio.Queue[Any], watching: set[asyncio.Task[None]]) -> 
 
 
 def _watch(receive: Receive | None) -> set[asyncio.Task[None]]:
-    """A task that ends when the caller has left; none where nothing tells."""
+    """A task that ends when the caller has disconnected. None if disconnects are not reported."""
     if receive is None:
         return set()
 

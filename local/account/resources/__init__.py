@@ -1,4 +1,4 @@
-"""CloudFormation types that the emulator lacks, one class each; a type that is in neither fails a deploy by name."""
+"""CloudFormation types that the emulator lacks, one class each. Types in neither fail a deployment by name."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ RESOURCES: tuple[Resource, ...] = (
 
 
 def install() -> None:
-    """Teach the emulator's CloudFormation engine the types above, and the checks that AWS makes before any of them."""
+    """Register the types above with the emulator's CloudFormation engine, and the validation that AWS runs first."""
     for resource in RESOURCES:
         register(resource)
     lambda_function.install()

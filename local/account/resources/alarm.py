@@ -1,4 +1,4 @@
-"""Alarms on expressions, which the emulator refuses: they are kept as they are and never raised."""
+"""Alarms on expressions, which the emulator rejects: they are stored unchanged and never raised."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class AnomalyDetector(Resource):
 
 
 def install() -> None:
-    """Let the engine keep an alarm on several metrics.
+    """Let the engine store an alarm on several metrics.
 
     https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html
     """
@@ -27,12 +27,12 @@ def install() -> None:
         metrics = properties.get("Metrics")
         if not metrics:
             return record(name, properties)  # type: ignore[no-any-return]
-        # What is unusual has no number, and the emulator knows comparisons with numbers only.
+        # Anomaly detection has no threshold, and the emulator supports comparisons with numbers only.
         unusual = (
             {"Threshold": 0, "ComparisonOperator": "GreaterThanThreshold"} if "ThresholdMetricId" in properties else {}
         )
         plain = {**{key: value for key, value in properties.items() if key != "Metrics"}, **unusual}
-        # A namespace that holds nothing: the alarm stays as its missing data tells.
+        # A namespace without metrics: the alarm's state follows from its treatment of missing data.
         alarm: Model = record(name, {**plain, "MetricName": "Expression", "Namespace": "Local/None"})
         return {**alarm, "Metrics": metrics}
 

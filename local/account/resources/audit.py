@@ -7,7 +7,7 @@ from ministack.services import cloudtrail, ec2, s3
 
 from .base import Model, Resource, ServiceError, answer
 
-#: What CreateTrail calls otherwise, or not at all.
+#: Properties that have another name in CreateTrail, or none.
 _RENAMED = {
     "TrailName": "Name",
     "KMSKeyId": "KmsKeyId",

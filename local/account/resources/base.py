@@ -1,4 +1,4 @@
-"""How a resource type that the emulator lacks is created, updated, replaced and deleted by its engine."""
+"""How the emulator's engine creates, updates, replaces and deletes a resource type that the emulator lacks."""
 
 from __future__ import annotations
 
@@ -18,34 +18,34 @@ Model = dict[str, Any]
 
 
 class ServiceError(ValueError):
-    """What a service answered instead of doing as it was told."""
+    """The error that a service returned instead of a result."""
 
 
 class Resource:
-    """A resource type whose instances are faithful records: what was asked for, with the attributes AWS would add.
+    """A resource type whose instances are complete records: the requested properties and the attributes AWS would add.
 
-    The records stand in the store of the Cloud Control API, which reads any CloudFormation type:
+    The records are in the store of the Cloud Control API, which reads any CloudFormation type:
     ``aws cloudcontrol get-resource --type-name ... --identifier ...``.
     https://docs.aws.amazon.com/cloudcontrolapi/latest/userguide/what-is-cloudcontrolapi.html
 
-    Subclasses name the type and its attributes; those with a service behind them override ``create``, ``update`` and
-    ``delete``, which take and return whole models.
+    Subclasses define the type and its attributes. Those with a service in the emulator override ``create``,
+    ``update`` and ``delete``, which take and return whole models.
     """
 
     type: ClassVar[str]
-    #: The property that names an instance; CloudFormation makes a name up where it is absent.
+    #: The property that names an instance. CloudFormation generates a name if it is absent.
     name: ClassVar[str | None] = None
-    #: Longest name that the service takes.
+    #: Maximum length of a name in the service.
     name_limit: ClassVar[int] = 63
-    #: Whether a name that is made up has no capitals, as the service wants it.
+    #: Whether a generated name is in lower case, as the service requires.
     lowercase: ClassVar[bool] = False
     #: Read-only attributes: formats over properties, ``region``, ``account``, ``now``, and ``token``, 12 hex digits.
     attributes: ClassVar[Mapping[str, str]] = {}
-    #: What Ref returns, where that is not the schema's primary identifier.
+    #: The return value of Ref, if it is not the schema's primary identifier.
     ref: ClassVar[str | None] = None
     #: Properties that must name an existing instance of another type.
     needs: ClassVar[Mapping[str, str]] = {}
-    #: Whether a service of the emulator stands behind the type, or only a record.
+    #: Whether the type has a service in the emulator, or only a record.
     service: ClassVar[bool] = False
 
     def create(self, model: Model) -> Model:
@@ -62,20 +62,20 @@ class Resource:
         """Delete an instance."""
 
     def tag(self, model: Model) -> None:
-        """Give the service its instance's tags; a record holds them by itself."""
+        """Pass the tags of an instance to the service. A record contains them already."""
 
     def name_of(self, model: Model) -> str:
-        """The name of an instance, empty where the template gives none."""
+        """The name of an instance. Empty if the template has none."""
         return str(model.get(self.name) or "") if self.name else ""
 
     def named(self, model: Model, name: str) -> Model:
         """The model with a name."""
         return {**model, self.name: name} if self.name else model
 
-    # What follows speaks the engine's language.
+    # The following uses the engine's interface.
 
     def identifier(self, model: Model) -> str:
-        """What Ref returns."""
+        """The return value of Ref."""
         if self.ref:
             return str(model[self.ref])
         return "|".join(str(model[name]) for name in schemas.names(self.type, "primaryIdentifier"))
@@ -127,7 +127,7 @@ class Resource:
 
 
 def _values(value: Any, path: list[str]) -> list[str]:
-    """What stands at a path; lists on the way are walked."""
+    """The value at a path. Lists on the way are traversed."""
     if isinstance(value, list):
         return [found for item in value for found in _values(item, path)]
     if not path:
@@ -140,7 +140,7 @@ def _token() -> str:
 
 
 def store(resource_type: str, identifier: str, model: Model) -> None:
-    """Keep the model of one instance."""
+    """Store the model of one instance."""
     _created.setdefault((get_account_id(), get_region(), resource_type, identifier), datetime.now(UTC))
     cloudcontrol._resources[cloudcontrol._resource_key(resource_type, identifier)] = {
         "TypeName": resource_type,
@@ -150,17 +150,17 @@ def store(resource_type: str, identifier: str, model: Model) -> None:
 
 
 def remove(resource_type: str, identifier: str) -> bool:
-    """Forget one instance; whether there was one."""
+    """Delete one instance. Returns whether it existed."""
     _created.pop((get_account_id(), get_region(), resource_type, identifier), None)
     return cloudcontrol._resources.pop(cloudcontrol._resource_key(resource_type, identifier), None) is not None
 
 
-#: When instances were made, by account, Region, type and identifier.
+#: Creation times of instances, by account, Region, type and identifier.
 _created: dict[tuple[str, str, str, str], datetime] = {}
 
 
 def created(resource_type: str, identifier: str) -> str:
-    """When an instance was made; now for one that nobody knows."""
+    """The creation time of an instance. The current time if it is unknown."""
     found = _created.get((get_account_id(), get_region(), resource_type, identifier), datetime.now(UTC))
     return found.isoformat(timespec="seconds")
 
@@ -191,7 +191,7 @@ def answer(response: tuple[int, Any, bytes]) -> Model:
 
 
 def register(resource: Resource) -> None:
-    """Make a type known to the engine: its handlers, what replaces it, and where its tags go."""
+    """Register a type with the engine: its handlers, properties that require replacement, and where its tags are."""
     provisioners._RESOURCE_HANDLERS[resource.type] = {
         "create": resource.on_create,
         "update": resource.on_update,
@@ -211,11 +211,11 @@ def wrap(
     before: Callable[[Model], None] = lambda _properties: None,
     after: Callable[[str, Model], None] = lambda _identifier, _properties: None,
 ) -> None:
-    """Do something with a type's properties before and after the engine's own handler creates or updates."""
+    """Run code on a type's properties before and after the engine's own handler creates or updates."""
     handler = provisioners._RESOURCE_HANDLERS[resource_type]
 
     def wrapped(verb: Callable[..., tuple[str, Model]], place: int) -> Callable[..., tuple[str, Model]]:
-        # A create is given the new properties second, an update third.
+        # The new properties are the second argument of a create, and the third of an update.
         def call(*arguments: Any) -> tuple[str, Model]:
             before(arguments[place])
             made = verb(*arguments)
@@ -230,6 +230,6 @@ def wrap(
 
 
 def check_properties() -> None:
-    """Check every type's properties against its schema before its handler sees them, as CloudFormation does."""
+    """Validate every type's properties against its schema before its handler receives them, as CloudFormation does."""
     for resource_type in provisioners._RESOURCE_HANDLERS:
         wrap(resource_type, before=partial(schemas.check, resource_type))

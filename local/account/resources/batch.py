@@ -1,4 +1,4 @@
-"""AWS Batch and its queues as records: no job runs, but what is wrong between them fails."""
+"""AWS Batch and its queues as records: no job runs, but invalid references fail."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class JobDefinition(Resource):
     type = "AWS::Batch::JobDefinition"
     name = "JobDefinitionName"
     attributes = {"JobDefinitionArn": "arn:aws:batch:{region}:{account}:job-definition/{JobDefinitionName}:1"}
-    #: What the service calls a revision, and CloudFormation an update.
+    #: A revision in the service, and an update in CloudFormation.
     ref = "JobDefinitionArn"
 
     def update(self, old: Model, new: Model) -> Model:

@@ -1,4 +1,4 @@
-"""Guardrails and their versions, in the emulator's own Bedrock service, and profiles, which are records."""
+"""Guardrails and their versions, in the emulator's own Bedrock service, and inference profiles, which are records."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from ministack.services import bedrock
 from .base import Model, Resource, ServiceError, answer, instances
 
 _FACTS = Path(__file__).resolve().parents[3] / "constructs" / "aws_genai" / "data" / "bedrock_models.json"
-#: CloudFormation's names for what the API calls otherwise.
+#: CloudFormation's names for members that have another name in the API.
 _RENAMED = {"KmsKeyArn": "kmsKeyId"}
-#: CloudFormation keeps these for itself or calls another operation for them.
+#: Properties that CloudFormation handles itself or by another operation.
 _READ_ONLY = ("GuardrailArn", "GuardrailId", "Version", "Status", "CreatedAt", "UpdatedAt")
 
 
 def to_api(value: Any) -> Any:
-    """Properties in the API's spelling, which begins with a small letter."""
+    """Properties in the API's spelling, which begins with a lower-case letter."""
     if isinstance(value, dict):
         return {
             _RENAMED.get(key, key[:1].lower() + key[1:]): to_api(item)
@@ -32,7 +32,7 @@ def to_api(value: Any) -> Any:
 
 
 def guardrail_request(model: Model) -> Model:
-    """A guardrail's properties as a request of the API, which calls tiers and the profile otherwise."""
+    """A guardrail's properties as an API request, in which tiers and the profile have other names."""
     request: Model = _numbered({key: value for key, value in to_api(model).items() if key != "tags"})
     for policy, tier in (
         ("topicPolicyConfig", "topicsTierConfig"),
@@ -80,7 +80,7 @@ class Guardrail(Resource):
 
 
 class GuardrailVersion(Resource):
-    """An immutable copy of a guardrail: it works on while the draft changes.
+    """An immutable copy of a guardrail: it remains in use while the draft changes.
 
     https://docs.aws.amazon.com/bedrock/latest/APIReference/API_CreateGuardrailVersion.html
     """
@@ -147,7 +147,7 @@ class EnforcedGuardrailConfiguration(Resource):
 class ResourcePolicy(Resource):
     """https://docs.aws.amazon.com/bedrock/latest/APIReference/API_PutResourcePolicy.html
 
-    Of guardrails it takes little: https://docs.aws.amazon.com/bedrock/latest/userguide/guardrails-resource-based-policies.html
+    The policy of a guardrail is limited: https://docs.aws.amazon.com/bedrock/latest/userguide/guardrails-resource-based-policies.html
     """
 
     type = "AWS::Bedrock::ResourcePolicy"
@@ -177,7 +177,7 @@ def _check_shared(document: Model) -> None:
 
 
 def foundation_of(identifier: str) -> str | None:
-    """The foundation model that an id is of, or an inference profile routes to; None if there is none."""
+    """The foundation model of an id, or of the inference profile with that id. None if there is none."""
     models = models_of_bedrock()
     if identifier in models:
         return identifier
@@ -185,7 +185,7 @@ def foundation_of(identifier: str) -> str | None:
 
 
 def called(identifier: str) -> str:
-    """What an application's own profile is a copy of; anything else is itself."""
+    """The source of an application inference profile. Anything else is returned unchanged."""
     for each in instances(ApplicationInferenceProfile.type):
         if identifier in (each["InferenceProfileArn"], each["InferenceProfileId"]):
             return str(each["ModelSource"]["CopyFrom"]).rpartition("/")[2]
@@ -194,7 +194,7 @@ def called(identifier: str) -> str:
 
 @cache
 def as_of() -> date:
-    """The day of the facts: what had ended by then is refused, whatever the day is now."""
+    """The date of the facts: models with an end of life before it are rejected, whatever the current date is."""
     return date.fromisoformat(json.loads(_FACTS.read_text(encoding="utf-8"))["regions_retrieved"])
 
 

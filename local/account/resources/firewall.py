@@ -1,4 +1,4 @@
-"""What a web ACL guards and where it logs; the emulator keeps ACLs and associations and filters nothing."""
+"""Associations and logging of a web ACL. The emulator stores ACLs and associations and filters nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""HyperPod clusters as records: no node starts, but what is wrong between them fails."""
+"""HyperPod clusters as records: no node starts, but invalid references fail."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Cluster(Resource):
         return super().create(model)
 
     def _check_scripts(self, group: Model) -> None:
-        """HyperPod reads the entry script before it makes a node."""
+        """HyperPod reads the entry script before it creates a node."""
         cycle = group.get("LifeCycleConfig")
         if not cycle:
             return

@@ -1,4 +1,4 @@
-"""Knowledge bases and their data sources, in the emulator's own service, over indexes of vectors, which are records."""
+"""Knowledge bases and their data sources, in the emulator's own service, with vector indexes, which are records."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ministack.services import bedrock_agent, tagging
 from .base import Model, Resource, ServiceError, answer, find
 from .bedrock import foundation_of, models_of_bedrock, to_api
 
-#: Called with ``<knowledge base>/<data source>`` of a data source that is deleted.
+#: Called with ``<knowledge base>/<data source>`` of a deleted data source.
 deleted: list[Callable[[str], None]] = []
 
 
@@ -50,7 +50,7 @@ class KnowledgeBase(Resource):
             raise ServiceError(f"The embedding model {embedding} is not valid")
         _check_dimension(model, embedding)
         made = answer(bedrock_agent._create_kb(json.dumps(to_api(model))))["knowledgeBase"]
-        # Ids of AWS are ten letters and digits.
+        # Ids on AWS have ten letters and digits.
         record = bedrock_agent._knowledge_bases.pop(made["knowledgeBaseId"])
         plain = _plain(made["knowledgeBaseId"])
         record |= {"KnowledgeBaseId": plain, "KnowledgeBaseArn": bedrock_agent._kb_arn(plain)}
@@ -95,7 +95,7 @@ class DataSource(Resource):
 
 
 def install() -> None:
-    """Let policies ask for the tags of knowledge bases too."""
+    """Make the tags of knowledge bases available to policies."""
     known = tagging.resource_tags
 
     def tagged(arn: str) -> Any:
@@ -105,7 +105,7 @@ def install() -> None:
 
 
 def _check_dimension(model: Model, embedding: str) -> None:
-    """Refuse an index that keeps vectors of another length than the model makes.
+    """Reject an index with another dimension than the model.
 
     https://docs.aws.amazon.com/bedrock/latest/userguide/knowledge-base-setup.html
     """

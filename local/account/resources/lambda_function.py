@@ -1,4 +1,4 @@
-"""What AWS Lambda does with a function's role beside running the function under it."""
+"""Permissions of a function's role that AWS Lambda itself uses, beside running the function with it."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ VPC_ACTIONS = ("CreateNetworkInterface", "DescribeNetworkInterfaces", "DescribeS
 
 
 def install() -> None:
-    """Wrap the engine's handler of functions, and what Lambda does after a call."""
+    """Wrap the engine's handler of functions, and Lambda's actions after an invocation."""
     wrap(TYPE, before=_check_role, after=_complete)
     lambda_svc._emit_lambda_logs = _guarded_logs(lambda_svc._emit_lambda_logs)
     lambda_svc._route_async_failure = _guarded_failure(lambda_svc._route_async_failure)
 
 
 def _check_role(properties: Model) -> None:
-    """Lambda refuses a function whose role lacks what the service itself will do in its name."""
+    """Lambda rejects a function whose role lacks permissions that the service itself needs."""
     role = properties["Role"]
     error = validate_role_arn(role)
     if error:
@@ -43,7 +43,7 @@ def _check_role(properties: Model) -> None:
 
 
 def _complete(name: str, properties: Model) -> None:
-    """Keep what the emulator's handler drops."""
+    """Store properties that the emulator's handler ignores."""
     function = lambda_svc._functions[name]
     if "ReservedConcurrentExecutions" in properties:
         function["concurrency"] = int(properties["ReservedConcurrentExecutions"])
@@ -65,7 +65,7 @@ def _send(arn: str) -> str:
 
 
 def _guarded_logs(emit: Any) -> Any:
-    """Logs reach CloudWatch only with the role's leave, as in AWS, where a function without it runs unheard."""
+    """Logs reach CloudWatch only if the role allows it, as on AWS, where a function without permission has no logs."""
 
     def guarded(function: Model, *args: Any, **kwargs: Any) -> None:
         config = function.get("config") or function
@@ -81,7 +81,7 @@ def _guarded_logs(emit: Any) -> Any:
 
 
 def _guarded_failure(route: Any) -> Any:
-    """A failed asynchronous call reaches its dead-letter target only with the role's leave, and the key's."""
+    """A failed asynchronous invocation reaches its dead-letter queue only if the role and the key policy allow it."""
 
     def guarded(target: str, name: str, *args: Any) -> None:
         role = lambda_svc._functions[name]["config"]["Role"]

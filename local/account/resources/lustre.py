@@ -1,4 +1,4 @@
-"""FSx for Lustre as records: nothing can be mounted, but what is wrong between them fails."""
+"""FSx for Lustre as records: nothing can be mounted, but invalid references fail."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rules of security groups that stand by themselves, and placement groups, in the emulator's own EC2."""
+"""Standalone security group rules, and placement groups, in the emulator's own EC2."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from .base import Model, Resource, ServiceError
 
 
 class _Rule(Resource):
-    """A rule of a group that another resource made."""
+    """A rule of a security group that another resource creates."""
 
     service = True
-    #: Where the group keeps rules of this direction.
+    #: The attribute in which the group stores rules of this direction.
     store = ""
 
     def create(self, model: Model) -> Model:
@@ -63,7 +63,7 @@ class PlacementGroup(Resource):
     service = True
 
     def create(self, model: Model) -> Model:
-        # CloudFormation makes the name up; no template may give one.
+        # CloudFormation generates the name; templates cannot set it.
         name = f"placement-{new_uuid()}"
         ec2._create_placement_group({"GroupName": [name], "Strategy": [model.get("Strategy", "cluster")]})
         return {**model, "GroupName": name, "GroupId": ec2._placement_groups[name]["GroupId"]}

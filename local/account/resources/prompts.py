@@ -1,4 +1,4 @@
-"""Prompts, flows and routers, which are records; a prompt is rendered where a model is called by it.
+"""Prompts, flows and prompt routers, which are records. A prompt is rendered when a model is invoked with it.
 
 https://docs.aws.amazon.com/bedrock/latest/userguide/prompt-management.html
 """
@@ -133,7 +133,7 @@ class IntelligentPromptRouter(Resource):
 
 
 def rendered(arn: str, values: dict[str, Any]) -> tuple[str, str, dict[str, Any]] | None:
-    """What a version of a prompt asks which model, and how; None if the ARN is of none.
+    """The rendered prompt of a version, with its model and parameters. None if the ARN is not one of a prompt version.
 
     :raises ServiceError: if a variable has no value.
     """

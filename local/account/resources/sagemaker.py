@@ -1,4 +1,4 @@
-"""SageMaker's hosting as records: no model is loaded and nothing answers, but what is wrong between them fails."""
+"""SageMaker hosting as records: no model is loaded and endpoints do not respond, but invalid references fail."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class EndpointConfig(Resource):
         known |= {found["ModelArn"] for found in instances(HostedModel.type)}
         for variant in model["ProductionVariants"]:
             name = variant.get("ModelName")
-            # A Ref to a model is its ARN in the schema and its name in the service: both are taken.
+            # A Ref to a model is its ARN in the schema and its name in the service: both are accepted.
             if name is not None and name not in known:
                 raise ServiceError(f'Could not find model "{name}" (Service: SageMaker, Status Code: 400)')
         return super().create(model)

@@ -1,4 +1,4 @@
-"""Application Auto Scaling as records: targets and policies are kept, nothing scales."""
+"""Application Auto Scaling as records: targets and policies are stored, nothing scales."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ REGION = "us-east-1"
 
 
 class InvalidPropertiesError(ValueError):
-    """Properties that CloudFormation would refuse."""
+    """Properties that CloudFormation would reject."""
 
 
 @cache
@@ -40,7 +40,7 @@ def _index() -> dict[str, str]:
 
 @cache
 def schema(resource_type: str) -> dict[str, Any]:
-    """The schema of a type.
+    """The schema of a resource type.
 
     :raises KeyError: if CloudFormation has no such type.
     """
@@ -56,7 +56,7 @@ def names(resource_type: str, key: str) -> list[str]:
 
 
 def tag_property(resource_type: str) -> tuple[str, str] | None:
-    """The property that holds tags and its shape, ``list`` or ``map``; None for a type that takes no tags."""
+    """The property that contains tags and its shape, ``list`` or ``map``. None for a type without tags."""
     tagging = schema(resource_type).get("tagging") or {}
     if tagging.get("taggable") is False:
         return None
@@ -70,9 +70,9 @@ def tag_property(resource_type: str) -> tuple[str, str] | None:
 
 
 def check(resource_type: str, properties: dict[str, Any]) -> None:
-    """Check what CloudFormation checks before it calls a service: required, unknown and mistyped properties, enums.
+    """Validate what CloudFormation validates before it calls a service: required, unknown, mistyped properties, enums.
 
-    :raises InvalidPropertiesError: in CloudFormation's own words.
+    :raises InvalidPropertiesError: with CloudFormation's message.
     """
     if resource_type not in _index():
         return
@@ -94,7 +94,7 @@ def _pointer(error: ValidationError) -> str:
 
 @cache
 def _validator(resource_type: str) -> Draft7Validator:
-    # CloudFormation turns strings into numbers and booleans and back, so types are compared by what they mean.
+    # CloudFormation converts strings to numbers and booleans and back, so types are compared by their meaning.
     base = Draft7Validator.TYPE_CHECKER
     checker = (
         base.redefine("string", lambda _, value: isinstance(value, (str, int, float)))
@@ -108,7 +108,7 @@ def _validator(resource_type: str) -> Draft7Validator:
 
 
 def _readable(value: Any) -> Any:
-    """A schema whose names of properties are patterns that Python can read; others let any name pass."""
+    """A schema with the property name patterns that Python can read. Other patterns allow any name."""
     if isinstance(value, list):
         return [_readable(item) for item in value]
     if not isinstance(value, dict):
@@ -157,6 +157,6 @@ def _pattern(_validator: Any, pattern: str, value: Any, _schema: Any) -> Any:
     try:
         matches = regex.search(pattern, value)
     except regex.error:
-        return  # a dialect of Java's that Python has not
+        return  # a dialect of Java that Python does not support
     if not matches:
         yield ValidationError(f"{value!r} does not match the pattern {pattern}")

@@ -1,4 +1,4 @@
-"""The customer key of an SNS topic, which the emulator's handler drops."""
+"""The customer managed key of an SNS topic, which the emulator's handler ignores."""
 
 from __future__ import annotations
 
