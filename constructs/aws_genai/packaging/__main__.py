@@ -1,4 +1,4 @@
-"""``python -m aws_genai.functions`` fetches the libraries of the functions ahead of the first synthesis."""
+"""``python -m aws_genai.functions`` downloads the libraries of the functions before the first synthesis."""
 
 from __future__ import annotations
 
