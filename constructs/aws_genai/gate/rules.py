@@ -69,7 +69,7 @@ def broken(app: Emitted) -> Iterator[tuple[Rule, list[Hit]]]:
     """Every rule that the app violates, with the violations.
 
     A rule that cannot read a template, such as one with a string where AWS requires an object, counts as violated by
-    the stack.
+    the stack, so that an unreadable template does not pass.
     """
     for each in RULES.values():
         try:
