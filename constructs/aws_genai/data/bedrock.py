@@ -95,8 +95,7 @@ class BedrockModel:
 
 
 def as_of() -> date:
-    """The date of the catalog's data. Models past their end of life on this date are rejected, regardless of the
-    current date."""
+    """The date of the catalog's data. Models past their end of life on this date are rejected, whatever the date is."""
     return date.fromisoformat(load("bedrock_models")["regions_retrieved"])
 
 

@@ -25,8 +25,7 @@ MOST_DIMENSIONS = {"s3": 4096, "opensearch": 16_000, "aurora": 2_000}
 
 
 def asks_for_dimension(model: str) -> bool:
-    """Whether a model accepts the number of dimensions as a parameter. A model with a fixed number rejects the
-    parameter."""
+    """Whether a model accepts the number of dimensions as a parameter. A model with a fixed number rejects it."""
     return BedrockCatalogue.get(model).model_id in SEVERAL
 
 

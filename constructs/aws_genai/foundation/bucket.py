@@ -168,8 +168,8 @@ class SecureBucket(Construct):
         )
 
     def _grant_replication(self, replica: SecureBucket, *, locked: bool) -> None:
-        # The bucket refers to the role, and the role's policy refers to the bucket: there is no cycle because
-        # CloudFormation creates the policy after both.
+        # The role's policy refers to the bucket by its logical id, and the bucket refers to the role. There is no
+        # cycle, because the policy is a separate resource that CloudFormation creates after both.
         role = self.replication_role
         role.allow(("s3:GetReplicationConfiguration", "s3:ListBucket"), [self.bucket_arn])
         objects, copies = f"{self.bucket_arn}/*", f"{replica.bucket_arn}/*"

@@ -293,7 +293,7 @@ class DataKey(Construct):
             self._statement("TrailReaders", ACCOUNT_PRINCIPAL, ("kms:Decrypt",), of_trails)
 
     def allow_in_bedrock(self) -> None:
-        """Allow callers that IAM allows to use the key to do so through Bedrock, which has no service role here.
+        """Allow callers that IAM allows to use the key to use it through Bedrock, which has no service role.
 
         https://docs.aws.amazon.com/bedrock/latest/userguide/guardrails-permissions.html
         """
@@ -342,8 +342,7 @@ class DataKey(Construct):
         self._allow_through("sagemaker", ("kms:CreateGrant", "kms:DescribeKey"))
 
     def allow_in_fsx(self) -> None:
-        """Allow callers that IAM allows to use the key to encrypt file systems, which then read and write linked
-        buckets.
+        """Allow callers that IAM allows to use the key to encrypt file systems, which access linked buckets.
 
         https://docs.aws.amazon.com/fsx/latest/LustreGuide/encryption-at-rest.html
         https://docs.aws.amazon.com/fsx/latest/LustreGuide/s3-server-side-encryption-support.html
@@ -378,8 +377,7 @@ class DataKey(Construct):
         )
 
     def allow_in_states(self) -> None:
-        """Allow callers that IAM allows to use the key to create state machines encrypted with it, and to read
-        executions.
+        """Allow callers that IAM allows to use the key to create state machines with it, and to read executions.
 
         The log events of such a state machine are encrypted in transit, and decrypted by the service that delivers
         them.
@@ -471,7 +469,7 @@ class _Statements:
         self._key, self._file = key, file
 
     def validate(self) -> list[str]:
-        """Return no errors: the key policy cannot be checked at synthesis."""
+        """Write the statements. Returns no errors, because the key policy cannot be checked at synthesis."""
         stack = Stack.of(self._key)
         stage = Stage.of(self._key)
         if stage is not None:

@@ -336,7 +336,7 @@ class _GivenNetwork(PrivateNetwork):
         self.vpc_id = vpc.vpc_id
         self.zones = list(found)
         self.subnet_ids = list(found.values())
-        # The create-only properties of the network, for names that change with it.
+        # The value that identifies the network in names that change with it.
         self.cidr = vpc.vpc_id
         self.s3_endpoint_id = s3_endpoint_id
 

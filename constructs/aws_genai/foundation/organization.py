@@ -147,7 +147,7 @@ def denials(resources: Sequence[str], guarded: Sequence[str], guardrail: str | N
     ]
     if guarded:
         key = "bedrock:GuardrailIdentifier"
-        # The condition key is absent from a call without a guardrail, and an absent key matches a negated condition.
+        # The condition key is absent from a call without a guardrail. StringNotEquals also matches an absent key.
         condition = {"StringNotEquals": {key: guardrail}} if guardrail else {"Null": {key: "true"}}
         unguarded = {"Sid": "Unguarded", "Effect": "Deny", "Action": list(GUARDED_CALLS), "Resource": list(guarded)}
         made.append({**unguarded, "Condition": condition})

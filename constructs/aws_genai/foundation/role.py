@@ -58,7 +58,7 @@ class WorkloadRole(iam.Role):
         )
         self._permissions: iam.CfnManagedPolicy | None = None
         self._statements: list[Statement] = []
-        #: Detects statements that the policy already has.
+        #: Whether a statement that the policy already has was added again.
         self._repeated = False
 
     @property

@@ -64,8 +64,7 @@ def acknowledge(
     met_by: str,
     finding: str | tuple[str, ...] | None = None,
 ) -> None:
-    """Acknowledge one finding on one resource, under each id with which rule packs report it. Other findings still
-    fail.
+    """Acknowledge one finding on one resource, under each id in rule packs. Other findings still fail.
 
     Metadata is written directly because ``Validations.acknowledge`` rejects ids that contain ``::`` twice, as granular
     findings do (https://github.com/cdklabs/cdk-nag/issues/2351).

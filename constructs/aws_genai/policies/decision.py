@@ -300,8 +300,7 @@ class Model:
         return found[0]
 
     def _attached(self, stack: str, role: str, resource: Mapping[str, Any]) -> Iterator[Statement]:
-        """The statements of a role: of its inline policies, and of policies in the templates that are attached to
-        it."""
+        """The statements of a role: of inline policies, and of policies in the templates that are attached to it."""
         properties = resource.get("Properties", {})
         for policy in properties.get("Policies", ()):
             yield from self._statements(stack, policy["PolicyDocument"])

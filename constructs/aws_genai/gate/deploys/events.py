@@ -221,8 +221,7 @@ def trails_readable(app: Emitted) -> Iterator[Hit]:
 
 
 def _reads_trail(app: Emitted, statement: Mapping[str, Any], context: Mapping[str, list[str]]) -> bool:
-    """Whether a statement allows decryption of a trail's files by a principal other than roles of the app and AWS's
-    own."""
+    """Whether a statement allows a principal other than roles of the app and AWS's own to decrypt a trail's files."""
     if "/aws-service-role/" in str(statement.get("Condition")):
         return False
     conditions = {

@@ -176,7 +176,7 @@ def alarms_of_one_environment(app: Emitted) -> Iterator[Hit]:
 #: A name that the CDK generated from the path of the construct.
 _HASHED = re.compile(r"[0-9A-F]{8}(?![0-9A-Za-z])")
 
-#: Dimensions with names that are unique in an account.
+#: Dimensions whose values are names that are unique in an account.
 _ONCE = frozenset({"EndpointName", "FunctionName", "QueueName", "TableName", "StateMachineArn", "BucketName"})
 
 #: Metric namespaces of AWS's agents.

@@ -14,7 +14,7 @@ _ENDPOINT, _CONFIG = "AWS::SageMaker::Endpoint", "AWS::SageMaker::EndpointConfig
 #: https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-sagemaker-endpointconfig.html
 _ON_VOLUMES = re.compile(r"ml\.(inf2|m[4-8]g?|c[4-8]g?|r[5-8]g?|t[2-3])\.")
 
-#: Metrics whose alarms scale out a model from zero copies.
+#: Metrics whose alarms scale out a model from zero copies, at which it has no idle cost.
 _WAKES = ("NoCapacityInvocationFailures", "HasBacklogWithoutCapacity")
 
 
