@@ -1,4 +1,4 @@
-"""The error that a caller of this library gets for a value that cannot work, and where it is reported."""
+"""The error that this library raises for an invalid value, and the field that it reports."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from contextlib import contextmanager
 
 
 class InvalidValueError(ValueError):
-    """A value that AWS would refuse, or that this library refuses for safety.
+    """A value that AWS would reject, or that this library rejects for safety.
 
-    :param message: what is wrong, as a sentence without a full stop.
-    :param field: name of the argument, or its path with dots. Default: none.
-    :param hint: what to do instead, such as the nearest valid value. Default: none.
+    :param message: What is wrong, as a sentence without a period.
+    :param field: The name of the argument, or its path with dots. Default: none.
+    :param hint: What to do instead, such as the nearest valid value. Default: none.
     """
 
     def __init__(self, message: str, *, field: str | None = None, hint: str | None = None) -> None:
@@ -22,13 +22,13 @@ class InvalidValueError(ValueError):
         self.hint = hint
 
     def at(self, field: str) -> InvalidValueError:
-        """The same error for another field: message and hint are kept."""
+        """The same error for another field, with the same message and hint."""
         return InvalidValueError(self.message, field=field, hint=self.hint)
 
 
 @contextmanager
 def below(path: str) -> Iterator[None]:
-    """Report errors below a path: ``cidr`` below ``network`` becomes ``network.cidr``."""
+    """Prefix the fields of errors with a path: ``cidr`` with the path ``network`` becomes ``network.cidr``."""
     try:
         yield
     except InvalidValueError as error:
@@ -37,7 +37,7 @@ def below(path: str) -> Iterator[None]:
 
 @contextmanager
 def reported_at(path: str) -> Iterator[None]:
-    """Report errors at a path, whichever field they name."""
+    """Report errors at a path, regardless of the field that they name."""
     try:
         yield
     except InvalidValueError as error:
@@ -47,10 +47,11 @@ def reported_at(path: str) -> Iterator[None]:
 def nearest(value: str, choices: Iterable[str], count: int = 1, *, cutoff: float = 0.4) -> str:
     """Say which of ``choices`` is closest to ``value``, as a sentence for an error message.
 
-    :param cutoff: minimum similarity of a proposal, 0 to 1; without one, some of the choices are listed.
+    :param cutoff: Minimum similarity of a proposal, from 0 to 1. If no choice reaches it, some of the choices are
+        listed.
     """
     known = sorted(choices)
-    # Comparing a longer value would take seconds, and it is no typing mistake.
+    # Comparing a longer value would take seconds, and it is not a typing error.
     close = difflib.get_close_matches(value[:200], known, n=count, cutoff=cutoff)
     if close:
         return "Did you mean " + " or ".join(close) + "?"

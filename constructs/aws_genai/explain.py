@@ -1,4 +1,4 @@
-"""What is wrong with the values of options, in words that say what to do."""
+"""Messages for invalid values of options, which say what is wrong and what to do."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from pydantic import BaseModel, ValidationError
 
 from .errors import InvalidValueError, nearest
 
-#: What a pattern asks for, in words, for the message to whoever missed it.
+#: The requirement of a pattern in words, for error messages.
 SAID: dict[str, str] = {}
 
-#: Of one message, in characters; what stands in the middle of a longer one is left out.
+#: Maximum length of a message, in characters. The middle of a longer one is omitted.
 _MOST = 1_000
 
 
 def readable(text: str) -> str:
-    """One line that any terminal shows as it is: breaks and what prints nothing escaped, and no longer than a screen.
+    """One line that is safe for any terminal: line breaks and unprintable characters are escaped, and it is truncated.
 
-    A file may hold characters that turn a line around, or halves of pairs, which no terminal can be sent.
+    A file can contain characters that reverse the text direction, or unpaired surrogates, which cannot be printed.
     """
-    # As many would still be left out if each became an escape.
+    # Enough characters remain, whether or not they are escaped.
     cut = text if len(text) <= 2 * _MOST else f"{text[:_MOST]}...{text[-_MOST:]}"
     line = "".join(each if each.isprintable() else ascii(each)[1:-1] for each in cut)
     return line if len(line) <= _MOST else f"{line[: _MOST - 303]}...{line[-300:]}"
@@ -42,7 +42,7 @@ def _line(problem: Any, file: str, model: type[BaseModel]) -> str:  # noqa: ANN4
     if isinstance(cause, InvalidValueError):
         if cause.field:
             parts = cause.field.split(".")
-            # Checks of the library know a part of the path only, those of the settings the whole.
+            # Checks of the library report a part of the path only, those of the settings the full path.
             whole = parts[0] in model.model_fields and len(parts) > 1
             location = parts if whole or not location else _append(location, *parts)
         message, value = str(cause), ""
@@ -62,11 +62,11 @@ def _line(problem: Any, file: str, model: type[BaseModel]) -> str:  # noqa: ANN4
     return readable(f"{file}: {path or '(whole file)'}{f' = {value}' if value else ''}: {message}")
 
 
-#: How like a key must be to be the one that was meant: vpc_id is no cidr.
+#: Minimum similarity of a key to be proposed: cidr is not proposed for vpc_id.
 _LIKE = 0.7
 
 
-#: What a value of another kind should be, by pydantic's name of the mistake.
+#: The expected type of a value, by pydantic's error type.
 _KINDS = {
     "string_type": "text (a string); put it in quotes",
     "bool_type": "true or false (a boolean)",
@@ -82,7 +82,7 @@ _KINDS = {
 
 
 def _plain(message: str) -> str:
-    """What pydantic says, of the value that stands before it."""
+    """Pydantic's message, as a continuation after the value."""
     for begin in ("Input ", "String ", "List ", "Dictionary ", "Value error, "):
         message = message.removeprefix(begin)
     message = message.replace("greater than or equal to", "at least").replace("less than or equal to", "at most")
@@ -93,7 +93,7 @@ def _append(location: list[Any], *parts: str) -> list[Any]:
     return [*location, *(parts[1:] if str(location[-1]) == parts[0] else parts)]
 
 
-def _short(value: Any) -> str:  # noqa: ANN401 - whatever the file holds
+def _short(value: Any) -> str:  # noqa: ANN401 - any value of the file
     text = readable(json.dumps(value, default=str, ensure_ascii=False))
     return text if len(text) <= 60 else text[:57] + "..."
 
@@ -113,7 +113,7 @@ def _keys(model: type[BaseModel], location: Sequence[Any]) -> list[str]:
 
 
 def _section(annotation: Any) -> Any:  # noqa: ANN401 - a type annotation
-    """What is left of an annotation without ``None`` and ``Annotated``."""
+    """An annotation without ``None`` and ``Annotated``."""
     while True:
         if typing.get_origin(annotation) is typing.Annotated:
             annotation = typing.get_args(annotation)[0]

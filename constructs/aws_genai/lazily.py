@@ -1,4 +1,4 @@
-"""Packages that load a module when one of its names is first used: the modules of the CDK are large."""
+"""Packages that import a module when one of its names is first used, because the modules of the CDK are large."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What never changes of a construct, read from the CDK once: each read is a call into Node.js."""
+"""Cached properties of a construct that never change, because each read from the CDK is a call to Node.js."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ def once(owner: object, name: str) -> Any:  # noqa: ANN401 - whatever the proper
 
 
 def node(construct: IConstruct) -> Node:
-    """The node of a construct in the tree."""
+    """The node of a construct in the construct tree."""
     found: Node = once(construct, "node")
     return found
 
 
 def path(construct: IConstruct) -> str:
-    """The path of a construct in the tree."""
+    """The path of a construct in the construct tree."""
     return str(once(node(construct), "path"))

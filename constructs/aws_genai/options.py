@@ -1,4 +1,4 @@
-"""What every model of options has in common, and the types that their fields are made of."""
+"""The base class of options, and the types of their fields."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from .explain import SAID, explain
 
 
 def text(pattern: str, said: str, **more: Any) -> Any:  # noqa: ANN401 - what pydantic's Field takes and gives
-    """A field of text of one pattern; ``said`` tells in words what it asks for.
+    """A string field with a pattern; ``said`` describes the pattern in words.
 
-    Digits and letters are those of ASCII: ``\\d`` and ``\\w`` would take others, which AWS refuses.
+    Digits and letters are those of ASCII: ``\\d`` and ``\\w`` would match others, which AWS rejects.
     """
     SAID[pattern] = said
     return Field(pattern=pattern, **more)
@@ -33,7 +33,7 @@ else:
 
 
 class _Explained(_Metaclass):
-    """Options that Python code creates with values that cannot work raise the library's own error."""
+    """Raises the library's own error if Python code creates options with invalid values."""
 
     if not TYPE_CHECKING:
 
@@ -52,7 +52,7 @@ class _Explained(_Metaclass):
 class Options(BaseModel, metaclass=_Explained):
     """Options of a construct, each declared once: for code that passes them, and for the settings file.
 
-    Unknown names are refused, values are never converted, numbers are finite.
+    Unknown names are rejected, values are never converted, numbers must be finite.
     """
 
     model_config = ConfigDict(
@@ -70,7 +70,7 @@ class Options(BaseModel, metaclass=_Explained):
     def __pydantic_init_subclass__(cls, **_: Any) -> None:  # noqa: ANN401 - as pydantic has it
         MODELS.append(cls)
 
-    #: Lists in which a value may stand more than once.
+    #: Lists in which a value can occur more than once.
     repeatable: ClassVar[frozenset[str]] = frozenset()
 
     @model_validator(mode="after")
@@ -106,7 +106,7 @@ def _zone(value: str) -> str:
     return value
 
 
-#: A name that resources are built from.
+#: A name from which the names of resources are formed.
 Name = Annotated[
     str,
     text(
@@ -115,7 +115,7 @@ Name = Annotated[
         max_length=24,
     ),
 ]
-#: A part of every name, which a hyphen joins to the others: with one of its own, two pairs could make one name.
+#: A part of every name. Hyphens join the parts, so a part has none: otherwise, two pairs could result in the same name.
 Word = Annotated[
     str,
     text(
@@ -124,7 +124,8 @@ Word = Annotated[
         max_length=24,
     ),
 ]
-#: Bedrock takes fewer characters than others: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_Tag.html
+#: Bedrock allows fewer characters than other services:
+#: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_Tag.html
 TagValue = Annotated[
     str,
     text(
@@ -202,19 +203,19 @@ def _short(value: str) -> str:
     return value
 
 
-#: Of the 4 KB that the environment of a function has:
+#: Maximum size, in bytes, out of the quota of 4 KB for the environment variables of a function:
 #: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 _MOST_BYTES = 2_000
-#: Instructions to a model, which a function finds in its environment.
+#: Instructions to a model, which are an environment variable of a function.
 Instructions = Annotated[str, Field(min_length=1, max_length=2000), AfterValidator(_short)]
-#: Id of a model or a profile, which a catalogue then looks up.
+#: The id of a model or an inference profile, which is then looked up in a catalog.
 ModelId = Annotated[str, Field(min_length=1, max_length=200)]
 Days = Annotated[int, Field(ge=1, le=3653)]
 
 _NUMBER = re.compile(r"[0-9]+")
 _MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 _WEEKDAYS = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")
-#: Fields of cron: what each is called, its least and most, the names of its numbers and the number of the first.
+#: Fields of a cron expression: name, minimum, maximum, names of its values, and the number of the first name.
 _FIELDS: dict[str, tuple[int, int, tuple[str, ...]]] = {
     "minute": (0, 59, ()),
     "hour": (0, 23, ()),
@@ -226,7 +227,7 @@ _AWS = {**_FIELDS, "day of the week": (1, 7, _WEEKDAYS), "year": (1970, 2199, ()
 
 
 def check_cron(value: str, *, aws: bool) -> str:
-    """Refuse times that no clock reaches: five fields of Unix, or the six of AWS.
+    """Reject an invalid cron expression: five fields as in Unix, or six as in AWS.
 
     https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html#cron-based
     https://docs.aws.amazon.com/autoscaling/ec2/userguide/ec2-auto-scaling-scheduled-scaling.html
@@ -250,7 +251,7 @@ def check_cron(value: str, *, aws: bool) -> str:
 
 
 def _special(kind: str, least: int, most: int, names: tuple[str, ...]) -> set[str]:
-    """What AWS takes of days beside numbers: the last, the nearest weekday, the nth of a kind."""
+    """The values that AWS allows for days besides numbers: the last, the nearest weekday, the nth of a weekday."""
     numbers = [*(str(each) for each in range(least, most + 1)), *names]
     if kind == "day of the month":
         return {"L", "LW", *(f"{each}W" for each in numbers)}

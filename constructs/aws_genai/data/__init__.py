@@ -1,4 +1,4 @@
-"""Facts with their sources: accelerators, models, prices. Read once, on first use."""
+"""Data with its sources: accelerators, models and prices. Each file is read once, on first use."""
 
 from __future__ import annotations
 
@@ -10,6 +10,6 @@ from typing import Any
 
 @cache
 def load(name: str) -> dict[str, Any]:
-    """The content of ``name``.json of this folder."""
+    """The content of ``name``.json in this folder."""
     content: dict[str, Any] = json.loads((files(__package__) / f"{name}.json").read_text(encoding="utf-8"))
     return content

@@ -1,4 +1,4 @@
-"""Which accelerated EC2 instance types there are, and what is in them."""
+"""The accelerated EC2 instance types and their hardware."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .regional import check_region
 
 
 class Platform(StrEnum):
-    """The software that drives an accelerator."""
+    """The software platform of an accelerator."""
 
     NEURON = "neuron"
     CUDA = "cuda"
@@ -23,9 +23,9 @@ class Platform(StrEnum):
 class Accelerator:
     """One accelerated instance type.
 
-    Memory is in MiB (``memory_mib`` is that of one accelerator), local storage in GB, the price that of an On-Demand
-    Instance in us-east-1 in US dollars per hour (``None`` if not known). ``zones`` has the ids of Availability Zones by
-    Region, as far as known.
+    Memory is in MiB (``memory_mib`` is that of one accelerator), local storage in GB. The price is that of an On-Demand
+    Instance in us-east-1 in US dollars per hour (``None`` if not known). ``zones`` has the known ids of Availability
+    Zones, by Region.
     """
 
     instance_type: str
@@ -51,17 +51,17 @@ class Accelerator:
 
     @property
     def family(self) -> str:
-        """The part of the type before the dot, such as ``inf2``."""
+        """The instance family, which is the part of the type before the dot, such as ``inf2``."""
         return self.instance_type.partition(".")[0]
 
     @property
     def total_memory_gib(self) -> float:
-        """Memory of all accelerators together, in GiB."""
+        """The total memory of all accelerators, in GiB."""
         return self.count * self.memory_mib / 1024
 
     @property
     def efa_cards(self) -> range:
-        """The network cards that take an Elastic Fabric Adapter; each takes one."""
+        """The network cards that support an Elastic Fabric Adapter; each supports one."""
         return range(self.first_efa_card, self.first_efa_card + self.efa_interfaces)
 
     @property
@@ -71,7 +71,7 @@ class Accelerator:
 
     @property
     def has_local_storage(self) -> bool:
-        """Whether the type has NVMe instance store volumes, which the Nitro card encrypts with a key of its own."""
+        """Whether the type has NVMe instance store volumes, which the Nitro card encrypts with its own key."""
         return self.local_storage_gb > 0
 
 
@@ -115,7 +115,7 @@ class AcceleratorCatalogue:
         return [self._types[name] for name in self.names()]
 
     def check_region(self, instance_type: str, region: str) -> None:
-        """Refuse a Region that is known not to offer a type. What some Regions offer is not known.
+        """Reject a Region that is known not to offer a type. For some Regions, the offered types are not known.
 
         :raises InvalidValueError: naming the Regions that offer the type.
         """
@@ -138,9 +138,9 @@ class AcceleratorCatalogue:
         max_usd_per_hour: float | None = None,
         region: str | None = None,
     ) -> list[str]:
-        """The types that have certain attributes, the cheapest first.
+        """The types with the given attributes, sorted by price.
 
-        Types without a known price come last.
+        Types without a known price are last.
 
         :param platform: ``neuron`` or ``cuda``.
         :param total_memory_gib: minimum memory of all accelerators together, in GiB. Default: 0.
@@ -179,7 +179,7 @@ class AcceleratorCatalogue:
         return region not in self._regions or region in each.zones
 
     def get(self, instance_type: str) -> Accelerator:
-        """The facts about ``instance_type``.
+        """The data of ``instance_type``.
 
         :raises InvalidValueError: if the type does not exist, has no accelerator, or is not Nitro-based.
         """
@@ -221,7 +221,7 @@ def image_parameter(accelerator: Accelerator) -> str:
 
 @cache
 def _every_instance_type() -> frozenset[str]:
-    # Only an error message needs this, and only if botocore is there.
+    # Only an error message uses this, and only if botocore is installed.
     try:
         from botocore.session import get_session
     except ImportError:

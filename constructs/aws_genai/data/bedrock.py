@@ -1,4 +1,4 @@
-"""Which foundation models Amazon Bedrock offers by the token."""
+"""The foundation models that Amazon Bedrock offers on demand."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any, Literal
 from ..errors import InvalidValueError, nearest
 from . import load
 
-#: What models are for, by what their facts call it.
+#: The uses of models, by their names in the data.
 USES = {
     "chat": "chat",
     "embedding": "embedding",
@@ -23,19 +23,19 @@ USES = {
 Use = Literal["chat", "embedding", "image", "rerank", "speech"]
 
 
-#: Most tokens of an answer that is waited for: what a model gives in 29 seconds, at 70 tokens a second. API Gateway
-#: waits no longer, and an answer that comes later is paid and lost.
+#: Maximum number of tokens of a synchronous response: the output of a model in 29 seconds, at 70 tokens a second. This
+#: is the timeout of API Gateway: a later response is billed and lost.
 #: https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-execution-service-limits-table.html
 MOST_WAITED_TOKENS = 2_048
 
 
 @dataclass(frozen=True)
 class BedrockModel:
-    """One foundation model of Amazon Bedrock; prices in US dollars, of tokens for a million.
+    """One foundation model of Amazon Bedrock; prices are in US dollars, those of tokens per million.
 
-    ``regions`` are those that answer calls of the model's own id, None where nobody knows; ``routes`` tell of each
-    inference profile which Regions it may be called from, and which may then answer. A profile without a route is one
-    that a list of prices names and no Region is known to have.
+    ``regions`` are the Regions that support in-Region invocation with the model id, None if not known. ``routes`` has
+    the source Regions and destination Regions of each inference profile. A profile without a route is in a price list,
+    but not known in any Region.
     """
 
     model_id: str
@@ -62,30 +62,30 @@ class BedrockModel:
 
     @property
     def provider(self) -> str:
-        """Who made the model, as ids begin."""
+        """The provider of the model, which is the prefix of its id."""
         return self.model_id.partition(".")[0]
 
     @property
     def use(self) -> str:
-        """What it is for: chat, embedding, image, rerank or speech."""
+        """The use of the model: chat, embedding, image, rerank or speech."""
         return USES[self.mode]
 
     def ends(self, region: str | None = None) -> str | None:
-        """The day from which every call fails, in one Region where that differs; None if there is none yet.
+        """The end-of-life date, after which every invocation fails, in one Region if it differs there; None if not set.
 
         https://docs.aws.amazon.com/bedrock/latest/userguide/model-lifecycle.html
         """
         return self.end_of_life_by_region.get(region or "", self.end_of_life)
 
     def ended(self, today: date, region: str | None = None) -> bool:
-        """Whether its end of life has come."""
+        """Whether the model has reached its end of life."""
         ends = self.ends(region)
         return ends is not None and date.fromisoformat(ends) <= today
 
     def callable_from(self, region: str | None = None, *, today: date | None = None) -> list[str]:
-        """The ids that a Region can call it by, those that stay nearest first; without a Region, those that some can.
+        """The ids with which a Region can invoke it, the most local first; without a Region, the ids of any Region.
 
-        A global profile is not among them, for it stays nowhere.
+        Global inference profiles are not included, because they route to any Region.
         """
         if self.ended(today or as_of(), region):
             return []
@@ -95,12 +95,12 @@ class BedrockModel:
 
 
 def as_of() -> date:
-    """The day of the catalogue's facts: what had ended by then is refused, whatever the day is now."""
+    """The date of the catalog's data. Models past their end of life on this date are rejected, whatever the date is."""
     return date.fromisoformat(load("bedrock_models")["regions_retrieved"])
 
 
 class BedrockCatalogue:
-    """The Bedrock foundation models whose facts are known.
+    """The catalog of known Bedrock foundation models.
 
     https://docs.aws.amazon.com/bedrock/latest/userguide/models-supported.html
     """
@@ -120,7 +120,7 @@ class BedrockCatalogue:
     @staticmethod
     @cache
     def get(model_id: str) -> BedrockModel:
-        """The facts about a foundation model, named by its own id or by that of an inference profile.
+        """The data of a foundation model, by its model id or the id of an inference profile.
 
         :raises InvalidValueError: if no such model is known.
         """
@@ -143,7 +143,7 @@ def _callable_somewhere() -> tuple[str, ...]:
 
 
 def _model(name: str, facts: dict[str, Any], own: dict[str, float]) -> BedrockModel:
-    """The facts, with the prices of an inference profile where it has its own."""
+    """The data, with the prices of an inference profile if it has its own."""
     apart = ("usd_per_million_tokens_by_profile", "routes", "regions")
     content = {key: value for key, value in facts.items() if key not in apart}
     prices = {f"usd_per_million_{kind}_tokens": price for kind, price in own.items()}
@@ -157,10 +157,11 @@ def _model(name: str, facts: dict[str, Any], own: dict[str, float]) -> BedrockMo
 
 
 def check_model(model: str, region: str | None = None, *, today: date | None = None) -> None:
-    """Refuse a model id that no call could succeed with.
+    """Reject a model id that cannot be invoked.
 
-    :param region: the Region that calls it. Default: any.
-    :param today: the day of the check. Default: that of the catalogue's facts, so that nothing changes by itself.
+    :param region: The source Region of the invocation. Default: any.
+    :param today: The date of the check. Default: the date of the catalog's data, so that results do not change over
+        time.
     :raises InvalidValueError: if the id is not known, the model has no endpoint of its own, it is global, it is absent
         in the Region or not known to be there, or its end of life has come.
     """
@@ -196,7 +197,7 @@ def check_model(model: str, region: str | None = None, *, today: date | None = N
 
 
 def destinations(model: str, region: str) -> tuple[str, ...]:
-    """The Regions that may answer a call of ``model`` from ``region``: a profile's, or the Region itself.
+    """The destination Regions of an invocation of ``model`` from ``region``: those of a profile, or the Region itself.
 
     :raises InvalidValueError: if the profile cannot be called from there, or nobody knows where it routes to.
     """
@@ -209,11 +210,11 @@ def destinations(model: str, region: str) -> tuple[str, ...]:
 
 
 def check_destinations(model: str, region: str, allowed: Sequence[str]) -> None:
-    """Refuse a profile that routes calls to Regions in which they may not be answered.
+    """Reject an inference profile that routes to Regions that are not allowed.
 
     https://docs.aws.amazon.com/bedrock/latest/userguide/geographic-cross-region-inference.html
 
-    :param allowed: Regions in which they may. Default, without any: wherever the profile routes to.
+    :param allowed: The allowed destination Regions. Default, if empty: all Regions that the profile routes to.
     :raises InvalidValueError: naming the Regions that are missing, for a call that is routed there would be denied.
     """
     missing = [each for each in destinations(model, region) if allowed and each not in allowed]
@@ -226,7 +227,7 @@ def check_destinations(model: str, region: str, allowed: Sequence[str]) -> None:
 
 
 def proposed(model: str, region: str | None = None, *, today: date | None = None) -> str:
-    """What to write in place of ``model``, as a sentence: what the Region can call today, and nothing else."""
+    """The alternatives to ``model``, as a sentence: only ids that the Region can invoke today."""
     try:
         facts: BedrockModel | None = BedrockCatalogue.get(model)
     except InvalidValueError:
@@ -251,7 +252,7 @@ def _uncallable(reason: str, model: str, facts: BedrockModel, region: str | None
 
 
 def check_allowed(model: str, providers: Sequence[str], uses: Sequence[str]) -> None:
-    """Refuse a model of a provider or for a use that is not allowed; without any, all are.
+    """Reject a model of a provider or for a use that is not allowed. If none are given, all are allowed.
 
     :raises InvalidValueError: if the model's provider or its use is not among them.
     """
@@ -266,7 +267,7 @@ def check_allowed(model: str, providers: Sequence[str], uses: Sequence[str]) -> 
 
 
 def check_waited(max_tokens: int) -> None:
-    """Refuse an answer that takes longer than API Gateway waits.
+    """Reject a maximum number of tokens whose response takes longer than the timeout of API Gateway.
 
     :raises InvalidValueError: if ``max_tokens`` is above :data:`MOST_WAITED_TOKENS`.
     """
@@ -279,7 +280,7 @@ def check_waited(max_tokens: int) -> None:
 
 
 def check_chat(models: Sequence[str], max_tokens: int) -> None:
-    """Refuse models that cannot chat, or answers longer than they can give.
+    """Reject models that do not support chat, or a maximum number of tokens above their limit.
 
     :raises InvalidValueError: if there is no model, one is of another kind, or ``max_tokens`` is above its limit.
     """

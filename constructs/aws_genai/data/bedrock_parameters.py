@@ -37,7 +37,7 @@ class ModelParameters(Options):
     """How much a reasoning model reasons before it responds."""
 
     def check(self, model: str) -> None:
-        """Refuse a parameter that the model does not support, or a value outside its range.
+        """Reject a parameter that the model does not support, or a value outside its range.
 
         :raises InvalidValueError: naming the parameter.
         """

@@ -8,17 +8,17 @@ from typing import Literal
 from ..errors import InvalidValueError, nearest
 from . import load
 
-#: Checks that stress an instance before it is used:
+#: Deep health checks, which test an instance before it is used:
 #: https://docs.aws.amazon.com/sagemaker/latest/dg/sagemaker-hyperpod-eks-resiliency-deep-health-checks.html
 HealthCheck = Literal["InstanceStress", "InstanceConnectivity"]
 
-#: Regions whose CloudFormation has both types of task governance, ClusterSchedulerConfig and ComputeQuota: by schemas
-#: of each Region's registry as cfn-lint 1.58.0 ships them (2026-11).
+#: Regions in which CloudFormation supports both types of task governance, ClusterSchedulerConfig and ComputeQuota: by
+#: the schemas of each Region's registry in cfn-lint 1.58.0 (2026-11).
 GOVERNED_REGIONS = frozenset({"ap-south-1", "eu-central-1", "us-east-1"})
 
 
 def check_governed(region: str) -> None:
-    """Refuse teams in a Region whose CloudFormation does not support task governance.
+    """Reject teams in a Region in which CloudFormation does not support task governance.
 
     :raises InvalidValueError: naming the Regions that can.
     """
@@ -31,7 +31,7 @@ def check_governed(region: str) -> None:
 
 
 def registries(region: str, further: Sequence[str] = ()) -> set[str]:
-    """The accounts whose images EKS nodes pull: those of the add-ons, of HyperPod's health agent, and further ones.
+    """The accounts from which EKS nodes pull images: of the add-ons, of HyperPod's health agent, and further ones.
 
     https://docs.aws.amazon.com/eks/latest/userguide/add-ons-images.html
 
@@ -50,7 +50,7 @@ def registries(region: str, further: Sequence[str] = ()) -> set[str]:
 
 
 def check_cluster_type(instance_type: str, *, field: str = "instance_type") -> None:
-    """Refuse a type that HyperPod does not support.
+    """Reject a type that HyperPod does not support.
 
     :raises InvalidValueError: naming the nearest type.
     """

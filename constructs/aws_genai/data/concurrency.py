@@ -1,4 +1,4 @@
-"""How many answers are made at a time, from how many are asked for and how long each takes."""
+"""The concurrency that a request rate and a response time require."""
 
 from __future__ import annotations
 
@@ -6,30 +6,30 @@ import math
 
 from ..errors import InvalidValueError
 
-#: What an answer is expected to take, in seconds: 280 tokens, some 200 words, at 70 tokens a second.
+#: The expected response time, in seconds: 280 tokens, about 200 words, at 70 tokens a second.
 SECONDS_PER_ANSWER = 4.0
 
-#: Most that functions may reserve of an account's 1,000 concurrent executions, of which 100 have to stay.
+#: Maximum concurrency that functions can reserve of an account's 1,000; 100 must remain unreserved.
 #: https://docs.aws.amazon.com/lambda/latest/dg/configuration-concurrency.html
 MOST_RESERVED = 900
 
 
 def concurrency_of(requests_per_second: float, burst: int, seconds: float) -> int:
-    """Answers at a time that refuse no request which the rate lets in.
+    """The concurrency at which no request within the rate is throttled.
 
-    While one answer is made, the rate lets in as many requests as come in its time, and the burst on top.
-    AWS: concurrency is requests a second times the seconds of each.
+    During one response, the rate allows as many requests as arrive in that time, plus the burst.
+    AWS: concurrency is requests per second times the duration of each in seconds.
     https://docs.aws.amazon.com/lambda/latest/dg/lambda-concurrency.html#calculating-concurrency
 
-    :param requests_per_second: sustained rate.
-    :param burst: requests at once above that rate.
-    :param seconds: expected time of an answer.
+    :param requests_per_second: The sustained rate.
+    :param burst: Number of requests at once above that rate.
+    :param seconds: The expected response time, in seconds.
     """
     return _at_a_time(requests_per_second, seconds) + burst
 
 
 def check_reserved(requests_per_second: float, burst: int, seconds: float) -> None:
-    """Refuse a rate that needs more answers at a time than an account lets its functions reserve.
+    """Reject a rate that requires more concurrency than the functions of an account can reserve.
 
     :raises InvalidValueError: if :func:`concurrency_of` is above :data:`MOST_RESERVED`.
     """
@@ -44,11 +44,11 @@ def check_reserved(requests_per_second: float, burst: int, seconds: float) -> No
 
 
 def check_concurrency(concurrency: int, requests_per_second: float, seconds: float) -> None:
-    """Refuse a concurrency that cannot carry the rate: the API would let requests in for the function to refuse.
+    """Reject a concurrency too low for the rate: the API would accept requests that the function then throttles.
 
-    :param concurrency: most answers at a time.
-    :param requests_per_second: sustained rate.
-    :param seconds: expected time of an answer.
+    :param concurrency: Maximum number of concurrent responses.
+    :param requests_per_second: The sustained rate.
+    :param seconds: The expected response time, in seconds.
     :raises InvalidValueError: if the rate needs more answers at a time.
     """
     needed = _at_a_time(requests_per_second, seconds)
@@ -64,5 +64,5 @@ def check_concurrency(concurrency: int, requests_per_second: float, seconds: flo
 
 
 def _at_a_time(requests_per_second: float, seconds: float) -> int:
-    # A product such as 0.1 x 30 lies a hair above the whole number that is meant.
+    # In floating-point arithmetic, a product such as 0.1 x 30 is slightly above the intended integer.
     return max(1, math.ceil(round(requests_per_second * seconds, 6)))

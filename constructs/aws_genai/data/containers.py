@@ -1,4 +1,4 @@
-"""AWS Deep Learning Containers that serve the weights of one's own, and what each is told by which variable."""
+"""AWS Deep Learning Containers that serve custom weights, and the environment variables that configure each."""
 
 from __future__ import annotations
 
@@ -13,17 +13,18 @@ from .accelerators import Accelerator, AcceleratorCatalogue, Platform
 
 ServerName = Literal["vllm", "lmi", "tgi", "neuron", "triton"]
 SERVERS: tuple[str, ...] = get_args(ServerName)
-#: NeuronCores of one Inferentia2 or Trainium device, over which Neuron spreads a model:
+#: NeuronCores of one Inferentia2 or Trainium device, across which Neuron shards a model:
 #: https://awsdocs-neuron.readthedocs-hosted.com/en/latest/about-neuron/arch/neuron-hardware/inferentia2.html
 _CORES_PER_DEVICE = 2
 
 
 @dataclass(frozen=True)
 class ServingContainer:
-    """One container image that serves a model from a folder of weights.
+    """One container image that serves a model from a folder with its weights.
 
-    ``host_image`` is the machine image of SageMaker whose driver the container needs, ``parallel`` and ``context`` the
-    variables that tell it over how many accelerators the model is spread and how many tokens a sequence has.
+    ``host_image`` is the SageMaker AMI with the driver that the container requires. ``parallel`` and ``context`` are
+    the variables for the number of accelerators to shard the model across and for the maximum sequence length, in
+    tokens.
     """
 
     name: str
@@ -39,7 +40,7 @@ class ServingContainer:
     families: frozenset[str] | None = None
 
     def image(self, region: str) -> str:
-        """The image in the registry that AWS keeps in the Region.
+        """The image in AWS's registry of the Region.
 
         :raises InvalidValueError: if no registry of the Region has it.
         """
@@ -53,7 +54,7 @@ class ServingContainer:
         return f"{account}.dkr.ecr.{region}.amazonaws.com/{self.repository}:{self.tag}"
 
     def check(self, instance_type: str) -> Accelerator:
-        """The hardware of a type that the container runs on.
+        """The hardware of an instance type on which the container runs.
 
         :raises InvalidValueError: if it does not run there.
         """
@@ -69,7 +70,7 @@ class ServingContainer:
         return facts
 
     def variables(self, accelerators: int, context: int | None) -> dict[str, str]:
-        """The environment that serves a model on so many accelerators."""
+        """The environment variables to serve a model on that number of accelerators."""
         ways = accelerators * (_CORES_PER_DEVICE if self.platform is Platform.NEURON else 1)
         told = dict(self.environment)
         if self.parallel:
@@ -81,7 +82,7 @@ class ServingContainer:
 
 @cache
 def serving_container(name: str) -> ServingContainer:
-    """The facts about a container.
+    """The data of a container.
 
     :raises InvalidValueError: if there is none of that name.
     """
@@ -101,5 +102,5 @@ def serving_container(name: str) -> ServingContainer:
 
 
 def default_server(facts: Accelerator) -> ServerName:
-    """The container that suits the accelerators of a type."""
+    """The container for the accelerators of a type."""
     return "neuron" if facts.platform is Platform.NEURON else "lmi"

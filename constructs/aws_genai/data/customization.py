@@ -1,4 +1,4 @@
-"""Which Bedrock models are customized, and how."""
+"""The Bedrock models that support customization, and their options."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from typing import Literal
 from ..errors import InvalidValueError, nearest
 
 Kind = Literal["fine-tuning", "distillation"]
-#: Base models, by the id that a job takes, which tells the length of the context too.
+#: Base models, by the id for a job, which includes the context length.
 #: https://docs.aws.amazon.com/bedrock/latest/userguide/custom-model-fine-tuning.html
 BASES = {
     "amazon.nova-micro-v1:0": "amazon.nova-micro-v1:0:128k",
     "amazon.nova-lite-v1:0": "amazon.nova-lite-v1:0:300k",
     "amazon.nova-pro-v1:0": "amazon.nova-pro-v1:0:300k",
 }
-#: Where they are customized, each of them in one Region: see the same page.
+#: The Regions that support customization, one for each base model: see the same page.
 CUSTOMIZED_IN = ("us-east-1",)
-#: Whom smaller models learn from.
+#: Teacher models for distillation.
 #: https://docs.aws.amazon.com/bedrock/latest/userguide/prequisites-model-distillation.html
 TEACHERS = {
     "amazon.nova-pro-v1:0": ("amazon.nova-lite-v1:0", "amazon.nova-micro-v1:0"),
 }
-#: Least and most of each hyperparameter, and whether it is a whole number.
+#: The minimum and maximum of each hyperparameter, and whether it is an integer.
 #: https://docs.aws.amazon.com/bedrock/latest/userguide/cm-hp-nova-mm.html
 RANGES = {
     "epochCount": (1, 5, True),
@@ -32,7 +32,7 @@ RANGES = {
 
 
 def check_customized_in(region: str) -> None:
-    """Refuse a Region in which no model of :data:`BASES` is customized.
+    """Reject a Region in which no model of :data:`BASES` supports customization.
 
     :raises InvalidValueError: naming those that are.
     """
@@ -45,7 +45,7 @@ def check_customized_in(region: str) -> None:
 
 
 def check_customization(base: str, kind: Kind, teacher: str | None, hyperparameters: Mapping[str, float]) -> None:
-    """Refuse a job that Bedrock would not run.
+    """Reject a job that Bedrock would reject.
 
     :raises InvalidValueError: naming what.
     """

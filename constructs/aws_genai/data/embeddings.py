@@ -25,14 +25,14 @@ MOST_DIMENSIONS = {"s3": 4096, "opensearch": 16_000, "aurora": 2_000}
 
 
 def asks_for_dimension(model: str) -> bool:
-    """Whether a model accepts the number of dimensions as a parameter. A model with one number refuses it."""
+    """Whether a model accepts the number of dimensions as a parameter. A model with a fixed number rejects it."""
     return BedrockCatalogue.get(model).model_id in SEVERAL
 
 
 def dimension_of(model: str, wanted: int | None = None) -> int:
     """The number of dimensions of the vectors that ``model`` returns.
 
-    :param wanted: the number to ask for. Default: the model's own default.
+    :param wanted: The number of dimensions to request. Default: the default of the model.
     :raises InvalidValueError: if it is no embedding model, its dimensions are not known, or it does not support
         ``wanted``.
     """

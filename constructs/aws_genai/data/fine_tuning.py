@@ -1,4 +1,4 @@
-"""What fine-tuning a JumpStart model takes: script, image, types, and the ranges of its hyperparameters."""
+"""The requirements of fine-tuning a JumpStart model: script, image, instance types, and hyperparameter ranges."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, Literal
 from ..errors import InvalidValueError, nearest
 from . import load
 
-#: Instructions with answers, conversations, or plain text of a domain:
+#: The kinds of training data: instructions with responses, conversations, or plain text of a domain:
 #: https://docs.aws.amazon.com/sagemaker/latest/dg/jumpstart-foundation-models-fine-tuning.html
 Method = Literal["instruction", "chat", "domain"]
 _SWITCHES: Mapping[Method, Mapping[str, str]] = {
@@ -37,7 +37,7 @@ class TrainingFacts:
     hyperparameters: Mapping[str, Mapping[str, Any]]
 
     def image_uri(self, region: str) -> str:
-        """The training image in the registry that AWS keeps in the Region.
+        """The training image in AWS's registry of the Region.
 
         :raises InvalidValueError: if no registry of the Region has it.
         """
@@ -49,7 +49,7 @@ class TrainingFacts:
         return f"{accounts[region]}.dkr.ecr.{region}.amazonaws.com/{self.image}"
 
     def check_type(self, instance_type: str) -> None:
-        """Refuse a type that the script does not train on.
+        """Reject a type on which the training script does not run.
 
         :raises InvalidValueError: naming the nearest that it does.
         """
@@ -61,7 +61,7 @@ class TrainingFacts:
             )
 
     def arguments(self, method: Method, values: Mapping[str, object]) -> dict[str, str]:
-        """Every hyperparameter of a training job as text: what was asked for, else the default.
+        """Every hyperparameter of a training job as a string: the given value, or else the default.
 
         :raises InvalidValueError: if one is not known, of another type, or out of its range.
         """
@@ -105,7 +105,7 @@ class TrainingFacts:
 
 
 def check_transform(instance_type: str, *, field: str = "serving_type") -> None:
-    """Refuse a type that batch transform does not have, by which a trained model answers what was held out.
+    """Reject a type that batch transform does not support. It runs inference on the held-out data with a trained model.
 
     https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_TransformResources.html
 

@@ -1,6 +1,6 @@
-"""Between which Regions Amazon Bedrock routes what it does for a geography.
+"""The Regions between which Amazon Bedrock routes requests within a geography.
 
-Both tables were read in November 2026. They differ: where guardrails are assessed is not where documents are read.
+Both tables are as of November 2026. They differ: guardrails and documents are processed in different Regions.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from ..errors import InvalidValueError
 
 @dataclass(frozen=True)
 class Routed:
-    """A profile of a geography, and every Region that may do the work of one that asks."""
+    """A profile of a geography, and every destination Region of one source Region."""
 
     profile: str
     regions: tuple[str, ...]
@@ -24,7 +24,7 @@ def _routed(name: str, profile: str, regions: str, sources: str) -> dict[str, Ro
 
 
 def _table(name: str, *rows: tuple[str, str, str]) -> Mapping[str, Routed]:
-    """Rows of a profile, its destinations and the sources that they are those of."""
+    """The rows of a profile: its destination Regions, for each of the source Regions."""
     return {source: routed for row in rows for source, routed in _routed(name, *row).items()}
 
 
@@ -32,7 +32,7 @@ _EU = "eu-central-1 eu-north-1 eu-south-1 eu-south-2 eu-west-1 eu-west-3"
 _APAC = "ap-northeast-1 ap-northeast-2 ap-northeast-3 ap-south-1 ap-southeast-1 ap-southeast-2"
 _APAC_WIDE = f"{_APAC} ap-south-2 ap-southeast-3 ap-southeast-4"
 
-#: Guardrails, by the Region of the guardrail. Sydney has a profile of Asia too; that of Australia stays there.
+#: Guardrails, by the Region of the guardrail. Sydney also has a profile for Asia; the one for Australia stays there.
 #: https://docs.aws.amazon.com/bedrock/latest/userguide/guardrails-cross-region-support.html
 GUARDRAILS = _table(
     "guardrail.v1:0",
@@ -53,8 +53,8 @@ GUARDRAILS = _table(
     ("apac", f"{_APAC_WIDE} me-central-1", "me-central-1"),
 )
 
-#: Bedrock Data Automation, by the Region that asks. Singapore is not among them: it has a global profile only, which
-#: sends documents to any commercial Region.
+#: Bedrock Data Automation, by the source Region. Singapore is not included: it has a global profile only, which sends
+#: documents to any commercial Region.
 #: https://docs.aws.amazon.com/bedrock/latest/userguide/bda-cris.html
 DATA_AUTOMATION = _table(
     "data-automation-v1",
@@ -69,10 +69,10 @@ DATA_AUTOMATION = _table(
 
 
 def routed(table: Mapping[str, Routed], region: str, *, what: str, field: str) -> Routed:
-    """What ``table`` says of ``region``.
+    """The entry of ``table`` for ``region``.
 
-    :param what: what is routed, for whoever reads the error.
-    :param field: the setting that asks for it.
+    :param what: The name of what is routed, for the error message.
+    :param field: The setting that enables it, for the error message.
     :raises InvalidValueError: if the Region is not known, or not in the table.
     """
     found = table.get(region)

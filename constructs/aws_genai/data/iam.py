@@ -1,4 +1,4 @@
-"""IAM's service reference: which actions, types of resource and condition keys there are.
+"""IAM's service reference: the actions, resource types and condition keys of services.
 
 https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html
 """
@@ -15,7 +15,7 @@ from typing import Any
 
 FILE = files(__package__) / "iam.zip"
 
-#: Keys that every request may carry, beside those that the reference lists with an action or a resource.
+#: Global condition keys that any request can have, besides those that the reference lists for an action or a resource.
 #: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html
 GLOBAL_KEYS = frozenset(
     key.lower()
@@ -74,7 +74,7 @@ GLOBAL_KEYS = frozenset(
 
 @dataclass(frozen=True)
 class Action:
-    """One action: the types of resource that it takes, and the keys that it knows without them."""
+    """One action: the resource types that it supports, and its own condition keys."""
 
     name: str
     types: tuple[str, ...]
@@ -87,7 +87,7 @@ class Service:
     def __init__(self, prefix: str, content: dict[str, Any]) -> None:
         self.prefix = prefix
         self._content = content
-        #: Names of all actions by their lower case: IAM ignores it.
+        #: The names of all actions, by their lowercase form, because IAM ignores case.
         self.names: dict[str, str] = {name.lower(): name for name in content["actions"]}
 
     def action(self, name: str) -> Action | None:
@@ -99,7 +99,7 @@ class Service:
         return Action(known, tuple(types), tuple(keys))
 
     def matching(self, pattern: str) -> list[str]:
-        """The actions that a pattern with ``*`` and ``?`` holds."""
+        """The actions that match a pattern with ``*`` and ``?``."""
         if "*" not in pattern and "?" not in pattern:
             known = self.names.get(pattern.lower())
             return [known] if known else []
@@ -109,18 +109,18 @@ class Service:
 
     @cached_property
     def arns(self) -> dict[str, str]:
-        """The form of the ARN of each type of resource."""
+        """The ARN format of each resource type."""
         return {name: arn for name, (arn, _) in self._content["resources"].items()}
 
     def keys_of(self, type: str) -> list[str]:
-        """The condition keys that a type of resource brings."""
+        """The condition keys of a resource type."""
         found: list[str] = self._content["resources"].get(type, ["", []])[1]
         return found
 
 
 @cache
 def service(prefix: str) -> Service | None:
-    """A service by the prefix of its actions, such as ``s3``; nothing if there is none."""
+    """A service by its action prefix, such as ``s3``; None if there is none."""
     archive = _archive()
     name = f"{prefix.lower()}.json"
     return Service(prefix.lower(), json.loads(archive.read(name))) if name in archive.NameToInfo else None

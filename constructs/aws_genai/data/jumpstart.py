@@ -1,4 +1,4 @@
-"""Which open-weight models SageMaker JumpStart hosts, and what they need."""
+"""The open-weight models that SageMaker JumpStart hosts, and their requirements."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class JumpStartModel:
     model_id: str
     task: str
     version: str
-    #: How many, where it is known.
+    #: Their number, if known.
     parameters: float | None
     images: Mapping[str, str]
     artifact: str
@@ -30,11 +30,11 @@ class JumpStartModel:
     environment: Mapping[str, str]
     regions: frozenset[str]
     environment_by_instance: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    #: What fine-tuning it takes, where a public source says so.
+    #: The requirements of fine-tuning, if a public source states them.
     training: TrainingFacts | None = None
 
     def image(self, instance_type: str, region: str) -> str:
-        """The container image for a type, in the registry that AWS keeps in the Region.
+        """The container image for a type, in AWS's registry of the Region.
 
         :raises InvalidValueError: if the model does not support the type or the Region.
         """
@@ -59,11 +59,11 @@ class JumpStartModel:
         return self.images[instance_type.split(".")[1]].partition(":")[0]
 
     def bucket(self, region: str) -> str:
-        """The AWS-owned bucket that holds the model's artifact and licence."""
+        """The AWS-owned bucket that holds the model's artifact and license."""
         return f"jumpstart-{'private-' if self.gated else ''}cache-prod-{region}"
 
     def container_environment(self, instance_type: str) -> dict[str, str]:
-        """The environment variables of the container on a type."""
+        """The environment variables of the container on an instance type."""
         return {**self.environment, **self.environment_by_instance.get(instance_type, {})}
 
 
@@ -81,7 +81,7 @@ class JumpStartCatalogue:
     @staticmethod
     @cache
     def get(model_id: str) -> JumpStartModel:
-        """The facts about a model.
+        """The data of a model.
 
         :raises InvalidValueError: if the catalogue does not hold the model.
         """
@@ -107,7 +107,7 @@ class JumpStartCatalogue:
 
 
 def check_eula(model: JumpStartModel, accepted: bool) -> None:
-    """Refuse a model whose licence nobody accepted.
+    """Reject a model whose license is not accepted.
 
     :raises InvalidValueError: if the model has a licence and ``accepted`` is false.
     """
@@ -120,7 +120,7 @@ def check_eula(model: JumpStartModel, accepted: bool) -> None:
 
 
 def check_instances(least: int, most: int) -> None:
-    """Refuse a range of instances that an endpoint cannot have.
+    """Reject a range of instances that an endpoint cannot have.
 
     :raises InvalidValueError: if ``least`` is below 1 or ``most`` below ``least``.
     """

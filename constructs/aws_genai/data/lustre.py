@@ -6,7 +6,7 @@ from typing import Literal
 
 from ..errors import InvalidValueError
 
-#: MB/s for each TiB of persistent SSD storage:
+#: Throughput of persistent SSD storage, in MB/s per TiB:
 #: https://docs.aws.amazon.com/fsx/latest/LustreGuide/performance.html
 Throughput = Literal[125, 250, 500, 1000]
 
@@ -15,7 +15,7 @@ STEP_GIB = 2400
 
 
 def check_capacity(gib: int) -> None:
-    """Refuse a capacity that persistent SSD file systems do not have.
+    """Reject a storage capacity that persistent SSD file systems do not support.
 
     https://docs.aws.amazon.com/fsx/latest/APIReference/API_CreateFileSystem.html (StorageCapacity)
 

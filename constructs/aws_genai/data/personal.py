@@ -1,4 +1,4 @@
-"""Kinds of personal data that CloudWatch Logs masks.
+"""The types of personal data that CloudWatch Logs masks.
 
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/CWL-managed-data-identifiers.html
 """
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from ..errors import InvalidValueError, nearest
 
-#: Those that know no country, and those of the United States.
+#: The types that are independent of a country, and those of the United States.
 IDENTIFIERS = (
     "Address",
     "AwsSecretKey",
@@ -35,7 +35,7 @@ IDENTIFIERS = (
 
 
 def check_identifiers(kinds: Sequence[str], *, stored: bool) -> None:
-    """Refuse kinds that CloudWatch does not know, and copies in S3, which masks nothing.
+    """Reject types that CloudWatch Logs does not support, and delivery to S3, where nothing is masked.
 
     :raises InvalidValueError: naming the kind.
     """
@@ -50,5 +50,5 @@ def check_identifiers(kinds: Sequence[str], *, stored: bool) -> None:
 
 
 def identifier_arn(kind: str, partition: str) -> str:
-    """The ARN of a managed data identifier, which belongs to AWS and to no Region."""
+    """The ARN of a managed data identifier, which has ``aws`` as its account and no Region."""
     return f"arn:{partition}:dataprotection::aws:data-identifier/{kind}"

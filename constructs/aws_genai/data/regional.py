@@ -1,4 +1,4 @@
-"""Which types of resources CloudFormation has in which Region."""
+"""The resource types that CloudFormation supports in each Region."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from . import load
 
 
 def check_region(region: str, field: str | None = None) -> str:
-    """Refuse a Region that does not exist.
+    """Reject a Region that does not exist.
 
-    :param region: name of the Region, such as ``us-east-1``.
-    :param field: the field that the error names. Default: none.
+    :param region: The name of the Region, such as ``us-east-1``.
+    :param field: The field to name in the error. Default: none.
     :returns: the Region.
     :raises InvalidValueError: naming the nearest Region.
     """
@@ -23,13 +23,13 @@ def check_region(region: str, field: str | None = None) -> str:
 
 
 def available(resource_type: str, region: str) -> bool | None:
-    """Whether CloudFormation has a type of resource in a Region; none if nobody says.
+    """Whether CloudFormation supports a resource type in a Region; None if not known.
 
-    The table knows every type that some Region lacks, from CloudFormation's registry of each Region.
+    The table has every type that is missing in at least one Region, from CloudFormation's registry of each Region.
     https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/registry.html
 
-    :param resource_type: such as ``AWS::Budgets::Budget``.
-    :param region: name of the Region.
+    :param resource_type: The resource type, such as ``AWS::Budgets::Budget``.
+    :param region: The name of the Region.
     """
     if region not in load("resource_types")["regions"]:
         return None
@@ -38,7 +38,7 @@ def available(resource_type: str, region: str) -> bool | None:
 
 @cache
 def regions_without(resource_type: str) -> frozenset[str]:
-    """The Regions that are known not to have a type of resource."""
+    """The Regions that are known not to support a resource type."""
     data = load("resource_types")
     mask = int(data["absent"].get(resource_type, "0"), 16)
     return frozenset(region for bit, region in enumerate(data["regions"]) if mask >> bit & 1)

@@ -1,4 +1,4 @@
-"""When CloudFormation replaces a resource, told from a template.
+"""Detection of replacements by CloudFormation, from a template.
 
 https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-cfn-updating-stacks-update-behaviors.html
 """
@@ -14,15 +14,16 @@ from typing import Any
 
 from . import load
 
-#: How the outputs begin that the CDK makes for weak references.
+#: The prefix of outputs that the CDK creates for weak references.
 PUBLISHED = "PublishOutput"
-#: With these the longest name that the CDK makes has the 255 characters that CloudFormation takes.
+#: With this number of digits, the longest name that the CDK generates has 255 characters, the maximum of
+#: CloudFormation.
 DIGITS = 7
 _NAMED = re.compile(r"\$\{([^!.}][^.}]*)(\.[^}]*)?\}")
 
 
 class Lives:
-    """What a template's resources are made of for good: a resource whose digest changes is replaced by another."""
+    """The create-only properties of a template's resources: a resource whose digest changes is replaced."""
 
     def __init__(self, resources: Mapping[str, Any]) -> None:
         self._resources = resources
@@ -36,7 +37,7 @@ class Lives:
         resource = self._resources[name]
         kind, properties = resource["Type"], resource.get("Properties", {})
         paths = load("create_only")["types"].get(kind)
-        # Who knows when a custom resource gives other values: on any change, then.
+        # It is not known when a custom resource returns other values, so any change of it counts.
         made = properties if paths is None else {path: _at(properties, path.split("/")) for path in paths}
         return self.digest([name, kind, made])
 
@@ -62,13 +63,13 @@ class Lives:
         resource = self._resources.get(name)
         if resource is None:
             return [name, attribute]  # a parameter
-        # The number of a version moves on without a replacement.
+        # The version number changes without a replacement.
         moving = self._expanded(resource.get("Properties", {})) if "Version" in str(attribute) else None
         return [self._of(name), attribute, moving]
 
 
 def _at(value: Any, path: list[str]) -> Any:  # noqa: ANN401 - JSON
-    """What stands at a path; lists on the way are walked, and what is not there is None."""
+    """The value at a path, through lists; None if it does not exist."""
     if not path:
         return value
     if isinstance(value, list):

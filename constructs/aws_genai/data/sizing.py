@@ -1,4 +1,4 @@
-"""How much accelerator memory a model needs, and which types have it."""
+"""The accelerator memory that a model requires, and the instance types with enough of it."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from .regional import check_region
 
 Precision = Literal["fp32", "bf16", "fp16", "fp8", "int8", "int4"]
 
-#: Bytes that one parameter takes.
+#: Bytes per parameter.
 BYTES: dict[str, float] = {"fp32": 4, "bf16": 2, "fp16": 2, "fp8": 1, "int8": 1, "int4": 0.5}
-#: Width of a decoder for each of its layers, as published models are built: Llama 3 has 128 at 8B, 102 at 70B.
+#: Width of a decoder divided by its number of layers, as in published models: Llama 3 has 128 at 8B, 102 at 70B.
 WIDTH_PER_LAYER = 128
-#: Keys and values are kept for a part of the attention heads: Llama 3 keeps 8 of 32 at 8B, 8 of 64 at 70B.
+#: Share of the attention heads with cached keys and values: Llama 3 has 8 of 32 at 8B, 8 of 64 at 70B.
 GROUPED_HEADS = 0.25
-#: Bytes of one cached key or value: the cache is kept at 16 bits whatever the weights are.
+#: Bytes of one cached key or value: the cache has 16 bits, regardless of the precision of the weights.
 CACHE_BYTES = 2
-#: The part of an accelerator's memory that serving may fill; the rest is for activations and the runtime. vLLM's
+#: The share of an accelerator's memory for weights and cache; the rest is for activations and the runtime. vLLM's
 #: default is the same: https://docs.vllm.ai/en/stable/configuration/engine_args.html (gpu-memory-utilization)
 USABLE = 0.9
 
-#: Accelerators whose hardware does not compute in a precision:
+#: Accelerators whose hardware does not support a precision:
 #: https://docs.nvidia.com/deeplearning/tensorrt/latest/getting-started/support-matrix.html
 #: https://awsdocs-neuron.readthedocs-hosted.com/en/latest/about-neuron/arch/neuron-hardware/neuron-core-v2.html
 _BEFORE_AMPERE = frozenset({"V100", "T4", "T4g"})
@@ -36,7 +36,7 @@ _GIB = 1024**3
 
 @dataclass(frozen=True)
 class Need:
-    """The memory that a model needs to be served, in GiB."""
+    """The memory that is required to serve a model, in GiB."""
 
     weights_gib: float
     cache_gib: float
@@ -44,17 +44,17 @@ class Need:
 
     @property
     def total_gib(self) -> float:
-        """Weights and cache together."""
+        """The total of weights and cache."""
         return self.weights_gib + self.cache_gib
 
     def fits(self, accelerator: Accelerator) -> bool:
-        """Whether a type's accelerators together hold it."""
+        """Whether the accelerators of an instance type have enough memory in total."""
         return self.total_gib <= USABLE * accelerator.total_memory_gib
 
 
 @dataclass(frozen=True)
 class Proposal:
-    """A type that holds a model, and why it is proposed."""
+    """An instance type with enough memory for a model, and why it is proposed."""
 
     accelerator: Accelerator
     need: Need
@@ -62,17 +62,17 @@ class Proposal:
 
 
 def need(*, parameters: float, precision: Precision = "bf16", context: int = 8192, sequences: int = 1) -> Need:
-    """What a decoder-only language model needs.
+    """The memory that a decoder-only language model requires.
 
-    With P parameters of b bytes, L layers of width d, a share g of heads that keep keys and values, and S sequences of
-    C tokens::
+    With P parameters of b bytes, L layers of width d, a share g of heads with cached keys and values, and S sequences
+    of C tokens::
 
         weights = P * b
         cache   = 2 * L * d * g * 2 bytes * C * S
 
-    P alone does not tell L and d; a transformer's layer has about 12 * d * d parameters, and d is about 128 * L, so
-    L = (P / (12 * 128 * 128)) ** (1/3). For Llama 3.1 8B that gives 34 layers of width 4,400 where it has 32 of 4,096.
-    The estimate errs to the safe side for models with fewer key and value heads than one in four.
+    P alone does not determine L and d. A transformer layer has about 12 * d * d parameters, and d is about 128 * L, so
+    L = (P / (12 * 128 * 128)) ** (1/3). For Llama 3.1 8B, this results in 34 layers of width 4,400; it has 32 of 4,096.
+    The estimate is conservative for models with fewer than one key and value head in four.
 
     :raises InvalidValueError: if a number is not positive or the precision is unknown.
     """
@@ -98,13 +98,13 @@ def choose(
     region: str | None = None,
     proposals: int = 3,
 ) -> list[Proposal]:
-    """The cheapest instance types that hold a model, on Neuron and on CUDA: see :func:`need`.
+    """The cheapest instance types with enough memory for a model, on Neuron and on CUDA: see :func:`need`.
 
-    Types without a known price come after those with one, the smallest first.
+    Types without a known price are last, the smallest first.
 
     :param parameters: number of parameters of the model, such as ``8e9``.
     :param precision: precision of the weights: fp32, bf16, fp16, fp8, int8 or int4. Default: bf16.
-    :param context: longest sequence in tokens. Default: 8,192.
+    :param context: Maximum sequence length, in tokens. Default: 8,192.
     :param sequences: number of sequences that are served at the same time. Default: 1.
     :param region: leave out types that this Region is known not to offer. Default: any Region.
     :param proposals: maximum number of types for each platform. Default: 3.

@@ -3,5 +3,5 @@
 from typing import Literal
 
 Day = Literal["MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN"]
-#: When most people work.
+#: The common working days.
 WEEK: tuple[Day, ...] = ("MON", "TUE", "WED", "THU", "FRI")

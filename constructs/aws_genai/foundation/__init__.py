@@ -1,4 +1,4 @@
-"""What every layer builds on: keys, networks, buckets, roles, alarms, audit, budget and tags."""
+"""The resources that every layer uses: keys, networks, buckets, roles, alarms, audit, budget and tags."""
 
 from typing import TYPE_CHECKING
 

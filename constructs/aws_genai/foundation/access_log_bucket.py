@@ -10,15 +10,15 @@ from .key import DataKey
 from .pseudo import ACCOUNT_ID
 from .statements import allow, document, service, tls_only
 
-#: The rule of the compliance packs that asks for a replica.
+#: The rule of the compliance packs that requires a replica.
 REPLICATION = compliance("S3BucketReplicationEnabled")
 
 
 class AccessLogBucket(Construct):
     """The bucket that receives the S3 server access logs of a stack's other buckets.
 
-    Each stack has its own: rule packs recognize a bucket as the destination of logs within its stack only. S3
-    delivers access logs only into buckets encrypted with S3 managed keys.
+    Each stack has its own: rule packs recognize a bucket as the destination of logs only within its stack. S3 delivers
+    access logs only to buckets that are encrypted with S3 managed keys.
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/enable-server-access-logging.html
 
     Example::
@@ -35,8 +35,8 @@ class AccessLogBucket(Construct):
         SecureBucket(stack, "Data", foundation=foundation)
         app.synth()
 
-    :param retention_days: days until a log is deleted. Default: 365.
-    :param removal_policy: what happens on deletion of the stack. Default: retain.
+    :param retention_days: Number of days after which a log is deleted. Default: 365.
+    :param removal_policy: The removal policy of the bucket when the stack is deleted. Default: retain.
     """
 
     def __init__(

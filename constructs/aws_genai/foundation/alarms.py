@@ -1,4 +1,4 @@
-"""Alarms, and the topic that they notify."""
+"""Alarms, and the topic that they send notifications to."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from .statements import allow, document, service, tls_only
 class AlarmTopic(Construct):
     """An encrypted SNS topic that AWS services of this account publish alarms to, over TLS only.
 
-    CloudWatch and AWS Budgets publish by themselves. EventBridge tells SNS and AWS KMS neither account nor rule, so a
-    statement for it could have no condition: its rules publish through a role (:func:`report_event`).
+    CloudWatch and AWS Budgets publish by themselves. EventBridge passes neither the account nor the rule to SNS and AWS
+    KMS, so a statement for it could have no condition: its rules publish through a role (:func:`report_event`).
     https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html
     https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html
 
@@ -34,8 +34,8 @@ class AlarmTopic(Construct):
         AlarmTopic(stack, "Alarms", key=DataKey(stack, "Key", description="Alarms"))
         app.synth()
 
-    :param key: encrypts the messages; the publishing services are added to its policy.
-    :param emails: addresses that receive the alarms once they confirm. Default: none.
+    :param key: The key that encrypts the messages. The publishing services are added to its key policy.
+    :param emails: The email addresses to subscribe to the topic. Each must confirm its subscription. Default: none.
     """
 
     def __init__(self, scope: Construct, id: str, *, key: DataKey, emails: Sequence[str] = ()) -> None:
@@ -70,18 +70,18 @@ class AlarmTopic(Construct):
 
     @staticmethod
     def from_topic(scope: Construct, id: str, topic: sns.ITopic, *, key: DataKey) -> AlarmTopic:
-        """A topic of your own, whose policy this app cannot change.
+        """Import an existing topic, whose policy this app cannot change.
 
-        Its policy must let ``cloudwatch.amazonaws.com`` and ``budgets.amazonaws.com`` publish.
+        Its policy must allow ``cloudwatch.amazonaws.com`` and ``budgets.amazonaws.com`` to publish.
         https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/AlarmThatSendsEmail.html
 
-        :param topic: the topic, such as ``sns.Topic.from_topic_arn(stack, "Own", "arn:aws:sns:...")``.
-        :param key: the key that encrypts the topic, which publishers use.
+        :param topic: The topic, such as ``sns.Topic.from_topic_arn(stack, "Own", "arn:aws:sns:...")``.
+        :param key: The key that encrypts the topic. Publishers must be allowed to use it.
         """
         return _GivenTopic(scope, id, topic, key)
 
     def grant_publish(self, grantee: iam.IGrantable) -> iam.Grant:
-        """Let ``grantee`` publish to this topic.
+        """Grant ``grantee`` permission to publish to this topic.
 
         https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html#sns-what-permissions-for-sse
         """
@@ -96,7 +96,7 @@ class AlarmTopic(Construct):
 
 
 class _GivenTopic(AlarmTopic):
-    """A topic of the user's own."""
+    """An existing topic that the user imports."""
 
     def __init__(self, scope: Construct, id: str, topic: sns.ITopic, key: DataKey) -> None:
         Construct.__init__(self, scope, id)
@@ -109,7 +109,7 @@ class _GivenTopic(AlarmTopic):
 
 
 #: https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html#compatibility-with-aws-services
-#: Auto Scaling publishes through its service-linked role, and rules of EventBridge through one of their own.
+#: Auto Scaling publishes through its service-linked role, and EventBridge rules publish through a role of the stack.
 _PUBLISHERS = ("cloudwatch.amazonaws.com", "budgets.amazonaws.com")
 
 
@@ -130,17 +130,17 @@ def alarm(
     missing: str = "notBreaching",
     actions: Sequence[str] = (),
 ) -> cloudwatch.CfnAlarm:
-    """An alarm on one metric that notifies ``topic``.
+    """An alarm on one metric that sends a notification to ``topic``.
 
     https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/AlarmThatSendsEmail.html
 
-    :param description: what happened and what to do, shown in the notification.
-    :param threshold: in the metric's own unit.
-    :param statistic: a statistic or a percentile such as ``p90``. Default: Sum.
-    :param period_seconds: length of one data point. Default: 300.
-    :param periods: data points in a row that must breach. Default: 1.
-    :param missing: how missing data counts. Default: as not breaching.
-    :param actions: ARNs of what else to do, such as scaling policies. Default: nothing.
+    :param description: What happened and what to do; shown in the notification.
+    :param threshold: The value to compare the metric with, in the unit of the metric.
+    :param statistic: The statistic of the metric, or a percentile such as ``p90``. Default: Sum.
+    :param period_seconds: The period over which the statistic is applied, in seconds. Default: 300.
+    :param periods: Number of consecutive periods in which the threshold must be breached. Default: 1.
+    :param missing: How to treat missing data. Default: as not breaching.
+    :param actions: The ARNs of further alarm actions, such as scaling policies. Default: none.
     """
     percentile = statistic.startswith("p")
     return cloudwatch.CfnAlarm(

@@ -1,4 +1,4 @@
-"""Telling people of every attempt to get in, whether it succeeded or not."""
+"""Notifications about every attempt to get access, whether it succeeded or not."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ from .report import report_event
 
 
 class AccessAttempts(Construct):
-    """Reports every call that would open a shell, read a screen, carry a disk out or open the network.
+    """Sends a notification for every call that would open a shell, read a screen, export a disk or open the network.
 
-    Denied calls count too: a trail records them with their error. With ``buckets``, so does every object that was
-    refused there. Rules of EventBridge see calls that only read when they are enabled for all management events.
+    Denied calls are included: a trail records them with their error. With ``buckets``, denied requests for objects of
+    those buckets are included as well. EventBridge rules match read-only calls when they are enabled for all management
+    events.
     https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-service-event-cloudtrail.html
 
     Example::
@@ -34,8 +35,8 @@ class AccessAttempts(Construct):
         AccessAttempts(stack, "Attempts", foundation=foundation)
         app.synth()
 
-    :param foundation: key, topic, network and retention to build on.
-    :param buckets: names of buckets whose refused requests are told too. Default: none.
+    :param foundation: Provides the topic that receives the notifications, and the key of the dead-letter queue.
+    :param buckets: The names of buckets whose denied requests are reported as well. Default: none.
     """
 
     def __init__(self, scope: Construct, id: str, *, foundation: Foundation, buckets: Sequence[str] = ()) -> None:

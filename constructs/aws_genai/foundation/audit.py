@@ -1,4 +1,4 @@
-"""The record of who did what, kept where nobody can change it unseen."""
+"""The audit trail of the account, with validation that detects any change of its log files."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from .statements import allow, service
 class AuditTrail(Construct):
     """A CloudTrail trail with Bedrock and S3 data events, log file validation and encryption.
 
-    Management events of every Region, and the data events that show who read weights and called models. Whoever may
-    read the files checks them with ``aws cloudtrail validate-logs``.
+    Management events of every Region, and the data events that show who read weights and called models. A principal
+    that can read the log files validates them with ``aws cloudtrail validate-logs``.
     https://docs.aws.amazon.com/bedrock/latest/userguide/logging-using-cloudtrail.html
     https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-log-file-validation-cli.html
 
@@ -39,10 +39,10 @@ class AuditTrail(Construct):
         AuditTrail(stack, "Trail", trail_name="audit", foundation=foundation)
         app.synth()
 
-    :param foundation: key, topic, network and retention to build on.
-    :param trail_name: what the trail's name begins with, 3 to 110 characters; the Region follows, for a trail of all
-        Regions is seen in each of them.
-    :param retention_days: days that events are kept in S3. Default: 365.
+    :param foundation: Provides the key, the access log bucket, the retention of logs and the removal policy.
+    :param trail_name: The prefix of the trail's name, 3 to 110 characters. The Region is appended, because a
+        multi-Region trail appears in every Region.
+    :param retention_days: Number of days to retain events in S3. Default: 365.
     """
 
     def __init__(
@@ -66,8 +66,8 @@ class AuditTrail(Construct):
             "Bucket",
             foundation=foundation,
             retention_days=retention_days,
-            # CloudTrail encrypts each file for its trail, and its readers are allowed what was; a key of the bucket
-            # would know the bucket only.
+            # CloudTrail encrypts each file with its trail in the encryption context, which the key policy requires of
+            # readers; with an S3 Bucket Key, the context would name the bucket only.
             bucket_key=False,
         )
         trail_name = f"{trail_name}-{Stack.of(self).region}"
@@ -96,7 +96,7 @@ class AuditTrail(Construct):
         role = WorkloadRole(
             self,
             "Delivery",
-            # No page promises that CloudTrail names its trail when it takes the role:
+            # AWS does not document that CloudTrail passes its trail when it assumes the role:
             # https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-required-policy-for-cloudwatch-logs.html
             assumed_by=iam.ServicePrincipal("cloudtrail.amazonaws.com"),
         )
@@ -116,7 +116,8 @@ class AuditTrail(Construct):
             cloud_watch_logs_role_arn=role.role_arn,
             advanced_event_selectors=[
                 _selector("Management events", [("eventCategory", ["Management"])]),
-                # The trail's own deliveries, and the copies of them, would log themselves without end.
+                # Data events for the trail's own deliveries, and for their replicas, would cause further deliveries
+                # without end.
                 _selector(
                     "S3 objects",
                     [("eventCategory", ["Data"]), ("resources.type", ["AWS::S3::Object"])],

@@ -15,12 +15,12 @@ from .foundation import Foundation
 from .role import WorkloadRole, grant, permissions_of
 from .statements import Statement, deny, document, tls_only
 
-#: Name of the rule that replicates.
+#: Name of the replication rule.
 _RULE = "replica"
 
 
 class SecureBucket(Construct):
-    """A bucket encrypted with a customer key, versioned, private, TLS only, and logged.
+    """A private, versioned bucket with a customer managed key, TLS only, and server access logs.
 
     Example::
 
@@ -36,8 +36,8 @@ class SecureBucket(Construct):
         SecureBucket(stack, "Documents", foundation=foundation)
         app.synth()
 
-    :param foundation: the key that encrypts every object, the bucket for access logs, whether there is a replica, and
-        what happens on deletion of the stack.
+    :param foundation: Provides the key that encrypts every object, the access log bucket, whether to create a replica,
+        and the removal policy.
     :param retention_days: Number of days after which an object expires. Default: never.
     :param noncurrent_days: Number of days to keep a noncurrent version. Default: 90.
     :param lock_days: Number of days for which a new object can be neither overwritten nor deleted. Default: no lock.
@@ -68,7 +68,7 @@ class SecureBucket(Construct):
                 foundation=foundation.but(replicas=False),
                 retention_days=retention_days,
                 noncurrent_days=noncurrent_days,
-                # S3 replicates a locked bucket into a locked one only.
+                # S3 replicates a bucket with Object Lock only to a bucket with Object Lock.
                 lock_days=lock_days,
                 bucket_key=bucket_key,
             )
@@ -111,18 +111,18 @@ class SecureBucket(Construct):
         self.rewrite_policy()
 
     def rewrite_policy(self) -> None:
-        """Write the policy anew, after a statement of it was changed."""
+        """Update the bucket policy after one of its statements was changed."""
         self.policy_resource.policy_document = document(self._statements)
 
     @cached_property
     def logical_id(self) -> str:
-        """The bucket's name in the template, as findings of cdk-nag give it."""
+        """The logical id of the bucket, as cdk-nag's findings give it."""
         return self.resource.stack.get_logical_id(self.resource)
 
     def _replication(self, replica: SecureBucket) -> s3.CfnBucket.ReplicationConfigurationProperty:
         """Same-Region replication, encrypted under the same key.
 
-        No page promises that S3 tells its account when it takes the role, so its trust has no condition.
+        AWS does not document that S3 passes its account when it assumes the role, so the trust policy has no condition.
         https://docs.aws.amazon.com/AmazonS3/latest/userguide/replication-config-for-kms-objects.html
         https://docs.aws.amazon.com/AmazonS3/latest/userguide/setting-repl-config-perm-overview.html
         """
@@ -168,12 +168,12 @@ class SecureBucket(Construct):
         )
 
     def _grant_replication(self, replica: SecureBucket, *, locked: bool) -> None:
-        # The source bucket is named by its logical id in the role's policy; the bucket names the role, so the
-        # statement uses the attribute of a policy that CloudFormation creates after both.
+        # The role's policy refers to the bucket by its logical id, and the bucket refers to the role. There is no
+        # cycle, because the policy is a separate resource that CloudFormation creates after both.
         role = self.replication_role
         role.allow(("s3:GetReplicationConfiguration", "s3:ListBucket"), [self.bucket_arn])
         objects, copies = f"{self.bucket_arn}/*", f"{replica.bucket_arn}/*"
-        # S3 copies a locked object with its lock:
+        # S3 replicates a locked object together with its retention:
         # https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-lock-managing.html#object-lock-managing-replication
         locks = ("s3:GetObjectLegalHold", "s3:GetObjectRetention") if locked else ()
         role.allow(
@@ -192,7 +192,7 @@ class SecureBucket(Construct):
             )
 
     def grant_read(self, grantee: iam.IGrantable, *prefixes: str) -> iam.Grant:
-        """Let ``grantee`` list and read the objects under ``prefixes`` only; each ends in ``/``."""
+        """Grant ``grantee`` permission to list and read the objects under ``prefixes`` only; each ends in ``/``."""
         given = self._grant_objects(grantee, prefixes, ("s3:GetObject", "s3:GetObjectVersion"))
         grant(
             grantee,
@@ -204,18 +204,19 @@ class SecureBucket(Construct):
         return given
 
     def grant_write(self, grantee: iam.IGrantable, *prefixes: str) -> iam.Grant:
-        """Let ``grantee`` write objects under ``prefixes`` only; each ends in ``/``."""
+        """Grant ``grantee`` permission to write objects under ``prefixes`` only; each ends in ``/``."""
         given = self._grant_objects(grantee, prefixes, ("s3:PutObject", "s3:AbortMultipartUpload"))
         self.key.grant_encrypt_decrypt(grantee)
         return given
 
     def only_through(self, endpoint_id: str | None, *, beside: Sequence[str] = ()) -> None:
-        """Deny reading objects, of this bucket and its replica, but through one VPC endpoint.
+        """Deny reading objects of this bucket and its replica, except through one VPC endpoint.
 
         https://docs.aws.amazon.com/AmazonS3/latest/userguide/example-bucket-policies-vpc-endpoint.html
 
-        :param endpoint_id: id of the gateway endpoint of S3; None, where it is not known, denies nothing.
-        :param beside: ARNs, with ``*`` allowed, of roles that read from elsewhere, such as those of AWS services.
+        :param endpoint_id: The id of the gateway endpoint of S3. With None, if it is not known, nothing is denied.
+        :param beside: The ARNs of roles that read without the endpoint, such as those of AWS services. ``*`` is
+            allowed.
         """
         for bucket in (self, self.replica) if endpoint_id else ():
             if bucket is not None:

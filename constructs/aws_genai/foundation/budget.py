@@ -13,7 +13,7 @@ from .alarms import AlarmTopic
 class MonthlyBudget(Construct):
     """A monthly cost budget over resources with certain tags that warns at 80 % and 100 %, and on forecast.
 
-    The tags must be activated for cost allocation once per organization. Some Regions lack the type of resource
+    The tags must be activated for cost allocation once per organization. Some Regions do not support the resource type
     (:func:`aws_genai.data.regional.available`).
     https://docs.aws.amazon.com/awsaccountbilling/latest/aboutv2/activating-tags.html
     https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-properties-budgets-budget-expression.html
@@ -34,9 +34,10 @@ class MonthlyBudget(Construct):
         )
         app.synth()
 
-    :param limit_usd: limit in US dollars a month.
-    :param topic: where warnings go.
-    :param tags: values of cost allocation tags by name; what is counted has all of them.
+    :param limit_usd: The monthly limit, in US dollars.
+    :param topic: The topic that receives the notifications.
+    :param tags: The values of cost allocation tags, by name. The budget includes the cost of resources that have all of
+        them.
     """
 
     def __init__(
@@ -77,7 +78,7 @@ def _all_of(expressions: Sequence[_Expression]) -> _Expression:
 
 
 def _tagged(name: str, value: str) -> _Expression:
-    # Cost filters want the prefix of tags that users define, and no page says whether expressions do.
+    # Cost filters require the prefix of user-defined tags; AWS does not document whether expressions require it.
     # https://docs.aws.amazon.com/cost-management/latest/userguide/budgets-create-filters.html
     keys = (name, f"user:{name}")
     return _Expression(

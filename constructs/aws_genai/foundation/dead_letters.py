@@ -1,4 +1,4 @@
-"""Where events go that could not be delivered."""
+"""The dead-letter queue for events that could not be delivered."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from .key import DataKey
 from .pseudo import ACCOUNT_ID, PARTITION, REGION
 from .statements import allow, document, service, tls_only
 
-#: What EventBridge tells a queue that it sends to:
+#: The condition keys that EventBridge passes when it sends to a queue:
 #: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html#eb-sqs-permissions
 FROM_RULES = {"ArnLike": {"aws:SourceArn": f"arn:{PARTITION}:events:{REGION}:{ACCOUNT_ID}:rule/*"}}
 
 
 class DeadLetterQueue(Construct):
-    """An encrypted queue that keeps undelivered events for 14 days, reached over TLS only.
+    """An encrypted queue that retains undelivered events for 14 days and allows requests over TLS only.
 
     https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html
 
@@ -33,9 +33,10 @@ class DeadLetterQueue(Construct):
         DeadLetterQueue(stack, "Undelivered", key=DataKey(stack, "Key", description="Events"))
         app.synth()
 
-    :param key: encrypts the messages; EventBridge is added to its policy.
-    :param behind_queue: whether SQS itself moves messages here from another queue. Default: no.
-    :param from_events: whether EventBridge sends what it could not deliver. Default: unless it is behind a queue.
+    :param key: The key that encrypts the messages. EventBridge is added to its key policy.
+    :param behind_queue: Whether it is the dead-letter queue of another SQS queue. Default: no.
+    :param from_events: Whether EventBridge sends undelivered events to it. Default: yes, unless ``behind_queue`` is
+        set.
     """
 
     def __init__(
@@ -47,12 +48,12 @@ class DeadLetterQueue(Construct):
             "Resource",
             kms_master_key_id=key.key_arn,
             message_retention_period=14 * 24 * 3600,
-            # States that this queue receives dead letters, and from where.
+            # Declares this queue as a dead-letter queue, and its sources.
             redrive_allow_policy={"redrivePermission": "allowAll"},
         )
         acknowledge(
             queue,
-            # The first of these rules sees that another queue names this one.
+            # The first of these rules recognizes a dead-letter queue by another queue that refers to it.
             "Serverless-SQSRedrivePolicy" if behind_queue else ("AwsSolutions-SQS3", "Serverless-SQSRedrivePolicy"),
             reason="This queue is where dead letters end; a queue behind it would need one too.",
             met_by="retention of 14 days, the longest that SQS has",

@@ -1,4 +1,4 @@
-"""What every construct builds on: key, topic, network, retention and removal, in one object."""
+"""The resources and defaults that constructs share: key, topic, network, retention and removal policy."""
 
 from __future__ import annotations
 
@@ -24,9 +24,10 @@ _Made = TypeVar("_Made", bound=Construct)
 
 
 class Foundation:
-    """What the constructs of a stack have in common. What is not given is created when it is first needed.
+    """The resources and defaults that the constructs of a stack share. A missing resource is created on first use.
 
-    Every construct of this library takes one. It is no construct itself: what it creates are children of ``scope``.
+    Every construct of this library takes a foundation. It is not a construct itself: the resources that it creates are
+    children of ``scope``.
 
     Example::
 
@@ -41,20 +42,20 @@ class Foundation:
         SecureBucket(stack, "Documents", foundation=Foundation(stack, log_days=30))
         app.synth()
 
-    :param scope: the stack, or the construct, under which a missing key, topic or bucket is created.
-    :param key: encrypts data, logs and messages; of your own, or a new one. Default: a new key.
-    :param topic: receives every alarm; of your own, which ``key`` encrypts, or a new one. Default: a new topic that
-        nobody subscribes to.
-    :param network: the VPC that instances, endpoints and jobs run in: a :class:`PrivateNetwork`, a VPC of your own, or
-        the Availability Zones of a new one. Default: none.
-    :param private_functions: whether functions run in the VPC as well. Default: no.
-    :param access_logs: the bucket that receives the server access logs of buckets. Default: a new bucket.
-    :param replicas: whether every bucket has a replica of its objects. Default: no.
-    :param log_days: number of days that log groups keep their events. Default: 365.
-    :param record_days: number of days that access logs, audit records and captured data are kept in S3. Default: 365.
-    :param removal_policy: what happens to data, keys and logs when the stack is deleted. Default: they are retained,
-        except those of a first deployment that fails.
-    :param tags: tags for the resources that functions create at run time. Default: none.
+    :param scope: The stack or construct in which a missing key, topic or bucket is created.
+    :param key: The key that encrypts data, logs and messages. Default: a new key.
+    :param topic: The topic that receives every alarm. An existing topic must be encrypted with ``key``. Default: a new
+        topic without subscriptions.
+    :param network: The VPC in which instances, endpoints and jobs run: a :class:`PrivateNetwork`, an existing VPC, or
+        the Availability Zones of a new VPC. Default: none.
+    :param private_functions: Whether to run functions in the VPC as well. Default: no.
+    :param access_logs: The bucket that receives the server access logs of buckets. Default: a new bucket.
+    :param replicas: Whether to replicate the objects of every bucket. Default: no.
+    :param log_days: Number of days to retain log events. Default: 365.
+    :param record_days: Number of days to retain access logs, audit records and captured data in S3. Default: 365.
+    :param removal_policy: The removal policy of data, keys and logs when the stack is deleted. Default: retain, except
+        after a first deployment that fails.
+    :param tags: The tags of resources that functions create at run time. Default: none.
     """
 
     def __init__(
@@ -89,23 +90,23 @@ class Foundation:
 
     @property
     def key(self) -> DataKey:
-        """Encrypts data, logs and messages."""
+        """The key that encrypts data, logs and messages."""
         return self._given["key"] or self._once("key", self._create_key)
 
     @property
     def topic(self) -> AlarmTopic:
-        """Receives every alarm."""
+        """The topic that receives every alarm."""
         return self._given["topic"] or self._once("topic", self._create_topic)
 
     @property
     def network(self) -> PrivateNetwork | None:
-        """The VPC that instances, endpoints and jobs run in."""
+        """The VPC in which instances, endpoints and jobs run."""
         given = self._given["network"]
         return given and self._once(f"network {id(given)}", self._create_network)
 
     @property
     def access_logs(self) -> AccessLogBucket:
-        """Receives the server access logs of buckets."""
+        """The bucket that receives the server access logs of buckets."""
         given = self._given["access_logs"]
         return given or self._once("access_logs", self._create_access_logs)
 
@@ -125,11 +126,11 @@ class Foundation:
 
     @property
     def functions_network(self) -> PrivateNetwork | None:
-        """The VPC that functions run in, if they do."""
+        """The VPC in which functions run, or None."""
         return self.private_network if self.private_functions else None
 
     def but(self, **changes: Any) -> Self:  # noqa: ANN401 - the arguments of this class
-        """The same foundation with other values for some of its arguments; what is created is shared."""
+        """A copy of the foundation with other values for some arguments; resources that it creates are shared."""
         changed = copy.copy(self)
         changed._given = dict(self._given)
         for name, value in changes.items():

@@ -1,4 +1,4 @@
-"""What an endpoint of a VPC lets through."""
+"""Endpoint policies of interface VPC endpoints."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from .pseudo import ACCOUNT_ID, PARTITION, REGION
 from .statements import EVERYBODY, Statement, allow, document
 
-#: Services whose actions have another prefix than their endpoint has a name:
+#: Services whose action prefix differs from the name of their endpoint:
 #: https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html
 _ACTION_PREFIXES = {
     "bedrock-agent": "bedrock",
@@ -25,7 +25,7 @@ _ACTION_PREFIXES = {
 #: Endpoints through which container images are pulled.
 _REGISTRY = frozenset({"ecr.api", "ecr.dkr"})
 
-#: Services some of whose actions take no resource, such as ``cloudtrail:LookupEvents``.
+#: Services with actions that do not support resource-level permissions, such as ``cloudtrail:LookupEvents``.
 _WITHOUT_RESOURCES = frozenset(
     {
         "ec2",
@@ -47,14 +47,14 @@ _WITHOUT_RESOURCES = frozenset(
 
 
 def interface_policy(service: str, registries: Sequence[str], models: Sequence[str] = ()) -> dict[str, object]:
-    """Principals of this account, the service's own actions, and resources of this account where AWS can tell.
+    """Allow the service's actions to principals of this account, on resources of this account where supported.
 
     https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html#condition-keys-resourceaccount
     """
     own = {"aws:PrincipalAccount": ACCOUNT_ID}
     action = f"{_ACTION_PREFIXES.get(service, service)}:*"
     if service == "bedrock-runtime":
-        # Foundation models belong to no account.
+        # The ARNs of foundation models have no account.
         known = [f"arn:{PARTITION}:bedrock:*::foundation-model/{model}" for model in models or ("*",)]
         resources = [*known, f"arn:{PARTITION}:bedrock:*:{ACCOUNT_ID}:*"]
         statements = [_allow("OwnAccount", action, resources, own)]
@@ -65,7 +65,8 @@ def interface_policy(service: str, registries: Sequence[str], models: Sequence[s
             _allow("Token", "ecr:GetAuthorizationToken", ["*"], own),
         ]
     elif service == "execute-api":
-        # Callers of APIs with a user pool authorizer are no principals of AWS; the policy of each API restricts them.
+        # Callers of APIs with a user pool authorizer are not IAM principals; the resource policy of each API restricts
+        # them.
         # https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-vpc-endpoint-policies.html
         apis = [f"arn:{PARTITION}:execute-api:{REGION}:{ACCOUNT_ID}:*"]
         statements = [allow(["execute-api:Invoke"], apis, sid="OwnApis", principal=EVERYBODY)]

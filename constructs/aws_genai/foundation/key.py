@@ -1,4 +1,4 @@
-"""Customer managed keys whose policy names who may use them."""
+"""Customer managed keys whose key policy names the principals that can use them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .pseudo import ACCOUNT_ID, PARTITION, REGION
 from .role import grant, principal_arn
 from .statements import Statement, allow, document
 
-#: What an administrator may do with a key: everything but using it.
+#: The actions of a key administrator: everything except using the key.
 ADMINISTER = (
     "kms:CancelKeyDeletion",
     "kms:CreateAlias",
@@ -49,32 +49,32 @@ _AUTO_SCALING = (
     f"arn:{PARTITION}:iam::{ACCOUNT_ID}:role/aws-service-role/autoscaling.amazonaws.com/AWSServiceRoleForAutoScaling"
 )
 
-#: Each linked file system has a role of its own, whose name ends in its id.
+#: Each linked file system has its own role, whose name ends in the id of the file system.
 FSX_LINKS = (
     f"arn:{PARTITION}:iam::{ACCOUNT_ID}:role/aws-service-role/s3.data-source.lustre.fsx.amazonaws.com/"
     "AWSServiceRoleForFSxS3Access_fs-*"
 )
 
-#: The account, whose IAM policies then decide.
+#: The account as principal: its IAM policies then decide.
 ACCOUNT_PRINCIPAL = {"AWS": f"arn:{PARTITION}:iam::{ACCOUNT_ID}:root"}
 
 
 def named(role_arn: str, operator: str = "ArnEquals") -> dict[str, dict[str, object]]:
-    """The condition that a call comes from the role of that ARN."""
+    """The condition that the principal is the role with that ARN."""
     return {"StringEquals": {"kms:CallerAccount": ACCOUNT_ID}, operator: {"aws:PrincipalArn": role_arn}}
 
 
 def via(service: str) -> dict[str, dict[str, object]]:
-    """The condition that a key is used through that service of this Region."""
+    """The condition that the key is used through that service in this Region."""
     return {"StringEquals": {"kms:ViaService": f"{service}.{REGION}.amazonaws.com"}}
 
 
 class DataKey(Construct):
     """A KMS key with yearly rotation that only the principals named in its policy can use.
 
-    The account's administrators can manage, disable and delete the key, but an IAM policy alone, even
-    ``AdministratorAccess``, lets nobody encrypt or decrypt with it: the key policy delegates administration to
-    IAM, and use to nobody.
+    The account's administrators can manage, disable and delete the key. An IAM policy alone, even
+    ``AdministratorAccess``, does not allow a principal to encrypt or decrypt with it: the key policy delegates
+    administration to IAM, but not the use of the key.
     https://docs.aws.amazon.com/kms/latest/developerguide/key-policy-default.html
 
     Example::
@@ -93,10 +93,10 @@ class DataKey(Construct):
         key.grant_decrypt(role)
         app.synth()
 
-    :param description: what the key protects; shown in the console.
-    :param alias: alias without the ``alias/`` prefix. Default: none.
-    :param removal_policy: what happens on deletion of the stack. Default: retain.
-    :param pending_window_days: days before a deleted key is gone, 7 to 30. Default: 30.
+    :param description: What the key protects; shown in the console.
+    :param alias: The alias of the key, without the ``alias/`` prefix. Default: none.
+    :param removal_policy: The removal policy of the key when the stack is deleted. Default: retain.
+    :param pending_window_days: The waiting period before KMS deletes the key, in days, from 7 to 30. Default: 30.
     """
 
     def __init__(
@@ -110,7 +110,7 @@ class DataKey(Construct):
         pending_window_days: int = 30,
     ) -> None:
         super().__init__(scope, id)
-        #: What every statement after the first is called: each is made once, and its id is its own.
+        #: The ids of the statements after the first. Each statement is added once, and its id is unique.
         self._sids: set[str] = set()
         self._imported: kms.IKey | None = None
         self.resource = kms.CfnKey(
@@ -129,12 +129,12 @@ class DataKey(Construct):
 
     @staticmethod
     def from_key(scope: Construct, id: str, key: kms.IKey) -> DataKey:
-        """A key of your own, whose policy this app cannot change.
+        """Import an existing key, whose key policy this app cannot change.
 
-        What its policy must allow is collected in :attr:`required_statements`, and written to
+        The statements that its key policy must have are collected in :attr:`required_statements`, and written to
         ``<stack>.key-policy.json`` in the cloud assembly at synthesis. Add these statements before you deploy.
 
-        :param key: the key, such as ``kms.Key.from_key_arn(stack, "Own", "arn:aws:kms:...")``.
+        :param key: The key, such as ``kms.Key.from_key_arn(stack, "Own", "arn:aws:kms:...")``.
         """
         return _GivenKey(scope, id, key)
 
@@ -151,40 +151,40 @@ class DataKey(Construct):
         self._admit(allow(actions, ["*"], sid=sid, principal=principal, conditions=conditions))
 
     def _admit(self, statement: Statement) -> None:
-        # One more statement each time, for the policies of large stacks are long.
+        # Each update adds one statement, because the key policies of large stacks are long.
         self.resource.add_property_override(f"KeyPolicy.Statement.{len(self._sids)}", statement)
 
     @property
     def key(self) -> kms.IKey:
-        """The same key as CDK's interface, for L2 constructs that take one; grants made on it reach IAM only."""
+        """The key as ``kms.IKey``, for L2 constructs. Grants on it change IAM policies only, not the key policy."""
         if self._imported is None:
             self._imported = kms.Key.from_key_arn(self, "Imported", self.key_arn)
         return self._imported
 
     def grant_decrypt(self, grantee: iam.IGrantable) -> iam.Grant:
-        """Let ``grantee`` decrypt: named in the key policy, and allowed by its own policy."""
+        """Grant ``grantee`` permission to decrypt, in the key policy and in its IAM policy."""
         return self._grant(grantee, "Decrypt", ("kms:Decrypt",))
 
     def grant_encrypt_decrypt(self, grantee: iam.IGrantable) -> iam.Grant:
-        """Let ``grantee`` encrypt and decrypt, for writers of encrypted buckets, queues and logs."""
+        """Grant ``grantee`` permission to encrypt and decrypt, for writers of encrypted buckets, queues and logs."""
         return self._grant(grantee, "Use", ("kms:Decrypt", "kms:GenerateDataKey"))
 
     def grant_describe(self, grantee: iam.IGrantable) -> iam.Grant:
-        """Let ``grantee`` read what kind of key this is."""
+        """Grant ``grantee`` permission to describe the key."""
         return self._grant(grantee, "Describe", ("kms:DescribeKey",))
 
     def grant_in_bedrock(self, grantee: iam.IGrantable, actions: Sequence[str] = ("kms:Decrypt",)) -> iam.Grant:
-        """Let ``grantee`` use the key through Bedrock and in no other way.
+        """Grant ``grantee`` permission to use the key through Bedrock only.
 
         https://docs.aws.amazon.com/bedrock/latest/userguide/encryption-custom-job.html
 
-        :param actions: what it may do. Default: decrypt.
+        :param actions: The KMS actions to allow. Default: decrypt.
         """
         self.allow_in_bedrock()
         return grant(grantee, actions, [self.key_arn], conditions=via("bedrock"))
 
     def allow_role(self, sid: str, role_arn: str, actions: Sequence[str]) -> None:
-        """Let a role of the same stack, named by its ARN, use the key."""
+        """Allow a role of the same stack, given by its ARN, to use the key."""
         self._name(sid, role_arn, actions, created=True)
 
     def allow_role_arn(
@@ -196,14 +196,14 @@ class DataKey(Construct):
         *,
         operator: str = "ArnEquals",
     ) -> None:
-        """Let the role of that ARN use the key, whether it exists yet or not.
+        """Allow the role with that ARN to use the key, even if the role does not exist yet.
 
-        KMS refuses a policy whose principal does not exist, so the role is named by condition.
+        KMS rejects a key policy with a principal that does not exist, so a condition names the role.
         """
         self._statement(sid, {"AWS": "*"}, actions, {**named(role_arn, operator), **(conditions or {})})
 
     def allow_auto_scaling_volumes(self) -> None:
-        """Let Auto Scaling start instances with volumes under the key.
+        """Allow Auto Scaling to launch instances with volumes that are encrypted with the key.
 
         https://docs.aws.amazon.com/autoscaling/ec2/userguide/key-policy-requirements-EBS-encryption.html
         """
@@ -216,35 +216,36 @@ class DataKey(Construct):
         )
 
     def allow_auto_scaling_notifications(self) -> None:
-        """Let Auto Scaling publish to topics encrypted under the key, through its service-linked role."""
+        """Allow Auto Scaling to publish to topics that are encrypted with the key, through its service-linked role."""
         self.allow_role_arn("AutoScalingNotifications", _AUTO_SCALING, ("kms:Decrypt", "kms:GenerateDataKey*"))
 
     def _grant(self, grantee: iam.IGrantable, verb: str, actions: Sequence[str]) -> iam.Grant:
         path, arn, created = principal_arn(grantee)
-        # The id of every statement of a policy is its own, and roles of two constructs may have the same name.
+        # The id of a statement must be unique in its policy, and roles of two constructs can have the same name.
         sid = f"{verb}{''.join(filter(str.isalnum, path))}"
         self._name(sid, arn, actions, created=created)
         return grant(grantee, actions, [self.key_arn])
 
     def _name(self, sid: str, arn: str, actions: Sequence[str], *, created: bool) -> None:
-        """Name a role or a user in the policy; KMS refuses one that names a principal that does not exist."""
+        """Add a role or a user to the key policy. KMS rejects a principal that does not exist."""
         if created:
             self._statement(sid, {"AWS": arn}, actions)
         else:
             self.allow_role_arn(sid, arn, actions)
 
     def grant_replicate(self, grantee: iam.IGrantable) -> iam.Grant:
-        """Let ``grantee`` copy what is encrypted under the key, under the key.
+        """Grant ``grantee`` permission to copy objects that are encrypted with the key, with the same key.
 
         https://docs.aws.amazon.com/AmazonS3/latest/userguide/replication-config-for-kms-objects.html
         """
         return self._grant(grantee, "Replicate", ("kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey"))
 
     def allow_logs(self) -> None:
-        """Let CloudWatch Logs encrypt the log groups of this account and Region, for itself and for its callers.
+        """Allow CloudWatch Logs to encrypt the log groups of this account and Region, for itself and for its callers.
 
-        CloudWatch Logs asks whoever writes to or reads from an encrypted group for the key too. Every principal of the
-        account may use it there, and nowhere else: IAM decides who may call CloudWatch Logs.
+        Principals that write to or read from an encrypted log group need permission to use the key as well. Every
+        principal of the account is allowed to use it through CloudWatch Logs only: IAM decides who can call CloudWatch
+        Logs.
         https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/encrypt-log-data-kms.html
         """
         groups = {
@@ -254,17 +255,18 @@ class DataKey(Construct):
         self._statement("CloudWatchLogs", {"Service": f"logs.{REGION}.amazonaws.com"}, USE, groups)
         used = [action for action in USE if action != "kms:DescribeKey"]
         self._statement("AccountThroughLogs", {"AWS": "*"}, used, {**through, **groups})
-        # DescribeKey knows no encryption context.
+        # DescribeKey has no encryption context.
         self._statement("AccountDescribesThroughLogs", {"AWS": "*"}, ("kms:DescribeKey",), through)
 
     def allow_trail(self, readers: Sequence[str] = ()) -> None:
-        """Let CloudTrail encrypt the log files of this account's trails, and people read them.
+        """Allow CloudTrail to encrypt the log files of this account's trails, and principals to read them.
 
-        Only what was encrypted for a trail may be decrypted, and only through S3, where the same principals need
+        Only files that were encrypted for a trail can be decrypted, and only through S3, where the same principals need
         ``s3:GetObject``.
         https://docs.aws.amazon.com/awscloudtrail/latest/userguide/create-kms-key-policy-for-cloudtrail.html
 
-        :param readers: ARNs of the roles that may read. Default: whom IAM allows to decrypt with the key.
+        :param readers: The ARNs of the roles that are allowed to read. Default: every principal that IAM allows to
+            decrypt with the key.
         """
         trails = f"arn:{PARTITION}:cloudtrail:{REGION}:{ACCOUNT_ID}:trail/*"
         self._statement(
@@ -291,14 +293,14 @@ class DataKey(Construct):
             self._statement("TrailReaders", ACCOUNT_PRINCIPAL, ("kms:Decrypt",), of_trails)
 
     def allow_in_bedrock(self) -> None:
-        """Let callers whom IAM allows to use the key do so through Bedrock, which holds no role of its own.
+        """Allow callers that IAM allows to use the key to use it through Bedrock, which has no service role.
 
         https://docs.aws.amazon.com/bedrock/latest/userguide/guardrails-permissions.html
         """
         self._allow_through("bedrock", ("kms:CreateGrant", "kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey"))
 
     def allow_prompts(self) -> None:
-        """Let Bedrock encrypt and decrypt the prompts of this account and Region.
+        """Allow Bedrock to encrypt and decrypt the prompts of this account and Region.
 
         https://docs.aws.amazon.com/bedrock/latest/userguide/prompt-management-prereq.html
         """
@@ -311,7 +313,7 @@ class DataKey(Construct):
         )
 
     def allow_evaluations(self) -> None:
-        """Let Bedrock keep the temporary copies that evaluation jobs of this account and Region make.
+        """Allow Bedrock to store the temporary copies that evaluation jobs of this account and Region create.
 
         https://docs.aws.amazon.com/bedrock/latest/userguide/model-evaluation-security-kms.html
         """
@@ -320,27 +322,27 @@ class DataKey(Construct):
         own, context = {"aws:SourceArn": jobs}, {"kms:EncryptionContext:evaluationJobArn": jobs}
         used = ("kms:Decrypt", "kms:GenerateDataKey")
         self._statement("Evaluations", bedrock, used, {"ArnLike": own, "StringLike": context})
-        # A description has no encryption context.
+        # DescribeKey has no encryption context.
         self._statement("DescribedByEvaluations", bedrock, ("kms:DescribeKey",), {"ArnLike": own})
 
     def allow_account_in_bedrock(self) -> None:
-        """Let every principal of the account decrypt through Bedrock, without a permission of its own.
+        """Allow every principal of the account to decrypt through Bedrock, without an IAM permission.
 
-        For a guardrail that is enforced on all of them, encrypted with a key that nothing else is encrypted with.
+        For an enforced guardrail, which applies to all of them. Use a key that encrypts nothing else.
         https://docs.aws.amazon.com/bedrock/latest/userguide/guardrails-permissions.html
         """
         through = {"kms:CallerAccount": ACCOUNT_ID, "kms:ViaService": f"bedrock.{REGION}.amazonaws.com"}
         self._statement("AccountThroughBedrock", {"AWS": "*"}, ("kms:Decrypt",), {"StringEquals": through})
 
     def allow_in_sagemaker(self) -> None:
-        """Let callers whom IAM allows to use the key give SageMaker the grants that endpoint volumes need.
+        """Allow callers that IAM allows to use the key to create the KMS grants that endpoint volumes need.
 
         https://docs.aws.amazon.com/sagemaker/latest/dg/api-permissions-reference.html
         """
         self._allow_through("sagemaker", ("kms:CreateGrant", "kms:DescribeKey"))
 
     def allow_in_fsx(self) -> None:
-        """Let callers whom IAM allows to use the key encrypt file systems, which then read and write linked buckets.
+        """Allow callers that IAM allows to use the key to encrypt file systems, which access linked buckets.
 
         https://docs.aws.amazon.com/fsx/latest/LustreGuide/encryption-at-rest.html
         https://docs.aws.amazon.com/fsx/latest/LustreGuide/s3-server-side-encryption-support.html
@@ -350,21 +352,21 @@ class DataKey(Construct):
         self.allow_role_arn("LinkedBuckets", FSX_LINKS, USE, {"StringEquals": through}, operator="ArnLike")
 
     def allow_in_dynamodb(self) -> None:
-        """Let callers whom IAM allows to use the key make and use tables that are encrypted under it.
+        """Allow callers that IAM allows to use the key to create and use tables that are encrypted with it.
 
         https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/encryption.usagenotes.html
         """
         self._allow_through("dynamodb", (*USE, "kms:CreateGrant"))
 
     def allow_in_opensearch(self) -> None:
-        """Let callers whom IAM allows to use the key make collections that are encrypted under it.
+        """Allow callers that IAM allows to use the key to create collections that are encrypted with it.
 
         https://docs.aws.amazon.com/opensearch-service/latest/developerguide/serverless-encryption.html
         """
         self._allow_through("aoss", ("kms:CreateGrant", "kms:DescribeKey"))
 
     def allow_in_rds(self) -> None:
-        """Let callers whom IAM allows to use the key make databases and their passwords, encrypted under it.
+        """Allow callers that IAM allows to use the key to create databases and their passwords, encrypted with it.
 
         https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/Overview.Encryption.Keys.html
         https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/rds-secrets-manager.html
@@ -375,9 +377,10 @@ class DataKey(Construct):
         )
 
     def allow_in_states(self) -> None:
-        """Let callers whom IAM allows to use the key make state machines that are encrypted under it, and look at runs.
+        """Allow callers that IAM allows to use the key to create state machines with it, and to read executions.
 
-        What such a machine logs is encrypted on its way, and decrypted by the service that delivers it.
+        The log events of such a state machine are encrypted in transit, and decrypted by the service that delivers
+        them.
         https://docs.aws.amazon.com/step-functions/latest/dg/encryption-at-rest.html
         """
         self._allow_through("states", ("kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey"))
@@ -390,9 +393,9 @@ class DataKey(Construct):
         )
 
     def allow_in_s3vectors(self) -> None:
-        """Let callers whom IAM allows to use the key make buckets of vectors that are encrypted under it.
+        """Allow callers that IAM allows to use the key to create vector buckets that are encrypted with it.
 
-        S3 Vectors itself decrypts, to keep the indexes in order.
+        S3 Vectors itself decrypts, to maintain the indexes.
         https://docs.aws.amazon.com/AmazonS3/latest/userguide/s3-vectors-data-encryption.html
         """
         self._allow_through("s3vectors", ("kms:Decrypt", "kms:GenerateDataKey"))
@@ -405,7 +408,7 @@ class DataKey(Construct):
         )
 
     def allow_in_sns(self) -> None:
-        """Let principals whom IAM allows to use the key publish to topics encrypted under it."""
+        """Allow principals that IAM allows to use the key to publish to topics that are encrypted with it."""
         self._allow_through("sns", ("kms:Decrypt", "kms:GenerateDataKey"))
 
     def _allow_through(self, service: str, actions: Sequence[str]) -> None:
@@ -417,11 +420,11 @@ class DataKey(Construct):
         )
 
     def allow_service(self, service: str, *, actions: Sequence[str] = ("kms:Decrypt", "kms:GenerateDataKey*")) -> None:
-        """Let an AWS service use the key on behalf of this account's resources, such as alarms that publish.
+        """Allow an AWS service to use the key on behalf of this account's resources, such as alarms that publish.
 
         https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html
 
-        :param service: the service principal, such as ``cloudwatch.amazonaws.com``.
+        :param service: The service principal, such as ``cloudwatch.amazonaws.com``.
         """
         self._statement(
             "Service" + service.split(".")[0].title().replace("-", ""),
@@ -432,7 +435,7 @@ class DataKey(Construct):
 
 
 class _GivenKey(DataKey):
-    """A key of the user's own."""
+    """An existing key that the user imports."""
 
     def __init__(self, scope: Construct, id: str, key: kms.IKey) -> None:
         Construct.__init__(self, scope, id)
@@ -440,7 +443,7 @@ class _GivenKey(DataKey):
         self._imported = key
         self.key_arn = key.key_arn
         self.key_id = key.key_id
-        #: The statements that the policy of the key must have.
+        #: The statements that the key policy must have.
         self.required_statements: list[Statement] = [
             allow([*USE, "kms:CreateGrant"], ["*"], sid="AllowWhatIamAllows", principal=ACCOUNT_PRINCIPAL)
         ]
@@ -455,18 +458,18 @@ class _GivenKey(DataKey):
         self.required_statements.append(statement)
 
     def _name(self, sid: str, arn: str, actions: Sequence[str], *, created: bool) -> None:
-        """Roles use the key because IAM allows them to: nobody knows their ARNs before they exist."""
+        """Allow roles by their IAM policies, because their ARNs are not known before they exist."""
 
 
 @jsii.implements(IValidation)
 class _Statements:
-    """Writes what the policy of a key must allow once the whole app is constructed."""
+    """Writes the statements that the key policy must have, once the whole app is constructed."""
 
     def __init__(self, key: _GivenKey, file: str) -> None:
         self._key, self._file = key, file
 
     def validate(self) -> list[str]:
-        """Nothing is wrong with the key that could be seen from here."""
+        """Write the statements. Returns no errors, because the key policy cannot be checked at synthesis."""
         stack = Stack.of(self._key)
         stage = Stage.of(self._key)
         if stage is not None:
@@ -482,7 +485,7 @@ class _Statements:
 
 
 def _plain(value: Any, known: Mapping[str, str]) -> Any:  # noqa: ANN401 - JSON
-    """A statement with values for pseudo parameters; ``${AWS::AccountId}`` stays where the account is not known."""
+    """A statement with the values of pseudo parameters; ``${AWS::AccountId}`` remains if the account is not known."""
     if isinstance(value, list):
         return [_plain(each, known) for each in value]
     if not isinstance(value, dict):

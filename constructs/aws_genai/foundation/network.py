@@ -1,4 +1,4 @@
-"""A network without a way in or out, but for named AWS services."""
+"""A network without internet access, with VPC endpoints to named AWS services only."""
 
 from __future__ import annotations
 
@@ -30,18 +30,19 @@ AWS_OWNED_BUCKETS = (
     "al2023-repos-{region}-de612dc2",
 )
 
-#: Services beside S3 that have a gateway endpoint.
+#: Services besides S3 that have a gateway endpoint.
 #: https://docs.aws.amazon.com/vpc/latest/privatelink/gateway-endpoints.html
 GATEWAYS = frozenset({"dynamodb"})
 
 
 class PrivateNetwork(Construct):
-    """A VPC of private subnets, one per zone, with flow logs and endpoints to the named services only.
+    """A VPC with one private subnet per zone, flow logs, and VPC endpoints for the named services only.
 
-    There is no internet gateway, no NAT and no peering: what is not an endpoint cannot be reached. Endpoint
-    policies admit principals of this account only, and S3 only the account's own buckets and the AWS-owned
-    buckets that hold model artifacts and image layers. S3 and DynamoDB are reached through gateway endpoints, which are
-    free of charge: an interface endpoint of DynamoDB has no private DNS, so that no SDK would find it.
+    There is no internet gateway, no NAT gateway and no peering connection: a service without an endpoint cannot be
+    reached. Endpoint policies allow principals of this account only, and the S3 endpoint allows only buckets of the
+    account and the AWS-owned buckets that hold model artifacts and image layers. S3 and DynamoDB have gateway
+    endpoints, which are free of charge: an interface endpoint for DynamoDB does not support private DNS, so SDKs would
+    not use it.
     https://docs.aws.amazon.com/vpc/latest/privatelink/vpc-endpoints-access.html
     https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/privatelink-interface-endpoints.html
 
@@ -62,17 +63,18 @@ class PrivateNetwork(Construct):
         )
         app.synth()
 
-    :param zones: Availability Zone names, one subnet each: an eighth of the range, by the zone's letter, so that a zone
-        that is added or left out later moves no other. What lies in one zone only lies in the first.
-    :param key: encrypts the flow logs.
-    :param cidr: IPv4 range of the VPC. Default: 10.0.0.0/16.
-    :param services: names of the services to reach through endpoints, such as ``bedrock-runtime``; S3 always is.
-        Default: none.
-    :param models: ids of the models that ``bedrock-runtime`` lets through. Default: any.
-    :param registries: further accounts from whose Amazon ECR container images may be pulled, such as that of AWS's Deep
-        Learning Containers. Default: none.
-    :param flow_log_days: days that flow logs are kept. Default: 365.
-    :param removal_policy: what happens to the flow logs on deletion of the stack. Default: retain.
+    :param zones: The names of the Availability Zones. Each has one subnet, an eighth of the range that the zone's
+        letter selects, so that adding or removing a zone does not replace the subnets of others. Single-zone resources
+        are created in the first.
+    :param key: The key that encrypts the flow logs.
+    :param cidr: The IPv4 CIDR block of the VPC. Default: 10.0.0.0/16.
+    :param services: The names of the services to create VPC endpoints for, such as ``bedrock-runtime``. S3 always has
+        one. Default: none.
+    :param models: The ids of the models that the ``bedrock-runtime`` endpoint allows. Default: any.
+    :param registries: Further accounts from whose Amazon ECR repositories container images can be pulled, such as that
+        of AWS Deep Learning Containers. Default: none.
+    :param flow_log_days: Number of days to retain flow logs. Default: 365.
+    :param removal_policy: The removal policy of the flow logs when the stack is deleted. Default: retain.
     :raises InvalidValueError: if the range is no network or does not hold the subnets, or a zone has no letter of its
         own.
     """
@@ -100,7 +102,8 @@ class PrivateNetwork(Construct):
         self.subnet_ids: list[str] = []
         table_ids: list[str] = []
         for zone, subnet_range, letter in zip(zones, ranges, letters(zones), strict=True):
-            # By the zone and not by its place in the list, so that a zone comes and goes without the others.
+            # The logical id depends on the zone, not on its position in the list, so that a zone can be added or
+            # removed alone.
             name = letter.upper()
             subnet = ec2.CfnSubnet(
                 self,
@@ -126,7 +129,7 @@ class PrivateNetwork(Construct):
         self.vpc_id: str = vpc.ref
         self.zones = list(zones)
         self._table_ids = table_ids
-        #: IPv4 range.
+        #: The IPv4 CIDR block of the VPC.
         self.cidr = cidr
         acknowledge(
             vpc,
@@ -151,24 +154,24 @@ class PrivateNetwork(Construct):
         subnets: Mapping[str, str] | None = None,
         s3_endpoint_id: str | None = None,
     ) -> PrivateNetwork:
-        """A VPC of your own. Nothing is created in it but security groups, and nothing is looked up.
+        """Import an existing VPC. Only security groups are created in it, and nothing is looked up.
 
-        It must have an endpoint for each service that is called from inside it, or another route to AWS: which ones
-        depends on the constructs. Its flow logs and the policies of its endpoints are yours.
+        It must have a VPC endpoint for each service that is called from inside it, or another route to AWS; the
+        constructs determine which services. You manage its flow logs and endpoint policies.
         https://docs.aws.amazon.com/vpc/latest/privatelink/aws-services-privatelink-support.html
 
-        :param vpc: the VPC, such as ``ec2.Vpc.from_vpc_attributes(...)``.
-        :param subnets: ids of the subnets to use, by Availability Zone. Default: the isolated subnets of ``vpc``, or
-            else its private subnets.
-        :param s3_endpoint_id: id of its gateway endpoint of Amazon S3. With it, weights and data sets can be read
-            through this endpoint only. Default: they can be read from everywhere that IAM allows.
+        :param vpc: The VPC, such as ``ec2.Vpc.from_vpc_attributes(...)``.
+        :param subnets: The ids of the subnets to use, by Availability Zone. Default: the isolated subnets of ``vpc``,
+            or if it has none, its private subnets.
+        :param s3_endpoint_id: The id of its gateway endpoint for Amazon S3. If set, weights and data sets can be read
+            through this endpoint only. Default: IAM alone decides who can read them.
         :raises InvalidValueError: if there is no subnet.
         """
         return _GivenNetwork(scope, id, vpc, subnets, s3_endpoint_id)
 
     @property
     def vpc(self) -> ec2.IVpc:
-        """The network as CDK's interface, for L2 constructs that take one."""
+        """The network as ``ec2.IVpc``, for L2 constructs."""
         if self._vpc is None:
             self._vpc = ec2.Vpc.from_vpc_attributes(
                 self,
@@ -182,9 +185,9 @@ class PrivateNetwork(Construct):
         return self._vpc
 
     def security_group(self, scope: Construct, id: str, *, description: str) -> ec2.CfnSecurityGroup:
-        """A group without inbound rules that reaches HTTPS only, and so only what the VPC has endpoints for."""
-        # Gateway endpoints answer from the public addresses of S3 and DynamoDB, whose prefix lists differ by Region and
-        # cannot be named without a look-up; the VPC has no route to any other public address.
+        """A security group without inbound rules that allows outbound HTTPS only, and so only VPC endpoints."""
+        # Gateway endpoints use the public addresses of S3 and DynamoDB. Their prefix lists differ by Region and need a
+        # lookup; the VPC has no route to any other public address.
         return ec2.CfnSecurityGroup(
             scope,
             id,
@@ -240,7 +243,7 @@ class PrivateNetwork(Construct):
                 sid="AwsOwnedModels",
                 principal=EVERYBODY,
             ),
-            # Custom resources answer CloudFormation there:
+            # Custom resources send their responses to CloudFormation to these buckets:
             # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cfn-vpce-bucketnames.html
             allow(
                 ["s3:PutObject"],
@@ -249,7 +252,7 @@ class PrivateNetwork(Construct):
                 principal=EVERYBODY,
             ),
         ]
-        #: Id of the gateway endpoint of S3.
+        #: The id of the gateway endpoint for S3.
         self.s3_endpoint_id: str | None = self._gateway("S3", "s3", document(policy)).ref
 
     def _gateway(self, id: str, service: str, policy: dict[str, Any]) -> ec2.CfnVPCEndpoint:
@@ -278,7 +281,7 @@ class PrivateNetwork(Construct):
                     description="HTTPS from the VPC",
                 )
             ],
-            # A group without egress rules would get AWS's default, which allows everything.
+            # A security group without egress rules would get the AWS default, which allows all outbound traffic.
             security_group_egress=[
                 ec2.CfnSecurityGroup.EgressProperty(
                     ip_protocol="icmp",
@@ -305,7 +308,7 @@ class PrivateNetwork(Construct):
 
 
 class _GivenNetwork(PrivateNetwork):
-    """A VPC of the user's own."""
+    """An existing VPC that the user imports."""
 
     def __init__(
         self,
@@ -333,7 +336,7 @@ class _GivenNetwork(PrivateNetwork):
         self.vpc_id = vpc.vpc_id
         self.zones = list(found)
         self.subnet_ids = list(found.values())
-        # What names that change with the network are made from.
+        # The value that identifies the network in names that change with it.
         self.cidr = vpc.vpc_id
         self.s3_endpoint_id = s3_endpoint_id
 
@@ -347,9 +350,9 @@ def let_reach(
     description: str,
     ports: tuple[int, int] | None = None,
 ) -> ec2.CfnSecurityGroupIngress:
-    """Let members of one security group call members of another, or of the same; the rule that lets them in.
+    """Allow traffic from one security group to another, or within the same. Return the inbound rule.
 
-    :param ports: first and last TCP port. Default: every protocol.
+    :param ports: The first and the last TCP port. Default: all protocols and ports.
     """
     suffix = str(ports[0]) if ports else ""
     source_id = source.attr_group_id

@@ -1,4 +1,4 @@
-"""What an account cannot deny to itself: a service control policy for the accounts that hold models and data."""
+"""Service control policies for the accounts that hold models and data."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ..errors import InvalidValueError
 #: https://docs.aws.amazon.com/organizations/latest/userguide/orgs_reference_limits.html
 LONGEST = 5120
 
-#: Ways to open a shell, read a screen or a password, or run a command on a machine that is not one's own.
+#: Actions that open a shell, read a screen or a password, or run a command on an instance of another principal.
 #: https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html
 INTERACTIVE = (
     "ec2-instance-connect:OpenTunnel",
@@ -40,14 +40,14 @@ INTERACTIVE = (
     "ssm:StartAutomationExecution",
     "ssm:StartSession",
 )
-#: Ways to carry disks out, or to open the network.
+#: Actions that export disks, or open the network.
 OPENING = (
     "ec2:AttachInternetGateway",
     "ec2:CreateVpcPeeringConnection",
     "ec2:ModifyImageAttribute",
     "ec2:ModifySnapshotAttribute",
 )
-#: What protects weights and data, and only a deployment may change.
+#: Actions on resources that protect weights and data, which only a deployment is allowed to change.
 PROTECTING = (
     "cloudtrail:DeleteTrail",
     "cloudtrail:StopLogging",
@@ -60,9 +60,9 @@ PROTECTING = (
     "s3:PutBucketPolicy",
     "s3:PutBucketPublicAccessBlock",
 )
-#: Families on the Xen hypervisor, which the Nitro System's promise does not cover:
+#: Instance families on the Xen hypervisor, which do not have the protection of the Nitro System:
 #: https://docs.aws.amazon.com/ec2/latest/instancetypes/ec2-nitro-instances.html
-#: The pattern leaves p3dn alone, which is Nitro-based.
+#: The pattern does not match p3dn, which is Nitro-based.
 NOT_NITRO = ("f1.*", "g2.*", "g3.*", "g3s.*", "p2.*", "p3.*")
 
 
@@ -73,10 +73,12 @@ _ROLE = re.compile(r"arn:(\*|aws[a-z-]*):(iam|sts)::([0-9]{12}|[0-9*?]+):(role|a
 def service_control_policy(*, deployment_roles: Sequence[str]) -> dict[str, Any]:
     """The policy document, to attach to the organizational unit of the accounts that hold models and data.
 
-    It binds every principal of those accounts, their root users included, and grants nothing. The management account
-    is not bound by any. https://docs.aws.amazon.com/organizations/latest/userguide/orgs_manage_policies_scps.html
+    It applies to every principal of those accounts, root users included, and grants no permissions. Service control
+    policies do not affect the management account.
+    https://docs.aws.amazon.com/organizations/latest/userguide/orgs_manage_policies_scps.html
 
-    :param deployment_roles: ARNs, with ``*`` allowed, of the roles that deploy: they alone may change what protects.
+    :param deployment_roles: The ARNs of the roles that deploy. Only they are allowed to change the resources that
+        protect weights and data. ``*`` is allowed.
     :raises InvalidValueError: without a role, because no deployment could change a policy then; if one is not the ARN
         of a role; or if the document grows too long.
     """
@@ -121,22 +123,23 @@ def _deny(
     return {**statement, "Condition": condition} if condition else statement
 
 
-#: Calls that a model answers: https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonbedrock.html
+#: Actions that invoke a model:
+#: https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonbedrock.html
 MODEL_CALLS = (
     "bedrock:CreateModelInvocationJob",
     "bedrock:InvokeModel",
     "bedrock:InvokeModelWithResponseStream",
 )
-#: Calls that name a guardrail: https://docs.aws.amazon.com/bedrock/latest/userguide/guardrails-permissions-id.html
+#: Actions that specify a guardrail: https://docs.aws.amazon.com/bedrock/latest/userguide/guardrails-permissions-id.html
 GUARDED_CALLS = ("bedrock:InvokeModel", "bedrock:InvokeModelWithResponseStream")
 
 
 def denials(resources: Sequence[str], guarded: Sequence[str], guardrail: str | None = None) -> list[dict[str, Any]]:
-    """Statements that deny calls of any model but ``resources``, and calls of ``guarded`` ones without a guardrail.
+    """Statements that deny invocations of models except ``resources``, and of ``guarded`` ones without a guardrail.
 
-    :param resources: ARNs of models, inference profiles and jobs that may be called.
-    :param guarded: ARNs of foundation models that only a call with a guardrail may reach.
-    :param guardrail: ARN of the guardrail with its version. Default: any.
+    :param resources: The ARNs of models, inference profiles and jobs that can be invoked.
+    :param guarded: The ARNs of foundation models that can be invoked with a guardrail only.
+    :param guardrail: The ARN of the guardrail with its version. Default: any guardrail.
     """
     jobs = "arn:*:bedrock:*:*:model-invocation-job/*"
     made: list[dict[str, Any]] = [
@@ -144,7 +147,7 @@ def denials(resources: Sequence[str], guarded: Sequence[str], guardrail: str | N
     ]
     if guarded:
         key = "bedrock:GuardrailIdentifier"
-        # A call that names none has no such key, which is not equal to anything.
+        # The condition key is absent from a call without a guardrail. StringNotEquals also matches an absent key.
         condition = {"StringNotEquals": {key: guardrail}} if guardrail else {"Null": {key: "true"}}
         unguarded = {"Sid": "Unguarded", "Effect": "Deny", "Action": list(GUARDED_CALLS), "Resource": list(guarded)}
         made.append({**unguarded, "Condition": condition})
@@ -152,14 +155,15 @@ def denials(resources: Sequence[str], guarded: Sequence[str], guardrail: str | N
 
 
 def model_policy(models: Sequence[str], *, regions: Sequence[str]) -> dict[str, Any]:
-    """The service control policy that leaves an organizational unit certain models of Amazon Bedrock, and no other.
+    """The service control policy that allows an organizational unit to use certain Amazon Bedrock models only.
 
-    Chat models are reached with a guardrail only, whichever; no principal of the accounts can call another model, be
-    its own policy as broad as it may. The bedrock-mantle endpoint is closed, for the guardrail's condition key binds
-    calls of bedrock-runtime only: https://docs.aws.amazon.com/bedrock/latest/userguide/guardrails-permissions-id.html
+    Chat models can be invoked only with a guardrail, which can be any. No principal of the accounts can invoke another
+    model, however broad its IAM policy is. The bedrock-mantle endpoint is denied, because the guardrail's condition key
+    applies to calls of bedrock-runtime only:
+    https://docs.aws.amazon.com/bedrock/latest/userguide/guardrails-permissions-id.html
 
-    :param models: ids of foundation models and inference profiles.
-    :param regions: Regions in which they may be called, those that profiles route to included.
+    :param models: The ids of foundation models and inference profiles.
+    :param regions: The Regions in which they can be invoked, including those that inference profiles route to.
     :raises InvalidValueError: if there is no model or no Region, one is not known, or the policy grows too long.
     """
     if not models or not regions:

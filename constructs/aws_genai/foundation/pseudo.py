@@ -1,4 +1,4 @@
-"""CloudFormation's pseudo parameters, asked of the CDK once instead of at every use.
+"""CloudFormation's pseudo parameters, resolved through the CDK once instead of at every use.
 
 https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/pseudo-parameter-reference.html
 """

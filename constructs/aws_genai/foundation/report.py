@@ -1,4 +1,4 @@
-"""Telling people of an event."""
+"""Notifications about events."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ def report_event(
     pattern: dict[str, Any],
     state: str | None = None,
 ) -> events.CfnRule:
-    """A rule that sends matching events to ``topic``, and what cannot be delivered to a queue of the stack.
+    """An EventBridge rule that sends matching events to ``topic``, and undelivered ones to a dead-letter queue.
 
-    The rule publishes through a role, for EventBridge itself sends none of the keys that the policies of the topic and
-    of its key ask for.
+    The rule publishes through a role, because EventBridge itself does not pass the condition keys that the topic policy
+    and the key policy require.
     https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html
     https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html
 
-    :param key: encrypts what is not delivered.
-    :param description: what happened and what to do.
-    :param pattern: which events match, in EventBridge's own form.
-    :param state: the rule's state, where it must see more than an enabled rule does, such as calls that only read.
+    :param key: The key that encrypts undelivered events.
+    :param description: What happened and what to do.
+    :param pattern: The event pattern, as EventBridge defines it.
+    :param state: The state of the rule, for rules that must match more than an enabled rule, such as read-only calls.
         Default: enabled.
     """
     stack = Stack.of(scope)
@@ -60,17 +60,17 @@ def report_event(
 
 
 def rules_only() -> iam.ServicePrincipal:
-    """EventBridge, which takes the role of a target.
+    """The service principal of EventBridge, which assumes the role of a target.
 
-    No page promises that it tells the account or the rule as it does so. A rule of another account cannot name the
-    role: roles are passed within their account only.
+    AWS does not document that it passes the account or the rule when it assumes the role. A rule of another account
+    cannot use the role: roles can be passed within their account only.
     https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_use_passrole.html
     """
     return iam.ServicePrincipal("events.amazonaws.com")
 
 
 def _publisher(stack: Stack) -> WorkloadRole:
-    """The role that the rules of a stack publish through; made on first use."""
+    """The role through which the rules of a stack publish; created on first use."""
     existing = stack.node.try_find_child("EventReports")
     if isinstance(existing, WorkloadRole):
         return existing
@@ -78,7 +78,7 @@ def _publisher(stack: Stack) -> WorkloadRole:
 
 
 def undelivered(stack: Stack, key: DataKey, topic: AlarmTopic) -> DeadLetterQueue:
-    """The queue for what the rules of a stack cannot deliver, and the alarm on it; made on first use."""
+    """The dead-letter queue for undelivered events of the rules of a stack, with its alarm; created on first use."""
     existing = stack.node.try_find_child("Undelivered")
     if isinstance(existing, DeadLetterQueue):
         return existing

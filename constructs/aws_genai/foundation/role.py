@@ -1,4 +1,4 @@
-"""Roles whose grants land in one managed policy."""
+"""Roles that keep their grants in one managed policy."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .statements import Conditions, Statement, allow, document
 
 @jsii.implements(IStableAnyProducer)
 class _Document:
-    """The policy of statements that are still being added: written when the CDK resolves the template."""
+    """A policy document whose statements are resolved when the CDK resolves the template, after all are added."""
 
     def __init__(self, statements: Sequence[Statement]) -> None:
         self._statements = statements
@@ -28,14 +28,14 @@ class _Document:
 class WorkloadRole(iam.Role):
     """An IAM role that keeps every grant in one customer managed policy.
 
-    NIST 800-53, HIPAA and PCI DSS packs refuse inline policies (``IAMNoInlinePolicy``), and every CDK grant
-    makes one; here ``grant_*`` methods of any construct fill the managed policy instead.
+    NIST 800-53, HIPAA and PCI DSS packs reject inline policies (``IAMNoInlinePolicy``), and every CDK grant creates
+    one. For this role, ``grant_*`` methods of any construct add to the managed policy instead.
     https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_managed-vs-inline.html
 
-    :param assumed_by: who may assume the role.
-    :param description: what the role is for. Default: none.
-    :param permissions_boundary: a managed policy that caps the role. Default: none.
-    :param role_name: a fixed name, for principals named before the role exists. Default: generated.
+    :param assumed_by: The principal that can assume the role.
+    :param description: The description of the role. Default: none.
+    :param permissions_boundary: The permissions boundary of the role. Default: none.
+    :param role_name: The name of the role, for policies that name the role before it exists. Default: generated.
     """
 
     def __init__(
@@ -58,12 +58,12 @@ class WorkloadRole(iam.Role):
         )
         self._permissions: iam.CfnManagedPolicy | None = None
         self._statements: list[Statement] = []
-        #: Whether a statement comes again that the policy has.
+        #: Whether a statement that the policy already has was added again.
         self._repeated = False
 
     @property
     def permissions(self) -> iam.CfnManagedPolicy:
-        """The managed policy that holds this role's permissions; made on first use."""
+        """The managed policy that holds this role's permissions; created on first use."""
         if self._permissions is None:
             self._permissions = iam.CfnManagedPolicy(
                 self, "Permissions", roles=[self.role_name], policy_document=Lazy.any(_Document(self._statements))
@@ -105,7 +105,7 @@ class WorkloadRole(iam.Role):
     def _add(self, statement: Any) -> None:  # noqa: ANN401 - JSON
         if statement in self._statements:
             return
-        # A managed policy has at most 6,144 characters, so what is allowed of several resources is said once:
+        # A managed policy has at most 6,144 characters, so statements that differ only in their resources are merged:
         # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
         same = next((each for each in self._statements if _but_resources(each) == _but_resources(statement)), None)
         if same is not None:
@@ -116,7 +116,7 @@ class WorkloadRole(iam.Role):
 
 
 def _but_resources(statement: Statement) -> Statement:
-    """All that a statement says but of what."""
+    """A statement without its resources."""
     return {**statement, "Resource": None}
 
 
@@ -166,8 +166,8 @@ def grant(
 ) -> iam.Grant:
     """Allow ``grantee`` exactly ``actions`` on exactly ``resources``.
 
-    :param grantee: a role, a user, a group, or anything that has a role, such as a function.
-    :param sid: id of the statement, in the policies of this library's roles only.
+    :param grantee: A role, a user, a group, or a construct that has a role, such as a function.
+    :param sid: The id of the statement. Used only in the policies of this library's roles.
     :raises InvalidValueError: if the grantee has no policy of its own, as a service or an account has none.
     """
     if isinstance(grantee, WorkloadRole):
@@ -189,7 +189,7 @@ def grant(
 
 
 def permissions_of(grantee: iam.IGrantable) -> IConstruct | None:
-    """The resource that holds the statements that were granted, for acknowledgements; None for what is imported."""
+    """The resource that holds the granted statements, for acknowledgements; None for an imported principal."""
     if isinstance(grantee, WorkloadRole):
         return grantee.permissions
     principal = grantee.grant_principal
@@ -202,7 +202,7 @@ def permissions_of(grantee: iam.IGrantable) -> IConstruct | None:
 
 
 def principal_arn(grantee: iam.IGrantable) -> tuple[str, str, bool]:
-    """A name for the principal of ``grantee``, its ARN, and whether it is a role that this app creates.
+    """The name and ARN of the principal of ``grantee``, and whether it is a role that this app creates.
 
     :raises InvalidValueError: if it is none that a key policy can name: a group, a service, an account.
     """

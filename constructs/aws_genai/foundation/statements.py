@@ -1,4 +1,4 @@
-"""Statements of policies, as JSON: those of the CDK cost several calls into Node.js each.
+"""Policy statements as JSON, because each statement of the CDK takes several calls to Node.js.
 
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements.html
 """
@@ -27,7 +27,7 @@ def allow(
     principal: Mapping[str, object] | None = None,
     conditions: Conditions | None = None,
 ) -> Statement:
-    """A statement that allows."""
+    """A statement with the effect Allow."""
     return _statement("Allow", actions, resources, sid, principal, conditions)
 
 
@@ -39,7 +39,7 @@ def deny(
     principal: Mapping[str, object] | None = EVERYBODY,
     conditions: Conditions | None = None,
 ) -> Statement:
-    """A statement of a resource policy that denies, to everybody unless said otherwise."""
+    """A statement of a resource policy with the effect Deny. Default principal: everyone."""
     return _statement("Deny", actions, resources, sid, principal, conditions)
 
 
@@ -52,7 +52,7 @@ def tls_only(action: str, *resources: str) -> Statement:
 
 
 def document(statements: Sequence[Statement]) -> dict[str, Any]:
-    """The policy that holds ``statements``."""
+    """The policy document with ``statements``."""
     return {"Version": "2012-10-17", "Statement": list(statements)}
 
 

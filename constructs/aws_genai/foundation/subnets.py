@@ -1,4 +1,4 @@
-"""Cutting a network into zones."""
+"""The division of a network into subnets, one per zone."""
 
 from __future__ import annotations
 
@@ -7,16 +7,17 @@ from collections.abc import Sequence
 
 from ..errors import InvalidValueError
 
-#: How zones of a Region end; none has more than six of them.
+#: The letters with which the zones of a Region end; no Region has more than six zones.
 LETTERS = "abcdefgh"
 _BITS = (len(LETTERS) - 1).bit_length()
 
 
 def split(cidr: str, zones: Sequence[str]) -> list[str]:
-    """The subnet of each zone: one of eight equal ones, always the same for the same letter.
+    """The subnet of each zone: one of eight equal ranges, always the same for the same letter.
 
-    So another zone moves no subnet: EC2 changes the range of none and lets no two overlap.
-    A subnet has 16 to 65,536 addresses: https://docs.aws.amazon.com/vpc/latest/userguide/subnet-sizing.html
+    Adding a zone therefore does not change other subnets: EC2 cannot change the range of a subnet and does not allow
+    ranges to overlap. A subnet has 16 to 65,536 addresses:
+    https://docs.aws.amazon.com/vpc/latest/userguide/subnet-sizing.html
 
     :raises InvalidValueError: if ``cidr`` is no network, larger than /16, or too small for eight subnets, or a zone has
         no letter from a to h of its own.
@@ -47,7 +48,7 @@ def split(cidr: str, zones: Sequence[str]) -> list[str]:
 
 
 def letters(zones: Sequence[str]) -> list[str]:
-    """The letter that each zone's subnet goes by.
+    """The letter that selects each zone's subnet.
 
     :raises InvalidValueError: if it is none from a to h, or another zone's too.
     """

@@ -1,4 +1,4 @@
-"""Cost allocation tags that every resource carries."""
+"""The cost allocation tags of every resource."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .options import COST_TAGS as COST_TAGS
 
 @dataclass(frozen=True, kw_only=True)
 class CostTags:
-    """Who pays for a resource and what it is part of.
+    """Cost allocation tags: who pays for a resource, and what the resource belongs to.
 
     https://docs.aws.amazon.com/awsaccountbilling/latest/aboutv2/cost-alloc-tags.html
     """
@@ -29,5 +29,5 @@ class CostTags:
             Tags.of(scope).add(name, value)
 
     def by_name(self) -> dict[str, str]:
-        """The tags as AWS holds them."""
+        """The tags by their keys in AWS."""
         return {name.replace("_", "-"): value for name, value in asdict(self).items()}

@@ -1,9 +1,10 @@
-"""References between stacks whose text changes when, and only when, what they name is replaced.
+"""References between stacks that change when, and only when, the referenced resource is replaced.
 
-``Fn::GetStackOutput`` names an output of another stack and holds nothing: the stack that reads is deployed anew only if
-its own template changed, for the CDK CLI skips a stack whose template is as before and CloudFormation has then nothing
-to do. So the name of each output ends in a digest of what its resource is made of for good. It changes then only: to
-CloudFormation the value is unknown until it is read, so a reader that needs it for good is replaced with it.
+``Fn::GetStackOutput`` reads an output of another stack without a strong reference. The consuming stack is deployed
+again only if its own template changed: the CDK CLI skips a stack with an unchanged template, and CloudFormation has no
+updates to perform. The name of each output therefore ends in a digest of the create-only properties of its resource. It
+must change only on replacement: CloudFormation does not know the value until it reads it, so it replaces a consumer
+that uses it in a create-only property.
 https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/intrinsic-function-reference-getstackoutput.html
 https://github.com/aws/aws-cdk/issues/38829
 https://docs.aws.amazon.com/cdk/v2/guide/resources.html
@@ -27,12 +28,13 @@ _READ = "Fn::GetStackOutput"
 
 
 class WeakReferences(DefaultStackSynthesizer):
-    """Writes a stack's template so that other stacks notice when something of it is replaced.
+    """Synthesizes a stack so that consuming stacks are updated when one of its resources is replaced.
 
-    A resource is replaced when one of its create-only properties changes, or when what such a property refers to is
-    replaced. The names of the stack's published outputs end in a digest of those; whoever reads them has the same name
-    in its own template, at the places that read and nowhere else. Give one to every stack of an app whose references
-    are weak (``@aws-cdk/core:defaultCrossStackReferences``), in the order in which they read each other.
+    A resource is replaced when one of its create-only properties changes, or when a resource that such a property
+    refers to is replaced. The names of the stack's published outputs end in a digest of those properties; the template
+    of a consuming stack contains the same names, only where it reads the outputs. Pass one to every stack of an app
+    with weak references (``@aws-cdk/core:defaultCrossStackReferences``), in the order in which the stacks depend on
+    each other.
 
     Example::
 
@@ -52,7 +54,7 @@ class WeakReferences(DefaultStackSynthesizer):
 
     @jsii.member(jsii_name="reusableBind")
     def reusable_bind(self, stack: Stack) -> WeakReferences:
-        """Belong to a stack, each to its own: a copy, as the CDK makes one, would not call what follows."""
+        """Bind to one stack: a copy, as the CDK creates it, would not call the methods below."""
         self.bind(stack)
         return self
 
@@ -87,16 +89,16 @@ class WeakReferences(DefaultStackSynthesizer):
 
 
 def _outputs(file: Path) -> list[str]:
-    """The outputs of a stack whose template is written, as its readers name them."""
+    """The names of the outputs of a synthesized stack, as consuming stacks use them."""
     if not file.exists():
         raise ValueError(f"{file.name} is not written yet: make a stack before the stacks that read it")
     return list(json.loads(file.read_text(encoding="utf-8")).get("Outputs", {}))
 
 
 def trace(template: Mapping[str, Any], producers: Mapping[str, list[str]]) -> dict[str, Any]:
-    """A template with the digests in the names of what it reads and publishes.
+    """A template with the digests in the names of the outputs that it reads and publishes.
 
-    :param producers: the outputs, as they are named with their digests, of the stacks that it reads.
+    :param producers: The names of outputs, with their digests, by the stacks that publish them.
     """
     names = {
         (stack, output[:-DIGITS]): output

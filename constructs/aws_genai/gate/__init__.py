@@ -1,4 +1,4 @@
-"""The policy gate: the engines that check every synthesis, and the findings that are acknowledged."""
+"""The policy gate: the engines that check every synthesis, and the acknowledgements of findings."""
 
 from typing import TYPE_CHECKING
 

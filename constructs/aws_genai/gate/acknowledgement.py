@@ -1,4 +1,4 @@
-"""Accepting one finding on one resource, with a reason an auditor can check."""
+"""Acknowledgements of one finding on one resource, with a reason that an auditor can verify."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .record import METADATA_KEY
 
 #: Metadata key of acknowledgements without effect, which the CDK does not read.
 _WITHOUT_EFFECT = "aws-genai:acknowledged-rules"
-#: What separates the reason from the place where the control is met.
+#: The separator between the reason and the place where the control is met.
 _MET_BY = " Met by: "
 
 #: Whether acknowledgements have no effect, so that every finding is reported.
@@ -24,7 +24,7 @@ _ineffective: ContextVar[bool] = ContextVar("ineffective", default=False)
 
 @contextmanager
 def ineffective() -> Iterator[None]:
-    """Give acknowledgements that are made meanwhile no effect."""
+    """Make acknowledgements within this context ineffective."""
     before = _ineffective.set(True)
     try:
         yield
@@ -34,7 +34,7 @@ def ineffective() -> Iterator[None]:
 
 @dataclass(frozen=True)
 class Acknowledgement:
-    """One accepted finding: where, which rule, why, and where the control is met instead."""
+    """One acknowledgement: the resource, the rule, the reason, and where the control is met instead."""
 
     path: str
     rule: str
@@ -43,14 +43,14 @@ class Acknowledgement:
 
     @property
     def finding(self) -> str:
-        """The rule as findings name it: without its engine."""
+        """The id of the rule without its engine, as in findings."""
         for engine in (_VALIDATE, _OWN):
             if self.rule.startswith(engine):
                 return self.rule.removeprefix(engine)
         return self.rule
 
 
-#: Engines whose rules go by their names alone.
+#: Engines whose rules are identified without the name of the engine.
 _VALIDATE, _OWN = "CloudFormation-Validate::", "GenAI::"
 
 _PACK_PREFIXES = frozenset({"AwsSolutions", "Serverless", "NIST.800.53.R5", "HIPAA.Security", "PCI.DSS.321"})
@@ -64,17 +64,17 @@ def acknowledge(
     met_by: str,
     finding: str | tuple[str, ...] | None = None,
 ) -> None:
-    """Accept one finding on one resource, under each id that rule packs report it by; all else keeps failing.
+    """Acknowledge one finding on one resource, under each id in rule packs. Other findings still fail.
 
-    Metadata is written directly because ``Validations.acknowledge`` refuses ids that hold two ``::``, which
-    granular findings have (https://github.com/cdklabs/cdk-nag/issues/2351).
+    Metadata is written directly because ``Validations.acknowledge`` rejects ids that contain ``::`` twice, as granular
+    findings do (https://github.com/cdklabs/cdk-nag/issues/2351).
 
-    :param construct: a resource, or a construct whose default child is the resource; a scope is refused.
-    :param rules: the rule's id, such as ``AwsSolutions-IAM5``, or the ids of the same rule in several packs; a rule
-        of this library or of CloudFormation Validate by its name.
-    :param reason: why the finding does not apply here, in one sentence.
-    :param met_by: where the control is met instead.
-    :param finding: the granular finding within the rule, such as ``Resource::*``, or several that share a reason.
+    :param construct: The resource, or a construct whose default child is the resource. A scope is rejected.
+    :param rules: The id of the rule, such as ``AwsSolutions-IAM5``, or the ids of the same rule in several packs. For
+        rules of this library or of CloudFormation Validate, the name of the rule.
+    :param reason: Why the finding does not apply here, in one sentence.
+    :param met_by: Where the control is met instead.
+    :param finding: The granular finding of the rule, such as ``Resource::*``, or several that share a reason.
     :raises ValueError: if the construct is not one resource, or a text is too short to be a reason.
     """
     names = (rules,) if isinstance(rules, str) else rules
@@ -104,9 +104,9 @@ def compliance(rule: str) -> tuple[str, ...]:
 
 
 def acknowledgements(scope: IConstruct) -> list[Acknowledgement]:
-    """Every acknowledgement made in the app of ``scope``, in the order of the construct tree.
+    """Every acknowledgement in the app of ``scope``, in the order of the construct tree.
 
-    They are kept in the tree itself, as metadata of their resources, and nowhere else: they go with their app.
+    They are stored only in the construct tree, as metadata of their resources.
     """
     return [
         Acknowledgement(path, str(id), *_parts(str(text)))

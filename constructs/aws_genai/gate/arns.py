@@ -1,14 +1,15 @@
-"""Whether two patterns of ARNs can mean the same resource."""
+"""Whether two ARN patterns can match the same resource."""
 
 from __future__ import annotations
 
 import re
 from functools import lru_cache
 
-#: Names in the reference's ARN forms that hold no slash, without which an object would pass for a bucket.
+#: Variables in the reference's ARN formats that match no slash; otherwise, an object would match the format of a
+#: bucket.
 _WITHOUT_SLASH = re.compile(r"\$\{(BucketName|VectorBucketName)\}")
 _VARIABLE = re.compile(r"\$\{[^}]*\}")
-#: What only a deployment knows; see :class:`aws_genai.policies.resolve.Resolver`.
+#: A value that is known only at deployment; see :class:`aws_genai.policies.resolve.Resolver`.
 _UNKNOWN = re.compile(r"<[^<>]*>")
 
 #: Tokens of a pattern: any text, any text without a slash, one character.
@@ -18,10 +19,10 @@ _WILD = (_ANY, _NO_SLASH)
 
 @lru_cache(maxsize=65536)
 def overlaps(pattern: str, form: str) -> bool:
-    """Whether an ARN exists that both match.
+    """Whether an ARN exists that matches both.
 
-    :param pattern: a policy's resource, with ``*`` and ``?``.
-    :param form: a form of the service reference, with ``${...}``.
+    :param pattern: The resource of a policy, with ``*`` and ``?``.
+    :param form: An ARN format of the service reference, with ``${...}``.
     """
     if pattern == "*":
         return True
@@ -30,7 +31,7 @@ def overlaps(pattern: str, form: str) -> bool:
         return True
     ours, theirs = given.split(":", 5), wanted.split(":", 5)
     if len(ours) != 6:
-        # An unknown value may be any number of parts.
+        # An unknown value can have any number of parts.
         return _ANY in given
     return len(theirs) == 6 and all(_meet(one, other) for one, other in zip(ours, theirs, strict=True))
 
@@ -42,10 +43,10 @@ def _tokens(pattern: str) -> str:
 
 @lru_cache(maxsize=65536)
 def _meet(one: str, other: str) -> bool:
-    """Whether a text exists that both patterns match."""
+    """Whether a string exists that matches both patterns."""
     if one == other or _ANY in (one, other):
         return True
-    # Pairs of positions that a common beginning of both can reach.
+    # Pairs of positions that a common prefix of both can reach.
     seen, todo = {(0, 0)}, [(0, 0)]
     while todo:
         i, j = todo.pop()

@@ -16,7 +16,7 @@ What this library checks over the emitted templates of every synthesis, beside t
 
 
 def table() -> str:
-    """All rules, those on what AWS refuses first."""
+    """All rules, with those for deployments first."""
     parts = [_HEAD]
     for family in (deploys, secure):
         rules = [each for each in RULES.values() if each.check.__module__.startswith(f"{family.__name__}.")]

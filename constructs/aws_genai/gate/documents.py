@@ -1,4 +1,4 @@
-"""The policies of a template, wherever they stand."""
+"""The policy documents of a template, of all resource types."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from ..policies.conditions import arn_matches, as_list
 from ..policies.statements import Identity, Statement, action_matches
 from .emitted import Emitted, Resource
 
-#: What a policy is: of an identity, of what is asked for, of a way there, or of who may take a role.
+#: The kind of a policy: identity policy, resource policy, endpoint policy, or trust policy.
 IDENTITY, RESOURCE, ENDPOINT, TRUST, KEY = "identity", "resource", "endpoint", "trust", "key"
 
-#: Where policies stand, by type of resource: property and what it is.
+#: The properties with policies, by resource type, and the kind of each.
 _PLACES: Mapping[str, tuple[tuple[str, str], ...]] = {
     "AWS::IAM::Policy": (("PolicyDocument", IDENTITY),),
     "AWS::IAM::ManagedPolicy": (("PolicyDocument", IDENTITY),),
@@ -48,11 +48,11 @@ _PLACES: Mapping[str, tuple[tuple[str, str], ...]] = {
 
 @dataclass(frozen=True)
 class Document:
-    """One policy, its references resolved."""
+    """One policy document, with its references resolved."""
 
     resource: Resource
     kind: str
-    #: The property that holds it.
+    #: The property of the policy.
     where: str
     content: Mapping[str, Any]
 
@@ -92,12 +92,12 @@ def _document(resource: Resource, kind: str, where: str, value: Any) -> Iterator
 
 
 def allows(statement: Statement, action: str) -> bool:
-    """Whether a statement allows ``action`` on anything, whatever its conditions."""
+    """Whether a statement allows ``action`` on any resource, regardless of its conditions."""
     return statement.get("Effect") == "Allow" and action_matches(statement, action)
 
 
 def grants_on(app: Emitted, action: str, type: str) -> Iterator[tuple[Resource, Identity, Resource]]:
-    """Roles that may do ``action`` on resources of that type which the app makes: role, identity, resource."""
+    """Roles that are allowed ``action`` on resources of that type in the app: role, identity, resource."""
     for role in app.of("AWS::IAM::Role"):
         who = app.role(role.arn)
         for statement in who.policies if who else ():
@@ -109,7 +109,7 @@ def grants_on(app: Emitted, action: str, type: str) -> Iterator[tuple[Resource, 
 
 
 def named(who: Identity, action: str, arn: str) -> bool:
-    """Whether a statement of a role allows ``action`` on an ARN, whatever its conditions."""
+    """Whether a statement of a role allows ``action`` on an ARN, regardless of its conditions."""
     patterns = [
         str(each)
         for statement in who.policies

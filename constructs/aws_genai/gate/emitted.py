@@ -1,4 +1,4 @@
-"""What a synthesis emitted: all stacks of the app together, as the rules of the gate read them."""
+"""The emitted templates of all stacks of an app, as the rules of the gate read them."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from ..policies.resolve import Environment, Resolver
 from ..policies.statements import Identity
 from ..policies.undecidable import UndecidableError
 
-#: What stands for the account where a stack is not bound to one.
+#: The placeholder for the account of an account-agnostic stack.
 ACCOUNT = Environment().account
 
 
 @dataclass(frozen=True)
 class Stack:
-    """One emitted template: where it is, and where it is deployed."""
+    """One emitted template: its file, and its deployment environment."""
 
     name: str
-    #: Path of the stack's construct.
+    #: The construct path of the stack.
     path: str
     file: str
     region: str
@@ -32,37 +32,37 @@ class Stack:
 
 
 class Resource:
-    """One resource of a template, with its references resolved when somebody asks."""
+    """One resource of a template, with its references resolved on demand."""
 
     def __init__(self, app: Emitted, stack: Stack, id: str, body: Mapping[str, Any]) -> None:
         self.app, self.stack, self.id, self.body = app, stack, id, body
         self.type: str = body["Type"]
-        #: As they stand in the template.
+        #: The properties as in the template.
         self.raw: Mapping[str, Any] = body.get("Properties") or {}
 
     @cached_property
     def properties(self) -> dict[str, Any]:
-        """The properties with all references resolved; what only a deployment knows stands in ``<...>``."""
+        """The properties with all references resolved; values that are known only at deployment are in ``<...>``."""
         resolved: dict[str, Any] = self.app.resolver.resolve(self.stack.name, self.raw)
         return resolved
 
     @cached_property
     def arn(self) -> str | None:
-        """The ARN that other resources name this one by, if it is known."""
+        """The ARN with which other resources refer to this one, if it is known."""
         return self.app.resolver.arn(self.stack.name, self.id)
 
     @cached_property
     def waits_for(self) -> frozenset[str]:
-        """Logical ids that this resource waits for, by ``DependsOn`` or a reference, directly or by way of others."""
+        """The logical ids that this resource depends on, by ``DependsOn`` or a reference, directly or indirectly."""
         return self.app.waits_for(self.stack, self.id)
 
     def get(self, path: str, default: Any = None) -> Any:  # noqa: ANN401 - JSON
-        """A resolved property by its path, such as ``LaunchTemplateData.KeyName``."""
+        """The resolved property at a path, such as ``LaunchTemplateData.KeyName``."""
         return pick(self.properties, path, default)
 
 
 def pick(value: Any, path: str, default: Any = None) -> Any:  # noqa: ANN401 - JSON
-    """What stands at a path of names in nested objects."""
+    """The value at a path of names in nested objects."""
     for part in path.split("."):
         if not isinstance(value, Mapping) or part not in value:
             return default
@@ -71,9 +71,9 @@ def pick(value: Any, path: str, default: Any = None) -> Any:  # noqa: ANN401 - J
 
 
 class Emitted:
-    """The stacks of an app together.
+    """All stacks of an app.
 
-    :param stacks: by name.
+    :param stacks: The stacks, by name.
     """
 
     def __init__(self, stacks: Mapping[str, Stack]) -> None:
@@ -88,9 +88,9 @@ class Emitted:
             environments=environments,
             lenient=True,
         )
-        #: IAM's decisions over all of it.
+        #: IAM's decisions over all stacks.
         self.model = Model(self.resolver)
-        #: Policies wherever they stand, once they were looked for.
+        #: The policy documents of all resources, read on first use.
         self.documents: list[Any] | None = None
         self._identities: dict[str, Identity | None] = {}
         self._waits: dict[tuple[str, str], frozenset[str]] = {}
@@ -112,16 +112,16 @@ class Emitted:
         return found
 
     def of(self, *types: str) -> Iterator[Resource]:
-        """The resources of some types."""
+        """The resources of the given types."""
         return (resource for type in types for resource in self._by_type.get(type, ()))
 
     @cached_property
     def by_arn(self) -> dict[str, Resource]:
-        """Resources by their ARN, those whose ARN is known."""
+        """The resources with a known ARN, by ARN."""
         return {resource.arn: resource for resource in self.resources if resource.arn}
 
     def found(self, value: Any, type: str) -> Resource | None:  # noqa: ANN401 - JSON
-        """The resource of that type that a resolved value names by ARN, or by what ``Ref`` gives."""
+        """The resource of that type to which a resolved value refers, by ARN or by the value of ``Ref``."""
         return self._named.get((type, value)) if isinstance(value, str) else None
 
     @cached_property
@@ -135,7 +135,7 @@ class Emitted:
     def role(self, arn: Any) -> Identity | None:  # noqa: ANN401 - JSON
         """The role of the app with that ARN, with all its policies.
 
-        Nothing if it is made elsewhere, or has a policy that is: what that allows is not known.
+        None if the role or one of its policies is created outside the app, because its permissions are not known.
         """
         resource = self.found(arn, "AWS::IAM::Role")
         if resource is None:
@@ -148,10 +148,10 @@ class Emitted:
         return self._identities[arn]
 
     def waits_for(self, stack: Stack, id: str) -> frozenset[str]:
-        """The logical ids that a resource waits for; see :attr:`Resource.waits_for`."""
+        """The logical ids that a resource depends on; see :attr:`Resource.waits_for`."""
         key = (stack.name, id)
         if key not in self._waits:
-            self._waits[key] = frozenset()  # ends a circle, which CloudFormation would refuse anyway
+            self._waits[key] = frozenset()  # ends a cycle, which CloudFormation rejects anyway
             body = stack.template["Resources"][id]
             direct = {*as_list(body.get("DependsOn") or []), *_references(body.get("Properties") or {})}
             known = direct & stack.template["Resources"].keys()
@@ -160,7 +160,7 @@ class Emitted:
 
 
 def _references(value: Any) -> Iterator[str]:  # noqa: ANN401 - JSON
-    """The logical ids that a value of a template refers to."""
+    """The logical ids to which a value of a template refers."""
     if isinstance(value, str):
         return
     if isinstance(value, Mapping):
@@ -181,17 +181,17 @@ def _references(value: Any) -> Iterator[str]:  # noqa: ANN401 - JSON
 
 
 def _partition(region: str) -> dict[str, str]:
-    """Partition and host suffix of a Region."""
+    """The partition and the DNS suffix of a Region."""
     if region.startswith("cn-"):
         return {"partition": "aws-cn", "url_suffix": "amazonaws.com.cn"}
     return {"partition": "aws-us-gov"} if region.startswith("us-gov-") else {}
 
 
 def read(templates: Mapping[str, tuple[str, str | None]]) -> Emitted:
-    """Read emitted templates, those of nested stacks beside them too.
+    """Read emitted templates, including those of nested stacks in the same folder.
 
-    :param templates: path of the stack's construct and Region, by file. A stack without a Region is thought to be in
-        us-east-1.
+    :param templates: The construct path and the Region of each stack, by file. A stack without a Region is treated as
+        in us-east-1.
     """
     stacks: dict[str, Stack] = {}
     files = {Path(file): place for file, place in templates.items()}
@@ -201,7 +201,7 @@ def read(templates: Mapping[str, tuple[str, str | None]]) -> Emitted:
         nested = dict.fromkeys(sorted(folder.glob("*.nested.template.json")), beside)
         for file, (path, region) in {**{f: p for f, p in files.items() if f.parent == folder}, **nested}.items():
             name = names.get(file.name, file.name)
-            # Two stacks may have one name, in two Regions or accounts.
+            # Two stacks can have the same name in two Regions or accounts.
             key = path if name in stacks else name
             template = json.loads(file.read_text(encoding="utf-8"))
             stacks[key] = Stack(key, path, str(file), region or "us-east-1", template)
@@ -209,7 +209,7 @@ def read(templates: Mapping[str, tuple[str, str | None]]) -> Emitted:
 
 
 def _stack_names(folder: Path) -> dict[str, str]:
-    """The names that stacks are deployed under, by template file: what ``Fn::GetStackOutput`` names them by."""
+    """The stack names, by template file, with which ``Fn::GetStackOutput`` refers to them."""
     artifacts = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))["artifacts"]
     return {
         each["properties"]["templateFile"]: each["properties"].get("stackName", id)

@@ -13,15 +13,15 @@ import jsii
 
 from .emitted import Resource, read
 
-#: The plug-in's name; acknowledgements of its rules carry it.
+#: The name of the plug-in, which is part of the acknowledgements of its rules.
 NAME = "GenAI"
 
 
 @jsii.implements(cdk.IPolicyValidationPlugin)
 class OwnRules:
-    """Checks everything that an app emits against :data:`aws_genai.gate.rules.RULES`, in one call.
+    """Checks all emitted templates of an app against :data:`aws_genai.gate.rules.RULES`, in one call.
 
-    :param record: is called with the templates that are checked. Default: nothing is recorded.
+    :param record: A function that is called with the checked templates. Default: none.
     """
 
     def __init__(self, record: Callable[[Sequence[Path]], None] | None = None) -> None:
@@ -40,7 +40,7 @@ class OwnRules:
         return []
 
     def validate(self, context: cdk.IPolicyValidationContext) -> cdk.PolicyValidationPluginReport:
-        # Imported late: only a synthesis needs the rules and their tables.
+        # Imported here because only a synthesis needs the rules and their tables.
         from . import deploys, secure  # noqa: F401 - they register their rules
         from .rules import broken
 
@@ -68,16 +68,16 @@ class OwnRules:
         return cdk.PolicyValidationPluginReport(success=not violations, violations=violations)
 
 
-#: Start of the resource types that the additional rules of the CDK are about, as it stands in a template.
+#: The prefixes, as in a template, of the resource types that the additional rules of the CDK check.
 REGO_TYPES = "AWS::GameLift::"
 
 
 @jsii.implements(cdk.IPolicyValidationPlugin)
 class RegoRules:
-    """The rules that the CDK adds to CloudFormation Validate, for the templates that have a resource they are about.
+    """The rules that the CDK adds to CloudFormation Validate, for templates with a resource that they check.
 
-    They are written in Rego, for which CloudFormation Validate starts a second engine. It costs 0.3 s of CPU time and
-    60 MB, which an app without such a resource saves.
+    They are written in Rego, for which CloudFormation Validate starts a second engine. It takes 0.3 s of CPU time and
+    60 MB of memory, which an app without such a resource does not need.
     """
 
     @property

@@ -1,6 +1,6 @@
-"""What the gate leaves in a cloud assembly: which engines checked it, what they found, and what it was made of.
+"""The gate's record in a cloud assembly: the engines that checked it, their findings, and its templates.
 
-Nothing here needs the CDK, so that a table or a pipeline step can read the record of a synthesis that is over.
+This module does not import the CDK, so that other tools and pipeline steps can read the record after a synthesis.
 """
 
 from __future__ import annotations
@@ -12,22 +12,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-#: Written by the CDK: every finding, and every one that was acknowledged.
+#: Written by the CDK: every finding, including acknowledged ones.
 #: https://docs.aws.amazon.com/cdk/v2/guide/policy-validation-synthesis.html
 REPORT = "validation-report.json"
-#: Written by the gate, once its last engine has run.
+#: Written by the gate after its last engine has run.
 RECORD = "gate.json"
-#: Metadata key under which the CDK and cdk-nag look for acknowledged rules.
+#: The metadata key of acknowledged rules, which the CDK and cdk-nag read.
 METADATA_KEY = "aws:cdk:acknowledged-rules"
 
 
 class RecordError(Exception):
-    """A cloud assembly has no record of the gate, or one of something else; the message says which."""
+    """A cloud assembly has no record of the gate, or one of other templates; the message says which."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One rule that one resource breaks."""
+    """A violation of one rule by one resource."""
 
     engine: str
     rule: str
@@ -38,12 +38,12 @@ class Finding:
 
 @dataclass(frozen=True)
 class GateRecord:
-    """How a cloud assembly was checked.
+    """The record of how a cloud assembly was checked.
 
-    :param engines: name and version of each engine that ran, in order.
-    :param findings: rules that are broken; an assembly with any must not be deployed.
-    :param acceptances: number of acknowledged findings.
-    :param about: what the app said about itself in :func:`aws_genai.gate.attach_gate`, such as its environment.
+    :param engines: The name and version of each engine that ran, in order.
+    :param findings: The findings. An assembly with findings must not be deployed.
+    :param acceptances: Number of acknowledged findings.
+    :param about: The facts about the app from :func:`aws_genai.gate.attach_gate`, such as its environment.
     """
 
     engines: Sequence[tuple[str, str]]
@@ -55,12 +55,12 @@ class GateRecord:
 def write_record(
     assembly: Path, engines: Sequence[tuple[str, str]], templates: Sequence[Path], about: Mapping[str, str]
 ) -> None:
-    """Write the record beside the templates that were checked.
+    """Write the record to the folder of the checked templates.
 
-    :param assembly: folder of the cloud assembly.
-    :param engines: name and version of each engine that ran.
-    :param templates: the templates, whose digests tell later whether they are still the ones that were checked.
-    :param about: facts about the app.
+    :param assembly: The folder of the cloud assembly.
+    :param engines: The name and version of each engine that ran.
+    :param templates: The templates. Their digests are recorded, so that later changes can be detected.
+    :param about: Facts about the app.
     """
     content = {
         "about": dict(about),
@@ -106,7 +106,7 @@ def findings(assembly: Path) -> list[Finding]:
     if not report.exists():
         return []
     content = json.loads(report.read_text(encoding="utf-8"))
-    # An engine that broke has said nothing, which must not pass for no finding.
+    # An engine that failed has no findings, which must not be taken for success.
     failed = [
         Finding(plugin["pluginName"], "ENGINE_FAILED", "", str(plugin.get("metadata") or "It broke."), "error")
         for plugin in content["pluginReports"]
@@ -127,7 +127,7 @@ def findings(assembly: Path) -> list[Finding]:
 
 
 def _manifests(assembly: Path) -> list[tuple[Path, dict[str, Any]]]:
-    """The manifest of an assembly, and those of its stages."""
+    """The manifests of an assembly and of its stages."""
     manifest = json.loads((assembly / "manifest.json").read_text(encoding="utf-8"))
     found = [(assembly, manifest)]
     for artifact in manifest["artifacts"].values():

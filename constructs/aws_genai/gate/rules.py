@@ -1,4 +1,4 @@
-"""Rules of the gate over what is emitted: small functions, each with its reason, AWS's page and the way to mend it."""
+"""The gate's own rules for emitted templates: functions, each with its reason, AWS's page and its fix."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from .emitted import Emitted, Resource, Stack
 
 @dataclass(frozen=True)
 class Hit:
-    """One place that breaks a rule.
+    """One violation of a rule.
 
-    :param at: the resource, or the stack as a whole.
-    :param where: the property, such as ``Properties.PolicyDocument``.
-    :param what: what is wrong there, where the rule's reason does not say it; a sentence.
+    :param at: The resource, or the whole stack.
+    :param where: The property, such as ``Properties.PolicyDocument``.
+    :param what: What is wrong with it, as a sentence, if the reason of the rule does not say it.
     """
 
     at: Resource | Stack
@@ -28,7 +28,7 @@ Check = Callable[[Emitted], Iterable[Hit]]
 
 @dataclass(frozen=True)
 class Rule:
-    """What must hold, why, and how to mend what breaks it."""
+    """What must be true, why, and how to fix a violation."""
 
     id: str
     holds: str
@@ -38,22 +38,22 @@ class Rule:
     check: Check
 
     def message(self, hit: Hit) -> str:
-        """What a reader of the finding is told."""
+        """The description in a finding."""
         return " ".join(filter(None, (hit.what, self.why, f"Fix: {self.fix}", f"({self.page})")))
 
 
-#: Every rule, by id, in the order of their making.
+#: All rules, by id, in the order of their registration.
 RULES: dict[str, Rule] = {}
 
 
 def rule(id: str, *, holds: str, why: str, fix: str, page: str) -> Callable[[Check], Check]:
-    """Make a function a rule.
+    """Register a function as a rule.
 
-    :param id: ``GENAI_`` and what it is about.
-    :param holds: what must hold, in one sentence.
-    :param why: why it matters, or what AWS does, in one sentence.
-    :param fix: what to change, without the word Fix.
-    :param page: AWS's page that says so.
+    :param id: The id of the rule, with the prefix ``GENAI_``.
+    :param holds: What must be true, in one sentence.
+    :param why: Why it matters, or what AWS does, in one sentence.
+    :param fix: What to change, without the word Fix.
+    :param page: The page of AWS's documentation that states it.
     """
 
     def register(check: Check) -> Check:
@@ -66,10 +66,10 @@ def rule(id: str, *, holds: str, why: str, fix: str, page: str) -> Callable[[Che
 
 
 def broken(app: Emitted) -> Iterator[tuple[Rule, list[Hit]]]:
-    """Every rule that the app breaks, with the places.
+    """Every rule that the app violates, with the violations.
 
-    A rule that cannot read a template, as one with a text where AWS wants an object, counts as broken by the stack:
-    what is not understood is not passed.
+    A rule that cannot read a template, such as one with a string where AWS requires an object, counts as violated by
+    the stack, so that an unreadable template does not pass.
     """
     for each in RULES.values():
         try:

@@ -1,4 +1,4 @@
-"""The policy gate: every engine that checks a synthesis, attached in one call."""
+"""The policy gate: attaches every engine that checks a synthesis, in one call."""
 
 from __future__ import annotations
 
@@ -29,15 +29,16 @@ class CompliancePack(StrEnum):
 #: Feature flag that makes findings of CloudFormation Validate errors.
 _ERRORS = "@aws-cdk/core:validateAgainstDefaultRules"
 
-#: Context key that saves the CDK's stack traces: of a Python app they show Node.js only, and cost a tenth of the time.
+#: The context key that disables the CDK's stack traces: for Python, they show Node.js only and take a tenth of the
+#: time.
 _NO_TRACES = "aws:cdk:disable-stack-trace"
 
-#: Context key that leaves reporting to :func:`synth`; without it the CDK prints its own report too.
+#: The context key that leaves reporting to :func:`synth`. Without it, the CDK also prints its own report.
 REPORT_ONLY = "@aws-cdk/core:failSynthOnValidationErrors"
 
 
 class GateError(Exception):
-    """Synthesis broke at least one rule; the message lists every finding."""
+    """The synthesis has at least one finding; the message lists every finding."""
 
     def __init__(self, findings: Sequence[Finding], root: IConstruct) -> None:
         self.findings = list(findings)
@@ -45,18 +46,18 @@ class GateError(Exception):
 
 
 def attach_gate(app: cdk.App, *, packs: Sequence[CompliancePack] = (), about: Mapping[str, str] | None = None) -> None:
-    """Make every synthesis of ``app`` pass all rules or fail.
+    """Check every synthesis of ``app`` against all rules. A finding fails the synthesis.
 
     AwsSolutions and Serverless of cdk-nag, AWS CloudFormation Validate with its findings as errors, and this
-    library's own rules over what is emitted always run.
+    library's own rules for emitted templates always run.
     https://docs.aws.amazon.com/cdk/v2/guide/policy-validation-synthesis.html
 
-    The cloud assembly then holds ``gate.json``, which says which engines checked which templates;
+    The cloud assembly then holds ``gate.json``, which records the engines and the templates that they checked;
     :func:`aws_genai.gate.read_record` reads it.
 
-    :param app: the app, before its first stack.
-    :param packs: compliance packs on top. Default: none.
-    :param about: facts about the app that the record keeps, such as its environment. Default: none.
+    :param app: The app, before its first stack is added.
+    :param packs: Further compliance packs. Default: none.
+    :param about: Facts about the app for the record, such as its environment. Default: none.
     """
     for key in (_ERRORS, _NO_TRACES):
         if not app.node.try_get_context(key):
@@ -76,14 +77,14 @@ def attach_gate(app: cdk.App, *, packs: Sequence[CompliancePack] = (), about: Ma
     def record(templates: Sequence[Path]) -> None:
         write_record(outdir, engines, templates, about or {})
 
-    # The own rules are the last to run, so that they record the others too.
+    # This library's own rules run last, so that the record includes the other engines.
     cdk.Validations.of(app).add_plugins(*plugins, _cloudformation_validate(), RegoRules(), OwnRules(record))
 
 
 @cache
 def _cloudformation_validate() -> cdk.CloudFormationValidatePlugin:
-    # One engine in a process: starting it takes a second. Named here, so that no environment variable turns it off.
-    # The rules that are part of the engine always run; the CDK's additional ones need a second engine: RegoRules.
+    # One engine in each process, because it takes a second to start. Set here, so that no environment variable disables
+    # it. The rules that are part of the engine always run; the CDK's additional ones need a second engine: RegoRules.
     return cdk.CloudFormationValidatePlugin(include_default_rules=False)
 
 
@@ -95,7 +96,7 @@ def _validate_engine() -> tuple[str, str]:
 
 @cache
 def _version(package: str) -> str:
-    """Version of an installed package; ``unknown`` where it is a folder on the path."""
+    """The version of an installed package; ``unknown`` if it is a folder on the path."""
     try:
         return version(package)
     except PackageNotFoundError:
@@ -103,7 +104,7 @@ def _version(package: str) -> str:
 
 
 def synth(app: cdk.App) -> CloudAssembly:
-    """Synthesize ``app``; raise :class:`GateError` with every finding if a rule is broken.
+    """Synthesize ``app``; raise :class:`GateError` with every finding if a rule is violated.
 
     :returns: the cloud assembly.
     :raises GateError: if there is a finding.
@@ -131,7 +132,7 @@ def _describe(finding: Finding, root: IConstruct) -> str:
 
 
 def construct_source(path: str, root: IConstruct) -> str:
-    """The construct a reader wrote: the innermost one that is not part of the CDK."""
+    """The construct to report: the innermost one that is not part of the CDK."""
     source, node = "the app", root
     for part in path.split("/"):
         child = node.node.try_find_child(part) if part else None

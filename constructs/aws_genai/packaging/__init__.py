@@ -1,4 +1,4 @@
-"""AWS Lambda functions in Python, with their libraries and their custom resources, packaged without Docker."""
+"""AWS Lambda functions in Python, with their libraries and custom resources, packaged without Docker."""
 
 from typing import TYPE_CHECKING
 

@@ -1,7 +1,7 @@
-"""What functions are uploaded as: their code, and the libraries they run on, from locked wheels, without Docker.
+"""The assets of functions: their code, and a layer with their libraries, from locked wheels, without Docker.
 
-Both are zip files in the user's cache, named by a digest of what is in them: the same content is the same file on every
-machine, and a synthesis after the first needs no network.
+Both are zip files in the user's cache, named by a digest of their content: the same content results in the same file on
+every computer, and only the first synthesis needs a network connection.
 """
 
 from __future__ import annotations
@@ -19,23 +19,23 @@ from pathlib import Path
 #: AWS Lambda's platform: https://docs.aws.amazon.com/lambda/latest/dg/python-package.html
 PYTHON_VERSION = "3.14"
 _PLATFORMS = ("manylinux2014_aarch64", "manylinux_2_28_aarch64")
-#: The earliest time that a zip file can hold: files of a bundle have no time of their own.
+#: The earliest timestamp that a zip file supports, for all files, so that bundles are reproducible.
 _NO_TIME = (1980, 1, 1, 0, 0, 0)
 
 
 class DependenciesError(RuntimeError):
-    """The wheels of the functions could not be fetched; the message says what to do."""
+    """The wheels of the functions could not be downloaded; the message says what to do."""
 
 
 @cache
 def lock_digest() -> str:
-    """A digest of the lock and the platform: what identifies a bundle."""
+    """A digest of the lock file and the platform, which identifies a bundle."""
     lock = (files("aws_genai") / "functions" / "requirements.txt").read_bytes()
     return hashlib.sha256(lock + f"{PYTHON_VERSION} {_PLATFORMS}".encode()).hexdigest()
 
 
 def bundle() -> Path:
-    """The zip file that a Lambda layer is made from; fetched on first use, once for each lock.
+    """The zip file of the Lambda layer; created on first use, once for each lock file.
 
     :raises DependenciesError: if pip cannot fetch the wheels.
     """
@@ -50,14 +50,14 @@ def bundle() -> Path:
 def package(folders: Sequence[str]) -> tuple[Path, str]:
     """The zip file of the code of ``folders``, and its digest.
 
-    They lie in a folder ``functions``, so that modules import each other as they do here.
+    They are in a folder ``functions``, so that modules import each other as they do here.
     """
     root = Path(str(files("aws_genai") / "functions"))
     return archive({f"functions/{name}": text for folder in folders for name, text in _files(root, folder).items()})
 
 
 def archive(contents: Mapping[str, bytes]) -> tuple[Path, str]:
-    """The zip file of files by name, and its digest."""
+    """The zip file with the given files, by name, and its digest."""
     digest = hashlib.sha256()
     for name in sorted(contents):
         digest.update(f"{name} {len(contents[name])} ".encode() + contents[name])
@@ -95,7 +95,7 @@ def _download(folder: Path) -> list[Path]:
 
 
 def _contents(wheels: Sequence[Path]) -> dict[str, bytes]:
-    # A wheel of these is a zip of what goes on the path, and of scripts, which nobody calls here.
+    # A wheel is a zip file of modules, and of scripts, which functions do not use.
     found: dict[str, bytes] = {}
     for wheel in wheels:
         with zipfile.ZipFile(wheel) as archive:
@@ -115,5 +115,5 @@ def _write(target: Path, contents: Mapping[str, bytes]) -> None:
                 entry.external_attr = 0o644 << 16
                 entry.compress_type = zipfile.ZIP_DEFLATED
                 archive.writestr(entry, contents[name])
-        # Another process may have been first, with the same content.
+        # Another process may have created the file meanwhile, with the same content.
         made.replace(target)

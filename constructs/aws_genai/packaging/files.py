@@ -1,4 +1,4 @@
-"""Files that a deployment puts into a bucket."""
+"""Files that a deployment uploads to a bucket."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from .provider import provider
 
 
 class BucketFiles(Construct):
-    """Files in a bucket, below a prefix that a digest of their contents names.
+    """Files in a bucket, under a prefix that contains a digest of their contents.
 
-    Changed files get a prefix of their own, and the old ones are deleted once nothing names them any more. Each stack
-    has one function that copies, whatever the number of these.
+    Changed files are uploaded to a new prefix, and the old ones are deleted when no resource refers to them. Each stack
+    has one function that copies files, for any number of these constructs.
     https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/template-custom-resources.html
 
     Example::
@@ -43,9 +43,9 @@ class BucketFiles(Construct):
         )
         app.synth()
 
-    :param contents: what is in each file, by its name below the prefix.
-    :param bucket: where the files go.
-    :param foundation: key, topic, network and retention to build on.
+    :param contents: The content of each file, by its name under the prefix.
+    :param bucket: The bucket to upload the files to.
+    :param foundation: Provides the key, topic, network and log retention of the function.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class BucketFiles(Construct):
         super().__init__(scope, id)
         path, digest = archive(contents)
         asset = s3_assets.Asset(self, "Archive", path=str(path), asset_hash=digest)
-        #: Where the files are, ending in ``/``.
+        #: The prefix of the files, which ends in ``/``.
         self.prefix = f"{digest[:16]}/"
         self.uri = f"s3://{bucket.bucket_name}/{self.prefix.rstrip('/')}"
         function = provider(
@@ -88,5 +88,5 @@ class BucketFiles(Construct):
             ("Prefix", self.prefix),
         ):
             self.resource.add_property_override(name, value)
-        # A function that may not copy yet would fail the deployment.
+        # The deployment would fail if the function had no permission to copy yet.
         self.resource.node.add_dependency(function.role.permissions, function.resource)

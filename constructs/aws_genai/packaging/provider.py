@@ -1,4 +1,4 @@
-"""The functions that serve custom resources: one of each kind in a stack, whatever the number of resources."""
+"""The providers of custom resources: one of each kind in a stack, for any number of custom resources."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ def provider(
     include: Sequence[str] = (),
     waits: bool = False,
 ) -> PythonFunction:
-    """The function of ``folder`` that serves custom resources of this stack; made on first use.
+    """The provider in ``folder`` for custom resources of this stack; created on first use.
 
-    :param include: further folders that go into the package. Default: none.
-    :param waits: whether it is called again for what takes longer than it runs. Default: no.
+    :param include: Further folders to include in the package. Default: none.
+    :param waits: Whether to invoke it again for operations that exceed its timeout. Default: no.
     """
     existing = stack.node.try_find_child(id)
     if isinstance(existing, PythonFunction):
@@ -60,7 +60,7 @@ def _scheduler() -> iam.ServicePrincipal:
 
 
 def _let_wait(function: PythonFunction, caller: WorkloadRole) -> None:
-    """Let a function be called again by schedules that it makes itself.
+    """Allow a function to create schedules that invoke it again.
 
     https://docs.aws.amazon.com/scheduler/latest/UserGuide/security_iam_id-based-policies.html
     """

@@ -1,4 +1,4 @@
-"""A Lambda function of this library, locked down."""
+"""A Lambda function of this library, with least privilege."""
 
 from __future__ import annotations
 
@@ -22,27 +22,27 @@ if TYPE_CHECKING:
 
 _VPC_RULES = compliance("LambdaInsideVPC")
 
-#: Context key that makes functions reserve their concurrency.
+#: The context key that reserves the concurrency of functions.
 _RESERVE = "aws-genai:reserve-concurrency"
 
 
 def reserve_concurrency(scope: IConstruct) -> None:
-    """Make every function under ``scope`` that is added later reserve its concurrency from the account's.
+    """Reserve concurrency for every function that is added to ``scope`` later.
 
-    The compliance packs ask for it.
+    The compliance packs require it. The concurrency is reserved from the account's.
 
-    :param scope: an app, a stack or a construct without children.
+    :param scope: An app, a stack or a construct without children.
     """
     scope.node.set_context(_RESERVE, True)
 
 
 class PythonFunction(Construct):
-    """A Python function on Graviton with its own role, encrypted logs and tracing.
+    """A Python function on Graviton with its own role, encrypted logs and X-Ray tracing.
 
-    The code is a folder of :mod:`aws_genai.functions`; the libraries come as one layer a stack, from wheels that
-    are locked by hash. Concurrency is reserved only where the app asks for it (:func:`reserve_concurrency`): what one
-    function reserves, the others of the account lack, and an account that would be left with less than 100 refuses the
-    function. https://docs.aws.amazon.com/lambda/latest/dg/python-layers.html
+    The code is a folder of :mod:`aws_genai.functions`; the libraries are in one layer for each stack, from wheels that
+    are locked by hash. Concurrency is reserved only if the app enables it (:func:`reserve_concurrency`): the
+    concurrency that one function reserves is not available to others of the account, and Lambda rejects a function that
+    would leave the account less than 100. https://docs.aws.amazon.com/lambda/latest/dg/python-layers.html
     https://docs.aws.amazon.com/lambda/latest/dg/configuration-concurrency.html
 
     Example::
@@ -63,14 +63,15 @@ class PythonFunction(Construct):
         PythonFunction(stack, "Chat", folder="chat", foundation=foundation)
         app.synth()
 
-    :param foundation: key, topic, network and retention to build on.
-    :param folder: the folder of the function's code; its ``handler.py`` holds ``handler``.
-    :param include: further folders that go into the package beside it. Default: none.
-    :param environment: environment variables, as the function declares them; never a secret. Default: none.
-    :param memory_mib: memory in MiB, which also sets the share of CPU. Default: 512.
-    :param timeout_seconds: longest run. Default: 29, the limit of API Gateway.
-    :param reserved_concurrency: most runs at a time, where concurrency is reserved. Default: 20.
-    :param reserve: whether it is. Default: as the app says, which is no.
+    :param foundation: Provides the key, topic, network, log retention and removal policy.
+    :param folder: The folder of the function's code. Its ``handler.py`` defines ``handler``.
+    :param include: Further folders to include in the package. Default: none.
+    :param environment: The environment variables, as the function declares them. They must not contain secrets.
+        Default: none.
+    :param memory_mib: Amount of memory, in MiB. CPU power is proportional to it. Default: 512.
+    :param timeout_seconds: The timeout, in seconds. Default: 29, the limit of API Gateway.
+    :param reserved_concurrency: Maximum number of concurrent executions, if concurrency is reserved. Default: 20.
+    :param reserve: Whether to reserve concurrency. Default: the setting of the app, which is no by default.
     """
 
     def __init__(
@@ -106,7 +107,7 @@ class PythonFunction(Construct):
         self.log_group.apply_removal_policy(removal_policy)
         self.role.allow(("logs:CreateLogStream", "logs:PutLogEvents"), [self.log_group.attr_arn])
         topic.grant_publish(self.role)
-        # Neither X-Ray action takes a resource:
+        # The X-Ray actions do not support resource-level permissions:
         # https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsx-ray.html
         self.role.allow(("xray:PutTelemetryRecords", "xray:PutTraceSegments"), ["*"])
         wildcards = "The X-Ray actions take no resource, so AWS accepts only a wildcard."
@@ -135,7 +136,7 @@ class PythonFunction(Construct):
         reserve = reserve if reserve is not None else bool(self.node.try_get_context(_RESERVE))
         variables = environment.variables() if isinstance(environment, Contract) else dict(environment or {})
         path, digest = package((folder, "contract", *include))
-        # What lambda_.Code.from_asset creates, in a third of the calls.
+        # The same asset as lambda_.Code.from_asset, with a third of the calls to Node.js.
         code = Asset(self, "Code", path=str(path), asset_hash=digest, deploy_time=True)
         self.resource = lambda_.CfnFunction(
             self,
@@ -162,7 +163,8 @@ class PythonFunction(Construct):
             ),
             vpc_config=vpc_config,
         )
-        # Without its permissions, a function that is called at once would fail, and a VPC function not be created.
+        # Without its permissions, a function that is invoked immediately would fail, and a function in a VPC could not
+        # be created.
         self.resource.add_resource_dependency(self.role.permissions)
         self.function_arn: str = self.resource.attr_arn
         self.function_name: str = self.resource.ref
@@ -175,12 +177,12 @@ class PythonFunction(Construct):
             )
 
     def invoke_uri(self) -> str:
-        """The address under which API Gateway calls the function."""
+        """The URI with which API Gateway invokes the function."""
         return f"arn:{PARTITION}:apigateway:{REGION}:lambda:path/2015-03-31/functions/{self.function_arn}/invocations"
 
 
 def _layer(stack: Stack) -> str:
-    """The layer of libraries, made once for each stack."""
+    """The layer with the libraries, created once for each stack."""
     existing = node(stack).try_find_child("FunctionLibraries")
     if isinstance(existing, lambda_.LayerVersion):
         return str(once(existing, "layer_version_arn"))

@@ -1,1 +1,1 @@
-"""IAM's decisions over emitted templates: who may do what, and which policy decides."""
+"""IAM policy evaluation over emitted templates: whether a request is allowed, and which policy decides."""

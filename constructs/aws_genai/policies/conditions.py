@@ -1,4 +1,4 @@
-"""Whether the conditions of a statement hold, as IAM decides.
+"""Evaluation of the conditions of a statement, as in IAM.
 
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html
 """
@@ -18,12 +18,12 @@ Context = Mapping[str, list[str]]
 
 
 def as_list(value: Any) -> list[Any]:  # noqa: ANN401 - JSON
-    """A policy element as a list; IAM lets one value stand without brackets."""
+    """A policy element as a list; IAM allows a single value without brackets."""
     return value if isinstance(value, list) else [value]
 
 
 def text(value: Any) -> str:  # noqa: ANN401 - JSON
-    """A value of a policy as the text that IAM compares."""
+    """A value of a policy as the string that IAM compares."""
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
@@ -38,7 +38,7 @@ def glob(pattern: str, ignore_case: bool = False) -> re.Pattern[str]:
 
 
 def arn_matches(pattern: str, arn: str) -> bool:
-    """Whether an ARN matches a pattern: a wildcard stays within its part, but for the last, the resource."""
+    """Whether an ARN matches a pattern: a wildcard matches within one part only, except in the last, the resource."""
     if pattern == "*":
         return True
     wanted, given = pattern.split(":", 5), arn.split(":", 5)
@@ -51,7 +51,7 @@ _VARIABLE = re.compile(r"\$\{\s*([^},]+?)\s*(?:,\s*'([^']*)'\s*)?\}")
 
 
 def substitute(value: str, context: Context) -> str | None:
-    """``value`` with policy variables replaced; nothing if one is not in the request.
+    """``value`` with policy variables replaced; None if one is not in the request.
 
     https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html
     """
@@ -75,7 +75,7 @@ def substitute(value: str, context: Context) -> str | None:
 
 
 def plain(value: str) -> str:
-    """A substituted value without the marks that keep wildcards literal."""
+    """A substituted value without the markers of literal wildcards."""
     return value.replace("\0", "")
 
 
@@ -107,7 +107,7 @@ def _address(wanted: str, given: str) -> bool:
         return False
 
 
-#: Operators that hold if any value of the policy matches.
+#: Operators that are true if any value of the policy matches.
 _POSITIVE: Mapping[str, Callable[[str, str], bool]] = {
     "stringequals": lambda wanted, given: plain(wanted) == given,
     "stringequalsignorecase": lambda wanted, given: plain(wanted).lower() == given.lower(),
@@ -129,7 +129,7 @@ _POSITIVE: Mapping[str, Callable[[str, str], bool]] = {
     "dategreaterthanequals": _compare(_date, lambda given, wanted: given >= wanted),
 }
 
-#: Operators that hold if no value of the policy matches.
+#: Operators that are true if no value of the policy matches.
 _NEGATIVE: Mapping[str, str] = {
     "stringnotequals": "stringequals",
     "stringnotequalsignorecase": "stringequalsignorecase",
@@ -143,7 +143,7 @@ _NEGATIVE: Mapping[str, str] = {
 
 
 def holds(conditions: Mapping[str, Mapping[str, Any]], context: Context) -> bool:
-    """Whether every condition of a statement holds for the request.
+    """Whether every condition of a statement is true for the request.
 
     :raises UndecidableError: for an operator that IAM has and this does not know.
     """

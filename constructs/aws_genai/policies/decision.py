@@ -1,4 +1,4 @@
-"""Whether a request is allowed, as IAM decides, from synthesized templates.
+"""IAM policy evaluation of a request, from synthesized templates.
 
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
 """
@@ -24,7 +24,7 @@ Templates = Union["Template", Mapping[str, Any], Sequence[Union["Template", Mapp
 
 @dataclass(frozen=True)
 class Decision:
-    """Whether the request is allowed, and what decided."""
+    """Whether the request is allowed, and the policy that decided."""
 
     allowed: bool
     reason: str
@@ -39,14 +39,15 @@ def assert_allows(
     *,
     environment: Environment | None = None,
 ) -> None:
-    """Fail unless ``role`` may do ``action`` on ``resource``.
+    """Fail unless ``role`` is allowed ``action`` on ``resource``.
 
-    :param template: the template, or those of all stacks that are deployed together (mappings by stack name too).
-    :param role: logical id of a role in the template, or a :class:`Principal` outside it.
-    :param action: such as ``s3:GetObject``.
-    :param resource: an ARN, in which resources without a fixed name go by their logical id; or a logical id. With
-        several templates, a logical id stands behind the name of its stack and a dot.
-    :param context: condition keys of the request; the obvious ones are filled in.
+    :param template: The template, or the templates of all stacks that are deployed together, optionally as a mapping by
+        stack name.
+    :param role: The logical id of a role in the template, or a :class:`Principal` outside it.
+    :param action: The action, such as ``s3:GetObject``.
+    :param resource: An ARN, with the logical id in place of a generated name, or a logical id. With several templates,
+        the logical id is prefixed with the name of its stack and a dot.
+    :param context: The condition keys of the request. Those that follow from the request are added.
     :raises AssertionError: with what denied it.
     :raises UndecidableError: if the template does not say.
     """
@@ -64,7 +65,7 @@ def assert_denies(
     *,
     environment: Environment | None = None,
 ) -> None:
-    """Fail if ``role`` may do ``action`` on ``resource``; see :func:`assert_allows`."""
+    """Fail if ``role`` is allowed ``action`` on ``resource``; see :func:`assert_allows`."""
     decision = decide(template, role, action, resource, context, environment=environment)
     if decision.allowed:
         raise AssertionError(f"{_who(role)} may {action} on {resource}: {decision.reason}")
@@ -79,7 +80,7 @@ def decide(
     *,
     environment: Environment | None = None,
 ) -> Decision:
-    """Whether ``role`` may do ``action`` on ``resource``, and why; see :func:`assert_allows`."""
+    """Whether ``role`` is allowed ``action`` on ``resource``, and why; see :func:`assert_allows`."""
     model = Model(Resolver(_named(template), environment or Environment()))
     return model.decide(model.principal(role), action, model.target(resource), context or {})
 
@@ -100,9 +101,9 @@ def _named(template: Templates) -> dict[str, dict[str, Any]]:
 
 
 class Model:
-    """The policies of templates that are deployed together; one serves any number of decisions.
+    """The policies of templates that are deployed together; reusable for any number of decisions.
 
-    :param resolver: gives the references of the templates values.
+    :param resolver: Resolves the references of the templates.
     """
 
     def __init__(self, resolver: Resolver) -> None:
@@ -120,7 +121,7 @@ class Model:
         return self.role(stack, role.removeprefix(f"{stack}."), resource)
 
     def service(self, name: str) -> Identity:
-        """An AWS service that asks in its own name, such as ``events.amazonaws.com``."""
+        """A service principal, such as ``events.amazonaws.com``."""
         return Identity(name, True, (), None)
 
     def role(self, stack: str, logical_id: str, resource: Mapping[str, Any]) -> Identity:
@@ -135,7 +136,7 @@ class Model:
         )
 
     def target(self, resource: str) -> str:
-        """The ARN of what is asked for."""
+        """The ARN of the requested resource."""
         if resource == "*" or resource.startswith("arn:"):
             return resource
         stack, _ = self._find(resource)
@@ -184,7 +185,7 @@ class Model:
             return Decision(True, f"{direct[0]}: {name_of(direct[1])}")
         if who.is_service:
             return Decision(False, "no resource policy allows the service")
-        # A key's policy is the root of all access to it: IAM counts only where the key delegates to the account.
+        # A key policy controls all access to the key: IAM policies apply only if it delegates to the account.
         # https://docs.aws.amazon.com/kms/latest/developerguide/key-policies.html
         if request[0].lower().startswith("kms:") and ":key/" in request[1]:
             if not guards:
@@ -243,7 +244,7 @@ class Model:
 
     @cached_property
     def _policies_by_role(self) -> dict[str, list[tuple[str, Mapping[str, Any]]]]:
-        """Stack and document of each policy that names a role, by the role's name."""
+        """The stack and document of each policy that is attached to a role, by the name of the role."""
         found: dict[str, list[tuple[str, Mapping[str, Any]]]] = {}
         for stack, _, item in self._of("AWS::IAM::Policy", "AWS::IAM::ManagedPolicy"):
             for name in self._resolver.resolve(stack, item["Properties"].get("Roles", [])):
@@ -259,7 +260,7 @@ class Model:
 
     @cached_property
     def _documents(self) -> dict[str | None, tuple[str, str, Mapping[str, Any]]]:
-        """Kind, stack and document of the policies of keys and roles, by the ARN of what they are on."""
+        """The kind, stack and document of the policies of keys and roles, by the ARN of the key or role."""
         resolver = self._resolver
         keys = {
             resolver.arn(stack, id): ("key policy", stack, item["Properties"]["KeyPolicy"])
@@ -273,7 +274,7 @@ class Model:
 
     @cached_property
     def _places(self) -> list[tuple[str, tuple[str, ...], str, Mapping[str, Any]]]:
-        """Kind, what it is on, stack and document of the policies of buckets, topics and queues."""
+        """The kind, resource, stack and document of the policies of buckets, topics and queues."""
         found: list[tuple[str, tuple[str, ...], str, Mapping[str, Any]]] = []
         resolve = self._resolver.resolve
         for stack, _, item in self._of("AWS::S3::BucketPolicy"):
@@ -299,7 +300,7 @@ class Model:
         return found[0]
 
     def _attached(self, stack: str, role: str, resource: Mapping[str, Any]) -> Iterator[Statement]:
-        """The statements of a role: inline, and of policies in the templates that name it."""
+        """The statements of a role: of inline policies, and of policies in the templates that are attached to it."""
         properties = resource.get("Properties", {})
         for policy in properties.get("Policies", ()):
             yield from self._statements(stack, policy["PolicyDocument"])
@@ -318,17 +319,17 @@ class Model:
         return tuple(self._managed(stack, boundary))
 
     def _statements(self, stack: str, document: Mapping[str, Any]) -> list[Statement]:
-        # Templates stay as they are, so what was read once holds.
+        # Templates do not change, so results are cached.
         if id(document) not in self._read:
             found = [self._resolver.resolve(stack, statement) for statement in as_list(document["Statement"])]
             self._read[id(document)] = found
         return self._read[id(document)]
 
     def _resource_policies(self, resource: str) -> Iterator[tuple[str, list[Statement]]]:
-        """The policies on what is asked for."""
+        """The policies of the requested resource."""
         if resource in self._documents:
             kind, stack, document = self._documents[resource]
-            # In a key policy, the resource * is the key itself; a trust policy names none.
+            # In a key policy, the resource * is the key itself; a trust policy has no resource.
             named = {} if kind == "key policy" else {"Resource": resource}
             yield kind, [{**statement, **named} for statement in self._statements(stack, document)]
         queue = resource.rpartition(":")[2]
@@ -359,10 +360,10 @@ class Model:
         }
 
     def _endpoint_policies(self, context: Context) -> Iterator[tuple[str, list[Statement]]]:
-        """The policy of the VPC endpoint that the request comes through, named in ``aws:SourceVpce``."""
+        """The policy of the VPC endpoint of the request, from ``aws:SourceVpce``."""
         through = context.get("aws:sourcevpce", [])
         for stack, logical_id, item in self._of("AWS::EC2::VPCEndpoint"):
-            # By its logical id, with or without its stack: as references to it resolve.
+            # By its logical id, with or without its stack, as references to it are resolved.
             if {logical_id, f"{stack}.{logical_id}"} & set(through):
                 document = item["Properties"].get("PolicyDocument")
                 if document:

@@ -1,4 +1,4 @@
-"""Who asks."""
+"""The principal of a request."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ _ALL = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*"
 
 @dataclass(frozen=True)
 class Principal:
-    """A principal that the template does not hold: a role of the account, or an AWS service.
+    """A principal that is not in the template: a role of the account, or an AWS service.
 
-    :param arn: ARN of the role, or the name of the service, such as ``logs.us-east-1.amazonaws.com``.
-    :param policies: identity policies of the role. Default: none.
-    :param boundary: its permissions boundary. Default: none.
+    :param arn: The ARN of the role, or the service principal, such as ``logs.us-east-1.amazonaws.com``.
+    :param policies: The identity policies of the role. Default: none.
+    :param boundary: The permissions boundary of the role. Default: none.
     """
 
     arn: str
@@ -23,10 +23,10 @@ class Principal:
 
     @classmethod
     def administrator(cls, account: str = "111122223333") -> Principal:
-        """A role of the account that may do everything: ``AdministratorAccess``."""
+        """A role of the account with full access: ``AdministratorAccess``."""
         return cls(f"arn:aws:iam::{account}:role/administrator", (_ALL,))
 
     @property
     def is_service(self) -> bool:
-        """Whether an AWS service asks in its own name."""
+        """Whether the principal is an AWS service."""
         return not self.arn.startswith("arn:")

@@ -1,4 +1,4 @@
-"""Giving the intrinsic functions of a template values, as a deployment would."""
+"""Resolution of the intrinsic functions of a template, as in a deployment."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .undecidable import UndecidableError
 
 @dataclass(frozen=True)
 class Environment:
-    """Where the template is thought to be deployed."""
+    """The assumed deployment environment of a template."""
 
     account: str = "111122223333"
     region: str = "us-east-1"
@@ -20,7 +20,7 @@ class Environment:
     url_suffix: str = "amazonaws.com"
 
 
-#: What an attribute of a resource is once deployed; {name} is its name, or its logical id where AWS makes one up.
+#: Values of resource attributes after deployment; {name} is the name, or the logical id if AWS generates the name.
 _ARNS: Mapping[str, str] = {
     "AWS::S3::Bucket.Arn": "arn:{partition}:s3:::{name}",
     "AWS::KMS::Key.Arn": "arn:{partition}:kms:{region}:{account}:key/{name}",
@@ -70,7 +70,7 @@ _REFS: Mapping[str, str] = {
     "AWS::SageMaker::Model": "arn:{partition}:sagemaker:{region}:{account}:model/{name}",
     "AWS::IAM::ManagedPolicy": "arn:{partition}:iam::{account}:policy/{name}",
 }
-#: The ARN of a resource itself, by its type; a type's other attributes hold a dot.
+#: The ARN of a resource, by its type; keys of other attributes contain a dot.
 _OWN_ARNS: Mapping[str, str] = {
     kind: form
     for kind, attribute, form in ((*name.split(".", 1), form) for name, form in _ARNS.items())
@@ -95,11 +95,12 @@ _NAMES: Mapping[str, str] = {
 class Resolver:
     """Values for the intrinsic functions of one or more templates that are deployed together.
 
-    A resource without a name of its own goes by its logical id, behind its stack and a dot where there are several.
+    A resource without a fixed name has its logical id as name, prefixed with its stack and a dot if there are several.
 
-    :param environment: where the templates are thought to be deployed.
-    :param environments: by stack, where it is not that.
-    :param lenient: give what only a deployment knows a made-up value, ``<...>``, instead of an error.
+    :param environment: The assumed deployment environment of the templates.
+    :param environments: Different deployment environments, by stack.
+    :param lenient: Whether to return a placeholder, ``<...>``, for a value that is known only at deployment, instead of
+        an error.
     """
 
     def __init__(
@@ -116,11 +117,11 @@ class Resolver:
         self._lenient = lenient
 
     def where(self, stack: str) -> Environment:
-        """Where a stack is thought to be deployed."""
+        """The assumed deployment environment of a stack."""
         return self._environments.get(stack, self.environment)
 
     def resources(self) -> list[tuple[str, str, dict[str, Any]]]:
-        """Stack, logical id and resource of everything in the templates."""
+        """The stack, logical id and definition of every resource in the templates."""
         return [
             (stack, logical_id, resource)
             for stack, template in self._templates.items()
@@ -132,7 +133,7 @@ class Resolver:
 
         :raises UndecidableError: for one whose value only a deployment knows.
         """
-        if isinstance(value, str):  # most are, and asking for an abstract class costs the most
+        if isinstance(value, str):  # most are, and a check against an abstract class is slow
             return value
         if isinstance(value, Mapping):
             if len(value) == 1:
@@ -145,7 +146,7 @@ class Resolver:
         return value
 
     def arn(self, stack: str, logical_id: str) -> str | None:
-        """The ARN that other resources name this one by, if it is of a kind whose ARN is known."""
+        """The ARN with which other resources refer to this one, if the ARN of its type is known."""
         kind = self._resource(stack, logical_id)["Type"]
         if kind in _REFS:
             return self._format(stack, logical_id, _REFS[kind])

@@ -1,4 +1,4 @@
-"""Whether one statement of a policy speaks of a request and of whoever makes it.
+"""Whether one statement of a policy applies to a request and its principal.
 
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements.html
 """
@@ -28,7 +28,7 @@ class Identity:
 
 
 def allowing(statements: Sequence[Statement], who: Identity, request: Request) -> list[tuple[str, Statement]]:
-    """The statements of a resource policy that allow the request, and whether directly or by way of the account."""
+    """The statements of a resource policy that allow the request, and whether directly or through the account."""
     found = []
     for statement in statements:
         how = names(statement, who) if statement["Effect"] == "Allow" else None
@@ -96,7 +96,7 @@ def action_matches(statement: Statement, action: str) -> bool:
 
 @lru_cache(maxsize=65536)
 def _holds_action(pattern: str, action: str) -> bool:
-    """Whether a pattern of actions holds an action; the same few are asked for thousands of times."""
+    """Whether an action matches a pattern; cached, because the same few are checked thousands of times."""
     return glob(pattern, ignore_case=True).fullmatch(action) is not None
 
 

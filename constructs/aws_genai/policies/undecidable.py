@@ -1,7 +1,7 @@
-"""The error of a question that a template does not answer."""
+"""The error for a request that cannot be evaluated from the template."""
 
 from __future__ import annotations
 
 
 class UndecidableError(Exception):
-    """Whether the request is allowed cannot be told from the template; it is never guessed."""
+    """The template does not determine whether the request is allowed; the decision is never guessed."""

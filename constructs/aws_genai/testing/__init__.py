@@ -1,4 +1,4 @@
-"""What users import to prove policies in their own unit tests.
+"""Assertions for unit tests of policies and findings.
 
 Example::
 

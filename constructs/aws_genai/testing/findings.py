@@ -1,4 +1,4 @@
-"""Proving that a synthesis has no findings, and that nothing is accepted in vain."""
+"""Assertions that a synthesis has no findings, and that every acknowledgement matches a finding."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from ..gate.synthesis import CompliancePack, GateError, attach_gate, synth
 
 
 def assert_no_findings(scope: IConstruct) -> None:
-    """Synthesize the app that holds ``scope`` and fail if anything in ``scope`` breaks a rule.
+    """Synthesize the app of ``scope`` and fail if a resource in ``scope`` violates a rule.
 
-    The app needs the gate: :func:`aws_genai.gate.attach_gate` before its first stack.
+    The app must have the gate: call :func:`aws_genai.gate.attach_gate` before its first stack.
 
-    :param scope: a stack or an app.
+    :param scope: A stack or an app.
     :raises AssertionError: with every finding, its resource, its source and how to fix it.
     """
     app = scope.node.root
@@ -37,9 +37,9 @@ def assert_no_findings(scope: IConstruct) -> None:
 
 
 def every_finding(make: Callable[[App], object], outdir: Path, packs: Sequence[CompliancePack]) -> set[tuple[str, str]]:
-    """Rule and path of every finding, acknowledged ones too.
+    """The rule and path of every finding, including acknowledged ones.
 
-    :param make: adds the stacks to an app, acknowledging as ever.
+    :param make: A function that adds the stacks to an app, with their acknowledgements.
     """
     app = App(context={"@aws-cdk/core:failSynthOnValidationErrors": False}, outdir=str(outdir))
     attach_gate(app, packs=packs)
@@ -57,9 +57,9 @@ def assert_no_unused_acknowledgements(
 ) -> list[Acknowledgement]:
     """Fail if an acknowledgement matches no finding; return all of them.
 
-    :param make: adds the stacks to an app.
-    :param outdir: an empty folder for the cloud assembly.
-    :param packs: the compliance packs that the app is checked by.
+    :param make: A function that adds the stacks to an app.
+    :param outdir: An empty folder for the cloud assembly.
+    :param packs: The compliance packs that check the app.
     :raises AssertionError: naming each acknowledgement that no rule asks for.
     """
     found = every_finding(make, outdir, packs)

@@ -1,4 +1,4 @@
-"""Rules on what AWS would refuse, or do otherwise than the template's author meant."""
+"""Rules for templates that AWS would reject, or deploy differently from the author's intention."""
 
 from . import copies, events, keys, limits, names, network, order, policies, regions, roles, routes, services
 

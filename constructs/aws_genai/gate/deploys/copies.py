@@ -1,4 +1,4 @@
-"""Replicas are made, of locked objects too, and a copy that fails is told of."""
+"""Rules for replication: locked objects are replicated too, and a failed replication sends a notification."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Events that arrive, and trails that end."""
+"""Rules for the delivery of events, and for trails."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def target_roles_deliver(app: Emitted) -> Iterator[Hit]:
                 yield Hit(each, "Properties", f"Its role may not {action} on {place.id}.")
 
 
-#: What changes nothing: by its name, and by AWS's list of read-only management events.
+#: Read-only actions: by their names, and by AWS's list of read-only management events.
 #: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-service-management-event-list.html
 _READ_ONLY = re.compile(r"(Get|List|Describe|View|Search|Lookup|BatchGet)[A-Z]")
 _READ_ONLY_BY_NAME = frozenset(
@@ -86,7 +86,7 @@ _READ_ONLY_BY_NAME = frozenset(
 )
 _ALL_EVENTS = "ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS"
 
-#: Data events, which match in an enabled rule where a trail records them.
+#: Data events, which match an enabled rule if a trail records them.
 _DATA_EVENTS = frozenset({"GetObject", "GetObjectAcl", "GetItem", "ListObjects", "HeadObject"})
 
 
@@ -110,9 +110,9 @@ def rules_see_reads(app: Emitted) -> Iterator[Hit]:
 
 
 def _reads(detail: Mapping[str, Any]) -> str | None:
-    """A call that a pattern matches though it only reads; nothing if there is none."""
+    """A read-only call that a pattern matches; None if there is none."""
     if "eventName" not in detail:
-        # Any call. Of S3, what matters are data events, which an enabled rule matches.
+        # Any call. For S3, the data events are relevant, which match an enabled rule.
         return None if as_list(detail.get("eventSource", [])) == ["s3.amazonaws.com"] else "Some of what it matches"
     for name in as_list(detail["eventName"]):
         if isinstance(name, Mapping):
@@ -125,7 +125,7 @@ def _reads(detail: Mapping[str, Any]) -> str | None:
 
 
 def _dead_letters(app: Emitted) -> Iterator[Any]:
-    """ARNs of queues for what could not be delivered or done."""
+    """The ARNs of dead-letter queues."""
     for each in app.of(_RULE):
         for target in as_list(each.get("Targets") or []):
             yield pick(target, "DeadLetterConfig.Arn")
@@ -221,7 +221,7 @@ def trails_readable(app: Emitted) -> Iterator[Hit]:
 
 
 def _reads_trail(app: Emitted, statement: Mapping[str, Any], context: Mapping[str, list[str]]) -> bool:
-    """Whether a statement lets somebody decrypt a trail's file who is no role of the app and none of AWS's own."""
+    """Whether a statement allows a principal other than roles of the app and AWS's own to decrypt a trail's files."""
     if "/aws-service-role/" in str(statement.get("Condition")):
         return False
     conditions = {

@@ -1,7 +1,7 @@
-"""Customer keys let in whoever AWS makes use them: services, their linked roles, roles of the app, and who deploys.
+"""Rules for key policies: they allow services, service-linked roles, roles of the app, and the deploying principal.
 
-One row of :data:`USES` for each use of a key by a service: where templates ask for it, in whose name the service comes,
-for which actions, and with which condition keys. What AWS does not send must not be asked for.
+One row of :data:`USES` for each use of a key by a service: where templates configure it, which principal uses the key,
+for which actions, and with which condition keys. A key policy must not require condition keys that AWS does not pass.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ Context = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Asked:
-    """One use of a key: by which resource, in whose name, under which condition keys.
+    """One use of a key: the resource, the principal, and the condition keys.
 
-    :param key: the key as the resource names it.
-    :param who: the role or service that comes to the key; nothing if it is made elsewhere.
+    :param key: The key, as the resource refers to it.
+    :param who: The role or service that uses the key; None if the role is created outside the app.
     """
 
     at: Resource
@@ -41,7 +41,7 @@ class Asked:
 
 @dataclass(frozen=True)
 class Use:
-    """One row: what a service needs of a key, and AWS's page."""
+    """One row: the permissions that a service needs for a key, and AWS's page."""
 
     service: str
     use: str
@@ -69,12 +69,12 @@ def _service(name: str) -> Identity:
 
 
 def _linked(path: str) -> Identity:
-    """A service-linked role: the policy that AWS wrote for it names no key of anybody's."""
+    """A service-linked role: its AWS managed policy allows no customer managed keys."""
     return Identity(f"arn:aws:iam::{ACCOUNT}:role/aws-service-role/{path}", False, (), None)
 
 
 def _deployer(app: Emitted) -> Identity:
-    """Whoever makes the resource: allowed everything by IAM, so that the key decides."""
+    """The principal that creates the resource. IAM allows it everything, so the key policy decides."""
     return app.model.principal(_ADMINISTRATOR)
 
 
@@ -139,7 +139,7 @@ def _replication_target(app: Emitted) -> Iterator[Asked]:
 
 
 def _object_grants(app: Emitted, action: str) -> Iterator[Asked]:
-    """Roles that may do ``action`` on objects of a bucket under a key."""
+    """Roles that are allowed ``action`` on objects of a bucket with a key."""
     for role in app.of("AWS::IAM::Role"):
         who = app.role(role.arn)
         for statement in who.policies if who else ():
@@ -199,7 +199,7 @@ def _events_to_topics(app: Emitted) -> Iterator[Asked]:
         if topic is not None and "RoleArn" in target:
             yield Asked(each, _key_of(topic), app.role(target["RoleArn"]), _through(topic, "sns"))
         elif topic is not None:
-            # EventBridge sends no aws:SourceAccount and no aws:SourceArn to a topic's key.
+            # EventBridge passes neither aws:SourceAccount nor aws:SourceArn to the key of a topic.
             context = {"kms:EncryptionContext:aws:sns:topicArn": topic.arn}
             yield Asked(each, _key_of(topic), _service("events.amazonaws.com"), context)
 
@@ -227,7 +227,7 @@ def _scaling(app: Emitted) -> Iterator[Asked]:
 
 
 def _failures(app: Emitted) -> Iterator[tuple[Resource, Resource | None, str]]:
-    """Function, and where what it failed at is sent."""
+    """The function, and the destination of its failed invocations."""
     for each in app.of("AWS::Lambda::Function"):
         if target := each.get("DeadLetterConfig.TargetArn"):
             yield each, each, str(target)
@@ -364,11 +364,11 @@ def _trail_bucket(app: Emitted) -> Iterator[Asked]:
             yield Asked(trail, key, _service("cloudtrail.amazonaws.com"), _source(arn))
 
 
-# --- what is made under a key by whoever deploys
+# --- resources that the deploying principal creates with a key
 
 _MAKE = ("kms:CreateGrant", "kms:DescribeKey")
 
-#: Service, type of resource, property that names the key, service that comes to it, actions, page.
+#: Service, resource type, property with the key, service that uses the key, actions, page.
 _MADE: tuple[tuple[str, str, str, str, Sequence[str], str], ...] = (
     (
         "DynamoDB",
@@ -494,7 +494,7 @@ _VOLUMES = "autoscaling/ec2/userguide/key-policy-requirements-EBS-encryption.htm
 
 
 def _volumes(app: Emitted) -> Iterator[Asked]:
-    """Volumes of launch templates that Auto Scaling starts instances of, for groups and for AWS Batch."""
+    """Volumes of launch templates from which Auto Scaling launches instances, for groups and for AWS Batch."""
     used = set()
     for group in app.of("AWS::AutoScaling::AutoScalingGroup"):
         mixed = group.get("MixedInstancesPolicy.LaunchTemplate.LaunchTemplateSpecification.LaunchTemplateId")
@@ -712,7 +712,7 @@ def keys_admit_their_users(app: Emitted) -> Iterator[Hit]:
         told: set[tuple[str, str, str]] = set()
         for asked in use.asked(app):
             key = app.found(asked.key, _KEY)
-            # What is made elsewhere is decided there.
+            # The key policy of a key outside the app cannot be checked here.
             if key is None or key.arn is None or asked.who is None:
                 continue
             for action in use.actions:

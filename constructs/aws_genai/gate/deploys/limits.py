@@ -1,4 +1,4 @@
-"""Quotas and forms that a template can break."""
+"""Rules for quotas and formats."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _CLOUDFORMATION = "https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuid
 
 
 def _compact(value: Any) -> int:  # noqa: ANN401 - JSON
-    """Characters of a value as JSON, without spaces: IAM counts no white space."""
+    """Number of characters of a value as JSON, without spaces: IAM does not count white space."""
     return len(json.dumps(value, separators=(",", ":")))
 
 
@@ -32,7 +32,7 @@ def _compact(value: Any) -> int:  # noqa: ANN401 - JSON
     page=_IAM,
 )
 def policy_size(app: Emitted) -> Iterator[Hit]:
-    # What only a deployment knows counts as a logical id, which is close to a generated name.
+    # A value that is known only at deployment counts as a logical id, which is about as long as a generated name.
     sizes = {type: (most, page) for type, most, page in load("limits")["policies"]}
     inline: dict[str, tuple[Resource, int]] = {}
     for each in documents(app):
@@ -41,7 +41,7 @@ def policy_size(app: Emitted) -> Iterator[Hit]:
         if each.kind == TRUST:
             most, page = 2048, _IAM_PAGE
         elif each.kind == IDENTITY and each.resource.type != "AWS::IAM::ManagedPolicy":
-            # Inline policies of a role count together.
+            # The quota applies to the total size of a role's inline policies.
             for role in as_list(each.resource.get("Roles") or []) or [each.resource.id]:
                 resource, before = inline.get(str(role), (each.resource, 0))
                 inline[str(role)] = (resource, before + size)
@@ -92,7 +92,7 @@ def stack_size(app: Emitted) -> Iterator[Hit]:
             yield Hit(stack, "Resources", f"The template of {stack.name} has {size:,} bytes, 1,048,576 is the most.")
 
 
-#: Type, property, what is counted, most, page.
+#: Resource type, property, what is counted, maximum, page.
 #: How the rows of the data file count a property.
 _COUNT: Mapping[str, Callable[[Any], int]] = {
     "length": len,
@@ -118,7 +118,7 @@ def quotas(app: Emitted) -> Iterator[Hit]:
                 yield Hit(each, f"Properties.{path}", what)
 
 
-#: What most services take in tags; IAM and others take no more. aws: is AWS's own.
+#: The characters that most services allow in tags; IAM and others allow no more. The prefix aws: is reserved.
 _TAG = re.compile(r"[\w\s+\-=._:/@]*", re.UNICODE)
 
 
@@ -149,7 +149,7 @@ def tags_taken(app: Emitted) -> Iterator[Hit]:
                 yield Hit(each, "Properties.Tags", f"{key} is longer than 128 characters, or its value than 256.")
 
 
-#: Characters and lengths of names: type, property, pattern, page. What a name refers to counts as it resolves.
+#: Characters and lengths of names: resource type, property, pattern, page. References in names are resolved first.
 @rule(
     "GENAI_NAME_TAKEN",
     holds="Names have the characters and the length that their service takes.",
@@ -161,7 +161,7 @@ def names_taken(app: Emitted) -> Iterator[Hit]:
     for type, path, pattern, page in load("limits")["names"]:
         for each in app.of(type):
             name = each.get(path)
-            # Names with a part that only a deployment knows are not judged.
+            # Names with a part that is known only at deployment are not checked.
             if name is not None and "<" not in str(name) and not re.fullmatch(pattern, str(name), re.ASCII):
                 what = f"{name} ({len(str(name))} characters) is not taken (see {_PAGES}{page})."
                 yield Hit(each, f"Properties.{path}", what)
@@ -174,7 +174,7 @@ def names_taken(app: Emitted) -> Iterator[Hit]:
                 yield Hit(stack, "Outputs", "The description of an output has more than 1,024 characters.")
 
 
-#: Concurrent executions that an account has unless they were raised, and those that no function may reserve.
+#: The default quota of concurrent executions of an account, and the number that must remain unreserved.
 #: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 _CONCURRENCY, _UNRESERVED = 1000, 100
 

@@ -1,4 +1,4 @@
-"""Names and references that let a live stack change, and be made again beside what it left."""
+"""Rules for names and references: stacks can be updated, and created again next to retained resources."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from ..rules import Hit, rule
 
 _NAMING = "https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-properties-name.html"
 
-#: Types whose name-like property names nothing that others could be in the way of.
+#: Types with a name-like property that cannot conflict with other resources.
 _NOT_UNIQUE = frozenset({"AWS::Cognito::UserPool", "AWS::SSM::Document"})
 
-#: Create-only properties that a type's own name decides, or that no update changes, by type.
+#: Create-only properties that the name of the resource determines, or that no update changes, by type.
 _SETTLED: Mapping[str, frozenset[str]] = {
     "AWS::ApiGateway::Authorizer": frozenset({"RestApiId"}),
     "AWS::ApiGateway::Model": frozenset({"ContentType", "RestApiId"}),
@@ -39,12 +39,12 @@ _SETTLED: Mapping[str, frozenset[str]] = {
     "AWS::WAFv2::WebACL": frozenset({"Scope"}),
 }
 
-#: A name that ends in a digest, as :func:`aws_genai.foundation.naming.lasting` makes it.
+#: A name that ends in a digest, as :func:`aws_genai.foundation.naming.lasting` returns it.
 _DIGEST = re.compile(r"[-_.][0-9a-f]{4,64}$")
 
 
 def _name(resource: Resource) -> tuple[str, Any] | None:
-    """The property that names a resource, and the name as the template has it; nothing if AWS makes one up."""
+    """The property with the name of a resource, and the name in the template; None if AWS generates the name."""
     if resource.type in _NOT_UNIQUE:
         return None
     kind = resource.type.rpartition("::")[2]
@@ -64,11 +64,11 @@ def _name(resource: Resource) -> tuple[str, Any] | None:
 
 
 def _fixed(name: Any) -> bool:  # noqa: ANN401 - JSON
-    """Whether a name stays the same for every stack that is made of the template."""
+    """Whether a name is the same for every stack that is created from the template."""
     text = json.dumps(name)
     if "AWS::StackId" in text:
         return False
-    # What refers to another resource changes with it.
+    # A name that refers to another resource changes with that resource.
     return not isinstance(name, Mapping) or not re.search(r'"(Ref": "(?!AWS::)|Fn::GetAtt|Fn::GetStackOutput)', text)
 
 
@@ -141,7 +141,7 @@ def readers_notice(app: Emitted) -> Iterator[Hit]:
             producer, output = app.stacks.get(str(read.get("StackName"))), str(read.get("OutputName"))
             found = producer.template.get("Outputs", {}).get(output) if producer else None
             if producer is None or output in told:
-                continue  # made elsewhere
+                continue  # created outside the app
             told.add(output)
             if found is None:
                 yield Hit(each, "Properties", f"{producer.name} has no output {output}.")
@@ -181,7 +181,7 @@ def _names(value: Any, id: str) -> bool:  # noqa: ANN401 - JSON
     return isinstance(value, list) and any(_names(item, id) for item in value)
 
 
-#: Settings of which an account has one in each Region.
+#: Types of which an account can have one resource in each Region.
 _ONE_OF_THE_ACCOUNT = ("AWS::ApiGateway::Account", "AWS::Bedrock::EnforcedGuardrailConfiguration")
 
 
@@ -201,7 +201,7 @@ def one_of_the_account(app: Emitted) -> Iterator[Hit]:
                 yield Hit(each, "Type", f"{first.stack.name} has one too.")
 
 
-#: Types whose names an account has once in all Regions, or all accounts have once.
+#: Types whose names must be unique in the account across Regions, or across all accounts.
 #: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html
 _GLOBAL: Mapping[str, str] = {
     "AWS::CloudWatch::Dashboard": "DashboardName",

@@ -1,4 +1,4 @@
-"""Endpoints and subnets that EC2 makes."""
+"""Rules for VPC endpoints and subnets that EC2 would reject."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _CREATE = "https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateVpcE
 
 
 def endpoint_service(endpoint: Resource) -> str:
-    """The service that an endpoint is for, such as ``ecr.api``."""
+    """The service of an endpoint, such as ``ecr.api``."""
     return str(endpoint.get("ServiceName", "")).partition("com.amazonaws.")[2].partition(".")[2]
 
 
@@ -139,7 +139,7 @@ def images_get_through(app: Emitted) -> Iterator[Hit]:
 
 
 def _pulled(app: Emitted, region: str) -> set[str]:
-    """The accounts whose images nodes and jobs of a Region pull, as far as they are known."""
+    """The known accounts from which nodes and jobs of a Region pull images."""
     accounts: set[str] = set()
     for cluster in app.of("AWS::SageMaker::Cluster"):
         if cluster.stack.region == region and cluster.get("Orchestrator.Eks"):

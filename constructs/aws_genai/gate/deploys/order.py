@@ -1,4 +1,4 @@
-"""Dependencies that CloudFormation does not infer: AWS checks at creation what another resource of the stack grants."""
+"""Rules for dependencies that CloudFormation does not infer: AWS validates permissions that other resources grant."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def _if(path: str, roles: Roles) -> Roles:
     return lambda each: roles(each) if each.get(path) else []
 
 
-#: Types that AWS makes only if a role already may do what they need: where they name it, what is refused without.
+#: Types that AWS creates only if a role already has permissions: the property with the role, and the permissions.
 _CHECKED: tuple[tuple[str, Roles, str], ...] = (
     ("AWS::Lambda::EventSourceMapping", _function_role, "Lambda checks that the function's role may read the source"),
     (
@@ -74,7 +74,7 @@ _CHECKED: tuple[tuple[str, Roles, str], ...] = (
 
 
 def _policies(app: Emitted, role: Resource) -> Iterator[Resource]:
-    """Policies of a role that are resources of their own in its stack."""
+    """Policies of a role that are separate resources in its stack."""
     name = app.resolver.resolve(role.stack.name, {"Ref": role.id})
     for each in app.of("AWS::IAM::Policy", "AWS::IAM::ManagedPolicy", "AWS::IAM::RolePolicy"):
         names = [*as_list(each.get("Roles") or []), each.get("RoleName")]
@@ -141,7 +141,7 @@ def _encryption(app: Emitted, collection: Resource) -> Iterator[Resource]:
 
 
 def _access(app: Emitted, base: Resource) -> Iterator[Resource]:
-    """What lets a knowledge base into its collection: the access policies of the stack."""
+    """The access policies of the stack that allow a knowledge base to access its collection."""
     if base.get("StorageConfiguration.OpensearchServerlessConfiguration"):
         yield from app.of("AWS::OpenSearchServerless::AccessPolicy", "AWS::OpenSearchServerless::Index")
 
@@ -159,7 +159,7 @@ def _snapshot(app: Emitted, deployment: Resource) -> Iterator[Resource]:
             yield each
 
 
-#: What must stand before a type is made: type, what it is, why, page.
+#: Resources that must exist before a type is created: type, resource, reason, page.
 _BEFORE: tuple[tuple[str, Callable[[Emitted, Resource], Iterator[Resource]], str, str], ...] = (
     (
         "AWS::CloudTrail::Trail",

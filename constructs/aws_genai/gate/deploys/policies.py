@@ -1,4 +1,4 @@
-"""Policies say what IAM knows: actions, resources and condition keys that exist, and that can meet."""
+"""Rules for policies: actions, resources and condition keys exist in IAM, and can match together."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ _REFERENCE = (
     "reference_policies_actions-resources-contextkeys.html"
 )
 
-#: Forms of ARNs that an action takes by AWS's pages, though the reference does not list them with it.
+#: ARN formats that an action supports by AWS's documentation, although the reference does not list them.
 _ALSO_TAKEN = {
-    # A model is made from a version of the registry:
+    # A model can be created from a model package:
     # https://docs.aws.amazon.com/sagemaker/latest/dg/model-registry-deploy-xaccount.html
     "sagemaker:createmodel": ("arn:${Partition}:sagemaker:${Region}:${Account}:model-package/${ModelPackageName}",),
 }
 
-#: Condition keys that AWS's own policies ask of an action that the reference lists without them.
+#: Condition keys that AWS's own policies use with an action, although the reference does not list them.
 _ALSO_KNOWN = {
     # https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/encrypt-log-data-kms.html
     ("kms:describekey", "kms:encryptioncontext:aws:logs:arn"),
@@ -88,7 +88,7 @@ def actions_meet_resources(app: Emitted) -> Iterator[Hit]:
 
 @cache
 def _forms(action: str) -> tuple[str, ...] | None:
-    """ARN forms of what an action takes; nothing if it is not one known action."""
+    """The ARN formats of an action's resources; None if it is not one known action."""
     prefix, name = _split(action)
     service = iam.service(prefix) if "*" not in action and "?" not in action else None
     found = service.action(name) if service else None
@@ -103,13 +103,13 @@ def _meets(action: str, resources: tuple[str, ...]) -> bool:
     forms = _forms(action)
     if forms is None or "*" in resources:
         return True
-    # An unknown value may be anything.
+    # An unknown value can be anything.
     if any(re.fullmatch(r"<[^<>]*>", each) for each in resources):
         return bool(forms)
     return any(overlaps(each, form) for each in resources for form in forms)
 
 
-#: Operators that hold where a request does not carry the key.
+#: Operators that match if the key is absent from the request.
 _HOLDS_WITHOUT = re.compile(r"(Not|IfExists|Null|ForAllValues)")
 
 
@@ -144,7 +144,7 @@ def _knows(action: str, key: str, resources: tuple[str, ...]) -> bool:
     prefix, pattern = _split(action)
     service = iam.service(prefix)
     if service is None:
-        return True  # told by another rule
+        return True  # reported by another rule
     return any(_one_knows(service, name, key, resources) for name in service.matching(pattern)) or not service.matching(
         pattern
     )
@@ -163,7 +163,7 @@ def _one_knows(service: iam.Service, name: str, key: str, resources: tuple[str, 
 
 
 def _key_matches(known: str, key: str) -> bool:
-    """Whether a key is one of the reference's, in which ``${...}`` stands for a name."""
+    """Whether a key is in the reference, in which ``${...}`` represents a name."""
     stem, variable, _ = known.partition("${")
     return key.startswith(stem) and len(key) > len(stem) if variable else key == known
 
@@ -211,13 +211,14 @@ def endpoints_let_through(app: Emitted) -> Iterator[Hit]:
             continue
         prefixes = endpoint_prefixes(str(each.resource.get("ServiceName")))
         for action in sorted(action for prefix in prefixes for action in called.get(prefix, ())):
-            # Several endpoints may serve one prefix, as sagemaker.api and sagemaker.runtime; one of them has to.
+            # Several endpoints can serve one prefix, as sagemaker.api and sagemaker.runtime do; one of them is
+            # required.
             if not any(_lets_through(item, action, "*", context) for item in _serving(app, prefixes)):
                 yield Hit(each.resource, each.where, f"{action} does not get through.")
 
 
 def _inside(app: Emitted) -> Iterator[Identity]:
-    """Roles of what runs in a VPC: functions there, and instances with their containers."""
+    """Roles of workloads in a VPC: functions, and instances with their containers."""
     arns = {each.get("Role") for each in app.of("AWS::Lambda::Function") if each.get("VpcConfig.SubnetIds")}
     for profile in app.of("AWS::IAM::InstanceProfile"):
         names = as_list(profile.get("Roles") or [])
@@ -243,7 +244,7 @@ def _lets_through(document: Document, action: str, resource: str, context: Mappi
 
 
 def endpoint_prefixes(service_name: str) -> set[str]:
-    """The IAM prefixes of what is asked for through an endpoint; empty if it is not known."""
+    """The IAM prefixes of the actions that an endpoint serves; empty if they are not known."""
     service = service_name.partition("com.amazonaws.")[2].partition(".")[2]
     entry = load("endpoints")["services"].get(service)
     return set(entry["prefixes"]) if entry else set()

@@ -1,4 +1,4 @@
-"""What a stack asks for is to be had in its Region."""
+"""Rules for the availability of services and features in the Region of a stack."""
 
 from __future__ import annotations
 

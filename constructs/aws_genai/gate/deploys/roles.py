@@ -1,4 +1,4 @@
-"""Roles admit the service that takes them, under conditions that the service sends."""
+"""Rules for trust policies: they allow the service that assumes the role, with condition keys that it passes."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from ..rules import Hit, rule
 
 @dataclass(frozen=True)
 class Taken:
-    """A role that a service takes for a resource.
+    """A role that a service assumes for a resource.
 
-    :param path: where the resource names it; ``[]`` stands behind the name of a list.
-    :param source: form of the ARN that comes as ``aws:SourceArn``; nothing if no page promises that it or
-        ``aws:SourceAccount`` is sent.
+    :param path: The property with the role; ``[]`` follows the name of a list.
+    :param source: The format of the ARN in ``aws:SourceArn``; None if AWS does not document that it or
+        ``aws:SourceAccount`` is passed.
     """
 
     type: str

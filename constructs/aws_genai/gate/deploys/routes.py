@@ -1,4 +1,4 @@
-"""Calls that Bedrock routes to another Region are allowed there too."""
+"""Rules for cross-Region inference: invocations are also allowed in the Regions that Bedrock routes to."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def profiles_in_each_region(app: Emitted) -> Iterator[Hit]:
 
 
 def _profiles(policies: Iterable[Statement], action: str) -> set[tuple[str, str]]:
-    """Inference profiles that statements allow to be called, each with its partition."""
+    """Inference profiles that statements allow to invoke, each with its partition."""
     arns = [
         str(each)
         for statement in policies

@@ -1,4 +1,4 @@
-"""What single services refuse, or take and then do not do."""
+"""Rules for requirements of single services that they reject, or silently ignore."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def hyperpod_volumes(app: Emitted) -> Iterator[Hit]:
             yield Hit(cluster, "Properties.NodeProvisioningMode")
 
 
-#: Properties of an Aurora instance that belong to its cluster.
+#: Properties that an Aurora instance inherits from its cluster.
 #: https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-rds-dbinstance.html
 _OF_THE_CLUSTER = (
     "AllocatedStorage",
@@ -173,13 +173,13 @@ def alarms_of_one_environment(app: Emitted) -> Iterator[Hit]:
                 yield Hit(alarm, "Properties.Dimensions", what)
 
 
-#: A name that the CDK made unique, of the whole path of its construct.
+#: A name that the CDK generated from the path of the construct.
 _HASHED = re.compile(r"[0-9A-F]{8}(?![0-9A-Za-z])")
 
-#: Dimensions that name what an account has once by its name.
+#: Dimensions whose values are names that are unique in an account.
 _ONCE = frozenset({"EndpointName", "FunctionName", "QueueName", "TableName", "StateMachineArn", "BucketName"})
 
-#: Namespaces of AWS's own agents.
+#: Metric namespaces of AWS's agents.
 _OF_AWS = frozenset({"CWAgent", "ContainerInsights", "LambdaInsights", "/aws/sagemaker/Endpoints"})
 
 

@@ -1,4 +1,4 @@
-"""Rules on what must hold for weights, data and money to be safe: what no public rule pack knows of generative AI."""
+"""Rules for the protection of weights, data and costs of generative AI, which public rule packs do not cover."""
 
 from . import data, grants, hosting, instances
 

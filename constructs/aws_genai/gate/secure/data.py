@@ -1,4 +1,4 @@
-"""Data stays private and keeps its versions, users prove who they are, and every resource says who pays for it."""
+"""Rules for data, users and costs: private versioned buckets, user authentication, and cost allocation tags."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ..rules import Hit, rule
 _BUCKET, _POOL = "AWS::S3::Bucket", "AWS::Cognito::UserPool"
 _BLOCKED = ("BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets")
 
-#: Cost tags that a bill is split by.
+#: The required cost allocation tags.
 _TAGS = ("project", "environment", "layer", "owner", "cost-center")
 _TAGGED = (
     _BUCKET,

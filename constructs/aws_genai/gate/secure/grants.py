@@ -1,4 +1,4 @@
-"""Models are reached by name and through a guardrail."""
+"""Rules for model invocation: only named models, and with a guardrail."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Hosted models are shut off, encrypted, scale with their traffic, and are missed when nobody calls them."""
+"""Rules for hosted models: network isolation, encryption, scaling with traffic, and detection of idle endpoints."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from ..rules import Hit, rule
 
 _ENDPOINT, _CONFIG = "AWS::SageMaker::Endpoint", "AWS::SageMaker::EndpointConfig"
 
-#: Types whose disks are EBS volumes. SageMaker refuses a key for local disks, which the Nitro card encrypts.
+#: Instance types with EBS volumes. SageMaker rejects a key for local disks, which the Nitro card encrypts.
 #: https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-sagemaker-endpointconfig.html
 _ON_VOLUMES = re.compile(r"ml\.(inf2|m[4-8]g?|c[4-8]g?|r[5-8]g?|t[2-3])\.")
 
-#: Metrics whose alarm wakes a model from no copy at all, where idle costs nothing.
+#: Metrics whose alarms scale out a model from zero copies, at which it has no idle cost.
 _WAKES = ("NoCapacityInvocationFailures", "HasBacklogWithoutCapacity")
 
 
@@ -67,7 +67,7 @@ def scales(app: Emitted) -> Iterator[Hit]:
     ]
     for stack in app.stacks.values():
         endpoints = [each for each in app.of(_ENDPOINT) if each.stack is stack]
-        # A component's target names the component, so that only their number can be compared.
+        # The scalable target refers to the inference component, so only their numbers can be compared.
         if sum(each.stack is stack for each in targets) < len(endpoints):
             yield from (Hit(each) for each in endpoints)
 

@@ -1,4 +1,4 @@
-"""Nobody reaches an instance that holds weights or data."""
+"""Rules that prevent access to instances with weights or data."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _XEN = re.compile(r"(ml\.)?(p2|p3|g2|g3|g3s|f1|m1|m2|m3|m4|c1|c3|c4|r3|r4|i2|i3|
 
 
 def instance_types(app: Emitted) -> Iterator[tuple[Any, str, str]]:
-    """Resource, property and instance type, wherever one is named."""
+    """The resource, property and value of every instance type in the templates."""
     for each in app.of(_TEMPLATE, "AWS::EC2::Instance"):
         where = "LaunchTemplateData.InstanceType" if each.type == _TEMPLATE else "InstanceType"
         if kind := each.get(where):
