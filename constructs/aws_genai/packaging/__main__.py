@@ -1,8 +1,4 @@
-<<<<<<< HEAD
-"""``python -m aws_genai.packaging`` fetches the libraries of the functions ahead of the first synthesis."""
-=======
-"""``python -m aws_genai.functions`` downloads the libraries of the functions before the first synthesis."""
->>>>>>> wt-pa
+"""``python -m aws_genai.packaging`` downloads the libraries of the functions before the first synthesis."""
 
 from __future__ import annotations
 
