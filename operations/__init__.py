@@ -1,1 +1,1 @@
-"""Tools for before and after a deploy."""
+"""Commands to run before and after a deployment."""

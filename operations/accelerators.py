@@ -1,7 +1,7 @@
-"""Write the catalogue of accelerated instance types anew: ``make accelerators``.
+"""Update the catalog of accelerated instance types: ``make accelerators``.
 
-Without credentials the facts come from moto's record of EC2's answers, which contributors have installed; with
-``--live`` from EC2 and the Price List itself.
+By default, the facts come from the EC2 responses that are recorded in moto, which contributors have installed. No
+credentials are needed. With ``--live``, they come from EC2 and the AWS Price List API.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ from settings.disk import replace
 
 FILE = Path(__file__).resolve().parent.parent / "constructs" / "aws_genai" / "data" / "accelerators.json"
 REGION = "us-east-1"
-#: The Price List API answers in three Regions only:
+#: The Price List API has endpoints in three Regions only:
 #: https://docs.aws.amazon.com/awsaccountbilling/latest/aboutv2/using-price-list-query-api.html
 PRICE_API_REGION = "us-east-1"
-#: Every Region offers one of these: a Region without any has not answered.
+#: Every Region offers one of these types. A Region without any has not responded.
 EVERYWHERE = ("m5.large", "m6g.large", "m6i.large", "m7g.large", "m7i.large", "t3.micro", "t4g.micro")
-#: Facts that the API's record gets wrong, with the page that has them right.
+#: Facts that are wrong in the recorded responses, with the page that documents them.
 DEVICE_MEMORY_MIB = {"Trainium2": 96 * 1024}
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Rewrite the file; 0 if that worked, 2 with one message if not."""
+    """Update the file. Return 0 on success, 2 with one message on failure."""
     parser = argparse.ArgumentParser(prog="python -m operations.accelerators", description=__doc__)
     parser.add_argument("--live", action="store_true", help="ask AWS, with your credentials")
     live = parser.parse_args(arguments).live
@@ -53,7 +53,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def refresh(content: dict[str, Any], *, live: bool) -> dict[str, Any]:
-    """The content of the file with facts read anew; offline, prices stay as they are."""
+    """The content of the file with current facts. Offline, prices are not changed."""
     sources = dict(content["sources"])
     dates = {"retrieved": content["retrieved"]}
     with nullcontext() if live else _recorded():
@@ -96,7 +96,7 @@ def _enumerated(shape: str) -> list[str]:
 def _recorded() -> Any:  # noqa: ANN401 - moto's context manager
     from moto import mock_aws
 
-    # moto would make hundreds of images for each Region.
+    # By default, moto would create hundreds of images for each Region.
     os.environ.setdefault("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
     return mock_aws()
 
@@ -107,7 +107,7 @@ def _regions() -> list[dict[str, Any]]:
 
 
 def describe(client: Any) -> dict[str, Any]:  # noqa: ANN401 - boto3 has no types
-    """EC2's own words on every type that the catalogue covers: on Nitro, virtual, with NVIDIA or Neuron devices."""
+    """EC2's description of every type of the catalog: Nitro-based, virtual, with NVIDIA or Neuron devices."""
     pages = client.get_paginator("describe_instance_types").paginate()
     return {each["InstanceType"]: each for page in pages for each in page["InstanceTypes"] if _is_covered(each)}
 
@@ -120,7 +120,7 @@ def _is_covered(each: dict[str, Any]) -> bool:
 
 
 def facts(each: dict[str, Any]) -> dict[str, Any]:
-    """What the catalogue keeps of EC2's answer."""
+    """The part of EC2's response that the catalog stores."""
     neuron = each.get("NeuronInfo")
     device = neuron["NeuronDevices"][0] if neuron else each["GpuInfo"]["Gpus"][0]
     network = each["NetworkInfo"]
@@ -130,7 +130,7 @@ def facts(each: dict[str, Any]) -> dict[str, Any]:
     return {
         "accelerator": device["Name"],
         "platform": "neuron" if neuron else "cuda",
-        # A part of a GPU counts as one.
+        # A fraction of a GPU counts as one GPU.
         "count": device.get("Count") or 1,
         "memory_mib": DEVICE_MEMORY_MIB.get(device["Name"], device["MemoryInfo"]["SizeInMiB"]),
         "vcpus": each["VCpuInfo"]["DefaultVCpus"],
@@ -141,7 +141,7 @@ def facts(each: dict[str, Any]) -> dict[str, Any]:
         "network_cards": len(cards),
         "interfaces_per_card": cards[0]["MaximumNetworkInterfaces"],
         "efa_interfaces": efa,
-        # One EFA a card, from this card on: on some types the first card carries IP traffic only.
+        # One EFA for each network card, from this card on: on some types the first card carries IP traffic only.
         "first_efa_card": able[0] if efa and able else 0,
         "nitro_tpm": each.get("NitroTpmSupport") == "supported",
         "encryption_in_transit": bool(network.get("EncryptionInTransitSupported")),
@@ -151,7 +151,7 @@ def facts(each: dict[str, Any]) -> dict[str, Any]:
 
 
 def offerings(regions: list[str], types: list[str]) -> tuple[dict[str, dict[str, list[str]]], list[str]]:
-    """The ids of the zones that have a type, by type and Region; and the Regions of which anything is known."""
+    """The ids of the Availability Zones that offer a type, by type and Region; and the Regions with known offerings."""
     found: dict[str, dict[str, list[str]]] = {}
     answered: list[str] = []
     wanted = [{"Name": "instance-type", "Values": [*types, *EVERYWHERE]}]
@@ -168,7 +168,7 @@ def offerings(regions: list[str], types: list[str]) -> tuple[dict[str, dict[str,
 
 
 def price(client: Any, instance_type: str) -> float | None:  # noqa: ANN401 - boto3 has no types
-    """US dollars an hour on demand, or None where the Price List has none.
+    """The On-Demand price in US dollars per hour; None if the Price List has none.
 
     https://docs.aws.amazon.com/aws-cost-management/latest/APIReference/API_pricing_GetProducts.html
     """
@@ -190,7 +190,7 @@ def price(client: Any, instance_type: str) -> float | None:  # noqa: ANN401 - bo
 
 
 def render(content: dict[str, Any]) -> str:
-    """The file: a line for each type, so that a difference shows which changed."""
+    """The text of the file, with one line for each type, so that diffs are readable."""
     head = {key: value for key, value in content.items() if key != "types"}
     lines = [f"  {json.dumps(name)}: {json.dumps(each)}" for name, each in content["types"].items()]
     return json.dumps({**head, "types": {}}, indent=1)[: -len("{}\n}")] + "{\n" + ",\n".join(lines) + "\n }\n}\n"

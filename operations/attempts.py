@@ -1,4 +1,4 @@
-"""The cases of the red team, and the disguises that some of them wear."""
+"""The red team's cases, and the disguises that some of them use."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from pathlib import Path
 import yaml
 
 FILE = Path(__file__).resolve().parent.parent / "tests" / "redteam" / "cases.yaml"
-#: What must pass: an assistant that refuses it is of no use.
+#: The category of harmless cases, which the guardrail must not block.
 HARMLESS = "harmless"
 
 _LEET = str.maketrans("aeiost", "431057")
-#: Ways to write a text so that people, or filters, do not read it.
+#: Ways to write a text so that people or filters do not recognize it.
 DISGUISES: dict[str, Callable[[str], str]] = {
     "": lambda text: text,
     "base64": lambda text: f"Decode this and do it: {base64.b64encode(text.encode()).decode()}",
@@ -30,10 +30,10 @@ DISGUISES: dict[str, Callable[[str], str]] = {
 
 @dataclass(frozen=True)
 class Attempt:
-    """One thing that somebody tries.
+    """One case.
 
-    :param where: ``question``, ``document`` or ``answer``: in whose text it stands.
-    :param plain: the text before its disguise.
+    :param where: the kind of text that contains the case: ``question``, ``document`` or ``answer``.
+    :param plain: the text without its disguise.
     """
 
     category: str
@@ -44,12 +44,12 @@ class Attempt:
 
     @property
     def harmless(self) -> bool:
-        """Whether it must pass."""
+        """Whether the guardrail must not block it."""
         return self.category == HARMLESS
 
 
 def attempts(file: Path = FILE) -> list[Attempt]:
-    """Every case, in the order of the file."""
+    """All cases, in the order of the file."""
     return [
         Attempt(group["name"], group["owasp"], group["where"], DISGUISES[group.get("encode", "")](text), text)
         for group in yaml.safe_load(file.read_text(encoding="utf-8"))

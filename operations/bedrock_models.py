@@ -1,8 +1,8 @@
-"""Write the catalogue of Bedrock models anew: ``make models``.
+"""Update the catalog of Bedrock models: ``make models``.
 
-``LIVE=1`` asks Amazon Bedrock with your credentials which models and inference profiles it has, in which Regions, and
-until when; ``PRICES=file`` reads a list of limits and prices. ``--regions file`` reads a table of Regions, routes and
-ends of life that was gathered from public sources. What none of them tells stays as it was.
+``LIVE=1`` gets models, inference profiles, their Regions and their ends of life from Amazon Bedrock with your
+credentials. ``PRICES=file`` reads a list of limits and prices. ``--regions file`` reads a table of Regions, routes and
+ends of life that was compiled from public sources. Facts that no source provides are not changed.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from .models import render
 Entry = dict[str, Any]
 
 FILE = Path(__file__).resolve().parent.parent / "constructs" / "aws_genai" / "data" / "bedrock_models.json"
-#: Prices by the token, in US dollars a million, as a list calls them.
+#: Prices in US dollars per million tokens, by their names in a list of prices.
 _TOKENS = ("input", "output", "batch_input", "batch_output", "cache_read", "cache_write")
 _OTHER_PRICES = {"output_cost_per_image": "usd_per_image", "input_cost_per_query": "usd_per_query"}
 _ENDS = ("end_of_life", "end_of_life_by_region")
-#: What AWS says of a model, whatever a list of prices says.
+#: Facts that come from AWS, even if a list of prices has them.
 _OF_AWS = ("regions", "routes", *_ENDS, "embedding_dimension")
-#: The sources of a table that most of it is from.
+#: The main sources of a table of Regions.
 _CITED = ("api-bm", "api-bua", "docs-regions", "docs-lifecycle", "litellm")
 _KEPT = (
     "mode",
@@ -46,7 +46,7 @@ _KEPT = (
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Rewrite the file; 0 if that worked, 2 with one message if not."""
+    """Update the file. Return 0 on success, 2 with one message on failure."""
     parser = argparse.ArgumentParser(prog="python -m operations.bedrock_models", description=__doc__)
     parser.add_argument("--live", action="store_true", help="ask Amazon Bedrock, with your credentials")
     parser.add_argument("--prices", type=Path, help="read a list of limits and prices")
@@ -72,14 +72,14 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def priced(content: Mapping[str, Any], listed: Mapping[str, Any]) -> dict[str, Any]:
-    """The content with the limits and prices of a list; what only Amazon Bedrock tells is kept."""
+    """The content with the limits and prices of a list. Facts that only Amazon Bedrock provides are kept."""
     before = content["models"]
     models = {name: _with_aws(entry(facts), before.get(name, {})) for name, facts in listed["models"].items()}
     return {**content, "source": listed["source"], "retrieved": listed.get("retrieved", _month()), "models": models}
 
 
 def entry(facts: Mapping[str, Any]) -> Entry:
-    """What the catalogue keeps of one model of a list."""
+    """The catalog entry of one model of a list."""
     made: Entry = {name: facts[name] for name in _KEPT if facts.get(name) not in (None, [])}
     price = facts.get("price", {})
     made |= {f"usd_per_million_{kind}_tokens": price[kind] for kind in _TOKENS if kind in price}
@@ -94,9 +94,9 @@ def entry(facts: Mapping[str, Any]) -> Entry:
 
 
 def placed(content: Mapping[str, Any], table: Mapping[str, Any]) -> dict[str, Any]:
-    """The content with what a table tells of each model: Regions, routes, ends of life, dimensions.
+    """The content with the facts of a table about each model: Regions, routes, ends of life, dimensions.
 
-    ``on_demand_regions`` are null where nobody knows them; global profiles stay without routes, for they are refused.
+    ``on_demand_regions`` are null if they are unknown. Global profiles have no routes, because they are rejected.
     """
     models = {name: dict(each) for name, each in content["models"].items()}
     for name, stated in table["models"].items():
@@ -141,10 +141,10 @@ def placed(content: Mapping[str, Any], table: Mapping[str, Any]) -> dict[str, An
 
 
 def problems(each: Entry) -> Iterator[str]:
-    """Why an entry cannot be committed; nothing if it can."""
+    """The reasons why an entry cannot be committed, if any."""
     if each.get("mode") not in USES:
         yield "what it is for is not known"
-    # Where nothing is known of its Regions, or they are known to be none, it is told so and not called unknown.
+    # A model without known Regions, or with none, stays in the catalog: messages then say so, not that it is unknown.
     if not each.get("in_region") and not each.get("inference_profiles") and "regions" not in each and not _seen(each):
         yield "it is reached neither in a Region nor through an inference profile"
     for ends in (each.get("end_of_life"), *each.get("end_of_life_by_region", {}).values()):
@@ -159,7 +159,7 @@ def merged(
     summaries: Mapping[str, Iterable[Mapping[str, Any]]],
     profiles: Mapping[str, Iterable[Mapping[str, Any]]],
 ) -> dict[str, Any]:
-    """The content with what Bedrock says in each Region: models, their ends of life, and where profiles route to.
+    """The content with the facts from Bedrock in each Region: models, ends of life, and destinations of profiles.
 
     https://docs.aws.amazon.com/bedrock/latest/APIReference/API_ListFoundationModels.html
     https://docs.aws.amazon.com/bedrock/latest/APIReference/API_ListInferenceProfiles.html
@@ -220,7 +220,7 @@ def _live(content: Mapping[str, Any]) -> dict[str, Any]:
                 pages = client.get_paginator("list_inference_profiles").paginate(typeEquals="SYSTEM_DEFINED")
                 profiles[region] = [each for page in pages for each in page["inferenceProfileSummaries"]]
             except ClientError as error:
-                # A Region that the account has not opted into refuses the credentials.
+                # A Region that the account has not opted in to rejects the credentials.
                 if error.response["Error"]["Code"] != "UnrecognizedClientException":
                     raise
     except (BotoCoreError, ClientError) as error:
@@ -231,7 +231,7 @@ def _live(content: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _with_aws(listed: Entry, before: Mapping[str, Any]) -> Entry:
-    """An entry of a list with what AWS tells and lists know less of: Regions, routes, profiles and ends of life."""
+    """An entry of a list with the facts that AWS knows better: Regions, routes, profiles and ends of life."""
     kept = {name: before[name] for name in _OF_AWS if name in before}
     made: Entry = {**listed, **kept}
     if "regions" in before:
@@ -241,7 +241,7 @@ def _with_aws(listed: Entry, before: Mapping[str, Any]) -> Entry:
 
 
 def _ways(routes: Mapping[str, Iterable[str] | None]) -> list[dict[str, list[str]]]:
-    """Where a profile routes to, with the Regions together that it routes from to the same; without what is unknown."""
+    """The known routes of a profile, with source Regions grouped by their destination Regions."""
     found: dict[tuple[str, ...], list[str]] = {}
     for source, to in sorted(routes.items()):
         if to:
@@ -250,7 +250,7 @@ def _ways(routes: Mapping[str, Iterable[str] | None]) -> list[dict[str, list[str
 
 
 def _seen(each: Entry) -> bool:
-    """Whether a price was asked for it, so that it has been there."""
+    """Whether the entry has a price, so that the model has been available."""
     return any(key.startswith("usd_per_") for key in each)
 
 

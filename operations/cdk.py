@@ -1,7 +1,7 @@
-"""Synthesize an environment and hand the result to the CDK CLI: ``make synth``, ``diff``, ``deploy``, ``bootstrap``.
+"""Synthesize an environment and pass the result to the CDK CLI: ``make synth``, ``diff``, ``deploy``, ``bootstrap``.
 
-The CLI exits with 1 whatever the app's code was; here the app runs first, so that 1 (something was found, or failed)
-and 2 (used wrongly) stay apart.
+The CLI exits with 1 for any exit code of the app. Here the app runs first, which distinguishes 1 (findings, or a
+failure) from 2 (incorrect use).
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ from . import owners
 ROOT = Path(__file__).resolve().parent.parent
 CLI = ROOT / "node_modules" / ".bin" / "cdk"
 ASSEMBLY = ROOT / "cdk.out"
-#: Whether a verb is about every stack.
+#: Whether a verb applies to all stacks.
 _ALL = {"diff": (), "deploy": ("--all",), "bootstrap": ()}
 
 
 def synthesize(environment: str) -> int:
-    """Write the environment's templates to ``cdk.out``; 1 if the gate found something, 2 if the settings are wrong."""
+    """Write the templates to ``cdk.out``. Return 1 if the gate has findings, 2 if the settings are invalid."""
     asked = {"CDK_CONTEXT_JSON": json.dumps({"environment": environment}), "CDK_OUTDIR": str(ASSEMBLY)}
-    # Without the CDK's checks of the type of each argument, which take a fifth of Python's time: tests run with them.
+    # Turns off the CDK's type checks of arguments, which take a fifth of Python's time. Tests run with them.
     command = [sys.executable, "-O", str(ROOT / "app.py")]
     return subprocess.run(command, cwd=ROOT, env={**os.environ, **asked}, check=False).returncode
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one verb, and exit as what it called did."""
+    """Run one verb. Return the exit code of the command that it runs."""
     parser = argparse.ArgumentParser(prog="python -m operations.cdk", description=__doc__)
     parser.add_argument("verb", choices=["synth", *_ALL])
     parser.add_argument("environment")
@@ -45,7 +45,7 @@ def main(arguments: list[str] | None = None) -> int:
         return code
     command = [str(CLI), chosen.verb, *_ALL[chosen.verb], "--app", str(ASSEMBLY)]
     if chosen.verb == "bootstrap" and (qualifier := load(chosen.environment).bootstrap_qualifier):
-        # A second bootstrap stack of an account needs a name of its own:
+        # A second bootstrap stack in an account needs a different name:
         # https://docs.aws.amazon.com/cdk/v2/guide/bootstrapping-customizing.html
         command += ["--qualifier", qualifier, "--toolkit-stack-name", f"CDKToolkit-{qualifier}"]
     try:

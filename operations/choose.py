@@ -1,4 +1,4 @@
-"""Propose the cheapest accelerated instance types that hold a model: ``make choose PARAMETERS=8e9``."""
+"""List the cheapest accelerated instance types with enough memory for a model: ``make choose PARAMETERS=8e9``."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from settings import told
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Print the proposals; 2 with one message if there are none."""
+    """Print the instance types. Return 2 with one message if there are none."""
     options = _options().parse_args(arguments)
     try:
         proposals = choose(

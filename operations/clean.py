@@ -1,7 +1,7 @@
 """Remove everything that was created in this clone: ``make clean``.
 
-That is what git ignores. A local account is stopped first, with every process that it started. The command needs only
-the standard library, because nothing may be installed, or only a part.
+It removes the files that git ignores. A local account is stopped first, with every process that it started. The command
+needs only the standard library, because the set-up may be missing or incomplete.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from pathlib import Path
 
 from .set_up import LOCK, ROOT, alone
 
-#: The cache that all clones of this user share.
+#: The cache that all clones of a user share.
 CACHE = Path.home() / ".cache" / "aws-genai"
 _STOP_SECONDS = 10
 
 
 def main() -> int:
-    """Stop what runs, remove what was created, and say what stays; return 2 if something cannot be removed."""
+    """Stop local accounts, remove created files, and list what remains. Return 2 if a file cannot be removed."""
     try:
         with alone():
             told = [*end(homes()), *remove(ROOT)]
@@ -45,7 +45,7 @@ def main() -> int:
 
 
 def homes() -> list[Path]:
-    """The folders of local accounts that were started here, and the one that LOCAL_HOME names."""
+    """The folders of local accounts that were started in this clone, and the folder that LOCAL_HOME names."""
     named = os.environ.get("LOCAL_HOME")
     return list(dict.fromkeys([*([Path(named)] if named else []), *sorted(ROOT.glob(".local*"))]))
 
@@ -53,7 +53,7 @@ def homes() -> list[Path]:
 def end(folders: list[Path]) -> Iterator[str]:
     """Stop the accounts of these folders and remove the folders; yield one line for each."""
     for folder in folders:
-        # Only a folder that make local created is removed, whatever LOCAL_HOME names.
+        # LOCAL_HOME may name any folder. Only a folder that make local created is removed.
         if not (folder / "account.json").is_file() and not (folder / "lock").is_file():
             continue
         ran = any(_runs(pid) for pid in _noted(folder))
@@ -65,7 +65,7 @@ def end(folders: list[Path]) -> Iterator[str]:
 
 
 def _down(folder: Path) -> None:
-    """Stop an account with its own command, which knows every process; do nothing if that is not installed."""
+    """Stop an account with the local account's command, which knows every process, if it is installed."""
     python = ROOT / ".venv" / "bin" / "python"
     with contextlib.suppress(OSError, subprocess.TimeoutExpired):
         subprocess.run(
@@ -90,7 +90,7 @@ def _noted(folder: Path) -> list[int]:
 
 
 def _runs(pid: int) -> bool:
-    """Whether the process was started by a local account: its id may belong to another process by now."""
+    """Whether a local account started the process. Its id may have been reused for another process."""
     proc = Path(f"/proc/{pid}/cmdline")
     try:
         if proc.parent.parent.is_dir():
@@ -112,7 +112,7 @@ def _end(pid: int) -> None:
 
 
 def remove(root: Path) -> Iterator[str]:
-    """Remove what git ignores in a folder; yield one line for each path, and one for all of Python's caches."""
+    """Remove the files of a folder that git ignores. Yield one line for each path, and one for all caches of Python."""
     patterns = _patterns(root)
     quiet = 0
     for path in list(_ignored(root, patterns)):
@@ -143,7 +143,7 @@ def _ignored(folder: Path, patterns: list[str]) -> Iterator[Path]:
 
 
 def _remove(path: Path) -> None:
-    """Remove a file, a folder with its contents, or a link without its target."""
+    """Remove a file, a folder with its contents, or a symbolic link without its target."""
     if path.is_symlink() or path.is_file():
         path.unlink()
     elif path.exists():

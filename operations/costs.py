@@ -1,7 +1,7 @@
-"""What a template costs in a month in which nobody uses it.
+"""Idle cost of a template: its cost per month without any request.
 
-List prices of us-east-1, without free tiers; what is paid by use (tokens, requests, gigabytes) is not in it. Each
-price stands with its source in the library's ``data/prices.json``.
+Prices are list prices of us-east-1, without free tiers. Charges by use (tokens, requests, gigabytes) are not included.
+The prices and their sources are in the library's ``data/prices.json``.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from .warm_costs import Resources, warm_instances
 
 @dataclass(frozen=True)
 class Cost:
-    """One line of the bill; ``estimated`` where AWS's own price is not known offline."""
+    """One line of the costs; ``estimated`` if AWS's price is not known offline."""
 
     what: str
     count: int
@@ -27,9 +27,9 @@ class Cost:
 
 
 def idle(template: dict[str, Any], hosting: Mapping[str, float] | None = None) -> list[Cost]:
-    """What the template's resources cost a month while idle, the dearest first.
+    """Costs of the template's resources per month while idle, the most expensive first.
 
-    :param hosting: SageMaker's own prices by type, where they are known. Default: EC2's stand in, estimated.
+    :param hosting: hosting prices of SageMaker by instance type. Default: EC2's prices, as an estimate.
     """
     lines: dict[str, Cost] = {}
     for cost in _costs(template.get("Resources", {}), hosting or {}):
@@ -63,23 +63,23 @@ def _resource(kind: str, properties: dict[str, Any], hosting: Mapping[str, float
             yield Cost("web ACL", 1, prices["usd_per_month"])
             yield Cost("web ACL rule", rules, rules * prices["usd_per_month_per_rule"])
         case "AWS::CloudWatch::Alarm":
-            # An alarm on an expression is paid for by each metric in it.
+            # An alarm on a metric math expression is billed for each metric in it.
             metrics = sum("MetricStat" in query for query in properties.get("Metrics", [])) or 1
             yield Cost("alarm", 1, metrics * prices["usd_per_month"])
         case "AWS::CloudWatch::Dashboard":
             yield Cost("dashboard", 1, prices["usd_per_month"])
         case "AWS::FSx::FileSystem":
             size, speed = properties["StorageCapacity"], properties["LustreConfiguration"]["PerUnitStorageThroughput"]
-            # Only the price of the slowest storage is known offline: a lower bound for faster ones.
+            # Only the price of the slowest storage is known offline. It is a lower bound for faster storage.
             usd = size * prices["usd_per_gb_month_at_125"]
             what = f"{size:,} GiB of FSx for Lustre" + ("" if speed == 125 else ", at 125 MB/s's price")
             yield Cost(what, 1, usd, estimated=speed != 125)
         case "AWS::SageMaker::EndpointConfig":
             if "AsyncInferenceConfig" in properties:
-                # Its instances go to none, whatever the count that it starts with.
+                # It scales in to zero instances, regardless of the initial number.
                 return
             for variant in (*properties["ProductionVariants"], *properties.get("ShadowProductionVariants", ())):
-                # Managed scaling goes down to its least; without it the first count stays.
+                # Managed instance scaling scales in to its minimum; without it, the initial number of instances stays.
                 least = variant.get("ManagedInstanceScaling", {}).get(
                     "MinInstanceCount", variant["InitialInstanceCount"]
                 )
@@ -98,7 +98,7 @@ def _resource(kind: str, properties: dict[str, Any], hosting: Mapping[str, float
 
 
 def hosted_types(template: dict[str, Any]) -> set[str]:
-    """The SageMaker types behind the endpoints of a template."""
+    """The SageMaker instance types of the endpoints of a template."""
     return {
         variant["InstanceType"]
         for resource in template.get("Resources", {}).values()
@@ -112,7 +112,7 @@ def _machines(kind: str, count: int, hours: int, hosting: Mapping[str, float] | 
     if hosting and kind in hosting:
         yield Cost(f"{kind}, at SageMaker's price", count, count * hours * hosting[kind])
         return
-    # SageMaker's own price is not published offline; EC2's price of the same hardware is a lower bound.
+    # SageMaker's price is not known offline. EC2's price of the same hardware is a lower bound.
     catalogue, name = AcceleratorCatalogue.default(), kind.removeprefix("ml.")
     hourly = catalogue.get(name).usd_per_hour if name in catalogue else None
     if hourly is None:

@@ -1,6 +1,6 @@
-"""Write the table of create-only properties anew: ``python -m operations.create_only``, as ``make facts`` does.
+"""Update the table of create-only properties: ``python -m operations.create_only``, as ``make facts`` does.
 
-The schemas come with cfn-lint, which contributors have, and the local account in the same version.
+The schemas come with cfn-lint, which contributors have installed. The local account uses the same version.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from settings.disk import replace
 FILE = Path(__file__).resolve().parent.parent / "constructs" / "aws_genai" / "data" / "create_only.json"
 #: The Region with the most types.
 REGION = "us-east-1"
-#: The services whose resources the stacks have, or may come to have.
+#: The services whose resources the stacks contain, or may contain in the future.
 SERVICES = frozenset(
     [
         "ApiGateway",
@@ -57,14 +57,15 @@ SERVICES = frozenset(
         "WAFv2",
     ]
 )
-#: What always replaces a resource when it is changed. What does so at times is left out: a name that changes without a
-#: replacement could make CloudFormation replace the reader (aws-cdk issue 38829).
+#: The keyword of properties whose change always replaces the resource. Properties that replace it only in some cases
+#: are omitted: a name that changes without a replacement could make CloudFormation replace the resource that reads it
+#: (aws-cdk issue 38829).
 #: https://docs.aws.amazon.com/cloudformation-cli/latest/userguide/resource-type-schema.html
 _REPLACING = "createOnlyProperties"
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Rewrite the file; 0 if that worked, 1 if ``--check`` finds it old, 2 with one message if cfn-lint is missing."""
+    """Update the file. Return 0 on success, 1 if ``--check`` finds it outdated, 2 if cfn-lint is missing."""
     parser = argparse.ArgumentParser(prog="python -m operations.create_only", description=__doc__)
     parser.add_argument("--check", action="store_true", help="write nothing; tell whether the file is what it would be")
     options = parser.parse_args(arguments)
@@ -83,7 +84,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def render(folder: Path) -> str:
-    """The text of the file, a line for each type."""
+    """The text of the file, with one line for each type."""
     types = {name: _paths(folder, file) for name, file in sorted(_index(folder).items())}
     lines = ",\n".join(f"  {json.dumps(name)}: {json.dumps(paths)}" for name, paths in types.items())
     source = json.dumps(

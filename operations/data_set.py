@@ -1,6 +1,6 @@
-"""Write the manifest of a data set, or sign it off: ``make manifest DATA=support``, ``make sign DATA=support``.
+"""Write the manifest of a data set, or sign it: ``make manifest DATA=support``, ``make sign DATA=support``.
 
-Whoever collects the data writes the manifest; an approver looks at it and signs it. Nothing trains without both.
+The person who collects the data writes the manifest; an approver reviews and signs it. Training requires both.
 """
 
 from __future__ import annotations
@@ -32,17 +32,17 @@ from settings import Settings, SettingsError, load, make, told
 
 from .naming import UnnamedError, named
 
-#: The folders of a data set: what trains, and what is held out to evaluate with.
+#: The folders of a data set: records for training, and records that are held out for evaluation.
 PARTS = ("train", "held_out")
 
 
 class DataSetError(Exception):
-    """The data set cannot be used so; the message says what to do."""
+    """The data set cannot be used; the message says what to do."""
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where an environment keeps its data sets."""
+    """The bucket and signing key of an environment's data sets."""
 
     session: Any
     bucket: str
@@ -52,14 +52,14 @@ class Place:
 
     @property
     def s3(self) -> Any:  # noqa: ANN401 - boto3 has no types
-        """The client of S3."""
+        """The S3 client."""
         return self.session.client("s3")
 
 
 def place(environment: str) -> Place:
     """The bucket and the signing key of an environment.
 
-    :raises DataSetError: if it has none.
+    :raises DataSetError: if the environment has none.
     """
     settings = load(environment)
     session = boto3.Session(region_name=settings.region)
@@ -74,7 +74,7 @@ def place(environment: str) -> Place:
 
 
 def write(where: Place, name: str) -> Manifest:
-    """Write the manifest of what lies under ``data/<name>/train/`` and ``data/<name>/held_out/`` now.
+    """Write the manifest of the current files under ``data/<name>/train/`` and ``data/<name>/held_out/``.
 
     :raises DataSetError: if a folder is empty.
     """
@@ -92,9 +92,9 @@ def write(where: Place, name: str) -> Manifest:
 
 
 def sign(where: Place, name: str) -> Manifest:
-    """Sign the manifest as it is, in the name of whoever asks.
+    """Sign the current manifest as the calling principal.
 
-    :raises DataSetError: if there is none, its author signs it, or a file changed since.
+    :raises DataSetError: if there is no manifest, the caller wrote it, or a file has changed since.
     """
     prefix = f"data/{name}/"
     write_first = f"write the manifest first: {make('manifest', where.environment, DATA=name)}"
@@ -117,7 +117,7 @@ def sign(where: Place, name: str) -> Manifest:
 
 
 def _unknown(name: str, settings: Settings) -> str:
-    """What is added to any failure where nothing trains on a data set of that name, which may be about to come.
+    """A sentence to append to errors if no setting uses a data set of that name, which may be added later.
 
     :raises UnnamedError: if no name was given.
     """
@@ -180,7 +180,7 @@ def _table(manifest: Manifest) -> Table:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Write or sign one manifest; 0 if that worked, 2 with one message if not."""
+    """Write or sign one manifest. Return 0 on success, 2 with one message on failure."""
     parser = argparse.ArgumentParser(prog="python -m operations.data_set", description=__doc__)
     parser.add_argument("verb", choices=["manifest", "sign"])
     parser.add_argument("name", nargs="?", default="", help="name of the data set")

@@ -1,9 +1,10 @@
-"""Remove an environment with all that is in it: ``make destroy ENV=dev``.
+"""Delete an environment with all its data: ``make destroy ENV=dev``.
 
-It closes and empties the buckets, ends what runs, deletes the stacks from the last to the first, clears away what they
-leave, and tells what stays, why, and what that costs a month. Nothing that a lock keeps is unlocked. After a failure it
-goes on where it stopped. Of an environment with ``security.retain: true`` it deletes nothing, unless it is told to
-delete the stacks alone: then what they retain stays, and a later deploy stands beside it.
+It closes and empties the buckets, stops jobs and executions, deletes the stacks in reverse order of deployment, and
+deletes what services created outside of the stacks. It lists what remains, why, and its cost per month. Objects under
+Object Lock stay locked. After a failure, run it again: it continues where it stopped. It does not delete an environment
+with ``security.retain: true``, unless it is told to delete only the stacks: then the retained resources remain, and a
+later deployment creates new ones beside them.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from .destroying.before import Before
 from .destroying.stacks import Deployed, Environment, Failed
 from .destroying.staying import Clients, DestroyError, Stays, Told, usd_of
 
-#: Kept by every template, for they go with what they belong to, or are cleared after it.
+#: Types that every template retains, because they are deleted with the resource that they belong to, or after it.
 _GO_ANYWAY = {
     "AWS::ApiGateway::Account",
     "AWS::Bedrock::FlowVersion",
@@ -36,17 +37,17 @@ _GO_ANYWAY = {
     "AWS::IAM::Role",
 }
 _VECTORS = ("AWS::OpenSearchServerless::Collection", "AWS::RDS::DBCluster", "AWS::S3Vectors::VectorBucket")
-#: What an update of a data source says again.
+#: Properties that an update of a data source must repeat.
 _SAME = ("name", "dataSourceConfiguration", "vectorIngestionConfiguration", "serverSideEncryptionConfiguration")
-#: Seconds between two looks at a stack; the local account takes moments.
+#: Amount of time, in seconds, between two status checks of a stack. The local account needs less.
 _PAUSE = 5.0
 
 
 class Destruction:
-    """The end of one environment.
+    """Deletes one environment.
 
-    :param keep: whether the stacks alone are deleted, and what they retain stays.
-    :param say: what is told on the way.
+    :param keep: whether to delete only the stacks, and to keep the resources that they retain.
+    :param say: called with each progress message. Default: ``print``.
     """
 
     def __init__(
@@ -63,21 +64,21 @@ class Destruction:
         self.told = Told()
         self._before = Before(clients, self.told, pause=pause)
         self._after = After(clients, self.told, self._tags, pause=pause)
-        #: What S3 keeps, by bucket.
+        #: Objects that S3 did not delete, by bucket.
         self._rests: dict[str, buckets.Rest] = {}
         self._policies: dict[str, str] = {}
-        #: Why what hangs on kept data could not be deleted, by physical id.
+        #: Reasons why resources that retained data depends on could not be deleted, by physical id.
         self._hanging: dict[str, str] = {}
         self._failed: set[str] = set()
         self.stacks = stacks.find(clients("cloudformation"), settings)
         self.left = self._left_before()
-        #: Stacks that are deleted already, whose leavings are cleared.
+        #: Stacks that are already deleted, and whose leftovers are to be deleted.
         self.gone = [] if keep else stacks.gone(clients("cloudformation"), settings, self.stacks)
 
     def check(self) -> None:
-        """Refuse what may not be destroyed, before anything is touched.
+        """Check, before anything is changed, that the environment may be deleted.
 
-        :raises DestroyError: if a stack or something in it is protected.
+        :raises DestroyError: if a stack or a resource in it is protected.
         """
         if self._keep:
             return
@@ -91,13 +92,13 @@ class Destruction:
         self._before.check(self.stacks)
 
     def run(self) -> None:
-        """Delete stack after stack."""
+        """Delete the stacks one after the other."""
         for stack in self.stacks:
             self._say(f"{stack.name}: {len(stack.resources)} resources")
             self._one(stack)
         if self._keep:
             return
-        # What runs before this one had no time for.
+        # Leftovers of stacks that earlier runs deleted.
         for stack in self.gone:
             self._after.clear(stack)
         for bucket in self.left:
@@ -128,7 +129,7 @@ class Destruction:
                 self.told.stays.append(Stays(f"{resource.type} {resource.physical_id}", f"kept by {stack.name}", usd))
 
     def _buckets(self, stack: Environment) -> list[str]:
-        """The buckets of a stack that go, those that receive the others' access logs last."""
+        """The buckets of a stack that are to be deleted, with those that receive access logs last."""
         receiving = "LoggingConfiguration"
         found = [each for each in stack.of("AWS::S3::Bucket") if not each.kept]
         return [each.physical_id for each in sorted(found, key=lambda each: receiving not in each.properties)]
@@ -138,7 +139,7 @@ class Destruction:
         policy = buckets.close(s3, bucket)
         if policy is None:
             return
-        # A later try finds the policy deleted by CloudFormation: the first tells what is locked.
+        # CloudFormation deletes the policy before a later attempt, so the one from the first attempt is kept.
         self._policies.setdefault(bucket, policy)
         rest = buckets.empty(s3, bucket)
         self._rests.pop(bucket, None)
@@ -146,9 +147,10 @@ class Destruction:
             self._rests[bucket] = rest
 
     def _stays(self, failed: Failed) -> bool:
-        """Whether what CloudFormation could not delete is to stay: a bucket with something that S3 keeps.
+        """Whether a resource that CloudFormation could not delete is to remain: a bucket with locked objects.
 
-        Where data is kept, so is what it hangs on: a cluster's subnets are not deleted, however often one tries.
+        If data is retained, so are resources that it depends on, such as subnets of a database cluster. Repeated
+        attempts to delete them fail too.
         """
         if self._keep:
             if failed.physical_id in self._failed:
@@ -158,14 +160,14 @@ class Destruction:
         return failed.type == "AWS::S3::Bucket" and failed.physical_id in self._rests
 
     def _mend(self, failed: Failed) -> None:
-        """Do something about a failure before CloudFormation tries again."""
+        """Remove the cause of a failure before CloudFormation tries again."""
         if failed.type == "AWS::S3::Bucket":
             self._empty(failed.physical_id)
         elif failed.type == "AWS::Bedrock::DataSource":
             self._forget_vectors(failed.physical_id)
 
     def _forget_vectors(self, source: str) -> None:
-        """Let a data source go without its vectors, which go with their store.
+        """Let a data source be deleted without its vectors, which are deleted with their vector store.
 
         https://docs.aws.amazon.com/bedrock/latest/userguide/kb-ds-delete.html
         """
@@ -179,7 +181,7 @@ class Destruction:
             self.told.note(f"The data source {known} keeps its vectors' deletion: {error}")
 
     def _keep_locked(self, stack: Environment) -> None:
-        """Let what is locked stay readable and locked: its key is not deleted, its policy stands again."""
+        """Keep locked objects readable and locked: cancel the deletion of their key, and restore the bucket policy."""
         for bucket in self._buckets(stack):
             if bucket not in self._rests:
                 continue
@@ -195,7 +197,7 @@ class Destruction:
                 self.told.stays.append(_key_stays(key))
 
     def _left_before(self) -> list[str]:
-        """Buckets that an earlier run closed and S3 kept, now of no stack."""
+        """Buckets that an earlier run closed, that S3 did not delete, and that no longer belong to a stack."""
         s3, held = self._clients("s3"), {name for stack in self.stacks for name in self._buckets(stack)}
         found = []
         for page in s3.get_paginator("list_buckets").paginate(Prefix=f"{self._settings.prefix}-"):
@@ -218,7 +220,7 @@ class Destruction:
         return self._tags.items() <= tags.items() and region == self._settings.region
 
     def _again(self, bucket: str) -> None:
-        """Delete what an earlier run had to leave, once its locks have ended."""
+        """Delete buckets that an earlier run had to leave, if their locks have expired."""
         s3, kms = self._clients("s3"), self._clients("kms")
         key, rest = buckets.key_of(s3, bucket), buckets.empty(s3, bucket)
         if rest is not None:
@@ -251,7 +253,7 @@ class Destruction:
 
 
 def plan(settings: Settings, account: str, destruction: Destruction, keep: bool) -> str:
-    """What is about to be deleted, before anybody is asked."""
+    """Describe what is about to be deleted, for the user to confirm."""
     lines = [f"{settings.prefix} in {settings.region} of account {account}:"]
     for stack in destruction.stacks:
         held = [f"{len(found)} {name}" for name, found in _data(stack).items() if found]
@@ -284,7 +286,7 @@ def _data(stack: Environment) -> dict[str, Sequence[Deployed]]:
 
 
 def report(told: Told, console: Console) -> None:
-    """Print what stays, why, and what it costs."""
+    """Print what remains, why, and its cost."""
     for note in told.notes:
         console.print(note, markup=False)
     for date in sorted({f"{each:%Y-%m-%d}" for each in told.keys.values()}):
@@ -294,7 +296,7 @@ def report(told: Told, console: Console) -> None:
         )
     if not told.stays:
         return
-    # Names stay whole, to be copied: a table would break them.
+    # Not a table, which would break long names: they are to be copied.
     console.print("What stays, for how many USD a month:")
     for each in told.stays:
         usd = "not known" if each.usd_per_month is None else f"{each.usd_per_month:,.2f}"
@@ -321,7 +323,7 @@ def _confirmed(prefix: str) -> bool:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Destroy an environment; 0 if nothing of it stays, 1 if something does, 2 if it may not be done."""
+    """Delete an environment. Return 0 if nothing remains, 1 if something remains, 2 if it may not be deleted."""
     parser = argparse.ArgumentParser(prog="python -m operations.destroy", description=__doc__)
     parser.add_argument("environment")
     parser.add_argument("--yes", action="store_true", help="do not ask")

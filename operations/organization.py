@@ -1,6 +1,6 @@
 """Print a service control policy for the accounts that hold models and data: ``make organization``.
 
-With ``MODELS=1`` it is the one that leaves them the models of an environment's settings, and no other.
+With ``MODELS=1``, it is the policy that allows only the models of an environment's settings.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from aws_genai.errors import InvalidValueError
 from aws_genai.foundation.organization import model_policy, service_control_policy
 from settings import SettingsError, load, told
 
-#: What ``make deploy`` changes resources as: https://docs.aws.amazon.com/cdk/v2/guide/bootstrapping-env.html
+#: The role that ``make deploy`` changes resources with: https://docs.aws.amazon.com/cdk/v2/guide/bootstrapping-env.html
 CDK_ROLE = "arn:aws:iam::*:role/cdk-hnb659fds-cfn-exec-role-*"
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Print the policy; 2 with one message if it cannot be."""
+    """Print the policy. Return 2 with one message on failure."""
     parser = argparse.ArgumentParser(prog="python -m operations.organization", description=__doc__)
     parser.add_argument("roles", nargs="*", help=f"ARNs of the roles that deploy; default {CDK_ROLE}")
     parser.add_argument("--models-of", metavar="ENVIRONMENT", help="the models that this environment's settings allow")

@@ -1,7 +1,7 @@
-"""What an account and Region has one of, and who owns it: asked before a deploy, so that none is taken from another.
+"""Checks, before a deployment, who owns resources that exist once in an account and Region.
 
-Bedrock's log of calls, the guardrail that is enforced on every call, and the role under which API Gateway writes logs
-each exist once. An environment that asks for one that another has set is told so, with the setting to change.
+These are Bedrock's model invocation logging, the enforced guardrail, and the role that API Gateway writes logs with. If
+another owner has set one that the environment's settings ask for, a message names the owner and the setting to change.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Clients = Callable[[str], Any]
 
 
 def taken(settings: Settings, clients: Clients) -> list[str]:
-    """A sentence for each thing that these settings ask for and that somebody else owns."""
+    """A message for each resource that these settings ask for and that has another owner."""
     return list(_taken(settings, clients))
 
 
@@ -48,7 +48,7 @@ def _taken(settings: Settings, clients: Clients) -> Iterator[str]:
                 )
     if chat and chat.account_log_role:
         role = clients("apigateway").get_account().get("cloudwatchRoleArn", "").rpartition("/")[2]
-        # One that an earlier deploy of this environment has left is its own.
+        # A role that remains from an earlier deployment of this environment belongs to it.
         left = role.startswith(f"{settings.prefix}-application-")
         if role and not left:
             yield (
@@ -58,7 +58,7 @@ def _taken(settings: Settings, clients: Clients) -> Iterator[str]:
 
 
 def _mine(clients: Clients, stack: str, physical_id: str) -> bool:
-    """Whether something is a resource of a stack."""
+    """Whether a resource belongs to a stack."""
     try:
         pages = clients("cloudformation").get_paginator("list_stack_resources").paginate(StackName=stack)
         return any(
@@ -71,7 +71,7 @@ def _mine(clients: Clients, stack: str, physical_id: str) -> bool:
 
 
 def _owner(clients: Clients, physical_id: str) -> str:
-    """The stack that something belongs to, as it is told, if there is one.
+    """The stack that a resource belongs to, as text for messages; empty if there is none.
 
     https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_DescribeStackResources.html
     """
@@ -83,7 +83,7 @@ def _owner(clients: Clients, physical_id: str) -> str:
 
 
 def check(environment: str) -> int:
-    """Tell what is taken; 0 if nothing is, 2 if a deploy would take something from its owner."""
+    """Print the messages. Return 0 if there are none, 2 if a deployment would take a resource from its owner."""
     settings = load(environment)
     session = boto3.Session(region_name=settings.region)
     for sentence in (found := taken(settings, cache(session.client))):
@@ -92,7 +92,7 @@ def check(environment: str) -> int:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Check one environment; 0 if it takes nothing from another, 2 with a sentence for each if it would."""
+    """Check one environment. Return 0 if there is no conflict, 2 with a message for each conflict."""
     parser = argparse.ArgumentParser(prog="python -m operations.owners", description=__doc__)
     parser.add_argument("environment")
     chosen = parser.parse_args(arguments)

@@ -1,6 +1,6 @@
-"""Ask prompts and flows what their tests give them, and look at the answers: ``make prompts ENV=dev``.
+"""Run the tests of prompts and flows: ``make prompts ENV=dev``.
 
-The deployed versions are asked, through the guardrail, at the price of their tokens.
+It invokes the deployed versions, with the guardrail, and is billed by token.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from .redteam import NoGuardrailError, guardrail
 
 
 class PromptsError(Exception):
-    """Prompts could not be asked; the message says what to do."""
+    """Tests could not be run; the message says what to do."""
 
 
 @dataclass(frozen=True)
 class Tried:
-    """What a prompt answered to a test, and what is wrong with it."""
+    """The response of a prompt to a test, and what is wrong with it."""
 
     prompt: str
     number: int
@@ -38,8 +38,8 @@ class Tried:
 def tried(session: Any, settings: Settings, only: str = "") -> Iterator[Tried]:  # noqa: ANN401 - boto3 has no types
     """The outcome of every test of every prompt and of every flow.
 
-    :param only: the prompt or flow that is asked alone. Default: all.
-    :raises UnnamedError: if there is none of that name with a test.
+    :param only: name of the only prompt or flow to test. Default: all.
+    :raises UnnamedError: if there is no prompt or flow of that name with a test.
     :raises PromptsError: if no prompt has a test, or one is not deployed.
     """
     prompts = settings.models.prompts if settings.models else {}
@@ -75,7 +75,7 @@ def tried(session: Any, settings: Settings, only: str = "") -> Iterator[Tried]: 
 
 
 def _run(runner: Any, alias_arn: str, given: str) -> str:  # noqa: ANN401 - boto3 has no types
-    """What a flow says at its ends.
+    """The text of a flow's output nodes.
 
     https://docs.aws.amazon.com/bedrock/latest/APIReference/API_agent-runtime_InvokeFlow.html
     """
@@ -105,7 +105,7 @@ def _deployed(
     kind: str,
     output: str,
 ) -> dict[str, str]:
-    """The ARNs of what is deployed, by name."""
+    """The ARNs of deployed resources by name."""
     outputs = session.client("cloudformation").describe_stacks(StackName=stack)["Stacks"][0].get("Outputs", [])
     found = {}
     for name in names:
@@ -118,7 +118,7 @@ def _deployed(
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Print each outcome; 1 if an answer was not as it should be, 2 with one message if none could be asked for."""
+    """Print the outcomes. Return 1 if a test failed, 2 with one message if tests could not be run."""
     parser = argparse.ArgumentParser(prog="python -m operations.prompts", description=__doc__)
     parser.add_argument("--environment", default="dev")
     parser.add_argument("--name", default="", help="the prompt or flow to ask alone; without it, all")

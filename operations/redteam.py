@@ -1,7 +1,7 @@
-"""Try the red team's cases on the guardrail of an environment: ``make redteam ENV=dev``, with your credentials.
+"""Test the guardrail of an environment with the red team's cases: ``make redteam ENV=dev``, with your credentials.
 
-Each case is assessed as what it is, a question, a document or an answer; no model is asked. Assessments cost what
-Amazon Bedrock Guardrails cost: https://aws.amazon.com/bedrock/pricing/
+The guardrail evaluates each case as a question, a document or an answer. No model is invoked. Evaluations are billed as
+Amazon Bedrock Guardrails: https://aws.amazon.com/bedrock/pricing/
 """
 
 from __future__ import annotations
@@ -26,28 +26,28 @@ _AT_ONCE = 8
 
 
 class NoGuardrailError(Exception):
-    """There is nothing to try the cases on."""
+    """There is no guardrail to test."""
 
 
 class NoCasesError(Exception):
-    """There is nothing of that name to try."""
+    """There are no cases of that name."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What the guardrail did about an attempt: ``blocked``, ``masked`` or nothing."""
+    """What the guardrail did with a case: ``blocked``, ``masked`` or nothing."""
 
     attempt: Attempt
     action: str
 
     @property
     def right(self) -> bool:
-        """Whether an attack was met, or what is harmless left alone."""
+        """Whether the guardrail intervened in an attack, or did not intervene in a harmless case."""
         return (self.action == "") == self.attempt.harmless
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Print what was met by category; 1 if an attempt was not, 2 with one message if none could be made."""
+    """Print the outcomes by category. Return 1 if one is wrong, 2 with one message if no case could be run."""
     parser = argparse.ArgumentParser(prog="python -m operations.redteam", description=__doc__)
     parser.add_argument("--environment", default="dev")
     parser.add_argument("--name", default="", help="the category of cases to try alone; without it, all")
@@ -80,7 +80,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _cases(category: str) -> list[Attempt]:
-    """The cases of a category, or all of them.
+    """The cases of a category, or all cases.
 
     :raises NoCasesError: if there is no such category.
     """
@@ -96,7 +96,7 @@ def _cases(category: str) -> list[Attempt]:
 def guardrail(bedrock: Any, settings: Settings) -> tuple[str, str]:  # noqa: ANN401 - boto3 has no types
     """The id and the newest version of the guardrail of an environment.
 
-    :raises NoGuardrailError: if there is none.
+    :raises NoGuardrailError: if the environment has no guardrail.
     """
     for page in bedrock.get_paginator("list_guardrails").paginate():
         for each in page["guardrails"]:
@@ -112,7 +112,7 @@ def guardrail(bedrock: Any, settings: Settings) -> tuple[str, str]:  # noqa: ANN
 
 
 def tried(runtime: Any, identifier: str, version: str, cases: Iterable[Attempt]) -> list[Outcome]:  # noqa: ANN401
-    """What the guardrail does about each case.
+    """The outcome of the guardrail's evaluation of each case.
 
     https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ApplyGuardrail.html
     """
@@ -133,19 +133,19 @@ def tried(runtime: Any, identifier: str, version: str, cases: Iterable[Attempt])
 
 
 def shown(attempt: Attempt) -> str:
-    """The text of an attempt as the functions of this project hand it to a guardrail."""
+    """The text of a case as the functions of this project pass it to a guardrail."""
     return quoted(attempt.text, "document") if attempt.where == "document" else neutral(attempt.text)
 
 
 def _blocked(found: Any) -> bool:  # noqa: ANN401 - JSON
-    """Whether any policy of an assessment blocked."""
+    """Whether any policy of an assessment blocked the text."""
     if isinstance(found, dict):
         return found.get("action") == "BLOCKED" or any(_blocked(each) for each in found.values())
     return isinstance(found, list) and any(_blocked(each) for each in found)
 
 
 def show(outcomes: list[Outcome], console: Console) -> None:
-    """Print a row for each category, then every attempt that was not met."""
+    """Print a row for each category, then every case with a wrong outcome."""
     table = Table(title="Red team", title_justify="left")
     for name in ("Category", "OWASP", "Tried", "Blocked", "Masked", "Let through"):
         table.add_column(name, justify="left" if name in ("Category", "OWASP") else "right")

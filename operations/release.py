@@ -1,7 +1,7 @@
-"""Let a document in that the intake refused: ``make release DOCUMENT=policies/x.md REASON="..."``, as a reviewer.
+"""Release a document that the intake rejected: ``make release DOCUMENT=policies/x.md REASON="..."``, as a reviewer.
 
-It shows why the document was refused. What is released is that version with that content; a change is judged anew.
-Without a document it lists what was refused.
+It shows why the document was rejected. The release applies to that version with that content; a changed document is
+evaluated again. Without a document, it lists the rejected documents.
 """
 
 from __future__ import annotations
@@ -33,29 +33,29 @@ _WHY = ".why.json"
 
 
 class ReleaseError(Exception):
-    """The document cannot be released so; the message says what to do."""
+    """The document cannot be released; the message says what to do."""
 
 
 @dataclass(frozen=True)
 class Place:
-    """The documents of one knowledge base."""
+    """The buckets of the documents of one knowledge base."""
 
     session: Any
     knowledge: str
     bucket: str
-    #: Where documents come from: the knowledge base's own bucket, or an existing one.
+    #: The bucket that documents are uploaded to: the knowledge base's bucket, or an existing one.
     incoming: Incoming
     environment: str
 
     @property
     def s3(self) -> Any:  # noqa: ANN401 - boto3 has no types
-        """The client of S3."""
+        """The S3 client."""
         return self.session.client("s3")
 
 
 @dataclass(frozen=True)
 class Refused:
-    """A document that was refused, and why."""
+    """A rejected document, and the reasons."""
 
     name: str
     version: str
@@ -65,11 +65,11 @@ class Refused:
 
 
 def places(environment: str, knowledge: str = "", document: str = "") -> list[Place]:
-    """The knowledge bases of an environment that are meant.
+    """The selected knowledge bases of an environment.
 
-    :param knowledge: the name of one. Default: those that have the document's source, or all.
+    :param knowledge: name of a knowledge base. Default: those with the document's data source, or all.
     :raises UnnamedError: if the settings have no such knowledge base.
-    :raises ReleaseError: if none has the document's source, or it is not deployed.
+    :raises ReleaseError: if no knowledge base has the document's data source, or it is not deployed.
     """
     settings = load(environment)
     known = settings.models.knowledge if settings.models else {}
@@ -107,7 +107,7 @@ def places(environment: str, knowledge: str = "", document: str = "") -> list[Pl
 
 
 def refused(where: Place) -> Iterator[Refused]:
-    """Every document that is kept apart."""
+    """All documents in quarantine."""
     for page in where.s3.get_paginator("list_objects_v2").paginate(Bucket=where.bucket, Prefix=QUARANTINE):
         for each in page.get("Contents", ()):
             if each["Key"].endswith(_WHY):
@@ -115,9 +115,9 @@ def refused(where: Place) -> Iterator[Refused]:
 
 
 def release(where: Place, found: Refused, reason: str) -> Release:
-    """Write down that a document may come in, in the name of whoever asks.
+    """Record the release of a document by the calling principal.
 
-    :raises ReleaseError: if no reviewer can let it in, or it is another one by now.
+    :raises ReleaseError: if a reviewer cannot release it, or it has changed since.
     """
     if found.final:
         raise ReleaseError(f"{found.name} cannot be released, for {found.problems[0]}")
@@ -171,7 +171,7 @@ def _confirmed() -> bool:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Release one document, or list what was refused; 0 if that worked, 2 with one message if not."""
+    """Release one document, or list the rejected ones. Return 0 on success, 2 with one message on failure."""
     parser = argparse.ArgumentParser(prog="python -m operations.release", description=__doc__)
     parser.add_argument("document", help="name of the document, which begins with its source; empty lists them")
     parser.add_argument("--environment", default="dev")

@@ -1,6 +1,6 @@
-"""Write down anew which CloudFormation types which Region lacks: ``python -m operations.resource_types``.
+"""Update the table of CloudFormation types that Regions lack: ``python -m operations.resource_types``.
 
-cfn-lint (PyPI, MIT-0, by AWS) carries the registry's types of each Region, and contributors have it installed:
+cfn-lint (PyPI, MIT-0, by AWS), which contributors have installed, contains the resource types of each Region:
 https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/resource-type-schemas.html
 """
 
@@ -20,7 +20,7 @@ FILE = Path(__file__).resolve().parent.parent / "constructs" / "aws_genai" / "da
 
 
 def main() -> int:
-    """Rewrite the file; 0 if that worked, 2 with one message if not."""
+    """Update the file. Return 0 on success, 2 with one message on failure."""
     try:
         content = read()
     except (ModuleNotFoundError, PackageNotFoundError):
@@ -32,9 +32,9 @@ def main() -> int:
 
 
 def read() -> dict[str, Any]:
-    """Types that some Region of the commercial, GovCloud and China partitions lacks.
+    """Types that at least one Region of the commercial, GovCloud and China partitions lacks.
 
-    Which Regions lack a type stands as a hexadecimal number, a bit for each Region in their order.
+    The Regions that lack a type are encoded as a hexadecimal number, with one bit for each Region in their order.
     """
     folder = files("cfnlint") / "data" / "schemas" / "providers"
     found: dict[str, set[str]] = {}
@@ -43,7 +43,7 @@ def read() -> dict[str, Any]:
         if entry.name.endswith(".json") and region != "sam" and "iso" not in region:
             types = json.loads(entry.read_text(encoding="utf-8"))
             found[region] = {type for type in types if type.startswith("AWS::")}
-    # Regions that the package has no list of stand there with a copy of us-east-1's: of those nothing is known.
+    # The package has a copy of us-east-1's list for Regions without a list. Their types are unknown.
     regions = sorted(region for region, types in found.items() if region == "us-east-1" or types != found["us-east-1"])
     absent = {}
     for type in sorted(set().union(*(found[region] for region in regions))):
@@ -54,7 +54,7 @@ def read() -> dict[str, Any]:
 
 
 def render(content: dict[str, Any]) -> str:
-    """The file's text, a line for each type."""
+    """The text of the file, with one line for each type."""
     lines = ",\n".join(f"  {json.dumps(type)}: {json.dumps(mask)}" for type, mask in content["absent"].items())
     head = "".join(f" {json.dumps(name)}: {json.dumps(content[name])},\n" for name in ("source", "regions"))
     return f'{{\n{head} "absent": {{\n{lines}\n }}\n}}\n'

@@ -2,9 +2,9 @@
 
 The kinds are synth, dev, local, model, clients and docs; each has a lock and a virtual environment.
 
-It needs only the standard library, because it runs before anything is installed. One set-up runs at a time in a clone;
-an interrupted one starts again; the stamp is written last. If a step fails, the message names it, the reason, and what
-to try.
+It needs only the standard library, because it runs before anything is installed. Only one set-up runs at a time in a
+clone. The stamp is written last, so that an interrupted set-up is repeated. If a step fails, the message names it, the
+reason, and what to try.
 """
 
 from __future__ import annotations
@@ -158,7 +158,7 @@ def set_up(kind: str) -> None:
         _step("fetching the libraries of the functions", fetch, folder)
     _write(stamp, wanted)
     if kind == "dev":
-        # Its lock includes the other one.
+        # Its lock includes the lock of the other kind.
         _write(KINDS["synth"][0], _digest((KINDS["synth"][1], *KINDS["synth"][2])))
 
 
@@ -184,7 +184,7 @@ def _environment(folder: Path) -> None:
     if folder.exists():
         print(f"{folder.name} is incomplete; creating it again", flush=True)
         shutil.rmtree(folder)
-    # The Python of the environment that is created again cannot create it.
+    # The Python of an environment cannot create that environment again.
     base = getattr(sys, "_base_executable", None) or sys.executable
     _step(f"creating {folder.name}", [base, "-m", "venv", str(folder)], folder)
 

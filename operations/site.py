@@ -1,7 +1,7 @@
-"""What the documentation site gets beside the files of ``docs/``; MkDocs and griffe load this file for ``make site``.
+"""Pages of the documentation site in addition to ``docs/``. MkDocs and griffe load this file for ``make site``.
 
-- A reference page for each package of the library, made from the folders, so that a package which moves takes its page
-  along. The package's ``README.md``, if there is one, comes first.
+- A reference page for each package of the library, generated from the folders. The package's ``README.md``, if there
+  is one, comes first.
 - ``CHANGELOG.md``, ``CONTRIBUTING.md`` and ``SECURITY.md`` of the repository's root.
 - Docstrings in Markdown: the library writes them in reStructuredText.
 
@@ -24,7 +24,7 @@ from mkdocs.structure.pages import Page
 
 ROOT = Path(__file__).resolve().parent.parent
 LIBRARY = ROOT / "constructs" / "aws_genai"
-#: Pages made from files of the repository's root.
+#: Pages that are generated from files of the repository's root.
 FROM_ROOT = {"CHANGELOG.md": "changelog.md", "CONTRIBUTING.md": "contributing.md", "SECURITY.md": "security.md"}
 _LINK = re.compile(r"\[([^\]]+)\]\(([^)#\s]+)(#[^)\s]*)?\)")
 #: A literal block of reStructuredText, with the line before it.
@@ -33,7 +33,7 @@ _ROLE = re.compile(r":(?:class|meth|func|mod|attr|data|exc):`~?\.?([^`]+)`")
 
 
 def packages() -> list[str]:
-    """The packages of the library that offer names or have a README, but for the code that runs in AWS Lambda."""
+    """The packages of the library that export names or have a README, except the code that runs in AWS Lambda."""
     found = []
     for init in sorted(LIBRARY.rglob("__init__.py")):
         parts = init.parent.relative_to(LIBRARY).parts
@@ -44,7 +44,7 @@ def packages() -> list[str]:
 
 
 def _public(folder: Path) -> list[str]:
-    """The names that a package offers: those of its ``__all__``, and those that it imports for type checkers."""
+    """The names that a package exports: those of its ``__all__``, and those that it imports for type checkers."""
     names: list[str] = []
     for node in _tree(folder).body:
         if isinstance(node, ast.Assign) and isinstance(node.value, ast.List) and _names(node.targets[0]) == "__all__":
@@ -74,12 +74,12 @@ def reference(package: str) -> str:
         head = f"# {package}\n\n{_markdown(ast.get_docstring(_tree(folder)) or '')}\n\n"
     if inner := [name for name in packages() if name.rpartition(".")[0] == package]:
         head += "".join(f"- [`{name}`]({name}.md)\n" for name in inner) + "\n"
-    # The package itself lists modules and data too; its names are asked for one by one.
+    # The package itself would list modules and data too, so its names are listed one by one.
     return head + "\n\n".join(f"::: {package}.{name}" for name in _public(folder))
 
 
 def _relinked(text: str, source: Path, page: str) -> str:
-    """Links of a file of the repository as links of the page that it becomes; without a page, the text alone."""
+    """Convert links of a file of the repository to links between pages; without a page, to plain text."""
     pages = {ROOT / name: target for name, target in FROM_ROOT.items()}
     pages |= {LIBRARY.joinpath(*name.split(".")[1:]) / "README.md": f"api/{name}.md" for name in packages()}
     up = "../" * page.count("/")
@@ -96,20 +96,20 @@ def _relinked(text: str, source: Path, page: str) -> str:
         if where.is_relative_to(ROOT / "docs") and where.is_file():
             return f"[{label}]({up}{where.relative_to(ROOT / 'docs').as_posix()}{anchor})"
         if not where.exists():
-            return match[0]  # MkDocs tells that it is broken
+            return match[0]  # MkDocs reports the broken link
         return label if label.startswith("`") else f"`{label}`"
 
     return _LINK.sub(link, text)
 
 
 def _markdown(docstring: str) -> str:
-    """A docstring's reStructuredText as Markdown."""
+    """Convert a docstring from reStructuredText to Markdown."""
     text = _ROLE.sub(lambda match: f"`{match[1].split('.')[-1]}`", f"{docstring}\n")
     return _EXAMPLE.sub(lambda match: f"{match[1]}:\n\n```python\n{textwrap.dedent(match[2]).strip()}\n```\n\n", text)
 
 
 def on_files(files: Files, *, config: MkDocsConfig) -> Files:
-    """Add the pages that no file of ``docs/`` holds, and list those of the reference."""
+    """Add the pages that are not in ``docs/``, and list those of the reference."""
     pages = {f"api/{name}.md": reference(name) for name in packages()}
     listed = "\n".join(f"- [`{Path(page).stem}`]({Path(page).name})" for page in pages)
     first = _markdown(ast.get_docstring(_tree(LIBRARY)) or "")
@@ -125,13 +125,13 @@ def on_files(files: Files, *, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, *, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Links from ``docs/`` to files of the root, which have a page here."""
+    """Convert links from ``docs/`` to files of the root, which have a page on the site."""
     source = ROOT / "docs" / page.file.src_uri
     return _relinked(markdown, source, page.file.src_uri) if source.is_file() else markdown
 
 
 class Docstrings(griffe.Extension):  # type: ignore[misc] # griffe is in .venv-docs only
-    """Gives mkdocstrings the docstrings in Markdown."""
+    """Converts docstrings to Markdown for mkdocstrings."""
 
     def on_object(self, *, obj: griffe.Object, **_kwargs: Any) -> None:  # noqa: ANN401 - as griffe calls it
         """Rewrite one docstring as it is loaded."""

@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def stacks(assembly: Path) -> dict[str, dict[str, Any]]:
-    """The templates of a cloud assembly by stack name, in the order in which they deploy."""
+    """The templates of a cloud assembly by stack name, in the order of deployment."""
     manifest = json.loads((assembly / "manifest.json").read_text(encoding="utf-8"))
     found = {
         artifact["properties"].get("stackName", name): json.loads(
@@ -40,7 +40,7 @@ def stacks(assembly: Path) -> dict[str, dict[str, Any]]:
 def checked(assembly: Path, settings: Settings) -> GateRecord:
     """The record of a synthesis of these settings.
 
-    :raises RecordError: if the assembly holds another environment, or was synthesized from other settings.
+    :raises RecordError: if the assembly is of another environment, or was synthesized from other settings.
     """
     record, asked = read_record(assembly), about(settings)
     held = record.about.get("environment")
@@ -52,16 +52,16 @@ def checked(assembly: Path, settings: Settings) -> GateRecord:
 
 
 def render(settings: Settings, assembly: Path, console: Console, hosting: Mapping[str, float] | None = None) -> None:
-    """Print what the environment is and what it costs.
+    """Print the environment's stacks, resources, findings and costs.
 
-    :param hosting: SageMaker's own prices by type. Default: EC2's stand in for them.
+    :param hosting: hosting prices of SageMaker by instance type. Default: EC2's prices, as an estimate.
     :raises RecordError: if the assembly is not a synthesis of these settings.
     """
     record = checked(assembly, settings)
     table = Table(title=f"{settings.prefix} in {settings.region}", title_justify="left")
     table.add_column("Stack", overflow="fold")
     table.add_column("Resources", justify="right", min_width=9)
-    # A sum is never cut, however narrow the terminal.
+    # Sums are never truncated, even in a narrow terminal.
     table.add_column("Idle, USD a month", justify="right", no_wrap=True, min_width=17)
     total, resources = 0.0, 0
     for name, template in stacks(assembly).items():
@@ -93,7 +93,7 @@ def render(settings: Settings, assembly: Path, console: Console, hosting: Mappin
 
 
 def by_use(settings: Settings) -> list[tuple[str, str, str]]:
-    """What is paid by use: name, price in US dollars, unit."""
+    """Charges by use: name, price in US dollars, unit."""
     rows = []
     for name, fleet in settings.compute.fleets.items() if settings.compute else ():
         first = fleet.types(settings.region)[0]
@@ -140,7 +140,7 @@ def _amount(cost: Cost) -> str:
 def main(arguments: list[str] | None = None) -> int:
     """Entry of ``python -m operations.summary ENVIRONMENT``.
 
-    0; 1 if the synthesis has findings; 2 with one message if there is no synthesis of this environment as it is now.
+    Return 0; 1 if the synthesis has findings; 2 with one message if there is no synthesis of the current settings.
     """
     parser = argparse.ArgumentParser(description="Show what the last synthesis holds and costs.")
     parser.add_argument("environment")

@@ -1,4 +1,4 @@
-"""What the public hub says of fine-tuning a model, and whether it can be relied on."""
+"""Facts of the public hub about fine-tuning a model, and their validation."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _TYPES: Mapping[str, tuple[type, ...]] = {"int": (int,), "float": (int, float)}
 
 
 def from_document(document: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The fine-tuning part of a document of the hub; None where the model is not fine-tuned, or facts are missing.
+    """The fine-tuning part of a document of the hub; None if the model cannot be fine-tuned, or facts are missing.
 
     https://docs.aws.amazon.com/sagemaker/latest/dg/jumpstart-curated-hubs-fine-tune.html
     """
@@ -46,7 +46,7 @@ def from_document(document: Mapping[str, Any]) -> dict[str, Any] | None:
 def problems(
     training: Mapping[str, Any], accounts: Mapping[str, Mapping[str, str]], regions: Sequence[str]
 ) -> Iterator[str]:
-    """Why the facts about fine-tuning cannot be committed; nothing if they can."""
+    """The reasons why the facts about fine-tuning cannot be committed, if any."""
     known = AcceleratorCatalogue.default()
     for each in training["supported_instance_types"]:
         if each.removeprefix("ml.") not in known:

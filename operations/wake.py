@@ -1,4 +1,4 @@
-"""Bring an endpoint back that was put to sleep: ``make wake NAME=genai-prod-llama ENV=prod``."""
+"""Wake an endpoint that the sweeper stopped: ``make wake NAME=genai-prod-llama ENV=prod``."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from settings import Settings, SettingsError, load, told
 
 from .naming import UnnamedError, named
 
-#: What the sweeper's function answers, and what that means for whoever asked.
+#: The responses of the sweeper's function, and the messages for the user.
 _TOLD = {
     "waking": "{name} is on its way back; it serves in some minutes.",
     "not swept": "{name} was not put to sleep by the sweeper: it serves, or it is none of this environment's.",
@@ -22,14 +22,14 @@ _TOLD = {
 
 
 class WakeError(Exception):
-    """The endpoint could not be brought back; the message says what to do."""
+    """The endpoint could not be woken; the message says what to do."""
 
 
 def wake(name: str, environment: str) -> str:
-    """Ask the sweeper of an environment to bring an endpoint back; what it answered.
+    """Invoke the sweeper of an environment to wake an endpoint. Return its response.
 
     :raises UnnamedError: if the settings have no such endpoint.
-    :raises WakeError: if there is no sweeper, or it failed.
+    :raises WakeError: if the environment has no sweeper, or it failed.
     """
     settings = load(environment)
     whole = f"{settings.prefix}-{name}"
@@ -51,7 +51,7 @@ def wake(name: str, environment: str) -> str:
 
 
 def _endpoints(settings: Settings) -> list[str]:
-    """The endpoints of an environment by the names that they have on AWS."""
+    """The endpoints of an environment by their physical names."""
     models = settings.models
     tuned = models.fine_tuning.pipelines if models and models.fine_tuning else {}
     return [f"{settings.prefix}-{name}" for name in (*(models.endpoints if models else ()), *tuned)]
@@ -66,7 +66,7 @@ def _function(session: Any, stack: str) -> str:  # noqa: ANN401 - boto3 has no t
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Wake one endpoint; 0 if it is on its way, 2 with one message if not."""
+    """Wake one endpoint. Return 0 if it is starting, 2 with one message on failure."""
     parser = argparse.ArgumentParser(prog="python -m operations.wake", description=__doc__)
     parser.add_argument("name", nargs="?", default="", help="name of the endpoint")
     parser.add_argument("--environment", default="dev")

@@ -1,4 +1,4 @@
-"""Instances that scheduled scaling keeps ready though nobody calls: how many, of which type, how long."""
+"""Instances that scheduled scaling keeps running without invocations: number, type and duration."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _HOURS_PER_WEEK = 168
 
 
 def warm_instances(resources: Resources) -> Iterator[tuple[str, float]]:
-    """The type and the mean number of instances that stand ready beyond the least, by scalable target of SageMaker."""
+    """Type and average number of warm instances above the minimum, for each scalable target of SageMaker."""
     for target in resources.values():
         properties = target.get("Properties", {})
         if target["Type"] != "AWS::ApplicationAutoScaling::ScalableTarget":
@@ -35,13 +35,13 @@ def _least(action: dict[str, Any]) -> int:
 
 
 def _moment(action: dict[str, Any]) -> tuple[float, int]:
-    """The hour of the day, and on how many days of the week."""
+    """The hour of the day, and the number of days of the week."""
     minute, hour, _, _, days, _ = action["Schedule"].removeprefix("cron(").removesuffix(")").split()
     return int(hour) + int(minute) / 60, len(days.split(","))
 
 
 def _hosting(resources: Resources, target: dict[str, Any]) -> tuple[str, float]:
-    """The instance type behind a scalable target, and the part of an instance that one unit of capacity takes."""
+    """The instance type of a scalable target, and the fraction of an instance that one unit of capacity uses."""
     component = _first(resources, target.get("DependsOn", []), "AWS::SageMaker::InferenceComponent")
     endpoint = _first(resources, (component or target)["Properties"], "AWS::SageMaker::Endpoint")
     config = _first(resources, endpoint["Properties"], "AWS::SageMaker::EndpointConfig") if endpoint else None

@@ -1,4 +1,4 @@
-"""What a user can choose: the models of config/*.yaml, one module for each layer, and their loader."""
+"""The settings: the models of config/*.yaml, one module for each layer, and their loader."""
 
 from aws_genai.explain import readable
 

@@ -13,7 +13,7 @@ class Chat(ChatOptions):
     """Name of the knowledge base in models.knowledge that responses are based on. Default: none."""
 
     budget: UsageBudgetOptions | None = None
-    """How much each user may use in a day. Default: no limit."""
+    """Maximum number of requests and tokens of each user in a day. Default: no limit."""
 
 
 class Application(Options):

@@ -1,4 +1,4 @@
-"""Settings of models that are billed by the token."""
+"""Settings of on-demand models of Amazon Bedrock."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ class GuardrailSettings(GuardrailOptions):
     """The policies of the guardrail."""
 
     keep_versions: bool = False
-    """Whether to keep versions that are no longer in use, so that version can go back to them: the command
-    python -m operations.guardrail_versions then refuses to delete any. A guardrail has at most 20 versions."""
+    """Whether to keep versions that are no longer in use, so that version can be set to them again: the command
+    python -m operations.guardrail_versions then deletes none. A guardrail has at most 20 versions."""
 
 
 class Bedrock(ModelAccessOptions):
     """The models of Amazon Bedrock that may be invoked, and the guardrail of every invocation."""
 
     application_profiles: bool = True
-    """Whether each application uses inference profiles of its own, whose tags attribute its costs."""
+    """Whether to create application inference profiles for each application, whose tags attribute its costs."""
 
     guardrail: GuardrailSettings = GuardrailSettings()
     """The guardrail of every invocation."""
@@ -39,7 +39,7 @@ class Bedrock(ModelAccessOptions):
     """Model invocation logging of the account and Region. Default: invocations are not logged."""
 
     enforce: EnforcementOptions | None = None
-    """Enforces the guardrail on every invocation of the account. Default: it applies to this project only."""
+    """Enforces the guardrail on every model invocation of the account. Default: it applies to this project only."""
 
     @model_validator(mode="after")
     def _enforceable(self) -> Self:

@@ -1,4 +1,4 @@
-"""Settings of layer 1: what its sections share. Their options are declared in the library."""
+"""Settings of layer 1. The options of the constructs are declared in the library."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from aws_genai.compute.options import (
 from aws_genai.errors import InvalidValueError, nearest
 from aws_genai.options import AccountId, KeyArn, Name, Options, text
 
-#: Folder of the scripts of clusters.
+#: The folder of lifecycle and job scripts of clusters.
 SCRIPTS = Path(__file__).resolve().parent.parent / "config" / "scripts"
 
 #: https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
@@ -36,31 +36,31 @@ BucketName = Annotated[
 class ExistingBucket(Options):
     """A bucket that exists already, in the account and the Region of this environment.
 
-    Nothing is looked up in the account: the bucket, its policy and the policy of its key stay as they are, and roles of
-    this environment are granted access to it by their own policies.
+    The account is not queried. The bucket, its policy and the policy of its key are not changed: the identity-based
+    policies of this environment's roles grant access to the bucket.
     """
 
     name: BucketName
     """Name of the bucket."""
 
     key_arn: KeyArn | None = None
-    """ARN of the KMS key that encrypts the bucket. Its policy must let IAM policies of the account allow its use.
-    Default: the bucket is encrypted with SSE-S3."""
+    """ARN of the KMS key that encrypts the bucket. The key policy must allow IAM policies of the account to grant its
+    use. Default: the bucket is encrypted with SSE-S3."""
 
 
 class WeightsSettings(WeightsOptions):
-    """The bucket that fleets read weights from, each under the prefix of its own name."""
+    """The bucket that fleets read weights from, each under the prefix of the fleet's name."""
 
     bucket: ExistingBucket | None = None
-    """An existing bucket of weights. Its policy stays as it is, so that the publisher and the readers are not enforced
-    by it. Default: a new bucket."""
+    """An existing bucket of weights. Its bucket policy is not changed, and therefore does not enforce the publisher and
+    the readers. Default: a new bucket."""
 
 
 class StorageSettings(StorageOptions):
     """Buckets for data sets and checkpoints, and a file system that is linked to them."""
 
     data_sets: ExistingBucket | None = None
-    """An existing bucket of data sets. Object lock is not applied to it. Default: a new bucket."""
+    """An existing bucket of data sets. Object Lock is not applied to it. Default: a new bucket."""
 
     checkpoints: ExistingBucket | None = None
     """An existing bucket for checkpoints. Expiration is not applied to it. Default: a new bucket."""
@@ -87,16 +87,16 @@ class StorageSettings(StorageOptions):
 
 
 class FleetSettings(FleetOptions):
-    """A fleet, and what it uses of the other sections."""
+    """A fleet, and the resources of other sections that it uses."""
 
     work_queue: bool = False
-    """Whether to create a queue of work that the fleet scales on, also from and to zero instances."""
+    """Whether to create an SQS queue of work. The fleet scales on its length, also from and to zero instances."""
 
     file_system: bool = False
     """Whether to mount the file system of storage at /fsx."""
 
     attested: bool = False
-    """Whether instances may decrypt the envelope of the weights after they have proved what they run; requires
+    """Whether instances may decrypt the encrypted weights after they have attested what they run. Requires
     weights.attestation."""
 
     @model_validator(mode="after")
@@ -107,29 +107,29 @@ class FleetSettings(FleetOptions):
 
 
 class QueueSettings(QueueOptions):
-    """A queue, and what it uses of the other sections."""
+    """A queue, and the resources of other sections that it uses."""
 
     file_system: bool = False
     """Whether to mount the file system of storage at /fsx."""
 
 
 class EksSettings(Eks):
-    """An existing EKS cluster, and what its nodes reach."""
+    """An existing EKS cluster, and the registries that its nodes pull images from."""
 
     registries: list[AccountId] = []
-    """Further accounts from whose Amazon ECR registries nodes pull images, 12 digits in quotes. Default: those of this
-    account, EKS and HyperPod only."""
+    """Ids of additional accounts from whose Amazon ECR registries nodes pull images, 12 digits in quotes. Default: only
+    the registries of this account, EKS and HyperPod."""
 
 
 class ClusterSettings(ClusterOptions):
-    """A cluster, and what it uses of the other sections and of config/scripts."""
+    """A cluster, and the resources of other sections and the scripts of config/scripts that it uses."""
 
     eks: EksSettings | None = None
-    """An existing EKS cluster orchestrates the cluster. Default: Slurm."""
+    """The existing EKS cluster that orchestrates the cluster. Default: the cluster is orchestrated by Slurm."""
 
     scripts: str | None = None
-    """Name of a folder in config/scripts: on_init.sh runs on every node, and jobs/ has the Slurm job scripts that may
-    be submitted. Default: none."""
+    """Name of a folder in config/scripts: on_init.sh runs on every node, and jobs/ contains the Slurm job scripts that
+    may be submitted. Default: none."""
 
     file_system: bool = False
     """Whether to mount the file system of storage at /fsx."""
@@ -148,7 +148,7 @@ class ClusterSettings(ClusterOptions):
         return self
 
     def files(self, below: str) -> dict[str, bytes]:
-        """The contents of the folder of scripts by file name, of one of its folders or, without the jobs, of all."""
+        """Contents of the folder of scripts by file name: of one of its folders, or of all except the jobs."""
         if self.scripts is None:
             return {}
         root = SCRIPTS / self.scripts / below
@@ -169,7 +169,7 @@ class Compute(Options):
     """HyperPod clusters, by name."""
 
     weights: WeightsSettings = WeightsSettings()
-    """The bucket that fleets read weights from, each under the prefix of its own name."""
+    """The bucket that fleets read weights from, each under the prefix of the fleet's name."""
 
     storage: StorageSettings | None = None
     """Buckets for data sets and checkpoints. Required by queues and clusters. Default: none."""

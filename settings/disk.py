@@ -1,4 +1,4 @@
-"""What a disk refuses, in a sentence that says what to do: no room, no writing, no permission."""
+"""Messages for errors of the file system: no space left, read-only, permission denied."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import re
 from contextlib import suppress
 from pathlib import Path
 
-#: What is wrong and what helps, by the name of the error.
+#: The problem and what to do about it, by the name of the error.
 _TOLD = {
     "EACCES": ("permission is denied", "Make it yours: it has to be readable and writable"),
     "EDQUOT": ("the quota of the disk is spent", "Free some space, then run the same command again"),
@@ -23,14 +23,14 @@ _TOLD = {
     "EPERM": ("that is not permitted", "Make it yours: it has to be writable"),
     "EROFS": ("the disk is read-only", "Choose a folder that can be written, or mount the disk for writing"),
 }
-#: How Node.js tells of the same: https://nodejs.org/api/errors.html#common-system-errors
+#: How Node.js reports the same errors: https://nodejs.org/api/errors.html#common-system-errors
 _NODE = re.compile(rf"\b({'|'.join(_TOLD)}): [^,\n]*, \w+(?: '(.*?)'(?: -> '(.*?)')?(?=$|\n))?")
 
 
 def refused(error: BaseException) -> str:
-    """What the system refused, as a sentence with the file and what to do; empty if it was something else.
+    """Return a message with the file, the problem and what to do; empty for any other error.
 
-    Errors of Node.js are told the same way, for the CDK writes by it.
+    Errors of Node.js are handled too, because the CDK writes files with it.
     """
     if isinstance(error, OSError) and not isinstance(error, ConnectionError | TimeoutError):
         name = errno.errorcode.get(error.errno or 0, "")
@@ -47,7 +47,7 @@ def _path(file: object) -> str:
 def _said(name: str, file: str) -> str:
     if name not in _TOLD:
         return ""
-    # Node.js says of a folder that cannot be made that it is not there.
+    # Node.js reports a folder that cannot be created as missing.
     if name == "ENOENT" and _read_only(file):
         name = "EROFS"
     what, helps = _TOLD[name]
@@ -57,7 +57,7 @@ def _said(name: str, file: str) -> str:
 
 
 def _read_only(file: str) -> bool:
-    """Whether a file, or the folder in which it would be made, lies on a disk that takes no writing."""
+    """Whether a file, or the folder in which it would be created, is on a read-only disk."""
     for folder in (Path(file), *Path(file).parents) if file else ():
         with suppress(OSError):
             return bool(os.statvfs(folder).f_flag & os.ST_RDONLY)
@@ -65,9 +65,9 @@ def _read_only(file: str) -> bool:
 
 
 def replace(file: Path, content: str | bytes) -> None:
-    """Write a file whole, or leave it as it was.
+    """Write a file atomically: completely, or not at all.
 
-    :raises OSError: if the disk refuses.
+    :raises OSError: if the file cannot be written.
     """
     draft = file.with_name(f"{file.name}.draft")
     try:

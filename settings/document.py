@@ -1,4 +1,4 @@
-"""The JSON schema and the table of settings, written from the models."""
+"""Generates the JSON schema and the reference page of the settings from the models."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ left out has its default; a layer or feature that is left out is not made.
 def described() -> dict[str, Any]:
     """The JSON schema of the models, with the docstring of each field as its description.
 
-    Reading them takes longer than reading a file with settings, so that it is done here and not when a model is made.
+    Reading docstrings takes longer than reading a settings file, so it is done here and not when a model is defined.
     """
-    # Each is built with those that it holds, which come before it.
+    # Each model is rebuilt after the models that it contains.
     for section in MODELS:
         texts = {name: text for base in reversed(section.__mro__) for name, text in _docstrings(base).items()}
         for name, field in section.model_fields.items():
@@ -49,7 +49,7 @@ def described() -> dict[str, Any]:
 
 @cache
 def _docstrings(section: type) -> dict[str, str]:
-    """The text below each field of a model, by the field's name."""
+    """The docstring below each field of a model, by the field's name."""
     if not issubclass(section, Options):
         return {}
     [body] = ast.parse(textwrap.dedent(inspect.getsource(section))).body
@@ -68,23 +68,23 @@ def _docstrings(section: type) -> dict[str, str]:
 def schema() -> str:
     """The JSON schema of a settings file."""
     content = _given(described())
-    # The file's name gives the environment; the key may be left out.
+    # The key may be omitted: the file's name is the name of the environment.
     content["required"] = [key for key in content["required"] if key != "environment"]
-    # The whole budget may be left out by null, too, which stands for one without a limit.
+    # The whole budget may be null too, which means a budget without a limit.
     content["properties"]["budget"] = {"anyOf": [content["properties"]["budget"], {"type": "null"}]}
     content["$schema"] = "https://json-schema.org/draft/2020-12/schema"
     return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
 
 
 def _given(node: Any) -> Any:  # noqa: ANN401 - any part of a JSON schema
-    """The schema without null where it means nothing: there, a key is left out, and one with nothing is refused."""
+    """The schema without null where it has no meaning: such a key is omitted, and a key without a value is rejected."""
     if isinstance(node, list):
         return [_given(each) for each in node]
     if not isinstance(node, dict):
         return node
     made = {key: _given(each) for key, each in node.items() if (key, each) != ("default", None)}
     options = made.get("anyOf")
-    # Where the default is a value, null is how it is left out.
+    # Where the default is a value, null turns the setting off.
     if isinstance(options, list) and {"type": "null"} in options and node.get("default") is None:
         left = [each for each in options if each != {"type": "null"}]
         del made["anyOf"]
@@ -93,7 +93,7 @@ def _given(node: Any) -> Any:  # noqa: ANN401 - any part of a JSON schema
 
 
 def table() -> str:
-    """The page with every setting."""
+    """The reference page of all settings."""
     content = described()
     return _INTRODUCTION + "".join(_rows(content, content, "")) + _NOTES
 

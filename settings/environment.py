@@ -1,4 +1,4 @@
-"""The whole of one environment's settings."""
+"""All settings of one environment."""
 
 from __future__ import annotations
 
@@ -31,43 +31,44 @@ def _no_budget(value: Any) -> Any:  # noqa: ANN401 - whatever the file holds
 
 
 class Settings(Options):
-    """One environment: where it is, who pays for it, and which layers it has."""
+    """The settings of one environment: account, Region, cost allocation, and layers."""
 
     project: Word
-    """Name of the project; resource names begin with it."""
+    """Name of the project. Prefix of the names of resources."""
 
     environment: Word
-    """Name of the environment; the name of the file."""
+    """Name of the environment. It is the name of the file."""
 
     account: AccountId | None = None
-    """AWS account, 12 digits in quotes; without it, the account of the credentials that deploy."""
+    """Id of the AWS account, 12 digits in quotes. Default: the account of the credentials that deploy."""
 
     region: str
-    """AWS Region, such as us-east-1."""
+    """The AWS Region to deploy to, such as us-east-1."""
 
     owner: TagValue
-    """Team that answers for the resources; a cost allocation tag."""
+    """The team that is responsible for the resources. Value of a cost allocation tag."""
 
     cost_center: TagValue
-    """Who pays; a cost allocation tag."""
+    """The cost center that the resources are charged to. Value of a cost allocation tag."""
 
     tags: Annotated[dict[TagKey, TagValue], Field(max_length=40)] = {}
-    """Further tags of every resource, such as those that your organization requires."""
+    """Additional tags for every resource, such as those that your organization requires. Maximum: 40."""
 
     bootstrap_qualifier: Annotated[str, text(r"^[A-Za-z0-9]{1,10}$", "have 1 to 10 letters and digits")] | None = None
-    """Qualifier of the bootstrap stack that deploys, if the account has several. Default: hnb659fds, the CDK's own."""
+    """Qualifier of the bootstrap stack to deploy with. Default: hnb659fds, the CDK's default."""
 
     trial: bool = False
-    """Whether a local account makes stand-ins for buckets that are named here and do not exist; nothing on AWS."""
+    """Whether the local account creates stand-ins for existing buckets that these settings name. It has no effect on
+    AWS."""
 
     budget: Annotated[Budget, BeforeValidator(_no_budget)] = Budget()
     """The monthly cost budget. null: none, and no email addresses for alarms."""
 
     security: Security = Security()
-    """How strictly everything is guarded."""
+    """Compliance, encryption, audit and retention for all layers."""
 
     network: NetworkOptions | None = None
-    """The VPC; needed by fleets, endpoints and private functions."""
+    """The VPC. Required by fleets, endpoints and private functions."""
 
     compute: Compute | None = None
     """Layer 1: accelerated compute."""
@@ -80,7 +81,7 @@ class Settings(Options):
 
     @property
     def prefix(self) -> str:
-        """What names of resources begin with."""
+        """Prefix of the names of resources."""
         return f"{self.project}-{self.environment}"
 
     @property
@@ -97,7 +98,7 @@ class Settings(Options):
     @field_validator("models", mode="before")
     @classmethod
     def _callable(cls, value: Any, info: ValidationInfo) -> Any:  # noqa: ANN401 - whatever the file holds
-        """Refuse what the Region cannot call before anything else does, which knows of no Region."""
+        """Reject models that the Region cannot call, before checks run that do not know the Region."""
         region, known = info.data.get("region"), BedrockCatalogue.names()
         found = at(value, "bedrock", "models")
         allowed = [each for each in found if isinstance(each, str)] if isinstance(found, list) else []
@@ -122,7 +123,7 @@ class Settings(Options):
     @field_validator("application", mode="before")
     @classmethod
     def _offered(cls, value: Any, info: ValidationInfo) -> Any:  # noqa: ANN401 - whatever the file holds
-        """Refuse models of the chat that are not allowed before a check proposes others of the catalogue."""
+        """Reject models of the chat that are not allowed, before another check proposes models of the catalog."""
         models = info.data.get("models")
         allowed: list[str] = models.bedrock.models if models and models.bedrock else []
         offered = at(value, "chat", "models")
@@ -150,7 +151,7 @@ class Settings(Options):
         return self
 
     def _check_own(self) -> None:
-        """Refuse what of your own cannot be used here."""
+        """Reject existing resources that cannot be used in this environment."""
         own = {"key_arn": self.security.key_arn, "alarm_topic_arn": self.security.alarm_topic_arn}
         for name, arn in own.items():
             region, account = arn.split(":")[3:5] if arn else (self.region, self.account)
@@ -295,7 +296,7 @@ class Settings(Options):
                 self.models.hub.check_region(self.region)
 
     def _check_geographies(self) -> None:
-        """What Bedrock does across the Regions of a geography is offered in some of them."""
+        """Reject features of Bedrock that route across a geography where the Region does not offer them."""
         bedrock = self.models.bedrock if self.models else None
         if bedrock and bedrock.guardrail.cross_region:
             with below("models.bedrock.guardrail"):
@@ -305,7 +306,7 @@ class Settings(Options):
                 knowledge.check_region(self.region)
 
     def _arns(self) -> Iterator[tuple[str, str]]:
-        """What is named by an ARN and has to be in the same Region, with its key path."""
+        """ARNs of resources that must be in the environment's Region, with their key paths."""
         if self.compute:
             weights, storage = self.compute.weights, self.compute.storage
             for path, bucket in (
@@ -366,13 +367,13 @@ class Settings(Options):
 
 
 def at(value: object, *path: str) -> object:
-    """What a file holds at a path; None if there is nothing."""
+    """The value at a key path; None if there is none."""
     for part in path:
         value = value.get(part) if isinstance(value, dict) else None
     return value
 
 
-#: Where sections of layer 2 name models of Bedrock, below each name.
+#: The key paths, below each name, where sections of layer 2 name models of Bedrock.
 _ASKED = {
     "knowledge": (("embedding",), ("parsing", "model"), ("search", "rerank")),
     "batches": (("model",),),

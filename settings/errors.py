@@ -1,4 +1,4 @@
-"""Turning what is wrong with a settings file into a message that says what to do."""
+"""Turns errors in a settings file into messages that say what to do."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ from .disk import refused
 
 
 class SettingsError(Exception):
-    """A settings file cannot be used; the message is for the person who wrote it."""
+    """A settings file is invalid; the message says what to do."""
 
 
-#: With it set, whatever goes wrong shows where; a message is all that there is without.
+#: The environment variable that turns on tracebacks. By default, an error prints a message only.
 DEBUG = "AWS_GENAI_DEBUG"
 
 
 def told(command: Callable[[], int], *, then: str = "") -> int:
-    """Run a command; whatever goes wrong in it becomes one message on stderr and the exit code 2.
+    """Run a command; any error becomes one message on stderr and the exit code 2.
 
-    :param then: what follows from a failure that nobody foresaw, as a sentence. Default: nothing is said of it.
+    :param then: a sentence about the consequence of an unexpected error. Default: no sentence.
     """
     try:
         code = command()
-        sys.stdout.flush()  # or a full disk would be told by the interpreter, on its way out
+        sys.stdout.flush()  # otherwise the interpreter reports a full disk when it exits
         return code
     except KeyboardInterrupt:
         print("Stopped.", file=sys.stderr)
         return 130
     except BrokenPipeError:
-        _drop_output()  # whoever read has seen enough
+        _drop_output()  # the reader has closed the pipe
         return 141
     except Exception as error:
         if os.environ.get(DEBUG):
@@ -51,7 +51,7 @@ def told(command: Callable[[], int], *, then: str = "") -> int:
 
 
 def _drop_output() -> None:
-    """Let nothing be written on the way out that could not be written before."""
+    """Discard output that could not be written, so that the interpreter does not try again on exit."""
     try:
         sys.stdout.flush()
     except OSError:
@@ -63,7 +63,7 @@ def _ended(said: str) -> str:
 
 
 def sentence(error: BaseException) -> str:
-    """What an error says, in one line, without the stack that jsii puts below."""
+    """The message of an error in one line, without the stack trace that jsii appends."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     said = lines[0] if lines else type(error).__name__
     while (begin := said.partition(": "))[1] and begin[0].endswith("Error") and begin[0].isidentifier():

@@ -1,4 +1,4 @@
-"""What evaluations have in a settings file beside the options of their construct: their knowledge base."""
+"""Settings of evaluations in addition to the options of their construct: their knowledge base."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from aws_genai.options import Name
 
 
 class EvaluationSettings(EvaluationOptions):
-    """An evaluation: models get the same prompts, and their responses are compared."""
+    """An evaluation, which sends the same prompts to several models and compares their responses."""
 
     knowledge: Name | None = None
-    """Name in models.knowledge of the documents that the models answer from. Default: none."""
+    """Name of the knowledge base in models.knowledge that responses are based on. Default: none."""
 
     @model_validator(mode="after")
     def _grouped(self) -> Self:

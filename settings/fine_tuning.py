@@ -1,4 +1,4 @@
-"""Settings of fine-tuning: what is trained, on which of the signed data sets."""
+"""Settings of fine-tuning: the models, and the signed data sets that they are trained on."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ class FineTuningSettings(DataSetOptions):
     """Models that are fine-tuned on signed data sets."""
 
     pipelines: dict[Name, FineTuningOptions] = {}
-    """JumpStart models that a pipeline fine-tunes, by the name of their data set."""
+    """Pipelines that fine-tune JumpStart models, by the name of their data set."""
 
     customized: dict[Name, Customized] = {}
     """Models of Amazon Bedrock that are customized with the same data sets, by name."""

@@ -2,5 +2,5 @@
 
 from __future__ import annotations
 
-#: In the order of deployment: a stack may depend on those before it.
+#: The stacks in the order of deployment: a stack may depend on those before it.
 STACKS = ("foundation", "compute", "models", "hosting", "application")

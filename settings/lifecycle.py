@@ -1,4 +1,4 @@
-"""Models whose end of life comes: told on the day that a synthesis is made, for settings load the same on any day."""
+"""Reports models that reach their end of life. It is checked at synthesis, so that settings load alike on any day."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from aws_genai.data.bedrock import BedrockCatalogue, BedrockModel, proposed
 from .environment import Settings
 from .errors import SettingsError
 
-#: How long before it an end of life is told, in days: Bedrock itself tells six months before.
+#: Amount of time, in days, before its end of life when a model is reported. Bedrock announces it six months before.
 #: https://docs.aws.amazon.com/bedrock/latest/userguide/model-lifecycle.html
 NOTICE = timedelta(days=180)
 
 
 def day(given: object = None) -> date:
-    """The day of a synthesis: the one that the context gives as ``today``, or the present one, UTC.
+    """The date of a synthesis: the context value ``today``. Default: the current date in UTC.
 
-    :raises SettingsError: if what is given is no day.
+    :raises SettingsError: if the value is not a date.
     """
     if given is None:
         return datetime.now(UTC).date()
@@ -29,7 +29,7 @@ def day(given: object = None) -> date:
 
 
 def ended(settings: Settings, today: date) -> list[str]:
-    """One sentence for each model whose every call fails on ``today``."""
+    """One sentence for each model that has reached its end of life on ``today``: all its calls fail."""
     return [
         f"{path}: {model} reached its end of life on {facts.ends(settings.region)}, and every call of it fails. "
         f"{proposed(model, settings.region, today=today)}"
@@ -39,7 +39,7 @@ def ended(settings: Settings, today: date) -> list[str]:
 
 
 def ending(settings: Settings, today: date) -> list[str]:
-    """One sentence for each model that is about to end."""
+    """One sentence for each model that reaches its end of life soon."""
     return [
         f"{path}: {model} reaches its end of life on {facts.ends(settings.region)}; replace it before"
         for path, model, facts in _models(settings)

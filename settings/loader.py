@@ -1,4 +1,4 @@
-"""Reading one environment's settings from its file."""
+"""Loads the settings of an environment from its file."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def available(folder: Path = CONFIG) -> list[str]:
 
 
 def about(settings: Settings) -> dict[str, str]:
-    """What a cloud assembly records of the settings that it was made from: the environment, and a digest of all."""
+    """What a cloud assembly records about its settings: the environment, and a digest of all settings."""
     digest = hashlib.sha256(settings.model_dump_json().encode()).hexdigest()
     return {"environment": settings.environment, "settings": digest}
 
@@ -31,7 +31,7 @@ def about(settings: Settings) -> dict[str, str]:
 def load(environment: str, folder: Path = CONFIG) -> Settings:
     """The settings of an environment.
 
-    :raises SettingsError: if there is no such file, or anything in it cannot be used.
+    :raises SettingsError: if the file does not exist, or is invalid.
     """
     path = folder / f"{environment}.yaml"
     name = f"{folder.name}/{path.name}"
@@ -48,5 +48,5 @@ def load(environment: str, folder: Path = CONFIG) -> Settings:
     except ValidationError as error:
         raise SettingsError(explain(error, name, Settings)) from error
     except Exception as error:
-        # Whatever a check stumbles over is told as any mistake is: of the settings, and without a traceback.
+        # An unexpected error in a check is reported like any error in the settings, without a traceback.
         raise SettingsError(f"{name}: cannot be understood: {sentence(error)}") from error

@@ -25,19 +25,19 @@ class Models(Options):
     """Layer 2."""
 
     idle: IdleOptions | None = None
-    """When endpoints that nobody calls are put to sleep, after a notification. Default: they only raise an alarm."""
+    """Stops endpoints without invocations, after a notification. Default: idle endpoints only raise an alarm."""
 
     bedrock: Bedrock | None = None
-    """Models of Amazon Bedrock that are billed by the token."""
+    """On-demand models of Amazon Bedrock."""
 
     knowledge: dict[Name, Knowledge] = {}
-    """Knowledge bases that models answer from, by name."""
+    """Knowledge bases that responses are based on, by name."""
 
     imported: dict[Name, ImportedModelOptions] = {}
-    """Models of your own that are imported into Bedrock, by name."""
+    """Your models that are imported into Amazon Bedrock (Custom Model Import), by name."""
 
     batches: dict[Name, BatchInferenceOptions] = {}
-    """Batch inference, by name."""
+    """Batch inference jobs, by name."""
 
     prompts: dict[Name, PromptSettings] = {}
     """Prompts of Prompt management, by name."""
@@ -58,7 +58,7 @@ class Models(Options):
     """Models on SageMaker endpoints, by name."""
 
     hub: HubOptions | None = None
-    """A private hub of the JumpStart models that may be used. Default: none."""
+    """A private hub with the JumpStart models that may be used. Default: none."""
 
     studio: StudioOptions | None = None
     """A SageMaker Studio domain for data scientists, ML engineers and approvers. Default: none."""
@@ -130,7 +130,7 @@ class Models(Options):
         return self
 
     def catalogued(self) -> list[str]:
-        """Every model of the JumpStart catalogue that is served, fine-tuned or allowed, sorted."""
+        """Every model of the JumpStart catalog that is served, fine-tuned or allowed, sorted."""
         found = set(self.hub.models) if self.hub else set()
         for endpoint in self.endpoints.values():
             served = [endpoint.model, *(each.model for each in endpoint.beside.values())]
@@ -141,24 +141,24 @@ class Models(Options):
 
     @property
     def governed(self) -> bool:
-        """Whether there are models that are paid by the token, or anything that is built on them."""
+        """Whether there are on-demand models, or resources that use them."""
         return bool(self.bedrock or self.knowledge)
 
     @property
     def hosted(self) -> bool:
-        """Whether there are models on dedicated capacity, or anything that trains or serves them."""
+        """Whether there are models on dedicated capacity, or resources that train or serve them."""
         served = self.endpoints or self.imported or self.provisioned
         return bool(served or self.fine_tuning or self.hub or self.studio)
 
     @property
     def needs_network(self) -> bool:
-        """Whether anything of the layer runs in the VPC."""
+        """Whether any resource of the layer runs in the VPC."""
         aurora = any(each.store == "aurora" for each in self.knowledge.values())
         return bool(self.endpoints or self.fine_tuning or self.studio or aurora)
 
     @property
     def has_functions(self) -> bool:
-        """Whether functions of the layer run, which the settings may want in the VPC."""
+        """Whether the layer has functions, which security.private_functions would run in the VPC."""
         watched = self.hub or self.monitoring or self.fine_tuning or (self.idle and self.endpoints)
         owned = (
             self.own_weights or self.knowledge or self.imported or self.evaluations or self.batches or self.provisioned
@@ -167,14 +167,14 @@ class Models(Options):
 
     @property
     def own_weights(self) -> bool:
-        """Whether any endpoint serves your own weights, which a function checks."""
+        """Whether any endpoint serves weights from your bucket, which a function checks."""
         return any(endpoint.weights for endpoint in self.endpoints.values())
 
 
 def check_named(field: str, models: Sequence[str], allowed: Sequence[str]) -> None:
-    """Refuse models that may not be invoked.
+    """Reject models that may not be invoked.
 
-    :raises InvalidValueError: naming the first.
+    :raises InvalidValueError: with the first such model.
     """
     for model in models:
         if model not in allowed:

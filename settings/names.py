@@ -1,4 +1,4 @@
-"""Names that resources and constructs get from those of the settings: unique, and within the limits of AWS."""
+"""Checks that names of resources and constructs are unique and within the limits of AWS."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from .compute import Compute
     from .models import Models
 
-#: What ``stacks/`` makes of each section of layer 2, by what it puts behind a name.
+#: The suffixes that ``stacks/`` appends to the names of each section of layer 2 to form ids of constructs.
 _SECTIONS = {
     "knowledge": ("knowledge", "vectors"),
     "imported": ("imported",),
@@ -28,12 +28,12 @@ _SECTIONS = {
 
 
 def check_unique(compute: Compute | None, models: Models | None) -> None:
-    """Refuse names of the settings that make one name of two things.
+    """Reject names from which two constructs or resources would get the same name.
 
-    Ids of constructs are unique in their stack. Logical ids, and what is looked up by them, have no hyphens, so names
-    that differ in those only are refused too.
+    Ids of constructs are unique in their stack. Logical ids, which are also used for lookups, have no hyphens, so names
+    that differ only in hyphens are rejected too.
 
-    :raises InvalidValueError: naming both.
+    :raises InvalidValueError: with both names.
     """
     if compute:
         _apart("resources", ids_in_compute(compute))
@@ -46,7 +46,7 @@ def check_unique(compute: Compute | None, models: Models | None) -> None:
             sources = [(f"{below}.sources.{each}", each) for each in knowledge.sources]
             sources += [(f"{below}.web.{each}", each) for each in knowledge.web]
             sources += [(f"{below}.custom.{each}", each) for each in knowledge.custom]
-            # The data source of the bucket is called so.
+            # The data source of the knowledge base's bucket has this name.
             _apart("a source", [(f"{below}.sources", "documents"), *sources[len(knowledge.sources) :]])
             _apart("a source", sources)
 
@@ -62,7 +62,7 @@ def _apart(kind: str, named: Iterable[tuple[str, str]], *, hyphens: bool = False
 
 
 def ids_in_compute(compute: Compute) -> Iterator[tuple[str, str]]:
-    """The ids of constructs that names of layer 1 make, each with the key path of its name."""
+    """The ids of constructs for the names of layer 1, each with the key path of its name."""
     for name, fleet in compute.fleets.items():
         yield f"compute.fleets.{name}", name
         if fleet.work_queue:
@@ -79,7 +79,7 @@ def _quotas(compute: Compute) -> Iterator[tuple[str, str]]:
 
 
 def ids_in_models(models: Models) -> Iterator[tuple[str, str]]:
-    """The ids of constructs that names of layer 2 make, each with the key path of its name."""
+    """The ids of constructs for the names of layer 2, each with the key path of its name."""
     tuning = models.fine_tuning
     for section, suffixes in _SECTIONS.items():
         holder, _, inner = section.rpartition(".")
@@ -102,9 +102,9 @@ def _components(models: Models) -> Iterator[tuple[str, str]]:
 
 
 def check_lengths(prefix: str, compute: Compute | None, models: Models | None) -> None:
-    """Refuse names that are too long together.
+    """Reject names that are too long in combination.
 
-    :raises InvalidValueError: naming the first, and by how much.
+    :raises InvalidValueError: with the first such name, and the number of characters to remove.
     """
     for path, kind, name, limit in _lengths(prefix, compute, models):
         if len(name) > limit:
@@ -116,7 +116,7 @@ def check_lengths(prefix: str, compute: Compute | None, models: Models | None) -
 
 
 def _lengths(prefix: str, compute: Compute | None, models: Models | None) -> Iterator[tuple[str, str, str, int]]:
-    """Every name that a resource is given: key path, kind, name and the limit of AWS."""
+    """Every physical name: key path, kind of resource, name and the limit of AWS."""
     for name in compute.queues if compute else ():
         yield f"compute.queues.{name}", "Job queue", f"{prefix}-{name}", 128
     for name in compute.clusters if compute else ():
@@ -126,7 +126,7 @@ def _lengths(prefix: str, compute: Compute | None, models: Models | None) -> Ite
         if models.hub or models.studio:
             yield "project", "Studio", prefix, 63
         for name in models.imported:
-            # Names of models end in what tells their weights and the request apart.
+            # Names of imported models end in a suffix that identifies weights and request.
             yield f"models.imported.{name}", "Model", f"{prefix}-{name}", 40
         for name in models.routers:
             yield f"models.routers.{name}", "Router", f"{prefix}-{name}", 64
@@ -137,7 +137,7 @@ def _lengths(prefix: str, compute: Compute | None, models: Models | None) -> Ite
         for name in models.batches:
             yield f"models.batches.{name}", "Batch", f"{prefix}-{name}", 63
         for name in models.evaluations:
-            # Names of its jobs end in what tells runs apart, and that of its state machine in its kind.
+            # Names of jobs end in a suffix for the execution, and the name of the state machine ends in its kind.
             yield f"models.evaluations.{name}", "Evaluation", f"{prefix}-{name}", 63
         for name in models.knowledge:
             most = 28 if models.knowledge[name].store == "opensearch" else 63
@@ -145,7 +145,7 @@ def _lengths(prefix: str, compute: Compute | None, models: Models | None) -> Ite
         for name in models.endpoints:
             yield f"models.endpoints.{name}", "Endpoint", f"{prefix}-{name}", 63
         for name in models.fine_tuning.pipelines if models.fine_tuning else ():
-            # An endpoint's configurations are named after it, with the number of a version.
+            # An endpoint configuration has the name of its endpoint and a version number.
             yield f"models.fine_tuning.pipelines.{name}", "Pipeline", f"{prefix}-{name}", 55
     for path, name in _quotas(compute) if compute else ():
         yield path, "Quota", f"{prefix}-{name}", 63

@@ -1,4 +1,4 @@
-"""What prompts and flows have in a settings file beside the options of their constructs: tests."""
+"""Settings of prompts and flows in addition to the options of their constructs: tests."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class PromptTest(Options):
 
 
 class PromptSettings(PromptOptions):
-    """A prompt of Prompt management, which is stored and versioned."""
+    """A prompt of Amazon Bedrock Prompt management, with a version."""
 
     tests: list[PromptTest] = []
     """Tests, which make prompts runs."""

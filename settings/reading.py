@@ -1,8 +1,8 @@
-"""Reading YAML as version 1.2 and a careful reader take it.
+"""Reads YAML 1.2 and rejects ambiguous values.
 
-PyYAML follows version 1.1, in which ``no`` is false, ``012`` is ten and ``1:30`` is ninety. Here the core schema of
-version 1.2 decides (https://yaml.org/spec/1.2.2/#103-core-schema), and what two readers could take for two things is
-refused: numbers that begin with a zero, tags, merge keys, keys that stand twice or are no text.
+PyYAML follows version 1.1, in which ``no`` is false, ``012`` is ten and ``1:30`` is ninety. This module follows the
+core schema of version 1.2 (https://yaml.org/spec/1.2.2/#103-core-schema), and rejects what could be read in two ways:
+numbers that begin with a zero, tags, merge keys, duplicate keys, and keys that are not text.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from aws_genai.explain import readable
 from .errors import SettingsError, sentence
 
 _NULL = re.compile(r"(null|Null|NULL|~|)")
-#: Keys for which a written null means something: what they have by default is left out.
+#: Keys for which null has a meaning: it turns off what they have by default.
 _NULLABLE = frozenset({("budget",), ("budget", "monthly_usd")})
 _BOOL = re.compile(r"(true|True|TRUE|false|False|FALSE)")
 _INTEGER = re.compile(r"[-+]?[0-9]+")
@@ -31,11 +31,12 @@ _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _NOT_FINITE = re.compile(r"([-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN))")
 _LEADING_ZERO = re.compile(r"[-+]?0[0-9]")
 
-#: What CloudFormation replaces wherever it stands, or its checks of a template take for what Fn::Sub replaces.
+#: Dynamic references, which CloudFormation resolves anywhere in a template, and text that its checks of a template
+#: take for variables of Fn::Sub.
 #: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/dynamic-references.html
 _TAKEN = re.compile(r"\{\{\s*resolve:[^}]*\}?\}?|\$\{\s*[A-Za-z0-9_:.]+\s*\}")
 
-#: Far above what settings need: more is a mistake, or an alias that repeats itself.
+#: Limits far above what settings need: larger files are a mistake, or contain nested aliases.
 _MOST_BYTES = 1_000_000
 _MOST_VALUES = 50_000
 _MOST_LEVELS = 30
@@ -45,7 +46,7 @@ _MOST_DIGITS = 30
 def read(path: Path, name: str) -> dict[str, Any]:
     """The mapping in a YAML file.
 
-    :raises SettingsError: if it is no YAML, empty, no mapping, or could be read in two ways.
+    :raises SettingsError: if the file is not YAML, is empty, is not a mapping, or could be read in two ways.
     """
     try:
         with path.open("rb") as file:
@@ -63,7 +64,7 @@ def read(path: Path, name: str) -> dict[str, Any]:
 def parse(text: str, name: str) -> dict[str, Any]:
     """The mapping in the text of a YAML file that messages call ``name``.
 
-    :raises SettingsError: if it is no YAML, empty, no mapping, or could be read in two ways.
+    :raises SettingsError: if the text is not YAML, is empty, is not a mapping, or could be read in two ways.
     """
     try:
         node = _Loader(text).get_single_node()
@@ -78,7 +79,7 @@ def parse(text: str, name: str) -> dict[str, Any]:
     except RecursionError as error:
         raise SettingsError(f"{name}: is nested deeper than settings are. Check brackets") from error
     except (yaml.YAMLError, ValueError, OverflowError) as error:
-        # PyYAML lets an escape such as "\UFFFFFFFF" reach chr().
+        # PyYAML passes an escape such as "\UFFFFFFFF" to chr().
         raise SettingsError(f"{name}: is not YAML: {sentence(error)}. Check indentation and quotes") from error
     reader = _Reader(name)
     content = None if node is None else reader.value(node, [])
@@ -93,7 +94,7 @@ def parse(text: str, name: str) -> dict[str, Any]:
 
 
 class _Loader(yaml.SafeLoader):
-    """A loader of nodes that refuses tags: every value is what it looks like."""
+    """A loader that rejects tags, so that no tag changes the type of a value."""
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:  # noqa: ANN401 - as PyYAML has it
         event: Any = self.peek_event()  # type: ignore[no-untyped-call]
@@ -106,16 +107,16 @@ class _Loader(yaml.SafeLoader):
 
 
 class _Reader:
-    """Makes plain values of nodes."""
+    """Converts nodes to plain values."""
 
     def __init__(self, name: str) -> None:
         self._name = name
         self._values = 0
-        #: One message for each key that has nothing.
+        #: One message for each key without a value.
         self.empty: list[str] = []
 
     def value(self, node: yaml.Node, path: Sequence[str], above: tuple[int, ...] = ()) -> Any:  # noqa: ANN401
-        """The value of a node below ``path``; ``above`` holds the nodes that it is in."""
+        """The value of a node at ``path``; ``above`` contains the ids of the nodes that enclose it."""
         self._values += 1
         if self._values > _MOST_VALUES:
             raise self._refused(node, path, f"has more than {_MOST_VALUES:,} values, aliases written out")
@@ -155,7 +156,7 @@ class _Reader:
         return self._text(node, path, value) if isinstance(value, str) else value
 
     def _plain(self, node: yaml.ScalarNode, path: Sequence[str]) -> str | int | float | bool | None:
-        """What an unquoted scalar stands for."""
+        """The value of an unquoted scalar."""
         text: str = node.value
         if _NULL.fullmatch(text):
             return None
@@ -183,7 +184,7 @@ class _Reader:
 
     def _text(self, node: yaml.Node, path: Sequence[str], text: str) -> str:
         for character in text:
-            # Control characters, halves of pairs, and code points that never stand for anything.
+            # Control characters, surrogates, and noncharacters.
             unseen = unicodedata.category(character) in ("Cc", "Cs") and character not in "\t\n"
             if unseen or ord(character) & 0xFFFE == 0xFFFE or 0xFDD0 <= ord(character) <= 0xFDEF:
                 raise self._refused(node, path, f"holds the character U+{ord(character):04X}. Take it out")

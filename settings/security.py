@@ -1,4 +1,4 @@
-"""Settings of the foundation: network, audit, budget."""
+"""Settings of the foundation: encryption, audit, retention and budget."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pydantic import Field, field_validator, model_validator
 from aws_genai.errors import InvalidValueError
 from aws_genai.options import Days, KeyArn, Options, PolicyArn, RoleArn, TopicArn, text
 
-#: Retention that CloudWatch Logs accepts, in days.
+#: Retention periods that CloudWatch Logs accepts, in days.
 #: https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html
 LogDays = Literal[
     1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653
@@ -20,46 +20,46 @@ Pack = Literal["nist-800-53-r5", "hipaa", "pci-dss"]
 
 
 class Security(Options):
-    """How strictly everything is guarded and how long records are kept."""
+    """Compliance, encryption, audit and retention for all layers."""
 
     packs: list[Pack] = []
-    """Compliance rule packs on top of AwsSolutions and Serverless, which always run."""
+    """Compliance rule packs in addition to AwsSolutions and Serverless, which always run. Default: none."""
 
     audit_trail: bool = True
-    """Record who did what in a CloudTrail trail with Bedrock and S3 data events."""
+    """Whether to create a CloudTrail trail with management events and the data events of Bedrock and S3."""
 
     trail_readers: list[RoleArn] = []
-    """Roles that may decrypt the trail's files; without any, IAM decides who may."""
+    """ARNs of roles that may decrypt the log files of the trail. Default: IAM policies of the account decide."""
 
     retain: bool = True
-    """Keep data, keys and logs when a stack is deleted, and protect stacks from deletion."""
+    """Whether to retain data, keys and logs when a stack is deleted, and to enable termination protection of stacks."""
 
     replicas: bool = False
-    """Keep a second copy of every bucket's objects."""
+    """Whether to replicate the objects of every bucket to a second bucket."""
 
     reserved_concurrency: bool = False
-    """Reserve the concurrency of each function, which takes it from the account's limit; AWS refuses a function that
-    would leave the account with less than 100."""
+    """Whether to reserve concurrency for each function. It is taken from the account's limit; AWS rejects a reservation
+    that would leave less than 100 unreserved."""
 
     private_functions: bool = False
-    """Run functions inside the VPC."""
+    """Whether to run functions in the VPC."""
 
     log_days: LogDays = 365
-    """Days that logs are kept, one of the values that CloudWatch Logs accepts."""
+    """Retention of logs in days, one of the values that CloudWatch Logs accepts."""
 
     record_days: Days = 365
-    """Days that audit records and captured data are kept in S3."""
+    """Retention of audit records and captured data in S3, in days."""
 
     key_arn: KeyArn | None = None
-    """ARN of a KMS key of your own that encrypts everything. Its policy cannot be changed from here: make synth writes
-    the statements that it must have next to the templates. Default: a new key for each stack."""
+    """ARN of an existing customer managed key that encrypts all data. Its key policy is not changed: make synth writes
+    the statements that the policy must have next to the templates. Default: a new key for each stack."""
 
     alarm_topic_arn: TopicArn | None = None
-    """ARN of an SNS topic of your own that receives every alarm; it is encrypted with key_arn, or not at all. Default:
-    a new topic with the addresses of budget.emails."""
+    """ARN of an existing SNS topic that receives notifications of all alarms. It must be encrypted with key_arn, or not
+    encrypted. Default: a new topic with the addresses of budget.emails as subscriptions."""
 
     permissions_boundary_arn: PolicyArn | None = None
-    """ARN of a managed policy that is the permissions boundary of every role. Default: none."""
+    """ARN of the managed policy to set as permissions boundary of every role. Default: none."""
 
     @model_validator(mode="after")
     def _packs_can_pass(self) -> Security:
@@ -86,7 +86,7 @@ class Security(Options):
 
 
 class Budget(Options):
-    """The monthly cost budget, and who receives alarms and budget notifications."""
+    """The monthly cost budget, and the email addresses for alarms and budget notifications."""
 
     monthly_usd: Annotated[float, Field(ge=0.01, le=1_000_000_000)] | None = 100
     """Monthly limit in US dollars. Notifications are sent at 80 % and 100 % of it, and when the forecast exceeds it.

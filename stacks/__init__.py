@@ -1,4 +1,4 @@
-"""One file for each stack: what the settings ask for, wired from constructs."""
+"""The stacks, which compose the constructs of the library according to the settings."""
 
 from .assemble import assemble
 

@@ -1,4 +1,4 @@
-"""Governed access to Amazon Bedrock."""
+"""Access to models of Amazon Bedrock through a guardrail."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def model_access(stack: LayerStack, foundation: Foundation, bedrock: Bedrock) ->
     """The models that may be invoked, and the guardrail of every invocation."""
     prefix, own = stack.settings.prefix, foundation
     if bedrock.enforce:
-        # Every principal of the account may use this key through Bedrock, so it encrypts nothing else.
+        # Every principal of the account may use this key through Bedrock, so it encrypts only the guardrail.
         own = foundation.but(
             key=DataKey(
                 stack,
@@ -43,7 +43,7 @@ def model_access(stack: LayerStack, foundation: Foundation, bedrock: Bedrock) ->
 def application_profiles(
     stack: LayerStack, id: str, name: str, access: ModelAccess, models: Sequence[str]
 ) -> ApplicationProfiles | None:
-    """Inference profiles whose tags attribute the costs of one application, if the settings have them."""
+    """Application inference profiles that attribute the costs of one application, if the settings turn them on."""
     from aws_genai.models import ApplicationProfiles
 
     bedrock = stack.settings.models.bedrock if stack.settings.models else None

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class ApplicationStack(LayerStack):
-    """The chat API with its users and firewall, and a dashboard over the three layers."""
+    """The chat API with its user pool and web ACL, and a CloudWatch dashboard of the three layers."""
 
     def __init__(
         self,
@@ -42,7 +42,7 @@ class ApplicationStack(LayerStack):
         access = models.access if models else None
         bedrock = settings.models.bedrock if settings.models else None
         self._profiled = bool(bedrock and bedrock.application_profiles)
-        #: Dimension that CloudWatch keeps the calls of each model by.
+        #: The dimension of the CloudWatch metrics of Bedrock that identifies the model.
         self._called: dict[str, str] = {model: model for model in access.models} if access else {}
         known = models.knowledge if models else {}
         chats = [self._chat(application.chat, built_on, access, known)] if application.chat and access else []

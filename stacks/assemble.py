@@ -1,4 +1,4 @@
-"""The stacks of an environment, each layer looking down only."""
+"""Creates the stacks of an environment. Each layer depends only on the layers below it."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 
 def assemble(app: App, settings: Settings) -> None:
-    """Add the stacks that the settings ask for to ``app``."""
-    # Imported as needed: the CDK's modules are large.
+    """Add the stacks of the settings to ``app``."""
+    # Imported on use, because the CDK's modules are large.
     foundation = FoundationStack(app, settings)
     fleets: list[AcceleratorFleet] = []
     models: ModelsStack | None = None

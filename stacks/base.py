@@ -1,4 +1,4 @@
-"""What the stacks of an environment have in common."""
+"""The base class of the stacks of an environment."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from settings import Settings
 
 
 class LayerStack(Stack):
-    """A stack with the name, the tags and the protection that the settings ask for."""
+    """A stack with the name, tags and termination protection of the settings."""
 
     def __init__(
         self, scope: Construct, name: str, settings: Settings, *, description: str, layer: str | None = None
@@ -26,13 +26,13 @@ class LayerStack(Stack):
             synthesizer=WeakReferences(qualifier=settings.bootstrap_qualifier),
         )
         if settings.bootstrap_qualifier:
-            # Constructs that name a role of the bootstrap stack read it from here.
+            # Constructs that name a role of the bootstrap stack read the qualifier from here.
             self.node.set_context("@aws-cdk/core:bootstrapQualifier", settings.bootstrap_qualifier)
         self.settings = settings
         self._name = name
         if settings.security.reserved_concurrency:
             reserve_concurrency(self)
-        # Resources of a first deployment that fails are deleted; those of a live stack are retained.
+        # If the first deployment of a stack fails, its resources are deleted; those of a deployed stack are retained.
         kept = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE
         self.removal_policy = kept if settings.security.retain else RemovalPolicy.DESTROY
         self._tags = CostTags(
@@ -50,7 +50,7 @@ class LayerStack(Stack):
             iam.PermissionsBoundary.of(self).apply(policy)
 
     def build_on(self, key: DataKey, topic: AlarmTopic, network: PrivateNetwork | None = None) -> Foundation:
-        """What the constructs of this stack build on."""
+        """The ``Foundation`` argument of the constructs of this stack."""
         settings, security = self.settings, self.settings.security
         return Foundation(
             self,
@@ -66,7 +66,7 @@ class LayerStack(Stack):
         )
 
     def key_of(self, description: str) -> DataKey:
-        """The key of this stack's data: a new one, or the one that the settings name."""
+        """The key that encrypts this stack's data: a new key, or the existing key that the settings name."""
         if own := self.settings.security.key_arn:
             return DataKey.from_key(self, "Key", kms.Key.from_key_arn(self, "OwnKey", own))
         return DataKey(

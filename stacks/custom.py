@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def imported_model(
     stack: LayerStack, foundation: Foundation, guardrail: Guardrail, name: str, options: ImportedModelOptions
 ) -> ImportedModel:
-    """A model of your own that Bedrock serves."""
+    """A model that is imported into Bedrock (Custom Model Import)."""
     from aws_genai.models import ImportedModel
 
     return ImportedModel(

@@ -1,4 +1,4 @@
-"""What the three layers stand on: key, network, audit, alarms, budget."""
+"""The foundation of the three layers: key, network, audit, alarms, budget."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class FoundationStack(LayerStack):
             AuditTrail(
                 self,
                 "Trail",
-                # A trail of every Region has its name in all of them.
+                # The name of a multi-Region trail must be unique in all Regions.
                 trail_name=f"{settings.prefix}-audit",
                 foundation=self.build_on(self.key, self.topic),
                 retention_days=security.record_days,
@@ -49,7 +49,7 @@ class FoundationStack(LayerStack):
             self.network = self._network(settings.network)
 
     def _network(self, network: NetworkOptions) -> PrivateNetwork:
-        # Imported as needed: EC2 is the largest module of the CDK.
+        # Imported on use, because EC2 is the largest module of the CDK.
         from aws_cdk import aws_ec2 as ec2
 
         from aws_genai.foundation import PrivateNetwork

@@ -22,12 +22,12 @@ if TYPE_CHECKING:
     from aws_genai.models import DriftLimits, Experiments, FineTuning, Guardrail, IdleOptions
     from aws_genai.models.hosting.hosted_endpoint import HostedEndpoint
 
-#: Number of days that requests and responses of asynchronous endpoints are kept.
+#: Retention of requests and responses of asynchronous endpoints, in days.
 _QUEUED_DAYS = 30
 
 
 class HostingStack(LayerStack):
-    """Endpoints of Amazon SageMaker AI, custom models of Bedrock, fine-tuning, and the places where people work."""
+    """Endpoints of Amazon SageMaker AI, custom models of Bedrock, fine-tuning, and SageMaker Studio."""
 
     def __init__(
         self,
@@ -72,7 +72,7 @@ class HostingStack(LayerStack):
 
     @property
     def _guardrail(self) -> Guardrail:
-        """The guardrail that custom models are called through; the settings make sure that there is one."""
+        """The guardrail for invocations of custom models. The settings require one."""
         if self._governed is None or self._governed.access is None:
             raise ValueError("custom models are called through a guardrail, and there is none")
         return self._governed.access.guardrail
@@ -80,7 +80,7 @@ class HostingStack(LayerStack):
     def _endpoints(self, models: Models) -> list[HostedEndpoint]:
         if not models.endpoints:
             return []
-        # Imported as needed: SageMaker is a large module of the CDK.
+        # Imported on use, because SageMaker is a large module of the CDK.
         from aws_genai.models import JumpStartEndpoint, ModelEndpoint
 
         return [
@@ -122,13 +122,13 @@ class HostingStack(LayerStack):
 
     @cached_property
     def _captured(self) -> SecureBucket:
-        """The captured requests and responses of endpoints."""
+        """The bucket of captured requests and responses of endpoints."""
         days = self.settings.security.record_days
         return SecureBucket(self, "Captured", foundation=self._foundation, retention_days=days)
 
     @cached_property
     def _queued(self) -> SecureBucket:
-        """Requests to asynchronous endpoints, and their responses."""
+        """The bucket of requests to asynchronous endpoints, and of their responses."""
         return SecureBucket(self, "Queued", foundation=self._foundation, retention_days=_QUEUED_DAYS)
 
     def _sweeper(self, idle: IdleOptions) -> None:

@@ -1,4 +1,4 @@
-"""Knowledge bases of layer 2, with their vector stores and sources."""
+"""Knowledge bases of layer 2, with their vector stores and data sources."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def knowledge_base(
     name: str,
     options: Knowledge,
 ) -> KnowledgeBase:
-    """A knowledge base, its vector store, and its further sources."""
+    """A knowledge base, its vector store, and its additional data sources."""
     from aws_genai.models import KnowledgeBase, ScreenedSource
 
     base = KnowledgeBase(
@@ -63,7 +63,7 @@ def _store(stack: LayerStack, foundation: Foundation, name: str, options: Knowle
 def _documents(stack: LayerStack, name: str, documents: DocumentsBucket) -> s3.IBucket:
     from aws_cdk import aws_kms as kms, aws_s3 as s3
 
-    # Upper-case IDs are no names of the settings.
+    # Ids in upper case cannot be names in the settings.
     key = kms.Key.from_key_arn(stack, f"DocumentsKey-{name}", documents.key_arn) if documents.key_arn else None
     return s3.Bucket.from_bucket_attributes(
         stack, f"Documents-{name}", bucket_name=documents.bucket, encryption_key=key

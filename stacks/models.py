@@ -1,4 +1,4 @@
-"""Layer 2: models that are paid by the token, and what is built on them."""
+"""Layer 2: on-demand models of Amazon Bedrock, and the resources that use them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class ModelsStack(LayerStack):
-    """The guardrail, the models that may be called through it, prompts, knowledge bases, batches and evaluations."""
+    """The guardrail, the models that may be invoked with it, prompts, knowledge bases, batch inference, evaluations."""
 
     def __init__(self, scope: Construct, settings: Settings, models: Models, foundation: FoundationStack) -> None:
         super().__init__(scope, "models", settings, description="Layer 2: governed models")

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def prompt(stack: LayerStack, foundation: Foundation, access: ModelAccess, name: str, options: PromptOptions) -> Prompt:
-    """A prompt that is stored and versioned."""
+    """A prompt of Prompt management, with a version."""
     from aws_genai.models import Prompt
 
     return Prompt(

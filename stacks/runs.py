@@ -42,7 +42,7 @@ def evaluation(
     name: str,
     settings: EvaluationSettings,
 ) -> Evaluation:
-    """Models that get the same prompts."""
+    """An evaluation, which sends the same prompts to several models."""
     from aws_genai.models import Evaluation
 
     whole = f"{stack.settings.prefix}-{name}"

@@ -1,7 +1,7 @@
-"""What the layers call from inside the VPC, for which it has endpoints.
+"""The AWS services that the layers call from inside the VPC, and that need interface endpoints.
 
-S3 has a gateway endpoint of its own, free of charge. A hosted endpoint needs none: SageMaker itself fetches images and
-ships logs. https://docs.aws.amazon.com/sagemaker/latest/dg/host-vpc.html
+S3 has a gateway endpoint, which is free of charge. A SageMaker endpoint needs no interface endpoints: SageMaker itself
+pulls images and sends logs. https://docs.aws.amazon.com/sagemaker/latest/dg/host-vpc.html
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from settings.application import Application
 from settings.compute import Compute
 from settings.models import Models
 
-#: What every function calls: logs, traces, and the topic that hears of its failures.
+#: The services that every function calls: logs, traces, and the topic that failures are sent to.
 _FUNCTION = {"logs", "sns", "xray"}
 
 
@@ -36,7 +36,7 @@ def services(settings: Settings) -> list[str]:
 
 
 def registries(settings: Settings) -> list[str]:
-    """The accounts whose container images queues and nodes under EKS pull, beside their own."""
+    """Ids of other accounts from which queues and nodes of EKS clusters pull container images."""
     compute = settings.compute
     if compute is None:
         return []

@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
 def signed_data_sets(stack: LayerStack, foundation: Foundation, tuning: FineTuningSettings) -> SignedDataSets:
     """The data sets that may train models."""
-    # Imported as needed: SageMaker is a large module of the CDK.
+    # Imported on use, because SageMaker is a large module of the CDK.
     from aws_genai.models import SignedDataSets
 
     return SignedDataSets(stack, "DataSets", foundation=foundation, options=tuning)
 
 
 def experiments(stack: LayerStack, foundation: Foundation) -> Experiments:
-    """The MLflow app that records the runs of all pipelines."""
+    """The MLflow app that tracks the runs of all pipelines."""
     from aws_genai.models import Experiments
 
     return Experiments(stack, "Experiments", foundation=foundation, name=stack.settings.prefix)
@@ -57,7 +57,7 @@ def pipelines(
 
 
 def model_hub(stack: LayerStack, foundation: Foundation, models: Models) -> ModelHub | None:
-    """The hub of the models that the endpoints and pipelines use, and of those that are named."""
+    """The private hub with the models that endpoints and pipelines use, and those that the settings name."""
     if models.hub is None:
         return None
     from aws_genai.models import ModelHub
@@ -76,7 +76,7 @@ def studio(
     tuned: Sequence[FineTuning],
     endpoints: Sequence[HostedEndpoint],
 ) -> Studio | None:
-    """The domain, whose personas may use what the stack offers them."""
+    """The Studio domain, whose personas may use the resources of the stack."""
     if models.studio is None:
         return None
     from aws_genai.models import Studio

@@ -1,1 +1,1 @@
-"""What a stack needs before it can be deleted, its deletion, and what is left when it is gone."""
+"""Prepares stacks for their deletion, deletes them, and deletes what remains after them."""

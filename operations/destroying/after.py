@@ -1,4 +1,4 @@
-"""What a deleted stack leaves behind because AWS or a person made it, and CloudFormation never knew of it."""
+"""Deletes what remains after a stack because services or people created it outside of CloudFormation."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from .stacks import Environment
 from .staying import Clients, Stays, Told, absent
 
-#: Log groups that services make by themselves, by the type that they are about: exact where they do not end in ``/``.
+#: Log groups that services create, by the type of resource: prefixes if they end in ``/``, otherwise exact names.
 _LOG_GROUPS = {
     # https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-logging.html
     "AWS::ApiGateway::RestApi": "API-Gateway-Execution-Logs_{id}/",
@@ -25,15 +25,15 @@ _LOG_GROUPS = {
     "AWS::SageMaker::Endpoint": "/aws/sagemaker/Endpoints/{id}",
     "AWS::SageMaker::InferenceComponent": "/aws/sagemaker/InferenceComponents/{id}",
 }
-#: Security groups that SageMaker makes for the file system of a studio.
+#: Security groups that SageMaker creates for the file system of a Studio domain.
 _STUDIO_GROUP = re.compile(r"^security-group-for-(in|out)bound-nfs-d-")
 _OF_ENDPOINTS = ("gateway_load_balancer_endpoint", "vpc_endpoint")
-#: Seconds that network interfaces of functions take to go, and some more.
+#: Maximum amount of time, in seconds, to wait until network interfaces of functions are deleted.
 _INTERFACE_SECONDS = 45 * 60
 
 
 class After:
-    """Clears away what stacks leave."""
+    """Deletes what remains after deleted stacks."""
 
     def __init__(
         self,
@@ -47,7 +47,7 @@ class After:
         self._clients, self._told, self._tags, self._pause, self._sleep = clients, told, tags, pause, sleep
 
     def clear(self, stack: Environment) -> None:
-        """Delete what a deleted stack has left, and tell what nobody but its owner should delete."""
+        """Delete what remains after a deleted stack, and report what only its owner should delete."""
         for step in (self._log_groups, self._log_role, self._keys, self._backups, self._models):
             try:
                 step(stack)
@@ -55,12 +55,12 @@ class After:
                 self._told.note(f"What {stack.name} may have left was not cleared whole: {error}")
 
     def wait_for_interfaces(self, stack: Environment, *, of_functions: bool = False) -> None:
-        """Let the network interfaces of functions and studios go before the subnets that they stand in.
+        """Wait until the network interfaces of functions and Studio domains are deleted, before their subnets are.
 
-        Lambda takes its own back within 20 minutes or more; those that are detached are deleted.
+        Lambda deletes its network interfaces within 20 minutes or more; those that are detached are deleted here.
         https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html
 
-        :param of_functions: whether to wait for those of functions alone: others belong to what is kept.
+        :param of_functions: whether to wait only for those of functions, because others belong to retained resources.
         """
         ec2 = self._clients("ec2")
         for network in stack.of("AWS::EC2::VPC"):
@@ -80,13 +80,13 @@ class After:
         pages = ec2.get_paginator("describe_network_interfaces")
         for page in pages.paginate(Filters=[{"Name": "vpc-id", "Values": [network]}]):
             for each in page["NetworkInterfaces"]:
-                # Those of the stack's own endpoints go with them.
+                # Network interfaces of the stack's VPC endpoints are deleted with them.
                 kind = each.get("InterfaceType")
                 if kind == "lambda" if of_functions else kind not in _OF_ENDPOINTS:
                     yield each
 
     def _studio_groups(self, ec2: Any, network: str) -> None:  # noqa: ANN401
-        """The two groups of a studio's file system name each other, so their rules go first."""
+        """Delete both security groups of a Studio file system: rules first, because they refer to each other."""
         pages = ec2.get_paginator("describe_security_groups")
         found = [
             each
@@ -116,7 +116,7 @@ class After:
                         self._quietly(logs.delete_log_group, logGroupName=group["logGroupName"])
 
     def _log_role(self, stack: Environment) -> None:
-        """API Gateway has one role for logs in an account and Region: it goes with the last API that may need it.
+        """Delete the logging role of API Gateway, one for each account and Region, with the last API that may need it.
 
         https://docs.aws.amazon.com/apigateway/latest/api/API_UpdateAccount.html
         """
@@ -161,7 +161,7 @@ class After:
                 self._told.keys[each.physical_id] = date
 
     def _backups(self, stack: Environment) -> None:
-        """Copies that people made, which outlive what they are of."""
+        """Report manual snapshots and backups, which remain after their source is deleted."""
         for each in stack.of("AWS::RDS::DBCluster"):
             pages = self._clients("rds").get_paginator("describe_db_cluster_snapshots")
             # https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/USER_DeleteCluster.html
@@ -180,7 +180,7 @@ class After:
         self._told.stays.append(Stays(what, f"somebody made it; {command} deletes it"))
 
     def _models(self, stack: Environment) -> None:
-        """Models that customization jobs made stay, and are paid for by the month.
+        """Delete models that customization jobs created, which would remain and be billed per month.
 
         https://docs.aws.amazon.com/bedrock/latest/userguide/model-customization-delete.html
         """
@@ -202,7 +202,7 @@ class After:
             raise
 
     def _quietly(self, call: Callable[..., Any], **request: Any) -> None:  # noqa: ANN401 - rules of groups are lists
-        """Make a call about something that may be gone, or may go later."""
+        """Make a call, and ignore that the resource is deleted already or cannot be deleted yet."""
         try:
             call(**request)
         except ClientError as error:

@@ -1,7 +1,7 @@
-"""What stands in the way of deleting a stack once its resources have been used, and goes first.
+"""Removes what prevents the deletion of a stack whose resources have been used.
 
-Each entry says which type it is about and which page says so. A service that does not do what it is asked is told of;
-CloudFormation's own attempt then decides.
+Each entry names the type of resource and the page that documents the condition. If a call to a service fails, the
+failure is reported, and the stack is deleted anyway.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 from .stacks import Deployed, Environment
 from .staying import Clients, DestroyError, Told, absent
 
-#: Seconds that a service is given to end what it runs.
+#: Maximum amount of time, in seconds, to wait until a service has stopped its jobs.
 _LONGEST = 1800
-#: Jobs of Bedrock that go on by themselves: kind, what a list of them is called, and by which states they run.
+#: Jobs of Bedrock that continue without the stack: kind, key of their list, and the states in which they run.
 _JOBS = {
     "model_invocation_job": ("invocationJobSummaries", ("Submitted", "Validating", "Scheduled", "InProgress")),
     "model_customization_job": ("modelCustomizationJobSummaries", ("InProgress",)),
@@ -51,9 +51,9 @@ class Before:
         }
 
     def check(self, stacks: Iterable[Environment]) -> None:
-        """Refuse what somebody protected by hand, before anything is touched.
+        """Check, before anything is changed, that no resource was protected manually.
 
-        :raises DestroyError: naming the first that is protected.
+        :raises DestroyError: with the first protected resource.
         """
         asks: dict[str, tuple[str, str, Callable[[dict[str, Any]], bool], str]] = {
             "AWS::Cognito::UserPool": (
@@ -93,7 +93,7 @@ class Before:
                     )
 
     def prepare(self, stack: Environment) -> None:
-        """Stop what runs and delete what holds the stack's resources."""
+        """Stop jobs and executions, and delete what prevents the deletion of the stack's resources."""
         for each in stack.resources:
             prepare = self._prepares.get(each.type)
             if prepare is None or each.kept or not each.physical_id:
@@ -111,7 +111,7 @@ class Before:
     # One for each type.
 
     def _queue(self, _stack: Environment, queue: Deployed) -> None:
-        """A queue is deleted once its jobs have ended.
+        """End the jobs of a queue: it can be deleted only without jobs.
 
         https://docs.aws.amazon.com/batch/latest/APIReference/API_DeleteJobQueue.html
         """
@@ -122,7 +122,7 @@ class Before:
                     batch.terminate_job(jobId=job["jobId"], reason="The environment is destroyed")
 
     def _knowledge(self, _stack: Environment, base: Deployed) -> None:
-        """A data source is not deleted while documents are taken in.
+        """Stop ingestion jobs: a data source cannot be deleted during one.
 
         https://docs.aws.amazon.com/bedrock/latest/APIReference/API_agent_StopIngestionJob.html
         """
@@ -143,7 +143,7 @@ class Before:
                     yield job
 
     def _vectors(self, stack: Environment, bucket: Deployed) -> None:
-        """A bucket of vectors is deleted once it has no index; the stack deletes its own.
+        """Delete the indexes of a vector bucket: it can be deleted only without any. The stack deletes its own.
 
         https://docs.aws.amazon.com/AmazonS3/latest/API/API_S3VectorBuckets_DeleteVectorBucket.html
         """
@@ -155,7 +155,7 @@ class Before:
                     vectors.delete_index(indexArn=index["indexArn"])
 
     def _endpoint(self, stack: Environment, endpoint: Deployed) -> None:
-        """An endpoint is deleted once no component runs on it; the stack deletes its own.
+        """Delete inference components: an endpoint can be deleted only without any. The stack deletes its own.
 
         https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_DeleteEndpoint.html
         """
@@ -168,13 +168,13 @@ class Before:
                     sagemaker.delete_inference_component(InferenceComponentName=component["InferenceComponentName"])
 
     def _versions(self, _stack: Environment, group: Deployed) -> None:
-        """A group in the registry is deleted once it has no version.
+        """Delete the model packages of a model package group: it can be deleted only without any.
 
         https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_DeleteModelPackageGroup.html
         """
         sagemaker, name = self._clients("sagemaker"), group.physical_id.rpartition("/")[2]
         pages = sagemaker.get_paginator("list_model_packages").paginate(ModelPackageGroupName=name)
-        # All are listed first: a list that shrinks while it is read skips some.
+        # List all before deleting: pages of a list that shrinks would skip some.
         for arn in [each["ModelPackageArn"] for page in pages for each in page["ModelPackageSummaryList"]]:
             sagemaker.delete_model_package(ModelPackageName=arn)
 
@@ -189,7 +189,7 @@ class Before:
                     )
 
     def _hub(self, _stack: Environment, hub: Deployed) -> None:
-        """A hub is deleted once it holds nothing; people may have put models of their own into it.
+        """Delete the contents of a hub, which can be deleted only if it is empty. People may have added models to it.
 
         https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_DeleteHub.html
         """
@@ -205,7 +205,7 @@ class Before:
                     sagemaker.delete_hub_content(**named, HubContentVersion=version["HubContentVersion"])
 
     def _every(self, listing: Callable[..., dict[str, Any]], listed: str, **request: str) -> list[dict[str, Any]]:
-        """What a listing without a paginator lists."""
+        """All items of a list operation that has no paginator."""
         found, more = [], dict[str, Any]()
         while True:
             page = listing(**request, **more)
@@ -215,9 +215,9 @@ class Before:
             more = {"NextToken": page["NextToken"]}
 
     def _domain(self, _stack: Environment, domain: Deployed) -> None:
-        """A studio is deleted once it has no app, space and profile; its files stay unless the call says otherwise.
+        """Delete a Studio domain with its apps, spaces, user profiles and file system.
 
-        CloudFormation's own deletion keeps the file system, whose mount targets then hold the subnets for ever.
+        CloudFormation would retain the file system, whose mount targets would prevent the deletion of the subnets.
         https://docs.aws.amazon.com/sagemaker/latest/dg/gs-studio-delete-domain.html
         https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_DeleteDomain.html
         """
@@ -251,7 +251,7 @@ class Before:
         return [each for page in pages for each in page["Apps"] if each["Status"] not in ("Deleted", "Failed")]
 
     def _runs(self, stack: Environment, machine: Deployed) -> None:
-        """A state machine goes once its executions have ended; the jobs that they started go on, and are paid.
+        """Stop the executions of a state machine, so that it can be deleted, and the Bedrock jobs that they started.
 
         https://docs.aws.amazon.com/step-functions/latest/apireference/API_DeleteStateMachine.html
         """
@@ -264,7 +264,7 @@ class Before:
             self._jobs({each.physical_id for each in stack.of("AWS::IAM::Role")})
 
     def _jobs(self, roles: set[str]) -> None:
-        """Stop jobs of Bedrock that run under one of the stack's roles."""
+        """Stop jobs of Bedrock that use one of the stack's roles."""
         bedrock = self._clients("bedrock")
         for kind, (listed, states) in _JOBS.items():
             pages = bedrock.get_paginator(f"list_{kind}s")

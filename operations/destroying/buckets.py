@@ -1,4 +1,4 @@
-"""Closes and empties a bucket, and tells what S3 keeps in it."""
+"""Closes and empties buckets, and reports the objects that S3 did not delete."""
 
 from __future__ import annotations
 
@@ -13,32 +13,32 @@ from botocore.exceptions import ClientError
 
 from .staying import GIB, Stays, absent, usd_stored
 
-#: The statement of a closed bucket; it tells a later run that this bucket was to go.
+#: The statement id of a closed bucket, by which a later run recognizes a bucket that is to be deleted.
 CLOSED = "EnvironmentEnds"
 _DELETES = {"s3:DeleteObject", "s3:DeleteObjectVersion"}
-#: Tries at deleting what S3 says it could not delete just now.
+#: Maximum number of attempts to delete objects that S3 could not delete.
 _TRIES = 3
-#: Times that a bucket is listed at most.
+#: Maximum number of times that a bucket is listed.
 _PASSES = 20
-#: Most locked versions that are asked for their date, the newest first.
+#: Maximum number of locked versions whose retention date is looked up, the newest first.
 _ASKED = 100
 _REFUSED = {"AccessDenied", "AccessDeniedException", "MethodNotAllowed"}
 
 
 @dataclass
 class Rest:
-    """What S3 did not delete."""
+    """The objects that S3 did not delete."""
 
     versions: int = 0
     bytes: int = 0
     until: datetime | None = None
     held: bool = False
-    #: Whether more versions are locked than were asked for their date.
+    #: Whether more versions are locked than were looked up.
     more: bool = False
     errors: dict[str, str] = field(default_factory=dict)
 
     def stays(self, bucket: str) -> Stays:
-        """What is told of it."""
+        """The entry of the report for this bucket."""
         reasons = []
         if self.held:
             reasons.append("a legal hold, until somebody lifts it")
@@ -52,13 +52,13 @@ class Rest:
 
 
 def close(s3: Any, bucket: str) -> str | None:  # noqa: ANN401 - boto3 has no types
-    """Let nobody write into a bucket any more, and let whoever may administer it delete from it.
+    """Deny all writes to a bucket, and allow its administrators to delete objects.
 
-    A bucket that is still written to (access logs arrive for hours, replicas for minutes) is never empty. Statements
-    that deny deleting go: they protect what is used, and this is the end of it. Locks and their statements stay.
-    Nobody is told of the deletions either: they would start ingestion of knowledge that ends with them.
+    A bucket that is still written to (access logs arrive for hours, replicas for minutes) would never be empty.
+    Statements that deny deletions are removed from the bucket policy; locks and the statements about them are kept.
+    Event notifications are turned off, because the deletions would start ingestion jobs.
 
-    :returns: the policy that stands now; None if there is no such bucket.
+    :returns: the new bucket policy; None if the bucket does not exist.
     """
     try:
         statements = json.loads(s3.get_bucket_policy(Bucket=bucket)["Policy"])["Statement"]
@@ -96,13 +96,13 @@ def is_closed(s3: Any, bucket: str) -> bool:  # noqa: ANN401 - boto3 has no type
 
 
 def empty(s3: Any, bucket: str) -> Rest | None:  # noqa: ANN401 - boto3 has no types
-    """Delete every version, delete marker and unfinished upload; what stays, None if nothing does.
+    """Delete every version, delete marker and multipart upload. Return what remains; None if nothing does.
 
-    No lock is lifted. https://docs.aws.amazon.com/AmazonS3/latest/userguide/empty-bucket.html
+    Object Lock stays in force. https://docs.aws.amazon.com/AmazonS3/latest/userguide/empty-bucket.html
     """
     rest, locked = Rest(), list[dict[str, Any]]()
     try:
-        # Until nothing more is found: a list that shrinks while it is read may skip some, and some may have arrived.
+        # Repeat until nothing is found: pages of a shrinking list may skip objects, and new objects may have arrived.
         for _ in range(_PASSES):
             rest, locked, listed = _pass(s3, bucket)
             if listed == rest.versions:
@@ -122,7 +122,7 @@ def empty(s3: Any, bucket: str) -> Rest | None:  # noqa: ANN401 - boto3 has no t
 
 
 def _pass(s3: Any, bucket: str) -> tuple[Rest, list[dict[str, Any]], int]:  # noqa: ANN401
-    """Delete what is listed once; what stays, which of it S3 refused, and how many were listed."""
+    """List the bucket once and delete. Return what remains, what S3 could not delete, and the number of items."""
     rest, locked, count = Rest(), [], 0
     for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
         listed = [*page.get("Versions", ()), *page.get("DeleteMarkers", ())]
@@ -137,7 +137,7 @@ def _pass(s3: Any, bucket: str) -> tuple[Rest, list[dict[str, Any]], int]:  # no
 
 
 def key_of(s3: Any, bucket: str) -> str | None:  # noqa: ANN401 - boto3 has no types
-    """The customer key that a bucket encrypts under."""
+    """The customer managed key that encrypts a bucket."""
     try:
         rules = s3.get_bucket_encryption(Bucket=bucket)["ServerSideEncryptionConfiguration"]["Rules"]
     except ClientError as error:
@@ -149,7 +149,7 @@ def key_of(s3: Any, bucket: str) -> str | None:  # noqa: ANN401 - boto3 has no t
 
 
 def _delete(s3: Any, bucket: str, listed: list[dict[str, Any]]) -> Iterator[tuple[dict[str, Any], str, str]]:  # noqa: ANN401
-    """Delete what a page lists; yield what was not deleted, with the reason."""
+    """Delete the items of a page. Yield those that were not deleted, with the reason."""
     waiting = {(each["Key"], each["VersionId"]): each for each in listed}
     for attempt in range(1, _TRIES + 1):
         if not waiting:
@@ -157,7 +157,7 @@ def _delete(s3: Any, bucket: str, listed: list[dict[str, Any]]) -> Iterator[tupl
         failed: dict[tuple[str, str], tuple[str, str]] = {}
         for error in _delete_once(s3, bucket, list(waiting)):
             name = (error["Key"], error.get("VersionId", ""))
-            # An error that does not say which version it is about is asked of each.
+            # If an error does not name its version, each version is deleted by a separate call.
             for each in [name] if name in waiting else [other for other in waiting if other[0] == name[0]]:
                 told = error if each == name else _delete_alone(s3, bucket, {"Key": each[0], "VersionId": each[1]})
                 if told:
@@ -174,7 +174,7 @@ def _delete_once(s3: Any, bucket: str, names: list[tuple[str, str]]) -> list[dic
     try:
         answer = s3.delete_objects(Bucket=bucket, Delete={"Objects": objects, "Quiet": True})
     except ClientError as error:
-        # XML cannot hold some characters of a key; a single call names it in the address.
+        # XML cannot represent some characters of keys. A call for a single object has the key in its URL.
         if error.response["Error"]["Code"] != "MalformedXML":
             raise
         return [found for each in objects if (found := _delete_alone(s3, bucket, each))]
@@ -190,9 +190,9 @@ def _delete_alone(s3: Any, bucket: str, each: dict[str, str]) -> dict[str, str] 
 
 
 def _ask(s3: Any, bucket: str, each: dict[str, Any], rest: Rest) -> None:  # noqa: ANN401
-    """Look up until when a version is locked."""
+    """Look up the date until which a version is locked."""
     which = {"Bucket": bucket, "Key": each["Key"], "VersionId": each["VersionId"]}
-    # What is not locked, or may not be asked for, answers an error: then that of the deletion is told.
+    # The call fails if the version is not locked, or access is denied. Then the error of the deletion is reported.
     with suppress(ClientError):
         until = s3.get_object_retention(**which)["Retention"].get("RetainUntilDate")
         rest.until = max(filter(None, (rest.until, until)), default=None)

@@ -1,4 +1,4 @@
-"""Finds the stacks of an environment, and deletes them one by one."""
+"""Finds the stacks of an environment, and deletes them."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from settings import STACKS, Settings
 
 from .staying import DestroyError
 
-#: Seconds that a stack may take: network interfaces of functions alone take up to 40 minutes.
+#: Maximum amount of time, in seconds, to delete a stack: network interfaces of functions alone take up to 40 minutes.
 STACK_SECONDS = 2 * 3600
 _ROUNDS = 4
-#: What shows that a stack's data was to stay.
+#: Types of resources that show, if they remain, that a stack's data was to be retained.
 _DATA = ("AWS::KMS::Key", "AWS::Logs::LogGroup")
 #: https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-attribute-deletionpolicy.html
 _KEEPING = ("Retain", "RetainExceptOnCreate")
@@ -31,7 +31,7 @@ class Deployed:
     type: str
     physical_id: str
     properties: dict[str, Any]
-    #: Whether the template keeps it when the stack is deleted.
+    #: Whether the template retains it when the stack is deleted.
     kept: bool = False
 
 
@@ -47,7 +47,7 @@ class Failed:
 
 @dataclass(frozen=True)
 class Environment:
-    """A stack of the environment, with what it holds."""
+    """A stack of the environment, with its resources."""
 
     name: str
     id: str
@@ -56,14 +56,14 @@ class Environment:
     resources: tuple[Deployed, ...]
 
     def of(self, *types: str) -> list[Deployed]:
-        """Its resources of some types that were made."""
+        """The created resources of the given types."""
         return [each for each in self.resources if each.type in types and each.physical_id]
 
 
 def find(cloudformation: Any, settings: Settings) -> list[Environment]:  # noqa: ANN401 - boto3 has no types
-    """The stacks that are deployed, the first to delete first.
+    """The deployed stacks, in the order of their deletion.
 
-    :raises DestroyError: if one of that name is another environment's, or is being changed.
+    :raises DestroyError: if a stack of that name belongs to another environment, or an operation is in progress.
     """
     found = []
     for layer in reversed(STACKS):
@@ -82,7 +82,7 @@ def find(cloudformation: Any, settings: Settings) -> list[Environment]:  # noqa:
 
 
 def _check_owner(name: str, resources: Sequence[Deployed], settings: Settings) -> None:
-    """Refuse a stack whose resources are tagged as another's: two pairs of names can be joined to one."""
+    """Reject a stack with another environment's tags: two pairs of project and environment can form the same name."""
     ours = {"project": settings.project, "environment": settings.environment}
     for each in resources:
         tags = each.properties.get("Tags")
@@ -95,15 +95,15 @@ def _check_owner(name: str, resources: Sequence[Deployed], settings: Settings) -
 
 
 def gone(cloudformation: Any, settings: Settings, found: Sequence[Environment]) -> list[Environment]:  # noqa: ANN401
-    """The stacks that are deleted already, by their events, which CloudFormation keeps for 90 days.
+    """The stacks that are already deleted, from their events, which CloudFormation keeps for 90 days.
 
-    Only the newest of each name counts, and none of which there is one again, or whose data was to stay.
+    Only the newest stack of each name is returned, unless a stack of that name exists, or its data was to be retained.
     """
     names = {f"{settings.prefix}-{layer}" for layer in STACKS} - {each.name for each in found}
     newest: dict[str, str] = {}
     if names:
         for page in cloudformation.get_paginator("list_stacks").paginate(StackStatusFilter=["DELETE_COMPLETE"]):
-            # The newest are listed first.
+            # CloudFormation lists the newest first.
             for each in page["StackSummaries"]:
                 if each["StackName"] in names:
                     newest.setdefault(each["StackName"], each["StackId"])
@@ -130,13 +130,13 @@ def delete(
     pause: float,
     sleep: Callable[[float], None] = time.sleep,
 ) -> list[Failed]:
-    """Delete a stack; what fails is mended and tried again, what may stay is left out, and the rest is returned.
+    """Delete a stack, with retries. Return the resources that could not be deleted.
 
-    CloudFormation leaves resources out of a deletion only once they have failed in an earlier one.
+    CloudFormation can retain resources in a deletion only after they have failed in an earlier one.
     https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_DeleteStack.html
 
-    :param keep: whether a resource that failed is to stay.
-    :param mend: does something about a failure before the next try.
+    :param keep: returns whether to retain a resource that failed.
+    :param mend: removes the cause of a failure before the next attempt.
     """
     failed: list[Failed] = []
     left: list[str] = []
@@ -161,7 +161,7 @@ def _describe(cloudformation: Any, name: str) -> dict[str, Any] | None:  # noqa:
         if "does not exist" in error.response["Error"]["Message"]:
             return None
         raise
-    # A stack that was only proposed holds nothing.
+    # A stack in review has no resources.
     return None if found["StackStatus"] == "REVIEW_IN_PROGRESS" else found
 
 
@@ -198,7 +198,7 @@ def _wait(cloudformation: Any, stack: Environment, pause: float, sleep: Callable
 
 
 def _failures(cloudformation: Any, stack_id: str) -> Iterator[Failed]:  # noqa: ANN401
-    """What failed in the last deletion, by its events: the newest come first."""
+    """The resources that failed in the last deletion, from its events, of which the newest come first."""
     seen: set[str] = set()
     for page in cloudformation.get_paginator("describe_stack_events").paginate(StackName=stack_id):
         for event in page["StackEvents"]:

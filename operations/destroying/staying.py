@@ -1,4 +1,4 @@
-"""What stays when an environment is gone: what it is, why, and what it costs a month."""
+"""What remains after an environment is deleted: what it is, why, and its cost per month."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from botocore.exceptions import ClientError
 
 from aws_genai.data import load
 
-#: A client of a service by its name; each is made once.
+#: A client of a service by its name. Each client is created once.
 Clients = Callable[[str], Any]
 
 GIB = 1024**3
-#: What a service answers about something that is not there (any more).
+#: Pattern in the errors of services for a resource that does not exist (any more).
 _ABSENT = re.compile(
     r"NotFound|NoSuch|NonExistent|DoesNotExist|does not exist|(could )?not (be )?f(ou|i)nd", re.IGNORECASE
 )
 
 
 class DestroyError(Exception):
-    """The command was used wrongly, or may not do what it was asked; the message says what to do."""
+    """The command was used incorrectly, or the environment may not be deleted; the message says what to do."""
 
 
 @dataclass(frozen=True)
 class Stays:
-    """One thing that is still there; ``usd_per_month`` is None where the price is not known."""
+    """A resource that remains; ``usd_per_month`` is None if its price is not known."""
 
     what: str
     why: str
@@ -37,32 +37,32 @@ class Stays:
 
 @dataclass
 class Told:
-    """What the user hears at the end."""
+    """The report at the end."""
 
     stays: list[Stays] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    #: Days on which keys are deleted, by their ids.
+    #: Deletion dates of keys, by key id.
     keys: dict[str, datetime] = field(default_factory=dict)
 
     def note(self, text: str) -> None:
-        """Add a note, once."""
+        """Add a note, unless it was added before."""
         if text not in self.notes:
             self.notes.append(text)
 
 
 def absent(error: ClientError) -> bool:
-    """Whether a service says that what it was asked about does not exist."""
+    """Whether the error means that the resource does not exist."""
     told = error.response["Error"]
     return bool(_ABSENT.search(f"{told['Code']} {told['Message']}"))
 
 
 def usd_stored(bytes_kept: int) -> float:
-    """US dollars a month of bytes in S3's standard storage."""
+    """Cost of an amount of bytes in S3 Standard, in US dollars per month."""
     return bytes_kept / GIB * float(load("prices")["prices"]["AWS::S3::Bucket"]["usd_per_gb_month"])
 
 
 def usd_of(resource_type: str, properties: dict[str, Any]) -> float | None:
-    """US dollars a month of a resource that stays whole, where its price is known and does not depend on use."""
+    """Cost of a resource that remains, in US dollars per month, if it is known and does not depend on use."""
     prices = load("prices")["prices"].get(resource_type)
     match resource_type:
         case "AWS::KMS::Key" | "AWS::CloudWatch::Dashboard":
@@ -75,7 +75,7 @@ def usd_of(resource_type: str, properties: dict[str, Any]) -> float | None:
             return None
 
 
-#: Types that cost nothing while nobody uses them.
+#: Types without idle cost.
 _FREE = {
     "AWS::ApiGateway::Account",
     "AWS::CloudFormation::CustomResource",
