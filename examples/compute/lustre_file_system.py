@@ -1,6 +1,6 @@
 import aws_cdk as cdk
 from aws_genai.compute import LustreFileSystem
-from aws_genai.foundation import Foundation, CostTags, SecureBucket
+from aws_genai.foundation import CostTags, Foundation, SecureBucket
 from aws_genai.gate import attach_gate
 
 app = cdk.App()

@@ -1,7 +1,7 @@
 import aws_cdk as cdk
-from aws_genai.packaging import BucketFiles
 from aws_genai.foundation import CostTags, Foundation, SecureBucket
 from aws_genai.gate import attach_gate
+from aws_genai.packaging import BucketFiles
 
 app = cdk.App()
 attach_gate(app)

@@ -61,9 +61,9 @@ class ChatApi(Construct):
 
         import aws_cdk as cdk
         from aws_genai.application import ChatApi, ChatOptions, Firewall, Identity
-        from aws_genai.models import Guardrail, ModelAccess, ModelAccessOptions
         from aws_genai.foundation import CostTags, Foundation
         from aws_genai.gate import attach_gate
+        from aws_genai.models import Guardrail, ModelAccess, ModelAccessOptions
 
         app = cdk.App()
         attach_gate(app)

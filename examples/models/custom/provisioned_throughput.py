@@ -1,7 +1,7 @@
 import aws_cdk as cdk
-from aws_genai.models import Guardrail, ProvisionedThroughput, ProvisionedThroughputOptions
 from aws_genai.foundation import CostTags, Foundation
 from aws_genai.gate import attach_gate
+from aws_genai.models import Guardrail, ProvisionedThroughput, ProvisionedThroughputOptions
 
 app = cdk.App()
 attach_gate(app)

@@ -1,4 +1,6 @@
 import aws_cdk as cdk
+from aws_genai.foundation import CostTags, Foundation
+from aws_genai.gate import attach_gate
 from aws_genai.models import (
     FlowOptions,
     FlowStep,
@@ -9,8 +11,6 @@ from aws_genai.models import (
     PromptFlow,
     PromptOptions,
 )
-from aws_genai.foundation import CostTags, Foundation
-from aws_genai.gate import attach_gate
 
 app = cdk.App()
 attach_gate(app)

@@ -1,4 +1,6 @@
 import aws_cdk as cdk
+from aws_genai.foundation import CostTags, Foundation
+from aws_genai.gate import attach_gate
 from aws_genai.models import (
     BatchInference,
     BatchInferenceOptions,
@@ -6,8 +8,6 @@ from aws_genai.models import (
     ModelAccess,
     ModelAccessOptions,
 )
-from aws_genai.foundation import CostTags, Foundation
-from aws_genai.gate import attach_gate
 
 app = cdk.App()
 attach_gate(app)

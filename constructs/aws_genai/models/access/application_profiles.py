@@ -28,9 +28,9 @@ class ApplicationProfiles(Construct):
     Example::
 
         import aws_cdk as cdk
-        from aws_genai.models import ApplicationProfiles, Guardrail, ModelAccess, ModelAccessOptions
         from aws_genai.foundation import CostTags, Foundation
         from aws_genai.gate import attach_gate
+        from aws_genai.models import ApplicationProfiles, Guardrail, ModelAccess, ModelAccessOptions
 
         app = cdk.App()
         attach_gate(app)

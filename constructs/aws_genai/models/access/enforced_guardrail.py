@@ -29,9 +29,9 @@ class EnforcedGuardrail(Construct):
     Example::
 
         import aws_cdk as cdk
-        from aws_genai.models import EnforcedGuardrail, Guardrail
         from aws_genai.foundation import CostTags, Foundation
         from aws_genai.gate import attach_gate
+        from aws_genai.models import EnforcedGuardrail, Guardrail
 
         app = cdk.App()
         attach_gate(app)

@@ -35,9 +35,9 @@ class InvocationLogging(Construct):
     Example::
 
         import aws_cdk as cdk
-        from aws_genai.models import InvocationLogging, InvocationLoggingOptions
         from aws_genai.foundation import CostTags, Foundation
         from aws_genai.gate import attach_gate
+        from aws_genai.models import InvocationLogging, InvocationLoggingOptions
 
         app = cdk.App()
         attach_gate(app)

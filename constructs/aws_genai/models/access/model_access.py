@@ -34,9 +34,9 @@ class ModelAccess(Construct):
 
         import aws_cdk as cdk
         from aws_cdk import aws_iam as iam
-        from aws_genai.models import Guardrail, ModelAccess, ModelAccessOptions
         from aws_genai.foundation import CostTags, Foundation, WorkloadRole
         from aws_genai.gate import attach_gate
+        from aws_genai.models import Guardrail, ModelAccess, ModelAccessOptions
 
         app = cdk.App()
         attach_gate(app)

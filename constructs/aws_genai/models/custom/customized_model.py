@@ -36,9 +36,9 @@ class CustomizedModel(Construct):
     Example::
 
         import aws_cdk as cdk
-        from aws_genai.models import CustomizationOptions, CustomizedModel, SignedDataSets
         from aws_genai.foundation import CostTags, Foundation
         from aws_genai.gate import attach_gate
+        from aws_genai.models import CustomizationOptions, CustomizedModel, SignedDataSets
 
         app = cdk.App()
         attach_gate(app)

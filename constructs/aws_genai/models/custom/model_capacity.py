@@ -81,9 +81,9 @@ class ModelDeployment(_Capacity):
     Example::
 
         import aws_cdk as cdk
-        from aws_genai.models import DeploymentOptions, Guardrail, ModelDeployment
         from aws_genai.foundation import CostTags, Foundation
         from aws_genai.gate import attach_gate
+        from aws_genai.models import DeploymentOptions, Guardrail, ModelDeployment
 
         app = cdk.App()
         attach_gate(app)
@@ -137,9 +137,9 @@ class ProvisionedThroughput(_Capacity):
     Example::
 
         import aws_cdk as cdk
-        from aws_genai.models import Guardrail, ProvisionedThroughput, ProvisionedThroughputOptions
         from aws_genai.foundation import CostTags, Foundation
         from aws_genai.gate import attach_gate
+        from aws_genai.models import Guardrail, ProvisionedThroughput, ProvisionedThroughputOptions
 
         app = cdk.App()
         attach_gate(app)

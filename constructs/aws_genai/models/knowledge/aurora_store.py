@@ -45,9 +45,9 @@ class AuroraStore(Construct):
     Example::
 
         import aws_cdk as cdk
-        from aws_genai.models import AuroraStore
         from aws_genai.foundation import CostTags, Foundation
         from aws_genai.gate import attach_gate
+        from aws_genai.models import AuroraStore
 
         app = cdk.App()
         attach_gate(app)

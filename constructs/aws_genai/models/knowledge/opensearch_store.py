@@ -46,9 +46,9 @@ class OpenSearchStore(Construct):
     Example::
 
         import aws_cdk as cdk
-        from aws_genai.models import OpenSearchStore
         from aws_genai.foundation import CostTags, Foundation
         from aws_genai.gate import attach_gate
+        from aws_genai.models import OpenSearchStore
 
         app = cdk.App()
         attach_gate(app)
@@ -197,6 +197,8 @@ class ExistingOpenSearchStore(Construct):
     Example::
 
         import aws_cdk as cdk
+        from aws_genai.foundation import CostTags, Foundation
+        from aws_genai.gate import attach_gate
         from aws_genai.models import (
             Collection,
             ExistingOpenSearchStore,
@@ -204,8 +206,6 @@ class ExistingOpenSearchStore(Construct):
             KnowledgeBaseOptions,
             Source,
         )
-        from aws_genai.foundation import CostTags, Foundation
-        from aws_genai.gate import attach_gate
 
         app = cdk.App()
         attach_gate(app)

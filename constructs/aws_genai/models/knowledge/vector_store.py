@@ -61,9 +61,9 @@ class S3VectorStore(Construct):
     Example::
 
         import aws_cdk as cdk
-        from aws_genai.models import S3VectorStore
         from aws_genai.foundation import CostTags, Foundation
         from aws_genai.gate import attach_gate
+        from aws_genai.models import S3VectorStore
 
         app = cdk.App()
         attach_gate(app)

@@ -25,9 +25,9 @@ class Prompt(Construct):
     Example::
 
         import aws_cdk as cdk
-        from aws_genai.models import Guardrail, ModelAccess, ModelAccessOptions, Prompt, PromptOptions
         from aws_genai.foundation import CostTags, Foundation
         from aws_genai.gate import attach_gate
+        from aws_genai.models import Guardrail, ModelAccess, ModelAccessOptions, Prompt, PromptOptions
 
         app = cdk.App()
         attach_gate(app)

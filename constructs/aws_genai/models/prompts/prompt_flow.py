@@ -34,6 +34,8 @@ class PromptFlow(Construct):
     Example::
 
         import aws_cdk as cdk
+        from aws_genai.foundation import CostTags, Foundation
+        from aws_genai.gate import attach_gate
         from aws_genai.models import (
             FlowOptions,
             FlowStep,
@@ -44,8 +46,6 @@ class PromptFlow(Construct):
             PromptFlow,
             PromptOptions,
         )
-        from aws_genai.foundation import CostTags, Foundation
-        from aws_genai.gate import attach_gate
 
         app = cdk.App()
         attach_gate(app)

@@ -21,9 +21,9 @@ class PromptRouter(Construct):
     Example::
 
         import aws_cdk as cdk
-        from aws_genai.models import Guardrail, ModelAccess, ModelAccessOptions, PromptRouter, RouterOptions
         from aws_genai.foundation import CostTags, Foundation
         from aws_genai.gate import attach_gate
+        from aws_genai.models import Guardrail, ModelAccess, ModelAccessOptions, PromptRouter, RouterOptions
 
         app = cdk.App()
         attach_gate(app)

@@ -39,6 +39,8 @@ class BatchInference(Construct):
     Example::
 
         import aws_cdk as cdk
+        from aws_genai.foundation import CostTags, Foundation
+        from aws_genai.gate import attach_gate
         from aws_genai.models import (
             BatchInference,
             BatchInferenceOptions,
@@ -46,8 +48,6 @@ class BatchInference(Construct):
             ModelAccess,
             ModelAccessOptions,
         )
-        from aws_genai.foundation import CostTags, Foundation
-        from aws_genai.gate import attach_gate
 
         app = cdk.App()
         attach_gate(app)

@@ -39,6 +39,8 @@ class Evaluation(Construct):
     Example::
 
         import aws_cdk as cdk
+        from aws_genai.foundation import CostTags, Foundation
+        from aws_genai.gate import attach_gate
         from aws_genai.models import (
             Evaluation,
             EvaluationOptions,
@@ -47,8 +49,6 @@ class Evaluation(Construct):
             ModelAccess,
             ModelAccessOptions,
         )
-        from aws_genai.foundation import CostTags, Foundation
-        from aws_genai.gate import attach_gate
 
         app = cdk.App()
         attach_gate(app)

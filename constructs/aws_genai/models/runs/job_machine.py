@@ -49,10 +49,10 @@ class JobMachine(Construct):
     Example::
 
         import aws_cdk as cdk
-        from aws_genai.packaging import PythonFunction
-        from aws_genai.models import JobMachine
         from aws_genai.foundation import CostTags, Foundation
         from aws_genai.gate import attach_gate
+        from aws_genai.models import JobMachine
+        from aws_genai.packaging import PythonFunction
 
         app = cdk.App()
         attach_gate(app)
