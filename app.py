@@ -38,8 +38,7 @@ def main() -> int:
     tune_node()
     import aws_cdk as cdk
 
-    from aws_genai.gate import CompliancePack, GateError, attach_gate, synth
-    from aws_genai.gate.synthesis import REPORT_ONLY
+    from aws_genai.gate.synthesis import REPORT_ONLY, CompliancePack, GateError, attach_gate, synth
     from aws_genai.packaging.dependencies import DependenciesError
     from stacks import assemble
 

@@ -105,6 +105,8 @@ def test_cdk_command_lists_the_stacks(tmp_path: Path) -> None:
         "(genai-prod-foundation)",
         "models",
         "(genai-prod-models)",
+        "hosting",
+        "(genai-prod-hosting)",
         "application",
         "(genai-prod-application)",
     ]

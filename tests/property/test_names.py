@@ -163,8 +163,11 @@ def test_ids_of_constructs_are_those_that_are_told_apart() -> None:
     assemble(app, chosen)
     assert chosen.compute
     assert chosen.models
-    for layer, told in (("compute", ids_in_compute(chosen.compute)), ("models", ids_in_models(chosen.models))):
-        made = {child.node.id for child in app.node.find_child(layer).node.children}
+    for layer, stacks, told in (
+        ("compute", ("compute",), ids_in_compute(chosen.compute)),
+        ("models", ("models", "hosting"), ids_in_models(chosen.models)),
+    ):
+        made = {child.node.id for stack in stacks for child in app.node.find_child(stack).node.children}
         # What is no name of the user's begins with a capital.
         own = {each for each in made if each[0].islower()}
         assert len(own) > len([kind for kind in KINDS if kind.startswith(layer)])

@@ -23,6 +23,7 @@ from aws_genai.models import (
     KnowledgeBase,
     KnowledgeBaseOptions,
     ModelAccess,
+    ModelAccessOptions,
     OpenSearchStore,
     Parsing,
     S3VectorStore,
@@ -526,7 +527,9 @@ def test_metrics_of_the_intake_are_those_that_it_writes() -> None:
 def test_the_guardrail_of_the_models_assesses_documents() -> None:
     stack = new_stack()
     guardrail = Guardrail(stack, "Guardrail", name="one", foundation=Foundation(Construct(stack, "Other")))
-    access = ModelAccess(stack, "Access", models=["amazon.titan-embed-text-v2:0"], guardrail=guardrail)
+    access = ModelAccess(
+        stack, "Access", guardrail=guardrail, options=ModelAccessOptions(models=["amazon.titan-embed-text-v2:0"])
+    )
     assert knowledge(stack, access=access).guardrail is guardrail
 
 

@@ -13,7 +13,7 @@ from aws_genai.gate.acknowledgement import acknowledge, acknowledgements, ineffe
 from tests.conftest import ROOT
 
 #: Tables that modules fill while they are imported, and never again.
-_TABLES = {"RULES", "USES", "SAID"}
+_TABLES = {"RULES", "USES", "SAID", "MODELS"}
 _MAKERS = {
     "dict",
     "list",
