@@ -261,7 +261,7 @@ def test_what_cannot_be_deployed_is_refused_with_what_to_do(live: Live) -> None:
     kept = copy.deepcopy(live.settings)
     put(f"{HANDBOOK}.dimension", 512)(live.settings)
     put(f"{HANDBOOK}.embedding", "amazon.titan-embed-text-v1")(live.settings)
-    with pytest.raises(SettingsError, match="makes 1536 numbers, not 512"):
+    with pytest.raises(SettingsError, match="returns vectors of 1536 dimensions, not 512"):
         live.assemble()
     live.settings = kept
 
