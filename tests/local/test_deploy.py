@@ -31,7 +31,7 @@ APPLICATION = "genai-local-application"
 def test_a_second_deploy_changes_nothing(local: Local) -> None:
     done = verb(local.home, "deploy")
     assert done.returncode == 0, done.stderr
-    assert done.stdout.count("unchanged") == len(cdk.stack_names(local.home)) == 4
+    assert done.stdout.count("unchanged") == len(cdk.stack_names(local.home)) == 5
     for word in ("created", "updated", "deleted"):
         assert word not in done.stdout
 
