@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -120,7 +121,7 @@ class Destruction:
             raise DestroyError(f"{stack.name} could not be deleted whole; what failed is told above. Run this again.")
         self._keep_locked(stack)
         if not self._keep:
-            self._after.clear(stack)
+            self._after.clear(replace(stack, resources=(*stack.resources, *stack.deleted)))
         for resource in stack.resources:
             if resource.physical_id in self._hanging:
                 self._tell(stack, resource, self._hanging[resource.physical_id])

@@ -35,7 +35,6 @@ class FoundationStack(LayerStack):
         if settings.budget.monthly_usd is not None:
             self._budget(settings.budget.monthly_usd)
         if security.audit_trail:
-            self.key.allow_trail(security.trail_readers)
             AuditTrail(
                 self,
                 "Trail",
@@ -43,6 +42,7 @@ class FoundationStack(LayerStack):
                 trail_name=f"{settings.prefix}-audit",
                 foundation=self.build_on(self.key, self.topic),
                 retention_days=security.record_days,
+                readers=security.trail_readers,
             )
         self.network: PrivateNetwork | None = None
         if settings.needs_network and settings.network:

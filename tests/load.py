@@ -88,12 +88,14 @@ class _Model(BaseHTTPRequestHandler):
 
     protocol_version = "HTTP/1.1"
     takes_seconds = 0.0
+    asked = threading.Event()
 
     def do_GET(self) -> None:
         self._send({"data": [{"id": "echo"}]})
 
     def do_POST(self) -> None:
         request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        _Model.asked.set()
         time.sleep(_Model.takes_seconds)
         found = _MARK.findall(json.dumps(request["messages"][-1]))
         text = f"You said {found[-1] if found else 'nothing'}."
@@ -136,9 +138,12 @@ class _Server(ThreadingHTTPServer):
 
 
 @contextmanager
-def model(takes_seconds: float = 0) -> Iterator[str]:
-    """The address of a model server, up to its /v1, while it serves; each run sets anew how long it takes."""
-    _Model.takes_seconds = takes_seconds
+def model(takes_seconds: float = 0, asked: threading.Event | None = None) -> Iterator[str]:
+    """The address of a model server, up to its /v1, while it serves; each run sets anew how long it takes.
+
+    :param asked: is set when the first question arrives.
+    """
+    _Model.takes_seconds, _Model.asked = takes_seconds, asked or threading.Event()
     server = _Server(("127.0.0.1", 0), _Model)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:

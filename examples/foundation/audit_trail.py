@@ -1,14 +1,10 @@
 import aws_cdk as cdk
-from aws_genai.foundation import AuditTrail, CostTags, DataKey, Foundation
+from aws_genai.foundation import AuditTrail, CostTags, Foundation
 from aws_genai.gate import attach_gate
 
 app = cdk.App()
 attach_gate(app)
 CostTags(project="demo", environment="dev", layer="demo", owner="me", cost_center="1").apply(app)
 stack = cdk.Stack(app, "Audit")
-foundation = Foundation(stack)
-key = DataKey(stack, "Key", description="Audit")
-key.allow_logs()
-key.allow_trail()
-AuditTrail(stack, "Trail", trail_name="audit", foundation=foundation)
+AuditTrail(stack, "Trail", trail_name="audit", foundation=Foundation(stack))
 app.synth()

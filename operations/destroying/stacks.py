@@ -54,6 +54,8 @@ class Environment:
     status: str
     protected: bool
     resources: tuple[Deployed, ...]
+    #: Resources that are deleted already, by updates and by an earlier deletion that failed half way.
+    deleted: tuple[Deployed, ...] = ()
 
     def of(self, *types: str) -> list[Deployed]:
         """The created resources of the given types."""
@@ -76,8 +78,11 @@ def find(cloudformation: Any, settings: Settings) -> list[Environment]:  # noqa:
             raise DestroyError(f"The stack {name} is being changed ({status}). Run this again when that is done.")
         resources = tuple(_resources(cloudformation, stack["StackId"]))
         _check_owner(name, resources, settings)
+        present = {each.physical_id for each in resources}
+        ever = _ever(cloudformation, stack["StackId"])
+        deleted = tuple(each for each in ever if not each.kept and each.physical_id not in present)
         protected = bool(stack.get("EnableTerminationProtection"))
-        found.append(Environment(name, stack["StackId"], status, protected, resources))
+        found.append(Environment(name, stack["StackId"], status, protected, resources, deleted))
     return found
 
 
@@ -95,7 +100,7 @@ def _check_owner(name: str, resources: Sequence[Deployed], settings: Settings) -
 
 
 def gone(cloudformation: Any, settings: Settings, found: Sequence[Environment]) -> list[Environment]:  # noqa: ANN401
-    """The stacks that are already deleted, from their events, which CloudFormation keeps for 90 days.
+    """The stacks that are already deleted, with what they have created.
 
     Only the newest stack of each name is returned, unless a stack of that name exists, or its data was to be retained.
     """
@@ -109,13 +114,7 @@ def gone(cloudformation: Any, settings: Settings, found: Sequence[Environment]) 
                     newest.setdefault(each["StackName"], each["StackId"])
     deleted = []
     for name, known in newest.items():
-        events: dict[tuple[str, str], Deployed] = {}
-        for page in cloudformation.get_paginator("describe_stack_events").paginate(StackName=known):
-            for each in page["StackEvents"]:
-                which = (each["LogicalResourceId"], each.get("PhysicalResourceId", ""))
-                kept = each["ResourceStatus"] == "DELETE_SKIPPED"
-                events.setdefault(which, Deployed(which[0], each["ResourceType"], which[1], {}, kept=kept))
-        resources = tuple(each for each in events.values() if each.type != "AWS::CloudFormation::Stack")
+        resources = tuple(_ever(cloudformation, known))
         if not any(each.kept and each.type in _DATA for each in resources):
             deleted.append(Environment(name, known, "DELETE_COMPLETE", False, resources))
     return deleted
@@ -180,6 +179,19 @@ def _resources(cloudformation: Any, stack_id: str) -> Iterator[Deployed]:  # noq
                 written.get("Properties", {}),
                 kept=written.get("DeletionPolicy") in _KEEPING,
             )
+
+
+def _ever(cloudformation: Any, stack_id: str) -> list[Deployed]:  # noqa: ANN401
+    """Every resource that a stack has created, from its events, which CloudFormation keeps for 90 days."""
+    events: dict[tuple[str, str], Deployed] = {}
+    for page in cloudformation.get_paginator("describe_stack_events").paginate(StackName=stack_id):
+        for each in page["StackEvents"]:
+            which = (each["LogicalResourceId"], each.get("PhysicalResourceId", ""))
+            kept = each["ResourceStatus"] == "DELETE_SKIPPED"
+            if which[1] and each["ResourceType"] != "AWS::CloudFormation::Stack":
+                # The newest come first.
+                events.setdefault(which, Deployed(which[0], each["ResourceType"], which[1], {}, kept=kept))
+    return list(events.values())
 
 
 def _wait(cloudformation: Any, stack: Environment, pause: float, sleep: Callable[[float], None]) -> str:  # noqa: ANN401

@@ -10,6 +10,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 import zipfile
 from collections.abc import Callable, Iterator
@@ -90,10 +91,16 @@ def _made(home: Home, stack: str, count: int) -> emulator.Account | None:
     return account if len([e for e in found if e["ResourceStatus"].endswith("_COMPLETE")]) >= count else None
 
 
-def _answers(home: Home, account: emulator.Account) -> chat.Reply:
+def _question(home: Home, account: emulator.Account) -> Callable[[], chat.Reply]:
+    """A question of somebody who has signed in, to be asked."""
     found = chat.deployed(account, cdk.stack_names(home))
     assert found is not None
-    return chat.ask(found, chat.sign_in(home, account, found), "Are you there?")
+    token = chat.sign_in(home, account, found)
+    return lambda: chat.ask(found, token, "Are you there?")
+
+
+def _answers(home: Home, account: emulator.Account) -> chat.Reply:
+    return _question(home, account)()
 
 
 def test_a_first_deploy_whose_account_is_killed_is_rolled_back_and_done_again(kept: Home) -> None:
@@ -253,17 +260,19 @@ def test_an_update_and_a_deletion_that_are_cut_off_are_brought_to_rest(kept: Hom
 def test_a_question_during_a_kill_is_told_and_the_next_is_answered(kept: Home) -> None:
     account = emulator.find(kept)
     assert account is not None
-    before = kept.read(kept.model)
-    with load.model(takes_seconds=3) as url, ThreadPoolExecutor(1) as pool:
-        kept.write(kept.model, {"url": url, "model": "", "timeout_seconds": 20})
-        asked = pool.submit(_answers, kept, account)
-        time.sleep(1.5)
-        assert not asked.done()
-        _kill(kept)
-        with pytest.raises(LocalError, match="does not answer"):
-            asked.result(timeout=20)
-        assert _answers(kept, _restart(kept)).status == 200
-    kept.write(kept.model, before)
+    before, arrived = kept.read(kept.model), threading.Event()
+    ask = _question(kept, account)
+    try:
+        with load.model(takes_seconds=3, asked=arrived) as url, ThreadPoolExecutor(1) as pool:
+            kept.write(kept.model, {"url": url, "model": "", "timeout_seconds": 20})
+            asked = pool.submit(ask)
+            assert arrived.wait(30)
+            _kill(kept)
+            with pytest.raises(LocalError, match="does not answer"):
+                asked.result(timeout=20)
+            assert _answers(kept, _restart(kept)).status == 200
+    finally:
+        kept.write(kept.model, before)
 
 
 def test_a_document_whose_intake_is_cut_off_is_taken_in_after_the_restart(kept: Home) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -60,6 +62,32 @@ def configured(local: Local, function: str, **changes: Any) -> Iterator[None]:
     finally:
         functions.update_function_configuration(FunctionName=function, **{name: before[name] for name in changes})
         functions.get_waiter("function_updated_v2").wait(FunctionName=function)
+
+
+@contextmanager
+def code(local: Local, function: str, handler: str) -> Iterator[None]:
+    """The function with other code in place of its handler, and its own again after."""
+    functions = local.client("lambda")
+    template = local.client("cloudformation").get_template(StackName="genai-local-application")["TemplateBody"]
+    (before,) = [
+        each["Properties"]["Code"]
+        for name, each in template["Resources"].items()
+        if each["Type"] == "AWS::Lambda::Function" and name.startswith("ChatFunction")
+    ]
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("functions/chat/handler.py", handler)
+    functions.update_function_code(FunctionName=function, ZipFile=packed.getvalue())
+    try:
+        yield
+    finally:
+        bucket = before["S3Bucket"]
+        name = (
+            bucket if isinstance(bucket, str) else bucket["Fn::Sub"].replace("${AWS::AccountId}", local.account.account)
+        )
+        functions.update_function_code(
+            FunctionName=function, S3Bucket=name.replace("${AWS::Region}", local.account.region), S3Key=before["S3Key"]
+        )
 
 
 @pytest.mark.parametrize(
@@ -126,10 +154,17 @@ def test_a_function_that_does_not_start_is_a_bad_gateway(local: Local, function:
 
 
 def test_a_function_that_runs_out_of_time_is_a_bad_gateway(local: Local, ask: Ask, function: str) -> None:
+    sleeps = "import time\n\n\ndef handler(event, context):\n    time.sleep(30)\n"
+    with code(local, function, sleeps), configured(local, function, Timeout=2):
+        check(call(local, body=question("Hello"), Authorization=local.token()), 502, "failed")
+    assert ask("Hello").status == 200
+
+
+def test_a_slow_model_leaves_the_function_time_to_say_so(local: Local, ask: Ask, function: str) -> None:
     assert ask("Hello").status == 200
     local.home.write(local.home.model, {"url": local.model_url, "model": "", "timeout_seconds": 20})
     with configured(local, function, Timeout=2):
-        check(call(local, body=question("slow"), Authorization=local.token()), 502, "failed")
+        check(call(local, body=question("slow"), Authorization=local.token()), 504, "out_of_time")
 
 
 def test_a_function_that_answers_after_the_integration_has_ended(local: Local, ask: Ask) -> None:
@@ -155,6 +190,8 @@ def test_many_callers_get_their_own_answers(local: Local) -> None:
     """A short run of ``make local-load``: no answer is another's, and what is refused is refused in the contract."""
     with load.model() as url:
         local.home.write(local.home.model, {"url": url, "model": "", "timeout_seconds": 10})
+        # Two cores may not start 20 environments of the function within the time that API Gateway waits.
+        load.load(local.chat, local.token(), load.Run("cold", callers=20, seconds=1, model_seconds=0.2))
         run = load.load(local.chat, local.token(), load.Run("warm", callers=20, seconds=5, model_seconds=0.2))
     local.answers_by(local.model_url)
     assert run.crossed == 0

@@ -227,7 +227,6 @@ READER = f"arn:aws:iam::{ACCOUNT}:role/auditor"
 def trail(stack: cdk.Stack, readers: tuple[str, ...] = ()) -> None:
     key = DataKey(stack, "Key", description="Audit")
     key.allow_logs()
-    key.allow_trail(readers)
     topic = AlarmTopic(stack, "Alarms", key=key)
     logs = AccessLogBucket(stack, "Logs")
     AuditTrail(
@@ -235,6 +234,7 @@ def trail(stack: cdk.Stack, readers: tuple[str, ...] = ()) -> None:
         "Trail",
         trail_name="audit",
         foundation=Foundation(stack, key=key, access_logs=logs, replicas=True, topic=topic),
+        readers=readers,
     )
 
 

@@ -37,7 +37,6 @@ def foundation() -> Template:
     def build(stack: cdk.Stack) -> None:
         key = DataKey(stack, "Key", description="Everything")
         key.allow_logs()
-        key.allow_trail()
         logs = AccessLogBucket(stack, "Logs")
         topic = AlarmTopic(stack, "Alarms", key=key, emails=["a@example.com"])
         AuditTrail(

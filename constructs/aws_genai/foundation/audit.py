@@ -25,24 +25,22 @@ class AuditTrail(Construct):
     Example::
 
         import aws_cdk as cdk
-        from aws_genai.foundation import AuditTrail, CostTags, DataKey, Foundation
+        from aws_genai.foundation import AuditTrail, CostTags, Foundation
         from aws_genai.gate import attach_gate
 
         app = cdk.App()
         attach_gate(app)
         CostTags(project="demo", environment="dev", layer="demo", owner="me", cost_center="1").apply(app)
         stack = cdk.Stack(app, "Audit")
-        foundation = Foundation(stack)
-        key = DataKey(stack, "Key", description="Audit")
-        key.allow_logs()
-        key.allow_trail()
-        AuditTrail(stack, "Trail", trail_name="audit", foundation=foundation)
+        AuditTrail(stack, "Trail", trail_name="audit", foundation=Foundation(stack))
         app.synth()
 
     :param foundation: Provides the key, the access log bucket, the retention of logs and the removal policy.
     :param trail_name: The prefix of the trail's name, 3 to 110 characters. The Region is appended, because a
         multi-Region trail appears in every Region.
     :param retention_days: Number of days to retain events in S3. Default: 365.
+    :param readers: The ARNs of the roles that are allowed to read the files. Default: every principal that IAM allows
+        to decrypt with the key.
     """
 
     def __init__(
@@ -53,6 +51,7 @@ class AuditTrail(Construct):
         foundation: Foundation,
         trail_name: str,
         retention_days: int = 365,
+        readers: Sequence[str] = (),
     ) -> None:
         super().__init__(scope, id)
         key, access_logs, log_days, removal_policy = (
@@ -91,6 +90,7 @@ class AuditTrail(Construct):
             ),
         )
         key.allow_logs()
+        key.allow_trail(readers)
         self.log_group = logs.CfnLogGroup(self, "Events", kms_key_id=key.key_arn, retention_in_days=log_days)
         self.log_group.apply_removal_policy(removal_policy)
         role = WorkloadRole(
