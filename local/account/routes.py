@@ -81,7 +81,7 @@ def guarded(app: Application) -> Application:
             path = scope["path"]
             route = closed(scope["method"], path, _headers(scope), parse_qs(scope.get("query_string", b"").decode()))
             if route is not None:
-                await _refuse(send, scope["method"], path, route)
+                await _refuse(receive, send, scope["method"], path, route)
                 return
         await app(scope, receive, send)
 
@@ -120,7 +120,10 @@ def _headers(scope: dict[str, Any]) -> dict[str, str]:
     return {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope.get("headers", [])}
 
 
-async def _refuse(send: Any, method: str, path: str, route: Route) -> None:
+async def _refuse(receive: Any, send: Any, method: str, path: str, route: Route) -> None:
+    # A response before the end of the request would close a connection that the client uses again.
+    while (await receive()).get("more_body"):
+        pass
     message = f"The local account does not answer {method} {path}: {route.reason}."
     body = json.dumps({"__type": "UnknownOperationException", "message": message}).encode()
     headers = [
