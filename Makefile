@@ -43,8 +43,8 @@ local-deploy: setup-local  ## Deploy changes into the running local account
 local-destroy: setup-local  ## Remove ENV with all its data from the running local account
 	@$(BIN)/python -m local destroy $(IN_LOCAL)
 
-local-ask: setup-local  ## Ask the local chat: Q="..." AS=ann@example.com, ENV= if several are deployed
-	@$(BIN)/python -m local ask $(IN_LOCAL) $(if $(Q),--question "$$Q") $(if $(filter command,$(origin AS)),--as "$$USER_EMAIL")
+local-ask: setup-local  ## Ask the local chat: Q="..." AS=ann@example.com ASSISTANT=helper, ENV= if several are deployed
+	@$(BIN)/python -m local ask $(IN_LOCAL) $(if $(ASSISTANT),--assistant "$(ASSISTANT)") $(if $(Q),--question "$$Q") $(if $(filter command,$(origin AS)),--as "$$USER_EMAIL")
 
 local-user: setup-local  ## Create or update a user of the local chat: EMAIL=ann@example.com GROUPS=hr,staff
 	@$(BIN)/python -m local user $(IN_LOCAL) --email "$$USER_EMAIL" $(if $(filter undefined environment,$(origin GROUPS)),,--groups "$$USER_GROUPS")

@@ -16,6 +16,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from operations import answers
 from settings import Settings, SettingsError, load, make, told
 
 from . import cdk, chat, demo, emulator, environments, knowledge, models, stand_ins, users
@@ -77,6 +78,7 @@ def _options() -> argparse.ArgumentParser:
     parser.add_argument("--model", default="", help="one of the server's; without a server, smollm2 or script:<file>")
     parser.add_argument("--model-timeout", default="", help="seconds that a model has for an answer")
     parser.add_argument("--question", default=QUESTION, help="what to ask")
+    parser.add_argument("--assistant", default="", help="the assistant to ask, which streams its answer; else the chat")
     parser.add_argument("--as", dest="email", default=users.EMAIL, help="email of the user who asks")
     parser.add_argument("--email", dest="email", help="email of the user to create or update")
     parser.add_argument("--groups", help="the user's groups from now on, with commas or blanks between them")
@@ -217,6 +219,10 @@ def ask(home: Home, options: argparse.Namespace, console: Console) -> None:
     environment, found = environments.chosen(home, account, options.environment)
     email = users.address(options.email)
     token = _token(home, account, found, email)
+    if options.assistant:
+        used = _stream(account, found, token, options)
+        console.print(f"{used}, asked {environment} as {email}", style="dim", markup=False)
+        return
     began = time.time()
     reply = chat.ask(found, token, options.question)
     if reply.status != 200:
@@ -226,6 +232,32 @@ def ask(home: Home, options: argparse.Namespace, console: Console) -> None:
         console.print(line, style="dim", markup=False)
     used = f"{reply.body['model']}, {reply.body['input_tokens']} + {reply.body['output_tokens']} tokens"
     console.print(f"{used}, asked {environment} as {email}", style="dim", markup=False)
+
+
+def _stream(account: emulator.Account, found: chat.Chat, token: str, options: argparse.Namespace) -> str:
+    """Print the answer of an assistant as it arrives. Return what it used."""
+    known = chat.assistants(account, found)
+    if options.assistant not in known:
+        there = f"Assistants: {', '.join(known)}" if known else "The settings name none: application.assistants"
+        raise LocalError(f"There is no assistant {options.assistant}. {there}")
+    model, sources, used = "", list[str](), "0 + 0"
+    try:
+        for event in answers.ask(found.url.removesuffix("/chat"), options.assistant, token, options.question):
+            match event.name:
+                case "meta":
+                    model = event.data["model"]
+                case "source":
+                    sources.append(event.data["document"])
+                case "delta":
+                    print(event.data["text"], end="", flush=True)
+                case "usage":
+                    used = f"{event.data['input_tokens']} + {event.data['output_tokens']}"
+                case "guardrail" | "error":
+                    raise LocalError(f"\n{event.data['code']}: {event.data['message']}")
+    except answers.AnswerError as error:
+        raise LocalError(f"{error.status or ''} {error.code}: {error}".strip()) from error
+    print("".join(f"\nFrom {each}" for each in sources))
+    return f"{model}, {used} tokens"
 
 
 def _refused(home: Home, account: emulator.Account, found: chat.Chat, reply: chat.Reply, began: float) -> str:

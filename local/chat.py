@@ -215,6 +215,14 @@ def ask(chat: Chat, token: str | None, question: str | bytes | dict[str, Any]) -
     return Reply(response.status, content)
 
 
+def assistants(account: Account, chat: Chat) -> list[str]:
+    """The names of the assistants behind the chat's API."""
+    api = chat.url.split("/_aws/execute-api/")[1].split("/")[0]
+    pages = account.client("apigateway").get_paginator("get_resources").paginate(restApiId=api)
+    paths = [each["path"].split("/") for page in pages for each in page["items"]]
+    return sorted(parts[2] for parts in paths if parts[1:2] == ["assistants"] and parts[3:] == ["answers"])
+
+
 def curl(chat: Chat, home: Home, email: str = EMAIL) -> str:
     """A shell command that sends a question. The token is in a file, not in the shell's history.
 

@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from aws_genai.application.options import ChatOptions, UsageBudgetOptions
+from typing import Annotated, Self
+
+from pydantic import Field, model_validator
+
+from aws_genai.application.options import (
+    AssistantName,
+    AssistantOptions,
+    ChatOptions,
+    UsageBudgetOptions,
+    check_knowledge,
+)
+from aws_genai.errors import InvalidValueError
 from aws_genai.options import Options
 
 
@@ -16,11 +27,43 @@ class Chat(ChatOptions):
     """Maximum number of requests and tokens of each user in a day. Default: no limit."""
 
 
+class Assistant(AssistantOptions):
+    """An assistant."""
+
+    knowledge: str | None = None
+    """Name of the knowledge base in models.knowledge that an assistant of kind retrieval answers from."""
+
+    @model_validator(mode="after")
+    def _fits_its_kind(self) -> Self:
+        check_knowledge(self, given=self.knowledge is not None)
+        return self
+
+
 class Application(Options):
     """Layer 3."""
 
     chat: Chat | None = None
     """The chat API. It calls the models of models.bedrock."""
 
+    assistants: Annotated[dict[AssistantName, Assistant], Field(max_length=50)] = {}
+    """Assistants, by the name in the path of their API: POST /v1/assistants/{name}/answers. They stream their answers,
+    and share the API, the users and the usage budget of chat."""
+
     dashboard: bool = True
     """Whether to create a CloudWatch dashboard of the three layers."""
+
+    @property
+    def answering(self) -> dict[str, Chat | Assistant]:
+        """What calls models, by its path in the settings."""
+        assistants = {f"assistants.{name}": each for name, each in self.assistants.items()}
+        return {**({"chat": self.chat} if self.chat else {}), **assistants}
+
+    @model_validator(mode="after")
+    def _has_an_api(self) -> Self:
+        if self.assistants and self.chat is None:
+            raise InvalidValueError(
+                "Assistants answer through the API of chat, which these settings leave out",
+                field="assistants",
+                hint="Add chat: {}",
+            )
+        return self

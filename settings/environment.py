@@ -19,7 +19,7 @@ from aws_genai.errors import InvalidValueError, below, nearest, reported_at
 from aws_genai.foundation.options import COST_TAGS, NetworkOptions
 from aws_genai.options import AccountId, Options, TagKey, TagValue, Word, text
 
-from .application import Application
+from .application import Application, Assistant, Chat
 from .compute import Compute
 from .models import Models
 from .names import check_lengths, check_unique
@@ -126,14 +126,21 @@ class Settings(Options):
         """Reject models of the chat that are not allowed, before another check proposes models of the catalog."""
         models = info.data.get("models")
         allowed: list[str] = models.bedrock.models if models and models.bedrock else []
-        offered = at(value, "chat", "models")
-        for model in offered if allowed and isinstance(offered, list) else ():
-            if isinstance(model, str) and model not in allowed:
-                raise InvalidValueError(
-                    f"{model} is not among models.bedrock.models",
-                    field="application.chat.models",
-                    hint=nearest(model, allowed),
-                )
+        assistants = at(value, "assistants")
+        names = (
+            [("chat",), *(("assistants", str(name)) for name in assistants)]
+            if isinstance(assistants, dict)
+            else [("chat",)]
+        )
+        for path in names if allowed else ():
+            offered = at(value, *path, "models")
+            for model in offered if isinstance(offered, list) else ():
+                if isinstance(model, str) and model not in allowed:
+                    raise InvalidValueError(
+                        f"{model} is not among models.bedrock.models",
+                        field=f"application.{'.'.join(path)}.models",
+                        hint=nearest(model, allowed),
+                    )
         return value
 
     @field_validator("region")
@@ -195,42 +202,48 @@ class Settings(Options):
                 hint="Set security.audit_trail to true, or leave out the role",
             )
         self._check_application()
-        chat = self.application.chat if self.application else None
-        if chat is None:
-            return
+        for path, each in self.application.answering.items() if self.application else ():
+            self._check_answering(f"application.{path}", each)
+
+    def _check_answering(self, path: str, answering: Chat | Assistant) -> None:
+        """Reject what the layers below do not have, or a model does not support.
+
+        :param path: its path in the settings.
+        """
         bedrock = self.models.bedrock if self.models else None
         if bedrock is None:
             raise InvalidValueError(
-                "application.chat requires models.bedrock, which these settings leave out",
-                field="application.chat",
-                hint=f"Add models: {{bedrock: {{models: [{self._some_model}]}}}} or leave out application.chat",
+                f"{path} requires models.bedrock, which these settings leave out",
+                field=path,
+                hint=f"Add models: {{bedrock: {{models: [{self._some_model}]}}}} or leave out {path}",
             )
-        for model in chat.models:
+        for model in answering.models:
             if model not in bedrock.models:
                 raise InvalidValueError(
                     f"{model} is not among models.bedrock.models",
-                    field="application.chat.models",
+                    field=f"{path}.models",
                     hint=nearest(model, bedrock.models),
                 )
         known = self.models.knowledge if self.models else {}
-        if chat.knowledge and chat.knowledge not in known:
+        if answering.knowledge and answering.knowledge not in known:
             raise InvalidValueError(
-                f"{chat.knowledge} is not among models.knowledge",
-                field="application.chat.knowledge",
-                hint=nearest(chat.knowledge, known) if known else "Add models: {knowledge: {...}}",
+                f"{answering.knowledge} is not among models.knowledge",
+                field=f"{path}.knowledge",
+                hint=nearest(answering.knowledge, known) if known else "Add models: {knowledge: {...}}",
             )
-        offered = chat.models or [model for model in bedrock.models if BedrockCatalogue.get(model).mode == "chat"]
-        with below("application.chat"):
-            chat.check_region(self.region)
-            check_chat(offered, chat.max_tokens)
-        for model, parameters in chat.parameters.items():
+        offered = answering.models or [each for each in bedrock.models if BedrockCatalogue.get(each).mode == "chat"]
+        with below(path):
+            if isinstance(answering, Chat):
+                answering.check_region(self.region)
+            check_chat(offered, answering.max_tokens)
+        for model, parameters in answering.parameters.items():
             if model not in offered:
                 raise InvalidValueError(
                     f"{model} is not offered, so it cannot have parameters",
-                    field="application.chat.parameters",
+                    field=f"{path}.parameters",
                     hint=nearest(model, offered),
                 )
-            with below(f"application.chat.parameters.{model}"):
+            with below(f"{path}.parameters.{model}"):
                 parameters.check(model)
 
     def _check_application(self) -> None:

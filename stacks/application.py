@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from constructs import Construct
 
-from aws_genai.application import ChatApi, Dashboard, Firewall, Identity, UsageBudget
+from aws_genai.application import Assistant, ChatApi, Dashboard, Firewall, Identity, UsageBudget
 from aws_genai.models import ApplicationProfiles, BedrockCatalogue, ModelWatch
 from settings import Settings
 from settings.application import Application, Chat
@@ -42,10 +42,12 @@ class ApplicationStack(LayerStack):
         access = models.access if models else None
         bedrock = settings.models.bedrock if settings.models else None
         self._profiled = bool(bedrock and bedrock.application_profiles)
-        #: The dimension of the CloudWatch metrics of Bedrock that identifies the model.
-        self._called: dict[str, str] = {model: model for model in access.models} if access else {}
+        #: The model and the dimension of its CloudWatch metrics, by a label: the model, and the assistant that asks it.
+        self._called = {model: (model, model) for model in access.models} if access else {}
         known = models.knowledge if models else {}
-        chats = [self._chat(application.chat, built_on, access, known)] if application.chat and access else []
+        chats = (
+            [self._chat(application, application.chat, built_on, access, known)] if application.chat and access else []
+        )
         if application.dashboard:
             Dashboard(
                 self,
@@ -54,24 +56,32 @@ class ApplicationStack(LayerStack):
                 fleets=fleets,
                 chats=chats,
                 endpoints=[*hosting.endpoints, *(each.endpoint for each in hosting.tuned)] if hosting else (),
-                models=self._called,
+                models={label: dimension for label, (_, dimension) in self._called.items()},
             )
         watch = bedrock.watch if bedrock else None
         if watch and access:
             ModelWatch(
                 self,
                 "Watch",
-                models=self._called,
+                models={dimension: model for model, dimension in self._called.values()},
                 guardrail=access.guardrail,
                 foundation=built_on,
                 options=watch,
             )
 
     def _chat(
-        self, chat: Chat, foundation: Foundation, access: ModelAccess, known: Mapping[str, KnowledgeBase]
+        self,
+        application: Application,
+        chat: Chat,
+        foundation: Foundation,
+        access: ModelAccess,
+        known: Mapping[str, KnowledgeBase],
     ) -> ChatApi:
         settings = self.settings
-        readers = settings.models.knowledge[chat.knowledge].groups if settings.models and chat.knowledge else set()
+        bases = settings.models.knowledge if settings.models else {}
+        readers = {
+            group for each in application.answering.values() if each.knowledge for group in bases[each.knowledge].groups
+        }
         identity = Identity(
             self,
             "Users",
@@ -87,11 +97,7 @@ class ApplicationStack(LayerStack):
             foundation=foundation,
             options=chat,
         )
-        models = chat.models or [model for model in access.models if BedrockCatalogue.get(model).use == "chat"]
-        budget, profiles = chat.budget, None
-        if self._profiled:
-            profiles = ApplicationProfiles(self, "Models", name=f"{settings.prefix}-chat", access=access, models=models)
-            self._called |= profiles.ids
+        budget = UsageBudget(self, "Budget", foundation=foundation, options=chat.budget) if chat.budget else None
         return ChatApi(
             self,
             "Chat",
@@ -101,7 +107,38 @@ class ApplicationStack(LayerStack):
             firewall=firewall,
             foundation=foundation,
             options=chat,
-            profiles=profiles,
+            profiles=self._profiles(access, chat.models),
             knowledge=known[chat.knowledge] if chat.knowledge else None,
-            budget=UsageBudget(self, "Budget", foundation=foundation, options=budget) if budget else None,
+            budget=budget,
+            assistants=[
+                Assistant(
+                    self,
+                    f"Assistant-{name}",
+                    foundation=foundation,
+                    name=name,
+                    access=access,
+                    identity=identity,
+                    options=each,
+                    profiles=self._profiles(access, each.models, name),
+                    knowledge=known[each.knowledge] if each.knowledge else None,
+                    budget=budget,
+                    origins=chat.allowed_origins,
+                )
+                for name, each in application.assistants.items()
+            ],
         )
+
+    def _profiles(
+        self, access: ModelAccess, models: Sequence[str], assistant: str | None = None
+    ) -> ApplicationProfiles | None:
+        """Application inference profiles, if the settings attribute costs by them."""
+        if not self._profiled:
+            return None
+        offered = models or [model for model in access.models if BedrockCatalogue.get(model).use == "chat"]
+        id, name = ("Models", "chat") if assistant is None else (f"Models-{assistant}", assistant)
+        profiles = ApplicationProfiles(
+            self, id, name=f"{self.settings.prefix}-{name}", access=access, models=list(offered)
+        )
+        for model, dimension in profiles.ids.items():
+            self._called[model if assistant is None else f"{model} ({assistant})"] = (model, dimension)
+        return profiles

@@ -49,6 +49,7 @@ def application() -> Callable[..., Awaitable[None]]:
         sign_in_rules,
         stack_events,
         starts,
+        streaming,
         strict,
     )
     from .models.stream import RECEIVE
@@ -75,6 +76,7 @@ def application() -> Callable[..., Awaitable[None]]:
     reads.install()
     sign_in.install()
     gateway.install()
+    streaming.install()
     sign_in_rules.install()
     starts.install()
     strict.install()

@@ -34,7 +34,7 @@ class _FailedError(Exception):
         self.error = error
 
 
-def _bad_gateway() -> _FailedError:
+def bad_gateway() -> _FailedError:
     """A function that failed or returned an invalid response: 502, a response type without a name but DEFAULT_5XX.
 
     https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html
@@ -94,7 +94,7 @@ def _response(shape: Callable[[Any], tuple[Any, Any]]) -> Callable[[Any], tuple[
         if result.get("throttle"):
             raise _FailedError(apigateway_v1._gw_error("INTEGRATION_FAILURE", _SERVER_ERROR))
         if result.get("error") or not _is_response(result.get("body")):
-            raise _bad_gateway()
+            raise bad_gateway()
         return shape(result)
 
     return shaped

@@ -20,7 +20,8 @@ MOST_SECONDS = 10.0
 def install() -> None:
     """Let execution environments wait for one another."""
     turns = threading.BoundedSemaphore(os.cpu_count() or 1)
-    lambda_runtime.Worker._spawn = in_turn(lambda_runtime.Worker._spawn, turns)
+    for kind in (lambda_runtime.Worker, lambda_runtime.ProvidedWorker):
+        kind._spawn = in_turn(kind._spawn, turns)
 
 
 def in_turn(start: Callable[..., Any], turns: threading.BoundedSemaphore) -> Callable[..., Any]:

@@ -451,7 +451,7 @@ def test_package_runs_as_lambda_would_run_it(reference: Synthesized, tmp_path: P
     function = next(
         item["Properties"]
         for item in reference.template("application")["Resources"].values()
-        if item["Type"] == "AWS::Lambda::Function"
+        if item["Type"] == "AWS::Lambda::Function" and "functions.chat." in item["Properties"]["Handler"]
     )
     code, layer = tmp_path / "code", tmp_path / "layer"
     for archive, folder in ((reference.folder / f"asset.{function['Code']['S3Key']}", code), (bundle(), layer)):

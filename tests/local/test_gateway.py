@@ -14,9 +14,11 @@ import urllib3
 
 from local import chat
 from tests import load
+from tests.conftest import ROOT
 
 from .conftest import Local
 
+STREAMING = ROOT / "constructs" / "aws_genai" / "functions" / "streaming"
 Ask = Callable[..., chat.Reply]
 JSON = {"Content-Type": "application/json"}
 #: What no error may tell: how the service is made.
@@ -65,18 +67,23 @@ def configured(local: Local, function: str, **changes: Any) -> Iterator[None]:
 
 
 @contextmanager
-def code(local: Local, function: str, handler: str) -> Iterator[None]:
+def code(local: Local, function: str, handler: str, folder: str = "chat") -> Iterator[None]:
     """The function with other code in place of its handler, and its own again after."""
     functions = local.client("lambda")
     template = local.client("cloudformation").get_template(StackName="genai-local-application")["TemplateBody"]
+    beginning = {"chat": "ChatFunction", "assistant": "AssistanthelperFunction"}[folder]
     (before,) = [
         each["Properties"]["Code"]
         for name, each in template["Resources"].items()
-        if each["Type"] == "AWS::Lambda::Function" and name.startswith("ChatFunction")
+        if each["Type"] == "AWS::Lambda::Function" and name.startswith(beginning)
     ]
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
-        archive.writestr("functions/chat/handler.py", handler)
+        for name in ("runtime.py", "start"):
+            entry = zipfile.ZipInfo(f"functions/streaming/{name}")
+            entry.external_attr = 0o755 << 16
+            archive.writestr(entry, (STREAMING / name).read_bytes())
+        archive.writestr(f"functions/{folder}/handler.py", handler)
     functions.update_function_code(FunctionName=function, ZipFile=packed.getvalue())
     try:
         yield

@@ -39,9 +39,11 @@ def of(resources: dict[str, Any], kind: str) -> list[dict[str, Any]]:
 
 
 def test_requests_are_authorized_validated_and_throttled(application: dict[str, Any]) -> None:
-    (method,) = of(application, "AWS::ApiGateway::Method")
-    assert method["AuthorizationType"] == "COGNITO_USER_POOLS"
-    assert method["RequestModels"]["application/json"]
+    methods = of(application, "AWS::ApiGateway::Method")
+    assert len(methods) == 3  # the chat and two assistants
+    for method in methods:
+        assert method["AuthorizationType"] == "COGNITO_USER_POOLS"
+        assert method["RequestModels"]["application/json"]
     assert of(application, "AWS::ApiGateway::RequestValidator")[0]["ValidateRequestBody"] is True
     (stage,) = of(application, "AWS::ApiGateway::Stage")
     settings = stage["MethodSettings"][0]
@@ -112,7 +114,7 @@ def test_firewall_has_managed_rules_and_a_rate_limit_and_lets_long_conversations
 
 
 def test_function_is_bounded_traced_and_private(application: dict[str, Any]) -> None:
-    (function,) = of(application, "AWS::Lambda::Function")
+    (function,) = [each for each in of(application, "AWS::Lambda::Function") if "functions.chat." in each["Handler"]]
     assert function["ReservedConcurrentExecutions"] == 300  # 50 a second of 4 s, and a burst of 100
     assert function["TracingConfig"] == {"Mode": "Active"}
     assert function["VpcConfig"]["SubnetIds"]

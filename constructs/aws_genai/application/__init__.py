@@ -6,11 +6,13 @@ from ..lazily import exports
 
 if TYPE_CHECKING:
     from ..models.access.inference import Inference as Inference
+    from .assistant import Assistant as Assistant
     from .chat_api import ChatApi as ChatApi
     from .dashboard import Dashboard as Dashboard
     from .firewall import Firewall as Firewall
     from .identity import Identity as Identity
     from .options import (
+        AssistantOptions as AssistantOptions,
         ChatOptions as ChatOptions,
         CustomDomain as CustomDomain,
         ExistingUserPool as ExistingUserPool,

@@ -23,26 +23,25 @@ from aws_cdk import (
 )
 from constructs import Construct
 
-from ..data.bedrock import BedrockCatalogue, check_chat
 from ..data.concurrency import concurrency_of
 from ..foundation.alarms import AlarmTopic, alarm
 from ..foundation.foundation import Foundation
 from ..foundation.pseudo import ACCOUNT_ID, PARTITION, REGION, URL_SUFFIX
 from ..foundation.statements import EVERYBODY, allow, document
-from ..functions.chat.environment import Environment
 from ..gate.acknowledgement import acknowledge, compliance
-from ..models.access.inference import requests_of
 from ..models.access.model_access import ModelAccess
 from ..packaging import PythonFunction
+from .answering import Answering
 from .api_logging import api_gateway_logging
 from .firewall import Firewall
 from .gateway_errors import GATEWAY_ERRORS
-from .identity import GROUPS_CLAIM, Identity
+from .identity import Identity
 from .options import ChatOptions, CustomDomain, PrivateApi
 
 if TYPE_CHECKING:
     from ..models.access.application_profiles import ApplicationProfiles
     from ..models.knowledge.knowledge_base import KnowledgeBase
+    from .assistant import Assistant
     from .usage_budget import UsageBudget
 
 _Made = TypeVar("_Made", bound=CfnResource)
@@ -102,6 +101,7 @@ class ChatApi(Construct):
     :param knowledge: a knowledge base that answers are based on, as far as the groups of a user may read it. Default:
         none.
     :param budget: how much each user may use in a day. Default: no limit.
+    :param assistants: assistants that answer ``POST /v1/assistants/{name}/answers``. Default: none.
     :raises InvalidValueError: if a model is not a chat model, cannot generate so many tokens or not within the timeout
         of API Gateway, or does not support a parameter; if the concurrency is lower than the rate requires; if a
         certificate or secret is in another Region; if a private API has neither VPC endpoints nor a network.
@@ -121,17 +121,34 @@ class ChatApi(Construct):
         profiles: ApplicationProfiles | None = None,
         knowledge: KnowledgeBase | None = None,
         budget: UsageBudget | None = None,
+        assistants: Sequence[Assistant] = (),
     ) -> None:
         super().__init__(scope, id)
         self.options = options = options or ChatOptions()
         region = Stack.of(self).region
         if not Token.is_unresolved(region):
             options.check_region(region)
-        offered = options.models or [each for each in access.models if BedrockCatalogue.get(each).mode == "chat"]
-        check_chat(offered, options.max_tokens)
         self.name = name
         self._foundation = foundation
-        self.function = self._function(access, identity, offered, profiles, knowledge, budget)
+        answering = Answering(
+            access=access,
+            identity=identity,
+            models=options.models,
+            inference=options,
+            parameters=options.parameters,
+            profiles=profiles,
+            knowledge=knowledge,
+            budget=budget,
+            origins=options.allowed_origins,
+        )
+        self.function = answering.function(
+            self,
+            folder="chat",
+            foundation=foundation,
+            reserved_concurrency=options.concurrency
+            or concurrency_of(options.requests_per_second, options.burst, options.seconds_per_answer),
+            reserve=True if options.concurrency else None,
+        )
         #: What a deployment takes a snapshot of, and the properties of each.
         self.deployed: list[tuple[CfnResource, dict[str, Any]]] = []
         api = self._snapshot(
@@ -139,26 +156,26 @@ class ChatApi(Construct):
             "Resource",
             name=name,
             endpoint_configuration=self._endpoint(),
-            minimum_compression_size=1024,
+            # A response that streams cannot be compressed:
+            # https://docs.aws.amazon.com/apigateway/latest/developerguide/response-transfer-mode.html
+            **({} if assistants else {"minimum_compression_size": 1024}),
             **({"policy": self._policy(options.private_api)} if options.private_api else {}),
             **({"disable_execute_api_endpoint": True} if options.domain else {}),
         )
-        resource = self._method(api, identity)
+        ask = self._questions(api, identity)
+        chat = self._resource(api, "Chat", api.attr_root_resource_id, "chat")
+        self._method("Post", ask, chat, self.function.integration())
+        asked = {"": chat, **self._answers(api, ask, assistants)}
         if options.allowed_origins:
-            self._preflight(api, resource, options.allowed_origins)
+            for id, resource in asked.items():
+                self._preflight(f"Options{id}", api, resource, options.allowed_origins)
         self._gateway_errors(api)
         self.stage = self._stage(api)
         if options.account_log_role:
             self.stage.node.add_dependency(api_gateway_logging(Stack.of(self)))
-        lambda_.CfnPermission(
-            self,
-            "Invoke",
-            action="lambda:InvokeFunction",
-            function_name=self.function.function_arn,
-            principal="apigateway.amazonaws.com",
-            source_account=ACCOUNT_ID,
-            source_arn=f"arn:{PARTITION}:execute-api:{REGION}:{ACCOUNT_ID}:{api.ref}/{STAGE}/POST/chat",
-        )
+        self._permit("Invoke", self.function, api, "chat")
+        for each in assistants:
+            self._permit(f"Invoke{_id(each.name)}", each.function, api, f"assistants/{each.name}/answers")
         stage_arn = f"arn:{PARTITION}:apigateway:{REGION}::/restapis/{api.ref}/stages/{STAGE}"
         association = firewall.protect(self, "Protection", stage_arn)
         association.add_resource_dependency(self.stage)
@@ -212,51 +229,6 @@ class ChatApi(Construct):
     def _own_dimensions(self) -> dict[str, str]:
         """Dimensions of the metrics that the function publishes."""
         return {"function": self.function.function_name, "service": "chat"}
-
-    def _function(
-        self,
-        access: ModelAccess,
-        identity: Identity,
-        offered: list[str],
-        profiles: ApplicationProfiles | None,
-        knowledge: KnowledgeBase | None,
-        budget: UsageBudget | None,
-    ) -> PythonFunction:
-        options = self.options
-        own = Environment(
-            MODELS=requests_of(offered, options, options.parameters),
-            SYSTEM_PROMPT=options.system_prompt,
-            GUARDRAIL_ID=access.guardrail.guardrail_id,
-            GUARDRAIL_VERSION=access.guardrail.version,
-            PROFILES=profiles.arns if profiles else None,
-            GROUPS_CLAIM=identity.groups_claim if identity.groups_claim != GROUPS_CLAIM else None,
-            CLIENT_IDS=identity.client_ids if identity.shared else None,
-            ORIGINS=options.allowed_origins or None,
-        )
-        function = PythonFunction(
-            self,
-            "Function",
-            folder="chat",
-            foundation=self._foundation,
-            reserved_concurrency=options.concurrency
-            or concurrency_of(options.requests_per_second, options.burst, options.seconds_per_answer),
-            reserve=True if options.concurrency else None,
-            include=("untrusted", "usage_budget", "waking") if budget else ("untrusted", "waking"),
-            environment={
-                **own.variables(),
-                **(knowledge.environment if knowledge else {}),
-                **(budget.environment.variables() if budget else {}),
-            },
-        )
-        if knowledge:
-            knowledge.grant_retrieve(function.role)
-        if profiles:
-            profiles.grant_invoke(function.role)
-        else:
-            access.grant_invoke(function.role, models=offered)
-        if budget:
-            budget.grant_use(function.role)
-        return function
 
     def _endpoint(self) -> dict[str, Any]:
         """The type of the endpoint.
@@ -352,7 +324,8 @@ class ChatApi(Construct):
         self.deployed.append((made, {"id": id, **properties}))
         return made
 
-    def _method(self, api: apigateway.CfnRestApi, identity: Identity) -> apigateway.CfnResource:
+    def _questions(self, api: apigateway.CfnRestApi, identity: Identity) -> dict[str, Any]:
+        """What all methods that take questions have in common: who may ask, and how a question looks."""
         authorizer = self._snapshot(
             apigateway.CfnAuthorizer,
             "Authorizer",
@@ -377,30 +350,53 @@ class ChatApi(Construct):
             content_type="application/json",
             schema=_request_schema(),
         )
-        resource = self._snapshot(
-            apigateway.CfnResource, "Chat", rest_api_id=api.ref, parent_id=api.attr_root_resource_id, path_part="chat"
-        )
-        self._snapshot(
-            apigateway.CfnMethod,
-            "Post",
-            rest_api_id=api.ref,
-            resource_id=resource.ref,
-            http_method="POST",
-            authorization_type="COGNITO_USER_POOLS",
-            authorizer_id=authorizer.ref,
-            request_validator_id=validator.ref,
-            request_models={"application/json": model.ref},
-            integration={
-                "type": "AWS_PROXY",
-                "integrationHttpMethod": "POST",
-                "uri": self.function.invoke_uri(),
-                "passthroughBehavior": "NEVER",
-                "timeoutInMillis": 29_000,
-            },
-        )
-        return resource
+        return {
+            "rest_api_id": api.ref,
+            "http_method": "POST",
+            "authorization_type": "COGNITO_USER_POOLS",
+            "authorizer_id": authorizer.ref,
+            "request_validator_id": validator.ref,
+            "request_models": {"application/json": model.ref},
+        }
 
-    def _preflight(self, api: apigateway.CfnRestApi, resource: apigateway.CfnResource, origins: Sequence[str]) -> None:
+    def _answers(
+        self, api: apigateway.CfnRestApi, ask: dict[str, Any], assistants: Sequence[Assistant]
+    ) -> dict[str, apigateway.CfnResource]:
+        """The resources at which assistants answer, by the id of each."""
+        if not assistants:
+            return {}
+        root, found = self._resource(api, "Assistants", api.attr_root_resource_id, "assistants"), {}
+        for each in assistants:
+            id = _id(each.name)
+            own = self._resource(api, f"Assistant{id}", root.ref, each.name)
+            found[id] = self._resource(api, f"Answers{id}", own.ref, "answers")
+            waits = each.options.timeout_seconds
+            self._method(f"Post{id}", ask, found[id], each.function.integration(timeout_seconds=waits))
+        return found
+
+    def _resource(self, api: apigateway.CfnRestApi, id: str, parent: str, part: str) -> apigateway.CfnResource:
+        return self._snapshot(apigateway.CfnResource, id, rest_api_id=api.ref, parent_id=parent, path_part=part)
+
+    def _method(
+        self, id: str, ask: dict[str, Any], resource: apigateway.CfnResource, integration: dict[str, Any]
+    ) -> None:
+        self._snapshot(apigateway.CfnMethod, id, **ask, resource_id=resource.ref, integration=integration)
+
+    def _permit(self, id: str, function: PythonFunction, api: apigateway.CfnRestApi, path: str) -> None:
+        """Permit the method of the stage to invoke the function."""
+        lambda_.CfnPermission(
+            self,
+            id,
+            action="lambda:InvokeFunction",
+            function_name=function.function_arn,
+            principal="apigateway.amazonaws.com",
+            source_account=ACCOUNT_ID,
+            source_arn=f"arn:{PARTITION}:execute-api:{REGION}:{ACCOUNT_ID}:{api.ref}/{STAGE}/POST/{path}",
+        )
+
+    def _preflight(
+        self, id: str, api: apigateway.CfnRestApi, resource: apigateway.CfnResource, origins: Sequence[str]
+    ) -> None:
         """The response to a browser that asks whether a page may call the API. It carries no token, so nobody is
         authorized, and no code runs.
 
@@ -416,7 +412,7 @@ class ChatApi(Construct):
         }
         self._snapshot(
             apigateway.CfnMethod,
-            "Options",
+            id,
             rest_api_id=api.ref,
             resource_id=resource.ref,
             http_method="OPTIONS",
@@ -520,6 +516,11 @@ class ChatApi(Construct):
             met_by="the function's resource policy, which admits this method of this stage only",
         )
         return stage
+
+
+def _id(name: str) -> str:
+    """The name of an assistant in construct ids."""
+    return "".join(part.capitalize() for part in name.split("-"))
 
 
 @cache

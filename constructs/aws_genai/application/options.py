@@ -12,7 +12,7 @@ from ..data.bedrock_parameters import ModelParameters
 from ..data.concurrency import SECONDS_PER_ANSWER, check_concurrency
 from ..errors import InvalidValueError, below
 from ..models.access.options import Inference
-from ..options import ModelId, Options, text
+from ..options import ModelId, Name, Options, text
 
 Mfa = Literal["required", "optional"]
 
@@ -430,3 +430,52 @@ class ChatOptions(IdentityOptions, FirewallOptions, Inference):
                 raise InvalidValueError(
                     f"{arn} is in {region_of(arn)}, not in {region}", field=field, hint=f"Name one of {region}"
                 )
+
+
+#: A part of the path of its API, and of names of resources.
+AssistantName = Annotated[Name, Field(max_length=32)]
+
+
+class AssistantOptions(Inference):
+    """An assistant, which streams its answers as server-sent events."""
+
+    kind: Literal["chat", "retrieval"] = "chat"
+    """chat converses; retrieval answers from the documents of a knowledge base that the user may read, names them, and
+    says so where there are none."""
+
+    models: list[ModelId] = []
+    """Models to offer; the first is the default. Default: every chat model that may be called."""
+
+    parameters: dict[ModelId, ModelParameters] = {}
+    """Inference parameters of single models, by model ID. They take precedence over max_tokens and temperature."""
+
+    timeout_seconds: Annotated[int, Field(ge=30, le=900)] = 300
+    """Maximum number of seconds of an answer."""
+
+    concurrency: Annotated[int, Field(ge=1, le=1000)] | None = None
+    """Maximum number of concurrent answers, reserved from the account's limit, of which at least 100 must remain.
+    Default: what the account has left or, where concurrency is reserved, 20."""
+
+    @model_validator(mode="after")
+    def _can_answer(self) -> Self:
+        if self.models:
+            check_chat(self.models, self.max_tokens)
+        return self
+
+
+def check_knowledge(options: AssistantOptions, *, given: bool) -> None:
+    """Reject an assistant whose kind does not fit its knowledge base.
+
+    :param given: whether it has one.
+    :raises InvalidValueError: if it is missing, or not used.
+    """
+    if options.kind == "retrieval" and not given:
+        raise InvalidValueError(
+            "An assistant of kind retrieval answers from a knowledge base", field="knowledge", hint="Name one"
+        )
+    if options.kind != "retrieval" and given:
+        raise InvalidValueError(
+            f"An assistant of kind {options.kind} does not use a knowledge base",
+            field="knowledge",
+            hint="Set kind to retrieval, or leave knowledge out",
+        )

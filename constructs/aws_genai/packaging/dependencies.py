@@ -112,7 +112,8 @@ def _write(target: Path, contents: Mapping[str, bytes]) -> None:
         with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
             for name in sorted(contents):
                 entry = zipfile.ZipInfo(name, _NO_TIME)
-                entry.external_attr = 0o644 << 16
+                # Lambda starts scripts, such as that of functions.streaming.
+                entry.external_attr = (0o755 if contents[name].startswith(b"#!") else 0o644) << 16
                 entry.compress_type = zipfile.ZIP_DEFLATED
                 archive.writestr(entry, contents[name])
         # Another process may have created the file meanwhile, with the same content.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import Any
 
 from aws_cdk import RemovalPolicy, Stack, aws_iam as iam, aws_lambda as lambda_, aws_logs as logs
 from aws_cdk.aws_s3_assets import Asset
@@ -16,9 +16,6 @@ from ..functions.contract import Contract
 from ..gate.acknowledgement import acknowledge, compliance
 from ..once import node, once
 from .dependencies import PYTHON_VERSION, bundle, lock_digest, package
-
-if TYPE_CHECKING:
-    pass
 
 _VPC_RULES = compliance("LambdaInsideVPC")
 
@@ -72,6 +69,8 @@ class PythonFunction(Construct):
     :param timeout_seconds: The timeout, in seconds. Default: 29, the limit of API Gateway.
     :param reserved_concurrency: Maximum number of concurrent executions, if concurrency is reserved. Default: 20.
     :param reserve: Whether to reserve concurrency. Default: the setting of the app, which is no by default.
+    :param streaming: Whether the function streams its responses, through :mod:`aws_genai.functions.streaming`. Default:
+        it returns them.
     """
 
     def __init__(
@@ -87,8 +86,10 @@ class PythonFunction(Construct):
         timeout_seconds: int = 29,
         reserved_concurrency: int = 20,
         reserve: bool | None = None,
+        streaming: bool = False,
     ) -> None:
         super().__init__(scope, id)
+        self.streaming = streaming
         key, topic, network, log_days, removal_policy = (
             foundation.key,
             foundation.topic,
@@ -135,7 +136,10 @@ class PythonFunction(Construct):
         acknowledge(self.role.permissions, "AwsSolutions-IAM5", finding="Resource::*", reason=wildcards, met_by=met_by)
         reserve = reserve if reserve is not None else bool(self.node.try_get_context(_RESERVE))
         variables = environment.variables() if isinstance(environment, Contract) else dict(environment or {})
-        path, digest = package((folder, "contract", *include))
+        if streaming:
+            # https://docs.aws.amazon.com/lambda/latest/dg/runtimes-modify.html
+            variables["AWS_LAMBDA_EXEC_WRAPPER"] = "/var/task/functions/streaming/start"
+        path, digest = package((folder, "contract", *(("streaming",) if streaming else ()), *include))
         # The same asset as lambda_.Code.from_asset, with a third of the calls to Node.js.
         code = Asset(self, "Code", path=str(path), asset_hash=digest, deploy_time=True)
         self.resource = lambda_.CfnFunction(
@@ -176,9 +180,26 @@ class PythonFunction(Construct):
                 met_by="IAM authorization of every call that the function makes",
             )
 
-    def invoke_uri(self) -> str:
-        """The URI with which API Gateway invokes the function."""
-        return f"arn:{PARTITION}:apigateway:{REGION}:lambda:path/2015-03-31/functions/{self.function_arn}/invocations"
+    def integration(self, *, timeout_seconds: int = 29) -> dict[str, Any]:
+        """The integration of a method of API Gateway with the function.
+
+        https://docs.aws.amazon.com/apigateway/latest/developerguide/response-transfer-mode-lambda.html
+
+        :param timeout_seconds: How long API Gateway waits for the function, in seconds. Default: 29, the maximum of a
+            function that does not stream.
+        """
+        version, action = (
+            ("2021-11-15", "response-streaming-invocations") if self.streaming else ("2015-03-31", "invocations")
+        )
+        path = f"path/{version}/functions/{self.function_arn}/{action}"
+        return {
+            "type": "AWS_PROXY",
+            "integrationHttpMethod": "POST",
+            "uri": f"arn:{PARTITION}:apigateway:{REGION}:lambda:{path}",
+            "passthroughBehavior": "NEVER",
+            "timeoutInMillis": timeout_seconds * 1000,
+            **({"responseTransferMode": "STREAM"} if self.streaming else {}),
+        }
 
 
 def _layer(stack: Stack) -> str:

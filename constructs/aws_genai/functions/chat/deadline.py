@@ -28,15 +28,21 @@ class Deadline:
         return self._end - self._clock()
 
 
-def deadline(event: Mapping[str, Any], context: Any) -> Deadline:  # noqa: ANN401 - Lambda's context
+def deadline(
+    event: Mapping[str, Any],
+    context: Any,  # noqa: ANN401 - Lambda's context
+    gateway_seconds: int = GATEWAY_SECONDS,
+) -> Deadline:
     """The deadline of a request: whichever ends first, the function's timeout or API Gateway's patience.
 
     API Gateway counts from the request, and so includes a cold start, which the function's own timeout does not.
     https://docs.aws.amazon.com/lambda/latest/dg/python-context.html
     https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-mapping-template-reference.html
+
+    :param gateway_seconds: seconds that API Gateway waits. Default: 29, for a response that does not stream.
     """
     began = (event.get("requestContext") or {}).get("requestTimeEpoch")
     age = time.time() - began / 1000 if isinstance(began, int | float) else 0
     # A time that cannot be true, of a test event or of another clock, says nothing.
-    waited = age if 0 <= age <= GATEWAY_SECONDS else 0
-    return Deadline(min(context.get_remaining_time_in_millis() / 1000, GATEWAY_SECONDS - waited) - _MARGIN)
+    waited = age if 0 <= age <= gateway_seconds else 0
+    return Deadline(min(context.get_remaining_time_in_millis() / 1000, gateway_seconds - waited) - _MARGIN)

@@ -5,21 +5,17 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Mapping
-from functools import cache
-from pathlib import Path
 from typing import Any
 
-import boto3
 from aws_lambda_powertools import Logger, Metrics, Tracer
 from aws_lambda_powertools.metrics import MetricUnit
-from aws_lambda_powertools.utilities.validation import SchemaValidationError, validate
-from botocore.config import Config
 
 from .deadline import Deadline, deadline
 from .environment import Environment
-from .errors import NO_TIME, NOBODY, OTHER_CLIENT, ChatError, malformed
+from .errors import METRICS, NO_TIME, OTHER_CLIENT, ChatError
 from .knowledge import COGNITO_GROUPS, Passage, groups_of, retrieve
-from .service import Answer, Limits, ask, chosen, converse_request, fitting
+from .request import CONNECT_SECONDS as _CONNECT, body, claims, client, cors, limits
+from .service import Answer, ask, chosen, converse_request, fitting
 from .spending import CONNECT_SECONDS, PASSAGES, READ_SECONDS, counting, spending
 
 logger = Logger()
@@ -28,46 +24,12 @@ metrics = Metrics(namespace="AwsGenAi")
 metrics.set_default_dimensions(function=os.environ.get("AWS_LAMBDA_FUNCTION_NAME", "none"))
 tracer = Tracer()
 
-#: Metrics of refusals by their code; any other is counted as Refused.
-_METRICS = {
-    "input_blocked": "Blocked",
-    "output_blocked": "Blocked",
-    "locked_out": "LockedOut",
-    "requests_spent": "BudgetSpent",
-    "tokens_spent": "BudgetSpent",
-}
-SCHEMA: dict[str, Any] = json.loads((Path(__file__).parent / "request.schema.json").read_text(encoding="utf-8"))
-
-
-@cache
-def limits() -> Limits:
-    """What a request may ask for."""
-    own = Environment.read()
-    return Limits(
-        models=own.MODELS,
-        profiles=own.PROFILES or {},
-        guardrail_id=own.GUARDRAIL_ID,
-        guardrail_version=own.GUARDRAIL_VERSION,
-        system_prompt=own.SYSTEM_PROMPT,
-    )
-
-
-#: Seconds for a connection, and for each retrieval.
-_CONNECT, _RETRIEVAL = 2, 4
+#: Seconds for each retrieval.
+_RETRIEVAL = 4
 #: Seconds after which a knowledge base whose database was paused is asked once more.
 _WAKING_SECONDS = 10
 #: Minimum number of seconds for the model: with less, it would be paid for an answer that nobody waits for.
 _LEAST_MODEL = 4
-
-
-@cache
-def client(service: str, seconds: int) -> Any:  # noqa: ANN401 - boto3 has no types
-    """A client that makes one attempt.
-
-    :param seconds: seconds that it waits for a response.
-    """
-    config = Config(connect_timeout=_CONNECT, read_timeout=seconds, retries={"total_max_attempts": 1})
-    return boto3.client(service, config=config)
 
 
 @metrics.log_metrics
@@ -78,11 +40,11 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN
     headers: dict[str, str] = {}
     try:
         own = Environment.read()
-        headers = _cors(own.ORIGINS, event) if own.ORIGINS else {}
+        headers = cors(own.ORIGINS, event) if own.ORIGINS else {}
         answer, passages = answered(own, event, deadline(event, context))
     except ChatError as error:
         logger.warning("refused", extra={"code": error.code, "status": error.status}, exc_info=error.status >= 500)
-        metrics.add_metric(name=_METRICS.get(error.code, "Refused"), unit=MetricUnit.Count, value=1)
+        metrics.add_metric(name=METRICS.get(error.code, "Refused"), unit=MetricUnit.Count, value=1)
         again = {} if error.retry_seconds is None else {"Retry-After": str(error.retry_seconds)}
         return response(error.status, {"error": {"code": error.code, "message": error.message}}, {**again, **headers})
     except Exception:
@@ -95,16 +57,6 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN
     metrics.add_metric(name="OutputTokens", unit=MetricUnit.Count, value=answer.output_tokens)
     sources = [{"document": each.document, "uri": each.uri} for each in dict.fromkeys(passages)]
     return response(200, {**answer.as_dict(), **({"sources": sources} if own.KNOWLEDGE_BASE else {})}, headers)
-
-
-def _cors(origins: list[str], event: dict[str, Any]) -> dict[str, str]:
-    """The headers that let a page of one of the origins read the response.
-
-    https://docs.aws.amazon.com/apigateway/latest/developerguide/how-to-cors.html
-    """
-    sent = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
-    allowed = {"Access-Control-Allow-Origin": sent["origin"]} if sent.get("origin") in origins else {}
-    return {"Vary": "Origin", "Access-Control-Expose-Headers": "Retry-After", **allowed}
 
 
 def answered(own: Environment, event: dict[str, Any], until: Deadline) -> tuple[Answer, list[Passage]]:
@@ -155,34 +107,6 @@ def _waits(until: Deadline, after: float) -> Iterator[float]:
     """The one wait for a database that wakes up, if there is time for it and ``after`` seconds more."""
     if until.left() >= _WAKING_SECONDS + after:
         yield _WAKING_SECONDS
-
-
-def claims(event: dict[str, Any]) -> dict[str, Any]:
-    """What the user pool says of who asks.
-
-    :raises ChatError: if nobody has signed in.
-    """
-    try:
-        found: dict[str, Any] = event["requestContext"]["authorizer"]["claims"]
-        _ = found["sub"]
-    except (KeyError, TypeError) as error:
-        raise NOBODY() from error
-    return found
-
-
-def body(event: dict[str, Any]) -> dict[str, Any]:
-    """The validated body of the request.
-
-    :raises ChatError: if it is not JSON, or not a chat request.
-    """
-    try:
-        content: dict[str, Any] = json.loads(event.get("body") or "")
-        validate(event=content, schema=SCHEMA)
-    except json.JSONDecodeError as error:
-        raise malformed(f"The body is not JSON: {error.msg}.") from error
-    except (SchemaValidationError, RecursionError) as error:
-        raise malformed(f"The body is not a chat request: {getattr(error, 'validation_message', error)}.") from error
-    return content
 
 
 def response(status: int, content: dict[str, Any], headers: Mapping[str, str]) -> dict[str, Any]:

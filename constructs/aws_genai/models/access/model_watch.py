@@ -56,7 +56,7 @@ class ModelWatch(Construct):
         app.synth()
 
     :param foundation: the topic that receives the alarms.
-    :param models: CloudWatch dimension of each model: its id, or that of the application inference profile.
+    :param models: the model of each CloudWatch dimension: a model id, or the id of an application inference profile.
     :param guardrail: the guardrail whose interventions are counted.
     :param options: thresholds of the alarms. Default: :class:`ModelWatchOptions` without arguments.
     :raises InvalidValueError: if there is no model, or the catalogue does not have one.
@@ -78,10 +78,10 @@ class ModelWatch(Construct):
             raise InvalidValueError("There is no model to watch", field="models", hint="Add one")
         self._topic = topic
         for number, part in enumerate(_parts(list(models), _MOST - 2)):
-            self._volume(f"Volume{number}", [models[model] for model in part], limits.band)
-        dear = [model for model in models if BedrockCatalogue.get(model).usd_per_million_input_tokens]
+            self._volume(f"Volume{number}", part, limits.band)
+        dear = [each for each in models if BedrockCatalogue.get(models[each]).usd_per_million_input_tokens]
         for number, part in enumerate(_parts(dear, (_MOST - 1) // 2)):
-            self._cost(f"Cost{number}", {model: models[model] for model in part}, limits.usd_per_hour)
+            self._cost(f"Cost{number}", {each: models[each] for each in part}, limits.usd_per_hour)
         alarm(
             self,
             "Blocks",
@@ -118,7 +118,7 @@ class ModelWatch(Construct):
     def _cost(self, id: str, models: Mapping[str, str], usd_per_hour: float) -> None:
         queries: list[dict[str, Any]] = []
         terms: list[str] = []
-        for number, (model, dimension) in enumerate(models.items()):
+        for number, (dimension, model) in enumerate(models.items()):
             facts = BedrockCatalogue.get(model)
             for letter, metric, price in (
                 ("i", "InputTokenCount", facts.usd_per_million_input_tokens),

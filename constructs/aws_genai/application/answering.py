@@ -1,0 +1,101 @@
+"""The function behind an application that answers: what it is told and what it may use, whichever way it responds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from constructs import Construct
+
+from ..data.bedrock import BedrockCatalogue, check_chat
+from ..data.bedrock_parameters import ModelParameters
+from ..functions.chat.environment import Environment
+from ..models.access.inference import requests_of
+from ..models.access.model_access import ModelAccess
+from ..models.access.options import Inference
+from ..packaging import PythonFunction
+from .identity import GROUPS_CLAIM, Identity
+
+if TYPE_CHECKING:
+    from ..models.access.application_profiles import ApplicationProfiles
+    from ..models.knowledge.knowledge_base import KnowledgeBase
+    from .usage_budget import UsageBudget
+
+
+class Answering:
+    """What answers are made of: models through their guardrail, a knowledge base, and a budget.
+
+    :param access: the models and the guardrail.
+    :param identity: the users.
+    :param models: models to offer; the first is the default. Without any, every chat model of the access.
+    :param inference: parameters of every model, and the system prompt.
+    :param parameters: parameters of single models.
+    :param profiles: application inference profiles, which costs are attributed to.
+    :param knowledge: a knowledge base that answers are based on.
+    :param budget: how much each user may use.
+    :param origins: origins of web pages that may read responses.
+    :raises InvalidValueError: if a model is not a chat model, or does not support a parameter.
+    """
+
+    def __init__(
+        self,
+        *,
+        access: ModelAccess,
+        identity: Identity,
+        models: Sequence[str],
+        inference: Inference,
+        parameters: Mapping[str, ModelParameters],
+        profiles: ApplicationProfiles | None = None,
+        knowledge: KnowledgeBase | None = None,
+        budget: UsageBudget | None = None,
+        origins: Sequence[str] = (),
+    ) -> None:
+        self.offered = list(models) or [each for each in access.models if BedrockCatalogue.get(each).mode == "chat"]
+        check_chat(self.offered, inference.max_tokens)
+        self._access, self._profiles, self._knowledge, self._budget = access, profiles, knowledge, budget
+        self._environment = Environment(
+            MODELS=requests_of(self.offered, inference, parameters),
+            SYSTEM_PROMPT=inference.system_prompt,
+            GUARDRAIL_ID=access.guardrail.guardrail_id,
+            GUARDRAIL_VERSION=access.guardrail.version,
+            PROFILES=profiles.arns if profiles else None,
+            GROUPS_CLAIM=identity.groups_claim if identity.groups_claim != GROUPS_CLAIM else None,
+            CLIENT_IDS=identity.client_ids if identity.shared else None,
+            ORIGINS=list(origins) or None,
+        )
+
+    def function(
+        self,
+        scope: Construct,
+        *,
+        folder: str,
+        include: Sequence[str] = (),
+        environment: Mapping[str, str] | None = None,
+        streaming: bool = False,
+        **options: Any,  # noqa: ANN401 - those of PythonFunction
+    ) -> PythonFunction:
+        """Create the function ``Function`` in ``scope``, with permission for exactly this."""
+        knowledge, budget = self._knowledge, self._budget
+        function = PythonFunction(
+            scope,
+            "Function",
+            folder=folder,
+            include=(*include, "untrusted", *(("usage_budget",) if budget else ()), "waking"),
+            environment={
+                **self._environment.variables(),
+                **(environment or {}),
+                **(knowledge.environment if knowledge else {}),
+                **(budget.environment.variables() if budget else {}),
+            },
+            streaming=streaming,
+            **options,
+        )
+        if knowledge:
+            knowledge.grant_retrieve(function.role)
+        if self._profiles:
+            self._profiles.grant_invoke(function.role, streaming=streaming)
+        else:
+            self._access.grant_invoke(function.role, models=self.offered, streaming=streaming)
+        if budget:
+            budget.grant_use(function.role)
+        return function

@@ -1,0 +1,163 @@
+"""An assistant: a function that streams its answers, to be attached to a chat API."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from aws_cdk import Duration, aws_cloudwatch as cloudwatch
+from constructs import Construct
+
+from ..foundation.alarms import alarm
+from ..foundation.foundation import Foundation
+from ..models.access.model_access import ModelAccess
+from .answering import Answering
+from .identity import Identity
+from .options import AssistantOptions, check_knowledge
+
+if TYPE_CHECKING:
+    from ..models.access.application_profiles import ApplicationProfiles
+    from ..models.knowledge.knowledge_base import KnowledgeBase
+    from .usage_budget import UsageBudget
+
+#: The maximum of AWS Lambda and of a response that API Gateway streams, in seconds:
+#: https://docs.aws.amazon.com/apigateway/latest/developerguide/response-transfer-mode.html
+MOST_SECONDS = 900
+
+
+class Assistant(Construct):
+    """A function that answers as server-sent events, through the guardrail.
+
+    Pass it to a :class:`ChatApi`, which has it answer ``POST /v1/assistants/{name}/answers``. The events are described
+    in ``docs/assistants.md``.
+
+    Example::
+
+        import aws_cdk as cdk
+        from aws_genai.application import Assistant, AssistantOptions, ChatApi, Firewall, Identity
+        from aws_genai.foundation import CostTags, Foundation
+        from aws_genai.gate import attach_gate
+        from aws_genai.models import Guardrail, ModelAccess, ModelAccessOptions
+
+        app = cdk.App()
+        attach_gate(app)
+        CostTags(project="demo", environment="dev", layer="demo", owner="me", cost_center="1").apply(app)
+        stack = cdk.Stack(app, "Chat", env=cdk.Environment(region="us-east-1"))
+        foundation = Foundation(stack)
+        guardrail = Guardrail(stack, "Guardrail", name="assistant", foundation=foundation)
+        access = ModelAccess(
+            stack,
+            "Access",
+            guardrail=guardrail,
+            options=ModelAccessOptions(models=["amazon.nova-lite-v1:0"]),
+        )
+        identity = Identity(stack, "Users", foundation=foundation, pool_name="assistant")
+        helper = Assistant(
+            stack,
+            "Helper",
+            foundation=foundation,
+            name="helper",
+            access=access,
+            identity=identity,
+            options=AssistantOptions(max_tokens=4096),
+        )
+        ChatApi(
+            stack,
+            "Chat",
+            foundation=foundation,
+            name="assistant",
+            access=access,
+            identity=identity,
+            firewall=Firewall(stack, "Firewall", foundation=foundation, name="assistant"),
+            assistants=[helper],
+        )
+        app.synth()
+
+    :param foundation: provides the key, topic, network, log retention and removal policy.
+    :param name: name of the assistant in the path of its API, 1 to 32 lower-case letters, digits and hyphens.
+    :param access: the models and the guardrail.
+    :param identity: the users that may ask.
+    :param options: kind, models and limits. Default: a chat with every chat model of the access.
+    :param profiles: application inference profiles, which costs are attributed to. Default: none.
+    :param knowledge: the knowledge base of an assistant of kind retrieval.
+    :param budget: how much each user may use in a day. Default: no limit.
+    :param origins: origins of web pages that may read responses (CORS). Default: none.
+    :raises InvalidValueError: if a model is not a chat model, cannot generate so many tokens, or does not support a
+        parameter; if an assistant of kind retrieval has no knowledge base, or another kind has one.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        foundation: Foundation,
+        name: str,
+        access: ModelAccess,
+        identity: Identity,
+        options: AssistantOptions | None = None,
+        profiles: ApplicationProfiles | None = None,
+        knowledge: KnowledgeBase | None = None,
+        budget: UsageBudget | None = None,
+        origins: Sequence[str] = (),
+    ) -> None:
+        super().__init__(scope, id)
+        self.options = options = options or AssistantOptions()
+        self.name = name
+        check_knowledge(options, given=knowledge is not None)
+        answering = Answering(
+            access=access,
+            identity=identity,
+            models=options.models,
+            inference=options,
+            parameters=options.parameters,
+            profiles=profiles,
+            knowledge=knowledge,
+            budget=budget,
+            origins=origins,
+        )
+        self.function = answering.function(
+            self,
+            folder="assistant",
+            include=("chat",),
+            environment={"ASSISTANT": name},
+            foundation=foundation,
+            timeout_seconds=options.timeout_seconds,
+            reserved_concurrency=options.concurrency or 20,
+            reserve=True if options.concurrency else None,
+            streaming=True,
+        )
+        alarm(
+            self,
+            "AlarmErrors",
+            topic=foundation.topic,
+            description=f"Assistant {name} fails: read the function's log group.",
+            namespace="AWS/Lambda",
+            metric="Errors",
+            dimensions={"FunctionName": self.function.function_name},
+            threshold=5,
+        )
+
+    def metric_requests(self, *, statistic: str = "Sum", period: Duration | None = None) -> cloudwatch.Metric:
+        """Number of answers that were begun. Default: Sum over 5 minutes.
+
+        https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html
+        """
+        return self._metric("Invocations", statistic, period)
+
+    def metric_errors(self, *, statistic: str = "Sum", period: Duration | None = None) -> cloudwatch.Metric:
+        """Number of answers that failed without an event that says so. Default: Sum over 5 minutes."""
+        return self._metric("Errors", statistic, period)
+
+    def metric_duration(self, *, statistic: str = "p90", period: Duration | None = None) -> cloudwatch.Metric:
+        """Milliseconds until the end of an answer. Default: p90 over 5 minutes."""
+        return self._metric("Duration", statistic, period)
+
+    def _metric(self, name: str, statistic: str, period: Duration | None) -> cloudwatch.Metric:
+        return cloudwatch.Metric(
+            namespace="AWS/Lambda",
+            metric_name=name,
+            dimensions_map={"FunctionName": self.function.function_name},
+            statistic=statistic,
+            period=period,
+        )

@@ -1,0 +1,99 @@
+"""Ask an assistant and read its answer as it is written.
+
+::
+
+    for event in ask("https://abc.execute-api.us-east-1.amazonaws.com/v1", "helper", token, "Hello"):
+        if event.name == "delta":
+            print(event.data["text"], end="", flush=True)
+
+The events are described in ``docs/assistants.md``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import urllib3
+
+#: Seconds without a byte after which an answer is given up: assistants send a comment every 15 seconds.
+SILENT_SECONDS = 60
+
+
+@dataclass(frozen=True)
+class Event:
+    """An event of an answer."""
+
+    name: str
+    data: dict[str, Any]
+
+
+class AnswerError(Exception):
+    """There is no answer, or it was cut off.
+
+    :param status: HTTP status; 0 if the response ended before its last event.
+    """
+
+    def __init__(self, status: int, code: str, message: str) -> None:
+        super().__init__(message)
+        self.status, self.code = status, code
+
+
+def ask(api: str, assistant: str, token: str, question: str | dict[str, Any]) -> Iterator[Event]:
+    """The events of an answer, each as soon as it arrives. An event ``error`` or ``done`` is the last one.
+
+    :param api: address of the API with its stage.
+    :param assistant: name of the assistant.
+    :param token: ID token of the user.
+    :param question: a sentence, or a complete request.
+    :raises AnswerError: if the request is refused, or the response ends without its last event.
+    """
+    body = {"messages": [{"role": "user", "text": question}]} if isinstance(question, str) else question
+    response = urllib3.request(
+        "POST",
+        f"{api}/assistants/{assistant}/answers",
+        body=json.dumps(body).encode(),
+        headers={"Content-Type": "application/json", "Authorization": token},
+        timeout=urllib3.Timeout(connect=10, read=SILENT_SECONDS),
+        retries=False,
+        preload_content=False,
+    )
+    try:
+        if response.status != 200:
+            raise _refused(response.status, response.read())
+        last = ""
+        for event in events(response.stream(1024)):
+            last = event.name
+            yield event
+        if last not in ("done", "error"):
+            raise AnswerError(0, "cut_off", "The answer ended before it was complete.")
+    except urllib3.exceptions.HTTPError as error:
+        raise AnswerError(0, "cut_off", f"The answer was cut off: {error}") from error
+    finally:
+        # What is left unread must not be taken for the answer to the next question.
+        response.close()
+
+
+def events(parts: Iterable[bytes]) -> Iterator[Event]:
+    """The events in the parts of a response, whichever way it is split. Comments are left out.
+
+    https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-stream
+    """
+    rest = b""
+    for part in parts:
+        *whole, rest = (rest + part).split(b"\n\n")
+        for text in whole:
+            fields = [line.partition(": ") for line in text.decode().split("\n") if not line.startswith(":")]
+            found = {name: value for name, _, value in fields}
+            if "data" in found:
+                yield Event(found.get("event", "message"), json.loads(found["data"]))
+
+
+def _refused(status: int, body: bytes) -> AnswerError:
+    try:
+        error = json.loads(body)["error"]
+        return AnswerError(status, str(error["code"]), str(error["message"]))
+    except (ValueError, KeyError, TypeError):
+        return AnswerError(status, "no_contract", body.decode(errors="replace")[:200])

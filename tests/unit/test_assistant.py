@@ -1,0 +1,210 @@
+"""What an assistant makes, and what its API adds for it."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import aws_cdk as cdk
+import pytest
+from aws_cdk.assertions import Template
+
+from aws_genai.application import Assistant, AssistantOptions, ChatApi, ChatOptions, Firewall, Identity, UsageBudget
+from aws_genai.errors import InvalidValueError
+from aws_genai.foundation import Foundation
+from aws_genai.models import Guardrail, ModelAccess, ModelAccessOptions
+from aws_genai.packaging.dependencies import package
+from aws_genai.testing import assert_allows, assert_denies
+from tests.conftest import Synthesized
+from tests.settings_support import BASE, message
+from tests.support import new_stack, template_of
+
+MODEL = "amazon.nova-lite-v1:0"
+ARN = f"arn:aws:bedrock:us-east-1::foundation-model/{MODEL}"
+
+
+def build(
+    stack: cdk.Stack, *, names: tuple[str, ...] = ("helper",), origins: tuple[str, ...] = (), **given: Any
+) -> None:
+    foundation = Foundation(stack)
+    guardrail = Guardrail(stack, "Guardrail", name="assistant", foundation=foundation)
+    access = ModelAccess(stack, "Access", guardrail=guardrail, options=ModelAccessOptions(models=[MODEL]))
+    options = ChatOptions(allowed_origins=list(origins))
+    identity = Identity(stack, "Users", foundation=foundation, options=options)
+    budget = UsageBudget(stack, "Budget", foundation=foundation)
+    assistants = [
+        Assistant(
+            stack,
+            f"Assistant-{name}",
+            foundation=foundation,
+            name=name,
+            access=access,
+            identity=identity,
+            options=AssistantOptions(**given),
+            budget=budget,
+            origins=origins,
+        )
+        for name in names
+    ]
+    ChatApi(
+        stack,
+        "Chat",
+        foundation=foundation,
+        name="assistant",
+        access=access,
+        identity=identity,
+        firewall=Firewall(stack, "Firewall", foundation=foundation, name="assistant", options=options),
+        options=options,
+        budget=budget,
+        assistants=assistants,
+    )
+
+
+@pytest.fixture(scope="module")
+def made() -> Template:
+    return template_of(lambda stack: build(stack, names=("helper", "a1-b"), timeout_seconds=600, max_tokens=4096))
+
+
+def properties(template: Template, kind: str) -> list[dict[str, Any]]:
+    return [each["Properties"] for each in template.find_resources(kind).values()]
+
+
+def functions(template: Template) -> dict[str, dict[str, Any]]:
+    """The functions of assistants, by the name of the assistant."""
+    found = [each for each in properties(template, "AWS::Lambda::Function") if ".assistant." in each["Handler"]]
+    return {each["Environment"]["Variables"]["ASSISTANT"]: each for each in found}
+
+
+def test_the_api_streams_what_the_function_streams(made: Template) -> None:
+    streaming = [
+        each["Integration"]
+        for each in properties(made, "AWS::ApiGateway::Method")
+        if each["Integration"].get("ResponseTransferMode") == "STREAM"
+    ]
+    assert len(streaming) == 2
+    for integration in streaming:
+        uri = json.dumps(integration["Uri"])
+        assert "lambda:path/2021-11-15/functions/" in uri
+        assert "/response-streaming-invocations" in uri
+        assert integration["TimeoutInMillis"] == 600_000
+    for function in functions(made).values():
+        assert function["Timeout"] == 600
+        assert function["Environment"]["Variables"]["AWS_LAMBDA_EXEC_WRAPPER"] == "/var/task/functions/streaming/start"
+
+
+def test_a_streaming_api_compresses_nothing(made: Template) -> None:
+    (api,) = properties(made, "AWS::ApiGateway::RestApi")
+    assert "MinimumCompressionSize" not in api
+    (other,) = properties(template_of(lambda stack: build(stack, names=())), "AWS::ApiGateway::RestApi")
+    assert other["MinimumCompressionSize"] == 1024
+
+
+def test_each_assistant_has_a_path_of_its_own(made: Template) -> None:
+    parts = {each["PathPart"] for each in properties(made, "AWS::ApiGateway::Resource")}
+    assert parts == {"chat", "assistants", "helper", "a1-b", "answers"}
+    sources = [json.dumps(each["SourceArn"]) for each in properties(made, "AWS::Lambda::Permission")]
+    for name in ("helper", "a1-b"):
+        assert sum(f"/v1/POST/assistants/{name}/answers" in each for each in sources) == 1
+    assert set(functions(made)) == {"helper", "a1-b"}
+
+
+def test_an_assistant_streams_its_models_through_the_guardrail_only(made: Template) -> None:
+    (role,) = [each for each in made.find_resources("AWS::IAM::Role") if each.startswith("AssistanthelperFunctionRole")]
+    (guardrail,) = made.find_resources("AWS::Bedrock::GuardrailVersion")
+    through = {"bedrock:GuardrailIdentifier": {"Fn::GetAtt": [guardrail, "GuardrailArn"]}}
+    assert_denies(made, role, "bedrock:InvokeModelWithResponseStream", ARN)
+    statement = json.dumps(made.find_resources("AWS::IAM::ManagedPolicy"))
+    assert "bedrock:InvokeModelWithResponseStream" in statement
+    assert_denies(made, role, "bedrock:InvokeModelWithResponseStream", ARN.replace("lite", "pro"), through)
+    assert_allows(made, role, "dynamodb:UpdateItem", made_table(made))
+
+
+def made_table(template: Template) -> str:
+    (table,) = template.find_resources("AWS::DynamoDB::Table")
+    return table
+
+
+def test_a_change_of_the_way_of_the_response_is_deployed() -> None:
+    def deployment(**given: Any) -> str:
+        (name,) = template_of(lambda stack: build(stack, **given)).find_resources("AWS::ApiGateway::Deployment")
+        return str(name)
+
+    assert len({deployment(), deployment(names=()), deployment(timeout_seconds=60)}) == 3
+
+
+def test_pages_may_ask_each_assistant(made: Template) -> None:
+    template = template_of(lambda stack: build(stack, origins=("https://mine.example.com",)))
+    options = [each for each in properties(template, "AWS::ApiGateway::Method") if each["HttpMethod"] == "OPTIONS"]
+    assert len(options) == 2
+    (function,) = functions(template).values()
+    assert json.loads(function["Environment"]["Variables"]["ORIGINS"]) == ["https://mine.example.com"]
+    assert not [each for each in properties(made, "AWS::ApiGateway::Method") if each["HttpMethod"] == "OPTIONS"]
+
+
+def test_the_script_that_starts_the_loop_can_be_run() -> None:
+    path, _ = package(("assistant", "contract", "streaming"))
+    with zipfile.ZipFile(path) as packed:
+        modes = {each.filename: each.external_attr >> 16 for each in packed.infolist()}
+    assert modes.pop("functions/streaming/start") == 0o755
+    assert set(modes.values()) == {0o644}
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({"kind": "retrieval"}, "answers from a knowledge base"),
+        ({"models": ["amazon.titan-embed-text-v2:0"]}, "not for chat"),
+        ({"models": [MODEL], "max_tokens": 100_000}, "gives at most"),
+        ({"timeout_seconds": 901}, "timeout_seconds"),
+    ],
+)
+def test_what_cannot_answer_is_refused(options: dict[str, Any], expected: str) -> None:
+    with pytest.raises(InvalidValueError, match=expected):
+        build(new_stack(), **options)
+
+
+def test_reference_has_assistants_of_both_kinds(reference: Synthesized) -> None:
+    found = functions(Template.from_json(reference.template("application")))
+    assert set(found) == {"helper", "handbook"}
+    assert "KNOWLEDGE_BASE" in found["handbook"]["Environment"]["Variables"]
+    assert "KNOWLEDGE_BASE" not in found["helper"]["Environment"]["Variables"]
+
+
+@pytest.mark.parametrize(
+    ("application", "parts"),
+    [
+        ({"assistants": {"helper": {}}}, ["application.assistants", "the API of chat", "Add chat"]),
+        ({"chat": {}, "assistants": {"Helper": {}}}, ["application.assistants.Helper", "lower-case"]),
+        ({"chat": {}, "assistants": {"a--b": {}}}, ["application.assistants.a--b", "single hyphens"]),
+        (
+            {"chat": {}, "assistants": {"helper": {"models": ["amazon.nova-pro-v1:0"]}}},
+            ["application.assistants.helper.models", "not among models.bedrock.models", MODEL],
+        ),
+        (
+            {"chat": {}, "assistants": {"helper": {"kind": "retrieval"}}},
+            ["application.assistants.helper.knowledge", "answers from a knowledge base"],
+        ),
+        (
+            {"chat": {}, "assistants": {"helper": {"kind": "retrieval", "knowledge": "absent"}}},
+            ["application.assistants.helper.knowledge", "absent is not among models.knowledge"],
+        ),
+        (
+            {"chat": {}, "assistants": {"helper": {"knowledge": "absent"}}},
+            ["application.assistants.helper.knowledge", "kind chat does not use"],
+        ),
+        (
+            {"chat": {}, "assistants": {"helper": {"max_tokens": 100000}}},
+            ["application.assistants.helper.max_tokens", "gives at most"],
+        ),
+        (
+            {"chat": {}, "assistants": {"helper": {"parameters": {"amazon.nova-pro-v1:0": {"top_p": 0.5}}}}},
+            ["application.assistants.helper.parameters", "not offered"],
+        ),
+        ({"chat": {}, "assistants": {"helper": {"kind": "agents"}}}, ["application.assistants.helper.kind", "chat"]),
+    ],
+)
+def test_settings_that_cannot_be_are_told(tmp_path: Path, application: dict[str, Any], parts: list[str]) -> None:
+    told = message(tmp_path, {**BASE, "models": {"bedrock": {"models": [MODEL]}}, "application": application})
+    assert all(part in told for part in parts), told
