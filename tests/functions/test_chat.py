@@ -171,6 +171,48 @@ def test_whatever_takes_long_the_answer_leaves_in_time(
     assert all(seconds >= 4 for service, seconds in account.asked if service == "bedrock-runtime")
 
 
+ASKED = '{"messages": [{"role": "user", "text": "x"}]'
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"messages": [{"role": "user", "text": "\\ud800"}]}',
+        '{"messages": [{"role": "user", "text": "x\\udfff y"}]}',
+        ASKED + ', "temperature": NaN}',
+        ASKED + ', "temperature": -Infinity}',
+        ASKED + ', "temperature": 1e999}',
+        ASKED + f', "max_tokens": {"9" * 5000}}}',
+        ASKED + ', "model": "a", "model": "b"}',
+        '{"messages": [{"role": "user", "text": "x", "text": "y"}]}',
+        "[" * 100_000,
+        "\ud800",
+    ],
+    ids=[
+        "half a pair",
+        "the other half",
+        "NaN",
+        "infinity",
+        "huge",
+        "digits",
+        "twice",
+        "text twice",
+        "deep",
+        "raw half",
+    ],
+)
+def test_a_body_that_readers_understand_differently_is_refused_before_anything_is_paid(
+    stub: Stubber, body: str
+) -> None:
+    status, told = call(body)
+    assert (status, told["error"]["code"]) == (400, "malformed_request")
+
+
+def test_a_whole_pair_is_a_character(stub: Stubber) -> None:
+    stub.add_response("converse", answer())
+    assert call('{"messages": [{"role": "user", "text": "\\ud83d\\ude00"}]}')[0] == 200
+
+
 def test_a_function_with_less_time_gives_the_model_less(monkeypatch: pytest.MonkeyPatch) -> None:
     from aws_genai.functions.chat.handler import handler
 

@@ -72,10 +72,34 @@ def body(event: dict[str, Any]) -> dict[str, Any]:
     :raises ChatError: if it is not JSON, or not a chat request.
     """
     try:
-        content: dict[str, Any] = json.loads(event.get("body") or "")
+        content: dict[str, Any] = _decoded(event.get("body") or "")
         validate(event=content, schema=SCHEMA)
     except json.JSONDecodeError as error:
         raise malformed(f"The body is not JSON: {error.msg}.") from error
-    except (SchemaValidationError, RecursionError) as error:
+    except UnicodeEncodeError as error:
+        raise malformed("The body holds half of a surrogate pair, which is no character.") from error
+    except (SchemaValidationError, RecursionError, ValueError) as error:
         raise malformed(f"The body is not a chat request: {getattr(error, 'validation_message', error)}.") from error
     return content
+
+
+def _decoded(text: str) -> Any:  # noqa: ANN401 - JSON
+    """JSON that means the same to everybody who reads it: https://datatracker.ietf.org/doc/html/rfc8259
+
+    :raises ValueError: if it has a number that JSON does not have, or is too long, the same name twice, or text that
+        cannot be encoded.
+    """
+    content = json.loads(text, parse_constant=_no_number, object_pairs_hook=_unique)
+    json.dumps(content, ensure_ascii=False).encode()
+    return content
+
+
+def _no_number(name: str) -> None:
+    raise ValueError(f"{name} is not a number")
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a name stands twice in an object")
+    return found
