@@ -123,9 +123,9 @@ format: setup-dev  ## Format the code, and fix what the linter can fix
 snapshots: setup-dev  ## Rewrite the snapshots of the templates
 	$(BIN)/pytest tests/snapshot --snapshot-update
 
-docs: setup-dev  ## Rewrite what is generated from code: settings, rules, examples, table of clients, picture
+docs: setup-dev  ## Rewrite what is generated from code: settings, rules, examples, table of clients, picture, OpenAPI
 	$(BIN)/python -m settings.document && $(BIN)/python -m tests.examples && $(BIN)/python -m aws_genai.gate.document docs/rules.md \
-		&& $(BIN)/python -m tests.local.clients_table && $(BIN)/python -m tests.picture
+		&& $(BIN)/python -m tests.local.clients_table && $(BIN)/python -m tests.picture && $(BIN)/python -m operations.openapi
 
 site: setup-docs  ## Build the documentation site into site/
 	@NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build --strict --quiet && echo "The site is site/index.html"

@@ -1,0 +1,181 @@
+"""Generates ``docs/openapi.json``, the contract of the API of chat and assistants, from what implements it.
+
+``python -m operations.openapi`` writes it (``make docs``). https://spec.openapis.org/oas/v3.1.1.html
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from aws_genai.application.gateway_errors import GATEWAY_ERRORS
+from aws_genai.functions.chat import errors, knowledge
+
+ROOT = Path(__file__).resolve().parent.parent
+FILE = ROOT / "docs" / "openapi.json"
+_FUNCTIONS = ROOT / "constructs" / "aws_genai" / "functions"
+#: Statuses of the default gateway responses, which keep that of the error: any may occur.
+_DEFAULTS = {"DEFAULT_4XX": "4XX", "DEFAULT_5XX": "5XX"}
+
+
+@cache
+def codes() -> dict[str, list[str]]:
+    """The codes of errors by their HTTP status, from the function and from API Gateway."""
+    found: dict[str, set[str]] = {}
+    for status, code in (
+        *((str(each.status), each.code) for module in (errors, knowledge) for each in _failures(module)),
+        *((str(each.status or _DEFAULTS[each.kind]), each.code) for each in GATEWAY_ERRORS),
+        ("400", errors.malformed("").code),
+        ("404", errors.unknown_model("", []).code),
+        ("500", "internal_error"),
+    ):
+        found.setdefault(status, set()).add(code)
+    return {status: sorted(found[status]) for status in sorted(found)}
+
+
+def _failures(module: ModuleType) -> Iterator[errors.Failure]:
+    for value in vars(module).values():
+        yield from (
+            each
+            for each in (value.values() if isinstance(value, dict) else [value])
+            if isinstance(each, errors.Failure)
+        )
+
+
+def described() -> dict[str, Any]:
+    """The document."""
+    return {
+        "openapi": "3.1.1",
+        "info": {
+            "title": "AWS GenAI Stack: chat and assistants",
+            "version": "1",
+            "description": "See docs/assistants.md for the events of an assistant.",
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "servers": [
+            {
+                "url": "https://{api}.execute-api.{region}.amazonaws.com/v1",
+                "variables": {"api": {"default": "api"}, "region": {"default": "us-east-1"}},
+            }
+        ],
+        "security": [{"users": []}],
+        "paths": {
+            "/chat": {"post": _operation("chat", "Ask the chat, and get the whole answer.", _whole(), blocks=True)},
+            "/assistants/{assistant}/answers": {
+                "parameters": [
+                    {
+                        "name": "assistant",
+                        "in": "path",
+                        "required": True,
+                        "description": "Name of the assistant.",
+                        "schema": {"type": "string"},
+                    }
+                ],
+                "post": _operation("answer", "Ask an assistant, and get its answer as it is written.", _streamed()),
+            },
+        },
+        "components": {
+            "securitySchemes": {
+                "users": {
+                    "type": "apiKey",
+                    "in": "header",
+                    "name": "Authorization",
+                    "description": "The ID token of a user of the Amazon Cognito user pool.",
+                }
+            },
+            "schemas": {
+                "Request": _schema("chat/request.schema.json"),
+                "Answer": {
+                    "type": "object",
+                    "required": ["text", "model", "stop_reason", "input_tokens", "output_tokens"],
+                    "properties": {
+                        "text": {"type": "string"},
+                        "model": {"type": "string"},
+                        "stop_reason": {"type": "string"},
+                        "input_tokens": {"type": "integer"},
+                        "output_tokens": {"type": "integer"},
+                        "sources": {"type": "array", "items": _events()["source"]},
+                    },
+                },
+                "Error": {
+                    "type": "object",
+                    "required": ["error"],
+                    "properties": {
+                        "error": {
+                            "type": "object",
+                            "required": ["code", "message"],
+                            "properties": {"code": {"type": "string"}, "message": {"type": "string"}},
+                        }
+                    },
+                },
+                **{f"{name.title()}Event": schema for name, schema in _events().items()},
+            },
+        },
+    }
+
+
+def _operation(id: str, summary: str, content: dict[str, Any], *, blocks: bool = False) -> dict[str, Any]:
+    refused = {status: list(found) for status, found in codes().items()}
+    if blocks:
+        # An assistant tells these as events.
+        refused["403"] = sorted([*refused["403"], "input_blocked", "output_blocked"])
+    return {
+        "operationId": id,
+        "summary": summary,
+        "requestBody": {
+            "required": True,
+            "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Request"}}},
+        },
+        "responses": {
+            "200": {"description": "The answer.", "content": content},
+            **{status: _refused(found) for status, found in refused.items()},
+        },
+    }
+
+
+def _refused(found: list[str]) -> dict[str, Any]:
+    return {
+        "description": ", ".join(found),
+        "headers": {"Retry-After": {"description": "Seconds after which to try again.", "schema": {"type": "integer"}}},
+        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}},
+    }
+
+
+def _whole() -> dict[str, Any]:
+    return {"application/json": {"schema": {"$ref": "#/components/schemas/Answer"}}}
+
+
+def _streamed() -> dict[str, Any]:
+    names = ", ".join(f"`{name}`" for name in _events())
+    return {
+        "text/event-stream": {
+            "schema": {
+                "type": "string",
+                "description": f"Server-sent events. The data of {names} are described by the schemas of these names.",
+            }
+        }
+    }
+
+
+def _events() -> dict[str, Any]:
+    found: dict[str, Any] = _schema("assistant/events.schema.json")["properties"]
+    return found
+
+
+def _schema(path: str) -> dict[str, Any]:
+    schema: dict[str, Any] = json.loads((_FUNCTIONS / path).read_text(encoding="utf-8"))
+    schema.pop("$schema")
+    return schema
+
+
+def text() -> str:
+    """The document as it is stored."""
+    return json.dumps(described(), indent=2) + "\n"
+
+
+if __name__ == "__main__":
+    FILE.write_text(text(), encoding="utf-8")
