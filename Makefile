@@ -55,9 +55,9 @@ local-status: setup-local  ## Show what runs in the local account
 local-stop: setup-local  ## Stop the local account and keep its state, if it was started with LOCAL_KEEP=1
 	@$(BIN)/python -m local stop
 
-local-load: setup-local  ## Load test of the chat in a separate local account: CALLERS= SECONDS= TIMES="0.2 1 4"
+local-load: setup-local  ## Load test of the chat in a separate local account: CALLERS= SECONDS= TIMES="0.2 1 4" ASSISTANT=helper
 	@$(BIN)/python -m tests.load $(if $(CALLERS),--callers $(CALLERS)) $(if $(SECONDS),--seconds $(SECONDS)) \
-		$(if $(TIMES),--model-seconds $(TIMES))
+		$(if $(TIMES),--model-seconds $(TIMES)) $(if $(ASSISTANT),--assistant "$(ASSISTANT)")
 
 local-down: setup  ## Stop the local account and remove its state
 	@$(BIN)/python -m local down

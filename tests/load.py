@@ -33,6 +33,7 @@ from rich.table import Table
 
 from local import cdk, chat, emulator
 from local.home import ROOT, Home, LocalError
+from operations import answers
 
 CALLERS, SECONDS, MODEL_SECONDS = 50, 30.0, (0.2, 1.0, 4.0)
 START_SECONDS = 300
@@ -51,6 +52,8 @@ class Answer:
     status: int
     code: str = ""
     crossed: bool = False
+    #: Seconds until the first part of a streamed answer.
+    first_seconds: float = 0.0
 
 
 @dataclass
@@ -79,8 +82,16 @@ class Run:
 
     def latency(self, share: float) -> float:
         """The time within which this share of the answers came, in seconds."""
-        times = sorted(each.seconds for each in self.answered)
-        return times[min(len(times) - 1, int(share * len(times)))] if times else 0.0
+        return _share(share, [each.seconds for each in self.answered])
+
+    def first(self, share: float) -> float:
+        """The time within which this share of the answers began after the model's first token, in seconds."""
+        return _share(share, [each.first_seconds - self.model_seconds for each in self.answered])
+
+
+def _share(share: float, seconds: Sequence[float]) -> float:
+    times = sorted(seconds)
+    return times[min(len(times) - 1, int(share * len(times)))] if times else 0.0
 
 
 class _Model(BaseHTTPRequestHandler):
@@ -194,15 +205,34 @@ def put(found: chat.Chat, token: str) -> Answer:
     return Answer(seconds, 200, crossed=_MARK.findall(reply.text) != [mark])
 
 
-def load(found: chat.Chat, token: str, run: Run) -> Run:
-    """Let the callers of a run ask, each one question after another, until its time is over."""
+def stream(found: chat.Chat, token: str, assistant: str) -> Answer:
+    """Ask an assistant one question with a mark of its own, and read its answer as it arrives."""
+    mark = f"mark-{uuid.uuid4().hex.translate(_LETTERS)}"
+    began, first, text = time.monotonic(), 0.0, ""
+    try:
+        for event in answers.ask(found.url.removesuffix("/chat"), assistant, token, f"Please repeat {mark}"):
+            if event.name == "delta":
+                first = first or time.monotonic() - began
+                text += event.data["text"]
+            elif event.name == "error":
+                return Answer(time.monotonic() - began, event.data["status"], event.data["code"])
+    except answers.AnswerError as error:
+        return Answer(time.monotonic() - began, error.status, error.code)
+    return Answer(time.monotonic() - began, 200, crossed=_MARK.findall(text) != [mark], first_seconds=first)
+
+
+def load(found: chat.Chat, token: str, run: Run, assistant: str = "") -> Run:
+    """Let the callers of a run ask, each one question after another, until its time is over.
+
+    :param assistant: the assistant to ask. Default: the chat, which does not stream.
+    """
     began = time.monotonic()
     end = began + run.seconds
     lock = threading.Lock()
 
     def call(_number: int) -> None:
         while time.monotonic() < end:
-            answer = put(found, token)
+            answer = stream(found, token, assistant) if assistant else put(found, token)
             with lock:
                 run.answers.append(answer)
             if answer.status != 200:
@@ -215,14 +245,14 @@ def load(found: chat.Chat, token: str, run: Run) -> Run:
     return run
 
 
-def cool(account: emulator.Account, home: Home) -> None:
-    """Let no environment of the chat's function be warm: a function that is configured anew starts anew."""
+def cool(account: emulator.Account, home: Home, beginning: str = "ChatF") -> None:
+    """Let no environment of a function be warm: a function that is configured anew starts anew."""
     functions = account.client("lambda")
     pages = account.client("cloudformation").get_paginator("list_stack_resources")
     for stack in cdk.stack_names(home):
         for page in pages.paginate(StackName=stack):
             for each in page["StackResourceSummaries"]:
-                if each["ResourceType"] == "AWS::Lambda::Function" and each["LogicalResourceId"].startswith("ChatF"):
+                if each["ResourceType"] == "AWS::Lambda::Function" and each["LogicalResourceId"].startswith(beginning):
                     name = each["PhysicalResourceId"]
                     memory = _patient(functions.get_function_configuration, FunctionName=name)["MemorySize"]
                     _patient(functions.update_function_configuration, FunctionName=name, MemorySize=memory)
@@ -239,11 +269,16 @@ def _patient(call: Callable[..., Any], **arguments: Any) -> Any:
     return call(**arguments)
 
 
-def table(runs: Sequence[Run]) -> Table:
-    """The runs, one a row."""
+def table(runs: Sequence[Run], *, streamed: bool = False) -> Table:
+    """The runs, one a row.
+
+    :param streamed: whether to show how long after the model's first token answers began.
+    """
     shown = Table(box=box.MARKDOWN)
     for name in ("model", "start", "callers", "seconds"):
         shown.add_column(name)
+    for name in ("first p50 s", "first p99 s") if streamed else ():
+        shown.add_column(name, justify="right")
     for name in ("answered", "a second", "p50 s", "p95 s", "max s", "refused", "by status and code", "crossed"):
         shown.add_column(name, justify="left" if name.startswith("by") else "right")
     for run in runs:
@@ -254,6 +289,7 @@ def table(runs: Sequence[Run]) -> Table:
             run.label,
             str(run.callers),
             f"{run.seconds:g}",
+            *((f"{run.first(0.5):.3f}", f"{run.first(0.99):.3f}") if streamed else ()),
             str(len(run.answered)),
             f"{len(run.answered) / max(run.took_seconds, 0.1):.1f}",
             f"{run.latency(0.5):.2f}",
@@ -266,7 +302,9 @@ def table(runs: Sequence[Run]) -> Table:
     return shown
 
 
-def measure(environment: str, callers: int, seconds: float, model_seconds: Sequence[float]) -> Iterator[Run]:
+def measure(
+    environment: str, callers: int, seconds: float, model_seconds: Sequence[float], assistant: str = ""
+) -> Iterator[Run]:
     """Every run, as it ends: at each time of the model, cold and then warm.
 
     :raises LocalError: if there is no chat to ask.
@@ -278,10 +316,10 @@ def measure(environment: str, callers: int, seconds: float, model_seconds: Seque
         if found is None:
             raise LocalError(f"The settings of {environment} have no chat.")
         for takes in model_seconds:
-            cool(running, home)
+            cool(running, home, f"Assistant{assistant}Function" if assistant else "ChatF")
             for label in ("cold", "warm"):
                 token = chat.sign_in(home, running, found)
-                yield load(found, token, Run(label, callers, seconds, takes))
+                yield load(found, token, Run(label, callers, seconds, takes), assistant)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -291,17 +329,19 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--callers", type=int, default=CALLERS, help="callers at a time")
     parser.add_argument("--seconds", type=float, default=SECONDS, help="how long each run takes")
     parser.add_argument("--model-seconds", type=float, nargs="+", default=MODEL_SECONDS, help="times of the model")
+    parser.add_argument("--assistant", default="", help="the assistant to ask, which streams; else the chat")
     options = parser.parse_args(arguments)
     runs: list[Run] = []
     failed = ""
     try:
-        for run in measure(options.environment, options.callers, options.seconds, options.model_seconds):
+        asked = (options.environment, options.callers, options.seconds, options.model_seconds, options.assistant)
+        for run in measure(*asked):
             runs.append(run)
             print(f"{run.model_seconds:g} s, {run.label}: {len(run.answers)} questions", file=sys.stderr)
     except (LocalError, BotoCoreError, ClientError, OSError, subprocess.TimeoutExpired) as error:
         failed = str(error)
     if runs:
-        Console(width=200, highlight=False).print(table(runs))
+        Console(width=200, highlight=False).print(table(runs, streamed=bool(options.assistant)))
     if failed:
         print(failed, file=sys.stderr)
         return 2
