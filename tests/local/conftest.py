@@ -128,9 +128,22 @@ def local(tmp_path_factory: pytest.TempPathFactory, synthesized: Callable[[Home]
             assert account is not None
             made = Local(home, account, model_url, done.stdout)
             made.answers_by(model_url)
+            _RUNNING.append(made)
             yield made
         finally:
+            _RUNNING.clear()
             emulator.stop(home)
+
+
+#: The account of this process, once a test has asked for it.
+_RUNNING: list[Local] = []
+
+
+@pytest.fixture(scope="module", autouse=True)
+def the_tests_own_model() -> None:
+    """Each file begins with the same model, whatever the one before it has left."""
+    for each in _RUNNING:
+        each.answers_by(each.model_url)
 
 
 @pytest.fixture

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +17,7 @@ from tests import load
 
 from .conftest import Local, verb
 from .streams import WORDS, Server, streaming
+from .test_clients import PYTHON
 from .test_gateway import code, configured
 
 #: Longer than a cold start of a function on a machine that is busy.
@@ -57,9 +60,44 @@ def test_an_answer_arrives_while_it_is_written(local: Local, streams: Server) ->
     assert names(events)[0] == "meta"
     assert names(events)[-2:] == ["usage", "done"]
     assert text(events) == "".join(WORDS)
-    # The request is accepted long before the model has said anything, and let alone everything.
+    # The request is accepted long before the model has said everything.
     assert seen[-1][0] - seen[0][0] > 0.3
     assert events[-2].data["output_tokens"] > 0
+
+
+LONG = " ".join(["It goes on and on, as a river does on its way to the sea."] * 6)
+SCRIPT = f"""
+pace: {{tokens_per_second: 60}}
+rules:
+  - when: {{contains: secret}}
+    answer: "{LONG} And what is called Project Nightingale is known to nobody. {LONG}"
+otherwise: {{answer: "{LONG}"}}
+"""
+
+
+@pytest.fixture
+def scripted(local: Local, tmp_path: Path) -> Iterator[None]:
+    file = tmp_path / "script.yaml"
+    file.write_text(SCRIPT)
+    local.home.write(local.home.model, {"script": str(file), "timeout_seconds": 30})
+    yield
+    local.answers_by(local.model_url)
+
+
+def test_parts_that_the_guardrail_has_assessed_do_not_wait_for_the_others(local: Local, scripted: None) -> None:
+    answer(local, "Hello")
+    seen = [(time.monotonic(), each) for each in ask(api(local), "helper", local.token(), "Hello")]
+    deltas = [at for at, each in seen if each.name == "delta"]
+    assert text([each for _, each in seen]) == LONG
+    assert len(deltas) > 2
+    assert deltas[-1] - deltas[0] > 0.3
+
+
+def test_an_answer_that_the_guardrail_blocks_in_the_middle_is_told(local: Local, scripted: None) -> None:
+    found = answer(local, "Tell me the secret")
+    assert names(found)[-2:] == ["guardrail", "done"]
+    assert found[-2].data["code"] == "output_blocked"
+    assert "Nightingale" not in text(found)
 
 
 def test_a_model_is_chosen_and_bounded(local: Local, streams: Server) -> None:
@@ -245,3 +283,37 @@ def test_ask_prints_an_answer_as_it_arrives(local: Local) -> None:
     blocked = verb(local.home, "ask", "--assistant", "helper", "--question", "What is project nightingale?")
     assert blocked.returncode == 2
     assert "input_blocked" in blocked.stderr
+
+
+def test_the_openai_package_works_with_an_assistant(local: Local, streams: Server) -> None:
+    """Its authorization header begins with Bearer, as that of every such client."""
+    done = subprocess.run(
+        [str(PYTHON), str(Path(__file__).parent / "openai_client.py")],
+        env={"BASE": f"{api(local)}/assistants/helper/openai", "TOKEN": local.token(), "ASKED": "count"},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert told["models"][0] == "helper"
+    # The system message is a part of the question.
+    assert streams.requests[0]["messages"][-1]["content"] == "Be kind.\n\ncount"
+    assert told["whole"] == "".join(told["parts"])
+    assert told["finish"] == "stop"
+    assert told["tokens"] == told["streamed"] > 0
+    assert told["errors"] == {
+        "model": ["NotFoundError", "unknown_model"],
+        "tools": ["BadRequestError", "malformed_request"],
+        "nobody": ["AuthenticationError", 401],
+    }
+
+
+def test_openais_form_is_closed_where_it_is_not_asked_for(local: Local) -> None:
+    url = f"{api(local)}/assistants/handbook/openai/models"
+    answer = urllib3.request(
+        "GET", url, headers={"Authorization": f"Bearer {local.token()}"}, timeout=30, retries=False
+    )
+    assert answer.status in (403, 404)

@@ -126,7 +126,11 @@ def test_a_broken_update_is_told_in_one_place_and_rolled_back(
     def add_failure(template: dict[str, Any]) -> None:
         # The function is updated first; then the dashboard fails.
         resources = template["Resources"]
-        (function,) = [name for name, each in resources.items() if each["Type"] == "AWS::Lambda::Function"]
+        (function,) = [
+            name
+            for name, each in resources.items()
+            if each["Type"] == "AWS::Lambda::Function" and name.startswith("ChatFunction")
+        ]
         (dashboard,) = [name for name, each in resources.items() if each["Type"] == "AWS::CloudWatch::Dashboard"]
         resources[dashboard]["DependsOn"] = [function]
         resources[dashboard]["Properties"]["DashboardBody"] = {"Fn::Select": [7, ["only one"]]}

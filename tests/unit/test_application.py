@@ -40,10 +40,10 @@ def of(resources: dict[str, Any], kind: str) -> list[dict[str, Any]]:
 
 def test_requests_are_authorized_validated_and_throttled(application: dict[str, Any]) -> None:
     methods = of(application, "AWS::ApiGateway::Method")
-    assert len(methods) == 3  # the chat and two assistants
+    assert len(methods) == 5  # the chat, two assistants, and two of OpenAI's form
     for method in methods:
         assert method["AuthorizationType"] == "COGNITO_USER_POOLS"
-        assert method["RequestModels"]["application/json"]
+        assert method["HttpMethod"] == "GET" or method["RequestModels"]["application/json"]
     assert of(application, "AWS::ApiGateway::RequestValidator")[0]["ValidateRequestBody"] is True
     (stage,) = of(application, "AWS::ApiGateway::Stage")
     settings = stage["MethodSettings"][0]

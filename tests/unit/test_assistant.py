@@ -126,6 +126,31 @@ def made_table(template: Template) -> str:
     return table
 
 
+def test_openais_form_is_off_unless_it_is_asked_for(made: Template) -> None:
+    assert not {"openai", "completions", "models"} & {
+        each["PathPart"] for each in properties(made, "AWS::ApiGateway::Resource")
+    }
+    template = template_of(
+        lambda stack: build(stack, names=("helper", "other"), openai=True, origins=("https://mine.example.com",))
+    )
+    methods = properties(template, "AWS::ApiGateway::Method")
+    assert sorted(each["HttpMethod"] for each in methods) == ["GET"] * 2 + ["OPTIONS"] * 7 + ["POST"] * 5
+    for method in methods:
+        assert method["HttpMethod"] == "OPTIONS" or method["AuthorizationType"] == "COGNITO_USER_POOLS"
+    allowed = [
+        response["ResponseParameters"]["method.response.header.Access-Control-Allow-Methods"]
+        for method in methods
+        if method["HttpMethod"] == "OPTIONS"
+        for response in method["Integration"]["IntegrationResponses"]
+    ]
+    assert sorted(allowed) == ["'GET'"] * 2 + ["'POST'"] * 5
+    sources = json.dumps([each["SourceArn"] for each in properties(template, "AWS::Lambda::Permission")])
+    for name in ("helper", "other"):
+        assert f"/v1/POST/assistants/{name}/openai/chat/completions" in sources
+        assert f"/v1/GET/assistants/{name}/openai/models" in sources
+    assert len(properties(template, "AWS::ApiGateway::Model")) == 2
+
+
 def test_a_change_of_the_way_of_the_response_is_deployed() -> None:
     def deployment(**given: Any) -> str:
         (name,) = template_of(lambda stack: build(stack, **given)).find_resources("AWS::ApiGateway::Deployment")

@@ -138,6 +138,13 @@ class Assistant(Construct):
             threshold=5,
         )
 
+    @property
+    def methods(self) -> list[tuple[str, str, str]]:
+        """The methods of the API that invoke the function: a suffix of ids, the HTTP method, the path."""
+        base = f"assistants/{self.name}"
+        door = [("Completions", "POST", f"{base}/openai/chat/completions"), ("Models", "GET", f"{base}/openai/models")]
+        return [("", "POST", f"{base}/answers"), *(door if self.options.openai else [])]
+
     def metric_requests(self, *, statistic: str = "Sum", period: Duration | None = None) -> cloudwatch.Metric:
         """Number of answers that were begun. Default: Sum over 5 minutes.
 

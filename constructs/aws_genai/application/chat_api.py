@@ -47,6 +47,8 @@ if TYPE_CHECKING:
 _Made = TypeVar("_Made", bound=CfnResource)
 
 STAGE = "v1"
+#: How ids of resources end that list models. No name of an assistant has a hyphen in its id.
+_LISTING = "-Models"
 
 
 class ChatApi(Construct):
@@ -151,6 +153,7 @@ class ChatApi(Construct):
         )
         #: What a deployment takes a snapshot of, and the properties of each.
         self.deployed: list[tuple[CfnResource, dict[str, Any]]] = []
+        self._completion: apigateway.CfnModel | None = None
         api = self._snapshot(
             apigateway.CfnRestApi,
             "Resource",
@@ -168,14 +171,16 @@ class ChatApi(Construct):
         asked = {"": chat, **self._answers(api, ask, assistants)}
         if options.allowed_origins:
             for id, resource in asked.items():
-                self._preflight(f"Options{id}", api, resource, options.allowed_origins)
+                method = "GET" if id.endswith(_LISTING) else "POST"
+                self._preflight(f"Options{id}", api, resource, method, options.allowed_origins)
         self._gateway_errors(api)
         self.stage = self._stage(api)
         if options.account_log_role:
             self.stage.node.add_dependency(api_gateway_logging(Stack.of(self)))
         self._permit("Invoke", self.function, api, "chat")
         for each in assistants:
-            self._permit(f"Invoke{_id(each.name)}", each.function, api, f"assistants/{each.name}/answers")
+            for suffix, method, path in each.methods:
+                self._permit(f"Invoke{_id(each.name)}{suffix}", each.function, api, path, method)
         stage_arn = f"arn:{PARTITION}:apigateway:{REGION}::/restapis/{api.ref}/stages/{STAGE}"
         association = firewall.protect(self, "Protection", stage_arn)
         association.add_resource_dependency(self.stage)
@@ -370,9 +375,31 @@ class ChatApi(Construct):
             id = _id(each.name)
             own = self._resource(api, f"Assistant{id}", root.ref, each.name)
             found[id] = self._resource(api, f"Answers{id}", own.ref, "answers")
-            waits = each.options.timeout_seconds
-            self._method(f"Post{id}", ask, found[id], each.function.integration(timeout_seconds=waits))
+            integration = each.function.integration(timeout_seconds=each.options.timeout_seconds)
+            self._method(f"Post{id}", ask, found[id], integration)
+            if each.options.openai:
+                door = self._resource(api, f"OpenAi{id}", own.ref, "openai")
+                chat = self._resource(api, f"OpenAiChat{id}", door.ref, "chat")
+                found[f"{id}Completions"] = self._resource(api, f"Completions{id}", chat.ref, "completions")
+                found[f"{id}{_LISTING}"] = self._resource(api, f"Models{id}", door.ref, "models")
+                model = {"request_models": {"application/json": self._completion_model(api).ref}}
+                self._method(f"Completions{id}Post", {**ask, **model}, found[f"{id}Completions"], integration)
+                listing = {**ask, "http_method": "GET", "request_models": {}}
+                self._method(f"Models{id}Get", listing, found[f"{id}{_LISTING}"], integration)
         return found
+
+    def _completion_model(self, api: apigateway.CfnRestApi) -> apigateway.CfnModel:
+        """What a request in OpenAI's form looks like, once for all assistants."""
+        if self._completion is None:
+            self._completion = self._snapshot(
+                apigateway.CfnModel,
+                "CompletionRequest",
+                rest_api_id=api.ref,
+                name="CompletionRequest",
+                content_type="application/json",
+                schema=_request_schema("assistant/completion.schema.json"),
+            )
+        return self._completion
 
     def _resource(self, api: apigateway.CfnRestApi, id: str, parent: str, part: str) -> apigateway.CfnResource:
         return self._snapshot(apigateway.CfnResource, id, rest_api_id=api.ref, parent_id=parent, path_part=part)
@@ -382,7 +409,9 @@ class ChatApi(Construct):
     ) -> None:
         self._snapshot(apigateway.CfnMethod, id, **ask, resource_id=resource.ref, integration=integration)
 
-    def _permit(self, id: str, function: PythonFunction, api: apigateway.CfnRestApi, path: str) -> None:
+    def _permit(
+        self, id: str, function: PythonFunction, api: apigateway.CfnRestApi, path: str, method: str = "POST"
+    ) -> None:
         """Permit the method of the stage to invoke the function."""
         lambda_.CfnPermission(
             self,
@@ -391,11 +420,16 @@ class ChatApi(Construct):
             function_name=function.function_arn,
             principal="apigateway.amazonaws.com",
             source_account=ACCOUNT_ID,
-            source_arn=f"arn:{PARTITION}:execute-api:{REGION}:{ACCOUNT_ID}:{api.ref}/{STAGE}/POST/{path}",
+            source_arn=f"arn:{PARTITION}:execute-api:{REGION}:{ACCOUNT_ID}:{api.ref}/{STAGE}/{method}/{path}",
         )
 
     def _preflight(
-        self, id: str, api: apigateway.CfnRestApi, resource: apigateway.CfnResource, origins: Sequence[str]
+        self,
+        id: str,
+        api: apigateway.CfnRestApi,
+        resource: apigateway.CfnResource,
+        method: str,
+        origins: Sequence[str],
     ) -> None:
         """The response to a browser that asks whether a page may call the API. It carries no token, so nobody is
         authorized, and no code runs.
@@ -405,7 +439,7 @@ class ChatApi(Construct):
         headers = {
             "Access-Control-Allow-Origin": origins[0],
             "Access-Control-Allow-Headers": "Authorization,Content-Type",
-            "Access-Control-Allow-Methods": "POST",
+            "Access-Control-Allow-Methods": method,
             "Access-Control-Max-Age": "600",
             "Vary": "Origin",
             "Cache-Control": "no-store",
@@ -524,9 +558,9 @@ def _id(name: str) -> str:
 
 
 @cache
-def _request_schema() -> dict[str, Any]:
-    path = files("aws_genai") / "functions" / "chat" / "request.schema.json"
-    schema: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+def _request_schema(path: str = "chat/request.schema.json") -> dict[str, Any]:
+    file = files("aws_genai") / "functions" / path
+    schema: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
     return schema
 
 

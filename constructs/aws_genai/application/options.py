@@ -452,6 +452,10 @@ class AssistantOptions(Inference):
     timeout_seconds: Annotated[int, Field(ge=30, le=900)] = 300
     """Maximum number of seconds of an answer."""
 
+    openai: bool = False
+    """Whether the assistant also answers in the form of OpenAI's chat completions, for clients that speak it, behind
+    the same sign-in, guardrail and budget."""
+
     concurrency: Annotated[int, Field(ge=1, le=1000)] | None = None
     """Maximum number of concurrent answers, reserved from the account's limit, of which at least 100 must remain.
     Default: what the account has left or, where concurrency is reserved, 20."""

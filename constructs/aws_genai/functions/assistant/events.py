@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Self
 
+from ..chat.request import body
 from ..streaming.runtime import Stream
 
 #: Seconds without an event after which a comment is sent, so that nothing on the way takes the stream for dead:
@@ -58,10 +59,23 @@ class Events:
         """Send an event with a JSON object."""
         self._stream.write(f"event: {event}\ndata: {json.dumps(data)}\n\n".encode())
 
+    def question(self, event: Mapping[str, Any], name: str) -> dict[str, Any]:
+        """The request.
+
+        :param name: name of the assistant.
+        :raises ChatError: if it is malformed.
+        """
+        return body(event)
+
     def refuse(self, status: int, content: Mapping[str, Any], headers: Mapping[str, str]) -> None:
         """Respond with an HTTP error instead."""
+        self.respond(content, status, headers)
+
+    def respond(self, content: Mapping[str, Any], status: int = 200, headers: Mapping[str, str] | None = None) -> None:
+        """Respond with one JSON object instead."""
         self._stream.begin(
-            status, {"Content-Type": "application/json", "Cache-Control": "no-store", **headers, **self._headers}
+            status,
+            {"Content-Type": "application/json", "Cache-Control": "no-store", **(headers or {}), **self._headers},
         )
         self._stream.write(json.dumps(content).encode())
 

@@ -12,11 +12,12 @@ from aws_lambda_powertools.metrics import MetricUnit
 from ..chat.deadline import Deadline, deadline
 from ..chat.errors import METRICS, OTHER_CLIENT, ChatError
 from ..chat.knowledge import COGNITO_GROUPS, Passage, groups_of, retrieve
-from ..chat.request import body, claims, client, cors, limits
+from ..chat.request import claims, client, cors, limits
 from ..chat.service import chosen, converse_request, fitting
 from ..chat.spending import PASSAGES, Spending, counting, spending
 from ..streaming.runtime import Context
 from .answer import Streamed, stream
+from .completions import COMPLETIONS, MODELS, Completions, models
 from .environment import Environment
 from .events import Events
 
@@ -40,8 +41,14 @@ NO_SUPPORT = "I found nothing about this in the documents that you may read."
 def handler(event: dict[str, Any], context: Context) -> None:
     """Answer one request of API Gateway; every failure becomes an HTTP error or, once events were sent, an event."""
     own = Environment.read()
-    with Events(context.stream, cors(own.ORIGINS, event) if own.ORIGINS else {}) as events:
+    path = str(event.get("resource", ""))
+    form = Completions if path.endswith((COMPLETIONS, MODELS)) else Events
+    with form(context.stream, cors(own.ORIGINS, event) if own.ORIGINS else {}) as events:
         try:
+            if path.endswith(MODELS):
+                _asker(own, event)
+                events.respond(models(own.ASSISTANT, list(own.MODELS)))
+                return
             told = answered(own, event, events, deadline(event, context, GATEWAY_SECONDS))
         except ChatError as error:
             logger.warning("refused", extra={"code": error.code, "status": error.status}, exc_info=error.status >= 500)
@@ -80,11 +87,8 @@ def answered(own: Environment, event: dict[str, Any], events: Events, until: Dea
 
     :raises ChatError: for every way in which there is no complete answer.
     """
-    who = claims(event)
-    if own.CLIENT_IDS is not None and who.get("aud") not in own.CLIENT_IDS:
-        # The authorizer accepts the tokens of every app client of the user pool.
-        raise OTHER_CLIENT()
-    question, knowledge = body(event), own.KNOWLEDGE_BASE or ""
+    who = _asker(own, event)
+    question, knowledge = events.question(event, own.ASSISTANT), own.KNOWLEDGE_BASE or ""
     model, request = chosen(limits(), question), converse_request(limits(), question)
     groups = groups_of(who, own.GROUPS_CLAIM or COGNITO_GROUPS) if knowledge else []
     with spending(counting(), str(who["sub"]), request, PASSAGES if groups else 0) as spent:
@@ -99,6 +103,18 @@ def answered(own: Environment, event: dict[str, Any], events: Events, until: Dea
             for each in dict.fromkeys(passages):
                 events.send("source", document=each.document, uri=each.uri)
         return _streamed(request, events, until, spent)
+
+
+def _asker(own: Environment, event: dict[str, Any]) -> dict[str, Any]:
+    """The claims of whoever asks.
+
+    :raises ChatError: if nobody has signed in, or at another application.
+    """
+    who = claims(event)
+    if own.CLIENT_IDS is not None and who.get("aud") not in own.CLIENT_IDS:
+        # The authorizer accepts the tokens of every app client of the user pool.
+        raise OTHER_CLIENT()
+    return who
 
 
 def _found(
@@ -118,8 +134,7 @@ def _waits(until: Deadline) -> Iterator[float]:
 
 def _streamed(request: dict[str, Any], events: Events, until: Deadline, spent: Spending) -> Streamed:
     spent.asked = True
-    models = client("bedrock-runtime", _BETWEEN)
-    told = stream(models, request, events.send, lambda: until.left() > 0)
+    told = stream(client("bedrock-runtime", _BETWEEN), request, events.send, lambda: until.left() > 0)
     spent.used = told.tokens
     return told
 

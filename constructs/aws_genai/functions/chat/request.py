@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -66,20 +67,29 @@ def claims(event: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-def body(event: dict[str, Any]) -> dict[str, Any]:
+def body(event: Mapping[str, Any]) -> dict[str, Any]:
     """The validated body of the request.
 
     :raises ChatError: if it is not JSON, or not a chat request.
     """
+    return decoded(event, SCHEMA, "chat request")
+
+
+def decoded(event: Mapping[str, Any], schema: dict[str, Any], what: str) -> dict[str, Any]:
+    """The body of a request, validated by a schema.
+
+    :param what: what it should be, for the message.
+    :raises ChatError: if it is not JSON, or something else.
+    """
     try:
         content: dict[str, Any] = _decoded(event.get("body") or "")
-        validate(event=content, schema=SCHEMA)
+        validate(event=content, schema=schema)
     except json.JSONDecodeError as error:
         raise malformed(f"The body is not JSON: {error.msg}.") from error
     except UnicodeEncodeError as error:
         raise malformed("The body holds half of a surrogate pair, which is no character.") from error
     except (SchemaValidationError, RecursionError, ValueError) as error:
-        raise malformed(f"The body is not a chat request: {getattr(error, 'validation_message', error)}.") from error
+        raise malformed(f"The body is not a {what}: {getattr(error, 'validation_message', error)}.") from error
     return content
 
 
