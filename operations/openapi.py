@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -14,6 +15,8 @@ from typing import Any
 
 from aws_genai.application.gateway_errors import GATEWAY_ERRORS
 from aws_genai.functions.chat import errors, knowledge
+from settings import told
+from settings.disk import replace
 
 ROOT = Path(__file__).resolve().parent.parent
 FILE = ROOT / "docs" / "openapi.json"
@@ -177,5 +180,11 @@ def text() -> str:
     return json.dumps(described(), indent=2) + "\n"
 
 
+def main() -> int:
+    """Write the file."""
+    replace(FILE, text())
+    return 0
+
+
 if __name__ == "__main__":
-    FILE.write_text(text(), encoding="utf-8")
+    sys.exit(told(main))
