@@ -151,6 +151,13 @@ def test_openais_form_is_off_unless_it_is_asked_for(made: Template) -> None:
     assert len(properties(template, "AWS::ApiGateway::Model")) == 2
 
 
+def test_names_that_are_made_of_others_do_not_meet() -> None:
+    names = ("helper", "helper-completions", "helper-models", "chat-helper", "chat", "s", "models", "a1-b", "a1b")
+    template = template_of(lambda stack: build(stack, names=names, openai=True, origins=("https://mine.example.com",)))
+    assert set(functions(template)) == set(names)
+    assert len(properties(template, "AWS::ApiGateway::Method")) == 2 * (1 + 3 * len(names))
+
+
 def test_a_change_of_the_way_of_the_response_is_deployed() -> None:
     def deployment(**given: Any) -> str:
         (name,) = template_of(lambda stack: build(stack, **given)).find_resources("AWS::ApiGateway::Deployment")

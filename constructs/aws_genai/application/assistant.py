@@ -142,7 +142,10 @@ class Assistant(Construct):
     def methods(self) -> list[tuple[str, str, str]]:
         """The methods of the API that invoke the function: a suffix of ids, the HTTP method, the path."""
         base = f"assistants/{self.name}"
-        door = [("Completions", "POST", f"{base}/openai/chat/completions"), ("Models", "GET", f"{base}/openai/models")]
+        door = [
+            ("-Completions", "POST", f"{base}/openai/chat/completions"),
+            ("-Models", "GET", f"{base}/openai/models"),
+        ]
         return [("", "POST", f"{base}/answers"), *(door if self.options.openai else [])]
 
     def metric_requests(self, *, statistic: str = "Sum", period: Duration | None = None) -> cloudwatch.Metric:

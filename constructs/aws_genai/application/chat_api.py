@@ -180,7 +180,8 @@ class ChatApi(Construct):
         self._permit("Invoke", self.function, api, "chat")
         for each in assistants:
             for suffix, method, path in each.methods:
-                self._permit(f"Invoke{_id(each.name)}{suffix}", each.function, api, path, method)
+                id = f"Invoke{_id(each.name)}{suffix}"
+                self._permit(id, each.function, api, path, method)
         stage_arn = f"arn:{PARTITION}:apigateway:{REGION}::/restapis/{api.ref}/stages/{STAGE}"
         association = firewall.protect(self, "Protection", stage_arn)
         association.add_resource_dependency(self.stage)
@@ -378,14 +379,16 @@ class ChatApi(Construct):
             integration = each.function.integration(timeout_seconds=each.options.timeout_seconds)
             self._method(f"Post{id}", ask, found[id], integration)
             if each.options.openai:
-                door = self._resource(api, f"OpenAi{id}", own.ref, "openai")
-                chat = self._resource(api, f"OpenAiChat{id}", door.ref, "chat")
-                found[f"{id}Completions"] = self._resource(api, f"Completions{id}", chat.ref, "completions")
-                found[f"{id}{_LISTING}"] = self._resource(api, f"Models{id}", door.ref, "models")
+                door = self._resource(api, f"OpenAi-{id}", own.ref, "openai")
+                chat = self._resource(api, f"OpenAiChat-{id}", door.ref, "chat")
+                completions = self._resource(api, f"Completions-{id}", chat.ref, "completions")
                 model = {"request_models": {"application/json": self._completion_model(api).ref}}
-                self._method(f"Completions{id}Post", {**ask, **model}, found[f"{id}Completions"], integration)
+                self._method(f"PostCompletions-{id}", {**ask, **model}, completions, integration)
+                models = self._resource(api, f"Models-{id}", door.ref, "models")
                 listing = {**ask, "http_method": "GET", "request_models": {}}
-                self._method(f"Models{id}Get", listing, found[f"{id}{_LISTING}"], integration)
+                self._method(f"GetModels-{id}", listing, models, integration)
+                # No id of a name has a hyphen, so that no two names can make the same id.
+                found |= {f"{id}-Completions": completions, f"{id}{_LISTING}": models}
         return found
 
     def _completion_model(self, api: apigateway.CfnRestApi) -> apigateway.CfnModel:
