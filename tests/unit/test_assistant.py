@@ -197,6 +197,27 @@ def test_what_cannot_answer_is_refused(options: dict[str, Any], expected: str) -
         build(new_stack(), **options)
 
 
+@pytest.mark.parametrize("name", ["", "Helper", "a b", "a/b", "a--b", "a-", "1a", "a" * 33, "a\n"])
+def test_a_name_that_is_no_part_of_a_path_is_refused(name: str) -> None:
+    with pytest.raises(InvalidValueError, match="is no name of an assistant"):
+        build(new_stack(), names=(name,))
+
+
+def test_two_assistants_of_one_name_are_refused() -> None:
+    def twice(stack: cdk.Stack) -> None:
+        original = Assistant.__init__
+
+        def renamed(self: Assistant, *arguments: Any, **given: Any) -> None:
+            original(self, *arguments, **{**given, "name": "helper"})
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Assistant, "__init__", renamed)
+            build(stack, names=("one", "two"))
+
+    with pytest.raises(InvalidValueError, match="Two assistants are called helper"):
+        twice(new_stack())
+
+
 def test_reference_has_assistants_of_both_kinds(reference: Synthesized) -> None:
     found = functions(Template.from_json(reference.template("application")))
     assert set(found) == {"helper", "handbook"}

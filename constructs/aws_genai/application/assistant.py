@@ -13,7 +13,7 @@ from ..foundation.foundation import Foundation
 from ..models.access.model_access import ModelAccess
 from .answering import Answering
 from .identity import Identity
-from .options import AssistantOptions, check_knowledge
+from .options import AssistantOptions, check_assistant, check_knowledge
 
 if TYPE_CHECKING:
     from ..models.access.application_profiles import ApplicationProfiles
@@ -82,8 +82,9 @@ class Assistant(Construct):
     :param knowledge: the knowledge base of an assistant of kind retrieval.
     :param budget: how much each user may use in a day. Default: no limit.
     :param origins: origins of web pages that may read responses (CORS). Default: none.
-    :raises InvalidValueError: if a model is not a chat model, cannot generate so many tokens, or does not support a
-        parameter; if an assistant of kind retrieval has no knowledge base, or another kind has one.
+    :raises InvalidValueError: if the name is invalid; if a model is not a chat model, cannot generate so many tokens,
+        or does not support a parameter; if an assistant of kind retrieval has no knowledge base, or another kind has
+        one.
     """
 
     def __init__(
@@ -104,6 +105,7 @@ class Assistant(Construct):
         super().__init__(scope, id)
         self.options = options = options or AssistantOptions()
         self.name = name
+        check_assistant(name)
         check_knowledge(options, given=knowledge is not None)
         answering = Answering(
             access=access,

@@ -24,6 +24,7 @@ from aws_cdk import (
 from constructs import Construct
 
 from ..data.concurrency import concurrency_of
+from ..errors import InvalidValueError
 from ..foundation.alarms import AlarmTopic, alarm
 from ..foundation.foundation import Foundation
 from ..foundation.pseudo import ACCOUNT_ID, PARTITION, REGION, URL_SUFFIX
@@ -104,9 +105,10 @@ class ChatApi(Construct):
         none.
     :param budget: how much each user may use in a day. Default: no limit.
     :param assistants: assistants that answer ``POST /v1/assistants/{name}/answers``. Default: none.
-    :raises InvalidValueError: if a model is not a chat model, cannot generate so many tokens or not within the timeout
-        of API Gateway, or does not support a parameter; if the concurrency is lower than the rate requires; if a
-        certificate or secret is in another Region; if a private API has neither VPC endpoints nor a network.
+    :raises InvalidValueError: if two assistants have one name; if a model is not a chat model, cannot generate so many
+        tokens or not within the timeout of API Gateway, or does not support a parameter; if the concurrency is lower
+        than the rate requires; if a certificate or secret is in another Region; if a private API has neither VPC
+        endpoints nor a network.
     """
 
     def __init__(
@@ -371,6 +373,10 @@ class ChatApi(Construct):
         """The resources at which assistants answer, by the id of each."""
         if not assistants:
             return {}
+        names = [each.name for each in assistants]
+        for name in names:
+            if names.count(name) > 1:
+                raise InvalidValueError(f"Two assistants are called {name}", field="assistants", hint="Rename one")
         root, found = self._resource(api, "Assistants", api.attr_root_resource_id, "assistants"), {}
         for each in assistants:
             id = _id(each.name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
@@ -434,6 +435,20 @@ class ChatOptions(IdentityOptions, FirewallOptions, Inference):
 
 #: A part of the path of its API, and of names of resources.
 AssistantName = Annotated[Name, Field(max_length=32)]
+_NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
+
+
+def check_assistant(name: str) -> None:
+    """Reject a name that an assistant cannot have.
+
+    :raises InvalidValueError: naming it.
+    """
+    if not _NAME.fullmatch(name) or len(name) > 32:
+        raise InvalidValueError(
+            f"{name!r} is no name of an assistant",
+            field="name",
+            hint="Begin with a lower-case letter, and use up to 32 of such letters, digits and single hyphens",
+        )
 
 
 class AssistantOptions(Inference):
