@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -60,18 +61,23 @@ class Stream:
 
 
 class Parts(list[Any]):
-    """The stream of a response; an exception in it is raised at its place."""
+    """The stream of a response; an exception in it is raised at its place, an event is waited for."""
 
-    closed = False
+    def __init__(self, parts: list[Any]) -> None:
+        super().__init__(parts)
+        self.closed = threading.Event()
 
     def __iter__(self) -> Iterator[Any]:
         for part in list.__iter__(self):
             if isinstance(part, Exception):
                 raise part
-            yield part
+            if isinstance(part, threading.Event):
+                part.wait(10)
+            else:
+                yield part
 
     def close(self) -> None:
-        self.closed = True
+        self.closed.set()
 
 
 def delta(text: str) -> dict[str, Any]:
@@ -241,8 +247,10 @@ def test_what_the_guardrail_blocks_is_told(account: Account, assessed: dict[str,
 
 
 def test_an_answer_that_takes_longer_than_there_is_time_is_ended(account: Account) -> None:
+    account.parts = [*WHOLE[:2], threading.Event(), *WHOLE[2:]]
     assert told(call(left=900))[-1][1]["code"] == "model_timeout"
-    assert account.stream.closed
+    account.parts[2].set()
+    assert account.stream.closed.wait(10)
 
 
 def test_a_fault_of_our_own_is_an_event_without_its_reason(account: Account) -> None:

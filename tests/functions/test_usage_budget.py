@@ -17,7 +17,8 @@ from botocore.stub import Stubber
 from moto import mock_aws
 
 from aws_genai.functions.chat import handler, spending
-from aws_genai.functions.usage_budget.budget import Allowance, Budget, Reservation, SpentError, most_tokens
+from aws_genai.functions.chat.tokens import most_tokens
+from aws_genai.functions.usage_budget.budget import Allowance, Budget, Reservation, SpentError
 from aws_genai.models.access.inference import Inference, requests_of
 
 MODEL = "amazon.nova-lite-v1:0"

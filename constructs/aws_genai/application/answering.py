@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
+from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from ..data.bedrock import BedrockCatalogue, check_chat
 from ..data.bedrock_parameters import ModelParameters
+from ..errors import InvalidValueError
 from ..functions.chat.environment import Environment
+from ..functions.contract import Contract
 from ..models.access.inference import requests_of
 from ..models.access.model_access import ModelAccess
 from ..models.access.options import Inference
@@ -20,6 +23,24 @@ if TYPE_CHECKING:
     from ..models.access.application_profiles import ApplicationProfiles
     from ..models.knowledge.knowledge_base import KnowledgeBase
     from .usage_budget import UsageBudget
+
+
+class Toolset(Protocol):
+    """What the model of an assistant may use: a construct that knows the module of its tools.
+
+    Tools are in :mod:`aws_genai.functions.assistant.kinds`.
+    """
+
+    #: Name of the module.
+    tools: str
+    #: Further folders of functions that the module imports.
+    include: Sequence[str]
+    #: Environment variables of the module.
+    environment: Contract
+
+    def grant_use(self, grantee: iam.IGrantable) -> iam.Grant:
+        """Allow ``grantee`` to do what the tools do, and nothing else."""
+        ...
 
 
 class Answering:
@@ -34,6 +55,7 @@ class Answering:
     :param knowledge: a knowledge base that answers are based on.
     :param budget: how much each user may use.
     :param origins: origins of web pages that may read responses.
+    :param toolset: tools that the models may use.
     :raises InvalidValueError: if a model is not a chat model, or does not support a parameter.
     """
 
@@ -49,10 +71,12 @@ class Answering:
         knowledge: KnowledgeBase | None = None,
         budget: UsageBudget | None = None,
         origins: Sequence[str] = (),
+        toolset: Toolset | None = None,
     ) -> None:
         self.offered = list(models) or [each for each in access.models if BedrockCatalogue.get(each).mode == "chat"]
         check_chat(self.offered, inference.max_tokens)
         self._access, self._profiles, self._knowledge, self._budget = access, profiles, knowledge, budget
+        self._toolset = toolset
         self._environment = Environment(
             MODELS=requests_of(self.offered, inference, parameters),
             SYSTEM_PROMPT=inference.system_prompt,
@@ -75,17 +99,24 @@ class Answering:
         **options: Any,  # noqa: ANN401 - those of PythonFunction
     ) -> PythonFunction:
         """Create the function ``Function`` in ``scope``, with permission for exactly this."""
-        knowledge, budget = self._knowledge, self._budget
+        knowledge, budget, toolset = self._knowledge, self._budget, self._toolset
         function = PythonFunction(
             scope,
             "Function",
             folder=folder,
-            include=(*include, "untrusted", *(("usage_budget",) if budget else ()), "waking"),
+            include=(
+                *include,
+                "untrusted",
+                *(("usage_budget",) if budget else ()),
+                "waking",
+                *(toolset.include if toolset else ()),
+            ),
             environment={
                 **self._environment.variables(),
                 **(environment or {}),
                 **(knowledge.environment if knowledge else {}),
                 **(budget.environment.variables() if budget else {}),
+                **({"TOOLS": toolset.tools, **toolset.environment.variables()} if toolset else {}),
             },
             streaming=streaming,
             **options,
@@ -98,4 +129,24 @@ class Answering:
             self._access.grant_invoke(function.role, models=self.offered, streaming=streaming)
         if budget:
             budget.grant_use(function.role)
+        if toolset:
+            toolset.grant_use(function.role)
+            # The guardrail assesses what goes into tools and comes out of them.
+            self._access.guardrail.grant_apply(function.role)
         return function
+
+
+def prices_of(model: str) -> tuple[float, float]:
+    """US dollars for a million input tokens and for a million output tokens.
+
+    :raises InvalidValueError: if a price is not known.
+    """
+    found = BedrockCatalogue.get(model)
+    prices = found.usd_per_million_input_tokens, found.usd_per_million_output_tokens
+    if prices[0] is None or prices[1] is None:
+        raise InvalidValueError(
+            f"The price of {model} is not known",
+            field="limits.usd",
+            hint="Leave limits.usd out, or choose other models",
+        )
+    return prices[0], prices[1]

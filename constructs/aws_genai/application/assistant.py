@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ from constructs import Construct
 from ..foundation.alarms import alarm
 from ..foundation.foundation import Foundation
 from ..models.access.model_access import ModelAccess
-from .answering import Answering
+from .answering import Answering, Toolset, prices_of
 from .identity import Identity
 from .options import AssistantOptions, check_assistant, check_knowledge
 
@@ -82,6 +83,7 @@ class Assistant(Construct):
     :param knowledge: the knowledge base of an assistant of kind retrieval.
     :param budget: how much each user may use in a day. Default: no limit.
     :param origins: origins of web pages that may read responses (CORS). Default: none.
+    :param toolset: what the models may use, for kinds that have tools. Default: nothing.
     :raises InvalidValueError: if the name is invalid; if a model is not a chat model, cannot generate so many tokens,
         or does not support a parameter; if an assistant of kind retrieval has no knowledge base, or another kind has
         one.
@@ -101,6 +103,7 @@ class Assistant(Construct):
         knowledge: KnowledgeBase | None = None,
         budget: UsageBudget | None = None,
         origins: Sequence[str] = (),
+        toolset: Toolset | None = None,
     ) -> None:
         super().__init__(scope, id)
         self.options = options = options or AssistantOptions()
@@ -117,12 +120,13 @@ class Assistant(Construct):
             knowledge=knowledge,
             budget=budget,
             origins=origins,
+            toolset=toolset,
         )
         self.function = answering.function(
             self,
             folder="assistant",
             include=("chat",),
-            environment={"ASSISTANT": name},
+            environment={"ASSISTANT": name, **(self._limits(answering.offered) if toolset else {})},
             foundation=foundation,
             timeout_seconds=options.timeout_seconds,
             reserved_concurrency=options.concurrency or 20,
@@ -139,6 +143,15 @@ class Assistant(Construct):
             dimensions={"FunctionName": self.function.function_name},
             threshold=5,
         )
+
+    def _limits(self, models: Sequence[str]) -> dict[str, str]:
+        """The limits of an answer, and the prices that a limit of money needs."""
+        limits = self.options.limits
+        numbers = {"steps": limits.steps, "tool_calls": limits.tool_calls}
+        if limits.usd is None:
+            return {"LIMITS": json.dumps(numbers)}
+        prices = {model: prices_of(model) for model in models}
+        return {"LIMITS": json.dumps({**numbers, "micros": round(limits.usd * 1e6)}), "PRICES": json.dumps(prices)}
 
     @property
     def methods(self) -> list[tuple[str, str, str]]:

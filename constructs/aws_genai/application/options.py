@@ -451,6 +451,20 @@ def check_assistant(name: str) -> None:
         )
 
 
+class AnswerLimits(Options):
+    """How much one answer may use. Kinds without tools call a model once."""
+
+    steps: Annotated[int, Field(ge=1, le=50)] = 8
+    """Maximum number of calls of the model."""
+
+    tool_calls: Annotated[int, Field(ge=1, le=200)] = 16
+    """Maximum number of uses of tools."""
+
+    usd: Annotated[float, Field(gt=0, le=1_000)] | None = None
+    """Maximum price of the tokens, in US dollars. The price of every model must be known. Default: no limit beside the
+    usage budget of the user."""
+
+
 class AssistantOptions(Inference):
     """An assistant, which streams its answers as server-sent events."""
 
@@ -466,6 +480,9 @@ class AssistantOptions(Inference):
 
     timeout_seconds: Annotated[int, Field(ge=30, le=900)] = 300
     """Maximum number of seconds of an answer."""
+
+    limits: AnswerLimits = AnswerLimits()
+    """Limits of one answer."""
 
     openai: bool = False
     """Whether the assistant also answers in the form of OpenAI's chat completions, for clients that speak it, behind

@@ -9,6 +9,12 @@ from ..chat.environment import Environment as ChatEnvironment
 
 @dataclass(frozen=True, kw_only=True)
 class Environment(ChatEnvironment):
-    """Those of the chat function, and the name of the assistant."""
+    """Those of the chat function, and what makes the assistant. Kinds with tools add their own variables."""
 
     ASSISTANT: str
+    #: Module of the tools in ``kinds``. Default: no tools.
+    TOOLS: str | None = None
+    #: Limits of one answer that uses tools, as :class:`.loop.Limits` has them.
+    LIMITS: dict[str, int] | None = None
+    #: US dollars for a million input tokens and a million output tokens of each model whose price is known.
+    PRICES: dict[str, tuple[float, float]] | None = None

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from aws_lambda_powertools import Logger, Metrics, Tracer
 from aws_lambda_powertools.metrics import MetricUnit
 
 from ..chat.deadline import Deadline, deadline
-from ..chat.errors import METRICS, OTHER_CLIENT, ChatError
+from ..chat.errors import METRICS, OTHER_CLIENT, TIMEOUT, ChatError
 from ..chat.knowledge import COGNITO_GROUPS, Passage, groups_of, retrieve
 from ..chat.request import claims, client, cors, limits
 from ..chat.service import chosen, converse_request, fitting
 from ..chat.spending import PASSAGES, Spending, counting, spending
 from ..streaming.runtime import Context
-from .answer import Streamed, stream
+from .answer import Streamed
 from .completions import COMPLETIONS, MODELS, Completions, models
 from .environment import Environment
 from .events import Events
+from .kinds import Asker, tools
+from .loop import Limits, Loop
+from .price import Price
 
 logger = Logger()
 metrics = Metrics(namespace="AwsGenAi")
@@ -102,7 +105,11 @@ def answered(own: Environment, event: dict[str, Any], events: Events, until: Dea
             request, passages = fitting(limits(), question, passages, spent.admits)
             for each in dict.fromkeys(passages):
                 events.send("source", document=each.document, uri=each.uri)
-        return _streamed(request, events, until, spent)
+        loop = _loop(own, event, who, model, events, until, spent)
+        spent.asked = True
+        told = loop.run(request)
+        spent.used = told.tokens
+        return told
 
 
 def _asker(own: Environment, event: dict[str, Any]) -> dict[str, Any]:
@@ -132,11 +139,58 @@ def _waits(until: Deadline) -> Iterator[float]:
         yield _WAKING
 
 
-def _streamed(request: dict[str, Any], events: Events, until: Deadline, spent: Spending) -> Streamed:
-    spent.asked = True
-    told = stream(client("bedrock-runtime", _BETWEEN), request, events.send, lambda: until.left() > 0)
-    spent.used = told.tokens
-    return told
+def _loop(
+    own: Environment,
+    event: Mapping[str, Any],
+    who: Mapping[str, Any],
+    model: str,
+    events: Events,
+    until: Deadline,
+    spent: Spending,
+) -> Loop:
+    """The loop of one answer, with the tools of the assistant's kind."""
+
+    def go_on() -> None:
+        if until.left() <= 0:
+            raise TIMEOUT()
+
+    asker = Asker(who, groups_of(who, own.GROUPS_CLAIM or COGNITO_GROUPS), _token(event))
+    limits = Limits(**own.LIMITS) if own.LIMITS else Limits()
+    return Loop(
+        client=client("bedrock-runtime", _BETWEEN),
+        tools=tools(own.TOOLS, asker),
+        send=events.send,
+        go_on=go_on,
+        left=until.left,
+        admits=spent.admits,
+        price=Price((own.PRICES or {}).get(model)),
+        limits=limits,
+        count=lambda metric: metrics.add_metric(name=metric, unit=MetricUnit.Count, value=1),
+        begin=_traced(),
+    )
+
+
+def _traced() -> Callable[[], None]:
+    """A function that makes a thread record its calls in the trace of this one.
+
+    https://docs.aws.amazon.com/xray/latest/devguide/xray-sdk-python-subsegments.html
+    """
+    recorder: Any = tracer.provider
+    if tracer.disabled:
+        return lambda: None
+    entity = recorder.get_trace_entity()
+
+    def begin() -> None:
+        # The first call in a thread begins its context, the second replaces what it is in.
+        recorder.get_trace_entity()
+        recorder.set_trace_entity(entity)
+
+    return begin
+
+
+def _token(event: Mapping[str, Any]) -> str:
+    sent = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
+    return str(sent.get("authorization", "")).removeprefix("Bearer ")
 
 
 def _request_id(event: Mapping[str, Any]) -> str:

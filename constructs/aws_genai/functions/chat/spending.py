@@ -14,6 +14,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from .errors import NOT_COUNTED, SPENT, ChatError
+from .tokens import most_tokens
 
 if TYPE_CHECKING:
     from ..usage_budget.budget import Budget, Reservation
@@ -55,13 +56,16 @@ class Spending:
         #: Tokens that the answer took.
         self.used = 0
 
-    def admits(self, request: Mapping[str, Any]) -> bool:
-        """Whether a request fits what is reserved; if not, the rest is reserved too where the day still has it."""
+    def admits(self, request: Mapping[str, Any], used: int = 0) -> bool:
+        """Whether a request fits what is reserved; if not, the rest is reserved too where the day still has it.
+
+        :param used: tokens that earlier requests of the same answer have used.
+        """
         if self._budget is None or self._reserved is None:
             return True
-        from ..usage_budget.budget import SpentError, most_tokens
+        from ..usage_budget.budget import SpentError
 
-        missing = most_tokens(request) - self._reserved.tokens
+        missing = used + most_tokens(request) - self._reserved.tokens
         if missing > 0 and not self._full:
             try:
                 self._reserved, missing = self._budget.extend(self._reserved, missing), 0
@@ -108,7 +112,7 @@ def spending(budget: Budget | None, who: str, request: Mapping[str, Any], passag
 
 
 def _reserved(budget: Budget, who: str, request: Mapping[str, Any], passages: int) -> Reservation:
-    from ..usage_budget.budget import SpentError, most_tokens
+    from ..usage_budget.budget import SpentError
 
     try:
         # A small budget is not spent on passages alone.

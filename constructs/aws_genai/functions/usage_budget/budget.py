@@ -11,8 +11,6 @@ from botocore.exceptions import ClientError
 
 #: Seconds after which a day's item is deleted.
 _KEPT = 3 * 24 * 3600
-#: Tokens that a request holds beside its texts: roles and separators, and what comes before the conversation.
-_PER_MESSAGE, _PER_REQUEST = 16, 64
 
 
 @dataclass(frozen=True)
@@ -143,15 +141,6 @@ class Budget:
         if counted.get("blocks", 0) >= self._allowance.blocks:
             return "blocks"
         return "requests" if counted.get("requests", 0) >= self._allowance.requests else "tokens"
-
-
-def most_tokens(request: Mapping[str, Any]) -> int:
-    """The most tokens that a request of Converse can use: no tokenizer makes more of them than there are bytes."""
-    parts = [part for message in request["messages"] for part in message["content"]]
-    texts = [part["text"] if "text" in part else part["guardContent"]["text"]["text"] for part in parts]
-    texts += [part["text"] for part in request.get("system", ())]
-    written = sum(len(text.encode()) for text in texts) + _PER_MESSAGE * len(parts) + _PER_REQUEST
-    return written + int(request["inferenceConfig"]["maxTokens"])
 
 
 def _numbers(**values: int) -> dict[str, dict[str, str]]:
