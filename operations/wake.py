@@ -16,8 +16,8 @@ from .naming import UnnamedError, named
 
 #: The responses of the sweeper's function, and the messages for the user.
 _TOLD = {
-    "waking": "{name} is on its way back; it serves in some minutes.",
-    "not swept": "{name} was not put to sleep by the sweeper: it serves, or it is none of this environment's.",
+    "waking": "{name} is being restored. It is in service in some minutes.",
+    "not swept": "{name} was not stopped by the sweeper: it is in service, or it belongs to another environment.",
 }
 
 

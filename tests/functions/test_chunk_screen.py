@@ -93,7 +93,7 @@ def test_what_the_guardrail_would_block_stays_apart() -> None:
 
     found = written(s3, Screen(s3, "site", ["staff"], blocks).screened(EVENT))
     assert [each["contentBody"] for each in found] == [GOOD]
-    assert apart(s3)[0]["problems"] == ["the guardrail found what would be blocked"]
+    assert apart(s3)[0]["problems"] == ["the guardrail blocks it"]
     assert GOOD in seen
 
 

@@ -48,11 +48,11 @@ def test_word_in_reading_order() -> None:
     ("body", "parts", "where"),
     [
         (paragraph(run("secret", "<w:vanish/>")), {}, "hidden text"),
-        (paragraph(run("secret", '<w:color w:val="FEFEFE"/>')), {}, "text in the colour of its background"),
+        (paragraph(run("secret", '<w:color w:val="FEFEFE"/>')), {}, "text in the color of its background"),
         (
             paragraph(run("secret", '<w:color w:val="112233"/><w:shd w:fill="112233"/>')),
             {},
-            "text in the colour of its background",
+            "text in the color of its background",
         ),
         (paragraph(run("secret", '<w:sz w:val="1"/>')), {}, "tiny text"),
         (made.picture("secret"), {}, "alternative text"),
@@ -97,9 +97,9 @@ def test_white_on_black_is_seen(properties: str) -> None:
         ('<p style="opacity:0">secret</p>', "transparent text"),
         ('<p style="color:transparent">secret</p>', "transparent text"),
         ('<p style="font-size:1px">secret</p>', "tiny text"),
-        ('<p style="color:#fffffe">secret</p>', "text in the colour of its background"),
-        ('<div style="background:#000;color:black">secret</div>', "text in the colour of its background"),
-        ('<p style="text-indent:-9999px">secret</p>', "text outside of the page"),
+        ('<p style="color:#fffffe">secret</p>', "text in the color of its background"),
+        ('<div style="background:#000;color:black">secret</div>', "text in the color of its background"),
+        ('<p style="text-indent:-9999px">secret</p>', "text outside the page"),
         ("<style>.x, p.y {display:none}</style><p class='a y'>secret</p>", "hidden element"),
         ("<!-- secret -->", "HTML comment"),
         ("<img alt='secret'>", "attribute alt"),
@@ -149,7 +149,7 @@ def test_what_a_workbook_shows_and_hides() -> None:
     found = read("xlsx", content)
     assert found.text.split("\n") == ["Data", "Seen | 5", "a | b"]
     assert hidden(found) == {
-        "text in the colour of its background, cell C1 of sheet Data": "white",
+        "text in the color of its background, cell C1 of sheet Data": "white",
         "hidden row, cell A2 of sheet Data": "row",
         "sheet title": "Other",
         "hidden sheet, cell A1 of sheet Other": "sheet",
@@ -176,14 +176,14 @@ def test_dates_of_a_workbook_read_as_dates() -> None:
 @pytest.mark.parametrize(
     ("page", "where"),
     [
-        (shown("secret", before="1 g"), "text in the colour of its background"),
-        (shown("secret", before="0 0 0 0 k"), "text in the colour of its background"),
-        (shown("secret", before="3 Tr"), "text that is not drawn"),
+        (shown("secret", before="1 g"), "text in the color of its background"),
+        (shown("secret", before="0 0 0 0 k"), "text in the color of its background"),
+        (shown("secret", before="3 Tr"), "invisible text"),
         (shown("secret", size=1), "tiny text"),
-        (shown("secret", y=3000), "text outside of the page"),
-        (shown("secret", x=-3000), "text outside of the page"),
+        (shown("secret", y=3000), "text outside the page"),
+        (shown("secret", x=-3000), "text outside the page"),
         (f"{shown('secret')} 1 1 1 rg 0 700 600 60 re f", "covered text"),
-        (f"0 0 1 rg 0 700 600 60 re f {shown('secret', before='0 0 1 rg')}", "text in the colour of its background"),
+        (f"0 0 1 rg 0 700 600 60 re f {shown('secret', before='0 0 1 rg')}", "text in the color of its background"),
     ],
 )
 def test_what_a_pdf_hides(page: str, where: str) -> None:
@@ -219,15 +219,15 @@ ENTITIES = '<!DOCTYPE l [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&
 @pytest.mark.parametrize(
     ("kind", "content", "why"),
     [
-        ("txt", b"\xff\xfe\x00", "no text in UTF-8"),
+        ("txt", b"\xff\xfe\x00", "not UTF-8 text"),
         ("docx", b"PK\x03\x04 broken", "damaged"),
         ("docx", b"\xd0\xcf\x11\xe0 encrypted", "encrypted"),
-        ("docx", archive({"word/other.xml": "<a/>"}), "no document in it"),
-        ("docx", archive({"word/document.xml": "<a>"}), "is no XML"),
-        ("docx", archive({"word/document.xml": ENTITIES}), "declares entities"),
+        ("docx", archive({"word/other.xml": "<a/>"}), "contains no document"),
+        ("docx", archive({"word/document.xml": "<a>"}), "is not XML"),
+        ("docx", archive({"word/document.xml": ENTITIES}), "declares XML entities"),
         ("docx", archive({"word/document.xml": "<a>" * 1000 + "</a>" * 1000}), "nested too deeply"),
-        ("docx", archive({"word/document.xml": b" " * 60_000_000}), "unpacks to far more"),
-        ("xlsx", archive({"xl/other.xml": "<a/>"}), "no workbook in it"),
+        ("docx", archive({"word/document.xml": b" " * 60_000_000}), "decompresses to much more"),
+        ("xlsx", archive({"xl/other.xml": "<a/>"}), "contains no workbook"),
         ("pdf", b"%PDF-1.7 broken", "damaged"),
         ("doc", b"\xd0\xcf\x11\xe0", "save it as docx"),
         ("xls", b"\xd0\xcf\x11\xe0", "save it as xlsx"),

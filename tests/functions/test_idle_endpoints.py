@@ -194,7 +194,7 @@ def test_people_are_told_first_and_then_it_is_deleted(world: World) -> None:
     world.later(1.1)
     assert world.sweeper().sweep() == {NAME: "swept"}
     assert world.names() == []
-    assert world.told[1] == f"Endpoint {NAME} is asleep"
+    assert world.told[1] == f"Endpoint {NAME} was stopped"
     assert f"make wake NAME={NAME} ENV=prod, or with aws lambda invoke --function-name sweeper " in world.texts[1]
     assert f"--payload '{json.dumps({'wake': NAME})}'" in world.texts[1]
     assert world.sagemaker.describe_endpoint_config(EndpointConfigName="c"), "the configuration stays"
@@ -247,7 +247,7 @@ def test_components_are_emptied_and_the_endpoint_stays(world: World) -> None:
     assert world.names() == [NAME]
     assert world.components[NAME] == {"llama": 0, "mistral": 0}
     world.later(5)
-    assert world.sweeper().sweep() == {NAME: "asleep"}
+    assert world.sweeper().sweep() == {NAME: "scaled to zero"}
     assert len(world.told) == 2
     assert world.sweeper().wake(NAME) == "waking"
     assert world.components[NAME] == {"llama": 2, "mistral": 1}
@@ -256,9 +256,9 @@ def test_components_are_emptied_and_the_endpoint_stays(world: World) -> None:
 def test_components_that_went_by_themselves_are_asleep_and_nobody_is_told(world: World) -> None:
     world.endpoint()
     world.components[NAME] = {"llama": 0}
-    assert world.sweeper().sweep() == {NAME: "asleep"}
+    assert world.sweeper().sweep() == {NAME: "scaled to zero"}
     world.later(9)
-    assert world.sweeper().sweep() == {NAME: "asleep"}
+    assert world.sweeper().sweep() == {NAME: "scaled to zero"}
     assert world.told == []
 
 
@@ -268,7 +268,7 @@ def test_components_that_went_after_the_warning_are_left_to_themselves(world: Wo
     assert world.sweeper().sweep() == {NAME: "warned"}
     world.components[NAME] = {"llama": 0}
     world.later(3)
-    assert world.sweeper().sweep() == {NAME: "asleep"}
+    assert world.sweeper().sweep() == {NAME: "scaled to zero"}
     world.components[NAME] = {"llama": 1}
     assert world.sweeper().sweep() == {NAME: "warned"}, "the notice begins anew"
 
@@ -474,8 +474,8 @@ def test_a_young_endpoint_has_its_time(world: World) -> None:
     [
         (NAME, {"keep": "true"}, {NAME: "kept"}),
         (NAME, {"keep": ""}, {NAME: "kept"}),
-        (NAME, {"project": "other"}, {NAME: "not ours"}),
-        (NAME, {"environment": "dev"}, {NAME: "not ours"}),
+        (NAME, {"project": "other"}, {NAME: "of another environment"}),
+        (NAME, {"environment": "dev"}, {NAME: "of another environment"}),
         ("somebody-genai-prod-x", {}, {}),
     ],
 )
@@ -510,7 +510,7 @@ def test_working_hours_are_waited_for(world: World) -> None:
     world.now = start
     world.sweeper(working_hours=hours).sweep()
     world.now = start + timedelta(hours=4)
-    assert world.sweeper(working_hours=hours).sweep() == {NAME: "waits for the evening"}
+    assert world.sweeper(working_hours=hours).sweep() == {NAME: "waits for the end of working hours"}
     world.now = start + timedelta(hours=12)
     assert world.sweeper(working_hours=hours).sweep() == {NAME: "swept"}
 
@@ -541,7 +541,7 @@ def test_two_sweepers_at_once_act_once(world: World) -> None:
         thread.join(60)
     assert len(done) == 4
     assert sorted(deleted) == sorted(f"{NAME}-{number}" for number in range(4)), "each once"
-    assert sorted(world.told) == sorted(f"Endpoint {NAME}-{number} is asleep" for number in range(4))
+    assert sorted(world.told) == sorted(f"Endpoint {NAME}-{number} was stopped" for number in range(4))
 
 
 def test_a_failure_is_tried_again(world: World) -> None:
@@ -590,7 +590,7 @@ def test_one_that_died_before_it_deleted_is_taken_over(world: World) -> None:
 
     with pytest.raises(SystemExit):
         world.sweeper(hosting=world.hosting(Dying(world))).sweep()
-    assert world.sweeper().sweep() == {NAME: "another sweeper acts"}
+    assert world.sweeper().sweep() == {NAME: "another sweeper stops it"}
     assert world.sweeper().wake(NAME) == "not swept", "it still serves"
     world.later(1.1)
     assert world.sweeper().sweep() == {NAME: "swept"}
@@ -616,5 +616,5 @@ def test_an_asynchronous_endpoint_goes_by_itself(world: World) -> None:
             found: dict[str, Any] = world.sagemaker.describe_endpoint(EndpointName=EndpointName)
             return {**found, "AsyncInferenceConfig": {"OutputConfig": {}}}
 
-    assert world.sweeper(hosting=world.hosting(Queued(world))).sweep() == {NAME: "goes by itself"}
+    assert world.sweeper(hosting=world.hosting(Queued(world))).sweep() == {NAME: "scales to zero by itself"}
     assert world.told == []

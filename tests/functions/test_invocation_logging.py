@@ -214,7 +214,7 @@ def test_what_another_owns_is_not_taken(stack: Callable[..., Stack]) -> None:
     made.replaces = False
     answer = made.ask("Create", OURS)
     assert answer["Status"] == "FAILED"
-    assert "logged to bucket theirs already, which another environment or team owns" in answer["Reason"]
+    assert "already logged to bucket theirs, which another environment or team owns" in answer["Reason"]
     assert "replace: true" in answer["Reason"]
     assert made.ask("Delete", OURS, answer["PhysicalResourceId"])["Status"] == "SUCCESS"
     assert made.account.logging == THEIRS

@@ -129,7 +129,7 @@ def test_one_that_cannot_be_deleted_is_told_of_and_not_made_again(
     agent.delete_knowledge_base = denied  # type: ignore[method-assign]
     assert Trials(agent).create(PROPERTIES, "t") == Made("tried")
     assert len(agent.asked) == 1
-    assert "the trial KB1 is left" in caplog.text
+    assert "the trial knowledge base KB1 could not be deleted" in caplog.text
 
 
 def test_names_and_tags_are_those_of_trials(now: list[float]) -> None:

@@ -267,7 +267,7 @@ def test_cloudtrail_has_its_time() -> None:
 def test_what_is_not_ours_is_left_alone() -> None:
     world = World()
     world.sagemaker.package["ModelPackageGroupName"] = "other"
-    assert world.hear() == "not ours"
+    assert world.hear() == "of another model group"
     assert world.told == []
 
 

@@ -220,7 +220,7 @@ def test_an_import_that_takes_too_long_is_deleted_once_it_arrives(cloud: Callabl
     begun = made.now
     answer = made.ask("Create", PROPERTIES)
     assert answer["Status"] == "FAILED"
-    assert "not done within 55 minutes" in answer["Reason"]
+    assert "Not complete after 55 minutes" in answer["Reason"]
     assert LONGEST_SECONDS <= made.now - begun < 3600
     # CloudFormation deletes it; an import cannot be stopped, so the deletion waits for it.
     assert made.ask("Delete", PROPERTIES, answer["PhysicalResourceId"])["Status"] == "SUCCESS"
@@ -292,7 +292,7 @@ def test_a_delete_that_fails_can_be_tried_again(cloud: Callable[..., Cloud]) -> 
         ({"tokenizer.json": None}, "tokenizer.json or tokenizer.model is missing"),
         ({"model.safetensors": None}, "there are no safetensors"),
         ({"pytorch_model.bin": b"\x80\x02"}, "is a pickle"),
-        ({"model.safetensors": b"PK\x03\x04"}, "is a pickle with another extension"),
+        ({"model.safetensors": b"PK\x03\x04"}, "is a pickle file with another extension"),
     ],
 )
 def test_what_bedrock_would_not_import_is_told_before(

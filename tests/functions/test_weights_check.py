@@ -50,8 +50,8 @@ def test_safetensors_may_be_loaded(s3: Any) -> None:
         ("notes.txt", b"\x80\x04\x95", "with another extension"),
         ("archive.json", b"PK\x03\x04zip", "with another extension"),
         ("other.safetensors", b"\x80\x04\x95abcdef", "with another extension"),
-        ("other.safetensors", b"short", "does not hold safetensors"),
-        ("other.safetensors", (2**40).to_bytes(8, "little") + b"{", "does not hold safetensors"),
+        ("other.safetensors", b"short", "is not a valid safetensors file"),
+        ("other.safetensors", (2**40).to_bytes(8, "little") + b"{", "is not a valid safetensors file"),
     ],
 )
 def test_what_runs_code_is_refused(s3: Any, name: str, content: bytes, word: str) -> None:

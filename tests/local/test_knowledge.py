@@ -106,7 +106,7 @@ def test_poisoned_and_unreviewed_documents_stay_outside(local: Local, bucket: st
         f"{name}{end}" for name in ("policies/poisoned.md", "gossip/parking.md") for end in ("", ".why.json")
     }
     why = local.client("s3").get_object(Bucket=bucket, Key="quarantine/policies/poisoned.md.why.json")["Body"].read()
-    assert "gives orders to a model" in json.loads(why)["problems"][0]
+    assert "contains instructions for a model" in json.loads(why)["problems"][0]
     assert indexed(local) == set(DOCUMENTS) - {"policies/poisoned.md", "gossip/parking.md"}
 
 
@@ -210,7 +210,7 @@ def test_hidden_orders_in_word_stay_outside(local: Local, bucket: str, taken: No
     s3.put_object(Bucket=bucket, Key=f"incoming/{name}", Body=made.docx("Application.", made.paragraph(hidden)))
     until(lambda: f"{name}.why.json" in keys(local, bucket, "quarantine/"))
     why = json.loads(s3.get_object(Bucket=bucket, Key=f"quarantine/{name}.why.json")["Body"].read())
-    assert "in hidden text that readers do not see" in why["problems"][0]
+    assert "in hidden text (not visible to readers)" in why["problems"][0]
     s3.delete_object(Bucket=bucket, Key=f"incoming/{name}")
     until(lambda: name not in keys(local, bucket, "quarantine/"))
 

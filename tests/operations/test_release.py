@@ -84,7 +84,7 @@ def test_what_was_refused_is_listed_with_the_reasons(
     assert run("") == 0
     told = capsys.readouterr().out
     assert NAME in told
-    assert "gives orders to a model" in told
+    assert "contains instructions for a model" in told
 
 
 def test_a_reviewer_releases_a_document_and_it_comes_in(
@@ -92,7 +92,7 @@ def test_a_reviewer_releases_a_document_and_it_comes_in(
 ) -> None:
     assert run(NAME, "--reason", "a training page", "--yes") == 0
     told = capsys.readouterr().out
-    assert "it gives orders to a model in text" in told
+    assert "it contains instructions for a model in text" in told
     assert "Released by ann" in told
     s3 = boto3.client("s3", region_name="us-east-1")
     written = json.loads(s3.get_object(Bucket=BUCKET, Key=f"released/{NAME}.json")["Body"].read())

@@ -60,13 +60,13 @@ def run() -> int:
 def test_the_sweeper_is_asked(capsys: pytest.CaptureFixture[str]) -> None:
     assert run() == 0
     assert Session.invoked == {"function": "sweeper", "wake": "genai-reference-llama"}
-    assert "on its way back" in capsys.readouterr().out
+    assert "is being restored" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
     ("changed", "told"),
     [
-        ({"said": "not swept"}, "was not put to sleep"),
+        ({"said": "not swept"}, "was not stopped by the sweeper"),
         ({"outputs": []}, "has no sweeper. Add models.idle"),
         ({"error": "Unhandled"}, "The sweeper failed: boom. Read the log of sweeper"),
         ({"said": NoCredentialsError}, "Sign in"),

@@ -1,1 +1,1 @@
-"""Asks a model many questions at half the price: guarded batch jobs, and what they leave over."""
+"""Batch inference with a guardrail, at half the price of on-demand inference."""

@@ -1,4 +1,4 @@
-"""Prompts of a batch, and their results, as lines of JSON.
+"""Prompts of a batch and their results, as JSON Lines.
 
 https://docs.aws.amazon.com/bedrock/latest/userguide/batch-inference-data.html
 https://docs.aws.amazon.com/bedrock/latest/userguide/batch-inference-results.html
@@ -32,14 +32,14 @@ class Result:
     text: str = ""
     input_tokens: int = 0
     output_tokens: int = 0
-    #: Whether it was part of a batch inference job, which costs half of on-demand inference.
+    #: Whether a batch inference job answered it, which costs half of on-demand inference.
     batched: bool = True
 
 
 def parse(text: str, address: str) -> list[Record]:
-    """The prompts of a file.
+    """Returns the prompts of a file.
 
-    :raises RefusedError: naming the first line that is none.
+    :raises RefusedError: if a line is not a prompt; the message names the first such line.
     """
     found: dict[str, Record] = {}
     for number, line in enumerate(text.splitlines(), start=1):
@@ -65,19 +65,19 @@ def parse(text: str, address: str) -> list[Record]:
 
 
 def parts(records: Sequence[Record]) -> list[Sequence[Record]]:
-    """The records in as few parts of equal size as possible."""
+    """Splits the records into parts of equal size, as few as possible."""
     count = -(-len(records) // MOST_RECORDS)
     size = -(-len(records) // count)
     return [records[start : start + size] for start in range(0, len(records), size)]
 
 
 def enough(records: Sequence[Record]) -> bool:
-    """Whether there are enough records for a job."""
+    """Returns whether there are enough records for a job."""
     return len(records) >= LEAST_RECORDS
 
 
 def job_input(records: Iterable[Record], request: Mapping[str, Any], system: str) -> str:
-    """The input of a job: Converse requests, without a guardrail, which jobs do not apply."""
+    """Returns the input of a job: Converse requests without a guardrail, which jobs do not apply."""
     return lines(
         {
             "recordId": each.id,
@@ -92,7 +92,7 @@ def job_input(records: Iterable[Record], request: Mapping[str, Any], system: str
 
 
 def job_output(text: str) -> dict[str, Mapping[str, Any]]:
-    """The Converse responses of a job by record; records that failed are left out."""
+    """Returns the Converse responses of a job by record id, without the records that failed."""
     found = {}
     for line in text.splitlines():
         content = json.loads(line)
@@ -103,20 +103,20 @@ def job_output(text: str) -> dict[str, Mapping[str, Any]]:
 
 
 def to_lines(results: Iterable[Result]) -> str:
-    """Results as lines of JSON."""
+    """Returns results as JSON Lines."""
     return lines(asdict(each) for each in results)
 
 
 def from_lines(text: str) -> list[Result]:
-    """Results from lines of JSON."""
+    """Returns the results in a text of JSON Lines."""
     return [Result(**json.loads(line)) for line in text.splitlines()]
 
 
 def records_from(text: str) -> list[Record]:
-    """Records from lines of JSON."""
+    """Returns the records in a text of JSON Lines."""
     return [Record(**json.loads(line)) for line in text.splitlines()]
 
 
 def lines(each: Iterable[Mapping[str, Any]]) -> str:
-    """Lines of JSON."""
+    """Returns mappings as JSON Lines."""
     return "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in each)

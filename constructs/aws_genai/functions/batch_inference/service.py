@@ -1,7 +1,7 @@
 """Batch inference: the guardrail evaluates prompts before and responses after a job; failed records are retried.
 
-Jobs apply no guardrail, so the function does: what is blocked never reaches the model, and an answer that is blocked
-never reaches whoever reads the answers.
+Batch inference jobs do not apply guardrails, so the function does: a blocked prompt is not sent to the model, and a
+blocked response is not written to the responses.
 """
 
 from __future__ import annotations
@@ -41,14 +41,14 @@ from .records import (
 _AT_ONCE = 8
 #: States of a job that has not ended: https://docs.aws.amazon.com/bedrock/latest/userguide/batch-inference-monitor.html
 _ON_ITS_WAY = ("Submitted", "Validating", "Scheduled", "InProgress", "Stopping")
-#: States of a job whose unanswered records are asked again in another one.
+#: States of a job whose records without a response are sent again in another job.
 _ENDED = ("Completed", "PartiallyCompleted", "Expired")
 _BUSY = ("ThrottlingException", "ServiceQuotaExceededException", "ServiceUnavailableException")
 
 
 @dataclass(frozen=True)
 class Plan:
-    """The plan of a batch."""
+    """The configuration of a batch."""
 
     name: str
     bucket: str
@@ -70,9 +70,9 @@ class Batches:
         self._files = Files(clients("s3"), plan.bucket)
 
     def prepare(self, run: str, given: Mapping[str, Any]) -> list[Job]:
-        """Split a file of prompts into parts. A file that another run has claimed is left to that run.
+        """Splits a file of prompts into parts. Returns no parts if another run has claimed the file.
 
-        :raises RefusedError: if it cannot be read.
+        :raises RefusedError: if the file cannot be read.
         """
         key, version = str(given["key"]), str(given.get("version") or "")
         address, s3 = f"s3://{self._plan.bucket}/{key}", self._clients("s3")
@@ -93,7 +93,7 @@ class Batches:
         return jobs
 
     def start(self, run: str, job: Job) -> Job:
-        """Apply the guardrail to the prompts of a part, and start a job with those that are not blocked."""
+        """Applies the guardrail to the prompts of a part, and starts a job with those that are not blocked."""
         place = f"{RUNS}{run}/{job['number']}/"
         records = records_from(self._files.read(f"{place}left-1.jsonl"))
         with ThreadPoolExecutor(_AT_ONCE) as pool:
@@ -108,10 +108,10 @@ class Batches:
         return self._begin(run, {**job, "attempt": 1}, may)
 
     def look(self, run: str, job: Job) -> Job:
-        """Check a job. Once it has ended, the records that it left are asked again.
+        """Checks a job. After it has ended, the records without a response are sent again.
 
-        A job that somebody stopped is not started again, and nor is one that failed: its answers are kept, and the
-        records without one count as failed.
+        A job that was stopped or that failed is not started again. Its responses are kept, and the records without a
+        response count as failed.
         """
         found = self._clients("bedrock").get_model_invocation_job(jobIdentifier=job["arn"])
         status = str(found["status"])
@@ -125,7 +125,7 @@ class Batches:
         return {**job, "state": FAILED, "reason": f"the job is {status} and is not started again"}
 
     def _answers(self, run: str, job: Job) -> list[Record]:
-        """Keep the answers of a job that has ended; returns the records without one."""
+        """Stores the responses of a job that has ended; returns the records without a response."""
         place, attempt = f"{RUNS}{run}/{job['number']}/", int(job["attempt"])
         asked = records_from(self._files.read(f"{place}asked-{attempt}.jsonl"))
         answers = job_output(self._output(f"{place}out-{attempt}/"))
@@ -138,9 +138,9 @@ class Batches:
         return [each for each in asked if each.id not in done]
 
     def finish(self, run: str, jobs: list[Job]) -> dict[str, Any]:
-        """Write the responses, and a summary of counts and costs."""
+        """Writes the responses, and a summary of counts and costs."""
         if not jobs:
-            return {"passed": True, "reason": "another run has this file", "answers": ""}
+            return {"passed": True, "reason": "another run processes this file", "answers": ""}
         results, reasons = [], []
         for job in jobs:
             lost = job.get("job")
@@ -173,7 +173,7 @@ class Batches:
         return {"passed": passed, "reason": "; ".join(reasons)[:1000], "answers": place}
 
     def _mine(self, run: str, file: str) -> bool:
-        """Whether this run is the first for a version of a file: events of S3 may be delivered twice.
+        """Returns whether this run is the first for this version of the file: S3 may deliver an event twice.
 
         https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
         """
@@ -187,7 +187,7 @@ class Batches:
         return True
 
     def _begin(self, run: str, job: Job, records: Sequence[Record]) -> Job:
-        """Start a job with the records that are left, or send them one by one if they are too few for a job."""
+        """Starts a job with the remaining records, or sends them one by one if they are too few for a job."""
         place, attempt = f"{RUNS}{run}/{job['number']}/", int(job["attempt"])
         if not records:
             return {**job, "state": DONE}
@@ -225,7 +225,7 @@ class Batches:
             made = {}
         if made.get("jobArn"):
             return str(made["jobArn"])
-        # The same request, delivered twice, is ignored without an error.
+        # Bedrock ignores a repeated request without an error.
         for page in bedrock.get_paginator("list_model_invocation_jobs").paginate(nameContains=name):
             for each in page["invocationJobSummaries"]:
                 if each["jobName"] == name:
@@ -245,7 +245,7 @@ class Batches:
             raise
 
     def _answered(self, record: Record, response: Mapping[str, Any]) -> Result:
-        """The response of a job after the guardrail."""
+        """Applies the guardrail to a response of a job."""
         try:
             answer = read_answer(response, self._plan.model)
         except ChatError as error:
@@ -258,7 +258,7 @@ class Batches:
         return Result(record.id, outcome, found.text, answer.input_tokens, answer.output_tokens)
 
     def _ask(self, record: Record) -> Result:
-        """Send one prompt on demand, through the guardrail."""
+        """Sends one prompt on demand, with the guardrail."""
         question = {"model": self._plan.model, "messages": [{"role": "user", "text": record.prompt}]}
         request = converse_request(self._plan.limits, question)
         try:
@@ -269,7 +269,7 @@ class Batches:
         return Result(record.id, "answered", answer.text, answer.input_tokens, answer.output_tokens, batched=False)
 
     def _cost(self, results: Sequence[Result]) -> float | None:
-        """Cost in US dollars at list prices, if they are known."""
+        """Returns the cost in US dollars at list prices, or None if the prices are not known."""
         if not self._plan.price or not self._plan.batch_price:
             return None
         total = 0.0

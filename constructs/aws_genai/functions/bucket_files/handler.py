@@ -1,4 +1,4 @@
-"""Puts the files of an archive into a bucket, below a prefix that a digest of them names."""
+"""Extracts an archive into a bucket, under a prefix that contains the digest of the archive."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from ..custom_resource.serving import Made, Properties, serve
 
 @cache
 def s3() -> Any:  # noqa: ANN401 - boto3 has no types
-    """The client, made on first use."""
+    """Returns the S3 client, which is created on first use."""
     return boto3.client("s3")
 
 
 class BucketFiles:
-    """The files of one archive; another archive is another prefix, so that whoever reads the old one still can."""
+    """The files of one archive. Each archive has its own prefix, so the previous files remain available."""
 
     def create(self, properties: Properties, _token: str) -> Made:
-        """Unpack the archive; doing it again writes the same files."""
+        """Extracts the archive. The operation is idempotent."""
         source = s3().get_object(Bucket=properties["SourceBucket"], Key=properties["SourceKey"])
         with zipfile.ZipFile(io.BytesIO(source["Body"].read())) as archive:
             for name in archive.namelist():
@@ -32,14 +32,14 @@ class BucketFiles:
         return Made(f"{properties['Bucket']}/{properties['Prefix']}")
 
     def update(self, _physical_id: str, properties: Properties, _old: Properties, token: str) -> Made:
-        """Unpack the new archive; CloudFormation then deletes what the old id names."""
+        """Extracts the new archive; CloudFormation then deletes the files of the previous physical id."""
         return self.create(properties, token)
 
     def delete(self, physical_id: str, _properties: Properties) -> None:
-        """Delete every version of the files below the prefix."""
+        """Deletes all versions of the files under the prefix."""
         bucket, _, prefix = physical_id.partition("/")
         if not prefix.strip("/"):
-            raise ValueError(f"{physical_id} names no prefix, and the whole bucket is not ours to empty")
+            raise ValueError(f"{physical_id} contains no prefix; only files under a prefix may be deleted")
         pages = s3().get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=prefix)
         try:
             for page in pages:
@@ -50,5 +50,5 @@ class BucketFiles:
 
 
 def handler(event: dict[str, Any], context: Any) -> None:  # noqa: ANN401 - Lambda's context
-    """Entry of the function."""
+    """Handler of the function."""
     serve(event, context, BucketFiles())

@@ -1,1 +1,1 @@
-"""Screens what knowledge bases read from elsewhere, chunk by chunk, before it is indexed."""
+"""Screens the chunks of web pages and directly ingested documents before they are indexed."""

@@ -9,12 +9,12 @@ from ..contract import Contract
 
 @dataclass(frozen=True, kw_only=True)
 class Environment(Contract):
-    """What the screen of a source is told."""
+    """The environment variables of the function."""
 
     #: Name of the source.
     SOURCE: str
-    #: The groups that may read its documents.
+    #: The groups that may read the documents of the source.
     GROUPS: list[str]
-    #: ID and version of the guardrail that assesses chunks. Default: none.
+    #: ID and version of the guardrail that evaluates chunks. Default: none.
     GUARDRAIL_ID: str | None = None
     GUARDRAIL_VERSION: str | None = None

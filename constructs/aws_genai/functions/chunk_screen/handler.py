@@ -1,4 +1,4 @@
-"""Entry of the function that screens chunks, invoked by an ingestion job of a knowledge base."""
+"""Handler of the function that screens chunks. An ingestion job of a knowledge base invokes it."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ logger = Logger()
 
 @cache
 def client(service: str) -> Any:  # noqa: ANN401 - boto3 has no types
-    """A client that retries when it is throttled."""
+    """Returns a client that retries throttled requests."""
     return boto3.client(service, config=Config(retries={"mode": "adaptive", "total_max_attempts": 6}))
 
 
 def blocks(environment: Environment) -> Callable[[str], bool] | None:
-    """Whether the guardrail blocks a text; text that it would mask is accepted. None without a guardrail."""
+    """Returns a function that checks whether the guardrail blocks a text; None without a guardrail."""
     if environment.GUARDRAIL_ID is None or environment.GUARDRAIL_VERSION is None:
         return None
     guardrail = environment.GUARDRAIL_ID, environment.GUARDRAIL_VERSION
@@ -32,7 +32,7 @@ def blocks(environment: Environment) -> Callable[[str], bool] | None:
 
 
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:  # noqa: ANN401 - Lambda's context
-    """Entry of the function."""
+    """Handler of the function."""
     environment = Environment.read()
     screen = Screen(client("s3"), environment.SOURCE, environment.GROUPS, blocks(environment))
     answer = screen.screened(event)

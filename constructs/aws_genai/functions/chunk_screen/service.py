@@ -1,7 +1,7 @@
-"""Lets chunks in that give no orders to a model, and says of each who may read it and where it comes from.
+"""Accepts the chunks that do not contain instructions for a model, and adds their groups and their source as metadata.
 
-Pages of the web and documents that programs hand over reach a knowledge base without passing a bucket of ours; this is
-the one place where they can be looked at before they are indexed.
+Web pages and documents that are ingested directly do not pass through the intake's bucket. A custom transformation is
+the only step in which they can be evaluated before they are indexed.
 https://docs.aws.amazon.com/bedrock/latest/userguide/kb-custom-transformation.html
 """
 
@@ -15,14 +15,14 @@ from typing import Any
 from ..knowledge_ingestion.names import GROUP, QUARANTINE
 from ..knowledge_ingestion.scan import problems
 
-#: Characters that a guardrail assesses at once: https://docs.aws.amazon.com/general/latest/gr/bedrock.html
+#: Maximum number of characters of a request to a guardrail: https://docs.aws.amazon.com/general/latest/gr/bedrock.html
 _ASSESSED = 20_000
 
 
 class Screen:
     """The chunks of one source.
 
-    :param assess: whether a guardrail blocks a text; None where there is none.
+    :param assess: returns whether the guardrail blocks a text. Default: there is no guardrail.
     """
 
     def __init__(
@@ -35,7 +35,7 @@ class Screen:
         self._s3, self._source, self._groups, self._assess = s3, source, sorted(groups), assess
 
     def screened(self, event: Mapping[str, Any]) -> dict[str, Any]:
-        """What Bedrock goes on with, of what it asks about."""
+        """Screens the files of an invocation; returns the files that Bedrock ingests."""
         return {"outputFiles": [self._file(str(event["bucketName"]), each) for each in event["inputFiles"]]}
 
     def _file(self, bucket: str, file: Mapping[str, Any]) -> dict[str, Any]:
@@ -53,7 +53,7 @@ class Screen:
             if refused:
                 self._keep_apart(bucket, document, text, refused)
             else:
-                # Whoever wrote a page does not say who may read it.
+                # The author of a page does not decide which groups may read it.
                 given = {k: v for k, v in chunk.get("contentMetadata", {}).items() if not k.startswith(GROUP)}
                 told = {**given, **self._attributes(document, text)}
                 let_in.append({**chunk, "contentMetadata": told})
@@ -67,7 +67,7 @@ class Screen:
         if not found and self._assess is not None:
             parts = (text[start : start + _ASSESSED] for start in range(0, len(text), _ASSESSED))
             if any(self._assess(part) for part in parts):
-                yield "the guardrail found what would be blocked"
+                yield "the guardrail blocks it"
 
     def _attributes(self, document: str, text: str) -> dict[str, Any]:
         return {
@@ -86,7 +86,7 @@ class Screen:
 
 
 def _document(file: Mapping[str, Any]) -> str:
-    """The address that a file comes from, wherever its kind of source keeps it."""
+    """Returns the address of a file, which each type of data source stores in a different field."""
     location = file.get("originalFileLocation", {})
     found = next((each for each in location.values() if isinstance(each, dict)), {})
     return str(found.get("uri") or found.get("url") or file.get("fileMetadata", {}).get("document") or "unknown")

@@ -1,4 +1,4 @@
-"""The environment variables between a construct and its function: one declaration, which both sides use.
+"""The environment variables of a function, declared once for the construct that sets and the function that reads them.
 
 ::
 
@@ -23,10 +23,10 @@ from typing import Any, Self
 
 @dataclass(frozen=True, kw_only=True)
 class Contract:
-    """Environment variables of a function. A text is passed as it is, any other value as JSON; None is left out."""
+    """Environment variables of a function. Strings are passed unchanged, other values as JSON. None is omitted."""
 
     def variables(self) -> dict[str, str]:
-        """The variables, by name."""
+        """Returns the values by variable name."""
         found = {each.name: getattr(self, each.name) for each in fields(self)}
         return {
             name: value if isinstance(value, str) else json.dumps(value)
@@ -36,9 +36,9 @@ class Contract:
 
     @classmethod
     def read(cls, environ: Mapping[str, str] = os.environ) -> Self:
-        """The variables of this process.
+        """Reads the variables of this process.
 
-        :raises KeyError: if one without a default is missing.
+        :raises KeyError: if a variable without a default is missing.
         """
         values: dict[str, Any] = {}
         for each in fields(cls):

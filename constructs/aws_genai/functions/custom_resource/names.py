@@ -1,4 +1,4 @@
-"""Names that functions which wait and whoever deploys them share."""
+"""Names that are shared by functions that wait and the constructs that deploy them."""
 
-#: What names of schedules begin with.
+#: Prefix of the names of schedules.
 PREFIX = "wait-"

@@ -1,6 +1,6 @@
-"""How a function serves custom resources of CloudFormation: one way to be called, to answer and to fail.
+"""Handles the requests of CloudFormation for custom resources: performs the operation and sends the response.
 
-An answer is always sent: without one, CloudFormation waits an hour and then fails.
+A response is always sent: without one, CloudFormation waits an hour and then fails.
 https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/crpg-ref.html
 """
 
@@ -19,22 +19,22 @@ from typing import Any, Protocol
 _log = logging.getLogger(__name__)
 
 Properties = Mapping[str, Any]
-#: What the id of an instance begins with that was never made: deleting it is nothing to do.
+#: Prefix of the physical id of an instance whose creation failed. Deleting it does nothing.
 NEVER_MADE = "never-made-"
-#: Milliseconds before the function's time runs out at which a failure is reported.
+#: Milliseconds before the timeout of the function at which a failure is reported.
 _MARGIN_MS = 4_000
 _TRIES = 5
-#: Seconds after which a wait is given up: CloudFormation waits an hour.
+#: Maximum number of seconds of a wait: CloudFormation waits an hour.
 LONGEST_SECONDS = 55 * 60
-#: Most calls for one request, abandoned ones included: a day of minutes.
+#: Maximum number of invocations for one request, abandoned requests included: one a minute for a day.
 _MOST_TRIES = 24 * 60
-#: Most characters of a reason: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/crpg-ref-responses.html
+#: Maximum number of characters of a reason: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/crpg-ref-responses.html
 _LONGEST_REASON = 1_000
 
 
 @dataclass(frozen=True)
 class Made:
-    """An instance that exists, with what ``Fn::GetAtt`` reads of it. Another id than before replaces the old one."""
+    """An instance that exists, with the attributes for ``Fn::GetAtt``. A new physical id replaces the instance."""
 
     physical_id: str
     attributes: dict[str, str] = field(default_factory=dict)
@@ -42,42 +42,42 @@ class Made:
 
 @dataclass(frozen=True)
 class Pending:
-    """An instance that is on its way: the function ends, and is called again to look after it."""
+    """An instance that is being created, updated or deleted: the function ends, and is invoked again to check it."""
 
     physical_id: str
-    #: What is done: ``create``, ``update`` or ``delete``.
+    #: The operation: ``create``, ``update`` or ``delete``.
     doing: str = ""
 
 
 class Operations(Protocol):
-    """What one kind of custom resource does; each may be called twice for the same request."""
+    """The operations of one custom resource type. Each may be called twice for the same request."""
 
     def create(self, properties: Properties, token: str) -> Made | Pending:
-        """Make an instance; ``token`` is the same for every delivery of one request."""
+        """Creates an instance; ``token`` is the same for every delivery of one request."""
         ...
 
     def update(self, physical_id: str, properties: Properties, old: Properties, token: str) -> Made | Pending:
-        """Change an instance."""
+        """Updates an instance."""
         ...
 
     def delete(self, physical_id: str, properties: Properties) -> Pending | None:
-        """Delete an instance, or what is left of it."""
+        """Deletes an instance, or the remains of one whose creation failed."""
         ...
 
 
 class Waiting(Protocol):
-    """What calls the function again."""
+    """Invokes the function again."""
 
     def again(self, event: Mapping[str, Any], seconds: int) -> None:
-        """Call the function with ``event`` in so many seconds; asked twice for the same, it calls once."""
+        """Invokes the function with ``event`` after ``seconds``. The operation is idempotent."""
         ...
 
 
 class Slow(Operations, Protocol):
-    """Operations that take longer than a function runs."""
+    """Operations that take longer than the timeout of a function."""
 
     def look(self, pending: Pending, properties: Properties) -> Made | Pending:
-        """Look after an instance that is on its way; an error says why it never arrives."""
+        """Checks an instance that is in progress; raises an error with the reason if it failed."""
         ...
 
 
@@ -88,9 +88,9 @@ def serve(
     waiting: Waiting | None = None,
     clock: Callable[[], float] = time.time,
 ) -> None:
-    """Do what CloudFormation asks, and answer once, whatever happens.
+    """Performs the request of CloudFormation, and sends one response even if it fails.
 
-    :param waiting: calls the function again for what takes longer than it runs. Default: nothing does.
+    :param waiting: invokes the function again for operations that take longer than its timeout. Default: none.
     """
     answer = _Answer(event)
     seconds = max(0.1, (context.get_remaining_time_in_millis() - _MARGIN_MS) / 1000)
@@ -102,12 +102,12 @@ def serve(
         if isinstance(done, Pending):
             _wait(event, done, answer, waiting, clock)
         elif event.get("Abandoned"):
-            # Nobody waits for it any more, so nobody would ever delete it.
+            # The request has already failed, so CloudFormation would never delete the instance.
             operations.delete(done.physical_id, event["ResourceProperties"])
         else:
             answer.succeed(done)
     except Exception as error:
-        # The reason is shown among the stack's events; the log has the whole of it.
+        # The events of the stack show the reason, the log the traceback.
         _log.exception("%s of %s failed", event.get("RequestType"), event.get("LogicalResourceId"))
         if not event.get("Abandoned"):
             answer.fail(f"{type(error).__name__}: {error}")
@@ -118,19 +118,19 @@ def serve(
 def _wait(
     event: dict[str, Any], pending: Pending, answer: _Answer, waiting: Waiting | None, clock: Callable[[], float]
 ) -> None:
-    """Be called again, until CloudFormation would stop waiting.
+    """Schedules the next invocation, until CloudFormation would stop waiting.
 
     https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-cloudformation-customresource.html
     """
     if waiting is None:
-        raise TypeError("this function is called by nobody again, so it cannot wait")
+        raise TypeError("this function has no schedules to invoke it again, so it cannot wait")
     before = event.get("Waiting", {})
     since, tries = float(before.get("Since", clock())), int(before.get("Tries", 0)) + 1
     kept = {"PhysicalResourceId": pending.physical_id, "Doing": pending.doing, "Since": since, "Tries": tries}
     again: dict[str, Any] = {**event, "Waiting": kept}
     if not event.get("Abandoned") and clock() - since > LONGEST_SECONDS:
-        answer.fail(f"It was not done within {LONGEST_SECONDS // 60} minutes")
-        # CloudFormation deletes what a create has made; of an update it never learns the new instance.
+        answer.fail(f"Not complete after {LONGEST_SECONDS // 60} minutes")
+        # CloudFormation deletes the instance of a failed create, but does not know the new instance of a failed update.
         if event["RequestType"] != "Update":
             return
         again["Abandoned"] = True
@@ -156,11 +156,11 @@ def _perform(event: dict[str, Any], operations: Operations) -> Made | Pending:
                 pending = operations.delete(physical_id, properties)
             return pending or Made(physical_id)
         case other:
-            raise ValueError(f"{other} is not a request of CloudFormation")
+            raise ValueError(f"{other} is not a request type of CloudFormation")
 
 
 class _Answer:
-    """The one answer to a request."""
+    """The response to a request, which is sent once."""
 
     def __init__(self, event: dict[str, Any]) -> None:
         self._event = event
@@ -171,10 +171,10 @@ class _Answer:
         self._send({"Status": "SUCCESS", "PhysicalResourceId": made.physical_id, "Data": made.attributes})
 
     def fail(self, reason: str) -> None:
-        # An update that failed keeps its id: another one would delete the instance that still serves.
+        # A failed update keeps the physical id: with a new one, CloudFormation would delete the instance in use.
         known = self._event.get("PhysicalResourceId")
         if known is None:
-            # What is on its way has a name already, by which it is deleted.
+            # An instance in progress already has a physical id, which deletes it.
             waiting = self._event.get("Waiting", {})
             known = waiting.get("PhysicalResourceId") or f"{NEVER_MADE}{self._event['LogicalResourceId']}"
         self._send({"Status": "FAILED", "PhysicalResourceId": known, "Reason": reason[:_LONGEST_REASON]})
@@ -187,7 +187,7 @@ class _Answer:
         same = ("StackId", "RequestId", "LogicalResourceId")
         body = json.dumps({**answer, **{name: self._event[name] for name in same}}).encode()
         for attempt in range(_TRIES):
-            # The address is CloudFormation's own, signed for this one request; it takes no content type.
+            # A presigned URL from CloudFormation for this request; it does not accept a content type.
             request = urllib.request.Request(  # noqa: S310
                 self._event["ResponseURL"], data=body, method="PUT", headers={"Content-Type": ""}
             )
@@ -195,6 +195,6 @@ class _Answer:
                 with urllib.request.urlopen(request, timeout=10):  # noqa: S310
                     return
             except OSError as error:
-                _log.warning("CloudFormation was not reached: %s", error)
+                _log.warning("CloudFormation could not be reached: %s", error)
                 time.sleep(min(2**attempt, 8))
-        raise TimeoutError("CloudFormation could not be told of the result")
+        raise TimeoutError("the response could not be sent to CloudFormation")

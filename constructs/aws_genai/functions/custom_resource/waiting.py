@@ -1,4 +1,4 @@
-"""Calls a function again by one-time schedules, so that no function sleeps.
+"""Invokes a function again with one-time schedules, so that the function does not sleep while it waits.
 
 https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html#one-time
 """
@@ -17,7 +17,7 @@ from .names import PREFIX
 
 
 class Schedules:
-    """One-time schedules of one function, which go once they have fired."""
+    """One-time schedules of one function, which are deleted after their invocation."""
 
     def __init__(
         self,
@@ -29,10 +29,10 @@ class Schedules:
         self._scheduler, self._function_arn, self._role_arn, self._clock = scheduler, function_arn, role_arn, clock
 
     def again(self, event: Mapping[str, Any], seconds: int) -> None:
-        """Call the function with ``event`` in so many seconds; a second delivery of it meets the first's schedule."""
+        """Invokes the function with ``event`` after ``seconds``. A second delivery finds the schedule of the first."""
         tries = event["Waiting"]["Tries"]
         same = f"{event['StackId']} {event['LogicalResourceId']} {event['RequestId']} {tries} {event.get('Abandoned')}"
-        # The clock of a schedule has whole seconds.
+        # Times of schedules are in whole seconds.
         moment = (self._clock() + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%S")
         try:
             self._scheduler.create_schedule(

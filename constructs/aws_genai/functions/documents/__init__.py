@@ -1,4 +1,4 @@
-"""Makes text of documents: what people see, and apart from it what they do not see and models read."""
+"""Extracts the text of documents, and separately the hidden text that people do not see but models read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The process that a document is read in: its name, seconds and MiB as arguments, its content on the input."""
+"""The process that reads a document. Arguments: name, seconds and MiB; the content is read from the standard input."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .reading import extract
 
 
 def main(key: str, seconds: float, mebibytes: int) -> int:
-    """Read one document and tell its pieces as JSON."""
+    """Reads one document and writes its pieces as JSON."""
     _limit(seconds, mebibytes)
     try:
         found = extract(key, sys.stdin.buffer.read(), seconds=seconds)
@@ -23,7 +23,7 @@ def main(key: str, seconds: float, mebibytes: int) -> int:
         sys.stdout.write(str(error))
         return REFUSED
     except MemoryError:
-        sys.stdout.write("it takes too much memory to read: split it, or save it anew in a simpler form")
+        sys.stdout.write("it takes too much memory to read: split it, or save it in a simpler format")
         return REFUSED
     sys.stdout.write(told)
     return 0
@@ -32,7 +32,7 @@ def main(key: str, seconds: float, mebibytes: int) -> int:
 def _limit(seconds: float, mebibytes: int) -> None:
     try:
         import resource
-    except ImportError:  # where there are no such limits, time is bounded from outside
+    except ImportError:  # not available on Windows, where only the parent process limits the time
         return
     for kind, most in ((resource.RLIMIT_AS, mebibytes * 1024 * 1024), (resource.RLIMIT_CPU, math.ceil(seconds) + 2)):
         _, hard = resource.getrlimit(kind)
@@ -40,7 +40,7 @@ def _limit(seconds: float, mebibytes: int) -> None:
             try:
                 resource.setrlimit(kind, (most, most))
             except (ValueError, OSError):
-                # An operating system may know the limit and not keep it.
+                # An operating system may define the limit without enforcing it.
                 continue
 
 

@@ -1,4 +1,4 @@
-"""Whether a text can be told from what lies behind it."""
+"""Determines whether text is distinguishable from its background."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ Colour = tuple[float, float, float]
 
 WHITE: Colour = (1.0, 1.0, 1.0)
 BLACK: Colour = (0.0, 0.0, 0.0)
-#: Of the difference between black and white: less is not seen.
+#: Minimum visible difference, as a share of the difference between black and white.
 _SEEN = 0.12
 _NAMED: Mapping[str, Colour] = {
     "white": WHITE,
@@ -41,14 +41,14 @@ _FUNCTION = re.compile(r"(rgb|hsl)a?\(([^)]*)\)")
 
 
 def alike(text: Colour | None, behind: Colour | None) -> bool:
-    """Whether a text is not seen before its background; of what is not known, it is seen."""
+    """Returns whether text is invisible on its background; False if one of the colors is unknown."""
     if text is None or behind is None:
         return False
     return max(abs(one - other) for one, other in zip(text, behind, strict=True)) < _SEEN
 
 
 def of_hex(value: str) -> Colour | None:
-    """A colour of 3, 4, 6 or 8 hexadecimal digits, as CSS writes them."""
+    """Parses a CSS color of 3, 4, 6 or 8 hexadecimal digits."""
     value = value.lstrip("#")
     if len(value) in (3, 4):
         value = "".join(each * 2 for each in value)
@@ -58,7 +58,7 @@ def of_hex(value: str) -> Colour | None:
 
 
 def of_css(value: str) -> tuple[Colour | None, float]:
-    """A colour of CSS and how opaque it is; None for what is not known.
+    """Parses a CSS color; returns the color, None if it is unknown, and its opacity.
 
     https://www.w3.org/TR/css-color-4/
     """
@@ -76,7 +76,7 @@ def of_css(value: str) -> tuple[Colour | None, float]:
         numbers = [_number(part) for part in parts]
         opaque = numbers[3] / (100 if parts[3].endswith("%") else 1) if len(parts) > 3 else 1.0
         if found[1] == "hsl":
-            # Only how light it is tells white and black.
+            # Only the lightness distinguishes black and white.
             light = numbers[2] / 100
             return ((light, light, light) if light > 0.97 or light < 0.03 else None), opaque
         scaled = [n / (100 if part.endswith("%") else 255) for n, part in zip(numbers[:3], parts, strict=False)]

@@ -1,4 +1,4 @@
-"""Markdown: what it shows, and its comments, titles, definitions and alternative texts.
+"""Markdown: the visible text, and comments, titles, definitions and alternative texts.
 
 https://spec.commonmark.org/
 """
@@ -12,7 +12,7 @@ from .pieces import Collector
 from .plain import decoded
 from .web import Page
 
-#: Code is shown as it is, in fences and between backticks; addresses in angle brackets are no elements.
+#: Code in fences and backticks is visible text; addresses in angle brackets are not elements.
 _AS_IT_IS = re.compile(
     r"(?P<fence>^[ ]{0,3}(?P<mark>`{3,}|~{3,})[^\n]*\n.*?(?:^[ ]{0,3}(?P=mark)[`~]*[ \t]*$|\Z))"
     r"|(?P<code>(?<!`)(?P<ticks>`{1,2})(?!`)[^`\n][^\n]{0,500}?(?<!`)(?P=ticks)(?!`))"
@@ -34,7 +34,7 @@ _FRONT = re.compile(r"\A---[ \t]*\n(.*?)\n(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOT
 
 
 def read(_kind: str, content: bytes, found: Collector) -> None:
-    """Add what a text says."""
+    """Adds the text."""
     text = decoded(content).replace("\r\n", "\n")
     if front := _FRONT.match(text):
         found.add(front[1], "front matter", hidden=True)

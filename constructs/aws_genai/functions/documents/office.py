@@ -1,4 +1,4 @@
-"""The archive that a document of Office is: its parts, read within bounds, and what no page or sheet shows of them.
+"""The ZIP archive of an Office document: its parts, with size limits, and the text that no page or sheet shows.
 
 https://ecma-international.org/publications-and-standards/standards/ecma-376/
 """
@@ -19,21 +19,21 @@ from defusedxml.ElementTree import iterparse
 from .colours import Colour, of_hex
 from .pieces import Collector, UnreadableError
 
-#: Bytes at most of one part once it is unpacked, and of all that are read.
+#: Maximum decompressed size in bytes, of one part and of all parts.
 _PART, _WHOLE = 48 * 1024 * 1024, 160 * 1024 * 1024
 _MOST_PARTS = 20_000
 _MOST_ELEMENTS = 1_500_000
 _DEEPEST = 250
-#: Words enough to ask for something; shorter values are names and settings.
+#: Minimum number of words of an instruction; shorter values are names and settings.
 _SENTENCE = re.compile(r"\S+(?:\s+\S+){2,}|[^\x00-\x7f]{6,}|[A-Za-z0-9+/=_-]{40,}")
-#: Values that Office writes itself and that look like words.
+#: Values that Office writes and that look like words.
 _OFFICE_S_OWN = re.compile(r"^(http://|https://schemas|urn:|[0-9A-F ]+$|[\d\s.,;:%#-]+$)", re.IGNORECASE)
 
 
 class Archive:
     """The parts of one document.
 
-    :raises UnreadableError: if it is damaged, encrypted, or unpacks to more than is read.
+    :raises UnreadableError: if it is damaged, encrypted, or decompresses to more than the maximum size.
     """
 
     def __init__(self, content: bytes, found: Collector) -> None:
@@ -46,14 +46,14 @@ class Archive:
         self._found, self._read = found, 0
         entries = self._zip.infolist()
         if len(entries) > _MOST_PARTS:
-            raise UnreadableError(f"it has {len(entries):,} parts, more than are read")
+            raise UnreadableError(f"it has {len(entries):,} parts; the maximum is {_MOST_PARTS:,}")
         self.names = [each.filename for each in entries]
         if len(set(self.names)) != len(self.names):
-            raise UnreadableError("it is damaged: two of its parts have one name")
+            raise UnreadableError("it is damaged: two of its parts have the same name")
         self.left = dict.fromkeys(self.names)
 
     def bytes(self, name: str) -> bytes:
-        """A part, unpacked.
+        """Returns the decompressed content of a part.
 
         :raises UnreadableError: if it is damaged or too large.
         """
@@ -71,14 +71,14 @@ class Archive:
             NotImplementedError,
             RuntimeError,
         ) as error:
-            raise UnreadableError(f"it is damaged or encrypted: {name} cannot be unpacked") from error
+            raise UnreadableError(f"it is damaged or encrypted: {name} cannot be decompressed") from error
         self._read += len(content)
         if len(content) > _PART or self._read > _WHOLE:
-            raise UnreadableError("it unpacks to far more than it holds")
+            raise UnreadableError("it decompresses to much more than its size")
         return content
 
     def xml(self, name: str) -> Element | None:
-        """The root of a part in XML, or None if the document has no such part.
+        """Returns the root element of an XML part; None if there is no such part.
 
         :raises UnreadableError: if it is damaged, declares entities, or is nested too deeply.
         """
@@ -93,25 +93,25 @@ class Archive:
                 root = element if root is None else root
                 depth, count = depth + 1, count + 1
                 if depth > _DEEPEST or count > _MOST_ELEMENTS:
-                    raise UnreadableError(f"it is nested too deeply or has too many elements to be read: {name}")
+                    raise UnreadableError(f"it is nested too deeply or has too many elements: {name}")
                 if not count % 10_000:
                     self._found.check()
         except UnreadableError:
             raise
         except DefusedXmlException as error:
-            raise UnreadableError(f"it declares entities, which no document of Office needs: {name}") from error
+            raise UnreadableError(f"it declares XML entities, which Office documents do not use: {name}") from error
         except (ParseError, ValueError, LookupError) as error:
-            raise UnreadableError(f"it is damaged: {name} is no XML") from error
+            raise UnreadableError(f"it is damaged: {name} is not XML") from error
         return root
 
     def matching(self, pattern: str) -> list[str]:
-        """Names of parts, in the order of their numbers."""
+        """Returns the names of matching parts, in numeric order."""
         found = [name for name in self.names if re.fullmatch(pattern, name, re.IGNORECASE)]
         return sorted(found, key=lambda name: [int(each) for each in re.findall(r"\d+", name)] + [0])
 
     @cached_property
     def theme(self) -> dict[str, Colour]:
-        """Colours of the theme by name."""
+        """Returns the colors of the theme by name."""
         found: dict[str, Colour] = {}
         for name in self.matching(r".*theme/theme\d*\.xml")[:1]:
             for element in self._elements(name, "clrScheme"):
@@ -127,7 +127,7 @@ class Archive:
             yield from (each for each in root.iter() if local(each.tag) == wanted)
 
     def rest(self) -> None:
-        """Add what no reader took: properties, custom XML, comments, what is embedded, and sentences in odd places."""
+        """Adds the text of all other parts: properties, custom XML, comments, embedded files, and sentences."""
         from .reading import nested
 
         for name in self.matching(r".*comments?(/[^/]*|[^/]*)\.xml|.*/threadedComments/.*\.xml"):
@@ -145,7 +145,7 @@ class Archive:
                 self._texts(name, name, sentences=True)
 
     def _texts(self, name: str, where: str, *, short: bool = False, sentences: bool = False) -> None:
-        """Text and attributes of a part that nobody sees."""
+        """Adds text and attributes of a part that is not visible."""
         try:
             root = self.xml(name)
         except UnreadableError:
@@ -172,19 +172,19 @@ def _worth(value: str, short: bool) -> bool:
 
 
 def local(tag: object) -> str:
-    """A name without its namespace, which strict and transitional documents spell differently."""
+    """Returns a name without its namespace, which differs between strict and transitional documents."""
     return str(tag).rpartition("}")[2]
 
 
 def attribute(element: Element | None, name: str, default: str = "") -> str:
-    """An attribute by its name without a namespace."""
+    """Returns an attribute by its name without a namespace."""
     if element is None:
         return default
     return next((value for key, value in element.attrib.items() if local(key) == name), default)
 
 
 def child(element: Element | None, *names: str) -> Element | None:
-    """The first child of a name, and of that the first of the next."""
+    """Returns the first child with a name, of that the first child with the next name, and so on."""
     for name in names:
         if element is None:
             return None

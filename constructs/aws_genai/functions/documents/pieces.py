@@ -1,4 +1,4 @@
-"""What is taken out of a document, within bounds that a hostile one cannot pass."""
+"""The text that is extracted from a document, with limits that protect against malicious documents."""
 
 from __future__ import annotations
 
@@ -6,29 +6,29 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-#: Characters at most, of everything that a document says; far more than a book has.
+#: Maximum number of characters of a document, far more than a book has.
 MOST_CHARACTERS = 10_000_000
-#: Parts at most.
+#: Maximum number of pieces.
 _MOST_PIECES = 1_000_000
 
 
 class UnreadableError(ValueError):
-    """A document that no text can be taken out of; the message is one sentence that says why."""
+    """The text of a document cannot be extracted. The message is one sentence with the reason."""
 
 
 class SlowError(UnreadableError):
-    """A document that takes longer to read than it may."""
+    """A document takes longer to read than the maximum."""
 
     def __init__(self) -> None:
-        super().__init__("it takes too long to read: split it, or save it anew in a simpler form")
+        super().__init__("it takes too long to read: split it, or save it in a simpler format")
 
 
 @dataclass(frozen=True)
 class Piece:
     """A part of a document's text.
 
-    :param hidden: whether people who look at the document do not see it.
-    :param where: what it is or where it stands, such as ``page 2`` or ``comment``.
+    :param hidden: whether readers of the document do not see it.
+    :param where: its type or location, such as ``comment`` or ``page 2``.
     """
 
     text: str
@@ -44,17 +44,17 @@ class Extracted:
 
     @property
     def text(self) -> str:
-        """What people see."""
+        """Returns the visible text."""
         return "\n".join(each.text for each in self.pieces if not each.hidden)
 
 
 @dataclass
 class Collector:
-    """Takes pieces in as they are found.
+    """Collects the pieces of a document.
 
-    :param until: when ``time.monotonic()`` passes this, the document takes too long.
-    :param depth: how many documents this one lies in.
-    :raises UnreadableError: once there is too much of anything.
+    :param until: value of ``time.monotonic()`` after which reading is stopped.
+    :param depth: number of documents that this one is embedded in.
+    :raises UnreadableError: if a limit is exceeded.
     """
 
     until: float
@@ -63,17 +63,17 @@ class Collector:
     characters: int = 0
 
     def add(self, text: str, where: str, *, hidden: bool = False) -> None:
-        """Keep a piece; blanks alone are none."""
+        """Adds a piece, unless it is only whitespace."""
         self.check()
         text = text.strip("\r\n\t ")
         if not text:
             return
         self.characters += len(text)
         if self.characters > MOST_CHARACTERS or len(self.pieces) >= _MOST_PIECES:
-            raise UnreadableError(f"it holds more text than is read of one document, {MOST_CHARACTERS:,} characters")
+            raise UnreadableError(f"it has more text than the maximum of {MOST_CHARACTERS:,} characters")
         self.pieces.append(Piece(text, hidden, where))
 
     def check(self) -> None:
-        """Stop what goes on for too long."""
+        """Raises an error if reading takes too long."""
         if time.monotonic() > self.until:
             raise SlowError

@@ -1,4 +1,4 @@
-"""Text as it is, and tables as text."""
+"""Plain text, and CSV files as text."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ from .pieces import Collector, UnreadableError
 
 
 def read(kind: str, content: bytes, found: Collector) -> None:
-    """Add the text.
+    """Adds the text.
 
-    :raises UnreadableError: if it is no text in UTF-8.
+    :raises UnreadableError: if it is not UTF-8 text.
     """
     found.add(decoded(content), "table" if kind == "csv" else "text")
 
 
 def decoded(content: bytes) -> str:
-    """The text of bytes in UTF-8, which is what Amazon Bedrock reads.
+    """Decodes UTF-8, the encoding that Amazon Bedrock reads.
 
-    :raises UnreadableError: if they are none.
+    :raises UnreadableError: if it is not UTF-8 text.
     """
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise UnreadableError("it is no text in UTF-8") from error
+        raise UnreadableError("it is not UTF-8 text") from error

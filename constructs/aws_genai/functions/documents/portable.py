@@ -1,6 +1,6 @@
-"""Documents in PDF: text of pages as people see it, and what is drawn so that they do not.
+"""PDF documents: the visible text of pages, and the text that is drawn but not visible.
 
-pypdf decodes; what is seen is decided here, from the state of graphics at each operator that shows text.
+pypdf decodes the document. Visibility is determined here, from the graphics state at each text-showing operator.
 https://opensource.adobe.com/dc-acrobat-sdk-docs/pdfstandards/PDF32000_2008.pdf
 """
 
@@ -28,7 +28,7 @@ from pypdf.generic import (
 from .colours import BLACK, WHITE, Colour, alike
 from .pieces import Collector, UnreadableError
 
-# It tells of every oddity that it gets over.
+# pypdf logs every irregularity that it tolerates.
 logging.getLogger("pypdf").setLevel(logging.CRITICAL)
 
 _Matrix = tuple[float, float, float, float, float, float]
@@ -38,20 +38,20 @@ _IDENTITY: _Matrix = (1, 0, 0, 1, 0, 0)
 
 _MOST_PAGES = 5_000
 _MOST_OPERATIONS = 3_000_000
-#: Areas behind the text that are remembered, and objects beside pages that are looked at.
+#: Maximum numbers of filled areas that are stored, and of objects outside pages that are read.
 _MOST_AREAS, _MOST_OBJECTS = 400, 50_000
 _DEEPEST_FORM = 8
 _SMALLEST = 2.0
 _SHOW = (b"Tj", b"TJ", b"'", b'"')
 _PAINT = (b"f", b"F", b"f*", b"B", b"B*", b"b", b"b*")
-#: Colour spaces whose numbers do not say how light a colour is.
+#: Color spaces whose values do not determine lightness.
 _OTHER_SPACES = ("/Separation", "/DeviceN", "/Pattern", "/Indexed", "/Lab")
 
 
 def read(_kind: str, content: bytes, found: Collector) -> None:
-    """Add what a document says.
+    """Adds the text of a document.
 
-    :raises UnreadableError: if it is damaged, encrypted, or has more pages than are read.
+    :raises UnreadableError: if it is damaged, encrypted, or has too many pages.
     """
     try:
         reader = PdfReader(io.BytesIO(content))
@@ -65,7 +65,7 @@ def read(_kind: str, content: bytes, found: Collector) -> None:
     except Exception as error:
         raise UnreadableError(_told(error)) from error
     if pages > _MOST_PAGES:
-        raise UnreadableError(f"it has {pages:,} pages; {_MOST_PAGES:,} are the most that are read")
+        raise UnreadableError(f"it has {pages:,} pages; the maximum is {_MOST_PAGES:,}")
     budget = [_MOST_OPERATIONS]
     place = "it"
     try:
@@ -74,7 +74,7 @@ def read(_kind: str, content: bytes, found: Collector) -> None:
             found.check()
             place = f"page {number}"
             _Page(reader, page, f"page {number}", found, off, budget).read()
-        place = "what lies beside its pages"
+        place = "content outside its pages"
         _beside(reader, found)
     except (UnreadableError, MemoryError, RecursionError):
         raise
@@ -90,7 +90,7 @@ def _told(error: Exception, place: str = "it") -> str:
 
 @dataclass(frozen=True)
 class _State:
-    """What tells how text is drawn."""
+    """The graphics state that determines how text is drawn."""
 
     matrix: _Matrix = _IDENTITY
     colour: Colour | None = BLACK
@@ -104,7 +104,7 @@ class _State:
 
 @dataclass(frozen=True)
 class _Shown:
-    """Where a text was shown, by which operator."""
+    """The position of a text, and the operator that shows it."""
 
     stream: int
     place: int
@@ -114,7 +114,7 @@ class _Shown:
 
 @dataclass
 class _Stream:
-    """The operators of a page or a form, and why the text of some is not seen."""
+    """The operators of a page or a form XObject, and the reasons why text of some is hidden."""
 
     owner: Any
     operations: list[_Operation] = field(default_factory=list)
@@ -135,7 +135,7 @@ class _Page:
         self._active: set[int] = set()
 
     def read(self) -> None:
-        """Add what the page shows, then what it hides, then what is noted on it."""
+        """Adds the visible text of the page, then its hidden text, then its annotations."""
         contents = self._page.get("/Contents")
         if contents is not None and self._page.get_contents() is not None:
             self._walk(self._page, ContentStream(contents.get_object(), self._reader), _State(), 0)
@@ -148,7 +148,7 @@ class _Page:
         if not first.why and not hiding:
             self._found.add(self._page.extract_text(), self._where)
             return
-        # A form that hides something is taken apart from the page, which shows it no more.
+        # A form with hidden text is extracted separately, and no longer with the page.
         names = {id(each.owner) for each in hiding}
         self._found.add(self._text(first, "", without=names), self._where)
         for each in hiding:
@@ -158,9 +158,9 @@ class _Page:
                 self._found.add(self._text(each, why, without=None), f"{why}, {self._where}", hidden=True)
 
     def _text(self, stream: _Stream, why: str, *, without: set[int] | None) -> str:
-        """The text that operators show for one reason, or that is seen.
+        """Returns the text that is hidden for one reason, or the visible text.
 
-        :param without: forms that are not drawn; None draws none.
+        :param without: forms that are not drawn; with None, no form is drawn.
         """
         kept: list[_Operation] = []
         objects = _resources(stream.owner).get("/XObject")
@@ -191,13 +191,13 @@ class _Page:
         return str(self._page.extract_xform_text(cast(EncodedStreamObject, drawn)))
 
     def _walk(self, owner: Any, content: ContentStream, state: _State, depth: int) -> None:  # noqa: ANN401
-        """Follow the operators of one stream."""
+        """Processes the operators of one stream."""
         stream = _Stream(owner, list(content.operations))
         number = len(self._streams)
         self._streams.append(stream)
         self._budget[0] -= len(stream.operations)
         if self._budget[0] < 0:
-            raise UnreadableError("its pages draw more than is looked through")
+            raise UnreadableError("its pages have more drawing operators than the maximum")
         self._found.check()
         resources = _resources(owner)
         stack: list[_State] = []
@@ -274,10 +274,10 @@ class _Page:
             self._shown.append(_Shown(number, place, x, y))
 
     def _reason(self, state: _State, x: float, y: float, height: float, said: int) -> str:
-        """Why a text is not seen; empty if it is."""
+        """Returns the reason why a text is hidden; empty if it is visible."""
         left, bottom, right, top = self._box
         if x > right or y > top or y < bottom or x + said * height * 0.6 < left:
-            return "text outside of the page"
+            return "text outside the page"
         if abs(height) < _SMALLEST or state.width < 5:
             return "tiny text"
         behind: Colour | None = WHITE
@@ -287,12 +287,12 @@ class _Page:
                 behind, pictured = colour, colour is None
                 break
         if state.mode in (3, 7):
-            # What was scanned has its words under or over the picture, so that they can be found.
-            return "" if pictured else "text that is not drawn"
+            # Scanned documents have the recognized text under or over the image, so that it can be searched.
+            return "" if pictured else "invisible text"
         if state.opaque < 0.1:
             return "transparent text"
         if state.mode in (0, 2, 4, 6) and alike(state.colour, behind):
-            return "text in the colour of its background"
+            return "text in the color of its background"
         return ""
 
     def _paint(self, path: list[tuple[float, float]], state: _State) -> None:
@@ -302,7 +302,7 @@ class _Page:
             self._area((min(xs), min(ys), max(xs), max(ys)), state.colour if whole else None, covers=whole)
 
     def _area(self, box: _Box, colour: Colour | None, *, covers: bool = False) -> None:
-        """Something was drawn over what lies there."""
+        """Records a filled area, which covers earlier text."""
         self._areas.append((box, colour))
         if len(self._areas) > _MOST_AREAS:
             del self._areas[0]
@@ -318,13 +318,13 @@ class _Page:
         self._shown = left
 
     def _mark(self, operator: bytes, operands: list[Any], resources: DictionaryObject) -> str:
-        """Why content that is marked is not seen; what stands for it when it is read aloud is told."""
+        """Returns why marked content is hidden; adds its alternative text."""
         given = operands[1] if len(operands) > 1 else None
         if isinstance(given, NameObject):
             named = resources.get("/Properties")
             raw = dict.get(named.get_object(), given) if named is not None else None
             if operands[0] == "/OC" and isinstance(raw, IndirectObject) and raw.idnum in self._off:
-                return "text of a hidden layer"
+                return "text in a hidden layer"
             given = raw.get_object() if raw is not None else None
         if isinstance(given, DictionaryObject):
             for name in ("/ActualText", "/Alt", "/E"):
@@ -333,7 +333,7 @@ class _Page:
         return ""
 
     def _draw(self, name: Any, resources: DictionaryObject, state: _State, depth: int) -> None:  # noqa: ANN401
-        """An image, behind which nothing is known, or a form with operators of its own."""
+        """Draws an image, which makes the background unknown, or a form with operators of its own."""
         objects = resources.get("/XObject")
         target = objects.get_object().get(name) if objects is not None else None
         target = target.get_object() if target is not None else None
@@ -390,7 +390,7 @@ def _blended(state: _State, name: Any, resources: DictionaryObject) -> _State:  
 
 
 def _resources(owner: Any) -> DictionaryObject:  # noqa: ANN401 - a page or a form
-    """What names in a stream stand for; pages inherit it."""
+    """Returns the resources of a stream; pages inherit them."""
     for _ in range(50):
         if owner is None:
             break
@@ -425,14 +425,14 @@ def _square(matrix: _Matrix) -> _Box:
 
 
 def _length(operands: list[Any]) -> int:
-    """About how many letters an operator shows; blanks alone are none."""
+    """Returns the approximate number of letters that an operator shows; 0 for spaces only."""
     shown = operands[-1] if operands else ""
     parts = shown if isinstance(shown, list) else [shown]
     return sum(len(each) for each in parts if isinstance(each, (str, bytes)) and each.strip())
 
 
 def _off(reader: PdfReader) -> frozenset[int]:
-    """Layers that are not shown when the document is opened."""
+    """Returns the layers that are hidden when the document is opened."""
     root = cast(DictionaryObject, reader.trailer["/Root"].get_object())
     given = root.get("/OCProperties")
     if given is None:
@@ -446,7 +446,7 @@ def _off(reader: PdfReader) -> frozenset[int]:
 
 
 def _annotations(page: PageObject, where: str, found: Collector) -> None:
-    """Notes, links and fields on a page."""
+    """Adds the annotations, links and form fields of a page."""
     given = page.get("/Annots")
     for each in given.get_object() if given is not None else ():
         note = each.get_object()
@@ -468,7 +468,7 @@ def _annotations(page: PageObject, where: str, found: Collector) -> None:
 
 
 def _beside(reader: PdfReader, found: Collector) -> None:
-    """Properties, bookmarks, scripts, attachments and what is said to whoever hears the document."""
+    """Adds properties, bookmarks, scripts, attachments and alternative texts."""
     from .reading import nested
 
     for value in (reader.metadata or {}).values():

@@ -1,4 +1,4 @@
-"""Takes the text out of a document by its kind."""
+"""Extracts the text of a document, depending on its format."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from urllib.parse import unquote
 
 from .pieces import Collector, Extracted, UnreadableError
 
-#: Which module reads a kind; it is loaded when the first document of the kind comes.
+#: The module for each format; it is loaded for the first document of that format.
 _MODULES = {
     "txt": "plain",
     "csv": "plain",
@@ -20,20 +20,20 @@ _MODULES = {
     "docx": "word",
     "xlsx": "sheets",
 }
-#: Kinds that text is taken out of.
+#: Formats whose text can be extracted.
 READ = frozenset(_MODULES)
-#: What to do with a kind that Amazon Bedrock reads and this does not: no well-kept library in Python reads it.
+#: Alternatives to formats that Amazon Bedrock reads but no maintained Python library does.
 _INSTEAD = {"doc": "docx", "xls": "xlsx"}
-#: Documents in documents in documents are read this deep.
+#: Maximum nesting depth of documents in documents.
 _DEEPEST = 2
 
 
 def extract(key: str, content: bytes, *, seconds: float = 60) -> Extracted:
-    """The text of a document.
+    """Returns the text of a document.
 
-    :param key: its name, whose ending tells its kind and whose words count as hidden text.
-    :param seconds: how long it may take. What cannot be stopped from within is bounded by :mod:`.apart`.
-    :raises UnreadableError: if it is damaged, encrypted, of another kind, too large or too slow.
+    :param key: name of the document. Its extension determines the format; its words are added as hidden text.
+    :param seconds: maximum number of seconds. :mod:`.apart` also stops libraries that do not return.
+    :raises UnreadableError: if it is damaged, encrypted, too large, too slow, or of another format.
     """
     found = Collector(time.monotonic() + seconds)
     found.add(words_of(key), "file name", hidden=True)
@@ -42,39 +42,38 @@ def extract(key: str, content: bytes, *, seconds: float = 60) -> Extracted:
 
 
 def words_of(key: str) -> str:
-    """The words of a file's name, without its ending."""
+    """Returns the words of a file name, without its extension."""
     name = unquote(key).rpartition("/")[2].rpartition(".")[0] or unquote(key).rpartition("/")[2]
     return re.sub(r"[\s_+.]+|(?<=\w)-(?=\w)", " ", name)
 
 
 def read(key: str, content: bytes, found: Collector) -> None:
-    """Add what a document says to ``found``.
+    """Adds the text of a document to ``found``.
 
     :raises UnreadableError: as :func:`extract` does.
     """
     kind = key.rpartition(".")[2].lower()
     if kind in _INSTEAD:
         raise UnreadableError(
-            f"the text of a {kind} cannot be taken out, so nobody can say what it tells a model: "
-            f"save it as {_INSTEAD[kind]}"
+            f"text cannot be extracted from {kind} files, so they cannot be screened: save it as {_INSTEAD[kind]}"
         )
     if kind not in _MODULES:
-        raise UnreadableError(f"{kind or 'no ending'} is not a kind of document that is read")
+        raise UnreadableError(f"{kind or 'a file without an extension'} is not a supported document format")
     readers: Mapping[str, Callable[[str, bytes, Collector], None]] = vars(
         import_module(f".{_MODULES[kind]}", __package__)
     )
     try:
         readers["read"](kind, content, found)
     except RecursionError as error:
-        raise UnreadableError("it is nested too deeply to be read") from error
+        raise UnreadableError("it is nested too deeply") from error
     except MemoryError as error:
         raise UnreadableError("it takes too much memory to read") from error
 
 
 def nested(name: str, content: bytes, found: Collector, where: str) -> None:
-    """Add what a document inside of another says; what cannot be read there is left out, for Bedrock leaves it out too.
+    """Adds the text of an embedded document. One that cannot be read is omitted, since Bedrock omits it too.
 
-    :param where: what the inner document is to the outer.
+    :param where: description of the embedded document, such as ``attachment``.
     """
     if found.depth >= _DEEPEST or name.rpartition(".")[2].lower() not in READ:
         return

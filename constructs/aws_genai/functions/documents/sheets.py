@@ -1,6 +1,6 @@
-"""Workbooks of Excel: rows as lines, and what is hidden in sheets, rows, columns, cells and names.
+"""Excel workbooks: rows as lines, and the hidden text in sheets, rows, columns, cells and names.
 
-Cells show the values that Excel kept; formulas are not computed.
+Cells have the values that Excel stored; formulas are not computed.
 https://learn.microsoft.com/en-us/office/open-xml/spreadsheet/structure-of-a-spreadsheetml-document
 """
 
@@ -18,9 +18,9 @@ from .pieces import Collector, UnreadableError
 
 _SMALLEST = 2.0
 _TRUE = ("1", "true")
-#: Colours that a cell names by their number, as far as they are black or white.
+#: Indexed colors that are black or white.
 _INDEXED: dict[str, Colour] = {"0": BLACK, "1": WHITE, "8": BLACK, "9": WHITE}
-#: Formats of dates and times that have a number and no text: ECMA-376, part 1, 18.8.30.
+#: Built-in number formats of dates and times: ECMA-376, part 1, 18.8.30.
 _DATES = frozenset({*range(14, 23), *range(27, 37), 45, 46, 47, *range(50, 59)})
 _EPOCH, _EPOCH_1904 = datetime(1899, 12, 30), datetime(1904, 1, 1)
 
@@ -41,26 +41,26 @@ class _Format:
     @property
     def hidden(self) -> str:
         if not self.shows:
-            return "cell whose format shows nothing"
+            return "cell with a format that hides its value"
         if self.font.size < _SMALLEST:
             return "tiny text"
-        return "text in the colour of its background" if alike(self.font.colour, self.behind) else ""
+        return "text in the color of its background" if alike(self.font.colour, self.behind) else ""
 
 
 @dataclass
 class _Text:
-    """A text of one or several runs, some of which may not be seen."""
+    """A text of one or more runs, some of which may be hidden."""
 
     seen: str = ""
     unseen: list[str] = field(default_factory=list)
 
 
 def read(_kind: str, content: bytes, found: Collector) -> None:
-    """Add what a workbook says."""
+    """Adds the text of a workbook."""
     archive = Archive(content, found)
     names = archive.matching(r"xl/workbook\d*\.xml")
     if not names:
-        raise UnreadableError("it is damaged: it has no workbook in it")
+        raise UnreadableError("it is damaged: it contains no workbook")
     _Workbook(archive, found, names[0]).read()
     archive.rest()
 
@@ -70,14 +70,14 @@ class _Workbook:
         self._archive, self._found, self._name = archive, found, name
         root = archive.xml(name)
         if root is None:
-            raise UnreadableError("it is damaged: it has no workbook in it")
+            raise UnreadableError("it is damaged: it contains no workbook")
         self._root = root
         self._formats = self._styles(archive.xml("xl/styles.xml"))
         self._texts = [self._string(each) for each in _elements(archive.xml("xl/sharedStrings.xml"), "si")]
         self._epoch = _EPOCH_1904 if attribute(child(root, "workbookPr"), "date1904") in _TRUE else _EPOCH
 
     def read(self) -> None:
-        """Every sheet, then names and drawings."""
+        """Reads all sheets, then names and drawings."""
         targets = self._relations(self._name)
         for sheet in _elements(child(self._root, "sheets"), "sheet"):
             title = attribute(sheet, "name")
@@ -141,7 +141,7 @@ class _Workbook:
             if reason:
                 aside.append((f"{text.seen}{''.join(text.unseen)}", f"{reason}, {where}"))
                 continue
-            aside += [(each, f"text in the colour of its background, {where}") for each in text.unseen]
+            aside += [(each, f"text in the color of its background, {where}") for each in text.unseen]
             if text.seen:
                 cells.append(self._dated(text.seen) if form.date else text.seen)
         self._found.add(" | ".join(cells), f"row {number} of sheet {title}")
@@ -164,7 +164,7 @@ class _Workbook:
         return _Text(said)
 
     def _dated(self, said: str) -> str:
-        """A day's number as the day."""
+        """Converts the serial number of a date to the date."""
         try:
             days = float(said)
             if days < 0:
@@ -209,7 +209,7 @@ class _Workbook:
                 lines.append(each.text or "")
         self._found.add("\n".join(line for line in lines if line.strip()), "drawing")
 
-    # Looks.
+    # Formatting.
 
     def _styles(self, root: Element | None) -> dict[str, _Format]:
         fonts = [self._font(each, _Font()) for each in _elements(child(root, "fonts"), "font")]
@@ -254,7 +254,7 @@ class _Workbook:
             return None
         theme = attribute(element, "theme")
         if theme:
-            # The first two of a theme change places here.
+            # Indexes of the first colors of a theme are swapped in pairs.
             names = {"0": "lt1", "1": "dk1", "2": "lt2", "3": "dk2"}
             default = {"0": WHITE, "1": BLACK}.get(theme)
             return self._archive.theme.get(names.get(theme, f"accent{int(_number(theme, 4)) - 3}"), default)

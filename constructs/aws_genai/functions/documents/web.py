@@ -1,4 +1,4 @@
-"""Pages in HTML: what a browser shows, and what it does not."""
+"""HTML pages: the text that a browser shows, and the hidden text."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _BLOCK_NAMES = (
     "footer form h1 h2 h3 h4 h5 h6 head header hr html legend li main nav ol option p pre section summary table tbody "
     "tfoot thead title tr ul"
 )
-#: Elements that no browser shows the content of.
+#: Elements whose content browsers do not show.
 _NOT_SHOWN_NAMES = "datalist desc metadata noembed noframes noscript script style template title"
 _OTHER_NAMES = (
     "a abbr acronym audio b bdi bdo big canvas center cite code colgroup data del dfn em font i iframe ins kbd label "
@@ -28,14 +28,14 @@ _OTHER_NAMES = (
 _VOID, _BLOCKS = frozenset(_VOID_NAMES.split()), frozenset(_BLOCK_NAMES.split())
 _NOT_SHOWN = frozenset(_NOT_SHOWN_NAMES.split())
 _KNOWN = _VOID | _BLOCKS | _NOT_SHOWN | frozenset(_OTHER_NAMES.split())
-#: Attributes that say something in words.
+#: Attributes that contain text for readers.
 _SAYING = re.compile(
     r"alt|title|aria-(label|description|placeholder|roledescription|valuetext)|placeholder|summary|content|value|label"
     r"|data-.+|srcdoc|cite|prompt|download",
     re.IGNORECASE,
 )
 _RULE = re.compile(r"([^{}]+)\{([^{}]*)\}")
-#: A rule for everything of a class, an id or an element, whatever stands around it.
+#: A CSS rule with a simple selector: a class, an id or an element.
 _SELECTED = re.compile(r"([a-zA-Z][\w-]*)?([.#][\w-]+)?$")
 _LENGTH = re.compile(r"^(-?\d*\.?\d+)\s*(px|pt|em|rem|%|vw|vh|cm|mm|in|pc|ex|ch)?")
 _POINTS = {"px": 1.0, "pt": 1.33, "em": 16.0, "rem": 16.0, "%": 0.16, "cm": 37.8, "mm": 3.78, "in": 96.0, "pc": 16.0}
@@ -45,7 +45,7 @@ _DEEPEST = 1000
 
 @dataclass(frozen=True)
 class _Look:
-    """How an element looks, of which children inherit."""
+    """The style of an element, which its children inherit."""
 
     name: str = ""
     why: str = ""
@@ -55,24 +55,24 @@ class _Look:
 
     @property
     def hidden(self) -> str:
-        """Why its text is not seen; empty if it is."""
+        """Returns the reason why its text is hidden; empty if it is visible."""
         if self.why:
             return self.why
         if not self.opaque:
             return "transparent text"
-        return "text in the colour of its background" if alike(self.colour, self.behind) else ""
+        return "text in the color of its background" if alike(self.colour, self.behind) else ""
 
 
 def read(_kind: str, content: bytes, found: Collector) -> None:
-    """Add what a page says."""
+    """Adds the text of a page."""
     page = Page(found)
     page.take(decoded(content))
 
 
 class Page(HTMLParser):
-    """Reads HTML, and Markdown that holds some.
+    """Reads HTML, and Markdown that contains HTML.
 
-    :param raw: whether line breaks stay as they are and elements that HTML does not have are text, as in Markdown.
+    :param raw: whether line breaks are preserved and unknown elements are text, as in Markdown.
     """
 
     def __init__(self, found: Collector, *, raw: bool = False, where: str = "text") -> None:
@@ -85,7 +85,7 @@ class Page(HTMLParser):
         self._rules: dict[str, dict[str, str]] = {}
 
     def take(self, text: str) -> None:
-        """Read a whole text."""
+        """Reads a complete text."""
         for block in re.findall(r"<style[^>]*>(.*?)(?:</style|$)", text, re.IGNORECASE | re.DOTALL):
             self._learn(block)
         self.feed(text)
@@ -93,7 +93,7 @@ class Page(HTMLParser):
         self._flush()
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Take an element's look and what its attributes say."""
+        """Applies the style of an element, and adds the text of its attributes."""
         if self._raw and tag not in _KNOWN:
             self._say(self.get_starttag_text() or "")
             return
@@ -109,13 +109,13 @@ class Page(HTMLParser):
             self._stack.append(look)
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """A slash at the end of a tag closes nothing in HTML but in SVG."""
+        """Handles a self-closing tag, which closes its element in SVG but not in HTML."""
         self.handle_starttag(tag, attrs)
         if tag not in _VOID and tag in ("path", "use", "rect", "circle", "line", "polygon", "g", "stop"):
             self.handle_endtag(tag)
 
     def handle_endtag(self, tag: str) -> None:
-        """Go back to what is around the element."""
+        """Returns to the parent element."""
         if self._raw and tag not in _KNOWN:
             self._say(f"</{tag}>")
             return
@@ -127,23 +127,23 @@ class Page(HTMLParser):
             self._say("\n")
 
     def handle_data(self, data: str) -> None:
-        """Text of an element."""
+        """Reads the text of an element."""
         self._say(data)
 
     def handle_comment(self, data: str) -> None:
-        """Nobody sees a comment."""
+        """Adds a comment as hidden text."""
         self._aside(data, "HTML comment")
 
     def handle_decl(self, decl: str) -> None:
-        """What else begins with an exclamation mark is shown as little."""
+        """Adds a declaration as hidden text."""
         self._aside(decl, "HTML declaration")
 
     def unknown_decl(self, data: str) -> None:
-        """A section of XML."""
+        """Adds an XML section as hidden text."""
         self._aside(data, "HTML declaration")
 
     def handle_pi(self, data: str) -> None:
-        """An instruction for who processes the page."""
+        """Adds a processing instruction as hidden text."""
         self._aside(data, "HTML declaration")
 
     def _say(self, text: str) -> None:
@@ -154,7 +154,7 @@ class Page(HTMLParser):
         self._text.append(text)
 
     def _aside(self, text: str, where: str) -> None:
-        """Something that is not part of the text around it, which goes on behind it."""
+        """Adds text that is not part of the surrounding text."""
         if len(text.strip()) > 1:
             self._asides.append((text, where))
             if len(self._asides) > 1000:
@@ -185,7 +185,7 @@ class Page(HTMLParser):
             self._aside(value, f"attribute {name}")
 
     def _learn(self, sheet: str) -> None:
-        """Rules of a style sheet for one class, id or element."""
+        """Reads the rules of a style sheet that have simple selectors."""
         for selectors, body in _RULE.findall(re.sub(r"/\*.*?\*/", "", sheet, flags=re.DOTALL)):
             for selector in selectors.split(","):
                 last = selector.split()[-1] if selector.split() else ""
@@ -218,7 +218,7 @@ def _declarations(text: str) -> dict[str, str]:
 
 
 def _styled(look: _Look, style: Mapping[str, str]) -> _Look:
-    """How an element looks with these declarations.
+    """Returns the style of an element with these declarations.
 
     https://www.w3.org/TR/CSS/
     """
@@ -228,7 +228,7 @@ def _styled(look: _Look, style: Mapping[str, str]) -> _Look:
     if behind and behind not in ("none", "inherit", "initial"):
         colour = next((c for part in behind.split() if (c := of_css(part)[0])), None)
         if colour or "transparent" not in behind:
-            # A picture or a gradient may be anything.
+            # The colors of an image or a gradient are unknown.
             look = replace(look, behind=colour if "url(" not in behind and "gradient" not in behind else None)
     if "background-image" in style and style["background-image"] != "none":
         look = replace(look, behind=None)
@@ -252,7 +252,7 @@ def _unseen(style: Mapping[str, str]) -> str:
         return "tiny text"
     for name in ("left", "top", "right", "bottom", "text-indent", "margin-left", "margin-top"):
         if (length := _pixels(value.get(name, ""))) is not None and length < -_FAR:
-            return "text outside of the page"
+            return "text outside the page"
     if re.match(r"rect\(\s*[01](px)?[\s,]+[01](px)?[\s,]+[01](px)?[\s,]+[01](px)?", value.get("clip", "")):
         return "clipped text"
     if re.match(r"inset\(\s*(50|100)%|circle\(\s*0|polygon\(\s*0 0\s*\)", value.get("clip-path", "")):

@@ -1,4 +1,4 @@
-"""Documents of Word: text in order, with tables, notes and boxes, and what is hidden in any of them."""
+"""Word documents: text in reading order with tables, notes and text boxes, and the hidden text in them."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from .colours import BLACK, WHITE, Colour, alike, of_css, of_hex
 from .office import Archive, attribute, child, local
 from .pieces import Collector, UnreadableError
 
-#: Half-points; what is smaller is not read by people.
+#: Font size in half-points below which text is not legible.
 _SMALLEST = 4
 _OFF = ("0", "false", "off", "none")
 _DELETED, _COMMENT, _ALTERNATIVE, _FIELD = "deleted text", "comment", "alternative text", "field code"
 _MAIN = r"word/document\d*\.xml"
-#: A theme's names in a document, and in the theme itself.
+#: Names of theme colors in a document, and in the theme itself.
 _THEME = {"background1": "lt1", "light1": "lt1", "text1": "dk1", "dark1": "dk1", "background2": "lt2", "light2": "lt2"}
 _THEME |= {"text2": "dk2", "dark2": "dk2"}
 
 
 @dataclass(frozen=True)
 class _Look:
-    """How text looks; a background that is not known shows everything."""
+    """The formatting of text. On an unknown background, all text is considered visible."""
 
     vanish: bool = False
     colour: Colour | None = None
@@ -41,7 +41,7 @@ class _Look:
             return "hidden text"
         if self.size < _SMALLEST or self.scale < 10:
             return "tiny text"
-        return "text in the colour of its background" if alike(self.colour, self.behind) else ""
+        return "text in the color of its background" if alike(self.colour, self.behind) else ""
 
 
 @dataclass
@@ -52,11 +52,11 @@ class _Style:
 
 
 def read(_kind: str, content: bytes, found: Collector) -> None:
-    """Add what a document says."""
+    """Adds the text of a document."""
     archive = Archive(content, found)
     mains = archive.matching(_MAIN)
     if not mains:
-        raise UnreadableError("it is damaged: it has no document in it")
+        raise UnreadableError("it is damaged: it contains no document")
     _Document(archive, found).read(mains)
     archive.rest()
 
@@ -75,7 +75,7 @@ class _Document:
         self._learn(archive.xml("word/styles.xml"))
 
     def read(self, mains: list[str]) -> None:
-        """Every part that a page shows, and comments."""
+        """Reads all parts that pages show, and comments."""
         for name in self._parts("header"):
             self._part(name, "header")
         for name in mains:
@@ -119,14 +119,14 @@ class _Document:
             if local(each.tag) not in but:
                 self._walk(each, look)
 
-    # What is said.
+    # Text.
 
     def _say(self, text: str, why: str) -> None:
         if text:
             self._line.append((text, why))
 
     def _end(self) -> None:
-        """The end of a paragraph: what is seen of it, and what is not, each as one piece."""
+        """Ends a paragraph: adds its visible text as one piece, and each run of hidden text as one."""
         line, self._line = self._line, []
         runs: list[tuple[str, str]] = []
         for text, why in line:
@@ -179,7 +179,7 @@ class _Document:
     def _table(self, element: Element, look: _Look) -> None:
         style = attribute(child(element, "tblPr", "tblStyle"), "val")
         if self._is_shaded(style):
-            # Which of its cells the style paints, it says in many ways.
+            # A style can shade cells in many ways, so the background is not determined.
             look = replace(look, behind=None)
         look = self._shaded(look, child(element, "tblPr"))
         outer, self._where = self._where, "table" if self._where == "text" else self._where
@@ -189,7 +189,7 @@ class _Document:
         self._where = outer
 
     def _row(self, element: Element, look: _Look) -> None:
-        """A row becomes one line, for its cells belong together."""
+        """Reads a row as one line, since its cells belong together."""
         if child(element, "trPr", "hidden") is not None:
             look = replace(look, why=look.why or "hidden row")
         if child(element, "trPr", "del") is not None:
@@ -221,7 +221,7 @@ class _Document:
         return found
 
     def _pictured(self, element: Element, look: _Look) -> None:
-        """A drawing, and what it says to whoever does not see it."""
+        """Reads a drawing and its alternative text."""
         for name in ("descr", "title", "alt", "string", "tooltip"):
             self._aside(attribute(element, name), _ALTERNATIVE)
         if re.search(r"\s\S+\s", name := attribute(element, "name")):
@@ -231,7 +231,7 @@ class _Document:
         self._children(element, look)
 
     def _box(self, element: Element, look: _Look) -> None:
-        """Text in a box, whose background may be any."""
+        """Reads text in a box, whose background is unknown."""
         if not look.why:
             look = replace(look, behind=None if look.behind == WHITE else look.behind)
         outer, self._where = self._where, "text box"
@@ -241,7 +241,7 @@ class _Document:
         self._line, self._where = line, outer
 
     def _alternatives(self, element: Element, look: _Look) -> None:
-        """The same in two forms; the older one is read where it says something else."""
+        """Reads alternate content. The fallback is read if its text differs."""
         found, said = self._found, list[Collector]()
         for each in element:
             self._found = Collector(found.until, found.depth)
@@ -269,7 +269,7 @@ class _Document:
         self._children(element, look)
 
     def _written(self, element: Element, look: _Look) -> None:
-        """Text of a chart or a diagram, one paragraph after the other."""
+        """Reads the text of a chart or a diagram, paragraph by paragraph."""
         self._children(element, look)
         self._end()
 
@@ -277,7 +277,7 @@ class _Document:
         if self._where == "chart":
             self._say(f"{element.text or ''} ", look.hidden)
 
-    # Looks.
+    # Formatting.
 
     def _learn(self, root: Element | None) -> None:
         if root is None:
@@ -369,7 +369,7 @@ def _blank(text: str) -> _Handler:
 
 
 def _nothing(_document: _Document, _element: Element, _look: _Look) -> None:
-    """Properties say how something looks, and nothing else."""
+    """Ignores properties, which contain formatting but no text."""
 
 
 _HANDLERS: Mapping[str, _Handler] = {

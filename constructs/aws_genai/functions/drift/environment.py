@@ -11,7 +11,7 @@ from ..contract import Contract
 class Environment(Contract):
     """The environment variables of the function."""
 
-    #: Name of the bucket of captured data.
+    #: Name of the bucket with the captured data.
     BUCKET: str
     #: Names of the endpoints.
     ENDPOINTS: list[str]

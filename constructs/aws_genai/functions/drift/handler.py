@@ -16,14 +16,14 @@ logger = Logger()
 
 @cache
 def monitors() -> dict[str, Monitor]:
-    """A monitor for each endpoint, made on first use."""
+    """Returns a monitor for each endpoint; they are created on first use."""
     s3, cloudwatch = boto3.client("s3"), boto3.client("cloudwatch")
     environment = Environment.read()
     return {name: Monitor(s3, cloudwatch, environment.BUCKET, name) for name in environment.ENDPOINTS}
 
 
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:  # noqa: ANN401 - Lambda's context
-    """Entry of the function; ``renew`` names an endpoint whose baseline is deleted, to start a new one."""
+    """Handler of the function; ``renew`` names an endpoint whose baseline is deleted and created again."""
     if name := event.get("renew"):
         return {name: monitors()[name].renew()}
     done: dict[str, Any] = {}
@@ -32,10 +32,10 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:  # noqa: AN
         try:
             done[name] = monitor.look()
         except Exception:
-            # The failure of one endpoint does not stop the others.
+            # A failure of one endpoint does not stop the others.
             logger.exception("%s could not be examined", name)
             failed.append(name)
-    logger.info("Traffic looked at", extra={"done": done, "failed": failed})
+    logger.info("Traffic examined", extra={"done": done, "failed": failed})
     if failed:
         raise RuntimeError(f"{', '.join(failed)} could not be examined")
     return done

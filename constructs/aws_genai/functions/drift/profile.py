@@ -1,6 +1,7 @@
-"""Profiles of traffic, and the distance of one from another.
+"""Profiles of traffic, and the distance between two profiles.
 
-The distance of two distributions is the population stability index: below 0.1 they are alike, above 0.25 they are not.
+The distance between two distributions is the population stability index: below 0.1 they are similar, above 0.25 they
+differ.
 https://scholarworks.wmich.edu/dissertations/3208/
 """
 
@@ -18,11 +19,11 @@ from .records import Exchange
 #: Upper bounds of the classes of text lengths, in words; one more class holds longer texts.
 _EDGES = (5, 10, 20, 40, 80, 160, 320, 640, 1280)
 _WORDS = re.compile(r"\w+")
-#: Number of words that are compared one by one; the rest is one class.
+#: Number of words that are compared individually; all other words are one class.
 _VOCABULARY = 200
-#: Stands for a share of zero, so that the index stays finite.
+#: Replaces a share of zero, so that the index stays finite.
 _NONE = 0.0005
-#: How a model declines to answer.
+#: Phrases with which a model declines to answer.
 _REFUSAL = re.compile(
     r"\b(?:i(?:'m| am) (?:sorry|unable|not able)|i can(?:no|')t (?:help|assist|answer|provide)|as an ai)\b",
     re.IGNORECASE,
@@ -31,7 +32,7 @@ _REFUSAL = re.compile(
 
 @dataclass(frozen=True)
 class Profile:
-    """Shares of a window of traffic."""
+    """The distributions of one window of traffic, as shares."""
 
     records: int
     question_lengths: Sequence[float]
@@ -41,12 +42,12 @@ class Profile:
     refused: float
 
     def as_json(self) -> dict[str, Any]:
-        """The profile as JSON."""
+        """Returns the profile as JSON."""
         return asdict(self)
 
 
 def profile(exchanges: Iterable[Exchange]) -> Profile:
-    """The profile of a window."""
+    """Returns the profile of a window."""
     found = list(exchanges)
     answers = [each.answer for each in found if each.answer is not None]
     words: Counter[str] = Counter()
@@ -64,7 +65,7 @@ def profile(exchanges: Iterable[Exchange]) -> Profile:
 
 
 def drift(before: Profile, now: Profile) -> dict[str, float]:
-    """The distance of two windows, by metric."""
+    """Returns the distances between two windows, by metric."""
     return {
         "QuestionDrift": _index(before.question_lengths, now.question_lengths),
         "AnswerDrift": _index(before.answer_lengths, now.answer_lengths),
@@ -88,7 +89,7 @@ def _index(before: Sequence[float], now: Sequence[float]) -> float:
 
 
 def _topics(before: dict[str, float], now: dict[str, float]) -> float:
-    """The index over the words that were common before; all others are one class."""
+    """Returns the index over the words that were common before; all other words are one class."""
     if not before or not now:
         return 0.0
     known = list(before)

@@ -1,4 +1,4 @@
-"""Questions and answers of an endpoint, as SageMaker's data capture records them.
+"""Requests and responses of an endpoint, as SageMaker's data capture records them.
 
 https://docs.aws.amazon.com/sagemaker/latest/dg/model-monitor-data-capture-endpoint.html
 """
@@ -18,7 +18,7 @@ _QUESTIONS = ("inputs", "prompt", "text_inputs", "text")
 
 @dataclass(frozen=True)
 class Exchange:
-    """One question with its answer, which is None if it has no text."""
+    """A question and its answer, which is None if the response contains no text."""
 
     id: str
     question: str
@@ -32,7 +32,7 @@ class Captured:
         self._s3, self._bucket, self._prefix = s3, bucket, f"{endpoint}/{endpoint}/{variant}"
 
     def of_hour(self, hour: datetime, most: int) -> Iterator[Exchange]:
-        """The exchanges of an hour, at most ``most`` of them."""
+        """Returns the exchanges of an hour, at most ``most``."""
         count = 0
         prefix = f"{self._prefix}/{hour:%Y/%m/%d/%H}/"
         for page in self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix):
@@ -47,7 +47,7 @@ class Captured:
 
 
 def parse(line: str) -> Exchange:
-    """The exchange of one record."""
+    """Returns the exchange of one record."""
     content = json.loads(line)
     captured = content["captureData"]
     return Exchange(
@@ -65,7 +65,7 @@ def _data(part: dict[str, Any]) -> str:
 
 
 def question_of(text: str) -> str:
-    """The question in a request; the whole request if its format is unknown."""
+    """Returns the question in a request; the whole request if its format is unknown."""
     content = _json(text)
     if isinstance(content, dict):
         if isinstance(content.get("messages"), list):
@@ -78,7 +78,7 @@ def question_of(text: str) -> str:
 
 
 def answer_of(text: str) -> str | None:
-    """The text of an answer; None if it has none, such as an embedding or an image."""
+    """Returns the text of an answer; None if there is none, as in an embedding or an image."""
     content = _json(text)
     first = content[0] if isinstance(content, list) and content else content
     if not isinstance(first, dict):

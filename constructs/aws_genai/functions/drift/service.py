@@ -33,7 +33,7 @@ class Monitor:
         self._captured, self._clock = Captured(s3, bucket, endpoint), clock
 
     def look(self) -> dict[str, Any]:
-        """Examine the last full hour; the first hour with enough traffic becomes the baseline."""
+        """Examines the last full hour. The first hour with enough traffic becomes the baseline."""
         hour = self._clock().replace(minute=0, second=0, microsecond=0) - timedelta(hours=1)
         exchanges = list(self._captured.of_hour(hour, _MOST))
         figures: dict[str, float] = {"Records": float(len(exchanges))}
@@ -53,12 +53,12 @@ class Monitor:
         return {"state": state, **figures}
 
     def renew(self) -> str:
-        """Delete the baseline; the next hour with enough traffic becomes the new one."""
+        """Deletes the baseline. The next hour with enough traffic becomes the new one."""
         self._s3.delete_object(Bucket=self._bucket, Key=self._key("baseline.json"))
         return "forgotten"
 
     def _quality(self, hour: datetime) -> dict[str, float]:
-        """Scores against the correct answers that people upload under ``labels/``, by id of the exchange."""
+        """Returns the scores against the reference answers under ``labels/``, which have the ids of exchanges."""
         labels = self._labels(hour)
         if not labels:
             return {}

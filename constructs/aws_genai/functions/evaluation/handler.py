@@ -17,7 +17,7 @@ logger = Logger()
 
 @cache
 def plan() -> Plan:
-    """The plan, from the environment."""
+    """Returns the configuration from the environment variables."""
     environment = Environment.read()
     content = environment.PLAN
     return Plan(

@@ -32,7 +32,7 @@ GROUNDED = (
     "Refusal",
     "Stereotyping",
 )
-#: Metrics of which lower is better.
+#: Metrics for which lower is better.
 LEAST = (*COSTS, "Harmfulness", "Refusal", "Stereotyping")
 #: Maximum number of prompts of a data set: https://docs.aws.amazon.com/bedrock/latest/userguide/model-evaluation-prompt-datasets-judge.html
 MOST_QUESTIONS = 1000

@@ -1,4 +1,4 @@
-"""Data sets of prompts, and the input of a judge, as lines of JSON.
+"""Data sets of prompts, and the input of a judge, as JSON Lines.
 
 https://docs.aws.amazon.com/bedrock/latest/userguide/model-evaluation-prompt-datasets-judge.html
 https://docs.aws.amazon.com/bedrock/latest/userguide/knowledge-base-evaluation-prompt-retrieve-generate.html
@@ -39,9 +39,9 @@ class Answered:
 
 
 def parse(text: str, address: str) -> list[Question]:
-    """The prompts of a data set.
+    """Returns the prompts of a data set.
 
-    :raises RefusedError: naming the first line that is none.
+    :raises RefusedError: if a line is not a prompt; the message names the first such line.
     """
     found: list[Question] = []
     for number, line in enumerate(text.splitlines(), start=1):
@@ -64,7 +64,7 @@ def parse(text: str, address: str) -> list[Question]:
 
 
 def for_judge(answers: Sequence[Answered], name: str) -> str:
-    """The input of a judge of responses; blocked responses are not evaluated."""
+    """Returns the input of a judge of responses; blocked responses are not evaluated."""
     return _lines(
         {
             "prompt": each.question.prompt,
@@ -78,7 +78,7 @@ def for_judge(answers: Sequence[Answered], name: str) -> str:
 
 
 def for_judge_of_documents(answers: Sequence[Answered], name: str) -> str:
-    """The input of a judge of responses from documents."""
+    """Returns the input of a judge of responses from documents."""
     return _lines(
         {
             "conversationTurns": [

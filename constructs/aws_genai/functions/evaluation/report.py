@@ -16,7 +16,7 @@ _BAR, _LEFT, _WIDTH = 14, 270, 420
 
 @dataclass(frozen=True)
 class Compared:
-    """The metrics of one model, or why there are none."""
+    """The metrics of one model, or the reason why there are none."""
 
     model: str
     figures: Mapping[str, float]
@@ -27,7 +27,7 @@ class Compared:
 
 
 def table(name: str, compared: Sequence[Compared], thresholds: Mapping[str, float]) -> str:
-    """A table of the models in Markdown, with the thresholds."""
+    """Returns a table of the models in Markdown, with the thresholds."""
     rows = [["", *(each.model for each in compared), "threshold"], ["---", *("---:" for _ in compared), "---:"]]
     for metric in _metrics(compared):
         limit = thresholds.get(metric)
@@ -40,7 +40,7 @@ def table(name: str, compared: Sequence[Compared], thresholds: Mapping[str, floa
 
 
 def chart(name: str, compared: Sequence[Compared]) -> str:
-    """A bar chart of each metric in SVG."""
+    """Returns a bar chart of each metric, as SVG."""
     parts: list[str] = []
     y = 40
     for number, each in enumerate(compared):
@@ -52,7 +52,7 @@ def chart(name: str, compared: Sequence[Compared]) -> str:
         values = [each.figures.get(metric) for each in compared]
         # Shares are drawn relative to 1, everything else relative to the largest value.
         whole = 1.0 if metric not in COSTS else max((value for value in values if value), default=0) or 1.0
-        better = ", less is better" if metric in LEAST else ""
+        better = ", lower is better" if metric in LEAST else ""
         parts.append(f'<text x="8" y="{y + _BAR}">{escape(_TITLES.get(metric, metric) + better)}</text>')
         for number, value in enumerate(values):
             width = 0 if value is None else round(_WIDTH * min(1.0, value / whole), 1)

@@ -1,7 +1,7 @@
-"""Sends the same prompts to models through the guardrail, has a judge evaluate the responses, and compares them.
+"""Sends the same prompts to several models with the guardrail, and compares the responses with a judge model.
 
-The models are asked here and not by Bedrock's jobs, whose calls carry no guardrail: so what is judged is what users
-get, and its latency and price are known.
+The function invokes the models itself because Bedrock's evaluation jobs do not apply a guardrail. So the judge
+evaluates the responses that users get, and latency and price are measured.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _PASSING = (429, 503, 504)
 
 @dataclass(frozen=True)
 class Plan:
-    """The plan of an evaluation."""
+    """The configuration of an evaluation."""
 
     name: str
     bucket: str
@@ -65,7 +65,7 @@ class Evaluations:
         self._files = Files(clients("s3"), plan.bucket)
 
     def prepare(self, run: str, given: Mapping[str, Any]) -> list[Job]:
-        """One job for each model.
+        """Returns one job for each model.
 
         :raises RefusedError: if the data set cannot be read.
         """
@@ -75,7 +75,7 @@ class Evaluations:
         try:
             text = s3.get_object(Bucket=self._plan.bucket, Key=key)["Body"].read().decode("utf-8")
         except s3.exceptions.NoSuchKey as error:
-            raise RefusedError(f"{address} does not exist: put the prompts there first") from error
+            raise RefusedError(f"{address} does not exist: upload the prompts first") from error
         except UnicodeDecodeError as error:
             raise RefusedError(f"{address} is not UTF-8 text") from error
         questions = parse(text, address)
@@ -84,13 +84,13 @@ class Evaluations:
             raise RefusedError(f"{address} has prompts without a referenceResponse, which {min(compared)} needs")
         if self._plan.knowledge_base and self._plan.judge:
             _answerable(questions, address)
-        # A run keeps its prompts, even if the data set changes meanwhile.
+        # A run uses the same prompts in all steps, even if the data set changes meanwhile.
         self._files.write(f"{RUNS}{run}/questions.jsonl", text)
         models = enumerate(self._plan.limits.models)
         return [{"number": number, "model": model, "state": RUNNING} for number, model in models]
 
     def start(self, run: str, job: Job) -> Job:
-        """Send every prompt to one model; then start the judge."""
+        """Sends every prompt to one model, and starts the evaluation job of the judge."""
         place, model = f"{RUNS}{run}/{job['number']}/", str(job["model"])
         questions = parse(self._files.read(f"{RUNS}{run}/questions.jsonl"), run)
         with ThreadPoolExecutor(_AT_ONCE) as pool:
@@ -106,7 +106,7 @@ class Evaluations:
         return {**job, "arn": arn, "state": RUNNING}
 
     def look(self, _run: str, job: Job) -> Job:
-        """Check the evaluation job of the judge."""
+        """Checks the evaluation job of the judge."""
         found = self._clients("bedrock").get_evaluation_job(jobIdentifier=job["arn"])
         match found["status"]:
             case "InProgress" | "Stopping":
@@ -114,11 +114,11 @@ class Evaluations:
             case "Completed":
                 return {**job, "state": DONE}
             case other:
-                why = "; ".join(found.get("failureMessages", [])) or "without a reason"
+                why = "; ".join(found.get("failureMessages", [])) or "no reason was given"
                 return {**job, "state": FAILED, "reason": f"the judge's job is {other}: {why}"}
 
     def finish(self, run: str, jobs: list[Job]) -> dict[str, Any]:
-        """Compare the models in a table and a chart, and decide whether the first reaches the thresholds."""
+        """Compares the models in a table and a chart, and decides whether the first one reaches the thresholds."""
         compared = [self._compared(run, each) for each in jobs]
         report = f"{REPORTS}{self._plan.name}/{run}/"
         judged = {"models": [each.as_dict() for each in compared], "thresholds": dict(self._plan.thresholds)}
@@ -207,7 +207,7 @@ class Evaluations:
         }
 
     def _compared(self, run: str, job: Job) -> Compared:
-        # A failed job is wrapped together with its error.
+        # The state machine passes a failed job together with its error.
         lost = job.get("job")
         if isinstance(lost, dict):
             return Compared(str(lost["model"]), {}, cause(job.get("reason")))
@@ -216,7 +216,7 @@ class Evaluations:
         return Compared(model, {**figures, **self._judged(f"{place}judged/")}, str(job.get("reason", "")))
 
     def _judged(self, prefix: str) -> dict[str, float]:
-        """The mean scores of the judge."""
+        """Returns the mean scores of the judge."""
         found: dict[str, list[float]] = {}
         for key in self._files.keys(prefix):
             if key.endswith("_output.jsonl"):
@@ -241,23 +241,22 @@ class Evaluations:
 
 
 def _answerable(questions: list[Question], address: str) -> None:
-    """Refuse prompts without the reference response that a judge of responses from documents needs.
+    """Rejects prompts without a reference response, which a judge of responses from documents needs for each turn.
 
-    Each of its turns has an expected answer.
     https://docs.aws.amazon.com/bedrock/latest/userguide/knowledge-base-evaluation-prompt-retrieve-generate.html
 
-    :raises RefusedError: naming the first one.
+    :raises RefusedError: if one is missing; the message names the first.
     """
     without = [number for number, each in enumerate(questions, start=1) if not each.expected.strip()]
     if without:
         raise RefusedError(
             f"{address} has {len(without)} questions without a referenceResponse, the first of them question "
-            f"{without[0]}: a judge of answers from documents needs one for each. Add them, or evaluate without a judge"
+            f"{without[0]}: a judge of responses from documents needs one for each. Add them, or remove the judge"
         )
 
 
 def _results(content: object) -> Iterator[tuple[str, float]]:
-    """Every score in an output line of a judge, wherever its kind of job has it; nulls were not evaluated."""
+    """Returns every score in an output line of a judge, for both kinds of jobs; null means not evaluated."""
     if isinstance(content, dict):
         metric, result = content.get("metricName"), content.get("result")
         if isinstance(metric, str) and isinstance(result, int | float):
@@ -270,5 +269,5 @@ def _results(content: object) -> Iterator[tuple[str, float]]:
 
 
 def _called(model: str) -> str:
-    """The id of a model in the characters that are valid for names of sources."""
+    """Returns the id of a model with only the characters that are valid in names of inference sources."""
     return model.replace(":", "-")

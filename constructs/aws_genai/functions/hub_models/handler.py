@@ -1,4 +1,4 @@
-"""Serves the custom resource that writes references to models of the public hub into a private one."""
+"""Handles the custom resource that creates references to models of the public hub in a private hub."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from .service import Hub
 
 @cache
 def sagemaker() -> Any:  # noqa: ANN401 - boto3 has no types
-    """The client, made on first use."""
+    """Returns the SageMaker client, which is created on first use."""
     return boto3.client("sagemaker")
 
 
 class HubModels:
-    """The references of one hub; the physical id holds the name of the hub, which deletion needs."""
+    """The references of one hub. The physical id contains the name of the hub, for the deletion."""
 
     def create(self, properties: Properties, _token: str) -> Made:
-        """Create the references."""
+        """Creates the references."""
         self._hub(properties["Hub"], properties["Place"]).hold(properties["Models"])
         return Made(f"{properties['Hub']}/models")
 
     def update(self, _physical_id: str, properties: Properties, _old: Properties, token: str) -> Made:
-        """Create, change and delete references."""
+        """Creates, updates and deletes references."""
         return self.create(properties, token)
 
     def delete(self, physical_id: str, properties: Properties) -> None:
-        """Delete all references."""
+        """Deletes all references."""
         self._hub(physical_id.partition("/")[0], properties.get("Place", "")).empty()
 
     def _hub(self, name: str, place: str) -> Hub:
@@ -38,5 +38,5 @@ class HubModels:
 
 
 def handler(event: dict[str, Any], context: Any) -> None:  # noqa: ANN401 - Lambda's context
-    """Entry of the function."""
+    """Handler of the function."""
     serve(event, context, HubModels())

@@ -22,7 +22,7 @@ class Hub:
         self._sagemaker, self._name, self._place = sagemaker, name, place
 
     def hold(self, models: Mapping[str, str]) -> None:
-        """Make the hub refer to exactly these models, by their minimum version; idempotent."""
+        """Sets the references of the hub to exactly these models, by minimum version. The operation is idempotent."""
         before = dict(self._references())
         for name in before.keys() - models.keys():
             self._remove(name)
@@ -39,7 +39,7 @@ class Hub:
                 )
 
     def empty(self) -> None:
-        """Delete all references; SageMaker deletes no hub that has any."""
+        """Deletes all references, because SageMaker only deletes a hub that has none."""
         for name, _ in list(self._references()):
             self._remove(name)
 

@@ -15,7 +15,7 @@ _DAYS = ("MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN")
 
 @dataclass(frozen=True)
 class Hours:
-    """Working hours, in which nothing is put to sleep: whole hours of some days of the week, in a time zone."""
+    """Working hours, in which no endpoint is stopped: whole hours on days of the week, in a time zone."""
 
     days: tuple[str, ...]
     start: int
@@ -23,20 +23,20 @@ class Hours:
     zone: str
 
     def hold(self, now: datetime) -> bool:
-        """Whether it is working time."""
+        """Returns whether ``now`` is within working hours."""
         local = now.astimezone(ZoneInfo(self.zone))
         return _DAYS[local.weekday()] in self.days and self.start <= local.hour < self.end
 
 
 @dataclass(frozen=True)
 class Rules:
-    """When an endpoint is idle, and what happens to it.
+    """The rules by which endpoints are idle and are stopped.
 
     :param prefix: prefix of the names of the project's endpoints.
     :param owner: tags that every endpoint of the project has.
     :param idle_hours: number of hours without an invocation after which an endpoint is idle.
     :param notice_hours: number of hours between the notification and the deletion.
-    :param working_hours: hours in which nothing is put to sleep. Default: none.
+    :param working_hours: hours in which no endpoint is stopped. Default: none.
     :param dry_run: whether idle endpoints are only logged. Default: no.
     """
 
@@ -49,7 +49,7 @@ class Rules:
 
     @classmethod
     def parse(cls, content: Mapping[str, Any]) -> Self:
-        """The rules of what ``dataclasses.asdict`` gave, after a way through JSON."""
+        """Returns the rules from the JSON form of ``dataclasses.asdict``."""
         hours = content.get("working_hours")
         parsed = Hours(**{**hours, "days": tuple(hours["days"])}) if hours else None
         return cls(**{**content, "working_hours": parsed})
@@ -59,7 +59,7 @@ class Rules:
 class Environment(Contract):
     """The environment variables of the function."""
 
-    #: The fields of :class:`Rules`.
+    #: The fields of :class:`Rules` as JSON.
     RULES: dict[str, Any]
     #: Name of the table that holds the state of endpoints.
     TABLE: str

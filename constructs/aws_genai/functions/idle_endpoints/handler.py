@@ -1,4 +1,4 @@
-"""The handler of the sweeper: invoked every hour, or with ``{"wake": "name"}`` to create an endpoint again."""
+"""Handler of the sweeper. It is invoked every hour, or with ``{"wake": "name"}`` to restore an endpoint."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .service import Sweeper, utc_now
 
 logger = Logger()
 metrics = Metrics(namespace="AwsGenAi")
-# An account has several environments, and each its own function.
+# An account may have several environments, each with its own function.
 metrics.set_default_dimensions(function=os.environ.get("AWS_LAMBDA_FUNCTION_NAME", "none"))
 
 _CONFIG = Config(retries={"mode": "adaptive", "total_max_attempts": 8})
@@ -30,27 +30,27 @@ class SweepError(Exception):
 
 @cache
 def environment() -> Environment:
-    """The environment variables, read on first use."""
+    """Returns the environment variables, which are read on first use."""
     return Environment.read()
 
 
 @cache
 def client(service: str) -> Any:  # noqa: ANN401 - boto3 has no types
-    """A client that waits while it is throttled."""
+    """Returns a client that retries throttled requests."""
     return boto3.client(service, config=_CONFIG)
 
 
 def notify(subject: str, text: str) -> None:
-    """Send a notification."""
+    """Sends a notification."""
     client("sns").publish(TopicArn=environment().TOPIC_ARN, Subject=subject[:100], Message=text)
 
 
 @logger.inject_lambda_context
 @metrics.log_metrics
 def handler(event: dict[str, Any], _context: Any) -> dict[str, str]:  # noqa: ANN401 - Lambda's context
-    """Sweep, or wake one endpoint; returns what was done, by endpoint.
+    """Sweeps all endpoints, or wakes one; returns the result by endpoint.
 
-    :raises SweepError: if an endpoint could not be examined, so that the alarm on the function's errors fires.
+    :raises SweepError: if an endpoint could not be examined, which raises the alarm for the function's errors.
     """
     hosting = Hosting(client("sagemaker"), client("cloudwatch"), client("application-autoscaling"))
     records = Records(client("dynamodb"), environment().TABLE)

@@ -1,4 +1,4 @@
-"""The calls of SageMaker, CloudWatch and Application Auto Scaling that the sweeper makes."""
+"""The requests of the sweeper to SageMaker, CloudWatch and Application Auto Scaling."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _COMPLETE = "Complete"
 
 
 class UnknownUseError(Exception):
-    """CloudWatch did not return all data points, so nobody knows whether the endpoint was called."""
+    """CloudWatch did not return all data points, so it is unknown whether the endpoint was invoked."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Endpoint:
     config: str
     changed: datetime
     tags: Mapping[str, str]
-    #: Whether it is an asynchronous endpoint, which its own scaling policy scales to zero.
+    #: Whether it is an asynchronous endpoint, which scales to zero by its own scaling policy.
     queued: bool = False
 
 
@@ -44,7 +44,7 @@ class Hosting:
         self._sagemaker, self._cloudwatch, self._scaling = sagemaker, cloudwatch, scaling
 
     def names(self, prefix: str) -> Iterator[str]:
-        """The names of the endpoints in service that begin with ``prefix``."""
+        """Returns the names of the endpoints in service that begin with ``prefix``."""
         pages = self._sagemaker.get_paginator("list_endpoints").paginate(StatusEquals="InService", NameContains=prefix)
         for page in pages:
             for each in page["Endpoints"]:
@@ -52,7 +52,7 @@ class Hosting:
                     yield str(each["EndpointName"])
 
     def endpoint(self, name: str) -> Endpoint | None:
-        """One endpoint with its tags; None if it no longer exists."""
+        """Returns an endpoint with its tags; None if it no longer exists."""
         try:
             found = self._sagemaker.describe_endpoint(EndpointName=name)
             pages = self._sagemaker.get_paginator("list_tags").paginate(ResourceArn=found["EndpointArn"])
@@ -71,17 +71,17 @@ class Hosting:
         )
 
     def exists(self, name: str) -> bool:
-        """Whether there is an endpoint of that name, in whatever status."""
+        """Returns whether there is an endpoint of this name, in any status."""
         pages = self._sagemaker.get_paginator("list_endpoints").paginate(NameContains=name)
         return any(each["EndpointName"] == name for page in pages for each in page["Endpoints"])
 
     def variants(self, endpoint: Endpoint) -> list[str]:
-        """The names of an endpoint's variants."""
+        """Returns the names of the variants of an endpoint."""
         found = self._sagemaker.describe_endpoint_config(EndpointConfigName=endpoint.config)
         return [each["VariantName"] for each in found["ProductionVariants"]]
 
     def components(self, name: str) -> dict[str, int]:
-        """The inference components of an endpoint, each with its desired number of copies."""
+        """Returns the inference components of an endpoint, each with its desired number of copies."""
         pages = self._sagemaker.get_paginator("list_inference_components").paginate(EndpointNameEquals=name)
         names = [each["InferenceComponentName"] for page in pages for each in page["InferenceComponents"]]
         return {each: self._copies(each) for each in names}
@@ -91,15 +91,15 @@ class Hosting:
         return int(found["RuntimeConfig"]["DesiredCopyCount"])
 
     def calls(self, endpoint: Endpoint, since: datetime, until: datetime) -> int:
-        """Number of invocations of an endpoint, over all its variants and inference components.
+        """Returns the number of invocations of an endpoint, over all its variants and inference components.
 
         https://docs.aws.amazon.com/sagemaker/latest/dg/monitoring-cloudwatch.html
 
-        :raises UnknownUseError: if no call was found and CloudWatch did not return all data points.
+        :raises UnknownUseError: if no invocation was found and CloudWatch did not return all data points.
         """
         dimensions = [{"EndpointName": endpoint.name, "VariantName": variant} for variant in self.variants(endpoint)]
         dimensions += [{"InferenceComponentName": each} for each in self.components(endpoint.name)]
-        # A period that CloudWatch keeps for 63 days, and whole ones only.
+        # CloudWatch keeps data points of this period for 63 days. Only whole periods are requested.
         start = since - timedelta(minutes=since.minute % 5, seconds=since.second)
         queries = [
             {
@@ -125,9 +125,10 @@ class Hosting:
         return int(total)
 
     def _sum(self, queries: Sequence[Mapping[str, Any]], start: datetime, until: datetime) -> tuple[float, list[str]]:
-        """The sum of all data points, and why it may be too small: a sentence for each query without all of them.
+        """Returns the sum of all data points, and one sentence for each query whose data points are incomplete.
 
-        A query is complete once its last page says so; an answer may also leave one out, or hold a message about all.
+        A query is complete if its last page has the status code ``Complete``. A response may also omit a query, or
+        contain a message about all queries.
         https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_GetMetricData.html
         https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_MetricDataResult.html
         """
@@ -145,7 +146,7 @@ class Hosting:
         return total, messages + [f"{id}: {each}" for id, each in status.items() if each != _COMPLETE]
 
     def save(self, endpoint: Endpoint) -> dict[str, Any]:
-        """Configuration, tags, copies and scaling of an endpoint: what :meth:`restore` and :meth:`rescale` need."""
+        """Returns configuration, tags, copies and scaling of an endpoint, for :meth:`restore` and :meth:`rescale`."""
         resources = [f"endpoint/{endpoint.name}/variant/{variant}" for variant in self.variants(endpoint)]
         return {
             "config": endpoint.config,
@@ -159,7 +160,7 @@ class Hosting:
         }
 
     def empty(self, components: Mapping[str, int]) -> None:
-        """Set every component to zero copies; managed instance scaling then removes the instances.
+        """Sets every component to zero copies; managed instance scaling then removes the instances.
 
         https://docs.aws.amazon.com/sagemaker/latest/dg/endpoint-auto-scaling-zero-instances.html
         """
@@ -167,11 +168,11 @@ class Hosting:
             self._copy(component, 0)
 
     def delete(self, name: str) -> None:
-        """Delete an endpoint. Its configuration and its model are kept."""
+        """Deletes an endpoint. Its configuration and its model are kept."""
         self._sagemaker.delete_endpoint(EndpointName=name)
 
     def restore(self, name: str, saved: Mapping[str, Any]) -> None:
-        """Create an endpoint again, or restore its copies; :meth:`rescale` follows once it is in service."""
+        """Creates an endpoint again, or restores its copies. Call :meth:`rescale` when it is in service."""
         if saved["components"]:
             for component, copies in saved["components"].items():
                 self._copy(component, max(1, copies))
@@ -180,7 +181,7 @@ class Hosting:
             self._sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=saved["config"], Tags=tags)
 
     def rescale(self, saved: Mapping[str, Any]) -> None:
-        """Restore the scaling of an endpoint, which has to be in service."""
+        """Restores the scaling of an endpoint, which must be in service."""
         for each in saved["scaling"]:
             self._scaling.register_scalable_target(**each["target"])
             for policy in each["policies"]:
@@ -194,7 +195,7 @@ class Hosting:
         )
 
     def _scaled(self, operation: str, what: str, **of: Any) -> list[dict[str, Any]]:  # noqa: ANN401 - arguments of boto3
-        """All pages: 50 items are the default of one."""
+        """Returns the items of all pages, which have 50 items by default."""
         pages = self._scaling.get_paginator(operation).paginate(
             ServiceNamespace="sagemaker", ScalableDimension=_SCALING, **of
         )

@@ -1,4 +1,4 @@
-"""What the sweeper remembers of an endpoint, so that two sweepers, or one that runs twice, act once."""
+"""The sweeper's records of endpoints, which ensure that concurrent or repeated invocations act once."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-#: Seconds after which a sweeper that began to act and did not end is taken for dead.
+#: Seconds after which an unfinished invocation of the sweeper is considered failed.
 LEASE_SECONDS = 3600
 
 WARNED, ACTING, SWEPT, WAKING = "warned", "acting", "swept", "waking"
@@ -16,7 +16,7 @@ WARNED, ACTING, SWEPT, WAKING = "warned", "acting", "swept", "waking"
 
 @dataclass(frozen=True)
 class Record:
-    """Where an endpoint stands, since when, and what brings it back."""
+    """The state of an endpoint, its start time in epoch seconds, and the settings that restore the endpoint."""
 
     endpoint: str
     state: str
@@ -25,7 +25,7 @@ class Record:
 
 
 class Records:
-    """A DynamoDB table of one item an endpoint; every change is a conditional write.
+    """A DynamoDB table with one item per endpoint. Every change is a conditional write.
 
     https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/WorkingWithItems.html#WorkingWithItems.ConditionalUpdate
     """
@@ -34,7 +34,7 @@ class Records:
         self._client, self._table = client, table
 
     def get(self, endpoint: str) -> Record | None:
-        """The record of an endpoint, None where nothing was done about it."""
+        """Returns the record of an endpoint; None if there is none."""
         found = self._client.get_item(TableName=self._table, Key={"endpoint": {"S": endpoint}}, ConsistentRead=True)
         item = found.get("Item")
         if item is None:
@@ -42,23 +42,23 @@ class Records:
         return Record(endpoint, item["state"]["S"], int(item["since"]["N"]), json.loads(item["saved"]["S"]))
 
     def warn(self, endpoint: str, now: int) -> bool:
-        """Note that people were told; False if they were before."""
+        """Records that a notification is sent; returns False if one was sent before."""
         return self._put(endpoint, WARNED, now, {}, "attribute_not_exists(endpoint)")
 
     def claim(self, before: Record, now: int, saved: dict[str, Any]) -> bool:
-        """Take the right to act; False if another sweeper has it or the record changed meanwhile."""
+        """Acquires the lease; returns False if another invocation has it or the record has changed."""
         return self._put(before.endpoint, ACTING, now, saved, "#state = :state AND #since = :since", before)
 
     def settle(self, endpoint: str, now: int, saved: dict[str, Any]) -> None:
-        """Note that the endpoint was swept."""
+        """Records that the endpoint was swept."""
         self._put(endpoint, SWEPT, now, saved, "attribute_exists(endpoint)")
 
     def wake(self, before: Record, now: int) -> bool:
-        """Note that the endpoint is on its way back; False if the record changed meanwhile."""
+        """Records that the endpoint is being restored; returns False if the record has changed."""
         return self._put(before.endpoint, WAKING, now, before.saved, "#state = :state AND #since = :since", before)
 
     def take_back(self, before: Record, now: int, saved: dict[str, Any]) -> None:
-        """Give the right to act back after a failure: the next sweep tries again, knowing what this one found."""
+        """Releases the lease after a failure. The next sweep tries again with the settings that were saved."""
         self._put(
             before.endpoint,
             WARNED,
@@ -69,7 +69,7 @@ class Records:
         )
 
     def forget(self, before: Record) -> bool:
-        """Delete a record; False if it changed meanwhile."""
+        """Deletes a record; returns False if it has changed."""
         return self._conditional(
             lambda: self._client.delete_item(
                 TableName=self._table,

@@ -1,4 +1,4 @@
-"""Which endpoints are idle, and what is done about them."""
+"""Finds idle endpoints, sends notifications, and stops them."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from .records import ACTING, LEASE_SECONDS, SWEPT, WAKING, WARNED, Record, Recor
 
 _log = logging.getLogger(__name__)
 
-#: The tag that keeps an endpoint from being swept, with any value except ``false``.
+#: Tag that exempts an endpoint from the sweeper, with any value except ``false``.
 KEEP = "keep"
 
 Notify = Callable[[str, str], None]
 
 
 class Sweeper:
-    """Examines every endpoint of the project once; may run again at any time, and several times at once."""
+    """Examines every endpoint of the project once. The operation is idempotent, and concurrent invocations are safe."""
 
     def __init__(
         self,
@@ -38,7 +38,7 @@ class Sweeper:
         self._notify, self._clock = notify, clock
 
     def sweep(self) -> dict[str, str]:
-        """Examine every endpoint; returns what was done, by endpoint. A failure of one does not stop the others."""
+        """Examines every endpoint; returns the result by endpoint. A failure of one does not stop the others."""
         done: dict[str, str] = {}
         for name in list(self._hosting.names(self._rules.prefix)):
             try:
@@ -50,9 +50,9 @@ class Sweeper:
         return done
 
     def wake(self, name: str) -> str:
-        """Restore an endpoint that was swept."""
+        """Restores an endpoint that was swept."""
         record = self._records.get(name)
-        # A sweeper that died between deleting and noting it has left what brings the endpoint back.
+        # If an invocation failed after the deletion, its record still has the settings that restore the endpoint.
         if record is None or not record.saved or (record.state != SWEPT and self._hosting.exists(name)):
             return "not swept"
         self._hosting.restore(name, record.saved)
@@ -62,11 +62,11 @@ class Sweeper:
     def _look_at(self, endpoint: Endpoint) -> str:
         rules, now = self._rules, self._clock()
         if any(endpoint.tags.get(key) != value for key, value in rules.owner.items()):
-            return "not ours"
+            return "of another environment"
         if endpoint.tags.get(KEEP, "false").lower() != "false":
             return "kept"
         if endpoint.queued:
-            return "goes by itself"
+            return "scales to zero by itself"
         record = self._records.get(endpoint.name)
         if record is not None and record.state in (SWEPT, WAKING):
             return self._after(endpoint, record)
@@ -74,7 +74,7 @@ class Sweeper:
         if asleep or not self._idle(endpoint, now):
             if record is not None:
                 self._records.forget(record)
-            return "asleep" if asleep else "busy"
+            return "scaled to zero" if asleep else "busy"
         if rules.dry_run:
             _log.info("%s is idle and would be swept", endpoint.name)
             return "would be swept"
@@ -83,23 +83,23 @@ class Sweeper:
         return self._act(endpoint, record, now)
 
     def _after(self, endpoint: Endpoint, record: Record) -> str:
-        """An endpoint in service whose record says otherwise: emptied of its components, or made anew by somebody."""
+        """Handles an endpoint in service that was swept: its components have no copies, or it was created again."""
         if record.state == SWEPT and record.saved["components"]:
             if self._asleep(endpoint):
-                return "asleep"
+                return "scaled to zero"
         else:
             self._hosting.rescale(record.saved)
         self._records.forget(record)
         return "awake"
 
     def _asleep(self, endpoint: Endpoint) -> bool:
-        """Whether its own scaling has left nothing to put to sleep."""
+        """Returns whether its own scaling policy has scaled all inference components to zero."""
         copies = self._hosting.components(endpoint.name)
         return bool(copies) and not any(copies.values())
 
     def _idle(self, endpoint: Endpoint, now: datetime) -> bool:
         since = now - timedelta(hours=self._rules.idle_hours)
-        # One that was made or changed meanwhile has not had its time yet.
+        # An endpoint that was created or updated since then is not idle yet.
         return endpoint.changed <= since and self._hosting.calls(endpoint, since, now) == 0
 
     def _warn(self, endpoint: Endpoint, now: datetime) -> str:
@@ -108,27 +108,27 @@ class Sweeper:
         hours = self._rules.notice_hours
         self._notify(
             f"Endpoint {endpoint.name} is idle",
-            f"{endpoint.name} received no call for {self._rules.idle_hours} hours and is put to sleep in {hours} hours."
-            f" To keep it, call it, or tag it {KEEP}=true.",
+            f"{endpoint.name} received no invocation for {self._rules.idle_hours} hours and is stopped in {hours} "
+            f"hours. To keep it, invoke it, or tag it {KEEP}=true.",
         )
         return "warned"
 
     def _act(self, endpoint: Endpoint, record: Record, now: datetime) -> str:
         age = _seconds(now) - record.since
         if record.state == ACTING and age < LEASE_SECONDS:
-            return "another sweeper acts"
+            return "another sweeper stops it"
         if record.state == WARNED and age < self._rules.notice_hours * 3600:
             return "warned"
         if self._rules.working_hours and self._rules.working_hours.hold(now):
-            return "waits for the evening"
+            return "waits for the end of working hours"
         saved = self._hosting.save(endpoint)
-        # Components that an attempt which failed has emptied come back with what it had found.
+        # Components that a failed attempt has scaled to zero are restored with the copies that it saved.
         found = record.saved.get("components", {})
         saved["components"] = {each: copies or found.get(each, 0) for each, copies in saved["components"].items()}
         if not self._records.claim(record, _seconds(now), saved):
-            return "another sweeper acts"
+            return "another sweeper stops it"
         try:
-            # Once more, for a call may have come since: what remains between this and the deletion is a moment.
+            # Checks again right before the deletion, since an invocation may have arrived meanwhile.
             if not self._idle(endpoint, self._clock()):
                 self._records.forget(Record(endpoint.name, ACTING, _seconds(now), saved))
                 return "busy"
@@ -138,13 +138,13 @@ class Sweeper:
             raise
         self._records.settle(endpoint.name, _seconds(now), saved)
         self._notify(
-            f"Endpoint {endpoint.name} is asleep",
-            f"{endpoint.name} was idle and costs nothing now. Restore it with: {self._command(endpoint.name)}",
+            f"Endpoint {endpoint.name} was stopped",
+            f"{endpoint.name} was idle, and costs nothing now. Restore it with: {self._command(endpoint.name)}",
         )
         return "swept"
 
     def _command(self, name: str) -> str:
-        """The commands that restore an endpoint, complete as they stand: that of this project, and the AWS CLI's."""
+        """Returns the complete commands that restore an endpoint: of this project, and of the AWS CLI."""
         payload, environment = json.dumps({"wake": name}), self._rules.owner.get("environment")
         invoke = (
             f"aws lambda invoke --function-name {self._function} --cli-binary-format raw-in-base64-out "
@@ -164,5 +164,5 @@ def _seconds(moment: datetime) -> int:
 
 
 def utc_now() -> datetime:
-    """The clock of a real sweep."""
+    """Returns the current time in UTC."""
     return datetime.now(UTC)

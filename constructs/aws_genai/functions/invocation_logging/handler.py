@@ -14,15 +14,15 @@ from .service import Logging
 
 @cache
 def client(service: str) -> Any:  # noqa: ANN401 - boto3 has no types
-    """A client, created on first use."""
+    """Returns a client, which is created on first use."""
     return boto3.client(service)
 
 
 class InvocationLogging:
-    """The configuration of this account and Region. The physical id is the log group with the previous one in tags."""
+    """The configuration of this account and Region. The physical id is the log group that saves the previous one."""
 
     def create(self, properties: Properties, _token: str) -> Made:
-        """Set the configuration, and save the previous one; a failure changes nothing."""
+        """Sets the configuration, and saves the previous one. A failure changes nothing."""
         logging, wanted = self._logging(properties["LogGroupArn"]), _configuration(properties)
         try:
             logging.set(wanted, replace=_replaces(properties))
@@ -32,13 +32,13 @@ class InvocationLogging:
         return Made(properties["LogGroupArn"])
 
     def update(self, physical_id: str, properties: Properties, old: Properties, _token: str) -> Made:
-        """Change the configuration; the one before the first remains saved."""
+        """Updates the configuration. The saved configuration is the one from before the creation."""
         wanted, ours = _configuration(properties), _configuration(old)
         self._logging(physical_id).set(wanted, replace=_replaces(properties), ours=ours)
         return Made(physical_id)
 
     def delete(self, physical_id: str, properties: Properties) -> None:
-        """Restore the previous configuration."""
+        """Restores the previous configuration."""
         self._logging(physical_id).restore(_configuration(properties))
 
     def _logging(self, log_group_arn: str) -> Logging:
@@ -50,7 +50,7 @@ def _replaces(properties: Properties) -> bool:
 
 
 def _configuration(properties: Properties) -> dict[str, Any]:
-    """The configuration: as JSON, because CloudFormation converts booleans to strings."""
+    """Returns the configuration, which is passed as JSON because CloudFormation converts booleans to strings."""
     configuration: dict[str, Any] = json.loads(properties["Configuration"])
     return configuration
 

@@ -19,14 +19,14 @@ _NOTE, _TAG = "logged-before-", 256
 
 
 class TakenError(Exception):
-    """There is already a logging configuration, which another stack or team owns."""
+    """The account already has a logging configuration, which another stack or team owns."""
 
 
 class Logging:
-    """The configuration of an account and Region; the previous one is saved in tags of the log group.
+    """The configuration of an account and Region. The previous one is saved in tags of the log group.
 
-    Systems Manager, where one would look for such a note, has no endpoint in the network on purpose: nobody is to open
-    a session. https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_TagResource.html
+    A parameter of Systems Manager is not an alternative: the network has no endpoint of Systems Manager, so that no
+    session can be opened. https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_TagResource.html
 
     https://docs.aws.amazon.com/bedrock/latest/userguide/model-invocation-logging.html
     """
@@ -41,11 +41,11 @@ class Logging:
         self._bedrock, self._logs, self._group, self._pause = bedrock, logs, log_group_arn, pause
 
     def set(self, wanted: Configuration, *, replace: bool = False, ours: Configuration | None = None) -> None:
-        """Set the configuration ``wanted``. The operation is idempotent.
+        """Sets the configuration ``wanted``. The operation is idempotent.
 
-        :param replace: whether to take the place of what somebody else has set.
-        :param ours: what an earlier call wanted, and is no state to go back to.
-        :raises TakenError: if somebody else has set something, and it is to stay.
+        :param replace: whether to replace a configuration of another owner.
+        :param ours: configuration that an earlier call set, which is not saved as the previous one.
+        :raises TakenError: if there is a configuration of another owner, and ``replace`` is false.
         """
         current = self._current()
         if not _same(current, wanted) and not _same(current, ours):
@@ -55,7 +55,7 @@ class Logging:
         self._put(wanted)
 
     def restore(self, ours: Configuration) -> None:
-        """Restore the previous configuration, unless somebody else has changed it since."""
+        """Restores the previous configuration, unless another owner has changed it since."""
         before = self._noted()
         ended = before is not None and _same(self._current(), ours)
         if ended and not (before and self._put_back(before)):
@@ -63,7 +63,7 @@ class Logging:
         self.forget()
 
     def forget(self) -> None:
-        """Delete the saved configuration."""
+        """Deletes the saved configuration."""
         if noted := list(self._tags()):
             self._logs.untag_resource(resourceArn=self._group, tagKeys=noted)
 
@@ -76,7 +76,7 @@ class Logging:
             try:
                 self._bedrock.put_model_invocation_logging_configuration(loggingConfig=wanted)
             except ClientError as error:
-                # Bedrock uses the role at once, which may not have propagated yet.
+                # Bedrock uses the role immediately, but it may not have propagated yet.
                 retried = error.response["Error"]["Code"] in ("ValidationException", "ThrottlingException")
                 if not retried or attempt == _TRIES - 1:
                     raise
@@ -85,7 +85,7 @@ class Logging:
                 return
 
     def _put_back(self, before: Configuration) -> bool:
-        """Whether the previous configuration could be restored: its destination may no longer exist."""
+        """Restores a configuration; returns False if that failed, since its destination may no longer exist."""
         try:
             self._put(before)
         except ClientError as error:
@@ -116,7 +116,7 @@ class Logging:
 
 
 def _same(one: Configuration, other: Configuration | None) -> bool:
-    """Whether two configurations have the same destinations; values that Bedrock adds are ignored."""
+    """Returns whether two configurations have the same destinations; values that Bedrock adds are ignored."""
     return other is not None and _places(one) == _places(other)
 
 
@@ -124,8 +124,8 @@ def _taken(current: Configuration) -> str:
     group, bucket = _places(current)
     where = " and ".join([f"log group {group}"] * bool(group) + [f"bucket {bucket}"] * bool(bucket))
     return (
-        f"calls of models are logged to {where} already, which another environment or team owns: an account and Region "
-        "has one such logging. Leave it to its owner, or take its place with replace: true, until this stack is deleted"
+        f"model invocations are already logged to {where}, which another environment or team owns. An account has one "
+        "logging configuration per Region. Remove the setting here, or replace the configuration with replace: true"
     )
 
 

@@ -1,1 +1,1 @@
-"""Work of many minutes, in steps that a state machine calls one by one."""
+"""Jobs of many minutes, in steps that a state machine invokes."""

@@ -15,13 +15,13 @@ from .environment import Invoking
 
 @cache
 def client(service: str) -> Any:  # noqa: ANN401 - boto3 has no types
-    """A client, created on first use, that retries throttled requests for long: no user waits for the response."""
+    """Returns a client, created on first use. It retries throttled requests often, since no user is waiting."""
     config = Config(connect_timeout=5, read_timeout=120, retries={"mode": "adaptive", "total_max_attempts": 8})
     return boto3.client(service, config=config)
 
 
 def limits(plan: Mapping[str, Any], environment: Invoking) -> Limits:
-    """The limits of a plan and of the environment.
+    """Returns the limits from the plan and the environment variables.
 
     :param plan: ``models`` and ``system_prompt``.
     """

@@ -19,5 +19,5 @@ class Invoking(Contract):
 
     @property
     def profiles(self) -> dict[str, str]:
-        """The ARN of the application inference profile of each model."""
+        """Returns the ARN of the application inference profile of each model."""
         return dict(json.loads(self.PROFILES or "{}"))

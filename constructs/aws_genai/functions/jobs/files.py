@@ -13,14 +13,14 @@ class Files:
         self._s3, self._bucket = s3, bucket
 
     def keys(self, prefix: str) -> Iterator[str]:
-        """Every key with this prefix, in order."""
+        """Returns all keys with this prefix, in order."""
         pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix)
         return (each["Key"] for page in pages for each in page.get("Contents", []))
 
     def read(self, key: str) -> str:
-        """The content of a file."""
+        """Returns the content of a file."""
         return str(self._s3.get_object(Bucket=self._bucket, Key=key)["Body"].read().decode("utf-8"))
 
     def write(self, key: str, text: str, kind: str = "text/plain; charset=utf-8") -> None:
-        """Write a file."""
+        """Writes a file."""
         self._s3.put_object(Bucket=self._bucket, Key=key, Body=text.encode(), ContentType=kind)

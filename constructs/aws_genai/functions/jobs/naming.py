@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import hashlib
 
-#: Characters of a name that a job shows; its digest tells apart what they have in common.
+#: Maximum number of characters of the name in the name of a job. The digest distinguishes names that begin alike.
 _SHOWN = 40
 
 
 def job_name(name: str, *parts: object, digits: int = 16) -> tuple[str, str]:
-    """The name of a job, and its client request token: the same for the same arguments, and for no others.
+    """Returns the name of a job and its client request token, which are unique for the arguments.
 
-    The name is shortened, so the digest is of the whole of it: two names that begin alike stay two.
+    Long names are truncated. The digest is of the full name, so that names that begin alike stay distinct.
 
     :param name: name of the batch, evaluation or customization.
-    :param parts: what tells its jobs apart, such as the run.
+    :param parts: values that distinguish its jobs, such as the id of the run.
     :param digits: hexadecimal digits of the digest. Default: 16.
     """
     token = hashlib.sha256(" ".join(map(str, (name, *parts))).encode()).hexdigest()[:digits]

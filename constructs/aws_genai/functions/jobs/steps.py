@@ -1,4 +1,4 @@
-"""The steps of a run that takes longer than a function may run: a state machine waits between them.
+"""The steps of a run that takes longer than the timeout of a function. A state machine waits between the steps.
 
 https://docs.aws.amazon.com/step-functions/latest/dg/connect-lambda.html
 """
@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-#: One part of a run, which the state machine passes from step to step; strings and numbers only.
+#: One part of a run, which the state machine passes from step to step. Values are strings and numbers.
 Job = dict[str, Any]
 RUNNING, DONE, FAILED = "running", "done", "failed"
 
@@ -26,24 +26,24 @@ class Work(Protocol):
     """The steps of one kind of run; each must be idempotent."""
 
     def prepare(self, run: str, given: Mapping[str, Any]) -> list[Job]:
-        """Return the jobs of a run."""
+        """Returns the jobs of a run."""
         ...
 
     def start(self, run: str, job: Job) -> Job:
-        """Start a job; its ``state`` decides what follows."""
+        """Starts a job; its ``state`` determines the next step."""
         ...
 
     def look(self, run: str, job: Job) -> Job:
-        """Check a job that is running."""
+        """Checks a job that is running."""
         ...
 
     def finish(self, run: str, jobs: list[Job]) -> dict[str, Any]:
-        """Combine the results of the jobs: ``passed``, and a ``reason`` if not."""
+        """Combines the results of the jobs: ``passed``, and a ``reason`` if it is false."""
         ...
 
 
 def serve(event: Mapping[str, Any], work: Work) -> dict[str, Any]:
-    """Run the step that the state machine invokes.
+    """Runs the step that the state machine invokes.
 
     :raises RefusedError: if there is no such step.
     """
@@ -62,7 +62,7 @@ def serve(event: Mapping[str, Any], work: Work) -> dict[str, Any]:
 
 
 def cause(text: object) -> str:
-    """The reason why a step failed, from the cause that Step Functions reports."""
+    """Returns the reason why a step failed, from the cause that Step Functions reports."""
     try:
         return str(json.loads(str(text))["errorMessage"])
     except (ValueError, KeyError, TypeError):

@@ -1,7 +1,7 @@
-"""The documents that an existing bucket holds already, for which Amazon S3 sends no events.
+"""The existing documents of a bucket, for which Amazon S3 sends no events.
 
-Each deployment of the intake asks for them, one message for each source. A message is answered page by page: whatever
-was not screened yet is put into the queue of changes, as an event of S3 would be, and the rest is asked for again.
+Each deployment of the intake sends one message per source to the queue. The function lists the documents of the source
+page by page: it sends an event for each document that was not screened yet, and a message for the next page.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from typing import Any
 from .incoming import Incoming
 from .names import ACCEPTED, QUARANTINE, SIDECAR
 
-#: Source of the messages that ask for the documents of a source.
+#: Source of the messages that request the documents of a source.
 ASKED = "aws-genai.existing-documents"
-#: Number of messages that SQS takes at once:
+#: Maximum number of messages of a request to SQS:
 #: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessageBatch.html
 _BATCH = 10
 
 
 class Existing:
-    """The documents of an existing bucket that were not screened yet."""
+    """The documents of an existing bucket that have not been screened yet."""
 
     def __init__(
         self,
@@ -36,11 +36,11 @@ class Existing:
         self._incoming, self._page = incoming, page
 
     def ask(self, sources: list[str]) -> None:
-        """Ask for the documents of each source."""
+        """Requests the documents of each source."""
         self._send([_asked(source) for source in sources])
 
     def answer(self, body: str) -> int:
-        """Put the documents of one page into the queue, and ask for the next page; the number of documents."""
+        """Sends the documents of one page to the queue, and requests the next page; returns the number of documents."""
         asked = json.loads(body)
         source, after = str(asked["documents"]), str(asked.get("after", ""))
         prefix = self._incoming.prefix
@@ -60,7 +60,7 @@ class Existing:
         return len(fresh)
 
     def _copies(self, place: str, source: str, after: str, last: str) -> Iterator[str]:
-        """The names of documents up to ``last`` that have a copy. S3 lists keys in the order of their UTF-8 bytes."""
+        """Returns the names of documents up to ``last`` that have a copy. S3 lists keys in UTF-8 binary order."""
         start, below = {"StartAfter": f"{place}{after}"} if after else {}, f"{place}{source}/"
         for page in self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=below, **start):
             for each in page.get("Contents", ()):
@@ -71,7 +71,7 @@ class Existing:
                     yield name
 
     def _change(self, name: str) -> str:
-        """A change as EventBridge would send it."""
+        """Returns an event in the format of EventBridge."""
         bucket, key = {"name": self._incoming.bucket}, {"key": f"{self._incoming.prefix}{name}"}
         return json.dumps(
             {"source": "aws.s3", "detail-type": "Object Created", "detail": {"bucket": bucket, "object": key}}
@@ -83,11 +83,11 @@ class Existing:
             entries = [{"Id": str(number), "MessageBody": body} for number, body in enumerate(batch)]
             answer = self._sqs.send_message_batch(QueueUrl=self._queue_url, Entries=entries)
             if answer.get("Failed"):
-                raise RuntimeError(f"SQS did not take a message: {answer['Failed'][0].get('Message')}")
+                raise RuntimeError(f"SQS did not accept a message: {answer['Failed'][0].get('Message')}")
 
 
 def asks(body: str) -> bool:
-    """Whether a message asks for the documents of a source."""
+    """Returns whether a message requests the documents of a source."""
     return bool(json.loads(body).get("source") == ASKED)
 
 

@@ -1,4 +1,4 @@
-"""Entry of the intake in AWS Lambda: invoked with batches of changes of documents, or to start a crawl."""
+"""Handler of the intake, which is invoked with batches of changed documents, or to start a crawl."""
 
 from __future__ import annotations
 
@@ -29,12 +29,14 @@ metrics.set_default_dimensions(function=os.environ.get("AWS_LAMBDA_FUNCTION_NAME
 
 @cache
 def client(service: str) -> Any:  # noqa: ANN401 - boto3 has no types
-    """A client that retries when it is throttled."""
+    """Returns a client that retries throttled requests."""
     return boto3.client(service, config=Config(retries={"mode": "adaptive", "total_max_attempts": 6}))
 
 
 def blocks(environment: Environment) -> Callable[[str], bool] | None:
-    """Whether the guardrail blocks a text; text that it would mask is accepted. None without a guardrail.
+    """Returns a function that checks whether the guardrail blocks a text; None without a guardrail.
+
+    A text that the guardrail would only mask is not blocked.
 
     https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ApplyGuardrail.html
     """
@@ -54,14 +56,14 @@ def blocks(environment: Environment) -> Callable[[str], bool] | None:
     return assess
 
 
-#: Milliseconds of the function's time that are reserved for what follows a wait.
+#: Milliseconds before the timeout of the function that are reserved for the work after a wait.
 _MARGIN_MS = 15_000
 
 
 @logger.inject_lambda_context
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN401 - Lambda's context
-    """Process a batch of messages, and return those to receive again; or start a crawl."""
+    """Processes a batch of messages and returns the failed ones, or starts a crawl."""
     environment = Environment.read()
     if "crawl" in event:
         _start(environment, str(event["crawl"]), f"{event['crawl']} {context.aws_request_id}", context)
@@ -84,7 +86,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN
             failed.append(record["messageId"])
             continue
         except Exception:
-            # One document that fails does not stop the others.
+            # A failure of one document does not stop the others.
             logger.exception("a document could not be screened")
             failed.append(record["messageId"])
             continue
@@ -96,7 +98,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN
         try:
             _start(environment, environment.DATA_SOURCE, "".join(moved), context)
         except BusyError:
-            logger.info("another ingestion job runs, or the database resumes; the batch is received again")
+            logger.info("another ingestion job is running, or the database resumes; the batch is received again")
             failed += moved
     return {"batchItemFailures": [{"itemIdentifier": each} for each in failed]}
 
@@ -114,13 +116,13 @@ def _existing(environment: Environment, incoming: Incoming) -> Existing | None:
 
 
 def _seconds(context: Any) -> float:  # noqa: ANN401 - Lambda's context
-    """How long screening the next document may take: less, the more time the others of the batch took."""
+    """Returns the number of seconds to screen the next document, from the remaining time of the invocation."""
     left = (context.get_remaining_time_in_millis() - _MARGIN_MS) / 1000
     return float(max(min(left, READING + JUDGING), 1))
 
 
 def _start(environment: Environment, data_source: str, same: str, context: Any) -> None:  # noqa: ANN401 - Lambda's context
-    """Start an ingestion job, once for the ``same`` messages, and wait for a paused database while there is time.
+    """Starts an ingestion job, once for the ``same`` messages, and waits for a paused database while there is time.
 
     :raises BusyError: if it cannot be started now; Lambda invokes the function again.
     """

@@ -1,4 +1,4 @@
-"""Where documents come from."""
+"""The location of new documents."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from .names import INCOMING
 
 @dataclass(frozen=True)
 class Incoming:
-    """The place of documents before they are screened.
+    """The location of documents before they are screened.
 
-    :param bucket: the knowledge base's own bucket, or an existing one.
-    :param prefix: beginning of their keys; a document's name is the rest.
+    :param bucket: the bucket of the knowledge base, or an existing bucket.
+    :param prefix: prefix of their keys. The rest of a key is the name of the document.
     """
 
     bucket: str

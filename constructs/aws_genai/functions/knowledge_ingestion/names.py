@@ -1,16 +1,16 @@
-"""Names that documents have on their way, which the function and whoever deploys it share."""
+"""Prefixes and names in the bucket of a knowledge base, shared by the function and the construct."""
 
-#: Where documents are put, where they are retrieved from, and where those stay that were refused.
+#: Prefixes of new, accepted and quarantined documents.
 INCOMING, ACCEPTED, QUARANTINE = "incoming/", "accepted/", "quarantine/"
-#: Where reviewers say that a document which was refused may come in all the same, by its name.
+#: Prefix of the releases of quarantined documents.
 RELEASED = "released/"
-#: Where a function that cuts documents finds them, and puts what it cut.
+#: Prefix of the input and output of a custom chunking function.
 CUTTING = "cutting/"
-#: Where chunks from elsewhere are screened, by source.
+#: Prefix of the input and output of the function that screens chunks, by source.
 SCREENING = "screening/"
-#: How attributes of groups begin: one truth each, which every vector store can filter by.
+#: Prefix of the metadata attributes of groups. Each is a boolean, which every vector store can filter by.
 GROUP = "group_"
 #: https://docs.aws.amazon.com/bedrock/latest/userguide/s3-data-source-connector.html
 SIDECAR = ".metadata.json"
-#: Who tells that the function itself was deployed, and may have another data source to read into.
+#: Source of the message that the function was deployed and may have a new data source.
 RENEWED = "aws.cloudformation"

@@ -1,6 +1,6 @@
-"""What a reviewer says of a document that was refused: that exactly this version of it may come in.
+"""The release of a quarantined document: a reviewer's acceptance of exactly one version.
 
-It lies under ``released/``, where only reviewers may write, as the bucket's policy says.
+Releases are stored under ``released/``. The bucket policy allows only reviewers to write there.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from .names import RELEASED
 
 @dataclass(frozen=True)
 class Release:
-    """Leave for one version of one document.
+    """The release of one version of one document.
 
-    :param document: its name, which begins with its source.
-    :param sha256: of its content.
-    :param version: of the object under ``incoming/``.
-    :param reviewer: ARN of who looked at it.
-    :param released: when, in ISO 8601.
-    :param reason: why it may come in, in the reviewer's words.
+    :param document: name of the document, which begins with its source.
+    :param sha256: SHA-256 digest of its content.
+    :param version: version id of the object under ``incoming/``.
+    :param reviewer: ARN of the reviewer.
+    :param released: time of the release, in ISO 8601.
+    :param reason: the reviewer's reason.
     """
 
     document: str
@@ -32,30 +32,30 @@ class Release:
 
     @property
     def person(self) -> str:
-        """The name at the end of the reviewer's ARN."""
+        """Returns the name at the end of the reviewer's ARN."""
         return self.reviewer.rsplit("/", 1)[-1]
 
     def text(self) -> bytes:
-        """What is written down."""
+        """Returns the content of the object."""
         return json.dumps(asdict(self), indent=1).encode()
 
     def covers(self, document: str, sha256: str, version: str) -> bool:
-        """Whether it is about exactly this content under this name; a change of either is judged anew."""
+        """Returns whether it is for exactly this content under this name. Any change requires another review."""
         return (self.document, self.sha256, self.version) == (document, sha256, version)
 
 
 def key_of(document: str) -> str:
-    """Where the release of a document lies."""
+    """Returns the key of the release of a document."""
     return f"{RELEASED}{document}.json"
 
 
 def document_of(key: str) -> str:
-    """The document that a key under ``released/`` is about; empty if it is about none."""
+    """Returns the document of a key under ``released/``; empty if the key is not the key of a release."""
     return key.removeprefix(RELEASED).removesuffix(".json") if key.endswith(".json") else ""
 
 
 def parse(text: bytes) -> Release | None:
-    """A release, or None where the text is none."""
+    """Returns a release; None if the text is not a release."""
     try:
         content = json.loads(text)
         return Release(**{name: str(content.get(name, "")) for name in Release.__dataclass_fields__})

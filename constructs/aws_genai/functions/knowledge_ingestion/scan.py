@@ -1,4 +1,4 @@
-"""Whether a document may be read by models: its kind, what it carries, and whom it speaks to."""
+"""Screens a document: its format, executable content, and instructions for a model."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from itertools import islice
 from ..documents import SlowError, UnreadableError, extract_apart
 from ..untrusted.orders import orders
 
-#: Kinds that Amazon Bedrock reads, by ending: how their files begin, where they begin alike.
+#: File formats that Amazon Bedrock reads, by extension, with the first bytes of their files if those are fixed.
 #: https://docs.aws.amazon.com/bedrock/latest/userguide/knowledge-base-ds.html
 KINDS: dict[str, tuple[bytes, ...]] = {
     "csv": (),
@@ -25,25 +25,25 @@ KINDS: dict[str, tuple[bytes, ...]] = {
     "xls": (b"\xd0\xcf\x11\xe0",),
     "xlsx": (b"PK\x03\x04",),
 }
-#: Most bytes of a document: https://docs.aws.amazon.com/general/latest/gr/bedrock.html
+#: Maximum size of a document in bytes: https://docs.aws.amazon.com/general/latest/gr/bedrock.html
 LARGEST = 50 * 1024 * 1024
-#: Characters of a document at most, which are about a thousand pages, and what a guardrail assesses of one.
+#: Maximum number of characters of a document, about a thousand pages; the guardrail evaluates all of them.
 MOST_CHARACTERS = 2_000_000
-#: Seconds that reading a document may take, and judging what it says.
+#: Maximum number of seconds to read a document, and to search its text for instructions.
 READING, JUDGING = 40.0, 30.0
 _PROGRAMS = (b"MZ", b"\x7fELF", b"\xfe\xed\xfa", b"\xcf\xfa\xed\xfe", b"\xca\xfe\xba\xbe", b"#!", b"\x00asm")
 _MACROS = re.compile(r"(vbaProject\.bin|\.(exe|dll|scr|js|vbs|ps1|bat|jar))$", re.IGNORECASE)
-#: Orders at most that are told of one document.
+#: Maximum number of instructions that are reported for a document.
 _TOLD = 5
 
 
 @dataclass(frozen=True)
 class Look:
-    """What was seen of a document.
+    """The result of screening a document.
 
-    :param problems: why it stays out; none if it may come in.
-    :param text: what it says, with what readers do not see, for a guardrail to assess.
-    :param final: whether no reviewer can let it in: it is a program, carries one, or is nothing that Bedrock reads.
+    :param problems: reasons to quarantine it; empty if it is accepted.
+    :param text: its text, hidden text included, which a guardrail evaluates.
+    :param final: whether no reviewer can release it: it is or contains a program, or Bedrock cannot read its format.
     """
 
     problems: tuple[str, ...]
@@ -52,10 +52,10 @@ class Look:
 
 
 def look(key: str, content: bytes, seconds: float = READING + JUDGING) -> Look:
-    """Look at a document: its form, then who it speaks to and what it asks for.
+    """Screens a document: first its format, then its text.
 
-    :param key: its key, which tells its kind by its ending.
-    :param seconds: how long that may take.
+    :param key: key of the document. The extension determines the format.
+    :param seconds: maximum number of seconds.
     :raises SlowError: if it takes longer.
     """
     if found := tuple(_form(key, content)):
@@ -67,10 +67,10 @@ def look(key: str, content: bytes, seconds: float = READING + JUDGING) -> Look:
         raise
     except UnreadableError as error:
         return Look((str(error),))
-    # A name of one or two words says nothing that could be assessed.
+    # A file name of one or two words is too short to be evaluated.
     text = "\n".join(each.text for each in pieces if each.where != "file name" or each.text.count(" ") > 1)
     if len(text) > MOST_CHARACTERS:
-        return Look((f"it holds {len(text):,} characters; {MOST_CHARACTERS:,} are the most: split it",), text)
+        return Look((f"it has {len(text):,} characters; the maximum is {MOST_CHARACTERS:,}: split it",), text)
     try:
         found = tuple(str(each) for each in islice(orders(pieces, seconds=JUDGING * share), _TOLD))
     except TimeoutError as error:
@@ -79,7 +79,7 @@ def look(key: str, content: bytes, seconds: float = READING + JUDGING) -> Look:
 
 
 def problems(key: str, content: bytes) -> Iterator[str]:
-    """Why a document stays out; nothing if it may come in."""
+    """Returns the reasons to quarantine a document; none if it is accepted."""
     try:
         yield from look(key, content).problems
     except SlowError as error:
@@ -87,26 +87,26 @@ def problems(key: str, content: bytes) -> Iterator[str]:
 
 
 def _form(key: str, content: bytes) -> Iterator[str]:
-    """What is wrong with a document whatever it says."""
+    """Returns the problems with the format of a document."""
     kind = key.rpartition(".")[2].lower()
     if kind not in KINDS:
-        yield f"{kind or 'no ending'} is not a kind of document"
+        yield f"{kind or 'a file without an extension'} is not a supported document format"
         return
     if len(content) > LARGEST:
-        yield f"it has {len(content)} bytes; {LARGEST} are the most"
+        yield f"it has {len(content)} bytes; the maximum is {LARGEST}"
         return
     if content.startswith(_PROGRAMS):
         yield "it is a program"
         return
     if KINDS[kind] and not content.startswith(KINDS[kind]):
-        yield f"it is no {kind}"
+        yield f"its content is not in {kind} format"
         return
     if kind.endswith("x"):
         yield from _parts(content)
 
 
 def _parts(content: bytes) -> Iterator[str]:
-    """A document of Office is an archive, and may carry programs."""
+    """Returns the problems with the archive of an Office document, which may contain programs."""
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             carried = [name for name in archive.namelist() if _MACROS.search(name)]
@@ -115,6 +115,6 @@ def _parts(content: bytes) -> Iterator[str]:
         yield "it is damaged"
         return
     if carried:
-        yield f"it carries a program: {carried[0]}"
+        yield f"it contains a program: {carried[0]}"
     if large:
-        yield "it unpacks to far more than it holds"
+        yield "it decompresses to much more than its size"

@@ -29,16 +29,16 @@ _MOST_CHUNKS = 100
 
 
 class BusyError(Exception):
-    """Another ingestion job runs, or the vector store is paused. The message is processed again later."""
+    """Another ingestion job is running, or the vector store is paused. The message is processed again later."""
 
 
 @dataclass(frozen=True)
 class Change:
-    """An object that was put or deleted.
+    """An object that was created or deleted.
 
     :param key: its key.
     :param deleted: whether it was deleted.
-    :param bucket: its bucket. Default: the one that documents come from.
+    :param bucket: its bucket. Default: the bucket of new documents.
     """
 
     key: str
@@ -49,10 +49,10 @@ class Change:
 class Intake:
     """The documents of one knowledge base. Every operation is idempotent.
 
-    :param bucket: the knowledge base's own bucket.
-    :param sources: the groups that may read the documents of each source, which is the first part of a key.
-    :param assess: whether a guardrail blocks a text. Default: there is no guardrail.
-    :param incoming: where documents come from. Default: ``incoming/`` of the own bucket.
+    :param bucket: the bucket of the knowledge base.
+    :param sources: the groups that may read the documents of each source. The source is the first part of a key.
+    :param assess: returns whether the guardrail blocks a text. Default: there is no guardrail.
+    :param incoming: location of new documents. Default: ``incoming/`` in the bucket of the knowledge base.
     """
 
     def __init__(
@@ -69,10 +69,10 @@ class Intake:
         self._incoming = incoming or Incoming(bucket)
 
     def take(self, change: Change, seconds: float = READING + JUDGING) -> str:
-        """Process one change; the result: accepted, released, quarantined, erased or ignored.
+        """Processes one change; returns ``accepted``, ``released``, ``quarantined``, ``erased`` or ``ignored``.
 
-        :param seconds: how long screening a document may take.
-        :raises BusyError: if that is less than usual, and too little for it.
+        :param seconds: maximum number of seconds to screen a document.
+        :raises BusyError: if the document needs more time, and ``seconds`` is less than the default.
         """
         name, deleted = self._document(change)
         if not name or name.endswith("/"):
@@ -86,7 +86,7 @@ class Intake:
         sha256 = hashlib.sha256(content).hexdigest()
         let_in = self._released(name, sha256, version) if look.problems and not look.final else None
         if look.problems and not let_in:
-            # An earlier version that was accepted must not be retrieved any more.
+            # A previous version that was accepted must no longer be retrieved.
             self._erase(f"{ACCEPTED}{name}", f"{ACCEPTED}{name}{SIDECAR}")
             self._put(f"{QUARANTINE}{name}", content)
             told = {"version": version, "sha256": sha256, "problems": look.problems, "final": look.final}
@@ -96,24 +96,24 @@ class Intake:
         self._erase(f"{QUARANTINE}{name}", *self._why(name))
         if let_in:
             _log.warning("released", extra={"document": name, "reviewer": let_in.reviewer, "problems": look.problems})
-        # The metadata first: a document without it could be retrieved by nobody, and never by everybody.
+        # The metadata is written first, so that the document is never stored without the groups that may read it.
         self._put(f"{ACCEPTED}{name}{SIDECAR}", json.dumps(self._attributes(name, sha256, version, let_in)).encode())
         self._put(f"{ACCEPTED}{name}", content)
         return "released" if let_in else "accepted"
 
     def _document(self, change: Change) -> tuple[str, bool]:
-        """The document that a change is about, empty if none, and whether it was deleted."""
+        """Returns the document of a change, which is empty if there is none, and whether it was deleted."""
         incoming = self._incoming
         own = not change.bucket or change.bucket == self._bucket
         if own and change.key.startswith(RELEASED) and (about := release.document_of(change.key)):
-            # A reviewer released it, or withdrew the release: it is screened again.
+            # A reviewer released the document, or withdrew the release. It is screened again.
             return about, False
         if change.bucket not in ("", incoming.bucket) or not change.key.startswith(incoming.prefix):
             return "", False
         return change.key.removeprefix(incoming.prefix), change.deleted
 
     def _released(self, name: str, sha256: str, version: str) -> Release | None:
-        """The release of exactly this content, if there is one."""
+        """Returns the release of exactly this content, if there is one."""
         text, _ = self._read(self._bucket, release.key_of(name))
         found = release.parse(text) if text else None
         return found if found and found.covers(name, sha256, version) else None
@@ -125,22 +125,22 @@ class Intake:
         try:
             found = self._s3.get_object(Bucket=bucket, Key=key)
         except ClientError as error:
-            # Deleted since. Without the permission to list, S3 would answer 403.
+            # The object was deleted meanwhile. Without s3:ListBucket, S3 would return 403.
             if error.response["Error"]["Code"] in ("NoSuchKey", "404"):
                 return None, ""
             raise
         return found["Body"].read(), str(found.get("VersionId", ""))
 
     def _look(self, name: str, content: bytes, seconds: float) -> Look:
-        """What was found in a document."""
+        """Screens a document."""
         source = name.partition("/")[0]
         if "/" not in name or source not in self._sources:
-            return Look((f"{source} is not a source that somebody has reviewed",), final=True)
+            return Look((f"{source} is not a reviewed source of this knowledge base",), final=True)
         try:
             seen = look(name, content, seconds)
         except SlowError as error:
             if seconds < READING + JUDGING:
-                # Others of the batch took the time. The message is received again, with more time.
+                # Other documents of the batch took the time. The message is received again, with more time.
                 raise BusyError(str(error)) from error
             return Look((str(error),))
         if seen.problems or self._assess is None:
@@ -148,13 +148,13 @@ class Intake:
         chunks = [seen.text[start : start + _ASSESSED] for start in range(0, len(seen.text), _ASSESSED)]
         if len(chunks) > _MOST_CHUNKS:
             most = _MOST_CHUNKS * _ASSESSED
-            return Look((f"it is longer than {most} characters, which is more than is assessed",))
+            return Look((f"it has more than {most} characters, the maximum that the guardrail evaluates",))
         if any(self._assess(chunk) for chunk in chunks):
-            return Look(("the guardrail found what would be blocked",))
+            return Look(("the guardrail blocks it",))
         return seen
 
     def _attributes(self, name: str, sha256: str, version: str, let_in: Release | None) -> dict[str, Any]:
-        """Who may read it, and where it comes from.
+        """Returns the metadata: the groups that may read the document, and its origin.
 
         https://docs.aws.amazon.com/bedrock/latest/userguide/s3-data-source-connector.html
         """
@@ -175,7 +175,7 @@ class Intake:
         self._s3.put_object(Bucket=self._bucket, Key=key, Body=content)
 
     def _erase(self, *keys: str) -> None:
-        """Delete objects with every version of them."""
+        """Deletes all versions of objects."""
         for key in keys:
             pages = self._s3.get_paginator("list_object_versions").paginate(Bucket=self._bucket, Prefix=key)
             found = [
@@ -189,7 +189,7 @@ class Intake:
                     Bucket=self._bucket, Delete={"Objects": found[start : start + 1000], "Quiet": True}
                 )
                 if answer.get("Errors"):
-                    raise RuntimeError(f"{key} was not erased: {answer['Errors'][0].get('Message')}")
+                    raise RuntimeError(f"{key} could not be deleted: {answer['Errors'][0].get('Message')}")
 
 
 def follow(
@@ -199,12 +199,12 @@ def follow(
     token: str,
     waits: Sequence[float] = (),
 ) -> None:
-    """Start an ingestion job.
+    """Starts an ingestion job.
 
     https://docs.aws.amazon.com/bedrock/latest/APIReference/API_agent_StartIngestionJob.html
 
     :param waits: seconds before each further attempt while a paused database resumes. Default: one attempt.
-    :raises BusyError: while another job runs, which may have passed the documents already, or the database resumes.
+    :raises BusyError: while another job is running, which may not read the new documents, or the database resumes.
     """
 
     def start() -> None:
@@ -219,12 +219,12 @@ def follow(
 
 
 def renewed(body: str) -> bool:
-    """Whether a message of EventBridge says that the data source may be new, and has read no document yet."""
+    """Returns whether an event says that the function was deployed, so the data source may be new and empty."""
     return bool(json.loads(body).get("source") == RENEWED)
 
 
 def changes(body: str) -> list[Change]:
-    """The changes in a message of EventBridge.
+    """Returns the changes in an event of EventBridge.
 
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html
     """

@@ -1,1 +1,1 @@
-"""Tries whether a knowledge base can be made, before a deployment makes it."""
+"""Checks whether a knowledge base can be created, before a deployment creates it."""

@@ -1,4 +1,4 @@
-"""Entry of the function that tries whether a knowledge base can be made."""
+"""Handler of the function that checks whether a knowledge base can be created."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from .service import Trials
 
 @cache
 def client(service: str) -> Any:  # noqa: ANN401 - boto3 has no types
-    """A client, made on first use."""
+    """Returns a client, which is created on first use."""
     return boto3.client(service)
 
 
 def handler(event: dict[str, Any], context: Any) -> None:  # noqa: ANN401 - Lambda's context
-    """Entry of the function."""
+    """Handler of the function."""
     serve(event, context, Trials(client("bedrock-agent")))

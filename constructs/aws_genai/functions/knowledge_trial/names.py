@@ -1,4 +1,4 @@
-"""What the function and whoever deploys it share."""
+"""Names that the function and the construct share."""
 
-#: A tag that knowledge bases on trial carry, and no other: the function may delete nothing else.
+#: Tag of trial knowledge bases only: the function may not delete knowledge bases without it.
 TAG = "aws-genai-trial"

@@ -1,8 +1,8 @@
-"""Makes a knowledge base on trial, until Bedrock takes it, and deletes it.
+"""Creates a trial knowledge base, repeatedly until Bedrock accepts it, and deletes it.
 
-When Bedrock makes a knowledge base it assumes its role, and looks at its index. Both may have been made a moment ago:
-permissions spread within a minute or two, OpenSearch Serverless does not find a new index at once, and a database of
-Aurora may sleep. AWS CloudFormation tries once; this waits first.
+When Bedrock creates a knowledge base, it assumes the role and checks the index. If both are new, this may fail:
+permissions propagate within minutes, OpenSearch Serverless does not find a new index immediately, and an Aurora
+database may be paused. AWS CloudFormation does not retry, so this custom resource waits first.
 https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html
 https://docs.aws.amazon.com/opensearch-service/latest/developerguide/serverless-data-access.html
 https://docs.aws.amazon.com/bedrock/latest/APIReference/API_agent_CreateKnowledgeBase.html
@@ -23,55 +23,55 @@ from .names import TAG
 
 _log = logging.getLogger(__name__)
 
-#: Seconds after which the knowledge base itself is to tell what is wrong.
+#: Seconds after which the trial ends and the creation of the knowledge base itself reports the error.
 LONGEST_SECONDS = 240
 _BETWEEN_SECONDS, _LOOK_SECONDS = 10, 3
-#: More tries are of no use.
+#: Errors that retries do not resolve.
 _FINAL = ("ServiceQuotaExceededException",)
 _ID = "tried"
 
 
 class Trials:
-    """Whether the knowledge bases of a stack can be made."""
+    """The trials of the knowledge bases of a stack."""
 
     def __init__(self, agent: Any) -> None:  # noqa: ANN401 - boto3 has no types
         self._agent = agent
 
     def create(self, properties: Properties, token: str) -> Made:
-        """Wait until it can be made, or for as long as is worth it."""
+        """Waits until the knowledge base can be created, or the time limit is reached."""
         return self._try(properties, token)
 
     def update(self, _physical_id: str, properties: Properties, _old: Properties, token: str) -> Made:
-        """What changes may be another knowledge base."""
+        """Repeats the trial, since a changed request may create another knowledge base."""
         return self._try(properties, token)
 
     def delete(self, _physical_id: str, _properties: Properties) -> None:
-        """Nothing is left of a trial."""
+        """Does nothing: a trial deletes its knowledge base."""
         return
 
     def _try(self, properties: Properties, token: str) -> Made:
         request = json.loads(properties["Request"])
         ends = time.monotonic() + LONGEST_SECONDS
         for number in range(LONGEST_SECONDS):
-            # The same for every delivery of one request of CloudFormation, so that a trial is made once.
+            # The same token for every delivery of a request, so that each trial is created once.
             same = hashlib.sha256(f"{token} {number}".encode()).hexdigest()
             try:
                 if self._stood(request, same, ends):
                     break
-                told = "it failed while it was made"
+                told = "its creation failed"
             except (BotoCoreError, ClientError) as error:
                 told = str(error)
                 if isinstance(error, ClientError) and error.response["Error"]["Code"] in _FINAL:
                     break
-            _log.info("not yet: %s", told)
+            _log.info("the knowledge base cannot be created yet: %s", told)
             if time.monotonic() + _BETWEEN_SECONDS > ends:
-                _log.warning("the knowledge base is made though it could not be tried: %s", told)
+                _log.warning("the trial did not succeed, and the knowledge base is created anyway: %s", told)
                 break
             time.sleep(_BETWEEN_SECONDS)
         return Made(_ID)
 
     def _stood(self, request: dict[str, Any], token: str, ends: float) -> bool:
-        """Make one, look whether it stands, and delete it whatever came of it."""
+        """Creates a knowledge base, returns whether it became active, and deletes it in any case."""
         name = f"{request['name'][:80].rstrip('-_')}-{token[:12]}"
         made = self._agent.create_knowledge_base(**{**request, "name": name}, clientToken=token, tags={TAG: "true"})
         identifier, status = made["knowledgeBase"]["knowledgeBaseId"], made["knowledgeBase"]["status"]
@@ -82,7 +82,7 @@ class Trials:
                 status = found["knowledgeBase"]["status"]
             self._agent.delete_knowledge_base(knowledgeBaseId=identifier)
         except (BotoCoreError, ClientError):
-            # Bedrock took it. Another would stay there beside it.
-            _log.exception("the trial %s is left: delete it", identifier)
+            # Bedrock accepted it. Another trial would only leave a second knowledge base.
+            _log.exception("the trial knowledge base %s could not be deleted: delete it", identifier)
             return True
         return bool(status == "ACTIVE")

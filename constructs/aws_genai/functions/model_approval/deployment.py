@@ -1,4 +1,4 @@
-"""Deploys an approved version of a model to its endpoint, and deletes what was deployed together with the stack."""
+"""Deploys an approved version of a model to its endpoint, and deletes the endpoint when the stack is deleted."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ VARIANT = "AllTraffic"
 class Deployment:
     """The endpoint of one fine-tuned model.
 
-    :param plan: how versions are deployed.
+    :param plan: configuration of the endpoint.
     """
 
     def __init__(self, sagemaker: Any, plan: Plan) -> None:  # noqa: ANN401 - boto3 has no types
         self._sagemaker, self._plan = sagemaker, plan
 
     def deploy(self, package_arn: str, version: int) -> str:
-        """Let the endpoint serve a version; idempotent."""
+        """Creates or updates the endpoint with a version. The operation is idempotent."""
         plan, name = self._plan, f"{self._plan['endpoint']}-v{version}"
         tags = [{"Key": key, "Value": value} for key, value in plan["tags"].items()]
         self._once(
@@ -75,7 +75,7 @@ class Deployment:
         return "updating"
 
     def _capacity(self, serving: str) -> dict[str, Any]:
-        """Keep the number of instances that scaling has set, unless the plan changed.
+        """Returns the parameters that keep the number of instances that scaling has set, unless the plan changed.
 
         https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_UpdateEndpoint.html
         """
@@ -91,7 +91,7 @@ class Deployment:
         return keep
 
     def _config(self) -> str | None:
-        """The configuration that the endpoint has; None where there is no endpoint."""
+        """Returns the name of the endpoint's configuration; None if there is no endpoint."""
         try:
             return str(self._sagemaker.describe_endpoint(EndpointName=self._plan["endpoint"])["EndpointConfigName"])
         except ClientError as error:
@@ -100,7 +100,7 @@ class Deployment:
             raise
 
     def _once(self, create: Any, **request: Any) -> None:  # noqa: ANN401 - boto3 has no types
-        """Create something that an earlier delivery of the same event may have created."""
+        """Creates a resource, unless an earlier delivery of the same event has created it."""
         try:
             create(**request)
         except ClientError as error:
@@ -110,7 +110,7 @@ class Deployment:
 
 
 def remove(sagemaker: Any, endpoint: str) -> None:  # noqa: ANN401 - boto3 has no types
-    """Delete an endpoint with every configuration and model that was created for it."""
+    """Deletes an endpoint with all configurations and models that were created for it."""
     _delete(sagemaker.delete_endpoint, EndpointName=endpoint)
     for each in list(_created(sagemaker, endpoint, "list_endpoint_configs", "EndpointConfigs", "EndpointConfigName")):
         _delete(sagemaker.delete_endpoint_config, EndpointConfigName=each)
@@ -128,7 +128,7 @@ def _created(sagemaker: Any, endpoint: str, operation: str, listed: str, name: s
 
 
 def _delete(operation: Any, **request: Any) -> None:  # noqa: ANN401 - boto3 has no types
-    """Delete something that may not exist."""
+    """Deletes a resource that may not exist."""
     try:
         operation(**request)
     except ClientError as error:

@@ -10,7 +10,7 @@ from ..contract import Contract
 
 
 class Plan(TypedDict):
-    """How approved versions are deployed."""
+    """The configuration of the endpoint of approved versions."""
 
     #: Name of the endpoint.
     endpoint: str
@@ -23,7 +23,7 @@ class Plan(TypedDict):
     instance_type: str
     #: Number of instances.
     instances: int
-    #: ARN of the key of the volumes; SageMaker refuses one for types with local disks.
+    #: ARN of the key of the volumes. SageMaker rejects a key for instance types with local disks.
     key: NotRequired[str | None]
     #: Names of the alarms that roll a deployment back.
     alarms: Sequence[str]
@@ -34,9 +34,9 @@ class Plan(TypedDict):
 class Environment(Contract):
     """The environment variables of the function."""
 
-    #: A :class:`Plan` as JSON, which the stack writes since it holds values that CloudFormation resolves.
+    #: A :class:`Plan` as JSON, which the construct writes because it contains values that CloudFormation resolves.
     PLAN: str
-    #: Name of the group of the model registry.
+    #: Name of the model group in the model registry.
     GROUP: str
     #: ARN of the topic that receives notifications.
     TOPIC: str

@@ -1,4 +1,4 @@
-"""Receives the approvals of the model registry, and serves the custom resource that deletes what they deployed."""
+"""Handles the approvals of the model registry, and the custom resource that deletes the endpoint with the stack."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ logger = Logger()
 
 @cache
 def approvals() -> Approvals:
-    """The approvals of the function's group, made on first use."""
+    """Returns the approvals of the function's model group, which are created on first use."""
     sns, environment = boto3.client("sns"), Environment.read()
 
     def notify(subject: str, message: str) -> None:
@@ -30,28 +30,28 @@ def approvals() -> Approvals:
 
 @cache
 def deployment() -> Deployment:
-    """The endpoint that approved versions are deployed to."""
+    """Returns the endpoint that approved versions are deployed to."""
     return Deployment(boto3.client("sagemaker"), json.loads(Environment.read().PLAN))
 
 
 class Deployed:
-    """What approvals deployed, as a custom resource, so that it is deleted with the stack."""
+    """The endpoint of approved versions as a custom resource, so that it is deleted with the stack."""
 
     def create(self, properties: Properties, _token: str) -> Made:
-        """Do nothing: the first approval creates the endpoint."""
+        """Does nothing: the first approval creates the endpoint."""
         return Made(properties["Endpoint"])
 
     def update(self, _physical_id: str, properties: Properties, _old: Properties, _token: str) -> Made:
-        """Keep the endpoint; a new name replaces the resource."""
+        """Keeps the endpoint; a new name replaces the resource."""
         return Made(properties["Endpoint"])
 
     def delete(self, physical_id: str, _properties: Properties) -> None:
-        """Delete what approvals deployed."""
+        """Deletes the endpoint with its configurations and models."""
         remove(boto3.client("sagemaker"), physical_id)
 
 
 def handler(event: dict[str, Any], context: Any) -> str | None:  # noqa: ANN401 - Lambda's context
-    """Entry of the function."""
+    """Handler of the function."""
     if "RequestType" in event:
         serve(event, context, Deployed())
         return None

@@ -1,4 +1,4 @@
-"""The people behind the identities that AWS records: two sessions of one person are one person."""
+"""Identifies the person behind an identity that AWS records, so that two sessions of one person are the same."""
 
 from __future__ import annotations
 
@@ -6,15 +6,16 @@ import json
 from datetime import datetime, timedelta
 from typing import Any
 
-#: Every notebook session has this name; only the source identity distinguishes them.
+#: Session name of every notebook; only the source identity distinguishes them.
 _NOTEBOOK = "sagemaker"
 
 
 def person(arn: str, source_identity: str | None = None) -> str | None:
-    """The person behind an identity: its source identity, or the name of the session or of the user.
+    """Returns the person behind an identity: its source identity, or the name of the session or of the user.
 
-    A session of IAM Identity Center is named after its user in every permission set, and one of Studio has the name of
-    the user profile as source identity. Of an email address, the part before the @ counts, as in names of profiles.
+    A session of IAM Identity Center has the name of its user in every permission set. A session of Studio has the name
+    of the user profile as source identity. Only the part of an email address before the @ is compared, as in names of
+    profiles.
     https://docs.aws.amazon.com/singlesignon/latest/userguide/using-ctrail.html
     https://docs.aws.amazon.com/sagemaker/latest/dg/monitor-user-access.html
     """
@@ -23,8 +24,9 @@ def person(arn: str, source_identity: str | None = None) -> str | None:
 
 
 def trainer(cloudtrail: Any, execution: str, started: datetime) -> str | None:  # noqa: ANN401 - boto3 has no types
-    """The person who started a pipeline execution; None if CloudTrail does not show it, or not yet; empty if the
-    identity is not that of one person.
+    """Returns the person who started a pipeline execution.
+
+    Returns None if CloudTrail does not show it (yet), and an empty string if the identity is not that of one person.
 
     The event history needs no trail and covers 90 days:
     https://docs.aws.amazon.com/awscloudtrail/latest/userguide/view-cloudtrail-events.html

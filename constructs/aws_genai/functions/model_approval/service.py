@@ -1,4 +1,4 @@
-"""Deploys an approved version of the model registry, unless the approver also started its training."""
+"""Deploys approved model packages of the model registry, unless the approver also started the training."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .deployment import Deployment
 from .people import person, trainer
 
 _log = logging.getLogger(__name__)
-#: CloudTrail shows an event after some minutes; until then the person who trained is unknown:
+#: CloudTrail shows an event after some minutes. Until then, the person who started the training is unknown:
 #: https://docs.aws.amazon.com/awscloudtrail/latest/userguide/get-and-view-cloudtrail-log-files.html
 PATIENCE = timedelta(hours=1)
 
@@ -21,11 +21,11 @@ Notify = Callable[[str, str], None]
 
 
 class NotYetKnownError(RuntimeError):
-    """CloudTrail does not show yet who trained; Lambda retries the event."""
+    """CloudTrail does not show yet who started the training; Lambda retries the event."""
 
 
 class Approvals:
-    """Approvals in one group of the model registry."""
+    """Approvals in one model group of the model registry."""
 
     def __init__(
         self,
@@ -40,14 +40,14 @@ class Approvals:
         self._deployment, self._notify, self._clock = deployment, notify, clock
 
     def approved(self, package_arn: str) -> str:
-        """Deploy an approved version, or reject it.
+        """Deploys an approved version, or rejects it.
 
-        :raises NotYetKnownError: if CloudTrail does not show yet who trained it.
+        :raises NotYetKnownError: if CloudTrail does not show yet who started the training.
         """
         package = self._sagemaker.describe_model_package(ModelPackageName=package_arn)
         if package.get("ModelPackageGroupName") != self._group:
-            return "not ours"
-        # The event may be old: the current status in the registry counts.
+            return "of another model group"
+        # The event may be old, so the current status in the registry is used.
         if package["ModelApprovalStatus"] != "Approved":
             return "not approved"
         version = int(package["ModelPackageVersion"])
@@ -85,14 +85,14 @@ class Approvals:
         return None
 
     def _started(self, execution: str, registered: datetime) -> datetime:
-        """Start of a run, which may be days before it registers a version, since it waits for Spot capacity and trains.
+        """Returns the start time of a pipeline execution, which may register a version days later.
 
         https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_DescribePipelineExecution.html
         """
         try:
             found = self._sagemaker.describe_pipeline_execution(PipelineExecutionArn=execution)
         except ClientError as error:
-            # Runs are deleted with their pipeline; versions are not.
+            # Executions are deleted with their pipeline, versions are not.
             if error.response["Error"]["Code"] not in ("ResourceNotFound", "ValidationException"):
                 raise
             return registered

@@ -27,17 +27,17 @@ class Capacity(ABC):
         self._bedrock = bedrock
 
     def create(self, properties: Properties, token: str) -> Made | Pending:
-        """Create it, and wait. The operation is idempotent."""
+        """Creates the capacity, and waits. The operation is idempotent."""
         return Pending(self._create(properties, f"{properties['Name'][:54]}-{token[:8]}", token), "create")
 
     def update(self, physical_id: str, properties: Properties, old: Properties, token: str) -> Made | Pending:
-        """Create new capacity; CloudFormation deletes the previous one after the deployment has succeeded."""
+        """Creates new capacity; CloudFormation deletes the previous one after the deployment has succeeded."""
         if all(properties.get(name) == old.get(name) for name in self.counted) and self._status(physical_id):
             return self.look(Pending(physical_id, "create"), properties)
         return self.create(properties, token)
 
     def delete(self, physical_id: str, _properties: Properties) -> Pending | None:
-        """Delete it, after a change that is in progress."""
+        """Deletes the capacity, after a change that is in progress."""
         try:
             self._delete(physical_id)
         except ClientError as error:
@@ -50,7 +50,7 @@ class Capacity(ABC):
         return Pending(physical_id, "delete") if self._status(physical_id) else None
 
     def look(self, pending: Pending, properties: Properties) -> Made | Pending:
-        """Check capacity that is being created or deleted."""
+        """Checks capacity that is being created or deleted."""
         arn, status = pending.physical_id, self._status(pending.physical_id)
         if pending.doing == "delete":
             if status is None:
@@ -84,9 +84,9 @@ class Capacity(ABC):
 
     def _why(self, arn: str) -> str:
         try:
-            return str(self._get(arn).get("failureMessage") or "Bedrock gives no reason")
+            return str(self._get(arn).get("failureMessage") or "Bedrock gave no reason")
         except ClientError:
-            return "Bedrock gives no reason"
+            return "Bedrock gave no reason"
 
 
 class Deployments(Capacity):

@@ -16,9 +16,9 @@ class PlanVariable(TypedDict):
     #: Id of the teacher model; empty for fine-tuning.
     teacher: str
     hyperparameters: dict[str, str]
-    #: What the data set is checked for.
+    #: The rules for the data set.
     rules: dict[str, Any]
-    #: Name of the data set, unless a run has another.
+    #: Name of the data set. A run may name another one.
     data_set: str
     #: Tags of the jobs and of the custom models.
     tags: dict[str, str]

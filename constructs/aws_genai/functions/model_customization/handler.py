@@ -18,14 +18,14 @@ logger = Logger()
 
 @cache
 def client(service: str) -> Any:  # noqa: ANN401 - boto3 has no types
-    """A client, created on first use. Verifying a data set takes up to ten minutes."""
+    """Returns a client, which is created on first use. Verifying a data set takes up to ten minutes."""
     config = Config(connect_timeout=5, read_timeout=620, retries={"mode": "standard", "total_max_attempts": 3})
     return boto3.client(service, config=config)
 
 
 @cache
 def plan() -> Plan:
-    """The plan, from the environment."""
+    """Returns the configuration from the environment variables."""
     environment = Environment.read()
     return Plan(
         bucket=environment.BUCKET,

@@ -24,7 +24,7 @@ _BUSY = ("ThrottlingException", "ServiceQuotaExceededException", "ServiceUnavail
 
 @dataclass(frozen=True)
 class Plan:
-    """The plan of a customization."""
+    """The configuration of a customization."""
 
     name: str
     bucket: str
@@ -34,7 +34,7 @@ class Plan:
     base: str
     role_arn: str
     key_arn: str
-    #: Name of the data set, unless a run has another.
+    #: Name of the data set. A run may name another one.
     data_set: str = ""
     teacher: str = ""
     hyperparameters: Mapping[str, str] = field(default_factory=dict)
@@ -51,7 +51,7 @@ class Customizations:
         self._data_sets = Files(clients("s3"), plan.data_bucket)
 
     def prepare(self, run: str, given: Mapping[str, Any]) -> list[Job]:
-        """Have the data set verified, and write its records in the format of Bedrock.
+        """Verifies the data set, and writes its records in the format of Bedrock.
 
         :raises RefusedError: if the data set must not be used for training.
         """
@@ -63,7 +63,7 @@ class Customizations:
         return [{"lineage": lineage, "state": RUNNING}]
 
     def start(self, run: str, job: Job) -> Job:
-        """Start the job. The operation is idempotent."""
+        """Starts the job. The operation is idempotent."""
         # Names of models must not have two consecutive hyphens.
         (name, token), bedrock = job_name(self._plan.name, run, digits=12), self._clients("bedrock")
         try:
@@ -78,7 +78,7 @@ class Customizations:
         return {**job, "model": name, "arn": arn, "state": RUNNING}
 
     def look(self, _run: str, job: Job) -> Job:
-        """Check the job."""
+        """Checks the job."""
         found = self._clients("bedrock").get_model_customization_job(jobIdentifier=job["arn"])
         match found["status"]:
             case "InProgress" | "Stopping":
@@ -86,11 +86,11 @@ class Customizations:
             case "Completed":
                 return {**job, "state": DONE, "model_arn": found["outputModelArn"]}
             case other:
-                why = found.get("failureMessage") or "without a reason"
+                why = found.get("failureMessage") or "no reason was given"
                 return {**job, "state": FAILED, "reason": f"the job is {other}: {why}"}
 
     def finish(self, run: str, jobs: list[Job]) -> dict[str, Any]:
-        """Record the custom model, its data set, and who signed it."""
+        """Records the custom model, its data set, and the approver who signed it."""
         (job,) = jobs
         if job["state"] == FAILED:
             return {"passed": False, "reason": cause(job.get("reason"))[:1000]}

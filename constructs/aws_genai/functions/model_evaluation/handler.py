@@ -16,12 +16,12 @@ logger = Logger()
 
 @cache
 def evaluations() -> Evaluations:
-    """The evaluations of the function's bucket, made on first use."""
+    """Returns the evaluations of the function's bucket, which are created on first use."""
     return Evaluations(boto3.client("s3"), Environment.read().BUCKET)
 
 
 def handler(event: dict[str, Any], _context: Any) -> dict[str, str | float]:  # noqa: ANN401 - Lambda's context
-    """Entry of the function."""
+    """Handler of the function."""
     found = evaluations().evaluate(event["data_set"], event["run"], event["answers"], event["predictions"])
     logger.info("Model evaluated", extra={"run": event["run"], **found})
     return found

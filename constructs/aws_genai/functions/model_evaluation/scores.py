@@ -1,4 +1,4 @@
-"""Scores of answers against expected ones, 0 to 1, as in SQuAD and ROUGE.
+"""Scores of answers against expected answers, from 0 to 1, as in SQuAD and ROUGE.
 
 https://arxiv.org/abs/1606.05250, https://aclanthology.org/W04-1013
 """
@@ -17,7 +17,7 @@ _LONGEST = 2_000
 
 
 def scores(pairs: Iterable[tuple[str, str]]) -> dict[str, float]:
-    """The mean scores of pairs of an expected answer and the model's answer.
+    """Returns the mean scores of pairs of an expected answer and the model's answer.
 
     :raises ValueError: if there is no pair.
     """
@@ -46,7 +46,7 @@ def _f1(same: int, wanted: list[str], got: list[str]) -> float:
 
 
 def _common(one: list[str], other: list[str]) -> int:
-    """Length of the longest common subsequence of two texts, in words."""
+    """Returns the length of the longest common subsequence of two texts, in words."""
     before = [0] * (len(other) + 1)
     for word in one:
         now = [0]

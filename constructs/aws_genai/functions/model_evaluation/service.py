@@ -1,4 +1,4 @@
-"""Scores the answers of a fine-tuned model to held-out questions."""
+"""Scores the answers of a fine-tuned model to the held-out prompts."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from .scores import scores
 
 
 class EvaluationError(ValueError):
-    """Answers that cannot be scored; the message says why."""
+    """The answers cannot be scored; the message says why."""
 
 
 class Evaluations:
-    """Answers of batch transform, and reports, in one bucket."""
+    """Results of batch transform, and reports, in one bucket."""
 
     def __init__(self, s3: Any, bucket: str) -> None:  # noqa: ANN401 - boto3 has no types
         self._s3, self._bucket = s3, bucket
 
     def evaluate(self, name: str, run: str, answers: str, predictions: str) -> dict[str, str | float]:
-        """The scores of a run; also writes them to a report that the model registry shows.
+        """Returns the scores of a run, and writes them to a report that the model registry shows.
 
         :param answers: key of the expected answers, one JSON object per line.
         :param predictions: URI of the prefix that batch transform wrote to.
@@ -32,7 +32,7 @@ class Evaluations:
             raise EvaluationError(f"There are {len(given)} answers to {len(expected)} questions")
         found = scores(zip(expected, given, strict=True))
         report = f"reports/{name}/{run}/evaluation.json"
-        # The format that the model registry reads:
+        # The format of the model registry:
         # https://docs.aws.amazon.com/sagemaker/latest/dg/model-monitor-model-quality-metrics.html
         metrics = {each: {"value": value, "standard_deviation": "NaN"} for each, value in found.items()}
         body = json.dumps({"text_generation_metrics": metrics, "records": len(expected)}, indent=1)
@@ -52,7 +52,7 @@ class Evaluations:
 
 
 def text_of(line: str) -> str:
-    """The text of one answer, in the formats of the containers of this library.
+    """Returns the text of one answer, in the formats of the containers of this library.
 
     :raises EvaluationError: if there is no text.
     """

@@ -37,7 +37,7 @@ class ModelFiles(Stored):
     """The files of a model, with their sizes."""
 
     def sizes(self) -> dict[str, int]:
-        """Size of each file in bytes."""
+        """Returns the size of each file in bytes."""
         pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=self._prefix)
         return {
             each["Key"].removeprefix(self._prefix): int(each["Size"])
@@ -46,13 +46,13 @@ class ModelFiles(Stored):
         }
 
     def whole(self, name: str) -> Any:  # noqa: ANN401 - JSON
-        """The content of a JSON file."""
+        """Returns the content of a JSON file."""
         found = self._s3.get_object(Bucket=self._bucket, Key=f"{self._prefix}{name}")
         return json.loads(found["Body"].read())
 
 
 def refusals(files: ModelFiles) -> Iterator[str]:
-    """The reasons why Bedrock cannot import the model, one sentence each."""
+    """Returns the reasons why Bedrock cannot import the model, one sentence each."""
     sizes = files.sizes()
     yield from problems(files, ())
     for name in NEEDED:
@@ -68,7 +68,9 @@ def refusals(files: ModelFiles) -> Iterator[str]:
         yield "config.json is not valid JSON"
         return
     if named[0] not in ARCHITECTURES:
-        yield f"{named[0] or 'an architecture without a name'} is not supported; these are: {', '.join(ARCHITECTURES)}"
+        supported = ", ".join(ARCHITECTURES)
+        found = named[0] or "an architecture without a name"
+        yield f"{found} is not supported. Supported architectures: {supported}"
     largest = LARGEST_SEEING if named[0].endswith("ConditionalGeneration") and "T5" not in named[0] else LARGEST
     weights = sum(size for name, size in sizes.items() if name.endswith(".safetensors"))
     if weights > largest:

@@ -15,7 +15,7 @@ from .service import Imports
 
 @cache
 def client(service: str) -> Any:  # noqa: ANN401 - boto3 has no types
-    """A client, created on first use."""
+    """Returns a client, which is created on first use."""
     return boto3.client(service)
 
 

@@ -1,6 +1,6 @@
 """Imports models into Amazon Bedrock, each with a unique name, and deletes them.
 
-An import cannot be stopped: what is deleted on its way is deleted once it has arrived.
+An import cannot be stopped: a model that is deleted during its import is deleted after the import has ended.
 https://docs.aws.amazon.com/bedrock/latest/APIReference/API_CreateModelImportJob.html
 """
 
@@ -27,22 +27,22 @@ class Imports:
         self._bedrock, self._s3 = bedrock, s3
 
     def create(self, properties: Properties, token: str) -> Made | Pending:
-        """Check the files, and start an import."""
+        """Checks the files, and starts an import."""
         found = list(refusals(ModelFiles(self._s3, properties["Bucket"], properties["Prefix"])))
         if found:
             more = f"; and {len(found) - 3} more" if len(found) > 3 else ""
             address = f"s3://{properties['Bucket']}/{properties['Prefix']}"
             raise NotImportedError(f"{address} cannot be imported: {'; '.join(found[:3])}{more}")
-        # Job names cannot be reused, so each request has its own. A request that is delivered twice has the same.
+        # Job names cannot be reused, so each request has its own. Repeated deliveries of a request have the same.
         name = f"{_weights(properties)}{token[:8]}"
         if self._job(name) is None:
             self._begin(name, properties, token)
         return Pending(name, "create")
 
     def update(self, physical_id: str, properties: Properties, _old: Properties, token: str) -> Made | Pending:
-        """Import a new model; CloudFormation deletes the previous one after the deployment has succeeded.
+        """Imports a new model; CloudFormation deletes the previous one after the deployment has succeeded.
 
-        Taken back, the one before is still there and serves on.
+        If the deployment is rolled back, the previous model still exists and is used.
         """
         weights = _weights(properties)
         if physical_id.startswith(weights):
@@ -54,7 +54,7 @@ class Imports:
         return self.create(properties, token)
 
     def delete(self, physical_id: str, _properties: Properties) -> Pending | None:
-        """Delete a model; an import that is in progress cannot be stopped, so wait for it first."""
+        """Deletes a model, after an import that is in progress."""
         job = self._job(physical_id)
         if job and job["status"] == "InProgress":
             return Pending(physical_id, "delete")
@@ -62,7 +62,7 @@ class Imports:
         return None
 
     def look(self, pending: Pending, _properties: Properties) -> Made | Pending:
-        """Check an import."""
+        """Checks an import."""
         name, job = pending.physical_id, self._job(pending.physical_id)
         if job and job["status"] == "InProgress":
             return pending
@@ -72,7 +72,7 @@ class Imports:
         if job is None:
             raise NotImportedError(f"the import of {name} no longer exists")
         if job["status"] != "Completed":
-            raise NotImportedError(f"Bedrock did not import {name}: {job.get('failureMessage', 'without a reason')}")
+            raise NotImportedError(f"Bedrock did not import {name}: {job.get('failureMessage', 'no reason was given')}")
         return Made(name, {"Arn": str(job["importedModelArn"]), "Name": name})
 
     def _begin(self, name: str, properties: Properties, token: str) -> None:
@@ -110,7 +110,7 @@ class Imports:
 
 
 def _weights(properties: Properties) -> str:
-    """The beginning of the names of models from these files."""
+    """Returns the prefix of the names of models from these files."""
     told = {name: properties.get(name, "") for name in ("Bucket", "Prefix", "RoleArn", "KeyArn", "Version")}
     digest = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:8]
     return f"{properties['Name'][:40]}-{digest}-"

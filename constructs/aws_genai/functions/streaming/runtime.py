@@ -1,15 +1,15 @@
-"""A loop for AWS Lambda's Runtime API whose functions stream their responses.
+"""A runtime loop for the Lambda Runtime API whose functions stream their responses.
 
 The managed runtime of Python cannot stream responses yet: https://github.com/aws/aws-lambda-roadmap/issues/39. Lambda
-starts this loop in its place, through ``AWS_LAMBDA_EXEC_WRAPPER``. A handler writes to the stream of its context::
+starts this loop instead, through ``AWS_LAMBDA_EXEC_WRAPPER``. A handler writes to the stream of its context::
 
     def handler(event, context):
         stream = context.stream
         stream.begin(200, {"Content-Type": "text/event-stream"})
         stream.write(b"data: hello\\n\\n")
 
-What it returns is ignored. A handler that raises before ``begin`` fails as any function does, and API Gateway answers
-in its place; one that raises later ends its response, and the client sees that it was cut off.
+The return value of a handler is ignored. If a handler raises an error before ``begin``, the invocation fails as usual,
+and API Gateway sends the error response. If it raises an error later, the response ends incomplete.
 https://docs.aws.amazon.com/lambda/latest/dg/runtimes-custom.html
 """
 
@@ -48,16 +48,16 @@ class Stream:
         self._path = f"{_VERSION}/invocation/{request_id}/response"
         self._connection = http.client.HTTPConnection(api)
         self._lock = threading.Lock()
-        #: Whether the response has begun.
+        #: Whether the response has already begun.
         self.begun = False
-        #: Seconds on the monotonic clock when something was written last.
+        #: Value of the monotonic clock, in seconds, when data was last written.
         self.written = time.monotonic()
 
     def begin(self, status: int, headers: Mapping[str, str]) -> None:
-        """Send the status and the headers of the HTTP response. Call it once, before ``write``."""
+        """Sends the status and the headers of the HTTP response. Call it once, before ``write``."""
         with self._lock:
             if self.begun:
-                raise RuntimeError("the response has begun")
+                raise RuntimeError("the response has already begun")
             self._connection.putrequest("POST", self._path)
             for name, value in {
                 "Lambda-Runtime-Function-Response-Mode": "streaming",
@@ -72,7 +72,7 @@ class Stream:
             self._send(json.dumps(prelude).encode() + _END_OF_PRELUDE)
 
     def write(self, data: bytes) -> None:
-        """Send a part of the body."""
+        """Sends a part of the body."""
         with self._lock:
             if not self.begun:
                 raise RuntimeError("begin the response first")
@@ -84,7 +84,7 @@ class Stream:
             self.written = time.monotonic()
 
     def end(self, error: BaseException | None = None) -> None:
-        """End the response; with an error, Lambda counts a failed invocation, and the response is incomplete."""
+        """Ends the response. With an error, Lambda counts a failed invocation, and the response is incomplete."""
         with self._lock:
             trailers = b""
             if error is not None:
@@ -97,7 +97,7 @@ class Stream:
 
 
 class Context:
-    """The context of an invocation, with the properties of Lambda's own.
+    """The context of an invocation, with the properties of Lambda's context object.
 
     https://docs.aws.amazon.com/lambda/latest/dg/python-context.html
 
@@ -118,12 +118,12 @@ class Context:
         self._deadline = int(headers["Lambda-Runtime-Deadline-Ms"])
 
     def get_remaining_time_in_millis(self) -> int:
-        """Milliseconds until Lambda ends the invocation."""
+        """Returns the number of milliseconds until the invocation times out."""
         return max(0, self._deadline - int(time.time() * 1000))
 
 
 def described(error: BaseException) -> dict[str, Any]:
-    """An error in the form that Lambda's own runtime reports."""
+    """Returns an error in the format of Lambda's managed runtime."""
     return {
         "errorMessage": str(error),
         "errorType": type(error).__name__,
@@ -141,12 +141,12 @@ def _report(api: str, path: str, error: BaseException) -> None:
 
 
 def serve(api: str, polling: http.client.HTTPConnection, handler: Handler) -> None:
-    """Handle one invocation."""
+    """Handles one invocation."""
     polling.request("GET", f"{_VERSION}/invocation/next")
     response = polling.getresponse()
     event = json.loads(response.read())
     request_id = response.headers["Lambda-Runtime-Aws-Request-Id"]
-    # Where the X-Ray SDK looks for the trace of an invocation.
+    # The X-Ray SDK reads the trace id of an invocation from this variable.
     os.environ["_X_AMZN_TRACE_ID"] = response.headers.get("Lambda-Runtime-Trace-Id", "")
     stream = Stream(api, request_id)
     try:
@@ -164,7 +164,7 @@ def serve(api: str, polling: http.client.HTTPConnection, handler: Handler) -> No
 
 
 def main(api: str, name: str) -> None:
-    """Load the handler and serve invocations until Lambda ends the process.
+    """Loads the handler and handles invocations until Lambda ends the process.
 
     :param api: host and port of the Runtime API.
     :param name: the handler, such as ``functions.chat.handler.handler``.

@@ -13,5 +13,5 @@ class Environment(Contract):
 
     #: Name of the bucket of data sets.
     BUCKET: str
-    #: ARN of the key that approvers sign manifests with.
+    #: ARN of the key with which approvers sign manifests.
     SIGNING_KEY: str

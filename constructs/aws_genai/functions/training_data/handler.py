@@ -16,13 +16,13 @@ logger = Logger()
 
 @cache
 def data_sets() -> DataSets:
-    """The data sets of the function's bucket, made on first use."""
+    """Returns the data sets of the function's bucket, which are created on first use."""
     environment = Environment.read()
     return DataSets(boto3.client("s3"), boto3.client("kms"), environment.BUCKET, environment.SIGNING_KEY)
 
 
 def handler(event: dict[str, Any], _context: Any) -> dict[str, str]:  # noqa: ANN401 - Lambda's context
-    """Entry of the function: ``data_set`` and ``run``, the id of the pipeline's execution."""
+    """Handler of the function. The event has ``data_set`` and ``run``, the id of the pipeline execution."""
     rules = Rules(
         method=event["method"],
         refuse_personal_data=str(event.get("refuse_personal_data", "false")).lower() == "true",

@@ -1,7 +1,7 @@
-"""The manifest of a data set: the versions and checksums of the files that train a model, and the approver.
+"""The manifest of a data set: the version ids and checksums of its files, and the approver.
 
-It is stored with the files as ``manifest.json``, its signature as ``manifest.json.sig``. It is signed with an AWS KMS
-key that only approvers may sign with: https://docs.aws.amazon.com/kms/latest/developerguide/symmetric-asymmetric.html
+It is stored with the files as ``manifest.json``, and its signature as ``manifest.json.sig``. Only approvers may sign
+with the AWS KMS key: https://docs.aws.amazon.com/kms/latest/developerguide/symmetric-asymmetric.html
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _PARTS = ("train", "held_out")
 
 
 class ManifestError(ValueError):
-    """A data set that may not train a model; the message says what to do."""
+    """A data set that must not be used for training; the message says what to do."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class File:
 
 @dataclass(frozen=True)
 class Manifest:
-    """A data set as it was signed."""
+    """The signed data set."""
 
     data_set: str
     approver: str
@@ -46,12 +46,12 @@ class Manifest:
 
     @property
     def files(self) -> tuple[File, ...]:
-        """All files, training files first."""
+        """Returns all files, training files first."""
         return (*self.train, *self.held_out)
 
 
 def parse(text: bytes, prefix: str) -> Manifest:
-    """A manifest whose files lie under ``prefix``.
+    """Parses a manifest, whose files must be under ``prefix``.
 
     :raises ManifestError: if it is malformed, or names a file outside the prefix.
     """
@@ -81,14 +81,14 @@ def parse(text: bytes, prefix: str) -> Manifest:
 
 
 def digest(text: bytes) -> bytes:
-    """The digest that is signed."""
+    """Returns the digest that is signed."""
     return hashlib.sha256(text).digest()
 
 
 def check_signature(kms: Any, key: str, text: bytes, signature: bytes) -> None:  # noqa: ANN401 - boto3 has no types
-    """Refuse a manifest without a valid signature.
+    """Rejects a manifest without a valid signature.
 
-    :raises ManifestError: if the signature is that of another text, or malformed.
+    :raises ManifestError: if the signature is malformed, or of another text.
     """
     try:
         raw = base64.b64decode(signature, validate=True)

@@ -1,4 +1,4 @@
-"""Personal data and secrets in text, found by patterns: enough to report that there are some, not to find all."""
+"""Finds personal data and secrets in text by patterns. This detects that a text contains some, but may not find all."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _FORMS: dict[str, re.Pattern[str]] = {
 
 
 def kinds(text: str) -> Counter[str]:
-    """Number of occurrences of each kind of personal data in a text, by the names of Amazon Bedrock Guardrails.
+    """Returns the number of occurrences of each type of personal data, by the type names of Amazon Bedrock Guardrails.
 
     https://docs.aws.amazon.com/bedrock/latest/APIReference/API_GuardrailPiiEntityConfig.html
     """

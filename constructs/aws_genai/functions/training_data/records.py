@@ -1,4 +1,4 @@
-"""Records of a data set: validation, and the prompt and answer of each.
+"""Validates the records of a data set, and returns the prompt and the answer of each.
 
 The formats are those of JumpStart's training scripts:
 https://docs.aws.amazon.com/sagemaker/latest/dg/jumpstart-foundation-models-fine-tuning.html
@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-#: How a prompt and an answer are made of the fields of a record, unless the manifest has a template.
+#: Default templates of prompt and answer from the fields of a record, unless the manifest has a template.
 DEFAULT_TEMPLATE = {"prompt": "{instruction}\n\n{context}", "completion": "{response}"}
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 _ROLES = ("user", "assistant")
@@ -31,12 +31,12 @@ class Record:
 
     @property
     def text(self) -> str:
-        """Prompt and answer."""
+        """Returns prompt and answer as one text."""
         return f"{self.prompt}\n{self.answer}"
 
 
 def parse(line: str, method: str, template: Mapping[str, str] | None) -> Record:
-    """The record of one line.
+    """Parses a line.
 
     :raises MalformedError: if it is malformed.
     """

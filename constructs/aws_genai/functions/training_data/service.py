@@ -33,7 +33,7 @@ class Findings:
     personal: Counter[str] = field(default_factory=Counter)
 
     def report(self) -> dict[str, Any]:
-        """The findings as JSON, with the first of the malformed records."""
+        """Returns the findings as JSON, with the first malformed records."""
         return {
             "records": self.records,
             "malformed": {"count": len(self.malformed), "first": self.malformed[:_SHOWN]},
@@ -45,7 +45,7 @@ class Findings:
 
 @dataclass(frozen=True)
 class Rules:
-    """What a data set may contain."""
+    """The rules for the contents of a data set."""
 
     method: str
     refuse_personal_data: bool = False
@@ -53,15 +53,15 @@ class Rules:
 
 
 class DataSets:
-    """Data sets in one bucket: files under ``data/<name>/``, admitted ones under ``verified/``, ``reports/``."""
+    """Data sets in one bucket: files under ``data/<name>/``, admitted files under ``verified/``, and ``reports/``."""
 
     def __init__(self, s3: Any, kms: Any, bucket: str, key: str) -> None:  # noqa: ANN401 - boto3 has no types
         self._s3, self._kms, self._bucket, self._key = s3, kms, bucket, key
 
     def admit(self, name: str, run: str, rules: Rules) -> dict[str, str]:
-        """Check a data set and copy it for the jobs of ``run``; returns the output parameters of the step.
+        """Verifies a data set and copies it for the jobs of ``run``; returns the output parameters of the step.
 
-        :raises ManifestError: if it may not train a model.
+        :raises ManifestError: if it must not be used for training.
         """
         prefix = f"data/{name}/"
         text, version = self._read(f"{prefix}{manifests.NAME}")
@@ -83,7 +83,7 @@ class DataSets:
             "approver": manifest.approver,
             "files": [{"key": each.key, "version": each.version, "sha256": each.sha256} for each in manifest.files],
         }
-        # The report is written first, since it also explains why a run failed.
+        # The report is written before the checks, because it explains why a run failed.
         self._write(report, {**findings.report(), "lineage": lineage})
         self._refuse(findings, rules, report)
         for part, files in (("train", manifest.train), ("held_out", manifest.held_out)):
@@ -150,9 +150,9 @@ class DataSets:
             raise ManifestError(f"The records contain personal data: {', '.join(sorted(findings.personal))}; {where}")
 
     def _lines(self, file: File) -> Iterator[str]:
-        """The lines of exactly the signed version.
+        """Returns the lines of exactly the signed version.
 
-        :raises ManifestError: if its content is not the signed one.
+        :raises ManifestError: if its content is not the signed content.
         """
         try:
             found = self._s3.get_object(Bucket=self._bucket, Key=file.key, VersionId=file.version)

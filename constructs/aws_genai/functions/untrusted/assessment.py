@@ -1,4 +1,4 @@
-"""What a guardrail says of a text that no call carries to a model.
+"""Evaluates a text with a guardrail, without invoking a model.
 
 https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ApplyGuardrail.html
 """
@@ -11,18 +11,18 @@ from typing import Any, Literal
 
 @dataclass(frozen=True)
 class Assessed:
-    """The text as the guardrail leaves it, with personal data masked, and whether it may be used at all."""
+    """The text after the guardrail, with personal data masked, and whether it was blocked."""
 
     text: str
     blocked: bool = False
 
 
 def assess(client: Any, guardrail: tuple[str, str], text: str, source: Literal["INPUT", "OUTPUT"]) -> Assessed:  # noqa: ANN401
-    """Have a text assessed.
+    """Evaluates a text.
 
     :param client: a ``bedrock-runtime`` client of boto3.
     :param guardrail: its id and version.
-    :param source: whether the text is asked or answered.
+    :param source: whether the text is a prompt (``INPUT``) or a response (``OUTPUT``).
     """
     answer = client.apply_guardrail(
         guardrailIdentifier=guardrail[0],
@@ -37,7 +37,7 @@ def assess(client: Any, guardrail: tuple[str, str], text: str, source: Literal["
 
 
 def _blocked(found: Any) -> bool:  # noqa: ANN401 - JSON
-    """Whether any policy of an assessment blocked, and did not only mask."""
+    """Returns whether any policy of an assessment blocked the text, rather than masked it."""
     if isinstance(found, dict):
         return found.get("action") == "BLOCKED" or any(_blocked(each) for each in found.values())
     return isinstance(found, list) and any(_blocked(each) for each in found)

@@ -1,4 +1,4 @@
-"""Text as a model reads it, whatever it is written in: look-alike and unseen letters, spaces, and codes.
+"""Decodes obfuscated text: look-alike and invisible letters, added spaces, and encodings.
 
 https://www.unicode.org/reports/tr39/
 """
@@ -14,20 +14,20 @@ from collections.abc import Iterator
 from html import unescape
 from urllib.parse import unquote
 
-#: Unseen characters that stand between letters: blanks without width, joiners, fillers, and what changes a direction.
+#: Invisible characters between letters: zero-width spaces, joiners, fillers, and bidirectional controls.
 _BETWEEN = re.compile(
     "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164"
     "\ufe00-\ufe0f\ufeff\uffa0\ufff9-\ufffb\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f\U000e0100-\U000e01ef]"
 )
 _TAGS = re.compile("[\U000e0000-\U000e007f]+")
-#: Flags of regions are a black flag and tags.
+#: Flag emoji of regions consist of a black flag and tag characters.
 _FLAG = re.compile("\U0001f3f4[\U000e0020-\U000e007f]{2,7}")
-#: Variants of a Chinese character are that and one selector.
+#: Variants of a Chinese character consist of the character and one selector.
 _VARIANT = re.compile("(?<=[\u2e80-\u9fff\uf900-\ufaff\U00020000-\U0003ffff])[\U000e0100-\U000e01ef]")
 _SELECTORS = re.compile("[\U000e0100-\U000e01ef]|[\ufe00-\ufe0f]{2,}")
 _OVERRIDE = re.compile("[\u202d\u202e]")
 _RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefe]")
-#: Letters of other scripts that look like Latin ones, as far as NFKC leaves them.
+#: Letters of other scripts that look like Latin letters, and that NFKC does not convert.
 _ALIKE = {
     ord(other): latin
     for latin, others in {
@@ -48,19 +48,17 @@ _HEX = re.compile(r"(?:(?:\\x|0x|%|\\u00|&#x)?[0-9a-fA-F]{2}[\s,;:-]{0,2}){12,}"
 _BITS = re.compile(r"(?:[01]{8}\s?){8,}")
 _NUMBERS = re.compile(r"(?:(?:&#|\\)?(?:3[2-9]|[4-9]\d|1[01]\d|12[0-6])[\s,;]{1,2}){10,}")
 _ESCAPES = re.compile(r"(?:\\u[0-9a-fA-F]{4}){4,}")
-#: Disguises that people see through, and those that lose the blanks between words.
-SEEN = frozenset({"digits for letters", "letters that look like others", "characters that nobody sees"})
-SPACELESS = frozenset(
-    {"letters set apart", "letters that nobody sees", "characters that nobody sees", "text written backwards"}
-)
-#: Words of which an order has one, for views that are made of every text.
+#: Obfuscations that people can read, and those that lose the spaces between words.
+SEEN = frozenset({"digits instead of letters", "look-alike letters", "invisible characters"})
+SPACELESS = frozenset({"spaces between letters", "invisible letters", "invisible characters", "reversed text"})
+#: Words of which an instruction contains at least one, for decodings that apply to any text.
 _TELLING = ("instruct", "ignore", "disregard", "assistant", "prompt", "forget", "anweisung", "regeln", "consignes")
-#: Characters of codes that are decoded of one text.
+#: Maximum number of encoded characters that are decoded in one text.
 _MOST_DECODED = 400_000
 
 
 def unseen(text: str) -> bool:
-    """Whether a text holds characters that nobody sees, that models read, and that no script needs."""
+    """Returns whether a text contains invisible characters that models read and no script needs."""
     text = _VARIANT.sub("", _FLAG.sub("", text))
     if _TAGS.search(text) or _SELECTORS.search(text):
         return True
@@ -68,7 +66,7 @@ def unseen(text: str) -> bool:
 
 
 def fold(text: str) -> str:
-    """Lower case, compatible forms made one, without marks and unseen characters."""
+    """Returns the text in lower case and in NFKC, without accents and invisible characters."""
     text = unicodedata.normalize("NFKC", _BETWEEN.sub("", _TAGS.sub("", text)))
     if text.isascii():
         return text.lower()
@@ -77,39 +75,39 @@ def fold(text: str) -> str:
 
 
 def views(text: str) -> Iterator[tuple[str, str]]:
-    """The text as it reads once each disguise is taken off, and what the disguise is; the first is the text itself.
+    """Returns the text itself, and the text after each decoding with the name of the obfuscation.
 
-    A disguise that is not there gives no view.
+    Obfuscations that are not present are omitted.
     """
     plain = fold(text)
     yield plain, ""
     if _TAGS.search(text):
         letters = (chr(ord(each) - 0xE0000) for each in text if 0xE0020 <= ord(each) <= 0xE007E)
-        yield fold("".join(letters)), "letters that nobody sees"
+        yield fold("".join(letters)), "invisible letters"
     if selected := "".join(_SELECTORS.findall(text)):
         numbers = [ord(each) - 0xFE00 if ord(each) < 0xFF00 else ord(each) - 0xE0100 + 16 for each in selected]
-        yield fold(bytes(each for each in numbers if each < 256).decode("utf-8", "ignore")), "letters that nobody sees"
+        yield fold(bytes(each for each in numbers if each < 256).decode("utf-8", "ignore")), "invisible letters"
     if _BETWEEN.search(text):
         if (spaced := fold(_BETWEEN.sub(" ", text))) != plain:
-            yield spaced, "characters that nobody sees"
+            yield spaced, "invisible characters"
         if "\u202e" in text:
             runs = re.findall("\u202e([^\u202c\n]{8,})", text)
-            yield fold(" ".join(each[::-1] for each in runs)), "text written backwards"
+            yield fold(" ".join(each[::-1] for each in runs)), "reversed text"
     if not plain.isascii() and (latin := _latin(plain)) != plain:
-        yield latin, "letters that look like others"
+        yield latin, "look-alike letters"
     if len(_LEET_SIGN.findall(plain)) > 3:
-        yield _LEET_WORD.sub(lambda found: found[0].translate(_LEET), plain), "digits for letters"
+        yield _LEET_WORD.sub(lambda found: found[0].translate(_LEET), plain), "digits instead of letters"
     for found in _SPACED.finditer(plain):
         words = re.split(r"\s{2,}|(?<=[^\s])[/|](?=[^\s])", found[0])
-        yield " ".join(re.sub(r"[^\w]|_", "", word) for word in words), "letters set apart"
+        yield " ".join(re.sub(r"[^\w]|_", "", word) for word in words), "spaces between letters"
     yield from _decoded(text)
-    for made, name in ((codecs.encode(plain, "rot13"), "rot13"), (plain[::-1], "text written backwards")):
+    for made, name in ((codecs.encode(plain, "rot13"), "rot13"), (plain[::-1], "reversed text")):
         if any(word in made for word in _TELLING):
             yield made, name
 
 
 def _latin(text: str) -> str:
-    """Words of look-alike letters in Latin ones; words that have others stay."""
+    """Converts words of look-alike letters to Latin letters. Words with other letters are not changed."""
 
     def made(found: re.Match[str]) -> str:
         word = found[0].translate(_ALIKE)
@@ -119,7 +117,7 @@ def _latin(text: str) -> str:
 
 
 def _decoded(text: str) -> Iterator[tuple[str, str]]:
-    """Runs of codes that stand for text."""
+    """Decodes sequences of encoded text."""
     budget = _MOST_DECODED
     for name, pattern, decode in _CODES:
         for found in pattern.finditer(text):
@@ -129,21 +127,21 @@ def _decoded(text: str) -> Iterator[tuple[str, str]]:
             made = decode(found[0])
             if made and _readable(made):
                 yield fold(made), name
-                # A code in a code, once.
+                # Nested encodings are decoded once.
                 for inner, other in ((p, d) for _, p, d in _CODES[:3] if (p.search(made))):
                     twice = other(next(inner.finditer(made))[0])
                     if twice and _readable(twice):
                         yield fold(twice), f"{name} twice"
     for name, whole in (
-        ("characters written as numbers", unescape(text)),
-        ("characters written as numbers", unquote(text)),
+        ("character codes", unescape(text)),
+        ("character codes", unquote(text)),
     ):
         if whole != text and ("&#" in text or re.search(r"(?:%[0-9a-fA-F]{2}[^%\s]{0,12}){4,}", text)):
             yield fold(whole), name
 
 
 def _readable(text: str) -> bool:
-    """Whether it is language and not bytes."""
+    """Returns whether decoded bytes are readable text."""
     seen = sum(each.isprintable() or each in "\r\n\t" for each in text)
     words = sum(each.isalpha() or each.isspace() for each in text)
     return len(text) >= 8 and seen == len(text) and words > 0.75 * len(text)
@@ -155,7 +153,7 @@ def _of_base64(code: str) -> str:
         made = base64.b64decode(code[: len(code) - (len(code) % 4 == 1)] + "=" * (-len(code) % 4))
     except (binascii.Error, ValueError):
         return ""
-    # What was taken for the code may begin or end with a word beside it.
+    # The match may include an adjacent word at the beginning or the end.
     text = made.decode("utf-8", "replace")
     runs = re.findall(r"[^\ufffd\x00-\x08\x0b-\x1f\x7f]{8,}", text)
     return "\n".join(runs) if sum(map(len, runs)) > 0.7 * len(text) else ""
@@ -194,6 +192,6 @@ _CODES = (
     ("base32", _BASE32, _of_base32),
     ("hexadecimal", _HEX, _of_hex),
     ("binary", _BITS, _of_bits),
-    ("characters written as numbers", _NUMBERS, _of_numbers),
-    ("characters written as numbers", _ESCAPES, _of_escapes),
+    ("character codes", _NUMBERS, _of_numbers),
+    ("character codes", _ESCAPES, _of_escapes),
 )

@@ -1,8 +1,8 @@
-"""Whether a text gives orders to a model: by whom it speaks to, and what it asks for.
+"""Finds instructions for a model in text (prompt injection): by the addressee and the request of each sentence.
 
-Each sentence, with the one before it, gets points: up to 2 for speaking to a model, 1 to 3 for each kind of thing that
-it asks for, and 1 more where people do not see it. From 3 on it is an order. Points are few, so that a reviewer can
-follow them; what a text means otherwise is for the guardrail to find.
+Each sentence, together with the previous one, gets points: up to 2 if it addresses a model, 1 to 3 for each kind of
+request, and 1 if it is hidden from readers. With 3 or more points it is an instruction. The rules are simple, so that a
+reviewer can understand a finding; the guardrail evaluates the meaning of the text.
 """
 
 from __future__ import annotations
@@ -17,36 +17,36 @@ from typing import Protocol
 from .disguises import SEEN, SPACELESS, unseen, views
 from .phrases import LANGUAGES, Compiled
 
-#: Characters of a sentence at most.
+#: Maximum number of characters of a sentence.
 _LONGEST = 2_000
-#: Points from which a text is an order.
+#: Minimum number of points of an instruction.
 ENOUGH = 3
 
 
 class Part(Protocol):
-    """A part of a document: what is in it, whether people see it, and where it stands."""
+    """A part of a document: its text, visibility and location."""
 
     @property
     def text(self) -> str:
-        """What it says."""
+        """Returns the text."""
 
     @property
     def hidden(self) -> bool:
-        """Whether people do not see it."""
+        """Returns whether readers do not see it."""
 
     @property
     def where(self) -> str:
-        """What or where it is."""
+        """Returns its type or location."""
 
 
 @dataclass(frozen=True)
 class Order:
-    """An order to a model.
+    """An instruction for a model.
 
-    :param said: the sentence, as it reads without its disguise.
-    :param asks: what it asks for.
-    :param where: where it stands.
-    :param disguise: how it is written; empty if plainly.
+    :param said: the sentence, in plain text.
+    :param asks: its requests.
+    :param where: its type or location.
+    :param disguise: its obfuscation; empty for plain text.
     """
 
     said: str
@@ -58,22 +58,22 @@ class Order:
     def __str__(self) -> str:
         said = " ".join(self.said.split())
         said = said if len(said) <= 160 else f"{said[:157]}..."
-        written = f", written as {self.disguise}" if self.disguise else ""
-        unseen = " that readers do not see" if self.hidden else ""
+        written = f", obfuscated by {self.disguise}" if self.disguise else ""
+        unseen = " (not visible to readers)" if self.hidden else ""
         asks = ", to ".join(self.asks)
-        return f"it gives orders to a model in {self.where}{unseen}{written}: it asks to {asks}: {said!r}"
+        return f"it contains instructions for a model in {self.where}{unseen}{written}: it asks to {asks}: {said!r}"
 
 
 def orders(parts: Iterable[Part], *, seconds: float = 60) -> Iterator[Order]:
     """Every order in the parts of a document, one for each place.
 
-    :param seconds: how long it may take.
+    :param seconds: maximum number of seconds.
     :raises TimeoutError: if it takes longer.
     """
     until = time.monotonic() + seconds
     groups: list[tuple[str, str, bool]] = []
     for part in parts:
-        # What is cut into pieces at one place is read as one.
+        # Consecutive pieces of one location are read as one text.
         if groups and groups[-1][1:] == (part.where, part.hidden):
             groups[-1] = (f"{groups[-1][0]}\n{part.text}", part.where, part.hidden)
         else:
@@ -86,7 +86,7 @@ def orders(parts: Iterable[Part], *, seconds: float = 60) -> Iterator[Order]:
     seen = [(text, where) for text, where, hidden in groups if not hidden]
     if found or len(groups) < 2:
         return
-    # What goes on over the end of a page or a row, and what is partly hidden.
+    # Sentences that continue on another page or row, or that are partly hidden.
     if len(seen) > 1:
         yield from _in_text("\n".join(text for text, _ in seen), "its text", False, until)
     for before, after in pairwise(groups):
@@ -96,11 +96,11 @@ def orders(parts: Iterable[Part], *, seconds: float = 60) -> Iterator[Order]:
 
 def _in_text(text: str, where: str, hidden: bool, until: float) -> Iterator[Order]:
     if time.monotonic() > until:
-        raise TimeoutError("a document takes too long to be judged")
+        raise TimeoutError("the search for instructions takes too long")
     if unseen(text):
-        yield Order(_shown(text), ("read characters that nobody sees",), where, "", hidden=True)
+        yield Order(_shown(text), ("read invisible characters",), where, "", hidden=True)
     for view, disguise in views(text):
-        # Letters that only look different are seen; codes are not.
+        # Readers can read look-alike letters, but not encoded text.
         found = _judged(view, hidden or (bool(disguise) and disguise not in SEEN), until)
         if not found and not disguise and (whole := _unwrapped(view)) != view:
             found = _judged(whole, hidden, until)
@@ -112,7 +112,7 @@ def _in_text(text: str, where: str, hidden: bool, until: float) -> Iterator[Orde
             return
 
 
-#: The end of a line that is not the end of what it says: no blank line, item, heading or row follows.
+#: A line break within a sentence: no blank line, list item, heading or table row follows.
 _WRAPPED = re.compile(r"(?<![\n.!?:;。！？|])[ \t]*\n[ \t]*(?=[^\s\-*+#|>=~\d])")
 
 
@@ -125,7 +125,7 @@ def _shown(text: str) -> str:
     return text.encode("ascii", "backslashreplace").decode()[:80]
 
 
-# English, whose imperative has no ending of its own: it stands at the beginning of a clause.
+# English, whose imperative is recognized by its position at the beginning of a clause.
 
 _START = r"(?:^|[.!?;:,>*#\"'”“(\[-]\s*|\b(?:and|please|must|should|shall|has to|have to|need to|now|then|or|but|instead|just|simply|immediately|first|always|kindly|you (?:will|shall|must|should|to)(?: now)?)\s+|\n\s*)"
 _KINDS = r"(?: (?:assistants?|models?|agents?|systems?|tools?|readers?|graders?|reviewers?|evaluators?|bots?))?"
@@ -133,7 +133,7 @@ _SURE = (
     rf"(?:a\.?i\.?(?: language)?{_KINDS}|(?:large )?language models?|llms?{_KINDS}|chat ?bots?|bots|(?:chat ?)?gpt(?:-?\d\w*)?"
     r"|claude|copilot|gemini|assistant|automated (?:readers?|systems?|tools?|agents?)|artificial intelligences?)"
 )
-#: What no person is called.
+#: Words for a model that are not used for people.
 _AI = (
     rf"(?:a\.?i\.?(?: language)?{_KINDS}|(?:large )?language models?|llms?{_KINDS}|chat ?bots?|bots?|(?:chat ?)?gpt(?:-?\d\w*)?|claude|copilot|gemini"
     r"|automated (?:readers?|systems?|tools?|agents?)|(?:digital|virtual) (?:assistants?|agents?))"
@@ -199,33 +199,33 @@ _OTHERS = r"(?! (?:on|in|of|for|from|at|about) (?!this (?:conversation|chat)|the
 
 # fmt: off
 _ASKS: tuple[tuple[int, str, re.Pattern[str]], ...] = (
-    (3, "set its instructions aside", _p(rf"{_START}{_ASIDE}(?:,? \w+){{0,3}}? {_BEFORE}\b(?:[ ,]+\w+){{0,3}}? {_RULES}\b{_OTHERS}")),
-    (3, "set its instructions aside", _p(rf"{_START}{_ASIDE}(?:,? \w+){{0,2}}? (?:all|any|every|everything|existing|current|other)\b(?:[ ,]+\w+){{0,2}}? (?:instructions|prompts|guidelines|directives|safety \w+|guardrails)\b{_OTHERS}")),
-    (3, "set its instructions aside", _p(rf"{_START}{_REMOVE}(?:,? \w+){{0,2}}? {_BEFORE} {_CORE}\b{_OTHERS}")),
-    (2, "leave others out", _p(rf"{_START}(?:ignore|disregard|exclude|reject) (?:all |any |every )?(?:the )?(?:other|competing) (?:applica\w+|candidates?|documents?|sources?|offers?|products?|suppliers?|vendors?|results?|files?|answers?)")),
-    (3, "set its instructions aside", _p(rf"{_START}{_ASIDE} (?:the |these |those |all |any )?{_RULES}{_AFTER}")),
-    (3, "set its instructions aside", _p(rf"{_START}{_ASIDE} (?:absolutely )?(?:everything|anything|all|what)(?: that| of)? ?(?:(?:you )?(?:were|was|have been|are) (?:told|instructed|given)|above|before|prior|previous|preceding)")),
-    (3, "set its instructions aside", _p(r"\b(?:whatever|everything|anything|what) you (?:were|have been|was) (?:told|instructed|given|taught)[^.!?\n]{0,30}(?:no longer|not|void|never)|\b(?:your (?:rules|instructions|restrictions|guidelines)|(?:rules|instructions|restrictions|guidelines) (?:above|before|so far|you \w+)) (?:are|is) (?:now )?(?:void|cancel\w*|no longer \w+|suspended|lifted|over)|\byou (?:are|have) no (?:longer (?:bound|restricted|limited)|restrictions|rules|limits)|\bno (?:rules|restrictions) apply")),
-    (3, "set its instructions aside", _p(rf"{_START}(?:obey|follow|listen to) only (?:me\b|(?:the |this |my )\w+(?: \w+)? (?:on|in|of) (?:this|the)|this\b|my\b)|\bobey only\b|\binstructions? (?:from|by) your (?:developer|operator|creator|owner|provider)|\btakes? (?:precedence|priority) over (?:your|the (?:system prompt|system message))|\bsupersedes? (?:your|the system) \w+")),
-    (3, "set its instructions aside", _p(rf"\bregardless of (?:what|anything|everything|whatever) you (?:have been|were|are) (?:told|instructed|given)|{_START}{_ASIDE} (?:your |the |all |any )?(?:safety|content|ethical|moderation|security) (?:guidelines|filters?|polic\w+|rules|restrictions|instructions)|{_START}(?:disable|switch off|turn off) (?:your |the |all )?(?:content |safety )?(?:filters?|guardrails?|safeguards?)\b")),
-    (3, "leave what the user asked", _p(rf"{_START}(?:ignore|disregard|forget) what(?:ever)? (?:the )?(?:user|reader|customer)s? \w+|{_START}(?:do not|don'?t) answer the (?:question|user)|{_START}(?:ignore|disregard|forget|do not answer|don'?t answer) (?:the |any |every |all )?(?:user|reader|customer)(?:'s|s'|s)?\b|{_START}(?:ignore|disregard|forget) the (?:question|request|query)\b")),
-    (1, "set instructions aside", _p(rf"{_START}{_ASIDE}(?:,? \w+){{0,2}}? {_RULES}\b")),
-    (3, "reveal what it was told or knows", _p(rf"{_START}(?:reveal|print|show|output|leak|disclose|repeat|display|expose|dump|return|write out|tell me|give me|list|recite|share|spill|exfiltrate|encode|post|publish)(?: \w+){{0,4}}? (?:system prompt|your (?:(?:\w+ )?(?:prompts?|instructions)|(?:system|hidden|initial|internal|secret|original) \w+)|(?:conversation|chat) (?:history|log)|(?:everything|all) (?:in your context|above|you know)|everything above|hidden (?:prompt|instructions))")),
-    (2, "reveal what it was told or knows", _p(rf"{_START}(?:reveal|print|show|output|leak|disclose|repeat|display|expose|dump|list|exfiltrate|recite)(?: \w+){{0,4}}? {_SECRET}")),
+    (3, "ignore its instructions", _p(rf"{_START}{_ASIDE}(?:,? \w+){{0,3}}? {_BEFORE}\b(?:[ ,]+\w+){{0,3}}? {_RULES}\b{_OTHERS}")),
+    (3, "ignore its instructions", _p(rf"{_START}{_ASIDE}(?:,? \w+){{0,2}}? (?:all|any|every|everything|existing|current|other)\b(?:[ ,]+\w+){{0,2}}? (?:instructions|prompts|guidelines|directives|safety \w+|guardrails)\b{_OTHERS}")),
+    (3, "ignore its instructions", _p(rf"{_START}{_REMOVE}(?:,? \w+){{0,2}}? {_BEFORE} {_CORE}\b{_OTHERS}")),
+    (2, "exclude others", _p(rf"{_START}(?:ignore|disregard|exclude|reject) (?:all |any |every )?(?:the )?(?:other|competing) (?:applica\w+|candidates?|documents?|sources?|offers?|products?|suppliers?|vendors?|results?|files?|answers?)")),
+    (3, "ignore its instructions", _p(rf"{_START}{_ASIDE} (?:the |these |those |all |any )?{_RULES}{_AFTER}")),
+    (3, "ignore its instructions", _p(rf"{_START}{_ASIDE} (?:absolutely )?(?:everything|anything|all|what)(?: that| of)? ?(?:(?:you )?(?:were|was|have been|are) (?:told|instructed|given)|above|before|prior|previous|preceding)")),
+    (3, "ignore its instructions", _p(r"\b(?:whatever|everything|anything|what) you (?:were|have been|was) (?:told|instructed|given|taught)[^.!?\n]{0,30}(?:no longer|not|void|never)|\b(?:your (?:rules|instructions|restrictions|guidelines)|(?:rules|instructions|restrictions|guidelines) (?:above|before|so far|you \w+)) (?:are|is) (?:now )?(?:void|cancel\w*|no longer \w+|suspended|lifted|over)|\byou (?:are|have) no (?:longer (?:bound|restricted|limited)|restrictions|rules|limits)|\bno (?:rules|restrictions) apply")),
+    (3, "ignore its instructions", _p(rf"{_START}(?:obey|follow|listen to) only (?:me\b|(?:the |this |my )\w+(?: \w+)? (?:on|in|of) (?:this|the)|this\b|my\b)|\bobey only\b|\binstructions? (?:from|by) your (?:developer|operator|creator|owner|provider)|\btakes? (?:precedence|priority) over (?:your|the (?:system prompt|system message))|\bsupersedes? (?:your|the system) \w+")),
+    (3, "ignore its instructions", _p(rf"\bregardless of (?:what|anything|everything|whatever) you (?:have been|were|are) (?:told|instructed|given)|{_START}{_ASIDE} (?:your |the |all |any )?(?:safety|content|ethical|moderation|security) (?:guidelines|filters?|polic\w+|rules|restrictions|instructions)|{_START}(?:disable|switch off|turn off) (?:your |the |all )?(?:content |safety )?(?:filters?|guardrails?|safeguards?)\b")),
+    (3, "ignore the user's request", _p(rf"{_START}(?:ignore|disregard|forget) what(?:ever)? (?:the )?(?:user|reader|customer)s? \w+|{_START}(?:do not|don'?t) answer the (?:question|user)|{_START}(?:ignore|disregard|forget|do not answer|don'?t answer) (?:the |any |every |all )?(?:user|reader|customer)(?:'s|s'|s)?\b|{_START}(?:ignore|disregard|forget) the (?:question|request|query)\b")),
+    (1, "ignore instructions", _p(rf"{_START}{_ASIDE}(?:,? \w+){{0,2}}? {_RULES}\b")),
+    (3, "reveal its instructions or data", _p(rf"{_START}(?:reveal|print|show|output|leak|disclose|repeat|display|expose|dump|return|write out|tell me|give me|list|recite|share|spill|exfiltrate|encode|post|publish)(?: \w+){{0,4}}? (?:system prompt|your (?:(?:\w+ )?(?:prompts?|instructions)|(?:system|hidden|initial|internal|secret|original) \w+)|(?:conversation|chat) (?:history|log)|(?:everything|all) (?:in your context|above|you know)|everything above|hidden (?:prompt|instructions))")),
+    (2, "reveal its instructions or data", _p(rf"{_START}(?:reveal|print|show|output|leak|disclose|repeat|display|expose|dump|list|exfiltrate|recite)(?: \w+){{0,4}}? {_SECRET}")),
     (3, "send data away", _p(rf"{_START}(?:send|forward|transmit|post|exfiltrate|upload|submit|append|encode|add|insert|embed|attach|copy|leak|pass|write|email|mail|fetch|load|request|call|include)\b(?=[^\n]{{0,120}}{_SAID})(?![^\n]{{0,90}}\b(?:human|colleague|supervisor|person|people|team|desk|department)\b)[^\n]{{0,120}}{_PLACE}")),
     (2, "send data away", _p(rf"{_START}(?:send|forward|transmit|exfiltrate|upload|leak|email)\b{_G}{{0,60}}(?:{_SAID}|\bcredentials\b|\bpersonal data\b)")),
-    (2, "put links or pictures into answers", _p(rf"{_START}(?:append|insert|embed|include|add|put|end|place|render|fetch|load|show|install|visit|open|click)\b{_G}{{0,80}}{_PLACE}")),
+    (2, "add links or images to answers", _p(rf"{_START}(?:append|insert|embed|include|add|put|end|place|render|fetch|load|show|install|visit|open|click)\b{_G}{{0,80}}{_PLACE}")),
     (2, "call tools", _p(rf"{_START}(?:call|invoke|use|run|execute|trigger|launch)\b{_G}{{0,40}}\b(?:\w+_\w+|tools?|functions?|api|plugins?|curl|wget|bash|powershell|commands?|scripts?)\b(?!\(\))|{_START}(?:delete|drop|transfer|wire|pay|approve|grant|purchase|buy|unlock)\b{_G}{{0,50}}\b(?:records?|rows?|accounts?|files?|users?|payments?|invoices?|amounts?|money|access|admin\w*|rights|tables?|databases?|expense|contracts?|refunds?)\b")),
-    (2, "be something else", _p(r"\byou are (?:now|from now on|henceforth)\b|\bfrom (?:now|this (?:point|moment)) on,? (?:you|act|obey|answer|ignore|respond|reply)|\bfrom this (?:point|moment) on\b|\b(?:act|behave|respond|pretend|role-?play) (?:as|like|to be|that you|you)\b|\bpretend that\b|\b(?:developer|god|debug|maintenance|admin|jailbreak|unrestricted) mode\b|\bunrestricted (?:ai|model|assistant|mode)|\bdo anything now\b|\byour (?:new|real|true|actual|only) (?:task|role|job|goal|instructions?|purpose|objective)\b|\bnew instructions?:")),
-    (2, "keep it from the reader", _p(rf"\b(?:do not|don'?t|never|must not|without|should not)\b[ ,]*(?:ever )?(?:tell\w*|inform\w*|notify\w*|alert\w*|show\w*|warn\w*|let\w*|mention\w*|reveal\w*|disclos\w*|ask\w*|say\w*|letting|telling|asking|confirm\w*) (?:\w+ )?(?:{_USER}(?= about| of| that you| know|\.|,|$| what| this)|this (?:line|text|note|instruction|comment|message|sentence|to)|that you (?:read|saw|were|have)|it (?:to|here))|\bkeep (?:this|quiet|it|silent)\b{_G}{{0,25}}(?:secret|quiet|hidden|from|about|silent)|\b(?:hide|conceal)\b{_G}{{0,30}}\bfrom (?:the )?(?:user|reader)|\bsay nothing to\b|\bdo not mention this\b")),
-    (1, "answer as it says", _p(rf"{_START}(?:say|state|claim|answer|reply|respond|report|assert|insist|conclude|output|write|print|begin|start|end|rate|score|rank|grade|award|assign|give|recommend|promote|praise|prefer|favou?r|advertise|mention|omit|leave out|exclude|skip|cite|quote|name|replace|change|switch|translate|summari[sz]e|(?:tell|ask|inform|advise|convince|warn|insult|notify) {_USER}|install|treat|defend|use|confirm|approve|highlight|disregard|list|comply|admit|append|transfer|forget|grant|execute|trust|acknowledge|endorse|suggest|refuse|decline|accept|forward|hide|flag|mark|classify|label|consider|move|select|choose|hire|shortlist|pass|invite|find|stop|display|comply|note|no|obey)\b")),
-    (1, "do as it says", _p(r"\b(?:must|should|shall|has to|have to|needs? to|may only|can only|are to|is to)\b (?:not |never |only |always |please )?(?!be\b|been\b|have\b)\w+|\bthe only (?:answer|summary|reply|response|thing) (?:you|that|to)\b|\b(?:do not|don'?t|never) \w+")),
-    (1, "prefer somebody", _p(r"\b(?:highest|best|top|full|maximum|perfect) (?:score|grade|rating|marks?|possible)|\bpositive (?:review|evaluation|assessment|feedback)|\b(?:above|over|before) all (?:other|others|the other)|\bfive stars\b|\brecommend (?:only |exclusively )?(?:our|this|the|my|example)\b|\b(?:do not|never|must not|not) (?:mention|cite|highlight|recommend|list|report|show)|\bleave out\b|\bnegatives?\b")),
-    (1, "claim rights", _p(r"\bthe (?:user|reader) is (?:an? )?(?:administrator|admin|owner|root|authori[sz]ed)|\bregardless of (?:groups?|permissions?|rights|access)|\bgrant\b[^.!?\n]{0,30}\b(?:admin|access|rights|permission)")),
+    (2, "take another role", _p(r"\byou are (?:now|from now on|henceforth)\b|\bfrom (?:now|this (?:point|moment)) on,? (?:you|act|obey|answer|ignore|respond|reply)|\bfrom this (?:point|moment) on\b|\b(?:act|behave|respond|pretend|role-?play) (?:as|like|to be|that you|you)\b|\bpretend that\b|\b(?:developer|god|debug|maintenance|admin|jailbreak|unrestricted) mode\b|\bunrestricted (?:ai|model|assistant|mode)|\bdo anything now\b|\byour (?:new|real|true|actual|only) (?:task|role|job|goal|instructions?|purpose|objective)\b|\bnew instructions?:")),
+    (2, "hide something from the reader", _p(rf"\b(?:do not|don'?t|never|must not|without|should not)\b[ ,]*(?:ever )?(?:tell\w*|inform\w*|notify\w*|alert\w*|show\w*|warn\w*|let\w*|mention\w*|reveal\w*|disclos\w*|ask\w*|say\w*|letting|telling|asking|confirm\w*) (?:\w+ )?(?:{_USER}(?= about| of| that you| know|\.|,|$| what| this)|this (?:line|text|note|instruction|comment|message|sentence|to)|that you (?:read|saw|were|have)|it (?:to|here))|\bkeep (?:this|quiet|it|silent)\b{_G}{{0,25}}(?:secret|quiet|hidden|from|about|silent)|\b(?:hide|conceal)\b{_G}{{0,30}}\bfrom (?:the )?(?:user|reader)|\bsay nothing to\b|\bdo not mention this\b")),
+    (1, "give a prescribed answer", _p(rf"{_START}(?:say|state|claim|answer|reply|respond|report|assert|insist|conclude|output|write|print|begin|start|end|rate|score|rank|grade|award|assign|give|recommend|promote|praise|prefer|favou?r|advertise|mention|omit|leave out|exclude|skip|cite|quote|name|replace|change|switch|translate|summari[sz]e|(?:tell|ask|inform|advise|convince|warn|insult|notify) {_USER}|install|treat|defend|use|confirm|approve|highlight|disregard|list|comply|admit|append|transfer|forget|grant|execute|trust|acknowledge|endorse|suggest|refuse|decline|accept|forward|hide|flag|mark|classify|label|consider|move|select|choose|hire|shortlist|pass|invite|find|stop|display|comply|note|no|obey)\b")),
+    (1, "follow the text", _p(r"\b(?:must|should|shall|has to|have to|needs? to|may only|can only|are to|is to)\b (?:not |never |only |always |please )?(?!be\b|been\b|have\b)\w+|\bthe only (?:answer|summary|reply|response|thing) (?:you|that|to)\b|\b(?:do not|don'?t|never) \w+")),
+    (1, "prefer someone", _p(r"\b(?:highest|best|top|full|maximum|perfect) (?:score|grade|rating|marks?|possible)|\bpositive (?:review|evaluation|assessment|feedback)|\b(?:above|over|before) all (?:other|others|the other)|\bfive stars\b|\brecommend (?:only |exclusively )?(?:our|this|the|my|example)\b|\b(?:do not|never|must not|not) (?:mention|cite|highlight|recommend|list|report|show)|\bleave out\b|\bnegatives?\b")),
+    (1, "accept claimed permissions", _p(r"\bthe (?:user|reader) is (?:an? )?(?:administrator|admin|owner|root|authori[sz]ed)|\bregardless of (?:groups?|permissions?|rights|access)|\bgrant\b[^.!?\n]{0,30}\b(?:admin|access|rights|permission)")),
 )
 # fmt: on
 
-#: One of these stands in every sentence that speaks to a model, and in every one that asks it for something grave.
+#: Words of which every sentence that addresses a model, or makes a serious request, contains at least one.
 _SPEAKING = (
     "ai", "a.i", "artificial", "model", "llm", "assistant", "bot", "agent", "gpt", "claude", "gemini", "copilot", "llama",
     "automated", "automatically", "system", "developer", "admin", "<|", "inst]", "<</", "<<s", "_of_turn", "guardrail", "untrusted",
@@ -237,7 +237,7 @@ _GATE = (
     "told", "given", "everything", "above", "user", "reader", "customer", "obey", "question", "request", "query", "conversation",
     "chat", "http", "www", "@", "you", "assistant", "llm", "bot", "model", "gpt", "claude", "copilot", "gemini", "a.i", "ai",
 )  # fmt: skip
-#: Words that tell that an order is quoted, and not given.
+#: Words that introduce a quoted instruction.
 _QUOTES = re.compile(
     r"(?:such as|for example|for instance|e\.g\.|like this|example|attack\w*|inject\w*|jailbreak\w*|phrases?|sentences?|strings?|prompts?|payload|hides?|writes?|says?|said|asks?|asked|answers?|answered|replies|replied|called|reads?|known|words?"
     r"|zum beispiel|etwa|beispiel|angreifer|angriff|satz|schreibt|sagt|par exemple|attaqu\w+|phrase|por ejemplo|atacante|por exemplo|atacante|esempio|attacc\w+|voorbeeld|aanval\w*|например|атак\w*|злоумышленник\w*|例えば|たとえば|攻撃|例如|攻击|比如)[^.!?\n\"“„«「『'`]{0,60}[:,]?\s*$"
@@ -246,7 +246,7 @@ _QUOTED = re.compile(
     r"\"[^\"\n]{3,400}\"|“[^”\n]{3,400}”|„[^“”\n]{3,400}[“”]|«[^»\n]{3,400}»|「[^」\n]{3,400}」|『[^』\n]{3,400}』|`[^`\n]{3,400}`|(?<!\w)'[^'\n]{8,400}'(?!\w)"
 )
 _FENCE = re.compile(r"^[ ]{0,3}(```|~~~).*?^[ ]{0,3}\1", re.DOTALL | re.MULTILINE)
-#: What a text is about that explains such orders.
+#: Topics of texts that explain prompt injection.
 _ABOUT = re.compile(
     r"\bprompt[- ]?injection|\bjailbreak|\bowasp\b|\bred team|\badversarial|\battackers?\b|\bangreifer|\battaquants?\b|\batacantes?\b|\baanvallers?\b|プロンプトインジェクション|提示词注入|промпт-инъекци"
 )
@@ -259,7 +259,7 @@ _SENTENCE = re.compile(
 
 
 def _judged(view: str, hidden: bool, until: float) -> tuple[str, tuple[str, ...]] | None:
-    """The sentence that gives an order, and what it asks for."""
+    """Returns the sentence that contains an instruction, and its requests."""
     if (
         not hidden
         and not any(word in view for word in _GATE)
@@ -271,16 +271,16 @@ def _judged(view: str, hidden: bool, until: float) -> tuple[str, tuple[str, ...]
     speaks, last, before = 0, "", ""
     for sentence in _sentences(text):
         if time.monotonic() > until:
-            raise TimeoutError("a text takes too long to be judged")
+            raise TimeoutError("the search for instructions takes too long")
         now = _speaks(sentence)
         strongest = max(now, speaks)
         points, asks, surely = _asked(sentence, loosely=strongest > 0 or hidden)
-        # What people say to people too is an order to a model only where it speaks to one.
+        # Requests that are also made to people only count if the text addresses a model.
         if asks and (surely or strongest >= 2 or (hidden and (strongest or points >= 4))):
             bonus = 1 if hidden else 0
             if strongest + points + bonus >= ENOUGH:
                 return (f"{last} {sentence}" if speaks > now and last else sentence), asks
-        # Who was spoken to is spoken to in the next sentence too.
+        # The addressee of a sentence is also the addressee of the next one.
         speaks, last = (now, sentence) if now else (max(speaks - 1, 0), last if speaks > 1 else "")
         for language in languages:
             if language.gate(sentence) and (found := _in_language(sentence, before, language, hidden)):
@@ -296,7 +296,7 @@ def _sentences(text: str) -> Iterator[str]:
             if len(sentence) > 3:
                 yield sentence
             continue
-        # What has no end is cut into parts that overlap.
+        # Overlong sentences are split into overlapping parts.
         for start in range(0, len(sentence), _LONGEST - 300):
             yield sentence[start : start + _LONGEST]
 
@@ -308,9 +308,9 @@ def _speaks(sentence: str) -> int:
 
 
 def _asked(sentence: str, *, loosely: bool) -> tuple[int, tuple[str, ...], bool]:
-    """Points of what a sentence asks for, each kind once, and whether one thing alone says that a model is meant.
+    """Returns the points and requests of a sentence, and whether one request alone shows that a model is addressed.
 
-    :param loosely: whether things count that people ask of people too.
+    :param loosely: whether requests count that are also made to people.
     """
     best: dict[str, int] = {}
     gated = any(word in sentence for word in _GATE)
@@ -323,14 +323,14 @@ def _asked(sentence: str, *, loosely: bool) -> tuple[int, tuple[str, ...], bool]
 
 
 def _given(text: str) -> str:
-    """The text without what it only quotes."""
+    """Returns the text without quoted instructions."""
     text = _FENCE.sub(" ", text)
 
     made, end = "", 0
     for found in _QUOTED.finditer(text):
         made += text[end : found.start()]
         before = made[-160:]
-        # The next of several that are quoted is quoted too.
+        # In a list of quotes, all are quoted.
         quoted = _QUOTES.search(before) or re.search(
             r"\.\.\.\s*(?:[,;/]|and|or|und|oder|et|ou|y|o|e|en|of|и|или)?\s*$", before
         )
@@ -347,24 +347,24 @@ _SQUASHED = re.compile(
 
 
 def _squashed(view: str) -> tuple[str, tuple[str, ...]] | None:
-    """An order whose blanks were lost."""
+    """Finds an instruction without spaces between its words."""
     found = _SQUASHED.search(re.sub(r"[^a-z]", "", view[:20_000]))
-    return (found[0], ("set its instructions aside",)) if found else None
+    return (found[0], ("ignore its instructions",)) if found else None
 
 
 def _in_language(sentence: str, before: str, language: Compiled, hidden: bool) -> tuple[str, tuple[str, ...]] | None:
-    """The same in another language, with fewer patterns."""
+    """Finds an instruction in another language, with fewer patterns."""
     if language.set_aside.search(sentence):
-        return sentence, ("set its instructions aside",)
+        return sentence, ("ignore its instructions",)
     near = f"{before[-120 if language.spaced else -40 :]}\n{sentence}"
     speaks = bool(language.to_models.search(near) or language.called.search(near))
     kinds: tuple[tuple[int, str, re.Pattern[str]], ...] = (
-        (2, "set instructions aside", language.set_aside_loosely),
-        (2, "reveal what it was told or knows", language.show),
+        (2, "ignore instructions", language.set_aside_loosely),
+        (2, "reveal its instructions or data", language.show),
         (2, "send data away", language.send),
-        (1, "answer as it says", language.answering),
-        (2, "keep it from the reader", language.keeping),
-        (2, "be something else", language.being),
+        (1, "give a prescribed answer", language.answering),
+        (2, "hide something from the reader", language.keeping),
+        (2, "take another role", language.being),
     )
     asked = [(points, kind) for points, kind, pattern in kinds if pattern.search(near)]
     points = sum(each for each, _ in asked) + (1 if hidden and asked else 0)

@@ -1,6 +1,6 @@
-"""Words by which texts speak to models and ask them for something, in ten languages.
+"""Phrases that address models and give them instructions, in ten languages.
 
-Written without capitals, marks and accents, as :func:`.disguises.fold` leaves a text.
+They are in lower case without accents, as :func:`.disguises.fold` returns text.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Final
 
 from .disguises import fold
 
-#: What ends a clause; a pattern never reaches over it.
+#: End of a clause, which no pattern crosses.
 _GAP: Final = r"[^.!?。！？\n|]"
 
 
@@ -20,19 +20,19 @@ _GAP: Final = r"[^.!?。！？\n|]"
 class Language:
     """Alternatives of regular expressions.
 
-    :param models: what a model is called.
-    :param to_models: whole phrases that speak to one.
-    :param setting_aside: verbs that ask to follow something no more.
-    :param rules: what a model follows.
-    :param which: that these are its own, or those before.
-    :param showing: verbs that ask to show something.
-    :param secrets: what it must not show.
-    :param sending: verbs that ask to send something away.
-    :param talk: what people say to it, or what is known of them.
-    :param answering: phrases that ask for an answer of another's choice.
-    :param before: all that was said before, in other words than rules.
-    :param keeping: phrases that ask to keep something from the reader.
-    :param being: phrases that ask to be something else.
+    :param models: words for a model.
+    :param to_models: complete phrases that address a model.
+    :param setting_aside: verbs that ask to ignore instructions.
+    :param rules: words for instructions.
+    :param which: words for the model's own or previous instructions.
+    :param showing: verbs that ask to reveal something.
+    :param secrets: words for confidential information.
+    :param sending: verbs that ask to send data away.
+    :param talk: words for the conversation and personal data.
+    :param answering: phrases that ask for a prescribed answer.
+    :param before: phrases for everything that was said before.
+    :param keeping: phrases that ask to hide something from the reader.
+    :param being: phrases that ask to take another role.
     """
 
     models: str
@@ -48,7 +48,7 @@ class Language:
     keeping: str
     before: str
     being: str
-    #: One of these stands in whatever gives an order in the language.
+    #: Words of which every instruction in the language contains at least one.
     gate: tuple[str, ...]
     spaced: bool = True
 
@@ -345,7 +345,7 @@ _LANGUAGES: Mapping[str, Language] = {
 
 @dataclass(frozen=True)
 class Compiled:
-    """One language, ready to search."""
+    """The compiled patterns of one language."""
 
     to_models: re.Pattern[str]
     called: re.Pattern[str]
@@ -361,18 +361,18 @@ class Compiled:
     letters: re.Pattern[str] | None
 
     def gate(self, text: str) -> bool:
-        """Whether a text may give an order in this language at all."""
+        """Returns whether a text may contain an instruction in this language."""
         return (self.letters is None or bool(self.letters.search(text))) and any(each in text for each in self.words)
 
 
-#: Letters without which a text is not in the language.
+#: Letters that every text in the language contains.
 _LETTERS = {"ru": "[\u0400-\u04ff]", "ja": "[\u3040-\u30ff\u4e00-\u9fff]", "zh": "[\u4e00-\u9fff]"}
 
 
 def _compiled(name: str, language: Language) -> Compiled:
     start, end = (r"(?<!\w)(?:", r")(?!\w)") if language.spaced else ("(?:", ")")
     near = f"{_GAP}{{0,60}}?"
-    # Whoever asks not to forget them asks for nothing bad, and rules of something are not those of a model.
+    # "Do not forget the rules" is harmless, and "the rules of ..." are not those of a model.
     kept = (
         r"(?<!no )(?<!nao )(?<!non )(?<!ne )(?<!не )(?<!nicht )(?<!niet )(?<!n')(?<!n’)"
         if language.spaced
@@ -388,7 +388,7 @@ def _compiled(name: str, language: Language) -> Compiled:
         return f"{start}{fold(alternatives)}{end}"
 
     def both(one: str, other: str) -> str:
-        """Two in either order, for verbs stand last in some languages."""
+        """Returns a pattern for both orders, since verbs come last in some languages."""
         return f"(?:{one}{near}{other}|{other}{near}{one})"
 
     aside, which = f"{kept}{word(language.setting_aside)}", word(language.which)
@@ -398,7 +398,7 @@ def _compiled(name: str, language: Language) -> Compiled:
     which_rules = f"(?:{which}{_GAP}{{0,25}}?{rules}|{rules}{_GAP}{{0,25}}?{which})"
     return Compiled(
         to_models=re.compile(word(language.to_models)),
-        # By its name, and told something right away.
+        # The word for a model, followed directly by an instruction.
         called=re.compile(
             rf"(?:^|[.!?。！？\n>*#-])\s*(?:(?:achtung|attention|atencion|attenzione|atencao|let op|внимание|注意)[,:!]? ?)?{word(language.models)}\s*[,:：，、]"
         ),
@@ -415,5 +415,5 @@ def _compiled(name: str, language: Language) -> Compiled:
     )
 
 
-#: Every language but English, whose patterns :mod:`.orders` holds.
+#: All languages except English, whose patterns are in :mod:`.orders`.
 LANGUAGES: Final = {name: _compiled(name, language) for name, language in _LANGUAGES.items()}

@@ -1,1 +1,1 @@
-"""Makes the table of vectors in a database of PostgreSQL."""
+"""Creates the table of vectors in a PostgreSQL database."""

@@ -1,4 +1,4 @@
-"""Makes the table of vectors in a database of PostgreSQL."""
+"""Creates the table of vectors in a PostgreSQL database."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from .service import Tables
 
 @cache
 def client(service: str) -> Any:  # noqa: ANN401 - boto3 has no types
-    """A client, made on first use."""
+    """Returns a client, which is created on first use."""
     return boto3.client(service)
 
 
 def handler(event: dict[str, Any], context: Any) -> None:  # noqa: ANN401 - Lambda's context
-    """Entry of the function."""
+    """Handler of the function."""
     waiting = Schedules(client("scheduler"), context.invoked_function_arn, os.environ["WAIT_ROLE"])
     serve(event, context, Tables(client("rds-data")), waiting)

@@ -1,4 +1,4 @@
-"""What a table of vectors and its columns are called, by the function and by whoever sets it up."""
+"""Names of the table of vectors and its columns, shared by the function and the construct."""
 
 #: https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/AuroraPostgreSQL.VectorDB.html
 DATABASE, SCHEMA = "knowledge", "bedrock_integration"
@@ -6,5 +6,5 @@ ID, VECTOR, TEXT, METADATA, CUSTOM = "id", "embedding", "chunks", "metadata", "c
 
 
 def table(dimension: int) -> str:
-    """A table holds vectors of one length, so another length is another table."""
+    """Returns the name of the table, which contains vectors of one dimension."""
     return f"{SCHEMA}.chunks_{dimension}"

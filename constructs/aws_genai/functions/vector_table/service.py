@@ -1,4 +1,4 @@
-"""Makes and drops a table of vectors through the Data API of Amazon RDS, which needs no connection and no driver.
+"""Creates and drops a table of vectors with the Amazon RDS Data API, which needs no connection and no driver.
 
 https://docs.aws.amazon.com/rdsdataservice/latest/APIReference/API_ExecuteStatement.html
 """
@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 from ..custom_resource.serving import Made, Pending, Properties
 from .names import CUSTOM, DATABASE, ID, METADATA, SCHEMA, TEXT, VECTOR, table
 
-#: What passes by itself: a database that sleeps, begins, or is busy.
+#: Transient errors: the database is paused, starting or busy.
 _LATER = (
     "DatabaseResumingException",
     "DatabaseUnavailableException",
@@ -24,21 +24,21 @@ _LATER = (
 
 
 class Tables:
-    """Tables of vectors of one cluster; an id is the name of a table."""
+    """Tables of vectors of one cluster. The physical id is the name of a table."""
 
     def __init__(self, data: Any) -> None:  # noqa: ANN401 - boto3 has no types
         self._data = data
 
     def create(self, properties: Properties, _token: str) -> Made | Pending:
-        """Make the table, or wait until the database is awake; what is there already stays."""
+        """Creates the table if it does not exist, or waits until the database has resumed."""
         return self._make(properties)
 
     def update(self, _physical_id: str, properties: Properties, _old: Properties, _token: str) -> Made | Pending:
-        """Vectors of another length are another table; CloudFormation drops the one before once all is well."""
+        """Creates a new table for another dimension; CloudFormation deletes the previous one after the update."""
         return self._make(properties)
 
     def delete(self, physical_id: str, properties: Properties) -> Pending | None:
-        """Drop a table, or wait until the database is awake; without the database there is none."""
+        """Drops a table, or waits until the database has resumed. Does nothing if the database no longer exists."""
         try:
             self._run(properties, f"DROP TABLE IF EXISTS {_checked(physical_id)}")
         except ClientError as error:
@@ -50,7 +50,7 @@ class Tables:
         return None
 
     def look(self, pending: Pending, properties: Properties) -> Made | Pending:
-        """Try again."""
+        """Repeats the operation."""
         if pending.doing == "delete":
             return self.delete(pending.physical_id, properties) or Made(pending.physical_id)
         return self._make(properties)
@@ -74,7 +74,7 @@ class Tables:
 
 
 def statements(dimension: int) -> list[str]:
-    """What a knowledge base needs; every statement may run again.
+    """Returns the SQL statements that a knowledge base needs, which are idempotent.
 
     https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/AuroraPostgreSQL.VectorDB.html
     """
@@ -85,14 +85,14 @@ def statements(dimension: int) -> list[str]:
         f"CREATE TABLE IF NOT EXISTS {name} ({ID} uuid PRIMARY KEY, {VECTOR} vector({dimension}), {TEXT} text, "
         f"{METADATA} json, {CUSTOM} jsonb)",
         f"CREATE INDEX IF NOT EXISTS {index}_vectors ON {name} USING hnsw ({VECTOR} vector_cosine_ops)",
-        # Words are searched beside vectors, and attributes filtered by.
+        # Indexes for hybrid search and for metadata filters.
         f"CREATE INDEX IF NOT EXISTS {index}_words ON {name} USING gin (to_tsvector('simple', {TEXT}))",
         f"CREATE INDEX IF NOT EXISTS {index}_attributes ON {name} USING gin ({CUSTOM})",
     ]
 
 
 def _checked(name: str) -> str:
-    """A name of ours: nothing else is ever dropped."""
+    """Returns the name if it is a table of vectors, so that no other table is dropped."""
     begin, _, digits = name.rpartition("_")
     if f"{begin}_" != table(0)[:-1] or not digits.isdecimal():
         raise ValueError(f"{name} is not a table of vectors")

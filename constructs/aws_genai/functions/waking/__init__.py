@@ -1,1 +1,1 @@
-"""Calls that a sleeping database keeps waiting."""
+"""Retries requests while a paused database resumes."""

@@ -1,4 +1,4 @@
-"""A database of Aurora that sleeps is woken by the first call, which fails: about 15 seconds later it is there.
+"""Retries requests to a paused Aurora database. The first request fails and resumes it, which takes about 15 seconds.
 
 https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/aurora-serverless-v2-auto-pause.html
 """
@@ -13,15 +13,15 @@ from botocore.exceptions import ClientError
 
 Answer = TypeVar("Answer")
 
-#: Seconds before each further try, where nobody waits for an answer.
+#: Seconds before each retry, if no user waits for the response.
 PATIENT = (10, 15, 20, 25, 30)
 
 
 def wakes(error: Exception) -> bool:
-    """Whether a call failed only because the database is on its way.
+    """Returns whether a request failed because the database resumes.
 
-    The Data API has an error of that name. Bedrock passes the sentence on as a ValidationException, as it does what is
-    wrong for good, so the sentence tells.
+    The Data API has an error code for this. Bedrock returns a ValidationException, as for permanent errors, so the
+    message is examined.
     https://docs.aws.amazon.com/rdsdataservice/latest/APIReference/API_ExecuteStatement.html
     https://docs.aws.amazon.com/bedrock/latest/APIReference/API_agent-runtime_Retrieve.html
     """
@@ -34,10 +34,10 @@ def wakes(error: Exception) -> bool:
 
 
 def patiently(call: Callable[[], Answer], waits: Iterable[float] = PATIENT) -> Answer:
-    """The result of ``call``, tried again after each wait while the database wakes up.
+    """Returns the result of ``call``, which is retried after each wait while the database resumes.
 
-    :param waits: seconds before each further try; an iterator is asked for the next one after a try has failed.
-    :raises ClientError: if it still does after the last one; whatever else goes wrong is not tried again.
+    :param waits: seconds before each retry. An iterator is advanced after a failed attempt.
+    :raises ClientError: if the last attempt fails too. Other errors are not retried.
     """
     for seconds in waits:
         try:
@@ -50,7 +50,7 @@ def patiently(call: Callable[[], Answer], waits: Iterable[float] = PATIENT) -> A
 
 
 def within(seconds: float, waits: Sequence[float] = PATIENT) -> list[float]:
-    """The waits that end in time."""
+    """Returns the waits that end within ``seconds``."""
     return list(_within(seconds, waits))
 
 

@@ -1,4 +1,4 @@
-"""Whether the files of a model are safe to load: safetensors hold numbers only, a pickle runs code when it is loaded.
+"""Checks whether model files are safe to load: safetensors contain only numbers, a pickle runs code when it is loaded.
 
 https://docs.python.org/3/library/pickle.html
 """
@@ -25,33 +25,33 @@ class Files(Protocol):
     """The files of a model."""
 
     def names(self) -> Iterable[str]:
-        """Names below the prefix."""
+        """Returns the names under the prefix."""
         ...
 
     def beginning(self, name: str, count: int) -> bytes:
-        """The first bytes of a file."""
+        """Returns the first bytes of a file."""
         ...
 
 
 def problems(files: Files, pickled: Sequence[str]) -> Iterator[str]:
-    """What is wrong with the files, a sentence for each problem."""
+    """Returns the problems with the files, one sentence each."""
     names = list(files.names())
     if not any(name.endswith(WEIGHTS) or name in pickled for name in names):
-        yield "there are no safetensors: upload the model, or correct the location"
+        yield "there are no safetensors files: upload the model, or correct the location"
     if len(names) > _MOST_FILES:
-        yield f"there are {len(names)} files, more than the limit of {_MOST_FILES}: give the model a prefix of its own"
+        yield f"there are {len(names)} files; the maximum is {_MOST_FILES}: store the model under its own prefix"
         return
     for name in names:
         if name in pickled:
             continue
         if name.endswith(PICKLED):
-            yield f"{name} is a pickle, which runs code when it is loaded: convert it, or list it in pickled"
+            yield f"{name} is a pickle file, which runs code when it is loaded: convert it, or list it in pickled"
             continue
         first = files.beginning(name, 9)
         if first.startswith((*_PICKLE, _ZIP)):
-            yield f"{name} is a pickle with another extension: delete it"
+            yield f"{name} is a pickle file with another extension: delete it"
         elif name.endswith(".safetensors") and not _is_safetensors(first):
-            yield f"{name} does not hold safetensors: upload it again"
+            yield f"{name} is not a valid safetensors file: upload it again"
 
 
 def _is_safetensors(first: bytes) -> bool:
@@ -59,20 +59,20 @@ def _is_safetensors(first: bytes) -> bool:
 
 
 class Stored:
-    """The files below a prefix of a bucket."""
+    """The files under a prefix of a bucket."""
 
     def __init__(self, s3: Any, bucket: str, prefix: str) -> None:  # noqa: ANN401 - boto3 has no types
         self._s3, self._bucket, self._prefix = s3, bucket, prefix
 
     def names(self) -> Iterator[str]:
-        """Names below the prefix, without folders."""
+        """Returns the names under the prefix, without folders."""
         for page in self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=self._prefix):
             for each in page.get("Contents", ()):
                 if not each["Key"].endswith("/"):
                     yield each["Key"].removeprefix(self._prefix)
 
     def beginning(self, name: str, count: int) -> bytes:
-        """The first bytes of a file; an empty one has none."""
+        """Returns the first bytes of a file; none if it is empty."""
         key = f"{self._prefix}{name}"
         if not self._s3.head_object(Bucket=self._bucket, Key=key)["ContentLength"]:
             return b""

@@ -1,4 +1,4 @@
-"""Serves the custom resource that checks the files of a model."""
+"""Handles the custom resource that checks the files of a model."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class UnsafeWeightsError(ValueError):
 
 @cache
 def s3() -> Any:  # noqa: ANN401 - boto3 has no types
-    """The client, made on first use."""
+    """Returns the S3 client, which is created on first use."""
     return boto3.client("s3")
 
 
@@ -25,7 +25,7 @@ class WeightsCheck:
     """A check of the files of one model. It creates nothing, so there is nothing to delete."""
 
     def create(self, properties: Properties, _token: str) -> Made:
-        """Fail unless the files are safe to load."""
+        """Fails unless the files are safe to load."""
         bucket, prefix = properties["Bucket"], properties["Prefix"]
         found = list(problems(Stored(s3(), bucket, prefix), properties.get("Pickled", [])))
         if found:
@@ -34,13 +34,13 @@ class WeightsCheck:
         return Made(f"{bucket}/{prefix}")
 
     def update(self, _physical_id: str, properties: Properties, _old: Properties, token: str) -> Made:
-        """Check the files of the new location."""
+        """Checks the files of the new location."""
         return self.create(properties, token)
 
     def delete(self, physical_id: str, properties: Properties) -> None:
-        """Do nothing: the files belong to their owner."""
+        """Does nothing: the check has no resources."""
 
 
 def handler(event: dict[str, Any], context: Any) -> None:  # noqa: ANN401 - Lambda's context
-    """Entry of the function."""
+    """Handler of the function."""
     serve(event, context, WeightsCheck())

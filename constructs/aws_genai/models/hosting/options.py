@@ -453,7 +453,7 @@ class IdleOptions(Options):
     """Number of hours between the notification and the deletion of an idle endpoint."""
 
     working_hours: WorkingHours | None = None
-    """Hours in which no endpoint is put to sleep. Default: an endpoint may be put to sleep at any time."""
+    """Hours in which no endpoint is stopped. Default: an endpoint may be stopped at any time."""
 
     dry_run: bool = False
     """Whether idle endpoints are only written to the log."""
