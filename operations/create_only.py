@@ -1,4 +1,4 @@
-"""Update the table of create-only properties: ``python -m operations.create_only``, as ``make facts`` does.
+"""Update the table of create-only properties and identifiers: ``python -m operations.create_only`` (``make facts``).
 
 The schemas come with cfn-lint, which contributors have installed. The local account uses the same version.
 """
@@ -67,7 +67,7 @@ _REPLACING = "createOnlyProperties"
 def main(arguments: list[str] | None = None) -> int:
     """Update the file. Return 0 on success, 1 if ``--check`` finds it outdated, 2 if cfn-lint is missing."""
     parser = argparse.ArgumentParser(prog="python -m operations.create_only", description=__doc__)
-    parser.add_argument("--check", action="store_true", help="write nothing; tell whether the file is what it would be")
+    parser.add_argument("--check", action="store_true", help="write nothing; check whether the file is up to date")
     options = parser.parse_args(arguments)
     folder = _folder()
     if folder is None:
@@ -76,21 +76,26 @@ def main(arguments: list[str] | None = None) -> int:
     text = render(folder)
     if options.check:
         same = FILE.exists() and FILE.read_text(encoding="utf-8") == text
-        print(f"{FILE.name} is {'what the schemas say' if same else 'old: write it anew'}")
+        print(f"{FILE.name} is {'up to date' if same else 'outdated: run make facts'}")
         return 0 if same else 1
     replace(FILE, text)
-    print(f"{FILE.name}: {text.count('AWS::')} types")
+    print(f"{FILE.name}: {len(json.loads(text)['types'])} types")
     return 0
 
 
 def render(folder: Path) -> str:
     """The text of the file, with one line for each type."""
-    types = {name: _paths(folder, file) for name, file in sorted(_index(folder).items())}
-    lines = ",\n".join(f"  {json.dumps(name)}: {json.dumps(paths)}" for name, paths in types.items())
+    schemas = {name: _schema(folder, file) for name, file in sorted(_index(folder).items())}
+    types = _lines({name: _paths(schema, _REPLACING) for name, schema in schemas.items()})
+    identifiers = _lines({name: found for name, schema in schemas.items() if (found := _identifier(schema))})
     source = json.dumps(
         f"CloudFormation's schemas of resource types ({REGION}) in the PyPI package cfn-lint {_version()}"
     )
-    return f'{{\n "source": {source},\n "types": {{\n{lines}\n }}\n}}\n'
+    return f'{{\n "source": {source},\n "types": {{\n{types}\n }},\n "identifiers": {{\n{identifiers}\n }}\n}}\n'
+
+
+def _lines(types: dict[str, list[str]]) -> str:
+    return ",\n".join(f"  {json.dumps(name)}: {json.dumps(paths)}" for name, paths in types.items())
 
 
 def _version() -> str:
@@ -109,9 +114,27 @@ def _index(folder: Path) -> dict[str, str]:
     return {name: file for name, file in content.items() if name.split("::")[1] in SERVICES}
 
 
-def _paths(folder: Path, file: str) -> list[str]:
+def _schema(folder: Path, file: str) -> dict[str, Any]:
     schema: dict[str, Any] = json.loads((folder / "resources" / f"{file}.json").read_text(encoding="utf-8"))
-    return sorted({path.removeprefix("/properties/") for path in schema.get(_REPLACING) or []})
+    return schema
+
+
+def _paths(schema: dict[str, Any], keyword: str) -> list[str]:
+    return sorted({path.removeprefix("/properties/") for path in schema.get(keyword) or []})
+
+
+def _identifier(schema: dict[str, Any]) -> list[str]:
+    """The properties that identify a resource in its account, if templates can set them; otherwise none.
+
+    That is the primary identifier, or an additional one where the primary identifier is an ARN or an id that the
+    service generates. https://docs.aws.amazon.com/cloudformation-cli/latest/userguide/resource-type-schema.html
+    """
+    generated = {*schema.get("readOnlyProperties", ()), "/properties/Id", "/properties/Arn"}
+    candidates = [schema.get("primaryIdentifier") or [], *(schema.get("additionalIdentifiers") or [])]
+    for each in candidates:
+        if each and generated.isdisjoint(each) and all(path.split("/")[2] in schema["properties"] for path in each):
+            return [path.removeprefix("/properties/") for path in each]
+    return []
 
 
 if __name__ == "__main__":

@@ -6,13 +6,16 @@ import copy
 import json
 from collections.abc import Callable, Iterator
 from functools import cache
+from pathlib import Path
 from typing import Any
 
+import aws_cdk as cdk
 import pytest
+from aws_cdk import aws_sns as sns
 
 from aws_genai.gate import deploys
 from aws_genai.gate.deploys.keys import USES
-from aws_genai.gate.emitted import Emitted, Stack
+from aws_genai.gate.emitted import Emitted, Stack, read
 from aws_genai.gate.rules import RULES, broken
 from tests.conftest import Synthesized
 
@@ -409,6 +412,13 @@ CASES: dict[str, tuple[str, Plant]] = {
         "GENAI_ONE_OF_THE_ACCOUNT",
         in_foundation("AWS::ApiGateway::Account", {"CloudWatchRoleArn": "arn:aws:iam::111122223333:role/logs"}),
     ),
+    "one name for two alarms": (
+        "GENAI_NAME_UNIQUE",
+        lambda templates: [
+            each["Properties"].update(AlarmName="errors")
+            for each, _ in zip(every(templates, "AWS::CloudWatch::Alarm"), range(2), strict=False)
+        ],
+    ),
     "a name of every Region": (
         "GENAI_GLOBAL_NAME_HAS_REGION",
         setting("AWS::CloudWatch::Dashboard", "DashboardName", "genai"),
@@ -627,6 +637,74 @@ def test_the_shipped_environments_break_none(environment: Callable[[str], Synthe
     said = found(made.templates, made.settings.region)
     accepted = {item.finding for item in made.acknowledgements}
     assert {rule: texts for rule, texts in said.items() if rule not in accepted} == {}
+
+
+ALARM, PERMISSIONS = "AWS::CloudWatch::Alarm", "AWS::IAM::ManagedPolicy"
+SCHEDULE, GROUP = "AWS::Scheduler::Schedule", "AWS::Cognito::UserPoolGroup"
+
+
+@pytest.mark.parametrize(
+    ("type", "one", "other", "places", "count"),
+    [
+        (ALARM, {"AlarmName": "a"}, {"AlarmName": "a"}, (("", "us-east-1"), ("", "us-east-1")), 1),
+        (ALARM, {"AlarmName": "a"}, {"AlarmName": "b"}, (("", "us-east-1"), ("", "us-east-1")), 0),
+        (ALARM, {"AlarmName": "a"}, {"AlarmName": "a"}, (("", "us-east-1"), ("", "us-east-2")), 0),
+        (ALARM, {"AlarmName": "a"}, {"AlarmName": "a"}, (("1" * 12, "us-east-1"), ("2" * 12, "us-east-1")), 0),
+        (ALARM, {}, {}, (("", "us-east-1"), ("", "us-east-1")), 0),
+        # IAM is one service for all Regions, and ignores the case of names.
+        (
+            PERMISSIONS,
+            {"ManagedPolicyName": "A"},
+            {"ManagedPolicyName": "a"},
+            (("", "us-east-1"), ("", "us-east-2")),
+            1,
+        ),
+        # Names within a group, a pool or another resource.
+        (SCHEDULE, {"Name": "a"}, {"Name": "a", "GroupName": "g"}, (("", "us-east-1"), ("", "us-east-1")), 0),
+        (SCHEDULE, {"Name": "a"}, {"Name": "a"}, (("", "us-east-1"), ("", "us-east-1")), 1),
+        (
+            GROUP,
+            {"GroupName": "a", "UserPoolId": {"Ref": "Pool"}},
+            {"GroupName": "a", "UserPoolId": {"Ref": "Pool"}},
+            (("", "us-east-1"), ("", "us-east-1")),
+            0,
+        ),
+    ],
+)
+def test_names_that_meet_in_an_account(
+    type: str, one: dict[str, Any], other: dict[str, Any], places: tuple[tuple[str, str], ...], count: int
+) -> None:
+    templates = [{"Resources": {"Planted": {"Type": type, "Properties": each}}} for each in (one, other)]
+    app = Emitted(
+        {
+            name: Stack(name, name, f"{name}.template.json", region, template, account)
+            for name, template, (account, region) in zip(("one", "other"), templates, places, strict=True)
+        }
+    )
+    hits = list(RULES["GENAI_NAME_UNIQUE"].check(app))
+    assert len(hits) == count
+    assert all(hit.at.stack.name == "other" and "Planted of one" in hit.what for hit in hits)  # type: ignore[union-attr]
+
+
+def test_resources_of_exclusive_conditions_share_a_name() -> None:
+    templates = alone(ALARM, {"AlarmName": "a"}, Other={"Type": ALARM, "Properties": {"AlarmName": "a"}})
+    assert "GENAI_NAME_UNIQUE" in found(templates)
+    for each in every(templates, ALARM):
+        each["Condition"] = "IsOther"
+    assert "GENAI_NAME_UNIQUE" not in found(templates)
+
+
+def test_accounts_are_read_from_the_manifest(tmp_path: Path) -> None:
+    app = cdk.App(outdir=str(tmp_path))
+    places = {
+        "one": cdk.Environment(account="1" * 12, region="us-east-1"),
+        "other": cdk.Environment(region="us-east-1"),
+    }
+    for name, place in places.items():
+        sns.CfnTopic(cdk.Stack(app, name, env=place), "Topic", topic_name="events")
+    app.synth()
+    made = read({str(tmp_path / f"{name}.template.json"): (name, "us-east-1") for name in places})
+    assert {each.name: each.account for each in made.stacks.values()} == {"one": "1" * 12, "other": ""}
 
 
 def test_what_changes_nothing_is_not_told(plain: Callable[[], Templates]) -> None:

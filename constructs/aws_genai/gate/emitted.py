@@ -29,6 +29,8 @@ class Stack:
     file: str
     region: str
     template: Mapping[str, Any]
+    #: The id of the account; empty for an account-agnostic stack.
+    account: str = ""
 
 
 class Resource:
@@ -196,7 +198,7 @@ def read(templates: Mapping[str, tuple[str, str | None]]) -> Emitted:
     stacks: dict[str, Stack] = {}
     files = {Path(file): place for file, place in templates.items()}
     for folder in {file.parent: None for file in files}:
-        names = _stack_names(folder)
+        names, accounts = _stack_names(folder), _accounts(folder)
         beside = next(place for file, place in files.items() if file.parent == folder)
         nested = dict.fromkeys(sorted(folder.glob("*.nested.template.json")), beside)
         for file, (path, region) in {**{f: p for f, p in files.items() if f.parent == folder}, **nested}.items():
@@ -204,15 +206,30 @@ def read(templates: Mapping[str, tuple[str, str | None]]) -> Emitted:
             # Two stacks can have the same name in two Regions or accounts.
             key = path if name in stacks else name
             template = json.loads(file.read_text(encoding="utf-8"))
-            stacks[key] = Stack(key, path, str(file), region or "us-east-1", template)
+            # A nested stack is in the account of the others.
+            account = accounts.get(file.name, next(iter(accounts.values()), ""))
+            stacks[key] = Stack(key, path, str(file), region or "us-east-1", template, account)
     return Emitted(stacks)
 
 
 def _stack_names(folder: Path) -> dict[str, str]:
     """The stack names, by template file, with which ``Fn::GetStackOutput`` refers to them."""
-    artifacts = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))["artifacts"]
     return {
         each["properties"]["templateFile"]: each["properties"].get("stackName", id)
-        for id, each in artifacts.items()
-        if each["type"] == "aws:cloudformation:stack"
+        for id, each in _artifacts(folder).items()
     }
+
+
+def _accounts(folder: Path) -> dict[str, str]:
+    """The ids of accounts, by template file; empty for stacks that any account can deploy."""
+    return {
+        each["properties"]["templateFile"]: account if account.isdecimal() else ""
+        for each in _artifacts(folder).values()
+        for account in [each["environment"].removeprefix("aws://").partition("/")[0]]
+    }
+
+
+def _artifacts(folder: Path) -> dict[str, Mapping[str, Any]]:
+    """The stacks in the manifest of a cloud assembly, by their ids."""
+    artifacts = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))["artifacts"]
+    return {id: each for id, each in artifacts.items() if each["type"] == "aws:cloudformation:stack"}

@@ -229,3 +229,57 @@ def global_names_have_region(app: Emitted) -> Iterator[Hit]:
         name = each.raw.get(path)
         if name is not None and _fixed(name) and each.stack.region not in str(each.get(path)):
             yield Hit(each, f"Properties.{path}", f"{each.get(path)} is every Region's.")
+
+
+#: Properties that identify a resource, the first of which is its name, where the CloudFormation schema does not say so:
+#: its identifiers are an ARN or an id that the service generates, or omit the group of a schedule.
+#: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html#reference_iam-quotas-names
+#: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateEndpoint.html
+#: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_CreatePromptRouter.html
+#: https://docs.aws.amazon.com/aws-cost-management/latest/APIReference/API_budgets_CreateBudget.html
+#: https://docs.aws.amazon.com/waf/latest/APIReference/API_CreateWebACL.html
+_IDENTIFIED: Mapping[str, tuple[str, ...]] = {
+    "AWS::Batch::JobQueue": ("JobQueueName",),
+    "AWS::Bedrock::IntelligentPromptRouter": ("PromptRouterName",),
+    "AWS::Budgets::Budget": ("Budget/BudgetName",),
+    "AWS::EC2::LaunchTemplate": ("LaunchTemplateName",),
+    "AWS::Events::Rule": ("Name", "EventBusName"),
+    "AWS::IAM::ManagedPolicy": ("ManagedPolicyName",),
+    "AWS::SNS::Topic": ("TopicName",),
+    "AWS::SQS::Queue": ("QueueName",),
+    "AWS::SageMaker::Endpoint": ("EndpointName",),
+    "AWS::SageMaker::EndpointConfig": ("EndpointConfigName",),
+    "AWS::SageMaker::InferenceComponent": ("InferenceComponentName",),
+    "AWS::SageMaker::Model": ("ModelName",),
+    "AWS::SageMaker::ModelPackageGroup": ("ModelPackageGroupName",),
+    "AWS::Scheduler::Schedule": ("Name", "GroupName"),
+    "AWS::SecretsManager::Secret": ("Name",),
+    "AWS::WAFv2::WebACL": ("Name", "Scope"),
+}
+
+
+@rule(
+    "GENAI_NAME_UNIQUE",
+    holds="No two resources of a type have the same physical name in an account and Region.",
+    why="The service rejects the second resource, or both stacks change and delete the same one.",
+    fix="give each resource its own name, or leave the name to CloudFormation.",
+    page=_NAMING,
+)
+def names_unique(app: Emitted) -> Iterator[Hit]:
+    identifiers = {**load("create_only")["identifiers"], **_IDENTIFIED}
+    owners: dict[tuple[str, ...], Resource] = {}
+    for each in app.resources:
+        paths = [path.replace("/", ".") for path in identifiers.get(each.type, ())]
+        required = paths[:1] if each.type in _IDENTIFIED else paths
+        # Conditions can exclude each other.
+        if not paths or "Condition" in each.body or any(pick(each.raw, path) is None for path in required):
+            continue
+        values = [str(each.get(path, "")) for path in paths]
+        name = values[0].lower() if each.type.startswith("AWS::IAM::") else values[0]
+        shared = each.type in _GLOBAL or each.type == "AWS::Budgets::Budget"
+        # A value that is known only at deployment is compared within its stack.
+        place = each.stack.name if any("<" in value for value in values) else each.stack.account
+        first = owners.setdefault((each.type, place, "" if shared else each.stack.region, name, *values[1:]), each)
+        if first is not each:
+            what = f"{first.id} of {first.stack.name} has the name {values[0]} too."
+            yield Hit(each, f"Properties.{paths[0]}", what)
