@@ -1,11 +1,20 @@
-"""Checks that names of resources and constructs are unique and within the limits of AWS."""
+"""Checks that names of constructs are unique, and that the combined names pass the rules of the constructs."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
+from aws_genai.compute.options import CLUSTER_NAME, JOB_QUEUE_NAME, QUOTA_NAME, SHARES_NAME
 from aws_genai.errors import InvalidValueError
+from aws_genai.models.access.options import GUARDRAIL_NAME
+from aws_genai.models.custom.options import CAPACITY_NAME, CUSTOMIZED_NAME, IMPORTED_NAME
+from aws_genai.models.hosting.options import APPROVED_NAME, COMPONENT_NAME, ENDPOINT_NAME
+from aws_genai.models.knowledge.options import COLLECTION_NAME, KNOWLEDGE_NAME
+from aws_genai.models.prompts.options import FLOW_NAME, PROMPT_NAME, ROUTER_NAME
+from aws_genai.models.runs.options import BATCH_NAME, EVALUATION_NAME
+from aws_genai.models.training.options import HUB_NAME, STUDIO_NAME
+from aws_genai.resource_name import ResourceName
 
 if TYPE_CHECKING:
     from .compute import Compute
@@ -102,55 +111,50 @@ def _components(models: Models) -> Iterator[tuple[str, str]]:
 
 
 def check_lengths(prefix: str, compute: Compute | None, models: Models | None) -> None:
-    """Reject names that are too long in combination.
+    """Reject names that are too long in combination, by the rules of the constructs.
 
     :raises InvalidValueError: with the first such name, and the number of characters to remove.
     """
-    for path, kind, name, limit in _lengths(prefix, compute, models):
-        if len(name) > limit:
-            raise InvalidValueError(
-                f"{kind} {name} would have {len(name)} characters; AWS allows {limit}",
-                field=path,
-                hint=f"Shorten the project, the environment or this name by {len(name) - limit}",
-            )
+    for path, rule, name in _names(prefix, compute, models):
+        rule.check(name, field=path, shorten="the project, the environment or this name")
 
 
-def _lengths(prefix: str, compute: Compute | None, models: Models | None) -> Iterator[tuple[str, str, str, int]]:
-    """Every physical name: key path, kind of resource, name and the limit of AWS."""
+def _names(prefix: str, compute: Compute | None, models: Models | None) -> Iterator[tuple[str, ResourceName, str]]:
+    """Every name that is passed to a construct: key path, rule and name."""
     for name in compute.queues if compute else ():
-        yield f"compute.queues.{name}", "Job queue", f"{prefix}-{name}", 128
+        yield f"compute.queues.{name}", JOB_QUEUE_NAME, f"{prefix}-{name}"
     for name in compute.clusters if compute else ():
-        yield f"compute.clusters.{name}", "Cluster", f"{prefix}-{name}", 63
+        yield f"compute.clusters.{name}", CLUSTER_NAME, f"{prefix}-{name}"
     if models:
-        yield "project", "Guardrail", prefix, 50
-        if models.hub or models.studio:
-            yield "project", "Studio", prefix, 63
-        for name in models.imported:
-            # Names of imported models end in a suffix that identifies weights and request.
-            yield f"models.imported.{name}", "Model", f"{prefix}-{name}", 40
-        for name in models.routers:
-            yield f"models.routers.{name}", "Router", f"{prefix}-{name}", 64
-        for name in models.provisioned:
-            yield f"models.provisioned.{name}", "Throughput", f"{prefix}-{name}", 54
-        for name in models.fine_tuning.customized if models.fine_tuning else ():
-            yield f"models.fine_tuning.customized.{name}", "Model", f"{prefix}-{name}", 54
-        for name in models.batches:
-            yield f"models.batches.{name}", "Batch", f"{prefix}-{name}", 63
-        for name in models.evaluations:
-            # Names of jobs end in a suffix for the execution, and the name of the state machine ends in its kind.
-            yield f"models.evaluations.{name}", "Evaluation", f"{prefix}-{name}", 63
-        for name in models.knowledge:
-            most = 28 if models.knowledge[name].store == "opensearch" else 63
-            yield f"models.knowledge.{name}", "Knowledge base", f"{prefix}-{name}", most
-        for name in models.endpoints:
-            yield f"models.endpoints.{name}", "Endpoint", f"{prefix}-{name}", 63
-        for name in models.fine_tuning.pipelines if models.fine_tuning else ():
-            # An endpoint configuration has the name of its endpoint and a version number.
-            yield f"models.fine_tuning.pipelines.{name}", "Pipeline", f"{prefix}-{name}", 55
+        yield "project", GUARDRAIL_NAME, prefix
+        if models.hub:
+            yield "project", HUB_NAME, prefix
+        if models.studio:
+            yield "project", STUDIO_NAME, prefix
+        yield from _named(prefix, "imported", models.imported, IMPORTED_NAME)
+        yield from _named(prefix, "prompts", models.prompts, PROMPT_NAME)
+        yield from _named(prefix, "flows", models.flows, FLOW_NAME)
+        yield from _named(prefix, "routers", models.routers, ROUTER_NAME)
+        yield from _named(prefix, "provisioned", models.provisioned, CAPACITY_NAME)
+        yield from _named(prefix, "batches", models.batches, BATCH_NAME)
+        yield from _named(prefix, "evaluations", models.evaluations, EVALUATION_NAME)
+        yield from _named(prefix, "endpoints", models.endpoints, ENDPOINT_NAME)
+        if models.fine_tuning:
+            yield from _named(prefix, "fine_tuning.customized", models.fine_tuning.customized, CUSTOMIZED_NAME)
+            yield from _named(prefix, "fine_tuning.pipelines", models.fine_tuning.pipelines, APPROVED_NAME)
+        for name, knowledge in models.knowledge.items():
+            rule = COLLECTION_NAME if knowledge.store == "opensearch" else KNOWLEDGE_NAME
+            yield f"models.knowledge.{name}", rule, f"{prefix}-{name}"
     for path, name in _quotas(compute) if compute else ():
-        yield path, "Quota", f"{prefix}-{name}", 63
+        yield path, QUOTA_NAME, f"{prefix}-{name}"
     for name, cluster in compute.clusters.items() if compute else ():
         if cluster.teams:
-            yield f"compute.clusters.{name}", "Shares of the cluster", f"{prefix}-{name}-shares", 63
+            yield f"compute.clusters.{name}", SHARES_NAME, f"{prefix}-{name}-shares"
     for path, name in _components(models) if models else ():
-        yield path, "Inference component", f"{prefix}-{name}", 63
+        yield path, COMPONENT_NAME, f"{prefix}-{name}"
+
+
+def _named(
+    prefix: str, section: str, names: Iterable[str], rule: ResourceName
+) -> Iterator[tuple[str, ResourceName, str]]:
+    return ((f"models.{section}.{name}", rule, f"{prefix}-{name}") for name in names)

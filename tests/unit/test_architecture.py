@@ -23,6 +23,7 @@ FLOORS = (
     "once",
     "explain",
     "options",
+    "resource_name",
     "data",
     "functions",
     "policies",

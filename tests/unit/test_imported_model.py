@@ -109,7 +109,7 @@ def test_a_model_is_called_through_the_guardrail_only() -> None:
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"name": "n" * 41}, "maximum is 40"),
+        ({"name": "n" * 41}, "AWS allows 40"),
         ({"pickled": ["model.pt"]}, "pickled: unknown key"),
         ({"uri": "https://models-of-mine/support"}, "is not an S3 location"),
     ],

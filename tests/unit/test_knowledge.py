@@ -164,7 +164,7 @@ def test_documents_are_cut_as_asked(chunking: Chunking, made: dict[str, Any]) ->
         ({"sources": {"policies": {"groups": []}}}, "sources.policies.groups = .*at least 1 item"),
         ({"sources": {"policies": {"groups": ["Staff"]}}}, "at most 64 lower-case letters"),
         ({"sources": {"../x": {"groups": ["staff"]}}}, "begin with a lower-case letter"),
-        ({"name": "Handbook"}, "is not a name of a knowledge base"),
+        ({"name": "Handbook"}, "does not have a valid name"),
         ({"name": "a--b"}, "single hyphens"),
         ({"embedding": "amazon.nova-lite-v1:0"}, "for chat, not for embedding"),
         ({"dimension": 500}, "returns vectors of 256 or 512 or 1024 dimensions, not 500"),

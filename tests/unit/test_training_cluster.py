@@ -37,6 +37,7 @@ def cluster(
     groups: dict[str, ClusterGroup] = TRAINIUM,
     *,
     jobs: dict[str, bytes] | None = None,
+    cluster_name: str = "pretraining",
     **options: Any,
 ) -> TrainingCluster:
     foundation = Foundation(stack, network=["us-east-1a", "us-east-1b"])
@@ -44,7 +45,7 @@ def cluster(
         stack,
         "Pre",
         foundation=foundation,
-        cluster_name="pretraining",
+        cluster_name=cluster_name,
         options=ClusterOptions(groups=groups, **options),
         storage=TrainingStorage(stack, "Storage", foundation=foundation.but(network=None)),
         scripts=SecureBucket(stack, "Scripts", foundation=foundation),
@@ -123,6 +124,16 @@ def test_eks_governs_teams() -> None:
     assert quota["Properties"]["ComputeQuotaTarget"] == {"TeamName": "vision", "FairShareWeight": 80}
     _, policy = only(template, "AWS::SageMaker::ClusterSchedulerConfig")
     assert policy["Properties"]["SchedulerConfig"]["FairShare"] == "Enabled"
+
+
+def test_the_quota_of_a_team_has_a_name_that_is_taken() -> None:
+    teams = {"vision": Team(instance_type="ml.p5.48xlarge", instances=1)}
+    with pytest.raises(InvalidValueError, match=r"Shares of the cluster n+-shares would have 67 characters"):
+        template_json(HOPPER, cluster_name="n" * 60, eks=EKS, teams=teams)
+    teams = {"computervision": teams["vision"]}
+    with pytest.raises(InvalidValueError, match=r"Quota n+-computervision would have 70 characters; .* by 7$") as found:
+        template_json(HOPPER, cluster_name="n" * 55, eks=EKS, teams=teams)
+    assert found.value.field == "teams.computervision"
 
 
 @pytest.mark.parametrize("orchestrator", [{}, {"eks": EKS}])

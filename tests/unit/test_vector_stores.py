@@ -174,12 +174,13 @@ def test_stores_search_words_where_they_can() -> None:
     [
         (aurora, {"dimension": 2001}, "An index of pgvector supports 1 to 2,000 dimensions, not 2,001"),
         (opensearch, {"dimension": 16_001}, "OpenSearch Serverless supports"),
-        (opensearch, {"name": "n" * 29}, "3 to 28 lower-case letters"),
+        (opensearch, {"name": "n" * 29}, "AWS allows 28"),
+        (opensearch, {"name": "1st"}, "3 to 28 lower-case letters"),
         (aurora, {"max_capacity": 0.5}, "1 to 256 ACUs"),
         (aurora, {"max_capacity": 4.2}, "steps of 0.5"),
         (opensearch, {"dimension": 512}, "returns vectors of 1024 dimensions"),
     ],
-    ids=["long vectors", "longer vectors", "name", "no capacity", "uneven capacity", "other vectors"],
+    ids=["long vectors", "longer vectors", "long name", "name", "no capacity", "uneven capacity", "other vectors"],
 )
 def test_what_does_not_fit_is_refused(kind: Any, options: dict[str, Any], words: str) -> None:
     with pytest.raises(InvalidValueError) as raised:

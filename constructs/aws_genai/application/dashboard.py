@@ -11,6 +11,7 @@ from constructs import Construct
 
 from ..foundation.pseudo import REGION
 from .chat_api import STAGE, ChatApi
+from .options import DASHBOARD_NAME
 
 if TYPE_CHECKING:
     from ..compute.fleet import AcceleratorFleet
@@ -75,6 +76,7 @@ class Dashboard(Construct):
         chats: Sequence[ChatApi] = (),
     ) -> None:
         super().__init__(scope, id)
+        DASHBOARD_NAME.check(name)
         rows = [
             [_graph("Instances in service", _instances(fleets))] if fleets else [],
             *(_endpoint(each) for each in endpoints),

@@ -14,6 +14,11 @@ from ..data.concurrency import SECONDS_PER_ANSWER, check_concurrency
 from ..errors import InvalidValueError, below
 from ..models.access.options import Inference
 from ..options import ModelId, Name, Options, text
+from ..resource_name import ResourceName
+
+#: The name of a dashboard has 255 characters; it ends in a hyphen and the Region.
+#: https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutDashboard.html
+DASHBOARD_NAME = ResourceName("Dashboard", 240, r"[A-Za-z0-9_-]+", "letters, digits, hyphens and underscores")
 
 Mfa = Literal["required", "optional"]
 

@@ -15,6 +15,18 @@ from ..data.lustre import Throughput, check_capacity
 from ..data.sizing import Precision, choose, need
 from ..errors import InvalidValueError, nearest, reported_at
 from ..options import HostedType, Name, Options, RoleArn, TimeZone, check_cron, text
+from ..resource_name import SAGEMAKER, ResourceName
+
+#: https://docs.aws.amazon.com/batch/latest/APIReference/API_CreateJobQueue.html
+JOB_QUEUE_NAME = ResourceName(
+    "Job queue", 128, r"[a-zA-Z0-9][\w-]*", "letters, digits, hyphens and underscores, and begin with a letter or digit"
+)
+#: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateCluster.html
+CLUSTER_NAME = ResourceName("Cluster", 63, SAGEMAKER)
+#: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateComputeQuota.html
+QUOTA_NAME = ResourceName("Quota", 63, SAGEMAKER)
+#: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateClusterSchedulerConfig.html
+SHARES_NAME = ResourceName("Shares of the cluster", 63, SAGEMAKER)
 
 #: A Capacity Block lasts 182 days at most: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/capacity-blocks-how.html
 LONGEST_BLOCK = timedelta(days=182)

@@ -22,7 +22,7 @@ from ..gate.acknowledgement import acknowledge
 from ..packaging.files import BucketFiles
 from .launch import allow_fabric, groups_of
 from .lustre import LustreFileSystem
-from .options import CONTROLLER, ClusterGroup, ClusterOptions, Slurm
+from .options import CLUSTER_NAME, CONTROLLER, QUOTA_NAME, SHARES_NAME, ClusterGroup, ClusterOptions, Slurm
 from .storage import TrainingStorage
 from .work_queue import WorkQueue
 
@@ -128,6 +128,7 @@ class TrainingCluster(Construct):
         files: LustreFileSystem | None = None,
     ) -> None:
         super().__init__(scope, id)
+        CLUSTER_NAME.check(cluster_name, field="cluster_name")
         network, key, topic = foundation.private_network, foundation.key, foundation.topic
         options.check_jobs(jobs or ())
         region = Stack.of(self).region
@@ -331,10 +332,12 @@ class TrainingCluster(Construct):
             resolve_conflicts="OVERWRITE",
         )
         addon.node.add_dependency(self.resource)
+        shares = f"{self._name}-shares"
+        SHARES_NAME.check(shares, field="cluster_name")
         policy = sagemaker.CfnClusterSchedulerConfig(
             self,
             "Scheduler",
-            name=lasting(self, f"{self._name}-shares", self.cluster_name),
+            name=lasting(self, shares, self.cluster_name),
             cluster_arn=self.cluster_arn,
             scheduler_config={
                 "fairShare": "Enabled",
@@ -343,6 +346,7 @@ class TrainingCluster(Construct):
         )
         policy.node.add_dependency(addon)
         for name, team in self.options.teams.items():
+            QUOTA_NAME.check(f"{self._name}-{name}", field=f"teams.{name}")
             # The CDK has no class for this type yet.
             quota = CfnResource(
                 self,

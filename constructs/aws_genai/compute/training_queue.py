@@ -26,7 +26,7 @@ from . import boot, watching
 from .boot import SCRATCH
 from .launch import allow_fabric, groups_of, image_of, launch_template
 from .lustre import LustreFileSystem, mount_script
-from .options import QueueOptions
+from .options import JOB_QUEUE_NAME, QueueOptions
 from .storage import TrainingStorage
 
 #: The Neuron variant of the ECS-optimized AMI; for NVIDIA, AWS Batch chooses the AMI by its image type.
@@ -112,6 +112,7 @@ class TrainingQueue(Construct):
         files: LustreFileSystem | None = None,
     ) -> None:
         super().__init__(scope, id)
+        JOB_QUEUE_NAME.check(queue_name, field="queue_name")
         network, key, topic = foundation.private_network, foundation.key, foundation.topic
         self.options = options
         self.queue_name = queue_name

@@ -17,10 +17,9 @@ from ...foundation.foundation import Foundation
 from ...foundation.key import DataKey, via
 from ...foundation.pseudo import ACCOUNT_ID, PARTITION, REGION
 from ...foundation.role import grant
-from .options import GuardrailOptions
+from .options import GUARDRAIL_NAME, GuardrailOptions
 
 #: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_CreateGuardrail.html
-_NAME = re.compile(r"[0-9a-zA-Z_-]{1,50}")
 _ID = re.compile(r"[a-z0-9]+")
 CATEGORIES = ("HATE", "INSULTS", "MISCONDUCT", "SEXUAL", "VIOLENCE")
 #: Options that a version is no copy of.
@@ -63,11 +62,9 @@ class Guardrail(Construct):
         options: GuardrailOptions | None = None,
     ) -> None:
         super().__init__(scope, id)
+        GUARDRAIL_NAME.check(name)
         key = foundation.key
         rules = options or GuardrailOptions()
-        if "${Token[" not in name and not _NAME.fullmatch(name):
-            reason = f"{name!r} is not a guardrail name: 1 to 50 letters, digits, hyphens and underscores"
-            raise InvalidValueError(reason, field="name")
         across = guardrail_profile(Stack.of(self).region) if rules.cross_region else None
         key.allow_in_bedrock()
         self.resource = bedrock.CfnGuardrail(

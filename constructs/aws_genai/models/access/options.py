@@ -11,6 +11,10 @@ from ...data.bedrock import BedrockCatalogue, Use, check_allowed
 from ...data.personal import check_identifiers
 from ...errors import InvalidValueError, nearest
 from ...options import Instructions, ModelId, Options, text
+from ...resource_name import ResourceName
+
+#: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_CreateGuardrail.html
+GUARDRAIL_NAME = ResourceName("Guardrail", 50, r"[0-9a-zA-Z_-]+", "letters, digits, hyphens and underscores")
 
 Strength = Literal["LOW", "MEDIUM", "HIGH"]
 PiiAction = Literal["BLOCK", "ANONYMIZE"]

@@ -17,7 +17,7 @@ from ...packaging.python_function import PythonFunction
 from ..access.guardrail import Guardrail
 from ..runs.job_machine import JobMachine
 from ..training.data_sets import SignedDataSets
-from .options import CustomizationOptions
+from .options import CUSTOMIZED_NAME, CustomizationOptions
 
 _SERVICE = "bedrock.amazonaws.com"
 #: Prefixes of the records and metrics of runs, and of the results.
@@ -79,6 +79,7 @@ class CustomizedModel(Construct):
         wait_seconds: int = 300,
     ) -> None:
         super().__init__(scope, id)
+        CUSTOMIZED_NAME.check(name)
         key, base, teacher = foundation.key, options.base, options.teacher
         self.name, self.data_sets = name, data_sets
         self.bucket = SecureBucket(self, "Bucket", foundation=foundation)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from aws_cdk import CfnCustomResource, Stack, aws_iam as iam
 from constructs import Construct
 
-from ...errors import InvalidValueError
 from ...foundation.foundation import Foundation
 from ...foundation.key import DataKey
 from ...foundation.pseudo import ACCOUNT_ID, PARTITION, REGION
@@ -15,7 +14,7 @@ from ...packaging.provider import provider
 from ..access.guardrail import Guardrail
 from ..access.model_access import invoking
 from ..hosting.options import ModelFiles
-from .options import ImportedModelOptions
+from .options import IMPORTED_NAME, ImportedModelOptions
 
 _SERVICE = "bedrock.amazonaws.com"
 
@@ -69,9 +68,8 @@ class ImportedModel(Construct):
         options: ImportedModelOptions,
     ) -> None:
         super().__init__(scope, id)
+        IMPORTED_NAME.check(name)
         key = foundation.key
-        if not 1 <= len(name) <= _LONGEST:
-            raise InvalidValueError(f"{name} has {len(name)} characters; the maximum is {_LONGEST}", field="name")
         self.guardrail, self._key = guardrail, key
         reader = self._reader(options, key)
         function = provider(
@@ -152,10 +150,6 @@ class ImportedModel(Construct):
         self.guardrail.grant_apply(grantee)
         self._key.grant_in_bedrock(grantee)
         return granted
-
-
-#: Maximum length of the beginning of a name, to which 18 characters are added.
-_LONGEST = 40
 
 
 def _read(role: WorkloadRole, files: ModelFiles) -> None:

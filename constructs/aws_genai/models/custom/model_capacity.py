@@ -16,7 +16,7 @@ from ...packaging.provider import provider
 from ...packaging.python_function import PythonFunction
 from ..access.guardrail import Guardrail
 from ..access.model_access import invoking
-from .options import DeploymentOptions, ProvisionedThroughputOptions
+from .options import CAPACITY_NAME, DeploymentOptions, ProvisionedThroughputOptions
 
 
 class _Capacity(Construct):
@@ -119,6 +119,7 @@ class ModelDeployment(_Capacity):
         options: DeploymentOptions,
     ) -> None:
         super().__init__(scope, id, guardrail=guardrail)
+        CAPACITY_NAME.check(name)
         model = options.model
         function = self._make({"Name": name, "Model": model}, foundation=foundation, model_key_arn=options.key_arn)
         # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonbedrock.html
@@ -177,6 +178,7 @@ class ProvisionedThroughput(_Capacity):
         options: ProvisionedThroughputOptions,
     ) -> None:
         super().__init__(scope, id, guardrail=guardrail)
+        CAPACITY_NAME.check(name)
         function = self._make(
             {
                 "Name": name,

@@ -10,7 +10,17 @@ from ...data.bedrock import BedrockCatalogue
 from ...data.customization import Kind, check_customization
 from ...errors import InvalidValueError, nearest
 from ...options import KeyArn, ModelId, Name, Options, text
+from ...resource_name import BEDROCK, ResourceName
 from ..hosting.options import ModelFiles
+
+#: The name of an imported model ends in a suffix that identifies weights and request.
+#: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_CreateModelImportJob.html
+IMPORTED_NAME = ResourceName("Model", 40, BEDROCK)
+#: These names end in a hyphen and eight characters that identify the request.
+#: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_CreateModelCustomizationJob.html
+CUSTOMIZED_NAME = ResourceName("Model", 54, BEDROCK)
+#: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_CreateProvisionedModelThroughput.html
+CAPACITY_NAME = ResourceName("Throughput", 54, BEDROCK)
 
 _CUSTOM = r"arn:aws[a-z-]*:bedrock:[a-z0-9-]+:[0-9]{12}:custom-model/[a-z0-9.:-]{1,140}/[a-z0-9]{12}"
 _FOUNDATION = r"arn:aws[a-z-]*:bedrock:[a-z0-9-]+::foundation-model/[a-z0-9.:-]{1,140}"

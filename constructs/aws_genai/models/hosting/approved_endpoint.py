@@ -26,7 +26,7 @@ from ...packaging.python_function import PythonFunction
 from .endpoint import Endpoint
 from .hosted_endpoint import region_of
 from .hosting_role import hosting_role
-from .options import ApprovedEndpointOptions
+from .options import APPROVED_NAME, ApprovedEndpointOptions
 from .serving import Container
 from .weights_check import shown
 
@@ -78,7 +78,7 @@ class ApprovedEndpoint(Endpoint):
         app.synth()
 
     :param foundation: key, topic and network.
-    :param endpoint_name: name of the endpoint, 1 to 50 letters, digits and hyphens.
+    :param endpoint_name: name of the endpoint, 1 to 55 letters, digits and hyphens.
     :param options: instances and alarms; ``instance_type`` is required.
     :param group: the group of versions.
     :param image: URI of the image of the container that serves them.
@@ -103,6 +103,7 @@ class ApprovedEndpoint(Endpoint):
         pipeline: str | None = None,
     ) -> None:
         super().__init__(scope, id)
+        APPROVED_NAME.check(endpoint_name, field="endpoint_name")
         instance_type = options.instance_type
         if instance_type is None:
             raise InvalidValueError(

@@ -20,11 +20,10 @@ from .endpoint import VARIANT, Endpoint
 from .endpoint_scaling import scale, scale_queue
 from .hosting_role import hosting_role
 from .inference_component import InferenceComponent, for_components, variant
-from .options import EndpointOptions, TrafficShift
+from .options import COMPONENT_NAME, ENDPOINT_NAME, EndpointOptions, TrafficShift
 from .serving import Container, capture, queue
 
 #: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateInferenceComponent.html
-_LONGEST = 63
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,6 +100,7 @@ class HostedEndpoint(Endpoint):
     ) -> None:
         """Create the resources of the endpoint."""
         self.instance_type = instance_type
+        ENDPOINT_NAME.check(endpoint_name, field="endpoint_name")
         self.endpoint_name = endpoint_name
         self.options = options
         key, network, topic = foundation.key, foundation.private_network, foundation.topic
@@ -223,12 +223,7 @@ class HostedEndpoint(Endpoint):
         :raises InvalidValueError: if it is longer than SageMaker allows.
         """
         found = f"{self.endpoint_name}-{name}"
-        if len(found) > _LONGEST:
-            raise InvalidValueError(
-                f"The component {found} would have {len(found)} characters; AWS allows {_LONGEST}",
-                field="endpoint_name",
-                hint="Shorten it",
-            )
+        COMPONENT_NAME.check(found, field="endpoint_name")
         return found
 
     def grant_invoke(self, grantee: iam.IGrantable) -> iam.Grant:

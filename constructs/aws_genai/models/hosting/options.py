@@ -13,6 +13,14 @@ from ...data.jumpstart import JumpStartCatalogue, JumpStartModel, check_eula, ch
 from ...data.week import WEEK, Day
 from ...errors import InvalidValueError, nearest, reported_at
 from ...options import HostedType, ModelId, Name, Options, RoleArn, TimeZone, text
+from ...resource_name import SAGEMAKER, ResourceName
+
+#: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateEndpoint.html
+ENDPOINT_NAME = ResourceName("Endpoint", 63, SAGEMAKER)
+#: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateInferenceComponent.html
+COMPONENT_NAME = ResourceName("Inference component", 63, SAGEMAKER)
+#: Endpoint configurations have the name of their endpoint and the number of a version.
+APPROVED_NAME = ResourceName("Pipeline", 55, SAGEMAKER)
 
 #: How the CDK writes a value that CloudFormation resolves: https://docs.aws.amazon.com/cdk/v2/guide/tokens.html
 _UNRESOLVED = r"\$\{Token\[[A-Za-z0-9:._-]+\]\}"

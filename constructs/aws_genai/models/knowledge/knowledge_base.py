@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -41,13 +40,12 @@ from ...packaging import PythonFunction
 from ..access.guardrail import Guardrail
 from ..access.model_access import ModelAccess, called_arn
 from .knowledge_trial import trial
-from .options import Chunking, KnowledgeBaseOptions, Parsing, Search, automation_profile
+from .options import KNOWLEDGE_NAME, Chunking, KnowledgeBaseOptions, Parsing, Search, automation_profile
 from .vector_store import S3VectorStore, VectorStore
 
 _SERVICE = "bedrock.amazonaws.com"
 _SHOWN = "arn:<AWS::Partition>:bedrock:<AWS::Region>:<AWS::AccountId>"
 #: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_agent_CreateKnowledgeBase.html
-_NAME = re.compile(r"(?=.{3,63}$)[a-z0-9]+(-[a-z0-9]+)*")
 
 
 class KnowledgeBase(Construct):
@@ -121,12 +119,7 @@ class KnowledgeBase(Construct):
         documents_prefix: str = "",
     ) -> None:
         super().__init__(scope, id)
-        if not _NAME.fullmatch(name):
-            raise InvalidValueError(
-                f"{name!r} is not a name of a knowledge base",
-                field="name",
-                hint="Use 3 to 63 lower-case letters, digits and single hyphens",
-            )
+        KNOWLEDGE_NAME.check(name)
         size = options.vector_size
         if store and store.dimension != size:
             raise InvalidValueError(

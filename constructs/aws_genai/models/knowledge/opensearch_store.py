@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -23,14 +22,12 @@ from ...foundation.foundation import Foundation
 from ...foundation.naming import lasting, settled
 from ...foundation.pseudo import ACCOUNT_ID, PARTITION, REGION
 from ...foundation.role import grant
-from .options import Collection
+from .options import COLLECTION_NAME, Collection
 from .vector_store import check_dimension
 
 _INDEX, _VECTOR = "chunks", "vector"
 _TEXT, _METADATA = "AMAZON_BEDROCK_TEXT_CHUNK", "AMAZON_BEDROCK_METADATA"
 #: https://docs.aws.amazon.com/opensearch-service/latest/developerguide/serverless-create.html
-_LONGEST_NAME = 28
-_NAME = re.compile(r"[a-z][a-z0-9-]{2,27}")
 _DIGITS = 4
 
 
@@ -82,14 +79,19 @@ class OpenSearchStore(Construct):
         deployer_role_arn: str | None = None,
     ) -> None:
         super().__init__(scope, id)
-        key = foundation.key
+        COLLECTION_NAME.check(name)
         check_dimension("OpenSearch Serverless", dimension, MOST_DIMENSIONS["opensearch"])
-        _check_name(name)
+        key = foundation.key
         self.dimension = dimension
         # Replicas and tags of a collection cannot be changed, and neither can the mappings of an index.
         self.name = settled(
             lambda: lasting(
-                self, name, redundant, self.collection.tags.tag_values(), longest=_LONGEST_NAME, digits=_DIGITS
+                self,
+                name,
+                redundant,
+                self.collection.tags.tag_values(),
+                longest=COLLECTION_NAME.longest,
+                digits=_DIGITS,
             )
         )
         self._index_name = lasting(self, _INDEX, dimension)
@@ -244,7 +246,7 @@ class ExistingOpenSearchStore(Construct):
     def __init__(self, scope: Construct, id: str, *, name: str, dimension: int, collection: Collection) -> None:
         super().__init__(scope, id)
         check_dimension("OpenSearch Serverless", dimension, MOST_DIMENSIONS["opensearch"])
-        _check_name(name)
+        COLLECTION_NAME.check(name)
         stack = Stack.of(self)
         collection.check_place(*(None if Token.is_unresolved(each) else each for each in (stack.account, stack.region)))
         self.dimension = dimension
@@ -285,15 +287,6 @@ class ExistingOpenSearchStore(Construct):
         """
         collection = self._collection
         return _metric("SearchRequestLatency", collection.arn.rsplit("/", 1)[-1], collection.name, statistic, period)
-
-
-def _check_name(name: str) -> None:
-    if not _NAME.fullmatch(name):
-        raise InvalidValueError(
-            f"{name} is not a name of OpenSearch Serverless policies",
-            field="name",
-            hint=f"Use 3 to {_LONGEST_NAME} lower-case letters, digits and hyphens, a letter first",
-        )
 
 
 def _execution_role(stack: Stack) -> str:

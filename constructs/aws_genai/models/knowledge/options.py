@@ -13,6 +13,17 @@ from ...data.embeddings import MOST_DIMENSIONS, dimension_of
 from ...data.geographies import DATA_AUTOMATION, Routed, routed
 from ...errors import InvalidValueError, reported_at
 from ...options import KeyArn, ModelId, Name, Options, RoleArn, text
+from ...resource_name import ResourceName
+
+#: It is a part of the names of buckets too.
+#: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_agent_CreateKnowledgeBase.html
+KNOWLEDGE_NAME = ResourceName(
+    "Knowledge base", 63, r"(?=.{3})[a-z0-9]+(-[a-z0-9]+)*", "3 to 63 lower-case letters, digits and single hyphens"
+)
+#: https://docs.aws.amazon.com/opensearch-service/latest/ServerlessAPIReference/API_CreateCollection.html
+COLLECTION_NAME = ResourceName(
+    "Collection", 28, r"[a-z][a-z0-9-]{2,}", "3 to 28 lower-case letters, digits and hyphens, a letter first"
+)
 
 #: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_agent_SeedUrl.html
 _ADDRESS = re.compile(r"https://[A-Za-z0-9]([A-Za-z0-9-]*\.)+[A-Za-z0-9-]*[A-Za-z0-9](:[0-9]{1,5})?(/[!-~]*)?")

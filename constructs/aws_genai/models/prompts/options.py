@@ -11,7 +11,15 @@ from pydantic import Field, model_validator
 from ...data.bedrock import BedrockCatalogue, check_chat
 from ...errors import InvalidValueError, nearest
 from ...options import ModelId, Name, Options
+from ...resource_name import BEDROCK, ResourceName
 from ..access.options import InferenceParameters
+
+#: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_CreatePromptRouter.html
+ROUTER_NAME = ResourceName("Router", 64, BEDROCK)
+#: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_agent_CreatePrompt.html
+PROMPT_NAME = ResourceName("Prompt", 100, BEDROCK)
+#: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_agent_CreateFlow.html
+FLOW_NAME = ResourceName("Flow", 100, BEDROCK)
 
 #: A variable of a prompt, and the names that are valid for inputs of flow nodes as well.
 _VARIABLE = re.compile(r"\{\{\s*([^{}]*?)\s*\}\}")

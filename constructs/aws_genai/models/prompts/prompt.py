@@ -12,7 +12,7 @@ from ...foundation.foundation import Foundation
 from ...foundation.role import grant
 from ..access.inference import requests_of
 from ..access.model_access import ModelAccess, called_arn
-from .options import PromptOptions, variables
+from .options import PROMPT_NAME, PromptOptions, variables
 
 
 class Prompt(Construct):
@@ -70,6 +70,7 @@ class Prompt(Construct):
         options: PromptOptions,
     ) -> None:
         super().__init__(scope, id)
+        PROMPT_NAME.check(name)
         key, text, model = foundation.key, options.text, options.model
         access.foundation(model)
         self.name, self.text, self.model, self.access, self._key = name, text, model, access, key

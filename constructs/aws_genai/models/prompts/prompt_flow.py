@@ -14,7 +14,7 @@ from ...foundation.foundation import Foundation
 from ...foundation.pseudo import ACCOUNT_ID, PARTITION, REGION
 from ...foundation.role import WorkloadRole, grant
 from ..access.guardrail import Guardrail
-from .options import INPUT, OTHERWISE, FlowOptions, FlowStep, choices, last
+from .options import FLOW_NAME, INPUT, OTHERWISE, FlowOptions, FlowStep, choices, last
 from .prompt import Prompt
 
 _INPUT = "FlowInput"
@@ -112,6 +112,7 @@ class PromptFlow(Construct):
         options: FlowOptions,
     ) -> None:
         super().__init__(scope, id)
+        FLOW_NAME.check(name)
         key, steps = foundation.key, options.steps
         options.check({each: prompt.variables for each, prompt in prompts.items()})
         self.name, self._key = name, key

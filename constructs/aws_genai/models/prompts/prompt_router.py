@@ -8,7 +8,7 @@ from constructs import Construct
 from ...foundation.naming import lasting
 from ...foundation.role import grant
 from ..access.model_access import ModelAccess, called_arn
-from .options import RouterOptions
+from .options import ROUTER_NAME, RouterOptions
 
 
 class PromptRouter(Construct):
@@ -59,6 +59,7 @@ class PromptRouter(Construct):
         options: RouterOptions,
     ) -> None:
         super().__init__(scope, id)
+        ROUTER_NAME.check(name)
         self.models, self.access = options.models, access
         arns = [called_arn(model) for model in self.models]
         for model in self.models:

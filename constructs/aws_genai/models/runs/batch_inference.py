@@ -20,7 +20,7 @@ from ..access.application_profiles import ApplicationProfiles
 from ..access.inference import requests_of
 from ..access.model_access import ModelAccess
 from .job_machine import JobMachine
-from .options import BatchInferenceOptions
+from .options import BATCH_NAME, BatchInferenceOptions
 
 _SERVICE = "bedrock.amazonaws.com"
 
@@ -91,6 +91,7 @@ class BatchInference(Construct):
         wait_seconds: int = 120,
     ) -> None:
         super().__init__(scope, id)
+        BATCH_NAME.check(name)
         key, model = foundation.key, options.model
         self.name, self.access, self._key = name, access, key
         self.bucket = SecureBucket(self, "Bucket", foundation=foundation, retention_days=foundation.record_days)

@@ -20,7 +20,7 @@ from ..access.inference import requests_of
 from ..access.model_access import ModelAccess, called_arn, profile_arn
 from ..knowledge.knowledge_base import KnowledgeBase
 from .job_machine import JobMachine
-from .options import EvaluationOptions, Judge
+from .options import EVALUATION_NAME, EvaluationOptions, Judge
 
 _SERVICE = "bedrock.amazonaws.com"
 
@@ -99,6 +99,7 @@ class Evaluation(Construct):
         wait_seconds: int = 60,
     ) -> None:
         super().__init__(scope, id)
+        EVALUATION_NAME.check(name)
         key, judge, models = foundation.key, options.judge, options.models
         options.check_documents(documents=knowledge is not None)
         self.name = name

@@ -24,6 +24,7 @@ from ...foundation.role import WorkloadRole, grant
 from ...functions.jobs.steps import TryAgainError
 from ...gate.acknowledgement import acknowledge
 from ...packaging.python_function import PythonFunction
+from .options import MACHINE_NAME
 
 #: Errors after which a step is retried: https://docs.aws.amazon.com/step-functions/latest/dg/connect-lambda.html
 _TRANSIENT = [
@@ -89,6 +90,7 @@ class JobMachine(Construct):
         hours: int = 24,
     ) -> None:
         super().__init__(scope, id)
+        MACHINE_NAME.check(name)
         key = foundation.key
         self.name = name
         #: Beginning of the ARNs of executions.

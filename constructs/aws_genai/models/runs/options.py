@@ -10,8 +10,17 @@ from ...data.bedrock import check_chat
 from ...errors import InvalidValueError, nearest
 from ...functions.evaluation.names import COMPARED, COSTS, GROUNDED, JUDGED
 from ...options import ModelId, Options, TimeZone, check_cron, text
+from ...resource_name import BEDROCK, ResourceName
 from ..access.options import Inference
 from ..knowledge.options import Group
+
+#: Names of jobs end in a suffix for the execution, and the name of the state machine ends in its kind.
+#: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_CreateModelInvocationJob.html
+BATCH_NAME = ResourceName("Batch", 63, BEDROCK)
+#: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_CreateEvaluationJob.html
+EVALUATION_NAME = ResourceName("Evaluation", 63, BEDROCK)
+#: https://docs.aws.amazon.com/step-functions/latest/apireference/API_CreateStateMachine.html
+MACHINE_NAME = ResourceName("State machine", 80, r"[\w-]+", "letters, digits, hyphens and underscores")
 
 #: https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html
 _SCHEDULE = r"^(cron\([A-Za-z0-9 ,*/?#-]{1,200}\)|rate\([1-9][0-9]{0,4} (minute|hour|day)s?\))$"

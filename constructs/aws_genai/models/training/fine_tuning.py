@@ -20,6 +20,7 @@ from ...packaging.python_function import PythonFunction
 from ..hosting.approved_endpoint import ApprovedEndpoint
 from ..hosting.execution import IN_VPC, LOG, METRICS as PUT_METRICS, METRICS_ONLY, PULL, WILDCARDS, WILDCARDS_MET_BY
 from ..hosting.hosted_endpoint import region_of
+from ..hosting.options import APPROVED_NAME
 from .data_sets import SignedDataSets
 from .options import FineTuningOptions
 from .pipeline_definition import Pipeline, Serving, Training
@@ -95,6 +96,7 @@ class FineTuning(Construct):
         experiments: Experiments | None = None,
     ) -> None:
         super().__init__(scope, id)
+        APPROVED_NAME.check(endpoint_name, field="endpoint_name")
         key, network = foundation.key, foundation.private_network
         self.name, self.pipeline_name, self.data_sets = name, endpoint_name, data_sets
         model, facts = options.base()

@@ -15,7 +15,7 @@ from ...functions.hub_models.names import PUBLIC_HUB
 from ...gate.acknowledgement import acknowledge
 from ...packaging.provider import provider
 from ..hosting.hosted_endpoint import region_of
-from .options import HubOptions
+from .options import HUB_NAME, HubOptions
 
 
 class ModelHub(Construct):
@@ -64,6 +64,7 @@ class ModelHub(Construct):
         options: HubOptions,
     ) -> None:
         super().__init__(scope, id)
+        HUB_NAME.check(name)
         region, models = region_of(self), options.models
         if not models:
             raise InvalidValueError(

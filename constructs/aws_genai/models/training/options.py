@@ -10,7 +10,13 @@ from ...data.fine_tuning import Method, TrainingFacts, check_transform
 from ...data.jumpstart import JumpStartCatalogue, JumpStartModel, check_eula
 from ...errors import InvalidValueError, nearest, reported_at
 from ...options import HostedType, KeyArn, ModelId, Options, RoleArn, text
+from ...resource_name import SAGEMAKER, ResourceName
 from ..hosting.options import ApprovedEndpointOptions
+
+#: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateDomain.html
+STUDIO_NAME = ResourceName("Studio", 63, SAGEMAKER)
+#: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateHub.html
+HUB_NAME = ResourceName("Hub", 63, SAGEMAKER)
 
 #: A score between 0 and 1.
 Score = Annotated[float, Field(ge=0, le=1)]

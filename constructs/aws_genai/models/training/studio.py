@@ -15,7 +15,7 @@ from ...foundation.role import WorkloadRole
 from ...foundation.statements import allow, deny, document
 from ...gate.acknowledgement import acknowledge
 from ..hosting.hosted_endpoint import region_of
-from .options import PERSONAS, Persona, StudioOptions
+from .options import PERSONAS, STUDIO_NAME, Persona, StudioOptions
 
 #: Notebook instances give their users root access, and bypass the restrictions of spaces.
 _NEVER = (
@@ -83,6 +83,7 @@ class Studio(Construct):
         options: StudioOptions | None = None,
     ) -> None:
         super().__init__(scope, id)
+        STUDIO_NAME.check(name)
         options = options or StudioOptions()
         idle_minutes, sign_on = options.idle_minutes, options.sign_on
         network, key = foundation.private_network, foundation.key
