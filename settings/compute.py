@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Self
 
 from pydantic import field_validator, model_validator
 
@@ -18,34 +18,11 @@ from aws_genai.compute.options import (
     WeightsOptions,
 )
 from aws_genai.errors import InvalidValueError, nearest
-from aws_genai.options import AccountId, KeyArn, Name, Options, text
+from aws_genai.foundation.options import ExistingBucket
+from aws_genai.options import AccountId, Name, Options
 
 #: The folder of lifecycle and job scripts of clusters.
 SCRIPTS = Path(__file__).resolve().parent.parent / "config" / "scripts"
-
-#: https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
-BucketName = Annotated[
-    str,
-    text(
-        r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$",
-        "be the name of a bucket: 3 to 63 lower-case letters, digits, dots and hyphens",
-    ),
-]
-
-
-class ExistingBucket(Options):
-    """A bucket that exists already, in the account and the Region of this environment.
-
-    The account is not queried. The bucket, its policy and the policy of its key are not changed: the identity-based
-    policies of this environment's roles grant access to the bucket.
-    """
-
-    name: BucketName
-    """Name of the bucket."""
-
-    key_arn: KeyArn | None = None
-    """ARN of the KMS key that encrypts the bucket. The key policy must allow IAM policies of the account to grant its
-    use. Default: the bucket is encrypted with SSE-S3."""
 
 
 class WeightsSettings(WeightsOptions):

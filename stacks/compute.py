@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from aws_cdk import aws_kms as kms, aws_s3 as s3
+from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from aws_genai.compute import (
@@ -15,9 +15,9 @@ from aws_genai.compute import (
     WeightsBucket,
     WorkQueue,
 )
-from aws_genai.foundation import AccessAttempts, SecureBucket
+from aws_genai.foundation import AccessAttempts, ExistingBucket, SecureBucket, existing_bucket
 from settings import Settings
-from settings.compute import Compute, ExistingBucket, StorageSettings
+from settings.compute import Compute, StorageSettings
 
 from .base import LayerStack
 from .foundation import FoundationStack
@@ -55,8 +55,7 @@ class ComputeStack(LayerStack):
     def _existing(self, id: str, bucket: ExistingBucket | None) -> s3.IBucket | None:
         if bucket is None:
             return None
-        key = kms.Key.from_key_arn(self, f"{id}Key", bucket.key_arn) if bucket.key_arn else None
-        return s3.Bucket.from_bucket_attributes(self, id, bucket_name=bucket.name, encryption_key=key)
+        return existing_bucket(self, id, name=bucket.name, key_arn=bucket.key_arn)
 
     def _storage(self, storage: StorageSettings) -> TrainingStorage:
         return TrainingStorage(

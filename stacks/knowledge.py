@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from aws_genai.foundation import Foundation
+from aws_genai.foundation import Foundation, existing_bucket
 from aws_genai.models.knowledge.options import DocumentsBucket, Knowledge
 
 from .base import LayerStack
@@ -61,10 +61,5 @@ def _store(stack: LayerStack, foundation: Foundation, name: str, options: Knowle
 
 
 def _documents(stack: LayerStack, name: str, documents: DocumentsBucket) -> s3.IBucket:
-    from aws_cdk import aws_kms as kms, aws_s3 as s3
-
     # Ids in upper case cannot be names in the settings.
-    key = kms.Key.from_key_arn(stack, f"DocumentsKey-{name}", documents.key_arn) if documents.key_arn else None
-    return s3.Bucket.from_bucket_attributes(
-        stack, f"Documents-{name}", bucket_name=documents.bucket, encryption_key=key
-    )
+    return existing_bucket(stack, f"Documents-{name}", name=documents.bucket, key_arn=documents.key_arn)

@@ -169,6 +169,14 @@ PolicyArn = Annotated[
         max_length=640,
     ),
 ]
+#: https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
+BucketName = Annotated[
+    str,
+    text(
+        r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$",
+        "be the name of a bucket: 3 to 63 lower-case letters, digits, dots and hyphens",
+    ),
+]
 VpcId = Annotated[str, text(r"^vpc-[0-9a-f]{8}([0-9a-f]{9})?$", "be the id of a VPC, such as vpc-0123456789abcdef0")]
 SubnetId = Annotated[
     str, text(r"^subnet-[0-9a-f]{8}([0-9a-f]{9})?$", "be the id of a subnet, such as subnet-0123456789abcdef0")

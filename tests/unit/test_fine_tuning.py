@@ -15,7 +15,7 @@ from botocore.validate import ParamValidator
 
 from aws_genai.data.jumpstart import JumpStartCatalogue
 from aws_genai.errors import InvalidValueError
-from aws_genai.foundation import Foundation, WorkloadRole
+from aws_genai.foundation import ExistingBucket, Foundation, WorkloadRole
 from aws_genai.functions.contract import Contract
 from aws_genai.functions.model_approval import environment as model_approval
 from aws_genai.functions.model_evaluation import environment as model_evaluation
@@ -23,7 +23,6 @@ from aws_genai.functions.model_evaluation.scores import METRICS
 from aws_genai.functions.training_data import environment as training_data
 from aws_genai.models import (
     DataSetOptions,
-    ExistingBucket,
     Experiments,
     FineTuning,
     FineTuningOptions,

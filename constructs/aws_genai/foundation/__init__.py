@@ -12,9 +12,11 @@ if TYPE_CHECKING:
     from .bucket import SecureBucket as SecureBucket
     from .budget import MonthlyBudget as MonthlyBudget
     from .dead_letters import DeadLetterQueue as DeadLetterQueue
+    from .existing import existing_bucket as existing_bucket
     from .foundation import Foundation as Foundation
     from .key import DataKey as DataKey
     from .network import PrivateNetwork as PrivateNetwork
+    from .options import ExistingBucket as ExistingBucket
     from .organization import service_control_policy as service_control_policy
     from .role import WorkloadRole as WorkloadRole
     from .tags import COST_TAGS as COST_TAGS, CostTags as CostTags

@@ -7,11 +7,26 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from ..errors import InvalidValueError
-from ..options import EndpointId, Options, SubnetId, VpcId
+from ..options import BucketName, EndpointId, KeyArn, Options, SubnetId, VpcId
 from .subnets import split
 
 #: The tags that the gate asks for on every resource that takes tags.
 COST_TAGS = ("project", "environment", "layer", "owner", "cost-center")
+
+
+class ExistingBucket(Options):
+    """A bucket that exists already, in the account and the Region of the stack.
+
+    The account is not queried. The bucket, its policy and the policy of its key are not changed: the identity-based
+    policies of the roles that use the bucket grant access to it.
+    """
+
+    name: BucketName
+    """Name of the bucket."""
+
+    key_arn: KeyArn | None = None
+    """ARN of the KMS key that encrypts the bucket. The key policy must allow IAM policies of the account to grant its
+    use. Default: the bucket is encrypted with SSE-S3."""
 
 
 class NetworkOptions(Options):

@@ -12,7 +12,7 @@ from ...data.bedrock import BedrockCatalogue
 from ...data.embeddings import MOST_DIMENSIONS, dimension_of
 from ...data.geographies import DATA_AUTOMATION, Routed, routed
 from ...errors import InvalidValueError, reported_at
-from ...options import KeyArn, ModelId, Name, Options, RoleArn, text
+from ...options import BucketName, KeyArn, ModelId, Name, Options, RoleArn, text
 from ...resource_name import ResourceName
 
 #: It is a part of the names of buckets too.
@@ -49,11 +49,6 @@ FunctionArn = Annotated[
     ),
 ]
 Address = Annotated[str, Field(max_length=2048), AfterValidator(_address)]
-#: https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
-BucketName = Annotated[
-    str,
-    text(r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$", "be the name of a bucket, such as documents-of-mine"),
-]
 Prefix = Annotated[
     str,
     text(

@@ -11,7 +11,6 @@ if TYPE_CHECKING:
     from .model_hub import ModelHub as ModelHub
     from .options import (
         DataSetOptions as DataSetOptions,
-        ExistingBucket as ExistingBucket,
         FineTuningOptions as FineTuningOptions,
         HubOptions as HubOptions,
         StudioOptions as StudioOptions,

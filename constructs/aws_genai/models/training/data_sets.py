@@ -7,15 +7,15 @@ from constructs import Construct
 
 from ...errors import InvalidValueError
 from ...foundation.bucket import SecureBucket
+from ...foundation.existing import existing_bucket
 from ...foundation.foundation import Foundation
 from ...foundation.key import ACCOUNT_PRINCIPAL, ADMINISTER
-from ...foundation.pseudo import PARTITION
 from ...foundation.role import grant
 from ...foundation.statements import EVERYBODY, allow, deny, document
 from ...functions.training_data.environment import Environment
 from ...packaging.python_function import PythonFunction
 from .given_bucket import GivenBucket
-from .options import DataSetOptions, ExistingBucket
+from .options import DataSetOptions
 
 _SIGN = ("kms:DescribeKey", "kms:GetPublicKey", "kms:Sign")
 _ROTATION = ("kms:DisableKeyRotation", "kms:EnableKeyRotation", "kms:GetKeyRotationStatus", "kms:ListKeyRotations")
@@ -70,7 +70,7 @@ class SignedDataSets(Construct):
         super().__init__(scope, id)
         options = options or DataSetOptions()
         if bucket is None and options.bucket:
-            bucket = _imported(self, options.bucket)
+            bucket = existing_bucket(self, "Existing", name=options.bucket.name, key_arn=options.bucket.key_arn)
         self.bucket: SecureBucket | GivenBucket = (
             GivenBucket(self, bucket) if bucket else SecureBucket(self, "Bucket", foundation=foundation)
         )
@@ -156,16 +156,6 @@ class SignedDataSets(Construct):
                 value=Stack.of(self).to_json_string(statement),
                 description="Add this statement to the policy of the bucket",
             )
-
-
-def _imported(scope: Construct, bucket: ExistingBucket) -> s3.IBucket:
-    return s3.Bucket.from_bucket_attributes(
-        scope,
-        "Existing",
-        bucket_name=bucket.name,
-        bucket_arn=f"arn:{PARTITION}:s3:::{bucket.name}",
-        encryption_key=kms.Key.from_key_arn(scope, "ExistingKey", bucket.key_arn) if bucket.key_arn else None,
-    )
 
 
 def _arn_of(grantee: iam.IGrantable) -> str:

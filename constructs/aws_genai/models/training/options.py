@@ -9,7 +9,8 @@ from pydantic import Field, model_validator
 from ...data.fine_tuning import Method, TrainingFacts, check_transform
 from ...data.jumpstart import JumpStartCatalogue, JumpStartModel, check_eula
 from ...errors import InvalidValueError, nearest, reported_at
-from ...options import HostedType, KeyArn, ModelId, Options, RoleArn, text
+from ...foundation.options import ExistingBucket
+from ...options import HostedType, ModelId, Options, RoleArn, text
 from ...resource_name import SAGEMAKER, ResourceName
 from ..hosting.options import ApprovedEndpointOptions
 
@@ -33,23 +34,6 @@ Persona = Literal["data-scientist", "ml-engineer", "approver"]
 PERSONAS: tuple[Persona, ...] = get_args(Persona)
 
 
-class ExistingBucket(Options):
-    """A bucket that exists already. What protects it is up to its owner, except for the permissions on it."""
-
-    name: Annotated[
-        str,
-        text(
-            r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$",
-            "be the name of a bucket: 3 to 63 lower-case letters, digits, dots and hyphens",
-        ),
-    ]
-    """Name of the bucket. It must have versioning enabled, and refuse requests without TLS."""
-
-    key_arn: KeyArn | None = None
-    """ARN of the AWS KMS key that encrypts the objects. Its key policy must let the account allow its use by IAM
-    policies. Default: the objects are encrypted with SSE-S3."""
-
-
 class DataSetOptions(Options):
     """Data sets that may train models."""
 
@@ -57,7 +41,8 @@ class DataSetOptions(Options):
     """ARNs of the roles that sign data sets and approve model versions, in addition to the approver of the Studio."""
 
     bucket: ExistingBucket | None = None
-    """An existing bucket that holds the data sets. Default: a new bucket."""
+    """An existing bucket that holds the data sets. It must have versioning enabled, and reject requests without TLS.
+    Default: a new bucket."""
 
 
 class FineTuningOptions(Options):
