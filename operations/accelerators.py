@@ -36,13 +36,13 @@ DEVICE_MEMORY_MIB = {"Trainium2": 96 * 1024}
 def main(arguments: list[str] | None = None) -> int:
     """Update the file. Return 0 on success, 2 with one message on failure."""
     parser = argparse.ArgumentParser(prog="python -m operations.accelerators", description=__doc__)
-    parser.add_argument("--live", action="store_true", help="ask AWS, with your credentials")
+    parser.add_argument("--live", action="store_true", help="query AWS with your credentials")
     live = parser.parse_args(arguments).live
     content = json.loads(FILE.read_text(encoding="utf-8"))
     try:
         refreshed = refresh(content, live=live)
     except (BotoCoreError, ClientError) as error:
-        print(f"AWS did not answer: {error}. Sign in, or leave --live out.", file=sys.stderr)
+        print(f"AWS did not answer: {error}. Sign in, or omit --live.", file=sys.stderr)
         return 2
     except ModuleNotFoundError:
         print("Without --live this needs moto. Run make setup-dev.", file=sys.stderr)

@@ -48,7 +48,7 @@ _KEPT = (
 def main(arguments: list[str] | None = None) -> int:
     """Update the file. Return 0 on success, 2 with one message on failure."""
     parser = argparse.ArgumentParser(prog="python -m operations.bedrock_models", description=__doc__)
-    parser.add_argument("--live", action="store_true", help="ask Amazon Bedrock, with your credentials")
+    parser.add_argument("--live", action="store_true", help="query Amazon Bedrock with your credentials")
     parser.add_argument("--prices", type=Path, help="read a list of limits and prices")
     parser.add_argument("--regions", type=Path, help="read a table of Regions, routes and ends of life")
     chosen = parser.parse_args(arguments)
@@ -143,15 +143,15 @@ def placed(content: Mapping[str, Any], table: Mapping[str, Any]) -> dict[str, An
 def problems(each: Entry) -> Iterator[str]:
     """The reasons why an entry cannot be committed, if any."""
     if each.get("mode") not in USES:
-        yield "what it is for is not known"
+        yield "its purpose is unknown"
     # A model without known Regions, or with none, stays in the catalog: messages then say so, not that it is unknown.
     if not each.get("in_region") and not each.get("inference_profiles") and "regions" not in each and not _seen(each):
-        yield "it is reached neither in a Region nor through an inference profile"
+        yield "it is available neither in a Region nor through an inference profile"
     for ends in (each.get("end_of_life"), *each.get("end_of_life_by_region", {}).values()):
         if ends and not _is_date(ends):
-            yield f"its end of life {ends} is no date"
+            yield f"its end of life {ends} is not a date"
     if each.get("mode") == "embedding" and not each.get("max_input_tokens"):
-        yield "how long a text it embeds is not known"
+        yield "the maximum length of its input is unknown"
 
 
 def merged(

@@ -28,7 +28,9 @@ def main(arguments: list[str] | None = None) -> int:
     except InvalidValueError as error:
         print(error, file=sys.stderr)
         return 2
-    table = Table("Platform", "Type", "USD an hour", "Why", title="Types that hold the model", title_justify="left")
+    table = Table(
+        "Platform", "Type", "USD an hour", "Why", title="Types with enough memory for the model", title_justify="left"
+    )
     for each in proposals:
         price = each.accelerator.usd_per_hour
         shown = "unknown" if price is None else f"{price:,.2f}"
@@ -46,7 +48,7 @@ def _options() -> argparse.ArgumentParser:
     parser.add_argument("--precision", default="bf16", help="of the weights: fp32, bf16, fp16, fp8, int8 or int4")
     parser.add_argument("--context", type=int, default=8192, help="maximum length of a sequence in tokens")
     parser.add_argument("--sequences", type=int, default=1, help="number of concurrent sequences")
-    parser.add_argument("--region", help="leave out types that this Region is known not to have")
+    parser.add_argument("--region", help="exclude types that this Region does not offer")
     return parser
 
 

@@ -107,7 +107,7 @@ def sign(where: Place, name: str) -> Manifest:
     for file in manifest.files:
         now = _hash(where, file.key, file.version)
         if now != (file.sha256, file.bytes):
-            raise DataSetError(f"{file.key} is not what the manifest says: write the manifest anew")
+            raise DataSetError(f"{file.key} differs from the manifest: write the manifest again")
     signature = where.session.client("kms").sign(
         KeyId=where.key, Message=digest(text), MessageType="DIGEST", SigningAlgorithm=ALGORITHM
     )["Signature"]
@@ -157,7 +157,7 @@ def _template(where: Place, key: str) -> dict[str, str] | None:
     except where.s3.exceptions.NoSuchKey:
         return None
     if not isinstance(content, dict) or set(content) != {"prompt", "completion"}:
-        raise DataSetError(f"{key} must hold a prompt and a completion, as JumpStart's template.json does")
+        raise DataSetError(f"{key} must contain a prompt and a completion, as JumpStart's template.json does")
     return content
 
 
@@ -202,7 +202,7 @@ def main(arguments: list[str] | None = None) -> int:
     if chosen.verb == "manifest":
         print(f"Written. An approver signs it with {make('sign', chosen.environment, DATA=chosen.name)}")
     else:
-        print("Signed. It trains as long as no file of it changes.")
+        print("Signed. The data set can be used for training until one of its files changes.")
     return 0
 
 

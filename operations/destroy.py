@@ -260,7 +260,7 @@ def plan(settings: Settings, account: str, destruction: Destruction, keep: bool)
         held = [f"{len(found)} {name}" for name, found in _data(stack).items() if found]
         also = f", with {', '.join(held)}" if held else ""
         lines.append(f"  {stack.name}: {len(stack.resources)} resources{also}")
-    lines += [f"  {stack.name}: deleted already; what it left is cleared away" for stack in destruction.gone]
+    lines += [f"  {stack.name}: deleted already; its remaining resources are deleted" for stack in destruction.gone]
     lines += [f"  bucket {name}, left by an earlier run" for name in destruction.left if not keep]
     lines.append(
         "The stacks are deleted; what they retain stays."
@@ -298,14 +298,14 @@ def report(told: Told, console: Console) -> None:
     if not told.stays:
         return
     # Not a table, which would break long names: they are to be copied.
-    console.print("What stays, for how many USD a month:")
+    console.print("What remains, with its cost in USD per month:")
     for each in told.stays:
         usd = "not known" if each.usd_per_month is None else f"{each.usd_per_month:,.2f}"
         console.print(f"{usd:>11}  {each.what}: {each.why}", markup=False)
     known = sum(each.usd_per_month or 0 for each in told.stays)
     more = " and more" if any(each.usd_per_month is None for each in told.stays) else ""
     console.print(f"{known:>11,.2f}  all{more}")
-    console.print("List prices of us-east-1; what is stored is priced as S3's standard storage.")
+    console.print("List prices of us-east-1; stored data at the price of S3 Standard.")
 
 
 def _clients(settings: Settings) -> Clients:
@@ -327,9 +327,11 @@ def main(arguments: list[str] | None = None) -> int:
     """Delete an environment. Return 0 if nothing remains, 1 if something remains, 2 if it may not be deleted."""
     parser = argparse.ArgumentParser(prog="python -m operations.destroy", description=__doc__)
     parser.add_argument("environment")
-    parser.add_argument("--yes", action="store_true", help="do not ask")
-    parser.add_argument("--keep", action="store_true", help="delete the stacks alone; what they retain stays")
-    parser.add_argument("--pause", type=float, default=_PAUSE, help="seconds between two looks at what is deleted")
+    parser.add_argument("--yes", action="store_true", help="do not ask for confirmation")
+    parser.add_argument(
+        "--keep", action="store_true", help="delete only the stacks, and keep the resources that they retain"
+    )
+    parser.add_argument("--pause", type=float, default=_PAUSE, help="seconds between two status checks")
     chosen = parser.parse_args(arguments)
     console = Console(highlight=False, soft_wrap=True)
     destruction: Destruction | None = None

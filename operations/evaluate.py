@@ -48,7 +48,7 @@ def evaluate(
     whole = f"{settings.prefix}-{name}"
     if data is not None:
         if not data.is_file():
-            raise EvaluateError(f"{data} is not a file: name the questions, a line of JSON each")
+            raise EvaluateError(f"{data} is not a file: name a file of questions in JSON Lines")
         session.client("s3").upload_file(str(data), bucket, f"{_QUESTIONS}{whole}.jsonl")
     states = session.client("stepfunctions")
     run = states.start_execution(stateMachineArn=machine, input="{}")["executionArn"]
@@ -90,7 +90,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m operations.evaluate", description=__doc__)
     parser.add_argument("name", nargs="?", default="", help="name of the evaluation in the settings")
     parser.add_argument("--environment", default="dev")
-    parser.add_argument("--data", type=Path, help="questions to put first, a line of JSON each")
+    parser.add_argument("--data", type=Path, help="file of questions in JSON Lines to upload first")
     chosen = parser.parse_args(arguments)
     try:
         settings = load(chosen.environment)

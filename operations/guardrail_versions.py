@@ -110,7 +110,9 @@ def main(arguments: list[str] | None = None) -> int:
     """List the versions that are not in use, and delete them if asked to. Return 2 with one message on failure."""
     parser = argparse.ArgumentParser(prog="python -m operations.guardrail_versions", description=__doc__)
     parser.add_argument("--environment", default="dev")
-    parser.add_argument("--delete", action="store_true", help="delete what nothing names; without it, tell only")
+    parser.add_argument(
+        "--delete", action="store_true", help="delete the versions that are not in use. Default: list them"
+    )
     chosen = parser.parse_args(arguments)
     try:
         settings = load(chosen.environment)
@@ -118,7 +120,7 @@ def main(arguments: list[str] | None = None) -> int:
         rules = bedrock.guardrail if bedrock else None
         session = boto3.Session(region_name=settings.region)
         found = look(session, settings.prefix, rules.version if rules else None)
-        print(f"{found.guardrail}: {len(found.every)} of 20 versions, {len(found.unnamed)} of them named by nothing")
+        print(f"{found.guardrail}: {len(found.every)} of 20 versions, {len(found.unnamed)} of them not in use")
         if not chosen.delete or not found.unnamed:
             return 0
         if rules and rules.keep_versions:

@@ -145,7 +145,7 @@ def problems(name: str, each: Entry, content: Mapping[str, Any]) -> Iterator[str
         yield f"its default {each['default_instance_type']} is not among the types that it supports"
     regions = content["region_sets"].get(each["regions"])
     if not regions:
-        yield "no Region has it"
+        yield "it is available in no Region"
         return
     for instance_type in each["supported_instance_types"]:
         image = each["images"].get(instance_type.split(".")[1])
@@ -157,7 +157,7 @@ def problems(name: str, each: Entry, content: Mapping[str, Any]) -> Iterator[str
         if not fits(instance_type, name, each["parameters"]):
             yield f"it does not fit {instance_type}"
     if each["gated"] and not each["eula"]:
-        yield "it is gated, and its licence agreement is not known"
+        yield "it is gated, and its license agreement is unknown"
     if training := each.get("training"):
         yield from training_facts.problems(training, content["registry_accounts"], regions)
     for values in (each["environment"], *each["environment_by_instance"].values()):

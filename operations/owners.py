@@ -99,7 +99,9 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         return check(chosen.environment)
     except (BotoCoreError, ClientError) as error:
-        print(f"AWS did not say what the account has set: {error}. Sign in with leave to read it.", file=sys.stderr)
+        print(
+            f"AWS did not say what the account has set: {error}. Sign in with permission to read it.", file=sys.stderr
+        )
     return 2
 
 

@@ -51,7 +51,7 @@ def tried(session: Any, settings: Settings, only: str = "") -> Iterator[Tried]: 
         prompts = {name: each for name, each in prompts.items() if name == only}
         flows = {name: each for name, each in flows.items() if name == only}
     if not any(prompt.tests for prompt in prompts.values()) and not any(flow.tests for flow in flows.values()):
-        raise PromptsError("No prompt and no flow has a test: give one tests, with given and contains")
+        raise PromptsError("No prompt and no flow has a test: add tests with given and contains")
     stack = f"{settings.prefix}-models"
     identifier, version = guardrail(session.client("bedrock"), settings)
     guarded = {"guardrailIdentifier": identifier, "guardrailVersion": version}
@@ -121,7 +121,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Print the outcomes. Return 1 if a test failed, 2 with one message if tests could not be run."""
     parser = argparse.ArgumentParser(prog="python -m operations.prompts", description=__doc__)
     parser.add_argument("--environment", default="dev")
-    parser.add_argument("--name", default="", help="the prompt or flow to ask alone; without it, all")
+    parser.add_argument("--name", default="", help="the only prompt or flow to test. Default: all")
     chosen = parser.parse_args(arguments)
     failed = 0
     try:

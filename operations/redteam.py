@@ -50,7 +50,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Print the outcomes by category. Return 1 if one is wrong, 2 with one message if no case could be run."""
     parser = argparse.ArgumentParser(prog="python -m operations.redteam", description=__doc__)
     parser.add_argument("--environment", default="dev")
-    parser.add_argument("--name", default="", help="the category of cases to try alone; without it, all")
+    parser.add_argument("--name", default="", help="the only category of cases to run. Default: all")
     chosen = parser.parse_args(arguments)
     import boto3
     from botocore.config import Config

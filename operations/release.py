@@ -120,17 +120,17 @@ def release(where: Place, found: Refused, reason: str) -> Release:
     :raises ReleaseError: if a reviewer cannot release it, or it has changed since.
     """
     if found.final:
-        raise ReleaseError(f"{found.name} cannot be released, for {found.problems[0]}")
+        raise ReleaseError(f"{found.name} cannot be released: {found.problems[0]}")
     if not reason.strip():
-        raise ReleaseError('Say why it may come in: REASON="..."')
+        raise ReleaseError('Give a reason: REASON="..."')
     bucket, key = where.incoming.bucket, f"{where.incoming.prefix}{found.name}"
     try:
         now = where.s3.get_object(Bucket=bucket, Key=key)
     except where.s3.exceptions.NoSuchKey as error:
-        raise ReleaseError(f"s3://{bucket}/{key} is not there any more: put it again first") from error
+        raise ReleaseError(f"s3://{bucket}/{key} no longer exists: upload it again first") from error
     content, version = now["Body"].read(), str(now.get("VersionId", ""))
     if (hashlib.sha256(content).hexdigest(), version) != (found.sha256, found.version):
-        raise ReleaseError(f"{found.name} changed since it was refused: wait a minute, then look at it again")
+        raise ReleaseError(f"{found.name} changed since it was rejected: wait a minute, then check it again")
     who = where.session.client("sts").get_caller_identity()["Arn"]
     moment = datetime.now(UTC).isoformat(timespec="seconds")
     made = Release(found.name, found.sha256, version, who, moment, reason.strip())
@@ -140,7 +140,7 @@ def release(where: Place, found: Refused, reason: str) -> Release:
         if error.response["Error"]["Code"] != "AccessDenied":
             raise
         raise ReleaseError(
-            f"{who} is no reviewer: sign in with one of models.knowledge.{where.knowledge}.reviewer_roles"
+            f"{who} is not a reviewer: sign in with one of models.knowledge.{where.knowledge}.reviewer_roles"
         ) from error
     return made
 
@@ -150,7 +150,8 @@ def _why(where: Place, name: str) -> Refused:
         text = where.s3.get_object(Bucket=where.bucket, Key=f"{QUARANTINE}{name}{_WHY}")["Body"].read()
     except where.s3.exceptions.NoSuchKey as error:
         raise ReleaseError(
-            f"{name} was not refused, or was not examined yet. {make('release', where.environment)} lists what was"
+            f"{name} was not rejected, or has not been evaluated yet. {make('release', where.environment)} lists"
+            " the rejected documents"
         ) from error
     told = json.loads(text)
     problems = tuple(str(each) for each in told.get("problems", ()))
@@ -158,7 +159,7 @@ def _why(where: Place, name: str) -> Refused:
 
 
 def _listed(found: list[Refused]) -> Table:
-    table = Table("Document", "Why it was refused", title="Refused documents", title_justify="left")
+    table = Table("Document", "Reason", title="Rejected documents", title_justify="left")
     for each in found:
         table.add_row(each.name, "\n".join(each.problems))
     return table
@@ -166,7 +167,7 @@ def _listed(found: list[Refused]) -> Table:
 
 def _confirmed() -> bool:
     if not sys.stdin.isatty():
-        raise ReleaseError("Nobody is there to confirm it: add YES=1")
+        raise ReleaseError("There is no terminal to confirm the release: add YES=1")
     return input("Release it? Type yes: ").strip().lower() == "yes"
 
 
@@ -176,7 +177,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("document", help="name of the document, which begins with its source; empty lists them")
     parser.add_argument("--environment", default="dev")
     parser.add_argument("--knowledge", default="", help="the knowledge base, where several have the source")
-    parser.add_argument("--reason", default="", help="why it may come in")
+    parser.add_argument("--reason", default="", help="reason for the release")
     parser.add_argument("--yes", action="store_true", help="do not ask")
     chosen = parser.parse_args(arguments)
     name = chosen.document.removeprefix(INCOMING).removeprefix(QUARANTINE)
@@ -190,7 +191,7 @@ def main(arguments: list[str] | None = None) -> int:
             names = ", ".join(each.knowledge for each in found)
             raise ReleaseError(f"Several knowledge bases have this source; add KNOWLEDGE= one of {names}")
         document = _why(found[0], name)
-        print(f"{name} was refused:")
+        print(f"{name} was rejected:")
         for each in document.problems:
             print(f"  {each}")
         if not document.final and chosen.reason.strip() and not chosen.yes and not _confirmed():
@@ -203,7 +204,7 @@ def main(arguments: list[str] | None = None) -> int:
     except (BotoCoreError, ClientError) as error:
         print(f"AWS did not answer: {error}. Sign in with an account that has this environment.", file=sys.stderr)
         return 2
-    print(f"Released by {made.person}. The intake takes it in within a minute; a change of it is judged anew.")
+    print(f"Released by {made.person}. The intake accepts it within a minute. A changed document is evaluated again.")
     return 0
 
 

@@ -142,7 +142,7 @@ def main(arguments: list[str] | None = None) -> int:
 
     Return 0; 1 if the synthesis has findings; 2 with one message if there is no synthesis of the current settings.
     """
-    parser = argparse.ArgumentParser(description="Show what the last synthesis holds and costs.")
+    parser = argparse.ArgumentParser(description="Show resources and costs of the last synthesis.")
     parser.add_argument("environment")
     parser.add_argument("--assembly", type=Path, default=ROOT / "cdk.out")
     chosen = parser.parse_args(arguments)

@@ -50,7 +50,7 @@ def problems(
     known = AcceleratorCatalogue.default()
     for each in training["supported_instance_types"]:
         if each.removeprefix("ml.") not in known:
-            yield f"it trains on {each}, which is no accelerated, Nitro-based type"
+            yield f"it trains on {each}, which is not an accelerated, Nitro-based type"
     if training["default_instance_type"] not in training["supported_instance_types"]:
         yield f"its default {training['default_instance_type']} is not among the types that it trains on"
     missing = set(regions) - set(accounts.get(training["image"].partition(":")[0], {}))
@@ -64,7 +64,7 @@ def problems(
         elif kind and ((least is not None and default < least) or (most is not None and default > most)):
             yield f"the default of {name} is out of its range"
         elif not kind and facts.get("options") and default not in facts["options"]:
-            yield f"the default of {name} is no choice"
+            yield f"the default of {name} is not one of its choices"
 
 
 def _key(uri: str) -> str:

@@ -112,7 +112,7 @@ def test_a_used_environment_is_destroyed_and_deployed_again(local: Local, varian
     assert inventory(tenant) == before
 
     again = end(tenant, "--yes")
-    assert "genai-local-models: deleted already; what it left is cleared away" in again.stdout
+    assert "genai-local-models: deleted already; its remaining resources are deleted" in again.stdout
     assert (again.returncode, again.stderr) == (0, "")
     assert inventory(tenant) == before
     never = end(replace(tenant, account="444444444449"), "--yes")

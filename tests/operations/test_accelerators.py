@@ -45,7 +45,7 @@ def test_without_credentials_live_ends_in_one_message(
     monkeypatch.setenv("AWS_CONFIG_FILE", "/dev/null")
     before = accelerators.FILE.read_text(encoding="utf-8")
     assert accelerators.main(["--live"]) == 2
-    assert "Sign in, or leave --live out" in capsys.readouterr().err
+    assert "Sign in, or omit --live" in capsys.readouterr().err
     assert accelerators.FILE.read_text(encoding="utf-8") == before
 
 

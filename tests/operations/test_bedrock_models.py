@@ -52,8 +52,8 @@ def test_a_list_of_prices_brings_models_and_leaves_out_what_is_not_known(
         }
     }
     told = capsys.readouterr().err
-    assert "left out: some.odd-v1:0: what it is for is not known" in told
-    assert "left out: some.none-v1:0: it is reached neither in a Region" in told
+    assert "left out: some.odd-v1:0: its purpose is unknown" in told
+    assert "left out: some.none-v1:0: it is available neither in a Region" in told
 
 
 @pytest.mark.parametrize("text", ["{", "{}", '{"models": {}}'])

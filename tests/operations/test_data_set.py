@@ -89,7 +89,7 @@ def test_a_manifest_that_lies_is_not_signed(account: type[Session], capsys: pyte
     s3.put_object(Bucket=BUCKET, Key="data/support/manifest.json", Body=json.dumps(text).encode())
     account.who = "arn:aws:sts::123456789012:assumed-role/Approver/ann"
     assert run("sign", "support") == 2
-    assert "write the manifest anew" in capsys.readouterr().err
+    assert "write the manifest again" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

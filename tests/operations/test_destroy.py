@@ -506,7 +506,7 @@ def test_prices_are_known_or_said_to_be_unknown() -> None:
     told = Told(stays=[Stays("key k", "locked", 1.0), Stays("cluster c", "kept")])
     destroy.report(told, Console(file=text, width=200))
     assert text.getvalue().splitlines()[:4] == [
-        "What stays, for how many USD a month:",
+        "What remains, with its cost in USD per month:",
         "       1.00  key k: locked",
         "  not known  cluster c: kept",
         "       1.00  all and more",

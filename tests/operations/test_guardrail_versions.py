@@ -90,7 +90,7 @@ def test_only_what_is_asked_for_is_deleted(monkeypatch: pytest.MonkeyPatch, caps
     monkeypatch.setattr(guardrail_versions.boto3, "Session", lambda **_: session)
     assert guardrail_versions.main([]) == 0
     assert session.deleted == []
-    assert "6 of 20 versions, 2 of them named by nothing" in capsys.readouterr().out
+    assert "6 of 20 versions, 2 of them not in use" in capsys.readouterr().out
     assert guardrail_versions.main(["--delete"]) == 0
     assert session.deleted == ["6", "8"]
 

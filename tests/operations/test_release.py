@@ -104,10 +104,10 @@ def test_a_reviewer_releases_a_document_and_it_comes_in(
 @pytest.mark.parametrize(
     ("arguments", "word"),
     [
-        ((NAME, "--yes"), 'Say why it may come in: REASON="..."'),
+        ((NAME, "--yes"), 'Give a reason: REASON="..."'),
         (
             ("policies/other.md", "--reason", "r", "--yes"),
-            "was not refused, or was not examined yet. make release ENV=reference lists",
+            "was not rejected, or has not been evaluated yet. make release ENV=reference lists",
         ),
         (("gossip/a.md", "--reason", "r", "--yes"), "No knowledge base has a source gossip. Sources are:"),
         (
@@ -134,19 +134,19 @@ def test_a_document_that_changed_since_is_not_released(
 ) -> None:
     boto3.client("s3", region_name="us-east-1").put_object(Bucket=BUCKET, Key=f"incoming/{NAME}", Body=b"Other.")
     assert run(NAME, "--reason", "r", "--yes") == 2
-    assert "changed since it was refused" in capsys.readouterr().err
+    assert "changed since it was rejected" in capsys.readouterr().err
 
 
 def test_a_program_is_not_released(account: type[Session], capsys: pytest.CaptureFixture[str]) -> None:
     put("policies/a.pdf", b"MZ")
     assert run("policies/a.pdf", "--reason", "r", "--yes") == 2
-    assert "cannot be released, for it is a program" in capsys.readouterr().err
+    assert "cannot be released: it is a program" in capsys.readouterr().err
 
 
 def test_who_is_no_reviewer_is_told(account: type[Session], capsys: pytest.CaptureFixture[str]) -> None:
     account.may_write = False
     assert run(NAME, "--reason", "r", "--yes") == 2
-    assert "is no reviewer: sign in with one of models.knowledge.handbook.reviewer_roles" in capsys.readouterr().err
+    assert "is not a reviewer: sign in with one of models.knowledge.handbook.reviewer_roles" in capsys.readouterr().err
 
 
 def test_nobody_signed_in(account: type[Session], capsys: pytest.CaptureFixture[str]) -> None:

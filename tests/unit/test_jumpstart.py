@@ -53,10 +53,10 @@ def spoilt(**changed: Any) -> list[str]:
     [
         ({"default_instance_type": "ml.g6.48xlarge"}, "is not among the types"),
         ({"images": {}}, "no image for ml."),
-        ({"regions": "r99"}, "no Region has it"),
+        ({"regions": "r99"}, "it is available in no Region"),
         ({"supported_instance_types": []}, "has the memory for it"),
         ({"parameters": 900e9}, "it does not fit ml."),
-        ({"gated": True, "eula": None}, "licence agreement is not known"),
+        ({"gated": True, "eula": None}, "license agreement is unknown"),
         ({"environment": {"WORKERS": 1}}, "is not text"),
         (
             {"images": dict.fromkeys(("g4dn", "g5", "g6", "g6e", "p4d", "p5"), "unknown:1")},

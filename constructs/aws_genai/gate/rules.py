@@ -58,7 +58,7 @@ def rule(id: str, *, holds: str, why: str, fix: str, page: str) -> Callable[[Che
 
     def register(check: Check) -> Check:
         if id in RULES:
-            raise ValueError(f"The rule {id} stands twice")
+            raise ValueError(f"The rule {id} is registered twice")
         RULES[id] = Rule(id, holds, why, fix, page, check)
         return check
 

@@ -27,9 +27,9 @@ def _copied(app: Emitted) -> Iterator[tuple[Resource, Any]]:
 
 @rule(
     "GENAI_REPLICATION_ALLOWED",
-    holds="The role of a replication may read the source, its locks too where it has them, and write replicas.",
-    why="S3 takes the configuration as it is, and marks each object that it may not copy as FAILED, unseen.",
-    fix="grant the role what the page lists, as SecureBucket does.",
+    holds="The role of a replication may read the source bucket, including its object locks, and write replicas.",
+    why="S3 accepts the configuration without a check, and marks each object that it cannot replicate as FAILED.",
+    fix="grant the role the permissions of the page, as SecureBucket does.",
     page="https://docs.aws.amazon.com/AmazonS3/latest/userguide/setting-repl-config-perm-overview.html",
 )
 def replication_allowed(app: Emitted) -> Iterator[Hit]:
@@ -54,8 +54,8 @@ def _missing(who: Identity, actions: tuple[str, ...], place: str) -> list[str]:
 
 @rule(
     "GENAI_REPLICATION_WATCHED",
-    holds="Replication has metrics, and an alarm on copies that fail.",
-    why="S3 shows a copy that failed on the object only: nobody hears of it.",
+    holds="Replication has metrics, and an alarm on failed replications.",
+    why="S3 shows a failed replication only in the status of the object, so it stays unnoticed.",
     fix="enable Destination.Metrics, and add an alarm on OperationsFailedReplication, as SecureBucket does.",
     page="https://docs.aws.amazon.com/AmazonS3/latest/userguide/repl-metrics.html",
 )

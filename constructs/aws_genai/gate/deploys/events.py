@@ -21,8 +21,8 @@ def _services(statement: Any) -> list[str]:  # noqa: ANN401 - JSON
 
 @rule(
     "GENAI_TOPIC_HEARS_EVENTS",
-    holds="A topic's policy lets EventBridge publish without a condition, or its rules publish by a role.",
-    why="EventBridge supports no Condition block in the policy of a topic: SNS refuses what its rules send, unseen.",
+    holds="A topic's policy lets EventBridge publish without a condition, or its rules publish with a role.",
+    why="EventBridge does not support conditions in the policy of a topic: SNS rejects its events, which are lost.",
     fix="give the rule's target a RoleArn that may publish, as report_event does.",
     page="https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html#eb-sns-permissions",
 )
@@ -44,8 +44,8 @@ def topics_hear_events(app: Emitted) -> Iterator[Hit]:
 
 @rule(
     "GENAI_TARGET_ROLE_MAY_DELIVER",
-    holds="The role of an event rule's target may do there what the rule needs.",
-    why="EventBridge drops an event that the target's role may not deliver, after a day of retries.",
+    holds="The role of an event rule's target has the permission to deliver events to it.",
+    why="EventBridge drops an event that the role cannot deliver, after a day of retries.",
     fix="grant the role sns:Publish, sqs:SendMessage, states:StartExecution or lambda:InvokeFunction on the target.",
     page="https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-identity-based.html",
 )
@@ -143,8 +143,8 @@ def _dead_letters(app: Emitted) -> Iterator[Any]:
 
 @rule(
     "GENAI_DEAD_LETTERS_WATCHED",
-    holds="An alarm watches each queue for what could not be delivered or done.",
-    why="What a dead-letter queue holds is lost after its retention, and nobody has heard of it.",
+    holds="Each dead-letter queue has an alarm.",
+    why="Messages in a dead-letter queue are deleted after its retention period, unnoticed without an alarm.",
     fix="add an alarm on ApproximateNumberOfMessagesVisible of the queue, as WorkQueue has with a topic.",
     page="https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html",
 )
@@ -168,8 +168,8 @@ def dead_letters_watched(app: Emitted) -> Iterator[Hit]:
 
 @rule(
     "GENAI_TRAIL_LEAVES_ITSELF_OUT",
-    holds="The data events of a trail leave out the buckets that it and its replicas are written to.",
-    why="A trail that records what it writes writes for ever.",
+    holds="The data events of a trail exclude the buckets that the trail and its replicas are written to.",
+    why="A trail that records its own writes never stops writing.",
     fix="exclude the bucket, and the bucket that it is replicated to, in the trail's event selectors.",
     page="https://docs.aws.amazon.com/awscloudtrail/latest/userguide/logging-data-events-with-cloudtrail.html",
 )
@@ -201,9 +201,9 @@ def _written(app: Emitted, trail: Resource) -> list[Resource]:
 
 @rule(
     "GENAI_TRAIL_READABLE",
-    holds="Somebody may decrypt the files of a trail that is encrypted under a customer key.",
-    why="A record that nobody can read, or validate, proves nothing.",
-    fix="name readers with DataKey.allow_trail, under the condition that the call is for a trail's file.",
+    holds="A principal may decrypt the log files of a trail that is encrypted with a customer managed key.",
+    why="Log files that nobody can decrypt cannot be read or validated.",
+    fix="name the readers with DataKey.allow_trail.",
     page="https://docs.aws.amazon.com/awscloudtrail/latest/userguide/create-kms-key-policy-for-cloudtrail.html",
 )
 def trails_readable(app: Emitted) -> Iterator[Hit]:

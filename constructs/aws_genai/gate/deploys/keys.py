@@ -702,9 +702,9 @@ def _vectors(app: Emitted) -> Iterator[Asked]:
 
 @rule(
     "GENAI_KEY_ADMITS_ITS_USERS",
-    holds="Each customer key admits the services and roles that AWS makes use it, under the conditions that they send.",
-    why="AWS refuses the resource, or loses what it writes, where the key's policy or the role's own lets nobody in.",
-    fix="let it use the key by DataKey's allow and grant methods, without conditions that AWS does not send.",
+    holds="Each key policy allows the services and roles that use the key, under conditions that they send.",
+    why="If the key policy or the role's policy denies it, AWS rejects the resource, or its data is not written.",
+    fix="allow the use of the key with DataKey's methods, without conditions that AWS does not send.",
     page="https://docs.aws.amazon.com/kms/latest/developerguide/key-policy-services.html",
 )
 def keys_admit_their_users(app: Emitted) -> Iterator[Hit]:

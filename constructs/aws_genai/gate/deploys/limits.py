@@ -26,9 +26,9 @@ def _compact(value: Any) -> int:  # noqa: ANN401 - JSON
 
 @rule(
     "GENAI_POLICY_SIZE",
-    holds="Policies stay under the size that their service takes.",
-    why="The service refuses a policy that is larger.",
-    fix="split the role or the resource, or name resources by a common prefix that holds nothing else.",
+    holds="Policies are within the maximum size of their service.",
+    why="The service rejects a larger policy.",
+    fix="split the role or the resource, or refer to resources by a common prefix that no other resource has.",
     page=_IAM,
 )
 def policy_size(app: Emitted) -> Iterator[Hit]:
@@ -48,17 +48,19 @@ def policy_size(app: Emitted) -> Iterator[Hit]:
             continue
         if most and size > most:
             yield Hit(
-                each.resource, each.where, f"It has {size:,} characters, {most:,} is the most (see {_PAGES}{page})."
+                each.resource, each.where, f"It has {size:,} characters, {most:,} is the maximum (see {_PAGES}{page})."
             )
     for resource, size in inline.values():
         if size > 10240:
-            yield Hit(resource, "Properties", f"Inline policies have {size:,} characters together, 10,240 is the most.")
+            yield Hit(
+                resource, "Properties", f"Inline policies have {size:,} characters in total, 10,240 is the maximum."
+            )
 
 
 @rule(
     "GENAI_ROLE_POLICIES",
     holds="A role has at most ten managed policies.",
-    why="IAM attaches no more managed policies to a role than the account's quota, ten unless it was raised.",
+    why="IAM attaches at most ten managed policies to a role, unless the account's quota was increased.",
     fix="merge policies, or use a role for each task.",
     page=_IAM,
 )
@@ -76,9 +78,9 @@ def role_policies(app: Emitted) -> Iterator[Hit]:
 
 @rule(
     "GENAI_STACK_SIZE",
-    holds="A stack has at most 500 resources, 200 outputs, 200 parameters and a megabyte of template.",
-    why="CloudFormation refuses a larger template.",
-    fix="move a part of the stack to a stack of its own.",
+    holds="A stack has at most 500 resources, 200 outputs, 200 parameters, and a template of 1 MB.",
+    why="CloudFormation rejects a larger template.",
+    fix="move a part of the stack to another stack.",
     page=_CLOUDFORMATION,
 )
 def stack_size(app: Emitted) -> Iterator[Hit]:
@@ -86,10 +88,10 @@ def stack_size(app: Emitted) -> Iterator[Hit]:
         for part, most in (("Resources", 500), ("Outputs", 200), ("Parameters", 200), ("Mappings", 200)):
             count = len(stack.template.get(part, {}))
             if count > most:
-                yield Hit(stack, part, f"{stack.name} has {count} {part.lower()}, {most} is the most.")
+                yield Hit(stack, part, f"{stack.name} has {count} {part.lower()}, {most} is the maximum.")
         size = len(json.dumps(stack.template, separators=(",", ":")))
         if size > 1_048_576:
-            yield Hit(stack, "Resources", f"The template of {stack.name} has {size:,} bytes, 1,048,576 is the most.")
+            yield Hit(stack, "Resources", f"The template of {stack.name} has {size:,} bytes, 1,048,576 is the maximum.")
 
 
 #: Resource type, property, what is counted, maximum, page.
@@ -104,9 +106,9 @@ _COUNT: Mapping[str, Callable[[Any], int]] = {
 
 @rule(
     "GENAI_QUOTA",
-    holds="Properties stay within the numbers and lengths that the service takes.",
-    why="The service refuses more, when the stack is deployed.",
-    fix="shorten it, or move a part elsewhere.",
+    holds="Properties are within the quotas of their service.",
+    why="The service rejects a higher number or length, and the deployment fails.",
+    fix="shorten the property, or split the resource.",
     page="https://docs.aws.amazon.com/general/latest/gr/aws-service-information.html",
 )
 def quotas(app: Emitted) -> Iterator[Hit]:
@@ -114,7 +116,7 @@ def quotas(app: Emitted) -> Iterator[Hit]:
         for each in app.of(type):
             value = each.get(path)
             if value is not None and (number := _COUNT[count](value)) > most:
-                what = f"{path} has {number:,}, {most:,} is the most (see {_PAGES}{page})."
+                what = f"{path} has {number:,}, {most:,} is the maximum (see {_PAGES}{page})."
                 yield Hit(each, f"Properties.{path}", what)
 
 
@@ -124,9 +126,9 @@ _TAG = re.compile(r"[\w\s+\-=._:/@]*", re.UNICODE)
 
 @rule(
     "GENAI_TAGS_TAKEN",
-    holds="Tags are at most 50, of letters, digits, spaces and + - = . _ : / @, and not AWS's own.",
-    why="Services refuse other tags, some when the stack is half made.",
-    fix="take other characters out of the tag, and merge tags beyond 50.",
+    holds="A resource has at most 50 tags, of letters, digits, spaces and + - = . _ : / @, without the prefix aws:.",
+    why="Services reject other tags, and the deployment fails.",
+    fix="remove other characters from the tag, and use at most 50 tags.",
     page="https://docs.aws.amazon.com/tag-editor/latest/userguide/best-practices-and-strats.html",
 )
 def tags_taken(app: Emitted) -> Iterator[Hit]:
@@ -144,7 +146,7 @@ def tags_taken(app: Emitted) -> Iterator[Hit]:
             if "<" in f"{key}{value}":
                 continue
             if not _TAG.fullmatch(f"{key}{value}") or str(key).lower().startswith("aws:"):
-                yield Hit(each, "Properties.Tags", f"The tag {key}: {value} is not taken.")
+                yield Hit(each, "Properties.Tags", f"The tag {key}: {value} is not valid.")
             if not 1 <= len(str(key)) <= 128 or len(str(value)) > 256:
                 yield Hit(each, "Properties.Tags", f"{key} is longer than 128 characters, or its value than 256.")
 
@@ -152,9 +154,9 @@ def tags_taken(app: Emitted) -> Iterator[Hit]:
 #: Characters and lengths of names: resource type, property, pattern, page. References in names are resolved first.
 @rule(
     "GENAI_NAME_TAKEN",
-    holds="Names have the characters and the length that their service takes.",
-    why="The service refuses the name when the stack is deployed.",
-    fix="shorten the project's, the environment's or the thing's name, and use ASCII letters, digits and hyphens.",
+    holds="Names have the characters and the length that their service accepts.",
+    why="The service rejects the name, and the deployment fails.",
+    fix="shorten the name of the project, the environment or the resource, and use ASCII letters, digits and hyphens.",
     page="https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-properties-name.html",
 )
 def names_taken(app: Emitted) -> Iterator[Hit]:
@@ -163,7 +165,7 @@ def names_taken(app: Emitted) -> Iterator[Hit]:
             name = each.get(path)
             # Names with a part that is known only at deployment are not checked.
             if name is not None and "<" not in str(name) and not re.fullmatch(pattern, str(name), re.ASCII):
-                what = f"{name} ({len(str(name))} characters) is not taken (see {_PAGES}{page})."
+                what = f"{name} ({len(str(name))} characters) is not valid (see {_PAGES}{page})."
                 yield Hit(each, f"Properties.{path}", what)
     for stack in app.stacks.values():
         nested = stack.file.endswith(".nested.template.json")
@@ -181,8 +183,8 @@ _CONCURRENCY, _UNRESERVED = 1000, 100
 
 @rule(
     "GENAI_RESERVED_CONCURRENCY",
-    holds="Functions reserve no more of the account's concurrency than its default quota leaves.",
-    why="Lambda refuses a reservation that leaves fewer than 100 of the account's concurrent executions to all others.",
+    holds="Functions reserve no more concurrency than the default quota of the account allows.",
+    why="Lambda rejects a reservation that leaves fewer than 100 unreserved concurrent executions in the account.",
     fix="reserve less, or leave the reservation out; new accounts may have a quota of 10.",
     page="https://docs.aws.amazon.com/lambda/latest/dg/configuration-concurrency.html",
 )

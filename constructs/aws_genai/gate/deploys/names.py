@@ -74,23 +74,23 @@ def _fixed(name: Any) -> bool:  # noqa: ANN401 - JSON
 
 @rule(
     "GENAI_KEPT_WITHOUT_NAME",
-    holds="What stays when its stack goes has no fixed name.",
-    why="The next deploy of the stack meets its own leftover, and the service answers that the name is taken.",
-    fix="leave the name to CloudFormation, or put a part of AWS::StackId into it.",
+    holds="A resource that is retained when its stack is deleted has no fixed name.",
+    why="The next deployment of the stack fails, because the retained resource has the name.",
+    fix="leave the name to CloudFormation, or add a part of AWS::StackId to it.",
     page="https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-attribute-deletionpolicy.html",
 )
 def kept_without_name(app: Emitted) -> Iterator[Hit]:
     for each in app.resources:
         named = _name(each)
         if named and str(each.body.get("DeletionPolicy", "")).startswith("Retain") and _fixed(named[1]):
-            yield Hit(each, f"Properties.{named[0]}", f"{each.get(named[0])} stays.")
+            yield Hit(each, f"Properties.{named[0]}", f"{each.get(named[0])} is retained.")
 
 
 @rule(
     "GENAI_REPLACED_UNDER_NAME",
-    holds="What has properties that only a replacement changes has no fixed name, or one that changes with them.",
-    why="CloudFormation makes the new resource before it deletes the old one, whose name is taken until then.",
-    fix="leave the name to CloudFormation, or put a digest of the create-only properties into it, as naming.lasting.",
+    holds="A resource with create-only properties has no fixed name, or a name that changes with them.",
+    why="CloudFormation creates the replacement before it deletes the old resource, which has the name.",
+    fix="leave the name to CloudFormation, or add a digest of the create-only properties, as naming.lasting does.",
     page=_NAMING,
 )
 def replaced_under_name(app: Emitted) -> Iterator[Hit]:
@@ -102,7 +102,7 @@ def replaced_under_name(app: Emitted) -> Iterator[Hit]:
         settled = {named[0], *_SETTLED.get(each.type, ())}
         stuck = [path for path in types.get(each.type, ()) if path not in settled and _stands(each.raw, path)]
         if stuck and not _DIGEST.search(str(each.get(named[0]))):
-            yield Hit(each, f"Properties.{named[0]}", f"{stuck[0]} cannot change while the name stays.")
+            yield Hit(each, f"Properties.{named[0]}", f"{stuck[0]} cannot change without a new name.")
 
 
 def _stands(properties: Mapping[str, Any], path: str) -> bool:
@@ -125,9 +125,9 @@ def _reads(value: Any) -> Iterator[Mapping[str, Any]]:  # noqa: ANN401 - JSON
 
 @rule(
     "GENAI_READERS_NOTICE",
-    holds="What a stack reads of another goes by a name that changes when what it reads is replaced.",
-    why="A stack whose template is as before is skipped: it would name what is deleted, for ever.",
-    fix="give each stack of the app the synthesizer WeakReferences.",
+    holds="A reference to another stack has an output name that changes when the resource is replaced.",
+    why="The CDK CLI skips a stack with an unchanged template, which would refer to the deleted resource.",
+    fix="use the synthesizer WeakReferences for each stack of the app.",
     page=(
         "https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/"
         "intrinsic-function-reference-getstackoutput.html"
@@ -148,13 +148,15 @@ def readers_notice(app: Emitted) -> Iterator[Hit]:
             elif not output.startswith(PUBLISHED):
                 continue
             elif output[-DIGITS:] != lives[producer.name].digest(found["Value"])[:DIGITS]:
-                yield Hit(each, "Properties", f"{output} of {producer.name} stays when its resource is replaced.")
+                yield Hit(
+                    each, "Properties", f"{output} of {producer.name} does not change when its resource is replaced."
+                )
 
 
 @rule(
     "GENAI_VERSIONS_OUTLIVE_READERS",
-    holds="A version that other stacks name stays when the next one comes.",
-    why="It is deleted before the stacks that still name it are deployed, and all their calls fail.",
+    holds="A version that other stacks refer to is retained when it is replaced.",
+    why="Otherwise it is deleted before the other stacks are deployed, and their requests fail until then.",
     fix="keep replaced versions: DeletionPolicy and UpdateReplacePolicy RetainExceptOnCreate.",
     page="https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-attribute-updatereplacepolicy.html",
 )
@@ -187,9 +189,9 @@ _ONE_OF_THE_ACCOUNT = ("AWS::ApiGateway::Account", "AWS::Bedrock::EnforcedGuardr
 
 @rule(
     "GENAI_ONE_OF_THE_ACCOUNT",
-    holds="A setting of which the account has one in each Region has one owner in the app.",
-    why="The stack that is deployed last takes the setting over, and the first that is deleted takes it away.",
-    fix="make it in one stack, and let the others do without: account_log_role and enforce say which.",
+    holds="A setting that exists once in an account and Region is set by one stack of the app.",
+    why="Each stack would overwrite the setting when it is deployed, and delete it when it is deleted.",
+    fix="set it in one stack only, with account_log_role or enforce.",
     page="https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-apigateway-account.html",
 )
 def one_of_the_account(app: Emitted) -> Iterator[Hit]:
@@ -198,7 +200,7 @@ def one_of_the_account(app: Emitted) -> Iterator[Hit]:
         for each in app.of(type):
             first = owners.setdefault(each.stack.region, each)
             if first is not each:
-                yield Hit(each, "Type", f"{first.stack.name} has one too.")
+                yield Hit(each, "Type", f"{first.stack.name} has one, too.")
 
 
 #: Types whose names must be unique in the account across Regions, or across all accounts.
@@ -216,9 +218,9 @@ _GLOBAL: Mapping[str, str] = {
 
 @rule(
     "GENAI_GLOBAL_NAME_HAS_REGION",
-    holds="A fixed name that all Regions share holds the Region.",
-    why="The same environment in a second Region meets the name of the first.",
-    fix="leave the name to CloudFormation, or put the Region into it.",
+    holds="A fixed name that must be unique across Regions contains the Region.",
+    why="The same environment in a second Region would have the same name.",
+    fix="leave the name to CloudFormation, or add the Region to it.",
     page="https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html",
 )
 def global_names_have_region(app: Emitted) -> Iterator[Hit]:
@@ -228,7 +230,7 @@ def global_names_have_region(app: Emitted) -> Iterator[Hit]:
     for each, path in named:
         name = each.raw.get(path)
         if name is not None and _fixed(name) and each.stack.region not in str(each.get(path)):
-            yield Hit(each, f"Properties.{path}", f"{each.get(path)} is every Region's.")
+            yield Hit(each, f"Properties.{path}", f"{each.get(path)} is used in every Region.")
 
 
 #: Properties that identify a resource, the first of which is its name, where the CloudFormation schema does not say so:
@@ -281,5 +283,5 @@ def names_unique(app: Emitted) -> Iterator[Hit]:
         place = each.stack.name if any("<" in value for value in values) else each.stack.account
         first = owners.setdefault((each.type, place, "" if shared else each.stack.region, name, *values[1:]), each)
         if first is not each:
-            what = f"{first.id} of {first.stack.name} has the name {values[0]} too."
+            what = f"{first.id} of {first.stack.name} has the name {values[0]}, too."
             yield Hit(each, f"Properties.{paths[0]}", what)

@@ -33,9 +33,9 @@ def _is_interface(endpoint: Resource) -> bool:
 
 @rule(
     "GENAI_ENDPOINT_PRIVATE_DNS",
-    holds="Private DNS is on only where the service's interface endpoints have it.",
-    why="EC2 refuses an interface endpoint with private DNS for a service that has none.",
-    fix="use the gateway endpoint of the service, or leave PrivateDnsEnabled out and call the endpoint's own name.",
+    holds="Private DNS is enabled only for services whose interface endpoints support it.",
+    why="EC2 rejects private DNS for a service that does not support it.",
+    fix="use the gateway endpoint of the service, or omit PrivateDnsEnabled and use the DNS names of the endpoint.",
     page="https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/privatelink-interface-endpoints.html",
 )
 def private_dns(app: Emitted) -> Iterator[Hit]:
@@ -46,9 +46,9 @@ def private_dns(app: Emitted) -> Iterator[Hit]:
 
 @rule(
     "GENAI_ENDPOINT_POLICY_TAKEN",
-    holds="An endpoint has a policy only where the service takes one.",
-    why="EC2 refuses a policy on the endpoint of a service that takes none.",
-    fix="leave PolicyDocument out.",
+    holds="A VPC endpoint has a policy only if the service supports endpoint policies.",
+    why="EC2 rejects an endpoint policy for a service that does not support it.",
+    fix="omit PolicyDocument.",
     page="https://docs.aws.amazon.com/vpc/latest/privatelink/vpc-endpoints-access.html",
 )
 def policy_taken(app: Emitted) -> Iterator[Hit]:
@@ -59,8 +59,8 @@ def policy_taken(app: Emitted) -> Iterator[Hit]:
 
 @rule(
     "GENAI_ENDPOINT_OF_ITS_KIND",
-    holds="Gateway endpoints are for S3 and DynamoDB, by route tables; interface endpoints by subnets and groups.",
-    why="EC2 refuses an endpoint of a kind that the service does not have, or with properties of the other kind.",
+    holds="Gateway endpoints are for S3 and DynamoDB, with route tables; interface endpoints have subnets and groups.",
+    why="EC2 rejects an endpoint of a type that the service does not support, or with properties of the other type.",
     fix="name RouteTableIds for a gateway endpoint, SubnetIds and SecurityGroupIds for an interface endpoint.",
     page=_CREATE,
 )
@@ -88,9 +88,9 @@ def _network(value: Any) -> ipaddress.IPv4Network | None:  # noqa: ANN401 - JSON
 
 @rule(
     "GENAI_SUBNETS_APART",
-    holds="The subnets of a VPC lie in its range and do not overlap.",
-    why="EC2 refuses a subnet that overlaps another of the VPC, one that an update is about to remove too.",
-    fix="cut the range for as many zones as there may ever be, and give each subnet its own part.",
+    holds="The subnets of a VPC are in its CIDR range and do not overlap.",
+    why="EC2 rejects a subnet that overlaps another one, including one that the update will delete.",
+    fix="divide the range for the maximum number of zones, so that each subnet keeps its part.",
     page="https://docs.aws.amazon.com/vpc/latest/userguide/subnet-sizing.html",
 )
 def subnets_apart(app: Emitted) -> Iterator[Hit]:
@@ -113,9 +113,9 @@ def subnets_apart(app: Emitted) -> Iterator[Hit]:
 
 @rule(
     "GENAI_IMAGES_GET_THROUGH",
-    holds="ECR's endpoints let through the registries that nodes and jobs pull from.",
-    why="What an endpoint's policy leaves out cannot be pulled: nodes never get ready, jobs never start.",
-    fix="name the registries in PrivateNetwork's registries.",
+    holds="The policies of ECR's endpoints allow the registries that nodes and jobs pull from.",
+    why="Other images cannot be pulled, so nodes do not become ready and jobs do not start.",
+    fix="add the registries to the argument registries of PrivateNetwork.",
     page="https://docs.aws.amazon.com/eks/latest/userguide/private-clusters.html",
 )
 def images_get_through(app: Emitted) -> Iterator[Hit]:

@@ -84,8 +84,8 @@ def _policies(app: Emitted, role: Resource) -> Iterator[Resource]:
 
 @rule(
     "GENAI_WAITS_FOR_PERMISSIONS",
-    holds="What AWS makes only with a role that has its permissions waits for the policies of that role.",
-    why="CloudFormation makes both at once where nothing orders them, and creation fails at random.",
+    holds="A resource that needs the permissions of its role at creation depends on the policies of the role.",
+    why="Without a dependency, CloudFormation creates both at once, and creation fails at random.",
     fix="add a dependency on the policies of the role, as WorkloadRole.permissions.",
     page=_DEPENDS,
 )
@@ -208,9 +208,9 @@ _BEFORE: tuple[tuple[str, Callable[[Emitted, Resource], Iterator[Resource]], str
 
 @rule(
     "GENAI_WAITS_FOR_OTHERS",
-    holds="A resource waits for all that must stand before AWS makes it.",
-    why="CloudFormation makes both at once where nothing orders them: creation fails at random, or misses a part.",
-    fix="add a dependency (DependsOn) on what must come first.",
+    holds="A resource depends on all resources that must exist before it is created.",
+    why="Without a dependency, CloudFormation creates both at once: creation fails at random, or is incomplete.",
+    fix="add a dependency (DependsOn) on the other resource.",
     page=_DEPENDS,
 )
 def waits_for_others(app: Emitted) -> Iterator[Hit]:
@@ -220,5 +220,5 @@ def waits_for_others(app: Emitted) -> Iterator[Hit]:
                 other.id for other in before(app, each) if other.stack is each.stack and other.id not in each.waits_for
             ]
             if missing:
-                what = f"{reason}, and {missing[0]} may come later (see https://docs.aws.amazon.com/{page})."
+                what = f"{reason}, and {missing[0]} may be created later (see https://docs.aws.amazon.com/{page})."
                 yield Hit(each, "DependsOn", what[0].upper() + what[1:])

@@ -50,9 +50,9 @@ def _statements(app: Emitted) -> Iterator[tuple[Document, Mapping[str, object]]]
 
 @rule(
     "GENAI_ACTION_EXISTS",
-    holds="Every action of every policy is one that IAM knows.",
-    why="IAM takes a policy with an action that does not exist, and then allows or denies nothing by it.",
-    fix="name the action as the Service Authorization Reference does; Converse, for one, is allowed by InvokeModel.",
+    holds="Every action of every policy exists.",
+    why="IAM accepts a policy with an action that does not exist, which has no effect.",
+    fix="use the name in the Service Authorization Reference; Converse, for example, is allowed by InvokeModel.",
     page=_REFERENCE,
 )
 def actions_exist(app: Emitted) -> Iterator[Hit]:
@@ -70,9 +70,9 @@ def actions_exist(app: Emitted) -> Iterator[Hit]:
 
 @rule(
     "GENAI_ACTION_MEETS_RESOURCE",
-    holds="Every action that a statement allows takes at least one of its resources.",
-    why="An action that takes none of the resources beside it is never allowed by that statement.",
-    fix="give the action a resource of a type that it takes, or * where it takes none, in a statement of its own.",
+    holds="Every action that a statement allows supports at least one of its resources.",
+    why="A statement never allows an action that supports none of its resources.",
+    fix="use a separate statement with a resource type that the action supports, or * if it supports none.",
     page=_REFERENCE,
 )
 def actions_meet_resources(app: Emitted) -> Iterator[Hit]:
@@ -115,9 +115,9 @@ _HOLDS_WITHOUT = re.compile(r"(Not|IfExists|Null|ForAllValues)")
 
 @rule(
     "GENAI_CONDITION_KEY_KNOWN",
-    holds="Every condition of a statement that allows asks for a key that its actions know.",
-    why="A request never carries a key that its action does not know, so the statement never allows the action.",
-    fix="ask for a key that the action knows, in a statement of its own, as sagemaker:TaggingAction for AddTags.",
+    holds="Every condition of an Allow statement uses a condition key that its actions support.",
+    why="A request has no value for a key that its action does not support, so the statement never allows the action.",
+    fix="use a separate statement with a key that the action supports, such as sagemaker:TaggingAction for AddTags.",
     page=_REFERENCE,
 )
 def condition_keys_known(app: Emitted) -> Iterator[Hit]:
@@ -170,9 +170,9 @@ def _key_matches(known: str, key: str) -> bool:
 
 @rule(
     "GENAI_POLICY_OF_ITS_SERVICE",
-    holds="Policies of keys, roles and VPC endpoints name actions of their own service.",
-    why="Such a policy is asked about requests of its own service only.",
-    fix="name actions of the service that the key, role or endpoint belongs to, by the prefix that IAM has for it.",
+    holds="Key policies, trust policies and endpoint policies contain only actions of their own service.",
+    why="Such a policy is evaluated only for requests to its own service.",
+    fix="use actions of the service of the key, role or endpoint, with its IAM service prefix.",
     page="https://docs.aws.amazon.com/vpc/latest/privatelink/vpc-endpoints-access.html",
 )
 def policies_of_their_service(app: Emitted) -> Iterator[Hit]:
@@ -193,9 +193,9 @@ def policies_of_their_service(app: Emitted) -> Iterator[Hit]:
 
 @rule(
     "GENAI_ENDPOINT_LETS_THROUGH",
-    holds="An endpoint's policy lets through the calls without a resource that roles of the app may make.",
-    why="A request that names no resource does not carry aws:ResourceAccount: the endpoint denies it.",
-    fix="ask for aws:PrincipalAccount alone in the statement for what takes no resource.",
+    holds="The policy of a VPC endpoint allows the requests without a resource that roles of the app may send.",
+    why="A request without a resource has no aws:ResourceAccount, so the endpoint denies it.",
+    fix="use only aws:PrincipalAccount in the statement for actions without a resource.",
     page="https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html",
 )
 def endpoints_let_through(app: Emitted) -> Iterator[Hit]:

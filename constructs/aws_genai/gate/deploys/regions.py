@@ -14,9 +14,9 @@ from ..secure.instances import instance_types
 
 @rule(
     "GENAI_TYPE_IN_REGION",
-    holds="CloudFormation has each type of resource in the stack's Region.",
-    why="CloudFormation refuses the whole template where one type is not in the Region's registry.",
-    fix="leave the feature out in this Region, or deploy the stack to a Region that has the type.",
+    holds="CloudFormation supports each resource type in the Region of the stack.",
+    why="CloudFormation rejects a template with a type that the Region does not support.",
+    fix="remove the feature in this Region, or deploy the stack to a Region that supports the type.",
     page="https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/registry.html",
 )
 def types_in_region(app: Emitted) -> Iterator[Hit]:
@@ -28,7 +28,7 @@ def types_in_region(app: Emitted) -> Iterator[Hit]:
 @rule(
     "GENAI_INSTANCE_IN_REGION",
     holds="Accelerated instance types are offered in the stack's Region.",
-    why="EC2, Batch and SageMaker refuse an instance type that the Region does not have.",
+    why="EC2, Batch and SageMaker reject an instance type that the Region does not offer.",
     fix="choose a type that the Region has: AcceleratorCatalogue.choose or make choose REGION=<Region> names some.",
     page="https://docs.aws.amazon.com/ec2/latest/instancetypes/ec2-instance-regions.html",
 )

@@ -138,9 +138,9 @@ _ROLES = tuple(
 
 @rule(
     "GENAI_ROLE_ADMITS_ITS_SERVICE",
-    holds="The role of a resource admits the service that takes it, without a condition that is not sent.",
-    why="The service cannot take the role: AWS refuses the resource, or it fails when it is used.",
-    fix="name the service in the role's trust policy, and no condition key that its page does not promise.",
+    holds="The trust policy of a role allows the service that assumes it, under conditions that the service sends.",
+    why="The service cannot assume the role: AWS rejects the resource, or it fails when it is used.",
+    fix="add the service to the trust policy, and use only condition keys that its page documents.",
     page="https://docs.aws.amazon.com/IAM/latest/UserGuide/confused-deputy.html",
 )
 def roles_admit_their_services(app: Emitted) -> Iterator[Hit]:
@@ -154,7 +154,7 @@ def roles_admit_their_services(app: Emitted) -> Iterator[Hit]:
                 reason = _refused(app, service, role.arn, _context(taken, each))
                 if reason:
                     page = f"https://docs.aws.amazon.com/{taken.page}"
-                    what = f"{service} may not take {role.id} for {each.id}: {reason} (see {page})."
+                    what = f"{service} cannot assume {role.id} for {each.id}: {reason} (see {page})."
                     yield Hit(role, "Properties.AssumeRolePolicyDocument", what)
 
 

@@ -18,9 +18,9 @@ _APPLY = "bedrock:ApplyGuardrail"
 
 @rule(
     "GENAI_GUARDRAIL_IN_EACH_REGION",
-    holds="Who applies a guardrail across Regions may use its profile in each Region that may assess.",
-    why="Bedrock denies the call whenever it routes the assessment to a Region that the caller's policy leaves out.",
-    fix="grant by Guardrail.grant_apply, which names the profile in each Region.",
+    holds="A role that applies a cross-Region guardrail may use its guardrail profile in each destination Region.",
+    why="Bedrock denies a request that it routes to a Region that the policy of the caller omits.",
+    fix="use Guardrail.grant_apply, which names the profile in each Region.",
     page="https://docs.aws.amazon.com/bedrock/latest/userguide/guardrail-profiles-permissions.html",
 )
 def guardrails_in_each_region(app: Emitted) -> Iterator[Hit]:
@@ -38,9 +38,9 @@ def guardrails_in_each_region(app: Emitted) -> Iterator[Hit]:
 
 @rule(
     "GENAI_GUARDRAIL_REASONING",
-    holds="Who applies a guardrail with automated reasoning may invoke the policies that it names.",
-    why="Bedrock denies the call when it comes to the reasoning.",
-    fix="grant by Guardrail.grant_apply, or allow bedrock:InvokeAutomatedReasoningPolicy on the versions.",
+    holds="A role that applies a guardrail with automated reasoning may invoke its automated reasoning policies.",
+    why="Otherwise Bedrock denies the request.",
+    fix="use Guardrail.grant_apply, or allow bedrock:InvokeAutomatedReasoningPolicy on the policy versions.",
     page="https://docs.aws.amazon.com/bedrock/latest/userguide/guardrail-automated-reasoning-permissions.html",
 )
 def guardrails_reason(app: Emitted) -> Iterator[Hit]:
@@ -52,8 +52,8 @@ def guardrails_reason(app: Emitted) -> Iterator[Hit]:
 
 @rule(
     "GENAI_DATA_AUTOMATION_IN_EACH_REGION",
-    holds="A knowledge base that reads by Data Automation may use its profile in each Region that may read.",
-    why="Ingestion fails whenever Bedrock routes a document to a Region that the role's policy leaves out.",
+    holds="The role of a knowledge base with Data Automation may use the profile in each destination Region.",
+    why="Ingestion fails for documents that Bedrock routes to a Region that the policy of the role omits.",
     fix="allow bedrock:InvokeDataAutomationAsync on the profile in each Region, as KnowledgeBase does.",
     page="https://docs.aws.amazon.com/bedrock/latest/userguide/bda-cris.html",
 )
@@ -74,9 +74,9 @@ def data_automation_in_each_region(app: Emitted) -> Iterator[Hit]:
 
 @rule(
     "GENAI_ENFORCED_GUARDRAIL_APPLIED",
-    holds="Where a guardrail is enforced on the account, each role that calls models may apply it.",
-    why="Bedrock applies the guardrail in the caller's name, and denies the call of a role that may not.",
-    fix="grant by Guardrail.grant_apply, or by ModelAccess, which does it for its callers.",
+    holds="If a guardrail is enforced for the account, each role that invokes models may apply it.",
+    why="Bedrock applies the guardrail with the permissions of the caller, and denies the request without them.",
+    fix="use Guardrail.grant_apply, or ModelAccess, which includes it.",
     page="https://docs.aws.amazon.com/bedrock/latest/userguide/guardrails-enforcements.html",
 )
 def enforced_guardrails_applied(app: Emitted) -> Iterator[Hit]:
@@ -93,8 +93,8 @@ def enforced_guardrails_applied(app: Emitted) -> Iterator[Hit]:
 
 @rule(
     "GENAI_PROFILE_IN_EACH_REGION",
-    holds="Who calls an inference profile may call its model in each Region that the profile routes to.",
-    why="Bedrock denies the call whenever it routes it to a Region in which the caller's policy leaves the model out.",
+    holds="A role that invokes an inference profile may invoke its model in each destination Region of the profile.",
+    why="Bedrock denies a request that it routes to a Region whose foundation model the policy of the caller omits.",
     fix="name the foundation model in each destination Region, as ModelAccess does.",
     page="https://docs.aws.amazon.com/bedrock/latest/userguide/geographic-cross-region-inference.html",
 )

@@ -18,9 +18,9 @@ _GUARDRAIL = "AWS::Bedrock::Guardrail"
 
 @rule(
     "GENAI_HYPERPOD_PROVISIONING",
-    holds="A HyperPod cluster that provisions continuously leaves SlurmConfigStrategy out.",
-    why="SageMaker refuses any SlurmConfigStrategy beside NodeProvisioningMode Continuous.",
-    fix="leave Orchestrator.Slurm.SlurmConfigStrategy out.",
+    holds="A HyperPod cluster with continuous provisioning has no SlurmConfigStrategy.",
+    why="SageMaker rejects SlurmConfigStrategy with NodeProvisioningMode Continuous.",
+    fix="omit Orchestrator.Slurm.SlurmConfigStrategy.",
     page="https://docs.aws.amazon.com/sagemaker/latest/dg/sagemaker-hyperpod-scaling-slurm.html",
 )
 def hyperpod_provisioning(app: Emitted) -> Iterator[Hit]:
@@ -32,8 +32,8 @@ def hyperpod_provisioning(app: Emitted) -> Iterator[Hit]:
 
 @rule(
     "GENAI_HYPERPOD_VOLUMES",
-    holds="A HyperPod cluster with volumes under a customer key provisions continuously.",
-    why="SageMaker takes customer keys for volumes with NodeProvisioningMode Continuous only.",
+    holds="A HyperPod cluster whose volumes use a customer managed key has continuous provisioning.",
+    why="SageMaker supports customer managed keys for volumes only with NodeProvisioningMode Continuous.",
     fix="set NodeProvisioningMode to Continuous.",
     page="https://docs.aws.amazon.com/sagemaker/latest/dg/smcluster-cmk.html",
 )
@@ -72,8 +72,8 @@ _OF_THE_CLUSTER = (
 
 @rule(
     "GENAI_AURORA_INSTANCE",
-    holds="An instance of an Aurora cluster leaves the cluster's properties to the cluster.",
-    why="RDS refuses, or ignores, what belongs to the cluster on one of its instances.",
+    holds="An instance of an Aurora cluster has no properties that belong to the cluster.",
+    why="RDS rejects or ignores properties of the cluster on an instance.",
     fix="set the property on AWS::RDS::DBCluster.",
     page="https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-rds-dbinstance.html",
 )
@@ -100,9 +100,9 @@ def _steps(definition: Any) -> list[Mapping[str, Any]]:  # noqa: ANN401 - JSON
 
 @rule(
     "GENAI_TRANSFORM_TAKES_MODEL",
-    holds="A pipeline that runs a batch transform makes its model from a packed model.tar.gz.",
-    why="Batch transform refuses a model that was made with ModelDataSource, after the training has been paid for.",
-    fix="name ModelDataUrl in the Model step, or evaluate by an endpoint.",
+    holds="A pipeline with a batch transform creates its model from a model.tar.gz archive.",
+    why="Batch transform rejects a model with ModelDataSource, after the training has been billed.",
+    fix="use ModelDataUrl in the Model step, or evaluate with an endpoint.",
     page="https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_ContainerDefinition.html",
 )
 def transforms_take_models(app: Emitted) -> Iterator[Hit]:
@@ -114,14 +114,14 @@ def transforms_take_models(app: Emitted) -> Iterator[Hit]:
                 arguments = each.get("Arguments", {})
                 containers = [arguments.get("PrimaryContainer"), *as_list(arguments.get("Containers", []))]
                 if each.get("Type") == "Model" and any(pick(item, "ModelDataSource") for item in containers):
-                    what = f"The step {each.get('Name')} makes such a model."
+                    what = f"The step {each.get('Name')} creates such a model."
                     yield Hit(pipeline, "Properties.PipelineDefinition", what)
 
 
 @rule(
     "GENAI_ENFORCED_GUARDRAIL_KINDS",
-    holds="A guardrail that is enforced on the account has no automated reasoning.",
-    why="Bedrock does not support automated reasoning in an enforced guardrail: every call of the account fails.",
+    holds="A guardrail that is enforced for the account has no automated reasoning.",
+    why="Bedrock does not support automated reasoning in an enforced guardrail: every model invocation would fail.",
     fix="enforce a guardrail without AutomatedReasoningPolicyConfig.",
     page="https://docs.aws.amazon.com/bedrock/latest/userguide/guardrails-enforcements.html",
 )
@@ -136,9 +136,9 @@ def enforced_guardrails(app: Emitted) -> Iterator[Hit]:
 
 @rule(
     "GENAI_BUDGET_OF_ONE_ENVIRONMENT",
-    holds="A budget that is filtered by the project's tag is filtered by the environment's too.",
-    why="Budgets of two environments of one account would warn of each other's costs.",
-    fix="filter by both tags, in one expression with And.",
+    holds="A budget with a filter for the project's tag also has one for the environment's tag.",
+    why="Otherwise, budgets of two environments in one account would include each other's costs.",
+    fix="filter by both tags, in one And expression.",
     page="https://docs.aws.amazon.com/cost-management/latest/userguide/budgets-create-filters.html",
 )
 def budgets_of_one_environment(app: Emitted) -> Iterator[Hit]:
@@ -150,9 +150,9 @@ def budgets_of_one_environment(app: Emitted) -> Iterator[Hit]:
 
 @rule(
     "GENAI_ALARM_OF_ONE_ENVIRONMENT",
-    holds="An alarm on a metric of the project's own names the environment in the metric's dimensions.",
-    why="Environments of one account publish the same metric, and would set off each other's alarms.",
-    fix="put the environment's name into a dimension of the metric and of the alarm.",
+    holds="An alarm on a custom metric of the project has the environment in the dimensions of the metric.",
+    why="Otherwise, environments in one account would raise each other's alarms.",
+    fix="add the name of the environment to a dimension of the metric and of the alarm.",
     page="https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch_concepts.html#Dimension",
 )
 def alarms_of_one_environment(app: Emitted) -> Iterator[Hit]:
@@ -169,7 +169,7 @@ def alarms_of_one_environment(app: Emitted) -> Iterator[Hit]:
             named = (*dimensions, namespace, str(metric.get("MetricName")))
             told = any(environment in each or "<" in each or _HASHED.search(each) for each in named)
             if not told and not any(each.get("Name") in _ONCE for each in pairs):
-                what = f"{namespace} {metric.get('MetricName')} is every environment's."
+                what = f"{namespace} {metric.get('MetricName')} is published by every environment."
                 yield Hit(alarm, "Properties.Dimensions", what)
 
 
@@ -191,9 +191,9 @@ def _tag(resource: Any, name: str) -> str | None:  # noqa: ANN401 - Resource
 
 @rule(
     "GENAI_EMBEDDING_DIMENSIONS",
-    holds="A knowledge base names dimensions only for an embedding model that makes several.",
-    why="A model that makes one number of dimensions refuses the parameter, and every ingestion fails.",
-    fix="leave EmbeddingModelConfiguration out, or choose a model that makes several.",
+    holds="A knowledge base specifies dimensions only for an embedding model that supports several.",
+    why="Other models reject the parameter, and every ingestion job fails.",
+    fix="omit EmbeddingModelConfiguration, or choose a model that supports several dimensions.",
     page="https://docs.aws.amazon.com/bedrock/latest/userguide/knowledge-base-supported.html",
 )
 def embedding_dimensions(app: Emitted) -> Iterator[Hit]:

@@ -34,7 +34,7 @@ _TAGGED = (
 @rule(
     "GENAI_NO_PUBLIC_WEIGHTS",
     holds="No bucket can be made public.",
-    why="A bucket that can be made public can publish weights and training data by one mistake.",
+    why="A single mistake could publish weights and training data.",
     fix="block all four kinds of public access, as SecureBucket does.",
     page="https://docs.aws.amazon.com/AmazonS3/latest/userguide/access-control-block-public-access.html",
 )
@@ -47,8 +47,8 @@ def private(app: Emitted) -> Iterator[Hit]:
 
 @rule(
     "GENAI_DATA_VERSIONED",
-    holds="Every bucket keeps versions.",
-    why="Without versions, poisoned training data or weights replace the reviewed ones and leave no trace.",
+    holds="Every bucket has versioning enabled.",
+    why="Without versioning, poisoned training data or weights could replace the reviewed ones without a trace.",
     fix="set VersioningConfiguration to Enabled, as SecureBucket does.",
     page="https://docs.aws.amazon.com/AmazonS3/latest/userguide/Versioning.html",
 )
@@ -60,8 +60,8 @@ def versioned(app: Emitted) -> Iterator[Hit]:
 
 @rule(
     "GENAI_COST_TAGS",
-    holds="What costs money carries the cost tags.",
-    why="A resource without the cost tags cannot be attributed to whoever pays for it.",
+    holds="Resources that cost money have the cost allocation tags.",
+    why="The cost of a resource without the tags cannot be allocated.",
     fix="apply CostTags to the stack.",
     page="https://docs.aws.amazon.com/awsaccountbilling/latest/aboutv2/cost-alloc-tags.html",
 )
@@ -75,8 +75,8 @@ def tagged(app: Emitted) -> Iterator[Hit]:
 
 @rule(
     "GENAI_SIGN_IN_HAS_MFA",
-    holds="A user pool asks for a second factor, or lets its users have one.",
-    why="Without a second factor a stolen password opens every conversation of its user.",
+    holds="A user pool has MFA required or optional.",
+    why="Without MFA, a stolen password gives access to all conversations of its user.",
     fix="set MfaConfiguration to ON, as Identity does.",
     page="https://docs.aws.amazon.com/cognito/latest/developerguide/user-pool-settings-mfa.html",
 )
@@ -88,8 +88,8 @@ def second_factor(app: Emitted) -> Iterator[Hit]:
 
 @rule(
     "GENAI_SIGN_IN_NEEDS_MFA",
-    holds="A user pool requires the second factor.",
-    why="A second factor that users may leave out protects those who need it least.",
+    holds="A user pool requires MFA.",
+    why="Users can skip optional MFA, so it does not protect everyone.",
     fix="set MfaConfiguration to ON, as Identity does.",
     page="https://docs.aws.amazon.com/cognito/latest/developerguide/user-pool-settings-mfa.html",
 )

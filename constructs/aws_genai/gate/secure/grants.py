@@ -46,7 +46,7 @@ def needs_guardrail(app: Emitted) -> Iterator[Hit]:
 @rule(
     "GENAI_MODEL_GRANT_NAMES_MODELS",
     holds="No grant names models by a wildcard.",
-    why="A wildcard model ARN grants every model of the account, at any price and under any licence.",
+    why="A wildcard grants access to every model of the account, at any price and under any license.",
     fix="name the foundation models and inference profiles, or grant through ModelAccess.grant_invoke.",
     page="https://docs.aws.amazon.com/bedrock/latest/userguide/security_iam_id-based-policy-examples.html",
 )
@@ -59,8 +59,8 @@ def names_models(app: Emitted) -> Iterator[Hit]:
 
 @rule(
     "GENAI_INLINE_MODEL_GRANT",
-    holds="No grant to call models stands inline in a role.",
-    why="A grant to call Bedrock models that is written into a role escapes review of the role's managed policy.",
+    holds="No inline policy of a role allows model invocations.",
+    why="A review of the role's managed policy does not include its inline policies.",
     fix="grant through ModelAccess.grant_invoke.",
     page=_POLICY_PAGE,
 )
@@ -72,7 +72,7 @@ def not_inline(app: Emitted) -> Iterator[Hit]:
 @rule(
     "GENAI_GUARDRAIL_PROMPT_ATTACK",
     holds="Every guardrail filters prompt attacks.",
-    why="A guardrail that does not look for prompt attacks lets a prompt overrule the instructions of the application.",
+    why="Without the filter, a prompt can override the instructions of the application.",
     fix="keep Guardrail's default content filters, PROMPT_ATTACK with an input strength above NONE among them.",
     page="https://docs.aws.amazon.com/bedrock/latest/userguide/guardrails-prompt-attack.html",
 )

@@ -20,8 +20,8 @@ _WAKES = ("NoCapacityInvocationFailures", "HasBacklogWithoutCapacity")
 
 @rule(
     "GENAI_SAGEMAKER_ISOLATED",
-    holds="Model containers have no network of their own and stand in a VPC.",
-    why="A model container with a network can send weights and prompts away.",
+    holds="Model containers have network isolation and are in a VPC.",
+    why="A model container with network access can send out weights and prompts.",
     fix="set EnableNetworkIsolation to true and pass a PrivateNetwork.",
     page="https://docs.aws.amazon.com/sagemaker/latest/dg/mkt-algo-model-internet-free.html",
 )
@@ -35,8 +35,8 @@ def isolated(app: Emitted) -> Iterator[Hit]:
 
 @rule(
     "GENAI_SAGEMAKER_ENCRYPTED",
-    holds="Volumes of endpoints and captured data are under a customer key.",
-    why="Volumes of endpoints hold weights, captured prompts and answers are personal data.",
+    holds="Volumes of endpoints and captured data are encrypted with a customer managed key.",
+    why="Volumes of endpoints contain weights, and captured prompts and responses are personal data.",
     fix="set KmsKeyId, and that of the data capture, to a DataKey.",
     page="https://docs.aws.amazon.com/sagemaker/latest/dg/encryption-at-rest.html",
 )
@@ -55,7 +55,7 @@ def encrypted(app: Emitted) -> Iterator[Hit]:
 @rule(
     "GENAI_ENDPOINT_SCALES",
     holds="Every endpoint scales.",
-    why="An endpoint without a scalable target keeps its instances and its price whatever the traffic.",
+    why="An endpoint without a scalable target costs the same regardless of its traffic.",
     fix="use JumpStartEndpoint, or add a ScalableTarget and a ScalingPolicy for each endpoint.",
     page="https://docs.aws.amazon.com/sagemaker/latest/dg/endpoint-auto-scaling.html",
 )
@@ -74,8 +74,8 @@ def scales(app: Emitted) -> Iterator[Hit]:
 
 @rule(
     "GENAI_ENDPOINT_IDLE_ALARM",
-    holds="Every endpoint tells when nobody calls it, or has no instance then.",
-    why="An endpoint that nobody calls costs as much as a busy one, and no alarm tells.",
+    holds="Every endpoint has an alarm for missing invocations, or scales to zero instances.",
+    why="An idle endpoint costs as much as a busy one.",
     fix="use JumpStartEndpoint, or add an alarm on Invocations that treats missing data as breaching for each endpoint "
     "that keeps an instance.",
     page="https://docs.aws.amazon.com/sagemaker/latest/dg/monitoring-cloudwatch.html",

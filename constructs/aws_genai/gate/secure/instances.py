@@ -40,7 +40,7 @@ def instance_types(app: Emitted) -> Iterator[tuple[Any, str, str]]:
 @rule(
     "GENAI_NITRO_INSTANCES_ONLY",
     holds="Instances are Nitro-based.",
-    why="On the Xen hypervisor no Nitro System guarantees that nobody can reach the memory of the instance.",
+    why="Only the Nitro System is designed so that operators cannot access the memory of an instance.",
     fix="choose a Nitro-based accelerated type, such as g5.xlarge.",
     page="https://docs.aws.amazon.com/ec2/latest/instancetypes/ec2-nitro-instances.html",
 )
@@ -52,16 +52,16 @@ def nitro_only(app: Emitted) -> Iterator[Hit]:
 
 @rule(
     "GENAI_INSTANCES_UNREACHABLE",
-    holds="Instances have no key pair, no public address, and IMDSv2 with a hop limit of 1.",
-    why="Whoever can log in to an instance, reach it from the internet or take its credentials can take the weights.",
-    fix="leave key pairs out, require IMDSv2 with a hop limit of 1, associate no public address.",
+    holds="Instances have no key pair and no public address, and require IMDSv2 with a hop limit of 1.",
+    why="Access to an instance or to its credentials gives access to the weights.",
+    fix="omit key pairs and public addresses, and require IMDSv2 with a hop limit of 1.",
     page="https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/configuring-instance-metadata-service.html",
 )
 def unreachable(app: Emitted) -> Iterator[Hit]:
     data = "Properties.LaunchTemplateData"
     for each in app.of(_TEMPLATE):
         if each.get("LaunchTemplateData.KeyName") is not None:
-            yield Hit(each, f"{data}.KeyName", "A key pair is a way to log in.")
+            yield Hit(each, f"{data}.KeyName", "A key pair allows logins.")
         if each.get("LaunchTemplateData.MetadataOptions.HttpTokens") != "required":
             yield Hit(each, f"{data}.MetadataOptions", "HttpTokens is not required.")
         if each.get("LaunchTemplateData.MetadataOptions.HttpPutResponseHopLimit") != 1:
@@ -73,20 +73,20 @@ def unreachable(app: Emitted) -> Iterator[Hit]:
 
 @rule(
     "GENAI_TRAINING_ISOLATED",
-    holds="Training hosts have no key pair, containers no privilege or shell; clusters are in a VPC and encrypted.",
-    why="Training jobs and clusters hold the data and the weights that they make.",
-    fix="use TrainingQueue and TrainingCluster, which set all of it.",
+    holds="Training hosts have no key pair, containers no privileges or shell; clusters are encrypted and in a VPC.",
+    why="Training jobs and clusters process the training data and the weights.",
+    fix="use TrainingQueue and TrainingCluster.",
     page="https://docs.aws.amazon.com/batch/latest/userguide/security-best-practices.html",
 )
 def training_isolated(app: Emitted) -> Iterator[Hit]:
     for each in app.of(_ENVIRONMENT):
         resources = each.get("ComputeResources") or {}
         if resources.get("Ec2KeyPair") is not None:
-            yield Hit(each, "Properties.ComputeResources.Ec2KeyPair", "A key pair is a way to log in.")
+            yield Hit(each, "Properties.ComputeResources.Ec2KeyPair", "A key pair allows logins.")
         if str(resources.get("Type", "")).startswith("FARGATE"):
             continue
         if resources and resources.get("LaunchTemplate") is None:
-            what = "Without a launch template instances start with open metadata and volumes under no customer key."
+            what = "Without a launch template, instances allow IMDSv1 and volumes have no customer managed key."
             yield Hit(each, "Properties.ComputeResources.LaunchTemplate", what)
     for each in app.of(_JOBS):
         ranges = each.get("NodeProperties.NodeRangeProperties") or ()
@@ -100,7 +100,11 @@ def training_isolated(app: Emitted) -> Iterator[Hit]:
         if each.get("VpcConfig") is None:
             yield Hit(each, "Properties.VpcConfig", "A cluster outside a VPC reaches the internet.")
         if each.get("NodeRecovery") != "Automatic":
-            yield Hit(each, "Properties.NodeRecovery", "One broken accelerator stops a run of weeks.")
+            yield Hit(
+                each,
+                "Properties.NodeRecovery",
+                "Without recovery, one failed accelerator stops a training run of weeks.",
+            )
         for group in each.get("InstanceGroups") or ():
             for storage in group.get("InstanceStorageConfigs") or ():
                 if "EbsVolumeConfig" in storage and pick(storage, "EbsVolumeConfig.VolumeKmsKeyId") is None:
@@ -109,8 +113,8 @@ def training_isolated(app: Emitted) -> Iterator[Hit]:
 
 @rule(
     "GENAI_VOLUMES_USE_CUSTOMER_KEY",
-    holds="Volumes are encrypted under a customer key.",
-    why="A volume that is not under a customer key can be read by every administrator, or from a snapshot.",
+    holds="Volumes are encrypted with a customer managed key.",
+    why="Otherwise, every administrator can read the volume or a snapshot of it.",
     fix="set Encrypted to true and KmsKeyId to a DataKey.",
     page="https://docs.aws.amazon.com/ebs/latest/userguide/ebs-encryption.html",
 )
@@ -124,9 +128,9 @@ def volumes_encrypted(app: Emitted) -> Iterator[Hit]:
 
 @rule(
     "GENAI_SECURITY_GROUP_CLOSED",
-    holds="No security group is open to every address.",
-    why="A group open to every address puts models within reach of the internet.",
-    fix="name the source group or the range of the VPC.",
+    holds="No security group is open to all addresses.",
+    why="A security group that is open to all addresses exposes models to the internet.",
+    fix="allow the source security group or the CIDR range of the VPC.",
     page="https://docs.aws.amazon.com/vpc/latest/userguide/vpc-security-groups.html",
 )
 def groups_closed(app: Emitted) -> Iterator[Hit]:
