@@ -10,6 +10,7 @@ from aws_genai.application.options import (
     AssistantName,
     AssistantOptions,
     ChatOptions,
+    HistoryOptions,
     UsageBudgetOptions,
     check_knowledge,
 )
@@ -49,6 +50,9 @@ class Application(Options):
     """Assistants, by the name in the path of their API: POST /v1/assistants/{name}/answers. They stream their answers,
     and share the API, the users and the usage budget of chat."""
 
+    history: HistoryOptions | None = None
+    """Conversations with assistants that are stored. Default: clients send them with each question."""
+
     dashboard: bool = True
     """Whether to create a CloudWatch dashboard of the three layers."""
 
@@ -60,6 +64,12 @@ class Application(Options):
 
     @model_validator(mode="after")
     def _has_an_api(self) -> Self:
+        if self.history and not self.assistants:
+            raise InvalidValueError(
+                "There are no assistants whose conversations could be stored",
+                field="history",
+                hint="Add assistants, or leave history out",
+            )
         if self.assistants and self.chat is None:
             raise InvalidValueError(
                 "Assistants answer through the API of chat, which these settings leave out",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from constructs import Construct
 
-from aws_genai.application import Assistant, ChatApi, Dashboard, Firewall, Identity, UsageBudget
+from aws_genai.application import Assistant, ChatApi, Dashboard, Firewall, History, Identity, UsageBudget
 from aws_genai.models import ApplicationProfiles, BedrockCatalogue, ModelWatch
 from settings import Settings
 from settings.application import Application, Chat
@@ -98,6 +98,18 @@ class ApplicationStack(LayerStack):
             options=chat,
         )
         budget = UsageBudget(self, "Budget", foundation=foundation, options=chat.budget) if chat.budget else None
+        history = (
+            History(
+                self,
+                "History",
+                foundation=foundation,
+                identity=identity,
+                options=application.history,
+                origins=chat.allowed_origins,
+            )
+            if application.history
+            else None
+        )
         return ChatApi(
             self,
             "Chat",
@@ -110,6 +122,7 @@ class ApplicationStack(LayerStack):
             profiles=self._profiles(access, chat.models),
             knowledge=known[chat.knowledge] if chat.knowledge else None,
             budget=budget,
+            history=history,
             assistants=[
                 Assistant(
                     self,
@@ -123,6 +136,7 @@ class ApplicationStack(LayerStack):
                     knowledge=known[each.knowledge] if each.knowledge else None,
                     budget=budget,
                     origins=chat.allowed_origins,
+                    history=history,
                 )
                 for name, each in application.assistants.items()
             ],

@@ -106,7 +106,7 @@ def _application(application: Application) -> set[str]:
     needed: set[str] = set()
     if application.chat:
         needed |= _FUNCTION | {"bedrock-runtime"}
-        if application.chat.budget:
+        if application.chat.budget or application.history:
             needed.add("dynamodb")
         if application.chat.knowledge:
             needed.add("bedrock-agent-runtime")

@@ -322,10 +322,10 @@ class Counters:
 @pytest.fixture
 def counters(monkeypatch: pytest.MonkeyPatch) -> Counters:
     from aws_genai.functions.assistant import handler
-    from aws_genai.functions.usage_budget.budget import Allowance, Budget
+    from aws_genai.functions.usage_budget.budget import Allowance, Budget, Limit
 
     made = Counters()
-    budget = Budget(made, "budget", Allowance(requests=500, tokens=100_000, blocks=5))
+    budget = Budget(made, "budget", Allowance(Limit(requests=500, tokens=100_000, blocks=5)))
     monkeypatch.setattr(handler, "counting", lambda: budget)
     return made
 
@@ -339,8 +339,8 @@ def test_a_spent_budget_is_an_http_error_and_asks_nobody(account: Account, count
 def test_what_was_reserved_and_not_used_is_given_back(account: Account, counters: Counters) -> None:
     call()
     reserved, settled = (each["ExpressionAttributeValues"] for each in counters.writes)
-    assert int(reserved[":tokens"]["N"]) + int(settled[":change"]["N"]) == 10
-    assert settled[":blocked"] == {"N": "0"}
+    assert int(reserved[":tokens"]["N"]) + int(settled[":tokens"]["N"]) == 10
+    assert (settled[":blocked"], settled[":blocks"]) == ({"N": "0"}, {"N": "-1"})
 
 
 def test_a_block_is_counted(account: Account, counters: Counters) -> None:
@@ -353,14 +353,15 @@ def test_a_block_is_counted(account: Account, counters: Counters) -> None:
 def test_what_was_answered_in_part_stays_counted(account: Account, counters: Counters, code: str) -> None:
     account.parts = [delta("Good "), streamed(code)]
     call()
-    assert len(counters.writes) == 1
+    _, kept = (each["ExpressionAttributeValues"] for each in counters.writes)
+    assert (kept[":tokens"], kept[":blocks"]) == ({"N": "0"}, {"N": "-1"})
 
 
 def test_a_model_that_refused_costs_nothing(account: Account, counters: Counters) -> None:
     account.error = aws("ThrottlingException")
     call()
     reserved, settled = (each["ExpressionAttributeValues"] for each in counters.writes)
-    assert int(reserved[":tokens"]["N"]) + int(settled[":change"]["N"]) == 0
+    assert int(reserved[":tokens"]["N"]) + int(settled[":tokens"]["N"]) == 0
 
 
 def test_silence_is_filled_with_comments(monkeypatch: pytest.MonkeyPatch, account: Account) -> None:

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from aws_genai.functions.assistant.answer import Streamed
 from aws_genai.functions.assistant.loop import Limits, Loop, Pending
-from aws_genai.functions.assistant.price import Price
 from aws_genai.functions.assistant.tools import Call, ToolError
 from aws_genai.functions.chat.errors import ChatError
+from aws_genai.functions.chat.price import Price
+from aws_genai.functions.usage_budget.budget import Amount
 
 REQUEST = {
     "modelId": "m",
@@ -100,7 +100,7 @@ class Run:
             send=lambda event, **data: self.events.append((event, data)),
             go_on=lambda: None,
             left=lambda: 100.0,
-            admits=lambda _request, used: self.admitted.append(used) is None,
+            admits=lambda _request, used: self.admitted.append(used.tokens) is None,
             count=self.counted.append,
             **options,
         )
@@ -253,7 +253,8 @@ def test_an_answer_has_a_price() -> None:
     run = Run(model, Thermometer(), limits=Limits(micros=150), price=Price((0.06, 1.5)))
     assert run.loop.run(REQUEST).stop_reason == "cost_limit", "100 tokens of output cost 150 micro-dollars"
     assert len(model.requests) == 1
-    assert Price((0.5, 2.0))(Streamed(input_tokens=100, output_tokens=10)) == 70
+    assert Price((0.5, 2.0)).of(100, 10) == Amount(110, 70)
+    assert Price((0.5, 2.0)).bound(10) == Amount(10, 20)
 
 
 def test_without_budget_there_is_no_further_step() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
@@ -18,7 +18,7 @@ from moto import mock_aws
 
 from aws_genai.functions.chat import handler, spending
 from aws_genai.functions.chat.tokens import most_tokens
-from aws_genai.functions.usage_budget.budget import Allowance, Budget, Reservation, SpentError
+from aws_genai.functions.usage_budget.budget import Allowance, Amount, Budget, Limit, Reservation, SpentError
 from aws_genai.models.access.inference import Inference, requests_of
 
 MODEL = "amazon.nova-lite-v1:0"
@@ -57,7 +57,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def budget(client: Any, clock: Clock) -> Budget:
-    return Budget(client, TABLE, Allowance(requests=5, tokens=1000, blocks=2), clock)
+    return Budget(client, TABLE, Allowance(Limit(requests=5, tokens=1000, blocks=2)), clock)
 
 
 def item(client: Any, who: str = "ann") -> dict[str, int]:
@@ -66,48 +66,109 @@ def item(client: Any, who: str = "ann") -> dict[str, int]:
 
 
 def test_what_was_not_used_comes_back(client: Any, budget: Budget) -> None:
-    reserved = budget.reserve("ann", 900)
+    reserved = budget.reserve("ann", Amount(900))
     with pytest.raises(SpentError, match="tokens"):
-        budget.reserve("ann", 200)
-    budget.settle(reserved, 100)
-    budget.reserve("ann", 900)
+        budget.reserve("ann", Amount(200))
+    budget.settle(reserved, Amount(100))
+    budget.reserve("ann", Amount(900))
     assert item(client)["tokens"] == 1000
     assert item(client)["requests"] == 2
 
 
 def test_requests_run_out(budget: Budget) -> None:
     for _ in range(5):
-        budget.settle(budget.reserve("ann", 10), 0)
+        budget.settle(budget.reserve("ann", Amount(10)), Amount())
     with pytest.raises(SpentError, match="requests"):
-        budget.reserve("ann", 10)
-    budget.reserve("bob", 10)
+        budget.reserve("ann", Amount(10))
+    budget.reserve("bob", Amount(10))
 
 
 def test_who_is_blocked_often_is_locked_out_until_midnight(budget: Budget, clock: Clock) -> None:
     for _ in range(2):
-        budget.settle(budget.reserve("eve", 10), 0, blocked=True)
+        budget.settle(budget.reserve("eve", Amount(10)), Amount(), blocked=True)
     with pytest.raises(SpentError, match="blocks"):
-        budget.reserve("eve", 10)
+        budget.reserve("eve", Amount(10))
     clock.now += timedelta(hours=12)
-    budget.reserve("eve", 10)
+    budget.reserve("eve", Amount(10))
+
+
+def test_of_questions_at_the_same_time_no_more_are_blocked_than_may_be(client: Any, clock: Clock) -> None:
+    budget = Budget(client, TABLE, Allowance(Limit(requests=100, tokens=10**6, blocks=3)), clock)
+    asked = [budget.reserve("eve", Amount(10)) for _ in range(3)]
+    with pytest.raises(SpentError, match="busy"):
+        budget.reserve("eve", Amount(10))
+    budget.settle(asked[0], Amount(5))
+    asked.append(budget.reserve("eve", Amount(10)))
+    for each in asked[1:]:
+        budget.settle(each, Amount(5), blocked=True)
+    with pytest.raises(SpentError, match="blocks"):
+        budget.reserve("eve", Amount(10))
+    assert item(client, "eve")["blocked"] == 3
+
+
+def test_a_call_whose_use_is_not_known_stays_counted_and_blocks_nothing(client: Any, budget: Budget) -> None:
+    for _ in range(4):
+        budget.keep(budget.reserve("ann", Amount(100)))
+    assert (item(client)["tokens"], item(client)["blocks"]) == (400, 0)
+
+
+@pytest.mark.parametrize(
+    ("allowance", "what", "period", "group"),
+    [
+        (Allowance(Limit(micros=100)), "micros", "day", ""),
+        (Allowance(Limit(), month=Limit(tokens=100)), "tokens", "month", ""),
+        (Allowance(Limit(), month=Limit(micros=100)), "micros", "month", ""),
+        (Allowance(Limit(), groups={"staff": (Limit(tokens=100), None)}), "tokens", "day", "staff"),
+        (Allowance(Limit(), groups={"staff": (None, Limit(micros=100))}), "micros", "month", "staff"),
+    ],
+)
+def test_every_budget_has_its_end(
+    client: Any, clock: Clock, allowance: Allowance, what: str, period: str, group: str
+) -> None:
+    budget = Budget(client, TABLE, allowance, clock)
+    first = budget.reserve("ann", Amount(60, 60), ["staff", "other"])
+    with pytest.raises(SpentError) as caught:
+        budget.reserve("bob" if group else "ann", Amount(60, 60), ["staff"])
+    assert (caught.value.what, caught.value.period, caught.value.group) == (what, period, group)
+    budget.settle(first, Amount(10, 10))
+    budget.reserve("ann", Amount(60, 60), ["staff"])
+    counted = client.scan(TableName=TABLE)["Items"]
+    for each in counted:
+        if not each["who"]["S"].startswith("bob"):
+            assert (each["tokens"]["N"], each["micros"]["N"]) == ("70", "70")
+        else:
+            assert (each["tokens"]["N"], each["requests"]["N"]) == ("0", "0"), (
+                "what one budget refused, others have back"
+            )
+
+
+def test_a_month_outlives_its_days(client: Any, clock: Clock) -> None:
+    budget = Budget(client, TABLE, Allowance(Limit(tokens=100), month=Limit(tokens=150)), clock)
+    budget.reserve("ann", Amount(100))
+    clock.now += timedelta(days=1)
+    with pytest.raises(SpentError, match="tokens") as caught:
+        budget.reserve("ann", Amount(100))
+    assert caught.value.period == "month"
+    clock.now += timedelta(days=10)
+    budget.reserve("ann", Amount(100))
 
 
 def test_a_question_larger_than_a_whole_day_writes_nothing(client: Any, budget: Budget) -> None:
     with pytest.raises(SpentError, match="tokens"):
-        budget.reserve("ann", 1001)
+        budget.reserve("ann", Amount(1001))
     assert item(client) == {}
 
 
 def test_a_call_that_ends_after_midnight_is_settled_on_its_own_day(client: Any, budget: Budget, clock: Clock) -> None:
-    reserved = budget.reserve("ann", 900)
+    reserved = budget.reserve("ann", Amount(900))
     clock.now += timedelta(hours=12)
-    budget.settle(reserved, 50)
+    budget.settle(reserved, Amount(50))
     assert item(client)["tokens"] == 50
 
 
 def test_items_expire(client: Any, budget: Budget) -> None:
-    budget.reserve("ann", 1)
-    assert item(client)["expires"] == int((NOON + timedelta(days=3)).timestamp())
+    budget.reserve("ann", Amount(1))
+    assert item(client)["expires"] == int((NOON + timedelta(days=2, hours=12)).timestamp())
 
 
 def test_of_calls_at_the_same_moment_those_go_through_that_fit(
@@ -121,11 +182,11 @@ def test_of_calls_at_the_same_moment_those_go_through_that_fit(
             return update(**request)
 
     monkeypatch.setattr(client, "update_item", update_item)
-    budget = Budget(client, TABLE, Allowance(requests=100, tokens=1000, blocks=2), clock)
+    budget = Budget(client, TABLE, Allowance(Limit(requests=100, tokens=1000, blocks=100)), clock)
 
     def ask(_number: int) -> bool:
         try:
-            budget.reserve("ann", 300)
+            budget.reserve("ann", Amount(300))
         except SpentError:
             return False
         return True
@@ -154,29 +215,32 @@ class Spender:
 
     def __init__(self, spent: str = "", room: int = 10**6) -> None:
         self.spent, self.settled = spent, list[tuple[int, bool]]()
-        self.reserved, self.room, self.cancelled = list[int](), room, 0
+        self.reserved, self.room, self.cancelled, self.kept = list[int](), room, 0, 0
 
-    def reserve(self, who: str, tokens: int) -> Reservation:
+    def reserve(self, _who: str, amount: Amount, _groups: Sequence[str] = ()) -> Reservation:
         if self.spent == "unreachable":
             raise EndpointConnectionError(endpoint_url="https://dynamodb")
         if self.spent:
             raise SpentError(self.spent)
-        if tokens > self.room:
+        if amount.tokens > self.room:
             raise SpentError("tokens")
-        self.reserved.append(tokens)
-        return Reservation(f"{who}#today", tokens)
+        self.reserved.append(amount.tokens)
+        return Reservation((), amount)
 
-    def extend(self, reservation: Reservation, tokens: int) -> Reservation:
-        if reservation.tokens + tokens > self.room:
+    def extend(self, reservation: Reservation, amount: Amount) -> Reservation:
+        if reservation.amount.tokens + amount.tokens > self.room:
             raise SpentError("tokens")
-        self.reserved.append(tokens)
-        return Reservation(reservation.key, reservation.tokens + tokens)
+        self.reserved.append(amount.tokens)
+        return Reservation((), reservation.amount + amount)
 
     def cancel(self, _reservation: Reservation) -> None:
         self.cancelled += 1
 
-    def settle(self, _reservation: Reservation, used: int, *, blocked: bool = False) -> None:
-        self.settled.append((used, blocked))
+    def keep(self, _reservation: Reservation) -> None:
+        self.kept += 1
+
+    def settle(self, _reservation: Reservation, used: Amount, *, blocked: bool = False) -> None:
+        self.settled.append((used.tokens, blocked))
 
 
 @pytest.fixture
@@ -349,10 +413,10 @@ def test_a_question_that_reached_no_model_is_given_back(monkeypatch: pytest.Monk
 
 
 def test_a_reservation_grows_and_is_given_back_whole(client: Any, budget: Budget) -> None:
-    reserved = budget.extend(budget.reserve("ann", 400), 500)
-    assert reserved.tokens == 900
+    reserved = budget.extend(budget.reserve("ann", Amount(400)), Amount(500))
+    assert reserved.amount.tokens == 900
     with pytest.raises(SpentError, match="tokens"):
-        budget.extend(reserved, 200)
+        budget.extend(reserved, Amount(200))
     assert item(client)["tokens"] == 900
     budget.cancel(reserved)
     assert (item(client)["tokens"], item(client)["requests"]) == (0, 0)

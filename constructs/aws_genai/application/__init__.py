@@ -10,14 +10,18 @@ if TYPE_CHECKING:
     from .chat_api import ChatApi as ChatApi
     from .dashboard import Dashboard as Dashboard
     from .firewall import Firewall as Firewall
+    from .history import History as History
     from .identity import Identity as Identity
     from .options import (
+        AnswerLimits as AnswerLimits,
         AssistantOptions as AssistantOptions,
         ChatOptions as ChatOptions,
         CustomDomain as CustomDomain,
         ExistingUserPool as ExistingUserPool,
         Federation as Federation,
         FirewallOptions as FirewallOptions,
+        GroupBudget as GroupBudget,
+        HistoryOptions as HistoryOptions,
         IdentityOptions as IdentityOptions,
         OidcProvider as OidcProvider,
         PrivateApi as PrivateApi,

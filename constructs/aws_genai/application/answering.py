@@ -56,7 +56,9 @@ class Answering:
     :param budget: how much each user may use.
     :param origins: origins of web pages that may read responses.
     :param toolset: tools that the models may use.
-    :raises InvalidValueError: if a model is not a chat model, or does not support a parameter.
+    :param money: whether a limit of one answer is in US dollars.
+    :raises InvalidValueError: if a model is not a chat model, or does not support a parameter; if a limit is in US
+        dollars, and the price of a model is not known.
     """
 
     def __init__(
@@ -72,6 +74,7 @@ class Answering:
         budget: UsageBudget | None = None,
         origins: Sequence[str] = (),
         toolset: Toolset | None = None,
+        money: bool = False,
     ) -> None:
         self.offered = list(models) or [each for each in access.models if BedrockCatalogue.get(each).mode == "chat"]
         check_chat(self.offered, inference.max_tokens)
@@ -86,6 +89,9 @@ class Answering:
             GROUPS_CLAIM=identity.groups_claim if identity.groups_claim != GROUPS_CLAIM else None,
             CLIENT_IDS=identity.client_ids if identity.shared else None,
             ORIGINS=list(origins) or None,
+            PRICES={model: prices_of(model) for model in self.offered}
+            if money or (budget and budget.options.in_money)
+            else None,
         )
 
     def function(
@@ -107,7 +113,7 @@ class Answering:
             include=(
                 *include,
                 "untrusted",
-                *(("usage_budget",) if budget else ()),
+                "usage_budget",
                 "waking",
                 *(toolset.include if toolset else ()),
             ),

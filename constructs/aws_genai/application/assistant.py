@@ -12,13 +12,14 @@ from constructs import Construct
 from ..foundation.alarms import alarm
 from ..foundation.foundation import Foundation
 from ..models.access.model_access import ModelAccess
-from .answering import Answering, Toolset, prices_of
+from .answering import Answering, Toolset
 from .identity import Identity
 from .options import AssistantOptions, check_assistant, check_knowledge
 
 if TYPE_CHECKING:
     from ..models.access.application_profiles import ApplicationProfiles
     from ..models.knowledge.knowledge_base import KnowledgeBase
+    from .history import History
     from .usage_budget import UsageBudget
 
 #: The maximum of AWS Lambda and of a response that API Gateway streams, in seconds:
@@ -84,6 +85,7 @@ class Assistant(Construct):
     :param budget: how much each user may use in a day. Default: no limit.
     :param origins: origins of web pages that may read responses (CORS). Default: none.
     :param toolset: what the models may use, for kinds that have tools. Default: nothing.
+    :param history: where conversations are stored. Default: they are not; clients send them with each question.
     :raises InvalidValueError: if the name is invalid; if a model is not a chat model, cannot generate so many tokens,
         or does not support a parameter; if an assistant of kind retrieval has no knowledge base, or another kind has
         one.
@@ -104,6 +106,7 @@ class Assistant(Construct):
         budget: UsageBudget | None = None,
         origins: Sequence[str] = (),
         toolset: Toolset | None = None,
+        history: History | None = None,
     ) -> None:
         super().__init__(scope, id)
         self.options = options = options or AssistantOptions()
@@ -121,18 +124,25 @@ class Assistant(Construct):
             budget=budget,
             origins=origins,
             toolset=toolset,
+            money=options.limits.usd is not None,
         )
         self.function = answering.function(
             self,
             folder="assistant",
-            include=("chat",),
-            environment={"ASSISTANT": name, **(self._limits(answering.offered) if toolset else {})},
+            include=("chat", "history"),
+            environment={
+                "ASSISTANT": name,
+                **(self._limits if toolset else {}),
+                **(history.environment.variables() if history else {}),
+            },
             foundation=foundation,
             timeout_seconds=options.timeout_seconds,
             reserved_concurrency=options.concurrency or 20,
             reserve=True if options.concurrency else None,
             streaming=True,
         )
+        if history:
+            history.grant_write(self.function.role)
         alarm(
             self,
             "AlarmErrors",
@@ -144,14 +154,12 @@ class Assistant(Construct):
             threshold=5,
         )
 
-    def _limits(self, models: Sequence[str]) -> dict[str, str]:
-        """The limits of an answer, and the prices that a limit of money needs."""
+    @property
+    def _limits(self) -> dict[str, str]:
+        """The limits of an answer that uses tools."""
         limits = self.options.limits
-        numbers = {"steps": limits.steps, "tool_calls": limits.tool_calls}
-        if limits.usd is None:
-            return {"LIMITS": json.dumps(numbers)}
-        prices = {model: prices_of(model) for model in models}
-        return {"LIMITS": json.dumps({**numbers, "micros": round(limits.usd * 1e6)}), "PRICES": json.dumps(prices)}
+        micros = {} if limits.usd is None else {"micros": round(limits.usd * 1e6)}
+        return {"LIMITS": json.dumps({"steps": limits.steps, "tool_calls": limits.tool_calls, **micros})}
 
     @property
     def methods(self) -> list[tuple[str, str, str]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
@@ -36,6 +37,7 @@ from .answering import Answering
 from .api_logging import api_gateway_logging
 from .firewall import Firewall
 from .gateway_errors import GATEWAY_ERRORS
+from .history import METHODS as HISTORY_METHODS, WITH_BODY
 from .identity import Identity
 from .options import ChatOptions, CustomDomain, PrivateApi
 
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
     from ..models.access.application_profiles import ApplicationProfiles
     from ..models.knowledge.knowledge_base import KnowledgeBase
     from .assistant import Assistant
+    from .history import History
     from .usage_budget import UsageBudget
 
 _Made = TypeVar("_Made", bound=CfnResource)
@@ -105,6 +108,7 @@ class ChatApi(Construct):
         none.
     :param budget: how much each user may use in a day. Default: no limit.
     :param assistants: assistants that answer ``POST /v1/assistants/{name}/answers``. Default: none.
+    :param history: conversations, which their users list, change and erase at ``/v1/conversations``. Default: none.
     :raises InvalidValueError: if two assistants have one name; if a model is not a chat model, cannot generate so many
         tokens or not within the timeout of API Gateway, or does not support a parameter; if the concurrency is lower
         than the rate requires; if a certificate or secret is in another Region; if a private API has neither VPC
@@ -126,6 +130,7 @@ class ChatApi(Construct):
         knowledge: KnowledgeBase | None = None,
         budget: UsageBudget | None = None,
         assistants: Sequence[Assistant] = (),
+        history: History | None = None,
     ) -> None:
         super().__init__(scope, id)
         self.options = options = options or ChatOptions()
@@ -171,10 +176,13 @@ class ChatApi(Construct):
         chat = self._resource(api, "Chat", api.attr_root_resource_id, "chat")
         self._method("Post", ask, chat, self.function.integration())
         asked = {"": chat, **self._answers(api, ask, assistants)}
+        kept = self._conversations(api, ask, history) if history else {}
         if options.allowed_origins:
             for id, resource in asked.items():
                 method = "GET" if id.endswith(_LISTING) else "POST"
                 self._preflight(f"Options{id}", api, resource, method, options.allowed_origins)
+            for id, (resource, methods) in kept.items():
+                self._preflight(f"Options-{id}", api, resource, ",".join(methods), options.allowed_origins)
         self._gateway_errors(api)
         self.stage = self._stage(api)
         if options.account_log_role:
@@ -184,6 +192,11 @@ class ChatApi(Construct):
             for suffix, method, path in each.methods:
                 id = f"Invoke{_id(each.name)}{suffix}"
                 self._permit(id, each.function, api, path, method)
+        if history:
+            for id, method, path in HISTORY_METHODS:
+                # Parameters of a path are asterisks in its ARN:
+                # https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-control-access-using-iam-policies-to-invoke-api.html
+                self._permit(f"Invoke-{id}", history.function, api, re.sub(r"{\w+}", "*", path), method)
         stage_arn = f"arn:{PARTITION}:apigateway:{REGION}::/restapis/{api.ref}/stages/{STAGE}"
         association = firewall.protect(self, "Protection", stage_arn)
         association.add_resource_dependency(self.stage)
@@ -377,13 +390,22 @@ class ChatApi(Construct):
         for name in names:
             if names.count(name) > 1:
                 raise InvalidValueError(f"Two assistants are called {name}", field="assistants", hint="Rename one")
+        question = self._snapshot(
+            apigateway.CfnModel,
+            "AnswerRequest",
+            rest_api_id=api.ref,
+            name="AnswerRequest",
+            content_type="application/json",
+            schema=_request_schema("assistant/request.schema.json"),
+        )
+        asking = {**ask, "request_models": {"application/json": question.ref}}
         root, found = self._resource(api, "Assistants", api.attr_root_resource_id, "assistants"), {}
         for each in assistants:
             id = _id(each.name)
             own = self._resource(api, f"Assistant{id}", root.ref, each.name)
             found[id] = self._resource(api, f"Answers{id}", own.ref, "answers")
             integration = each.function.integration(timeout_seconds=each.options.timeout_seconds)
-            self._method(f"Post{id}", ask, found[id], integration)
+            self._method(f"Post{id}", asking, found[id], integration)
             if each.options.openai:
                 door = self._resource(api, f"OpenAi-{id}", own.ref, "openai")
                 chat = self._resource(api, f"OpenAiChat-{id}", door.ref, "chat")
@@ -395,6 +417,39 @@ class ChatApi(Construct):
                 self._method(f"GetModels-{id}", listing, models, integration)
                 # No id of a name has a hyphen, so that no two names can make the same id.
                 found |= {f"{id}-Completions": completions, f"{id}{_LISTING}": models}
+        return found
+
+    def _conversations(
+        self, api: apigateway.CfnRestApi, ask: dict[str, Any], history: History
+    ) -> dict[str, tuple[apigateway.CfnResource, list[str]]]:
+        """The resources of conversations with the methods of each, by the id of each."""
+        body = self._snapshot(
+            apigateway.CfnModel,
+            "ConversationRequest",
+            rest_api_id=api.ref,
+            name="ConversationRequest",
+            content_type="application/json",
+            schema=_request_schema("conversations/request.schema.json"),
+        )
+        integration, paths = history.function.integration(), dict[str, apigateway.CfnResource]()
+        found: dict[str, tuple[apigateway.CfnResource, list[str]]] = {}
+        for id, method, path in HISTORY_METHODS:
+            parts = path.split("/")
+            for end in range(1, len(parts) + 1):
+                if (whole := "/".join(parts[:end])) not in paths:
+                    parent = paths["/".join(parts[: end - 1])].ref if end > 1 else api.attr_root_resource_id
+                    paths[whole] = self._resource(api, f"Path-{_path_id(whole)}", parent, parts[end - 1])
+            parameters = {
+                **{f"method.request.path.{name}": True for name in re.findall(r"{(\w+)}", path)},
+                **{f"method.request.querystring.{name}": False for name in ("next", "before") if method == "GET"},
+            }
+            own = {
+                "http_method": method,
+                "request_models": {"application/json": body.ref} if id in WITH_BODY else {},
+                "request_parameters": parameters,
+            }
+            self._method(f"Method-{id}", {**ask, **own}, paths[path], integration)
+            found.setdefault(_path_id(path), (paths[path], []))[1].append(method)
         return found
 
     def _completion_model(self, api: apigateway.CfnRestApi) -> apigateway.CfnModel:
@@ -559,6 +614,11 @@ class ChatApi(Construct):
             met_by="the function's resource policy, which admits this method of this stage only",
         )
         return stage
+
+
+def _path_id(path: str) -> str:
+    """A path in construct ids."""
+    return re.sub(r"\W+", "-", path).strip("-")
 
 
 def _id(name: str) -> str:

@@ -273,17 +273,84 @@ class FirewallOptions(Options):
     API has IPv6 addresses too. Default: any address."""
 
 
+_Tokens = Annotated[int, Field(ge=1_000, le=10_000_000_000)]
+_Dollars = Annotated[float, Field(gt=0, le=1_000_000)]
+#: Names that the functions read from a token; others are ignored there.
+GroupName = Annotated[
+    str, text(r"^[a-z0-9_-]+$", "have lower-case letters, digits, hyphens and underscores", max_length=128)
+]
+
+
+class GroupBudget(Options):
+    """How much the members of a group may use together."""
+
+    tokens_per_day: _Tokens | None = None
+    """Maximum number of tokens in a day. Default: no limit."""
+
+    usd_per_day: _Dollars | None = None
+    """Maximum price of the tokens in a day, in US dollars. Default: no limit."""
+
+    tokens_per_month: _Tokens | None = None
+    """Maximum number of tokens in a calendar month. Default: no limit."""
+
+    usd_per_month: _Dollars | None = None
+    """Maximum price of the tokens in a calendar month, in US dollars. Default: no limit."""
+
+    @model_validator(mode="after")
+    def _limits_something(self) -> Self:
+        if not self.model_fields_set:
+            raise InvalidValueError(
+                "The budget of a group limits nothing", field="tokens_per_day", hint="Set one of its limits"
+            )
+        return self
+
+
 class UsageBudgetOptions(Options):
-    """How much each user may use from midnight to midnight, UTC."""
+    """How much each user may use from midnight to midnight and in a calendar month, UTC.
+
+    A limit in US dollars counts the tokens of models at the catalogue's on-demand prices, which must be known for every
+    model that is offered; searches and reranking are not counted.
+    """
 
     requests_per_day: Annotated[int, Field(ge=1, le=1_000_000)] = 500
     """Maximum number of requests of a user in a day."""
 
-    tokens_per_day: Annotated[int, Field(ge=1_000, le=10_000_000_000)] = 500_000
+    tokens_per_day: _Tokens = 500_000
     """Maximum number of tokens, of requests and responses together, of a user in a day."""
 
+    usd_per_day: _Dollars | None = None
+    """Maximum price of the tokens of a user in a day, in US dollars. Default: no limit."""
+
     blocks_per_day: Annotated[int, Field(ge=1, le=10_000)] = 20
-    """Number of blocked requests and responses after which a user is locked out for the day."""
+    """Number of blocked requests and responses after which a user is locked out for the day. A user can have at most as
+    many requests answered at a time as may still be blocked."""
+
+    tokens_per_month: _Tokens | None = None
+    """Maximum number of tokens of a user in a calendar month. Default: no limit."""
+
+    usd_per_month: _Dollars | None = None
+    """Maximum price of the tokens of a user in a calendar month, in US dollars. Default: no limit."""
+
+    groups: Annotated[dict[GroupName, GroupBudget], Field(max_length=50)] = {}
+    """Budgets that the members of a group share, by its name, beside those of each user. Default: none."""
+
+    @property
+    def in_money(self) -> bool:
+        """Whether a limit is in US dollars."""
+        own = [self.usd_per_day, self.usd_per_month]
+        return any(
+            [*own, *(limit for each in self.groups.values() for limit in (each.usd_per_day, each.usd_per_month))]
+        )
+
+
+class HistoryOptions(Options):
+    """Conversations that are stored, so that they can be continued, found again and shared."""
+
+    days: Annotated[int, Field(ge=1, le=3650)] = 90
+    """Number of days until a message expires."""
+
+    turns: Annotated[int, Field(ge=1, le=100)] = 20
+    """Number of earlier questions of a conversation, with their answers, that the model is shown with the next one."""
 
 
 class PrivateApi(Options):

@@ -1,4 +1,4 @@
-"""How much one user may use in a day."""
+"""How much users and groups may use."""
 
 from __future__ import annotations
 
@@ -10,15 +10,16 @@ from ..foundation.pseudo import REGION
 from ..foundation.role import grant
 from ..functions.usage_budget.environment import Environment
 from ..gate.acknowledgement import acknowledge
-from .options import UsageBudgetOptions
+from .options import GroupBudget, UsageBudgetOptions
 
 
 class UsageBudget(Construct):
-    """Requests and tokens of each user and day, counted before a model is called. Users who are often blocked are
-    locked out.
+    """Requests, tokens and their price by user, group, day and month, reserved before a model is called. Users who are
+    often blocked are locked out.
 
-    The counters are in a DynamoDB table in on-demand mode. Each call makes one conditional write before it and one
-    correction after it, so that concurrent calls cannot exceed the budget together. Days begin at midnight UTC.
+    The counters are in a DynamoDB table in on-demand mode. Each call makes one conditional write for each counter
+    before it and one correction after it, so that concurrent calls cannot exceed a budget together. Days begin at
+    midnight UTC.
     https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/WorkingWithItems.html
 
     Example::
@@ -60,20 +61,24 @@ class UsageBudget(Construct):
             point_in_time_recovery_specification={"pointInTimeRecoveryEnabled": True},
             time_to_live_specification={"attributeName": "expires", "enabled": True},
         )
-        # The table holds counters of one day only.
+        # The table holds counters of a day and of a month only.
         self.table.apply_removal_policy(RemovalPolicy.DESTROY)
         acknowledge(
             self.table,
             ("NIST.800.53.R5-DynamoDBInBackupPlan", "HIPAA.Security-DynamoDBInBackupPlan"),
-            reason="Its items count one day and expire; a table restored from a backup would count another day's.",
+            reason="Its items count a day or a month and expire; a restored table would count what was used before.",
             met_by="point-in-time recovery of 35 days on the table itself",
         )
         #: Environment variables of the function that counts.
         self.environment = Environment(
             BUDGET_TABLE=self.table.ref,
-            BUDGET_REQUESTS=self.options.requests_per_day,
-            BUDGET_TOKENS=self.options.tokens_per_day,
-            BUDGET_BLOCKS=self.options.blocks_per_day,
+            BUDGET_DAY={
+                "requests": self.options.requests_per_day,
+                "blocks": self.options.blocks_per_day,
+                **_limits(self.options.tokens_per_day, self.options.usd_per_day),
+            },
+            BUDGET_MONTH=_limits(self.options.tokens_per_month, self.options.usd_per_month) or None,
+            BUDGET_GROUPS={name: _periods(each) for name, each in self.options.groups.items()} or None,
         )
 
     def grant_use(self, grantee: iam.IGrantable) -> iam.Grant:
@@ -85,3 +90,15 @@ class UsageBudget(Construct):
         through = {"StringEquals": {"kms:ViaService": f"dynamodb.{REGION}.amazonaws.com"}}
         grant(grantee, ["kms:Decrypt", "kms:DescribeKey"], [self._key.key_arn], conditions=through)
         return given
+
+
+def _limits(tokens: int | None, usd: float | None) -> dict[str, int]:
+    return {**({"tokens": tokens} if tokens else {}), **({"micros": round(usd * 1e6)} if usd else {})}
+
+
+def _periods(group: GroupBudget) -> dict[str, dict[str, int]]:
+    found = {
+        "day": _limits(group.tokens_per_day, group.usd_per_day),
+        "month": _limits(group.tokens_per_month, group.usd_per_month),
+    }
+    return {period: limits for period, limits in found.items() if limits}

@@ -33,6 +33,8 @@ class Streamed:
     #: Content of the last response, as Converse takes it back.
     content: list[dict[str, Any]] = field(default_factory=list)
     text: bool = False
+    #: Bytes that the call in progress has sent, which are at least as many as its tokens.
+    heard: int = 0
 
     @property
     def tokens(self) -> int:
@@ -68,7 +70,7 @@ def stream(
     :raises StoppedError: what ``go_on`` raises.
     """
     told, guardrail = told or Streamed(), {**request["guardrailConfig"], "streamProcessingMode": "sync"}
-    told.stop_reason, told.reported, told.content, called = "", False, [], False
+    told.stop_reason, told.reported, told.content, told.heard, called = "", False, [], 0, False
     blocks: dict[int, dict[str, Any]] = {}
 
     def ask() -> Mapping[str, Any]:
@@ -110,6 +112,7 @@ def _take(part: Mapping[str, Any], told: Streamed, blocks: dict[int, dict[str, A
         if use := start.get("start", {}).get("toolUse"):
             blocks[start.get("contentBlockIndex", 0)] = {"toolUse": {**use, "input": ""}}
     elif held := part.get("contentBlockDelta"):
+        told.heard += len(json.dumps(held["delta"], default=repr))
         _grow(held["delta"], blocks.setdefault(held.get("contentBlockIndex", 0), {}))
         if text := held["delta"].get("text"):
             told.text = True

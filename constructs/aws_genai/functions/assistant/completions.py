@@ -30,7 +30,7 @@ _REASONS = {
     "content_filtered": "content_filter",
 }
 _KINDS = {400: "invalid_request_error", 401: "authentication_error", 403: "permission_error", 404: "not_found_error"}
-_SPENT = ("requests_spent", "tokens_spent", "locked_out", "quota_exceeded")
+_SPENT = ("requests_spent", "tokens_spent", "money_spent", "locked_out", "quota_exceeded")
 _MOST_TEXT = SCHEMA["properties"]["messages"]["items"]["properties"]["text"]["maxLength"]
 
 

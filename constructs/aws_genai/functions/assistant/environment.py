@@ -16,5 +16,3 @@ class Environment(ChatEnvironment):
     TOOLS: str | None = None
     #: Limits of one answer that uses tools, as :class:`.loop.Limits` has them.
     LIMITS: dict[str, int] | None = None
-    #: US dollars for a million input tokens and a million output tokens of each model whose price is known.
-    PRICES: dict[str, tuple[float, float]] | None = None

@@ -8,13 +8,15 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from ..chat.request import body
+from ..chat.request import decoded
 from ..streaming.runtime import Stream
 
+SCHEMA: dict[str, Any] = json.loads((Path(__file__).parent / "request.schema.json").read_text(encoding="utf-8"))
 #: Seconds without an event after which a comment is sent, so that nothing on the way takes the stream for dead:
 #: https://docs.aws.amazon.com/apigateway/latest/developerguide/response-transfer-mode.html
 PING_SECONDS = 15.0
@@ -31,6 +33,8 @@ class Events:
         self._stream, self._headers = stream, headers
         self._ended = threading.Event()
         self._pinging: threading.Thread | None = None
+        #: Is called with each event that is sent, apart from ``meta``.
+        self.record: Callable[[str, Mapping[str, Any]], None] = lambda _event, _data: None
 
     def __enter__(self) -> Self:
         return self
@@ -57,6 +61,8 @@ class Events:
 
     def send(self, event: str, **data: Any) -> None:  # noqa: ANN401 - JSON
         """Send an event with a JSON object."""
+        if event != "meta":
+            self.record(event, data)
         self._stream.write(f"event: {event}\ndata: {json.dumps(data)}\n\n".encode())
 
     def question(self, event: Mapping[str, Any], name: str) -> dict[str, Any]:
@@ -65,7 +71,7 @@ class Events:
         :param name: name of the assistant.
         :raises ChatError: if it is malformed.
         """
-        return body(event)
+        return decoded(event, SCHEMA, "question")
 
     def refuse(self, status: int, content: Mapping[str, Any], headers: Mapping[str, str]) -> None:
         """Respond with an HTTP error instead."""

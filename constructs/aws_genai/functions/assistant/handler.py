@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from typing import Any
 
 from aws_lambda_powertools import Logger, Metrics, Tracer
@@ -12,17 +14,34 @@ from aws_lambda_powertools.metrics import MetricUnit
 from ..chat.deadline import Deadline, deadline
 from ..chat.errors import METRICS, OTHER_CLIENT, TIMEOUT, ChatError
 from ..chat.knowledge import COGNITO_GROUPS, Passage, groups_of, retrieve
+from ..chat.price import Price
 from ..chat.request import claims, client, cors, limits
 from ..chat.service import chosen, converse_request, fitting
-from ..chat.spending import PASSAGES, Spending, counting, spending
+from ..chat.spending import PASSAGES, Spending, counting, most, refusing, reserve, spending
+from ..history.environment import Environment as HistoryEnvironment
+from ..history.reached import history as table
+from ..history.table import (
+    BLOCKED,
+    CONFIRM,
+    CONFIRMED,
+    DONE,
+    FAILED,
+    STOPPED,
+    CancelledError,
+    History,
+    Turn,
+    Writing,
+)
 from ..streaming.runtime import Context
-from .answer import Streamed
+from ..usage_budget.budget import Reservation
+from .answer import StoppedError, Streamed
+from .asking import Asked, asked, held
 from .completions import COMPLETIONS, MODELS, Completions, models
 from .environment import Environment
 from .events import Events
+from .follow import follow
 from .kinds import Asker, tools
 from .loop import Limits, Loop
-from .price import Price
 
 logger = Logger()
 metrics = Metrics(namespace="AwsGenAi")
@@ -34,6 +53,7 @@ tracer = Tracer()
 GATEWAY_SECONDS = 15 * 60
 #: Seconds for a retrieval, between two parts of an answer, and until a database that was paused is asked again.
 _RETRIEVAL, _BETWEEN, _WAKING = 10, 120, 10
+_Event = tuple[str, dict[str, Any]]
 #: What is answered when nothing that the user may read fits the question. It costs no tokens.
 NO_SUPPORT = "I found nothing about this in the documents that you may read."
 
@@ -47,72 +67,222 @@ def handler(event: dict[str, Any], context: Context) -> None:
     path = str(event.get("resource", ""))
     form = Completions if path.endswith((COMPLETIONS, MODELS)) else Events
     with form(context.stream, cors(own.ORIGINS, event) if own.ORIGINS else {}) as events:
+        answer = Answer(own, event, events, deadline(event, context, GATEWAY_SECONDS))
         try:
             if path.endswith(MODELS):
-                _asker(own, event)
+                asker(own, event)
                 events.respond(models(own.ASSISTANT, list(own.MODELS)))
                 return
-            told = answered(own, event, events, deadline(event, context, GATEWAY_SECONDS))
+            told = answer.told()
         except ChatError as error:
             logger.warning("refused", extra={"code": error.code, "status": error.status}, exc_info=error.status >= 500)
             metrics.add_metric(name=METRICS.get(error.code, "Refused"), unit=MetricUnit.Count, value=1)
-            _fail(events, error)
+            answer.fail(error)
             return
         except Exception:
             # The last resort: a client is told whatever happens, and the log the reason.
             logger.exception("failed")
             metrics.add_metric(name="Failed", unit=MetricUnit.Count, value=1)
-            _fail(events, ChatError(500, "internal_error", "Something went wrong on our side."))
+            answer.fail(ChatError(500, "internal_error", "Something went wrong on our side."))
             return
-        metrics.add_metric(name="InputTokens", unit=MetricUnit.Count, value=told.input_tokens)
-        metrics.add_metric(name="OutputTokens", unit=MetricUnit.Count, value=told.output_tokens)
-        events.send("usage", input_tokens=told.input_tokens, output_tokens=told.output_tokens)
-        events.send("done", stop_reason=told.stop_reason)
+        if told is not None:
+            metrics.add_metric(name="InputTokens", unit=MetricUnit.Count, value=told.input_tokens)
+            metrics.add_metric(name="OutputTokens", unit=MetricUnit.Count, value=told.output_tokens)
+            answer.end(told)
 
 
-def _fail(events: Events, error: ChatError) -> None:
-    if not events.begun:
-        again = {} if error.retry_seconds is None else {"Retry-After": str(error.retry_seconds)}
-        events.refuse(error.status, {"error": {"code": error.code, "message": error.message}}, again)
-        return
-    if error.code.endswith("_blocked"):
-        events.send("guardrail", code=error.code, message=error.message)
-        events.send("done", stop_reason="guardrail_intervened")
-        return
-    retry = {} if error.retry_seconds is None else {"retry_seconds": error.retry_seconds}
-    events.send("error", status=error.status, code=error.code, message=error.message, **retry)
+class Answer:
+    """The answer to one request.
 
-
-def answered(own: Environment, event: dict[str, Any], events: Events, until: Deadline) -> Streamed:
-    """Send the answer to one request as events, within the budget of its user.
-
-    The budget is reserved first: a question that is over budget costs nothing, and is refused with an HTTP status.
-
-    :raises ChatError: for every way in which there is no complete answer.
+    :param event: the request.
+    :param until: when it has to end.
     """
-    who = _asker(own, event)
-    question, knowledge = events.question(event, own.ASSISTANT), own.KNOWLEDGE_BASE or ""
-    model, request = chosen(limits(), question), converse_request(limits(), question)
-    groups = groups_of(who, own.GROUPS_CLAIM or COGNITO_GROUPS) if knowledge else []
-    with spending(counting(), str(who["sub"]), request, PASSAGES if groups else 0) as spent:
-        events.begin()
-        events.send("meta", assistant=own.ASSISTANT, model=model, request_id=_request_id(event))
-        if knowledge:
-            passages = _found(own, knowledge, question, groups, until)
+
+    def __init__(self, own: Environment, event: dict[str, Any], events: Events, until: Deadline) -> None:
+        self._own, self._event, self._events, self._until = own, event, events, until
+        #: What writes the answer into the history; None if it is not stored, or was refused before.
+        self._writing: Writing | None = None
+        self._loop: Loop | None = None
+
+    def told(self) -> Streamed | None:
+        """Send the answer as events, within the budget of its user.
+
+        The budget is reserved first: a question that is over budget costs nothing, and is refused with an HTTP status.
+
+        :returns: None if the question was answered before, and the same answer was sent.
+        :raises ChatError: for every reason for which there is no complete answer.
+        """
+        own, event = self._own, self._event
+        who = asker(own, event)
+        sub, history = str(who["sub"]), stored()
+        body = self._events.question(event, own.ASSISTANT)
+        turns = HistoryEnvironment.read().HISTORY_TURNS if history else 0
+        request = asked(body, history, sub, own.ASSISTANT, turns)
+        model = chosen(limits(), request.question)
+        first, price = converse_request(limits(), request.question), Price((own.PRICES or {}).get(model))
+        member = groups_of(who, own.GROUPS_CLAIM or COGNITO_GROUPS)
+        passages = PASSAGES if own.KNOWLEDGE_BASE and member else 0
+        if history and request.stored:
+            begun = self._begun(history, sub, request, model, (first, passages, member, price))
+            if isinstance(begun, Turn):
+                self._again(history, sub, begun)
+                return None
+            reserved = begun
+        else:
+            reserved = reserve(counting(), sub, first, passages=passages, groups=member, price=price)
+        with spending(counting(), reserved, price) as spent:
+            self._open(model)
+            return self._streamed(request, first, Asker(who, member, _token(event)), price, spent)
+
+    def _begun(
+        self, history: History, sub: str, request: Asked, model: str, cost: tuple[dict[str, Any], int, list[str], Price]
+    ) -> Reservation | Turn | None:
+        """Store the question and reserve what it may use, both or neither.
+
+        :returns: what is reserved, if anything is counted; or the turn, if this was asked before.
+        """
+        budget, writes, reserved = counting(), list[dict[str, Any]](), None
+        first, passages, member, price = cost
+        if budget:
+            with refusing():
+                write, reserved = budget.reserving(sub, most(budget, first, price, passages), member)
+            writes.append({"Update": write})
+        if decision := request.decision:
+            writes.append(history.deciding(sub, decision.turn, decision.digest))
+        until = int(time.time() + self._until.left())
+        question = request.as_stored(self._own.ASSISTANT, model, _request_id(self._event), until)
+        begun: Writing | Turn | None = None
+        try:
+            begun = history.begin(sub, question, writes)
+        except CancelledError as error:
+            if budget and reserved and error.index == 0:
+                with refusing():
+                    raise budget.spent(reserved, error.item) from error
+            raise CONFIRMED() from error
+        finally:
+            if budget and reserved and not isinstance(begun, Writing):
+                # The transaction did not take place, and so did not reserve the user's day.
+                Spending(budget, reserved.others).cancel()
+        if isinstance(begun, Turn):
+            return begun
+        self._writing = begun
+        self._events.record = begun.record.add
+        return reserved
+
+    def _open(self, model: str) -> None:
+        written = self._writing
+        kept = {"id": written.id, "conversation": written.conversation} if written else {}
+        self._events.begin()
+        self._events.send(
+            "meta", assistant=self._own.ASSISTANT, model=model, request_id=_request_id(self._event), **kept
+        )
+
+    def _again(self, history: History, sub: str, turn: Turn) -> None:
+        """Send an answer that was begun by an earlier request: what there is, and what is being written."""
+        self._events.begin()
+        self._events.send(
+            "meta",
+            assistant=self._own.ASSISTANT,
+            model=str(turn.details["model"]),
+            request_id=_request_id(self._event),
+            id=turn.id,
+            conversation=turn.conversation,
+        )
+        follow(history, sub, turn, self._events.send, self._until.left)
+
+    def _streamed(self, request: Asked, first: dict[str, Any], who: Asker, price: Price, spent: Spending) -> Streamed:
+        own, events = self._own, self._events
+        if own.KNOWLEDGE_BASE and request.decision is None:
+            passages = _found(own, own.KNOWLEDGE_BASE, request.question, list(who.groups), self._until)
             if not passages:
                 events.send("delta", text=NO_SUPPORT)
                 return Streamed(stop_reason="no_support")
-            request, passages = fitting(limits(), question, passages, spent.admits)
+            first, passages = fitting(limits(), request.question, passages, spent.admits)
             for each in dict.fromkeys(passages):
                 events.send("source", document=each.document, uri=each.uri)
-        loop = _loop(own, event, who, model, events, until, spent)
+        self._loop = loop = Loop(
+            client=client("bedrock-runtime", _BETWEEN),
+            tools=tools(own.TOOLS, who),
+            send=events.send,
+            go_on=self._go_on,
+            left=self._until.left,
+            admits=spent.admits,
+            price=price,
+            limits=Limits(**own.LIMITS) if own.LIMITS else Limits(),
+            count=lambda metric: metrics.add_metric(name=metric, unit=MetricUnit.Count, value=1),
+            begin=_traced(),
+        )
         spent.asked = True
-        told = loop.run(request)
-        spent.used = told.tokens
-        return told
+        try:
+            if decision := request.decision:
+                loop.resume(first, decision.pending, approved=decision.approved)
+            else:
+                loop.run(first)
+            spent.used = loop.used
+        except StoppedError:
+            spent.used = loop.stopped()
+            loop.told.stop_reason = "stopped"
+        return loop.told
+
+    def _go_on(self) -> None:
+        if self._writing and self._writing.look():
+            raise StoppedError()
+        if self._until.left() <= 0:
+            raise TIMEOUT()
+
+    def end(self, told: Streamed) -> None:
+        """Store and send the end of an answer: it is stored first, so that the next question finds it complete."""
+        state = {"confirm": CONFIRM, "stopped": STOPPED}.get(told.stop_reason, DONE)
+        last: list[_Event] = [
+            ("usage", {"input_tokens": told.input_tokens, "output_tokens": told.output_tokens}),
+            ("done", {"stop_reason": told.stop_reason}),
+        ]
+        pending = self._loop.pending if self._loop and state == CONFIRM else None
+        self._end(state, last, (held(pending), pending.digest) if pending else None)
+
+    def fail(self, error: ChatError) -> None:
+        """Store and send the end of an answer that failed."""
+        retry = {} if error.retry_seconds is None else {"retry_seconds": error.retry_seconds}
+        told: dict[str, Any] = {"status": error.status, "code": error.code, "message": error.message, **retry}
+        state, last = FAILED, list[_Event]([("error", told)])
+        if error.code.endswith("_blocked"):
+            blocked = {"code": error.code, "message": error.message}
+            state, last = BLOCKED, [("guardrail", blocked), ("done", {"stop_reason": "guardrail_intervened"})]
+        if self._events.begun:
+            self._end(state, last)
+            return
+        if self._writing:
+            self._end(state, last, send=False)
+        again = {} if error.retry_seconds is None else {"Retry-After": str(error.retry_seconds)}
+        self._events.refuse(error.status, {"error": {"code": error.code, "message": error.message}}, again)
+
+    def _end(
+        self,
+        state: str,
+        last: list[_Event],
+        pending: tuple[dict[str, Any], str] | None = None,
+        *,
+        send: bool = True,
+    ) -> None:
+        if self._writing:
+            for name, data in last:
+                self._writing.record.add(name, data)
+            self._writing.end(state, *(pending or ()))
+            self._events.record = lambda _event, _data: None
+        if send:
+            for name, data in last:
+                self._events.send(name, **data)
 
 
-def _asker(own: Environment, event: dict[str, Any]) -> dict[str, Any]:
+@cache
+def stored() -> History | None:
+    """Where conversations are stored. None if they are not."""
+    if "HISTORY_TABLE" not in os.environ:
+        return None
+    return table()
+
+
+def asker(own: Environment, event: dict[str, Any]) -> dict[str, Any]:
     """The claims of whoever asks.
 
     :raises ChatError: if nobody has signed in, or at another application.
@@ -129,45 +299,14 @@ def _found(
 ) -> list[Passage]:
     if not groups:
         return []
-    finder, asked = client("bedrock-agent-runtime", _RETRIEVAL), question["messages"][-1]["text"]
-    return retrieve(finder, knowledge, asked, groups, own.SEARCH or {}, _waits(until))
+    finder, said = client("bedrock-agent-runtime", _RETRIEVAL), question["messages"][-1]["text"]
+    return retrieve(finder, knowledge, said, groups, own.SEARCH or {}, _waits(until))
 
 
 def _waits(until: Deadline) -> Iterator[float]:
     """The waits for a database that wakes up, while there is time for an answer."""
     while until.left() > 2 * _WAKING + _BETWEEN:
         yield _WAKING
-
-
-def _loop(
-    own: Environment,
-    event: Mapping[str, Any],
-    who: Mapping[str, Any],
-    model: str,
-    events: Events,
-    until: Deadline,
-    spent: Spending,
-) -> Loop:
-    """The loop of one answer, with the tools of the assistant's kind."""
-
-    def go_on() -> None:
-        if until.left() <= 0:
-            raise TIMEOUT()
-
-    asker = Asker(who, groups_of(who, own.GROUPS_CLAIM or COGNITO_GROUPS), _token(event))
-    limits = Limits(**own.LIMITS) if own.LIMITS else Limits()
-    return Loop(
-        client=client("bedrock-runtime", _BETWEEN),
-        tools=tools(own.TOOLS, asker),
-        send=events.send,
-        go_on=go_on,
-        left=until.left,
-        admits=spent.admits,
-        price=Price((own.PRICES or {}).get(model)),
-        limits=limits,
-        count=lambda metric: metrics.add_metric(name=metric, unit=MetricUnit.Count, value=1),
-        begin=_traced(),
-    )
 
 
 def _traced() -> Callable[[], None]:

@@ -17,9 +17,11 @@ from typing import Any, Literal
 from aws_lambda_powertools.utilities.validation import SchemaValidationError, validate
 from botocore.exceptions import BotoCoreError, ClientError
 
-from ..chat.errors import SPENT, UNREACHABLE, ChatError
+from ..chat.errors import UNREACHABLE, ChatError, spent_error
+from ..chat.price import Price
 from ..untrusted.assessment import assess
 from ..untrusted.text import RULE, quoted
+from ..usage_budget.budget import Amount
 from .answer import Send, StoppedError, Streamed, stream
 from .tools import Call, Tool, ToolError
 
@@ -29,6 +31,8 @@ _log = logging.getLogger(__name__)
 _ASSESSED = 20_000
 #: Characters of one result that a model is shown.
 _SHOWN = 60_000
+#: Tokens that a model may have generated which had not arrived when its answer was stopped.
+_IN_FLIGHT = 512
 #: Metrics of what became of a use of a tool.
 CALLS, REFUSALS, FAILURES = "ToolCalls", "ToolRefusals", "ToolFailures"
 
@@ -76,8 +80,8 @@ class Loop:
     :param send: sends an event.
     :param go_on: raises if the answer is to end.
     :param left: seconds that are left.
-    :param admits: whether the budget admits a further request, after the tokens that were used already.
-    :param price: micro-dollars for input and output tokens, and for the most that a request can use.
+    :param admits: whether the budget admits a further request, after what was used already.
+    :param price: price of the model's tokens.
     :param limits: what the answer may use.
     :param count: adds one to a metric.
     :param begin: is called first in each thread that reads a response.
@@ -88,8 +92,8 @@ class Loop:
     send: Send
     go_on: Callable[[], None]
     left: Callable[[], float]
-    admits: Callable[[Mapping[str, Any], int], bool]
-    price: Callable[[Streamed, Mapping[str, Any] | None], int] = lambda *_: 0
+    admits: Callable[[Mapping[str, Any], Amount], bool]
+    price: Price = field(default_factory=Price)
     limits: Limits = field(default_factory=Limits)
     count: Callable[[str], None] = lambda _metric: None
     begin: Callable[[], None] = lambda: None
@@ -99,7 +103,20 @@ class Loop:
     pending: Pending | None = None
     _steps: int = field(default=0, init=False)
     _calls: int = field(default=0, init=False)
+    _asked: Mapping[str, Any] | None = field(default=None, init=False)
     _guardrail: tuple[str, str] = field(default=("", ""), init=False)
+
+    @property
+    def used(self) -> Amount:
+        """What the calls of the model have used, as far as they have told."""
+        return self.price.of(self.told.input_tokens, self.told.output_tokens)
+
+    def stopped(self) -> Amount:
+        """The most that an answer has used which was stopped: of a call in progress, nothing was reported."""
+        if self._asked is None or self.told.reported:
+            return self.used
+        limits = {"maxTokens": self.told.heard + _IN_FLIGHT}
+        return self.used + self.price.most({**self._asked, "inferenceConfig": limits})
 
     def run(self, request: Mapping[str, Any]) -> Streamed:
         """Answer a question.
@@ -158,6 +175,7 @@ class Loop:
                     self.told.stop_reason = limit
                     return self.told
             self._steps += 1
+            self._asked = request
             stream(self.client, request, self.send, self.go_on, self.told, self.begin)
             uses = self.told.tool_uses
             if self.told.stop_reason != "tool_use" or not uses:
@@ -175,10 +193,11 @@ class Loop:
         """Why there is no further call; empty if there is one."""
         if self._steps >= self.limits.steps:
             return "step_limit"
-        if self.limits.micros is not None and self.price(self.told, request) > self.limits.micros:
+        most = self.used + self.price.most(request)
+        if self.limits.micros is not None and most.micros > self.limits.micros:
             return "cost_limit"
-        if not self.admits(request, self.told.tokens):
-            raise SPENT["tokens"]()
+        if not self.admits(request, self.used):
+            raise spent_error("tokens")
         return ""
 
     def _use(

@@ -29,3 +29,5 @@ class Environment(Contract):
     CLIENT_IDS: list[str] | None = None
     #: Origins of web pages that may read responses.
     ORIGINS: list[str] | None = None
+    #: US dollars for a million input tokens and a million output tokens of each model, where money is counted.
+    PRICES: dict[str, tuple[float, float]] | None = None

@@ -53,12 +53,29 @@ def blocked(part: str, message: str, tokens: int) -> ChatError:
     return ChatError(403, f"{part}_blocked", message, tokens)
 
 
-#: What a user has used up today: https://datatracker.ietf.org/doc/html/rfc6585#section-4
-SPENT: dict[str, Failure] = {
-    "requests": Failure(429, "requests_spent", "Your requests of today are spent; the next begin at midnight UTC."),
-    "tokens": Failure(429, "tokens_spent", "Your tokens of today are spent or this asks for more than are left."),
-    "blocks": Failure(429, "locked_out", "Too many of your questions were blocked today; ask again tomorrow."),
-}
+_PERIODS = {"day": ("today", "midnight UTC"), "month": ("this month", "the first of the next month, UTC")}
+
+
+def spent_error(what: str, period: str = "day", group: str = "") -> ChatError:
+    """A budget that is used up: https://datatracker.ietf.org/doc/html/rfc6585#section-4
+
+    :param what: ``requests``, ``tokens``, ``micros``, ``blocks`` or ``busy``.
+    :param period: ``day`` or ``month``.
+    :param group: the group whose budget it is. Default: the user's own.
+    """
+    if what == "blocks":
+        return ChatError(429, "locked_out", "Too many of your questions were blocked today; ask again tomorrow.")
+    if what == "busy":
+        message = "As many of your questions are being answered as may be at a time; try again in a moment."
+        return ChatError(429, "too_many_at_once", message, retry_seconds=2)
+    whose = f"of group {group}" if group else "of your own"
+    now, then = _PERIODS[period]
+    name, code = ("budget", "money_spent") if what == "micros" else (what, f"{what}_spent")
+    verb = "is" if name == "budget" else "are"
+    message = f"The {name} {whose} for {now} {verb} spent, or this asks for more than is left; more from {then}."
+    return ChatError(429, code, message)
+
+
 NOT_COUNTED = Failure(503, "budget_unavailable", "Your budget cannot be counted now; try again in a moment.")
 NOBODY = Failure(401, "unauthorized", "Sign in first.")
 OTHER_CLIENT = Failure(403, "wrong_client", "This token was issued to another application.")
@@ -90,4 +107,5 @@ METRICS = {
     "locked_out": "LockedOut",
     "requests_spent": "BudgetSpent",
     "tokens_spent": "BudgetSpent",
+    "money_spent": "BudgetSpent",
 }

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 from aws_lambda_powertools import Logger, Metrics, Tracer
@@ -14,9 +13,10 @@ from .deadline import Deadline, deadline
 from .environment import Environment
 from .errors import METRICS, NO_TIME, OTHER_CLIENT, ChatError
 from .knowledge import COGNITO_GROUPS, Passage, groups_of, retrieve
-from .request import CONNECT_SECONDS as _CONNECT, body, claims, client, cors, limits
+from .price import Price
+from .request import CONNECT_SECONDS as _CONNECT, body, claims, client, cors, limits, response
 from .service import Answer, ask, chosen, converse_request, fitting
-from .spending import CONNECT_SECONDS, PASSAGES, READ_SECONDS, counting, spending
+from .spending import CONNECT_SECONDS, PASSAGES, READ_SECONDS, counting, reserve, spending
 
 logger = Logger()
 metrics = Metrics(namespace="AwsGenAi")
@@ -72,12 +72,14 @@ def answered(own: Environment, event: dict[str, Any], until: Deadline) -> tuple[
     question, budget, knowledge = body(event), counting(), own.KNOWLEDGE_BASE or ""
     model, request = chosen(limits(), question), converse_request(limits(), question)
     who = str(claims(event)["sub"]) if budget or knowledge else ""
-    groups = groups_of(claims(event), own.GROUPS_CLAIM or COGNITO_GROUPS) if knowledge else []
+    member = groups_of(claims(event), own.GROUPS_CLAIM or COGNITO_GROUPS) if who else []
+    groups, price = member if knowledge else [], Price((own.PRICES or {}).get(model))
     # Settling uses the connection of the reservation, and a second retrieval that of the first.
     reserving, settling = (CONNECT_SECONDS + READ_SECONDS, READ_SECONDS) if budget else (0, 0)
     after = _CONNECT + _LEAST_MODEL + settling
     _enough(until, reserving + after)
-    with spending(budget, who, request, PASSAGES if groups else 0) as spent:
+    reserved = reserve(budget, who, request, passages=PASSAGES if groups else 0, groups=member, price=price)
+    with spending(budget, reserved, price) as spent:
         passages = list[Passage]()
         if groups:
             _enough(until, _CONNECT + _RETRIEVAL + after)
@@ -90,7 +92,7 @@ def answered(own: Environment, event: dict[str, Any], until: Deadline) -> tuple[
         models = client("bedrock-runtime", int(until.left() - _CONNECT - settling) // 2 * 2)
         spent.asked = True
         answer = ask(models, request, model)
-        spent.used = answer.input_tokens + answer.output_tokens
+        spent.used = price.of(answer.input_tokens, answer.output_tokens)
     return answer, passages
 
 
@@ -107,12 +109,3 @@ def _waits(until: Deadline, after: float) -> Iterator[float]:
     """The one wait for a database that wakes up, if there is time for it and ``after`` seconds more."""
     if until.left() >= _WAKING_SECONDS + after:
         yield _WAKING_SECONDS
-
-
-def response(status: int, content: dict[str, Any], headers: Mapping[str, str]) -> dict[str, Any]:
-    """A response in the form of API Gateway's Lambda proxy integration."""
-    return {
-        "statusCode": status,
-        "headers": {"Content-Type": "application/json", "Cache-Control": "no-store", **headers},
-        "body": json.dumps(content),
-    }

@@ -54,6 +54,15 @@ def cors(origins: list[str], event: dict[str, Any]) -> dict[str, str]:
     return {"Vary": "Origin", "Access-Control-Expose-Headers": "Retry-After", **allowed}
 
 
+def response(status: int, content: dict[str, Any], headers: Mapping[str, str]) -> dict[str, Any]:
+    """A response in the form of API Gateway's Lambda proxy integration."""
+    return {
+        "statusCode": status,
+        "headers": {"Content-Type": "application/json", "Cache-Control": "no-store", **headers},
+        "body": json.dumps(content),
+    }
+
+
 def claims(event: dict[str, Any]) -> dict[str, Any]:
     """What the user pool says of who asks.
 

@@ -9,9 +9,12 @@ from ..contract import Contract
 
 @dataclass(frozen=True, kw_only=True)
 class Environment(Contract):
-    """The table of the counters, and the limits of a user in a day."""
+    """The table of the counters, and the limits, as :class:`.budget.Limit` has them."""
 
     BUDGET_TABLE: str
-    BUDGET_REQUESTS: int
-    BUDGET_TOKENS: int
-    BUDGET_BLOCKS: int
+    #: Of a user in a day.
+    BUDGET_DAY: dict[str, int]
+    #: Of a user in a month.
+    BUDGET_MONTH: dict[str, int] | None = None
+    #: Of the members of a group together, in a ``day`` and a ``month``.
+    BUDGET_GROUPS: dict[str, dict[str, dict[str, int]]] | None = None

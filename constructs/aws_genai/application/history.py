@@ -1,0 +1,157 @@
+"""Conversations that are stored."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from aws_cdk import aws_dynamodb as dynamodb, aws_iam as iam
+from constructs import Construct
+
+from ..foundation.alarms import alarm
+from ..foundation.foundation import Foundation
+from ..foundation.pseudo import REGION
+from ..foundation.role import grant
+from ..functions.conversations.environment import Environment
+from ..functions.history.environment import Environment as HistoryEnvironment
+from ..gate.acknowledgement import acknowledge
+from ..packaging import PythonFunction
+from .identity import Identity
+from .options import HistoryOptions
+
+#: What users do with their conversations: an id, the HTTP method, the path.
+METHODS = (
+    ("List", "GET", "conversations"),
+    ("Erase", "DELETE", "conversations"),
+    ("Show", "GET", "conversations/{conversation}"),
+    ("Rename", "PATCH", "conversations/{conversation}"),
+    ("Delete", "DELETE", "conversations/{conversation}"),
+    ("Share", "POST", "conversations/{conversation}/link"),
+    ("Revoke", "DELETE", "conversations/{conversation}/link"),
+    ("Shared", "GET", "shared/{link}"),
+    ("Export", "GET", "export"),
+    ("Answer", "GET", "answers/{answer}"),
+    ("Stop", "POST", "answers/{answer}/stop"),
+    ("Rate", "PUT", "answers/{answer}/feedback"),
+)
+#: Those whose requests have a body.
+WITH_BODY = ("Rename", "Rate")
+
+
+class History(Construct):
+    """The conversations of users with assistants, in a DynamoDB table, and a function through which their users list,
+    rename, share, export and erase them, and stop answers.
+
+    Pass it to each :class:`Assistant` and to the :class:`ChatApi`. The keys of a user's items come from the claims of
+    their token. Messages expire. The table is in on-demand mode, encrypted with the key of the foundation, and has
+    point-in-time recovery: what a user erases is gone from backups after 35 days.
+    https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/PointInTimeRecovery_Howitworks.html
+
+    Example::
+
+        import aws_cdk as cdk
+        from aws_genai.application import History, HistoryOptions, Identity
+        from aws_genai.foundation import CostTags, Foundation
+        from aws_genai.gate import attach_gate
+
+        app = cdk.App()
+        attach_gate(app)
+        CostTags(project="demo", environment="dev", layer="demo", owner="me", cost_center="1").apply(app)
+        stack = cdk.Stack(app, "Chat")
+        foundation = Foundation(stack)
+        History(
+            stack,
+            "History",
+            foundation=foundation,
+            identity=Identity(stack, "Users", foundation=foundation, pool_name="assistant"),
+            options=HistoryOptions(days=30),
+        )
+        app.synth()
+
+    :param foundation: has the key that encrypts the table, and decides whether it is retained.
+    :param identity: the users.
+    :param options: how long messages are kept. Default: 90 days.
+    :param origins: origins of web pages that may read responses (CORS). Default: none.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        foundation: Foundation,
+        identity: Identity,
+        options: HistoryOptions | None = None,
+        origins: Sequence[str] = (),
+    ) -> None:
+        super().__init__(scope, id)
+        self.options = options or HistoryOptions()
+        key = foundation.key
+        key.allow_in_dynamodb()
+        self._key = key
+        self.table = dynamodb.CfnTable(
+            self,
+            "Table",
+            billing_mode="PAY_PER_REQUEST",
+            key_schema=[
+                {"attributeName": "pk", "keyType": "HASH"},
+                {"attributeName": "sk", "keyType": "RANGE"},
+            ],
+            attribute_definitions=[
+                {"attributeName": "pk", "attributeType": "S"},
+                {"attributeName": "sk", "attributeType": "S"},
+            ],
+            sse_specification={"sseEnabled": True, "sseType": "KMS", "kmsMasterKeyId": key.key_arn},
+            point_in_time_recovery_specification={"pointInTimeRecoveryEnabled": True},
+            time_to_live_specification={"attributeName": "expires", "enabled": True},
+        )
+        self.table.apply_removal_policy(foundation.removal_policy)
+        acknowledge(
+            self.table,
+            ("NIST.800.53.R5-DynamoDBInBackupPlan", "HIPAA.Security-DynamoDBInBackupPlan"),
+            reason="A backup plan would keep conversations that their users have erased.",
+            met_by="point-in-time recovery of 35 days on the table itself",
+        )
+        #: Environment variables of the functions that write answers.
+        self.environment = HistoryEnvironment(
+            HISTORY_TABLE=self.table.ref, HISTORY_DAYS=self.options.days, HISTORY_TURNS=self.options.turns
+        )
+        self.function = PythonFunction(
+            self,
+            "Function",
+            folder="conversations",
+            include=("chat", "history", "untrusted", "usage_budget", "waking"),
+            environment=Environment(
+                HISTORY_TABLE=self.table.ref,
+                HISTORY_DAYS=self.options.days,
+                HISTORY_TURNS=self.options.turns,
+                CLIENT_IDS=identity.client_ids if identity.shared else None,
+                ORIGINS=list(origins) or None,
+            ),
+            foundation=foundation,
+        )
+        actions = ["BatchWriteItem", "DeleteItem", "GetItem", "PutItem", "Query", "UpdateItem"]
+        self._grant(self.function.role, actions)
+        alarm(
+            self,
+            "AlarmErrors",
+            topic=foundation.topic,
+            description="Requests for conversations fail: read the function's log group.",
+            namespace="AWS/Lambda",
+            metric="Errors",
+            dimensions={"FunctionName": self.function.function_name},
+            threshold=5,
+        )
+
+    def grant_write(self, grantee: iam.IGrantable) -> iam.Grant:
+        """Allow ``grantee`` to read and write conversations, and to delete nothing.
+
+        https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis-iam.html
+        """
+        return self._grant(grantee, ["GetItem", "PutItem", "Query", "UpdateItem"])
+
+    def _grant(self, grantee: iam.IGrantable, actions: Sequence[str]) -> iam.Grant:
+        given = grant(grantee, [f"dynamodb:{action}" for action in actions], [self.table.attr_arn])
+        # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/encryption.usagenotes.html
+        through = {"StringEquals": {"kms:ViaService": f"dynamodb.{REGION}.amazonaws.com"}}
+        grant(grantee, ["kms:Decrypt", "kms:DescribeKey"], [self._key.key_arn], conditions=through)
+        return given

@@ -1,0 +1,116 @@
+"""The entry point in AWS Lambda of what users do with their conversations."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from aws_lambda_powertools import Logger, Metrics, Tracer
+from aws_lambda_powertools.metrics import MetricUnit
+
+from ..chat.deadline import deadline
+from ..chat.errors import METRICS, OTHER_CLIENT, ChatError, malformed
+from ..chat.request import claims, cors, decoded, response
+from ..history.reached import dynamodb, history
+from .environment import Environment
+from .service import Conversations
+
+logger = Logger()
+metrics = Metrics(namespace="AwsGenAi")
+metrics.set_default_dimensions(function=os.environ.get("AWS_LAMBDA_FUNCTION_NAME", "none"))
+tracer = Tracer()
+
+SCHEMA: dict[str, Any] = json.loads((Path(__file__).parent / "request.schema.json").read_text(encoding="utf-8"))
+
+
+@metrics.log_metrics
+@tracer.capture_lambda_handler(capture_response=False)
+@logger.inject_lambda_context(log_event=False, clear_state=True)
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN401 - Lambda's own type
+    """Answer one request of API Gateway; every failure becomes an HTTP error with a code."""
+    headers: dict[str, str] = {}
+    try:
+        own = Environment.read()
+        headers = cors(own.ORIGINS, event) if own.ORIGINS else {}
+        return response(200, _done(own, event, context), headers)
+    except ChatError as error:
+        logger.warning("refused", extra={"code": error.code, "status": error.status}, exc_info=error.status >= 500)
+        metrics.add_metric(name=METRICS.get(error.code, "Refused"), unit=MetricUnit.Count, value=1)
+        again = {} if error.retry_seconds is None else {"Retry-After": str(error.retry_seconds)}
+        return response(error.status, {"error": {"code": error.code, "message": error.message}}, {**again, **headers})
+    except Exception:
+        # The last resort: a client gets an answer whatever happens, and the log the reason.
+        logger.exception("failed")
+        metrics.add_metric(name="Failed", unit=MetricUnit.Count, value=1)
+        content = {"error": {"code": "internal_error", "message": "Something went wrong on our side."}}
+        return response(500, content, headers)
+
+
+def _done(own: Environment, event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN401 - Lambda's own type
+    who = claims(event)
+    if own.CLIENT_IDS is not None and who.get("aud") not in own.CLIENT_IDS:
+        raise OTHER_CLIENT()
+    until = deadline(event, context)
+    mine = Conversations(dynamodb(), own.HISTORY_TABLE, history(), str(who["sub"]), until.left)
+    action = _ACTIONS.get((str(event.get("httpMethod", "")), str(event.get("resource", ""))))
+    if action is None:
+        raise ChatError(404, "not_found", "There is nothing at this path.")
+    return action(mine, Request(event))
+
+
+class Request:
+    """The parameters of a request."""
+
+    def __init__(self, event: dict[str, Any]) -> None:
+        self._event = event
+
+    def path(self, name: str) -> str:
+        return str((self._event.get("pathParameters") or {}).get(name, ""))
+
+    @property
+    def next(self) -> str | None:
+        """Where a page begins."""
+        return self._query.get("next")
+
+    @property
+    def before(self) -> int | None:
+        """The turn before which a page ends."""
+        found = self._query.get("before")
+        if found is not None and not (found.isascii() and found.isdigit() and 1 <= int(found) <= 10**6):
+            raise malformed("before is the number of a turn.")
+        return int(found) if found else None
+
+    @property
+    def _query(self) -> dict[str, str]:
+        return self._event.get("queryStringParameters") or {}
+
+    def body(self, *wanted: str) -> dict[str, Any]:
+        """The body, which has all of ``wanted``."""
+        found = decoded(self._event, SCHEMA, "request")
+        for name in wanted:
+            if name not in found:
+                raise malformed(f"The body has no {name}.")
+        return found
+
+
+_ACTIONS: dict[tuple[str, str], Callable[[Conversations, Request], dict[str, Any]]] = {
+    ("GET", "/conversations"): lambda mine, asked: mine.listed(asked.next),
+    ("DELETE", "/conversations"): lambda mine, _: mine.erase(),
+    ("GET", "/conversations/{conversation}"): lambda mine, asked: mine.shown(asked.path("conversation"), asked.before),
+    ("PATCH", "/conversations/{conversation}"): lambda mine, asked: mine.rename(
+        asked.path("conversation"), asked.body("title")["title"]
+    ),
+    ("DELETE", "/conversations/{conversation}"): lambda mine, asked: mine.delete(asked.path("conversation")),
+    ("POST", "/conversations/{conversation}/link"): lambda mine, asked: mine.share(asked.path("conversation")),
+    ("DELETE", "/conversations/{conversation}/link"): lambda mine, asked: mine.revoke(asked.path("conversation")),
+    ("GET", "/shared/{link}"): lambda mine, asked: mine.shared(asked.path("link"), asked.before),
+    ("GET", "/export"): lambda mine, asked: mine.export(asked.next),
+    ("GET", "/answers/{answer}"): lambda mine, asked: mine.answer(asked.path("answer")),
+    ("POST", "/answers/{answer}/stop"): lambda mine, asked: mine.stop(asked.path("answer")),
+    ("PUT", "/answers/{answer}/feedback"): lambda mine, asked: mine.rate(
+        asked.path("answer"), asked.body("rating")["rating"], asked.body("rating").get("words")
+    ),
+}
