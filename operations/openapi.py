@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Iterator
 from functools import cache
@@ -14,7 +15,10 @@ from types import ModuleType
 from typing import Any
 
 from aws_genai.application.gateway_errors import GATEWAY_ERRORS
+from aws_genai.application.history import METHODS, WITH_BODY
 from aws_genai.functions.chat import errors, knowledge
+from aws_genai.functions.conversations import service
+from aws_genai.functions.history import table
 from settings import told
 from settings.disk import replace
 
@@ -25,15 +29,21 @@ _FUNCTIONS = ROOT / "constructs" / "aws_genai" / "functions"
 _DEFAULTS = {"DEFAULT_4XX": "4XX", "DEFAULT_5XX": "5XX"}
 
 
+#: Modules that declare the errors of what asks models, of what stores answers, and of what shows them.
+ASKING, STORING = (errors, knowledge), (errors, knowledge, table)
+
+
 @cache
-def codes() -> dict[str, list[str]]:
+def codes(modules: tuple[ModuleType, ...] = ASKING) -> dict[str, list[str]]:
     """The codes of errors by their HTTP status, from the function and from API Gateway."""
     found: dict[str, set[str]] = {}
+    models = errors in modules
     for status, code in (
-        *((str(each.status), each.code) for module in (errors, knowledge) for each in _failures(module)),
+        *((str(each.status), each.code) for module in modules for each in _failures(module)),
         *((str(each.status or _DEFAULTS[each.kind]), each.code) for each in GATEWAY_ERRORS),
+        *((("429", code) for code in errors.SPENT_CODES) if models else ()),
         ("400", errors.malformed("").code),
-        ("404", errors.unknown_model("", []).code),
+        *((("404", errors.unknown_model("", []).code),) if models else ()),
         ("500", "internal_error"),
     ):
         found.setdefault(status, set()).add(code)
@@ -78,8 +88,15 @@ def described() -> dict[str, Any]:
                         "schema": {"type": "string"},
                     }
                 ],
-                "post": _operation("answer", "Ask an assistant, and get its answer as it is written.", _streamed()),
+                "post": _operation(
+                    "answer",
+                    "Ask an assistant, and get its answer as it is written.",
+                    _streamed(),
+                    "AnswerRequest",
+                    refusals=codes(STORING),
+                ),
             },
+            **_conversations(),
         },
         "components": {
             "securitySchemes": {
@@ -92,6 +109,8 @@ def described() -> dict[str, Any]:
             },
             "schemas": {
                 "Request": _schema("chat/request.schema.json"),
+                "AnswerRequest": _schema("assistant/request.schema.json"),
+                "ConversationRequest": _schema("conversations/request.schema.json"),
                 "Answer": {
                     "type": "object",
                     "required": ["text", "model", "stop_reason", "input_tokens", "output_tokens"],
@@ -121,18 +140,76 @@ def described() -> dict[str, Any]:
     }
 
 
-def _operation(id: str, summary: str, content: dict[str, Any], *, blocks: bool = False) -> dict[str, Any]:
-    refused = {status: list(found) for status, found in codes().items()}
+#: What each operation on conversations does, by its id.
+_SUMMARIES = {
+    "List": "List your conversations, the newest first.",
+    "Erase": "Delete everything that is stored of you. Repeat it while the response says that something is left.",
+    "Show": "Show a conversation with its last turns.",
+    "Rename": "Give a conversation another title.",
+    "Delete": "Delete a conversation.",
+    "Share": "Make a link that shows a conversation to everybody who can sign in. An earlier link ends.",
+    "Revoke": "End the link of a conversation.",
+    "Shared": "Show the conversation of a link.",
+    "Export": "Read everything that is stored of you, page by page.",
+    "Answer": "Show one answer, also while it is being written.",
+    "Stop": "End an answer that is being written, within about a second.",
+    "Rate": "Say what you think of an answer.",
+}
+
+
+def _conversations() -> dict[str, Any]:
+    """The paths of conversations."""
+    found: dict[str, Any] = {}
+    for id, method, path in METHODS:
+        operation: dict[str, Any] = {
+            "operationId": f"{id.lower()}_{path.partition('/')[0]}",
+            "summary": _SUMMARIES[id],
+            "responses": {
+                "200": {"description": "It is done.", "content": {"application/json": {"schema": {"type": "object"}}}},
+                **{status: _refused(codes) for status, codes in codes((table, service)).items()},
+            },
+        }
+        if id in WITH_BODY:
+            operation["requestBody"] = _body("ConversationRequest")
+        if id in ("List", "Export", "Show", "Shared"):
+            name, kind = ("next", "string") if id in ("List", "Export") else ("before", "integer")
+            told = (
+                "Where the page begins, as the page before said." if kind == "string" else "Show the turns before it."
+            )
+            operation["parameters"] = [{"name": name, "in": "query", "description": told, "schema": {"type": kind}}]
+        item = found.setdefault(f"/{path}", {})
+        item[method.lower()] = operation
+        if names := re.findall(r"{(\w+)}", path):
+            item["parameters"] = [
+                {"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in names
+            ]
+    return found
+
+
+def _body(schema: str) -> dict[str, Any]:
+    return {
+        "required": True,
+        "content": {"application/json": {"schema": {"$ref": f"#/components/schemas/{schema}"}}},
+    }
+
+
+def _operation(
+    id: str,
+    summary: str,
+    content: dict[str, Any],
+    schema: str = "Request",
+    *,
+    blocks: bool = False,
+    refusals: dict[str, list[str]] | None = None,
+) -> dict[str, Any]:
+    refused = {status: list(found) for status, found in (refusals or codes()).items()}
     if blocks:
         # An assistant tells these as events.
         refused["403"] = sorted([*refused["403"], "input_blocked", "output_blocked"])
     return {
         "operationId": id,
         "summary": summary,
-        "requestBody": {
-            "required": True,
-            "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Request"}}},
-        },
+        "requestBody": _body(schema),
         "responses": {
             "200": {"description": "The answer.", "content": content},
             **{status: _refused(found) for status, found in refused.items()},

@@ -11,7 +11,19 @@ import aws_cdk as cdk
 import pytest
 from aws_cdk.assertions import Template
 
-from aws_genai.application import Assistant, AssistantOptions, ChatApi, ChatOptions, Firewall, Identity, UsageBudget
+from aws_genai.application import (
+    Assistant,
+    AssistantOptions,
+    ChatApi,
+    ChatOptions,
+    Firewall,
+    GroupBudget,
+    History,
+    HistoryOptions,
+    Identity,
+    UsageBudget,
+    UsageBudgetOptions,
+)
 from aws_genai.errors import InvalidValueError
 from aws_genai.foundation import Foundation
 from aws_genai.models import Guardrail, ModelAccess, ModelAccessOptions
@@ -26,14 +38,25 @@ ARN = f"arn:aws:bedrock:us-east-1::foundation-model/{MODEL}"
 
 
 def build(
-    stack: cdk.Stack, *, names: tuple[str, ...] = ("helper",), origins: tuple[str, ...] = (), **given: Any
+    stack: cdk.Stack,
+    *,
+    names: tuple[str, ...] = ("helper",),
+    origins: tuple[str, ...] = (),
+    kept: HistoryOptions | None = None,
+    limits: UsageBudgetOptions | None = None,
+    **given: Any,
 ) -> None:
     foundation = Foundation(stack)
     guardrail = Guardrail(stack, "Guardrail", name="assistant", foundation=foundation)
     access = ModelAccess(stack, "Access", guardrail=guardrail, options=ModelAccessOptions(models=[MODEL]))
     options = ChatOptions(allowed_origins=list(origins))
     identity = Identity(stack, "Users", foundation=foundation, options=options)
-    budget = UsageBudget(stack, "Budget", foundation=foundation)
+    budget = UsageBudget(stack, "Budget", foundation=foundation, options=limits)
+    history = (
+        History(stack, "History", foundation=foundation, identity=identity, options=kept, origins=origins)
+        if kept
+        else None
+    )
     assistants = [
         Assistant(
             stack,
@@ -45,6 +68,7 @@ def build(
             options=AssistantOptions(**given),
             budget=budget,
             origins=origins,
+            history=history,
         )
         for name in names
     ]
@@ -59,6 +83,7 @@ def build(
         options=options,
         budget=budget,
         assistants=assistants,
+        history=history,
     )
 
 
@@ -148,7 +173,8 @@ def test_openais_form_is_off_unless_it_is_asked_for(made: Template) -> None:
     for name in ("helper", "other"):
         assert f"/v1/POST/assistants/{name}/openai/chat/completions" in sources
         assert f"/v1/GET/assistants/{name}/openai/models" in sources
-    assert len(properties(template, "AWS::ApiGateway::Model")) == 2
+    names = {each["Name"] for each in properties(template, "AWS::ApiGateway::Model")}
+    assert names == {"ChatRequest", "AnswerRequest", "CompletionRequest"}
 
 
 def test_names_that_are_made_of_others_do_not_meet() -> None:
@@ -261,3 +287,114 @@ def test_reference_has_assistants_of_both_kinds(reference: Synthesized) -> None:
 def test_settings_that_cannot_be_are_told(tmp_path: Path, application: dict[str, Any], parts: list[str]) -> None:
     told = message(tmp_path, {**BASE, "models": {"bedrock": {"models": [MODEL]}}, "application": application})
     assert all(part in told for part in parts), told
+
+
+@pytest.fixture(scope="module")
+def storing() -> Template:
+    return template_of(
+        lambda stack: build(stack, kept=HistoryOptions(days=7, turns=3), origins=("https://mine.example.com",))
+    )
+
+
+def role_of(template: Template, start: str) -> str:
+    (found,) = [each for each in template.find_resources("AWS::IAM::Role") if each.startswith(start)]
+    return found
+
+
+def test_conversations_are_encrypted_and_expire(storing: Template) -> None:
+    table = next(
+        each
+        for each in properties(storing, "AWS::DynamoDB::Table")
+        if {"AttributeName": "pk", "KeyType": "HASH"} in each["KeySchema"]
+    )
+    assert table["TimeToLiveSpecification"] == {"AttributeName": "expires", "Enabled": True}
+    assert table["SSESpecification"]["SSEType"] == "KMS"
+    assert table["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"] is True
+    for function in functions(storing).values():
+        variables = function["Environment"]["Variables"]
+        assert (variables["HISTORY_DAYS"], variables["HISTORY_TURNS"]) == ("7", "3")
+
+
+def test_assistants_write_conversations_and_delete_nothing(storing: Template) -> None:
+    (table,) = [each for each in storing.find_resources("AWS::DynamoDB::Table") if each.startswith("History")]
+    assistant, shown = role_of(storing, "AssistanthelperFunctionRole"), role_of(storing, "HistoryFunctionRole")
+    for action in ("GetItem", "PutItem", "Query", "UpdateItem"):
+        assert_allows(storing, assistant, f"dynamodb:{action}", table)
+    for action in ("DeleteItem", "BatchWriteItem", "Scan"):
+        assert_denies(storing, assistant, f"dynamodb:{action}", table)
+    assert_allows(storing, shown, "dynamodb:BatchWriteItem", table)
+    assert_denies(storing, shown, "dynamodb:Scan", table)
+    (budget,) = [each for each in storing.find_resources("AWS::DynamoDB::Table") if each.startswith("Budget")]
+    assert_denies(storing, shown, "dynamodb:UpdateItem", budget)
+    assert_denies(storing, shown, "bedrock:InvokeModel", ARN)
+
+
+def test_every_method_of_conversations_asks_who_it_is(storing: Template) -> None:
+    paths = {each["PathPart"] for each in properties(storing, "AWS::ApiGateway::Resource")}
+    assert {
+        "conversations",
+        "{conversation}",
+        "link",
+        "shared",
+        "{link}",
+        "export",
+        "{answer}",
+        "stop",
+        "feedback",
+    } <= paths
+    methods = properties(storing, "AWS::ApiGateway::Method")
+    for method in methods:
+        assert method["HttpMethod"] == "OPTIONS" or method["AuthorizationType"] == "COGNITO_USER_POOLS"
+    allowed = {
+        response["ResponseParameters"]["method.response.header.Access-Control-Allow-Methods"]
+        for method in methods
+        if method["HttpMethod"] == "OPTIONS"
+        for response in method["Integration"]["IntegrationResponses"]
+    }
+    assert {"'GET,PATCH,DELETE'", "'GET,DELETE'", "'POST,DELETE'", "'PUT'"} <= allowed
+    sources = json.dumps([each["SourceArn"] for each in properties(storing, "AWS::Lambda::Permission")])
+    for path in (
+        "/v1/PATCH/conversations/*",
+        "/v1/POST/answers/*/stop",
+        "/v1/GET/shared/*",
+        "/v1/DELETE/conversations",
+    ):
+        assert path in sources
+
+
+def test_budgets_of_groups_and_money_reach_the_function() -> None:
+    limits = UsageBudgetOptions(
+        usd_per_month=20, groups={"interns": GroupBudget(usd_per_day=5, tokens_per_month=10_000)}
+    )
+    variables = functions(template_of(lambda stack: build(stack, limits=limits)))["helper"]["Environment"]["Variables"]
+    assert json.loads(variables["BUDGET_MONTH"]) == {"micros": 20_000_000}
+    assert json.loads(variables["BUDGET_GROUPS"]) == {
+        "interns": {"day": {"micros": 5_000_000}, "month": {"tokens": 10_000}}
+    }
+    assert json.loads(variables["PRICES"]) == {MODEL: [0.06, 0.24]}
+
+
+def test_money_is_not_counted_where_it_is_not_limited(made: Template) -> None:
+    assert "PRICES" not in functions(made)["helper"]["Environment"]["Variables"]
+
+
+def test_settings_refuse_a_history_without_assistants(tmp_path: Path) -> None:
+    found = message(
+        tmp_path, {**BASE, "models": {"bedrock": {"models": [MODEL]}}, "application": {"chat": {}, "history": {}}}
+    )
+    assert "application.history" in found
+
+
+@pytest.mark.parametrize(
+    ("budget", "where"),
+    [
+        ({"groups": {"interns": {}}}, "groups.interns.tokens_per_day"),
+        ({"groups": {"Interns": {"usd_per_day": 1}}}, "groups.Interns"),
+        ({"usd_per_day": 0}, "usd_per_day"),
+    ],
+)
+def test_settings_refuse_budgets_that_limit_nothing(tmp_path: Path, budget: dict[str, Any], where: str) -> None:
+    found = message(
+        tmp_path, {**BASE, "models": {"bedrock": {"models": [MODEL]}}, "application": {"chat": {"budget": budget}}}
+    )
+    assert f"application.chat.budget.{where}" in found

@@ -53,6 +53,8 @@ def blocked(part: str, message: str, tokens: int) -> ChatError:
     return ChatError(403, f"{part}_blocked", message, tokens)
 
 
+#: Codes of budgets that are used up, all of status 429.
+SPENT_CODES = ("requests_spent", "tokens_spent", "money_spent", "locked_out", "too_many_at_once")
 _PERIODS = {"day": ("today", "midnight UTC"), "month": ("this month", "the first of the next month, UTC")}
 
 
