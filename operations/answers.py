@@ -50,7 +50,7 @@ def ask(api: str, assistant: str, token: str, question: str | dict[str, Any]) ->
     :param question: a sentence, or a complete request.
     :raises AnswerError: if the request is refused, or the response ends without its last event.
     """
-    body = {"messages": [{"role": "user", "text": question}]} if isinstance(question, str) else question
+    body = {"question": question} if isinstance(question, str) else question
     response = urllib3.request(
         "POST",
         f"{api}/assistants/{assistant}/answers",
@@ -74,6 +74,37 @@ def ask(api: str, assistant: str, token: str, question: str | dict[str, Any]) ->
     finally:
         # What is left unread must not be taken for the answer to the next question.
         response.close()
+
+
+def stop(api: str, token: str, id: str) -> None:
+    """End an answer, within about a second.
+
+    :param id: ID of the answer, as the request or its event ``meta`` has it.
+    :raises AnswerError: if there is no such answer, or it cannot be reached.
+    """
+    request(api, token, "POST", f"answers/{id}/stop")
+
+
+def request(api: str, token: str, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+    """A request about conversations and answers, such as ``GET conversations``.
+
+    :raises AnswerError: if it is refused.
+    """
+    try:
+        response = urllib3.request(
+            method,
+            f"{api}/{path}",
+            body=None if body is None else json.dumps(body).encode(),
+            headers={"Content-Type": "application/json", "Authorization": token},
+            timeout=urllib3.Timeout(connect=10, read=SILENT_SECONDS),
+            retries=False,
+        )
+    except urllib3.exceptions.HTTPError as error:
+        raise AnswerError(0, "unreachable", f"{api} cannot be reached: {error}") from error
+    if response.status != 200:
+        raise _refused(response.status, response.data)
+    found: dict[str, Any] = json.loads(response.data)
+    return found
 
 
 def events(parts: Iterable[bytes]) -> Iterator[Event]:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import urllib3
 
-from operations.answers import AnswerError, Event, ask
+from operations.answers import AnswerError, Event, ask, request, stop
 from tests import load
 
 from .conftest import Local, verb
@@ -71,6 +71,8 @@ pace: {{tokens_per_second: 60}}
 rules:
   - when: {{contains: secret}}
     answer: "{LONG} And what is called Project Nightingale is known to nobody. {LONG}"
+  - when: {{contains: endless}}
+    answer: "{" ".join([LONG] * 12)}"
 otherwise: {{answer: "{LONG}"}}
 """
 
@@ -155,6 +157,53 @@ def test_a_model_that_is_gone_is_told(local: Local) -> None:
         local.answers_by(local.model_url)
 
 
+def asked(local: Local, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+    return request(api(local), local.token(), method, path, body)
+
+
+def test_a_conversation_is_continued_shared_and_erased(local: Local) -> None:
+    local.answers_by(local.model_url)
+    meta = answer(local, "What is our first topic?")[0].data
+    answer(local, {"question": "And the second?", "conversation": meta["conversation"]})
+    shown = asked(local, "GET", f"conversations/{meta['conversation']}")
+    assert [each["question"] for each in shown["items"]] == ["What is our first topic?", "And the second?"]
+    assert {each["state"] for each in shown["items"]} == {"done"}
+    assert asked(local, "PATCH", f"conversations/{meta['conversation']}", {"title": "Topics"})["title"] == "Topics"
+    assert "Topics" in [each["title"] for each in asked(local, "GET", "conversations")["conversations"]]
+    link = asked(local, "POST", f"conversations/{meta['conversation']}/link")["link"]
+    assert asked(local, "GET", f"shared/{link}")["title"] == "Topics"
+    rating = {"rating": "up", "words": "Right."}
+    assert asked(local, "PUT", f"answers/{meta['id']}/feedback", rating)["feedback"] == rating
+    assert len(asked(local, "GET", "export")["turns"]) >= 2
+    while asked(local, "DELETE", "conversations")["left"]:
+        pass
+    assert asked(local, "GET", "conversations")["conversations"] == []
+    for path in (f"conversations/{meta['conversation']}", f"answers/{meta['id']}", f"shared/{link}"):
+        with pytest.raises(AnswerError) as caught:
+            asked(local, "GET", path)
+        assert caught.value.status == 404
+
+
+def test_a_retry_is_answered_once(local: Local, streams: Server) -> None:
+    body = {"question": "count", "id": f"retry-{time.time_ns()}"}
+    first, second = answer(local, body), answer(local, body)
+    assert text(first) == text(second) == "".join(WORDS)
+    assert second[0].data["conversation"] == first[0].data["conversation"]
+    assert len(streams.requests) == 1
+
+
+def test_an_answer_is_stopped(local: Local, scripted: None) -> None:
+    answer(local, "Hello")
+    id, seen = f"stopped-{time.time_ns()}", list[Event]()
+    for each in ask(api(local), "helper", local.token(), {"question": "Tell me an endless story", "id": id}):
+        if each.name == "meta":
+            stop(api(local), local.token(), id)
+        seen.append(each)
+    assert seen[-1].data == {"stop_reason": "stopped"}
+    assert len(text(seen)) < 12 * len(LONG)
+    assert asked(local, "GET", f"answers/{id}")["state"] == "stopped"
+
+
 def test_what_the_guardrail_blocks_is_told(local: Local) -> None:
     local.answers_by(local.model_url)
     found = answer(local, "What is project nightingale?")
@@ -168,6 +217,7 @@ def test_what_the_guardrail_blocks_is_told(local: Local) -> None:
         ("absent", True, {}, 403, "refused"),
         ("helper", False, {"messages": [{"role": "user", "text": "x"}]}, 401, "unauthorized"),
         ("helper", True, {"messages": []}, 400, "malformed_request"),
+        ("helper", True, {"question": "x", "conversation": "0" * 26}, 404, "unknown_conversation"),
         ("helper", True, {"messages": [{"role": "user", "text": "x"}], "model": "other"}, 404, "unknown_model"),
     ],
 )

@@ -20,6 +20,7 @@ from aws_genai.application import (
     chat_api,
 )
 from aws_genai.application.chat_api import GATEWAY_ERRORS
+from aws_genai.application.history import METHODS
 from aws_genai.data.concurrency import concurrency_of
 from aws_genai.errors import InvalidValueError
 from aws_genai.foundation import Foundation
@@ -40,10 +41,13 @@ def of(resources: dict[str, Any], kind: str) -> list[dict[str, Any]]:
 
 def test_requests_are_authorized_validated_and_throttled(application: dict[str, Any]) -> None:
     methods = of(application, "AWS::ApiGateway::Method")
-    assert len(methods) == 5  # the chat, two assistants, and two of OpenAI's form
+    # The chat, two assistants, two of OpenAI's form, and those of conversations.
+    assert len(methods) == 5 + len(METHODS)
     for method in methods:
         assert method["AuthorizationType"] == "COGNITO_USER_POOLS"
-        assert method["HttpMethod"] == "GET" or method["RequestModels"]["application/json"]
+        # What has a body is validated.
+        bodies = method["HttpMethod"] in ("PATCH", "PUT") or method["Integration"].get("ResponseTransferMode")
+        assert method["HttpMethod"] == "GET" or not bodies or method["RequestModels"]["application/json"]
     assert of(application, "AWS::ApiGateway::RequestValidator")[0]["ValidateRequestBody"] is True
     (stage,) = of(application, "AWS::ApiGateway::Stage")
     settings = stage["MethodSettings"][0]

@@ -60,7 +60,7 @@ STREAMING, DONE, STOPPED, FAILED, BLOCKED, CONFIRM = "streaming", "done", "stopp
 class CancelledError(Exception):
     """A further write of the transaction was refused.
 
-    :param index: which one.
+    :param index: which one of the further writes.
     :param item: the item that the condition was evaluated with.
     """
 
@@ -187,10 +187,10 @@ class History:
             raise BUSY()
         writing = Writing(self, who, conversation, number, question)
         try:
-            self._transact([*self._first(who, question, conversation, number, new=new), *also])
+            self._transact(self._first(who, question, conversation, number, new=new), also)
         except CancelledError as error:
-            if error.index >= 3:
-                raise CancelledError(error.index - 3, error.item) from error
+            if error.index >= 0:
+                raise
             # Somebody was faster: the same request, or another question of the same conversation.
             if known := self._known(who, question):
                 return known
@@ -235,21 +235,21 @@ class History:
             },
         ]
 
-    def _transact(self, writes: Sequence[Mapping[str, Any]]) -> None:
+    def _transact(self, own: Sequence[Mapping[str, Any]], also: Sequence[Mapping[str, Any]]) -> None:
         """Write all or nothing, and again while others write the same items.
 
-        :raises CancelledError: for the first write that was refused.
+        :raises CancelledError: for the first write that was refused; its index is negative if it is one of ``own``.
         :raises ChatError: if the table cannot be reached.
         """
         for attempt in range(_TRIES):
             try:
                 with reaching("TransactionCanceledException"):
-                    self._client.transact_write_items(TransactItems=list(writes))
+                    self._client.transact_write_items(TransactItems=[*own, *also])
             except ClientError as error:
                 reasons: list[dict[str, Any]] = error.response.get("CancellationReasons", [])
                 for index, reason in enumerate(reasons):
                     if reason.get("Code") == "ConditionalCheckFailed":
-                        raise CancelledError(index, reason.get("Item") or {}) from error
+                        raise CancelledError(index - len(own), reason.get("Item") or {}) from error
                 if attempt == _TRIES - 1:
                     raise UNAVAILABLE() from error
                 time.sleep(_WAIT * 2**attempt * random.random())  # noqa: S311 - spreads the load
