@@ -126,7 +126,11 @@ class Assistant(Construct):
             self,
             folder="assistant",
             include=("chat",),
-            environment={"ASSISTANT": name, **(self._limits(answering.offered) if toolset else {})},
+            environment={
+                "ASSISTANT": name,
+                **(self._limits(answering.offered) if toolset else {}),
+                **({"LOG_CONTENT": "true"} if options.log_content else {}),
+            },
             foundation=foundation,
             timeout_seconds=options.timeout_seconds,
             reserved_concurrency=options.concurrency or 20,

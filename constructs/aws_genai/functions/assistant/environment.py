@@ -18,3 +18,5 @@ class Environment(ChatEnvironment):
     LIMITS: dict[str, int] | None = None
     #: US dollars for a million input tokens and a million output tokens of each model whose price is known.
     PRICES: dict[str, tuple[float, float]] | None = None
+    #: Whether questions and answers are logged. Default: no.
+    LOG_CONTENT: bool | None = None

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from aws_lambda_powertools import Logger, Metrics, Tracer
-from aws_lambda_powertools.metrics import MetricUnit
 
 from ..chat.deadline import Deadline, deadline
-from ..chat.errors import METRICS, OTHER_CLIENT, TIMEOUT, ChatError
+from ..chat.errors import OTHER_CLIENT, TIMEOUT, ChatError
 from ..chat.knowledge import COGNITO_GROUPS, Passage, groups_of, retrieve
+from ..chat.metrics import NAMESPACE
+from ..chat.observed import Record, count, failed, recorded, refused, tokens, unsupported
 from ..chat.request import claims, client, cors, limits
 from ..chat.service import chosen, converse_request, fitting
 from ..chat.spending import PASSAGES, Spending, counting, spending
@@ -25,7 +26,7 @@ from .loop import Limits, Loop
 from .price import Price
 
 logger = Logger()
-metrics = Metrics(namespace="AwsGenAi")
+metrics = Metrics(namespace=NAMESPACE)
 metrics.set_default_dimensions(function=os.environ.get("AWS_LAMBDA_FUNCTION_NAME", "none"))
 tracer = Tracer()
 
@@ -41,6 +42,7 @@ NO_SUPPORT = "I found nothing about this in the documents that you may read."
 @metrics.log_metrics
 @tracer.capture_lambda_handler(capture_response=False)
 @logger.inject_lambda_context(log_event=False, clear_state=True)
+@recorded
 def handler(event: dict[str, Any], context: Context) -> None:
     """Answer one request of API Gateway; every failure becomes an HTTP error or, once events were sent, an event."""
     own = Environment.read()
@@ -54,18 +56,15 @@ def handler(event: dict[str, Any], context: Context) -> None:
                 return
             told = answered(own, event, events, deadline(event, context, GATEWAY_SECONDS))
         except ChatError as error:
-            logger.warning("refused", extra={"code": error.code, "status": error.status}, exc_info=error.status >= 500)
-            metrics.add_metric(name=METRICS.get(error.code, "Refused"), unit=MetricUnit.Count, value=1)
+            refused(error)
             _fail(events, error)
             return
-        except Exception:
+        except Exception as error:
             # The last resort: a client is told whatever happens, and the log the reason.
-            logger.exception("failed")
-            metrics.add_metric(name="Failed", unit=MetricUnit.Count, value=1)
+            failed(error)
             _fail(events, ChatError(500, "internal_error", "Something went wrong on our side."))
             return
-        metrics.add_metric(name="InputTokens", unit=MetricUnit.Count, value=told.input_tokens)
-        metrics.add_metric(name="OutputTokens", unit=MetricUnit.Count, value=told.output_tokens)
+        tokens(told.input_tokens, told.output_tokens)
         events.send("usage", input_tokens=told.input_tokens, output_tokens=told.output_tokens)
         events.send("done", stop_reason=told.stop_reason)
 
@@ -100,6 +99,7 @@ def answered(own: Environment, event: dict[str, Any], events: Events, until: Dea
         if knowledge:
             passages = _found(own, knowledge, question, groups, until)
             if not passages:
+                unsupported()
                 events.send("delta", text=NO_SUPPORT)
                 return Streamed(stop_reason="no_support")
             request, passages = fitting(limits(), question, passages, spent.admits)
@@ -156,36 +156,20 @@ def _loop(
 
     asker = Asker(who, groups_of(who, own.GROUPS_CLAIM or COGNITO_GROUPS), _token(event))
     limits = Limits(**own.LIMITS) if own.LIMITS else Limits()
+    record = Record(model, event)
     return Loop(
         client=client("bedrock-runtime", _BETWEEN),
         tools=tools(own.TOOLS, asker),
-        send=events.send,
+        send=record.timed(events.send),
         go_on=go_on,
         left=until.left,
         admits=spent.admits,
         price=Price((own.PRICES or {}).get(model)),
         limits=limits,
-        count=lambda metric: metrics.add_metric(name=metric, unit=MetricUnit.Count, value=1),
-        begin=_traced(),
+        count=count,
+        begin=record.begin,
+        recorded=record.call,
     )
-
-
-def _traced() -> Callable[[], None]:
-    """A function that makes a thread record its calls in the trace of this one.
-
-    https://docs.aws.amazon.com/xray/latest/devguide/xray-sdk-python-subsegments.html
-    """
-    recorder: Any = tracer.provider
-    if tracer.disabled:
-        return lambda: None
-    entity = recorder.get_trace_entity()
-
-    def begin() -> None:
-        # The first call in a thread begins its context, the second replaces what it is in.
-        recorder.get_trace_entity()
-        recorder.set_trace_entity(entity)
-
-    return begin
 
 
 def _token(event: Mapping[str, Any]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -14,12 +13,11 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from .errors import NOT_COUNTED, SPENT, ChatError
+from .observed import cause, logger
 from .tokens import most_tokens
 
 if TYPE_CHECKING:
     from ..usage_budget.budget import Budget, Reservation
-
-_log = logging.getLogger(__name__)
 
 #: Maximum number of seconds for a connection to the counters, and for a write.
 CONNECT_SECONDS, READ_SECONDS = 2, 2
@@ -87,8 +85,10 @@ class Spending:
             return
         try:
             change(self._budget, self._reserved)
-        except (BotoCoreError, ClientError):
-            _log.exception("a reservation of %s tokens was not given back", self._reserved.tokens)
+        except (BotoCoreError, ClientError) as error:
+            logger.error(
+                "a reservation was not given back", extra={"tokens": self._reserved.tokens, "cause": cause(error)}
+            )
 
 
 @contextmanager
