@@ -156,6 +156,7 @@ class SecureBucket(Construct):
             self,
             "NotReplicated",
             topic=topic,
+            runbook="replication",
             description=f"Objects of {self.node.path} were not copied: look for the replication status FAILED.",
             namespace="AWS/S3",
             metric="OperationsFailedReplication",
