@@ -134,6 +134,8 @@ class ChatApi(Construct):
         if not Token.is_unresolved(region):
             options.check_region(region)
         self.name = name
+        #: The assistants that answer through the API.
+        self.assistants = list(assistants)
         self._foundation = foundation
         answering = Answering(
             access=access,
