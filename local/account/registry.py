@@ -46,15 +46,29 @@ def _subject(operation: str, request: Body) -> tuple[str, dict[str, str]] | None
         return f"{place}:training-job/{job}", {}
     for name in ("ModelPackageName", "ModelPackageArn", "PipelineExecutionArn"):
         if name in request:
-            return str(request[name]), {}
+            return str(request[name]), _context(request)
     if group := request.get("ModelPackageGroupName"):
-        return f"{place}:model-package-group/{group}", {}
+        return f"{place}:model-package-group/{group}", _context(request)
     if pipeline := request.get("PipelineName"):
         return f"{place}:pipeline/{pipeline}", {}
     for name, kind in (("EndpointName", "endpoint"), ("EndpointConfigName", "endpoint-config"), ("ModelName", "model")):
         if name in request:
             return f"{place}:{kind}/{request[name].lower()}", {}
     return "*", {}
+
+
+def _context(request: Body) -> dict[str, str]:
+    """The condition keys of a request that creates or updates a model package.
+
+    https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsagemaker.html
+    """
+    names = request.get("CustomerMetadataProperties", {})
+    keys = {f"sagemaker:CustomerMetadataProperties/{name}": str(value) for name, value in names.items()}
+    if status := request.get("ModelApprovalStatus"):
+        keys["sagemaker:ModelApprovalStatus"] = status
+    if removed := request.get("CustomerMetadataPropertiesToRemove"):
+        keys["sagemaker:CustomerMetadataPropertiesToRemove"] = ",".join(removed)
+    return keys
 
 
 def _who() -> Body:
