@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import threading
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -18,7 +19,7 @@ import pytest
 
 from aws_genai.functions.chat.errors import SPENT, TIMEOUT, ChatError
 from aws_genai.functions.chat.metrics import refusals
-from aws_genai.functions.chat.observed import cause
+from aws_genai.functions.chat.observed import BrokenError, cause, recorded
 from aws_genai.models.access.inference import Inference, requests_of
 
 ROOT = Path(__file__).parents[2]
@@ -234,6 +235,21 @@ def test_content_is_logged_only_where_the_settings_say_so() -> None:
     assert MARK not in json.dumps(traces)
     others = [each for each in log if each.get("message") != "content"]
     assert MARK not in json.dumps(others)
+
+
+def test_what_leaves_a_handler_is_an_error_without_the_messages_before_it() -> None:
+    """AWS Lambda logs what leaves a handler, with all that was raised before it."""
+
+    @recorded
+    def handler(_event: dict[str, Any], _context: Any) -> None:
+        try:
+            raise LookupError(MARK)
+        except LookupError:
+            raise BrokenPipeError(f"cannot write {MARK}")  # noqa: B904 - as a client that left causes it
+
+    with pytest.raises(BrokenError, match=r"^BrokenPipeError$") as caught:
+        handler({}, None)
+    assert MARK not in "".join(traceback.format_exception(caught.value))
 
 
 def test_a_cause_names_errors_and_places_and_no_messages() -> None:

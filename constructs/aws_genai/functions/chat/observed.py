@@ -75,10 +75,16 @@ _MOST_LOGGED = 50_000
 _OLDEST = 15 * 60 * 1000
 
 
-def recorded(handler: Callable[[dict[str, Any], Any], _Result]) -> Callable[[dict[str, Any], Any], _Result]:
-    """Tie log and trace of a request to its id.
+class BrokenError(Exception):
+    """A request that could not be answered at all; the message is the type of the reason."""
 
-    Decorate the handler with it below Powertools' own decorators.
+
+def recorded(handler: Callable[[dict[str, Any], Any], _Result]) -> Callable[[dict[str, Any], Any], _Result]:
+    """Tie log and trace of a request to its id, and let no message of an exception out.
+
+    An exception that leaves the handler, such as one of a response that cannot be written, is replaced by one that
+    names its type: AWS Lambda logs what leaves it, with everything that was raised before. Decorate the handler with it
+    below Powertools' own decorators.
     """
 
     @wraps(handler)
@@ -88,7 +94,11 @@ def recorded(handler: Callable[[dict[str, Any], Any], _Result]) -> Callable[[dic
             # The id that clients are told; Powertools adds the id of the trace.
             logger.append_keys(request_id=request_id)
             tracer.put_annotation("request_id", request_id)
-        return handler(event, context)
+        try:
+            return handler(event, context)
+        except Exception as error:
+            logger.error("broken", extra={"cause": cause(error)})
+            raise BrokenError(type(error).__name__) from None
 
     return wrapped
 

@@ -30,7 +30,8 @@ class SignedDataSets(Construct):
     """A bucket of data sets, a signing key for approvers, and the function that admits a signed data set to training.
 
     A data set lies under ``data/<name>/``: its files, ``manifest.json`` with the version and SHA-256 of each, and the
-    signature ``manifest.json.sig``. The function refuses a manifest without a valid signature, a file that changed,
+    signature ``manifest.json.sig``. Approvers can write nothing but signatures, whatever else they are allowed, so that
+    they never write what they sign. The function refuses a manifest without a valid signature, a file that changed,
     malformed records, records that are in both the training and the held-out part, and too many duplicates; it counts
     personal data. It copies exactly the signed versions to ``verified/``, where only the function can write and
     training reads. So only signed data trains a model, whatever happens to the bucket meanwhile.
