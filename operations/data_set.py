@@ -6,7 +6,6 @@ The person who collects the data writes the manifest; an approver reviews and si
 from __future__ import annotations
 
 import argparse
-import base64
 import hashlib
 import json
 import sys
@@ -27,6 +26,8 @@ from aws_genai.functions.training_data.manifest import (
     ManifestError,
     digest,
     parse,
+    person,
+    signature,
 )
 from settings import Settings, SettingsError, load, make, told
 
@@ -84,7 +85,7 @@ def write(where: Place, name: str) -> Manifest:
         if not found:
             raise DataSetError(f"s3://{where.bucket}/{prefix}{part}/ is empty: put files there first")
     who = where.session.client("sts").get_caller_identity()["Arn"]
-    content: dict[str, Any] = {"data_set": name, "author": who, "approver": "", **files}
+    content: dict[str, Any] = {"data_set": name, "author": who, **files}
     content["template"] = _template(where, f"{prefix}template.json")
     text = json.dumps(content, indent=1).encode()
     where.s3.put_object(Bucket=where.bucket, Key=f"{prefix}{NAME}", Body=text)
@@ -98,21 +99,19 @@ def sign(where: Place, name: str) -> Manifest:
     """
     prefix = f"data/{name}/"
     write_first = f"write the manifest first: {make('manifest', where.environment, DATA=name)}"
-    content = json.loads(_read(where, f"{prefix}{NAME}", write_first))
+    text = _read(where, f"{prefix}{NAME}", write_first)
     who = where.session.client("sts").get_caller_identity()["Arn"]
-    if _person(who) == _person(str(content.get("author", ""))):
-        raise DataSetError(f"{_person(who)} wrote this manifest; another person has to sign it")
-    text = json.dumps({**content, "approver": who}, indent=1).encode()
     manifest = parse(text, prefix)
+    if person(who) == person(manifest.author):
+        raise DataSetError(f"{person(who)} wrote this manifest; another person has to sign it")
     for file in manifest.files:
         now = _hash(where, file.key, file.version)
         if now != (file.sha256, file.bytes):
             raise DataSetError(f"{file.key} differs from the manifest: write the manifest again")
-    signature = where.session.client("kms").sign(
-        KeyId=where.key, Message=digest(text), MessageType="DIGEST", SigningAlgorithm=ALGORITHM
+    signed = where.session.client("kms").sign(
+        KeyId=where.key, Message=digest(text, who), MessageType="DIGEST", SigningAlgorithm=ALGORITHM
     )["Signature"]
-    where.s3.put_object(Bucket=where.bucket, Key=f"{prefix}{NAME}", Body=text)
-    where.s3.put_object(Bucket=where.bucket, Key=f"{prefix}{SIGNATURE}", Body=base64.b64encode(signature))
+    where.s3.put_object(Bucket=where.bucket, Key=f"{prefix}{SIGNATURE}", Body=signature(who, signed))
     return manifest
 
 
@@ -166,10 +165,6 @@ def _read(where: Place, key: str, hint: str) -> bytes:
         return bytes(where.s3.get_object(Bucket=where.bucket, Key=key)["Body"].read())
     except where.s3.exceptions.NoSuchKey as error:
         raise DataSetError(f"s3://{where.bucket}/{key} is not there: {hint}") from error
-
-
-def _person(arn: str) -> str:
-    return arn.rsplit("/", 1)[-1].lower()
 
 
 def _table(manifest: Manifest) -> Table:

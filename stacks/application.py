@@ -57,6 +57,7 @@ class ApplicationStack(LayerStack):
                 chats=chats,
                 endpoints=[*hosting.endpoints, *(each.endpoint for each in hosting.tuned)] if hosting else (),
                 models={label: dimension for label, (_, dimension) in self._called.items()},
+                prices=self._prices(),
             )
         watch = bedrock.watch if bedrock else None
         if watch and access:
@@ -141,6 +142,11 @@ class ApplicationStack(LayerStack):
                 for name, each in application.assistants.items()
             ],
         )
+
+    def _prices(self) -> dict[str, tuple[float, float]]:
+        """The list prices of tokens, by the labels of the models, as far as they are known."""
+        prices = {label: BedrockCatalogue.get(model).token_prices for label, (model, _) in self._called.items()}
+        return {label: price for label, price in prices.items() if price}
 
     def _profiles(
         self, access: ModelAccess, models: Sequence[str], assistant: str | None = None

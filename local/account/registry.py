@@ -1,6 +1,7 @@
 """The API of SageMaker's model registry, models and pipelines, as far as approvals and fine-tuning pipelines call it.
 
-Nothing is trained: a started pipeline is recorded, with the caller, as CloudTrail does.
+Nothing is trained: a started pipeline is recorded, with the caller, as CloudTrail does. Its run has trained what the
+version that is registered with its ARN names.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ MODEL, CONFIG, GROUP = sagemaker.HostedModel(), sagemaker.EndpointConfig(), sage
 VERSION = "Local::SageMaker::ModelPackage"
 REFERENCE = "Local::SageMaker::HubContentReference"
 EXECUTION = "Local::SageMaker::PipelineExecution"
+JOB = "Local::SageMaker::TrainingJob"
 
 
 def install() -> None:
@@ -38,19 +40,35 @@ def _subject(operation: str, request: Body) -> tuple[str, dict[str, str]] | None
     place = f"arn:aws:sagemaker:{get_region()}:{get_account_id()}"
     if hub := request.get("HubName"):
         return f"{place}:hub/{hub}", {}
-    if operation.startswith("List"):
+    if operation.startswith("List") and "PipelineExecutionArn" not in request:
         return "*", {}
+    if job := request.get("TrainingJobName"):
+        return f"{place}:training-job/{job}", {}
     for name in ("ModelPackageName", "ModelPackageArn", "PipelineExecutionArn"):
         if name in request:
-            return str(request[name]), {}
+            return str(request[name]), _context(request)
     if group := request.get("ModelPackageGroupName"):
-        return f"{place}:model-package-group/{group}", {}
+        return f"{place}:model-package-group/{group}", _context(request)
     if pipeline := request.get("PipelineName"):
         return f"{place}:pipeline/{pipeline}", {}
     for name, kind in (("EndpointName", "endpoint"), ("EndpointConfigName", "endpoint-config"), ("ModelName", "model")):
         if name in request:
             return f"{place}:{kind}/{request[name].lower()}", {}
     return "*", {}
+
+
+def _context(request: Body) -> dict[str, str]:
+    """The condition keys of a request that creates or updates a model package.
+
+    https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsagemaker.html
+    """
+    names = request.get("CustomerMetadataProperties", {})
+    keys = {f"sagemaker:CustomerMetadataProperties/{name}": str(value) for name, value in names.items()}
+    if status := request.get("ModelApprovalStatus"):
+        keys["sagemaker:ModelApprovalStatus"] = status
+    if removed := request.get("CustomerMetadataPropertiesToRemove"):
+        keys["sagemaker:CustomerMetadataPropertiesToRemove"] = ",".join(removed)
+    return keys
 
 
 def _who() -> Body:
@@ -67,7 +85,24 @@ def _create_version(request: Body) -> Body:
     times = {"CreationTime": now, "LastModifiedTime": now, "CreatedBy": _who(), "LastModifiedBy": _who()}
     kept = {"ModelPackageArn": arn, "ModelPackageVersion": number, "ModelPackageStatus": "Completed", **times}
     base.store(VERSION, arn, {**request, **kept, "ModelPackageStatusDetails": {"ValidationStatuses": []}})
+    _registered(arn, request)
     return {"ModelPackageArn": arn}
+
+
+def _registered(version: str, request: Body) -> None:
+    """Record what the steps of a run made."""
+    run = base.find(EXECUTION, str(request.get("CustomerMetadataProperties", {}).get("execution", "")))
+    if run is None or run["Steps"]:
+        return
+    job = f"pipelines-{run['PipelineExecutionArn'].rpartition('/')[2]}-Train"
+    place = f"arn:aws:sagemaker:{get_region()}:{get_account_id()}"
+    steps = [
+        {"StepName": "Train", "Metadata": {"TrainingJob": {"Arn": f"{place}:training-job/{job}"}}},
+        {"StepName": "Register-RegisterModel", "Metadata": {"RegisterModel": {"Arn": version}}},
+    ]
+    (container,) = request["InferenceSpecification"]["Containers"]
+    base.store(JOB, job, {"TrainingJobName": job, "ModelArtifacts": {"S3ModelArtifacts": container["ModelDataUrl"]}})
+    base.store(EXECUTION, run["PipelineExecutionArn"], {**run, "Steps": steps})
 
 
 def _version(arn: str) -> Body:
@@ -108,14 +143,38 @@ def _start(request: Body) -> Body:
             "CloudTrailEvent": json.dumps(event),
         }
     )
-    base.store(EXECUTION, execution, {"PipelineExecutionArn": execution, "CreationTime": time.time()})
+    pipelines = {each["PipelineName"]: each for each in base.instances(sagemaker.Pipeline.type)}
+    kept = {"PipelineExecutionArn": execution, "CreationTime": time.time(), "Steps": []}
+    definition = pipelines[request["PipelineName"]]["PipelineDefinition"]["PipelineDefinitionBody"]
+    base.store(EXECUTION, execution, {**kept, "Definition": definition})
     return {"PipelineExecutionArn": execution}
 
 
-def _describe_execution(request: Body) -> Body:
+def _execution(request: Body) -> Body:
     found = base.find(EXECUTION, request["PipelineExecutionArn"])
     if found is None:
         raise hosting.RefusedError(f"PipelineExecution {request['PipelineExecutionArn']} does not exist.")
+    return found
+
+
+def _describe_execution(request: Body) -> Body:
+    found = _execution(request)
+    return {name: found[name] for name in ("PipelineExecutionArn", "CreationTime")}
+
+
+def _describe_definition(request: Body) -> Body:
+    found = _execution(request)
+    return {"PipelineDefinition": found["Definition"], "CreationTime": found["CreationTime"]}
+
+
+def _list_steps(request: Body) -> Body:
+    return {"PipelineExecutionSteps": _execution(request)["Steps"]}
+
+
+def _describe_job(request: Body) -> Body:
+    found = base.find(JOB, request["TrainingJobName"])
+    if found is None:
+        raise hosting.RefusedError("Requested resource not found.")
     return found
 
 
@@ -201,6 +260,9 @@ _OPERATIONS: dict[str, Callable[[Body], Body]] = {
     "sagemaker:UpdateModelPackage": _update_version,
     "sagemaker:StartPipelineExecution": _start,
     "sagemaker:DescribePipelineExecution": _describe_execution,
+    "sagemaker:DescribePipelineDefinitionForExecution": _describe_definition,
+    "sagemaker:ListPipelineExecutionSteps": _list_steps,
+    "sagemaker:DescribeTrainingJob": _describe_job,
     "sagemaker:CreateModel": _create_model,
     "sagemaker:DeleteModel": _delete(MODEL),
     "sagemaker:ListModels": _list(MODEL, "Models", "ModelArn"),

@@ -14,6 +14,7 @@ from aws_genai.functions.model_approval import handler
 from aws_genai.functions.model_approval.deployment import Deployment
 from aws_genai.functions.model_approval.environment import Plan
 from aws_genai.functions.model_approval.people import person
+from aws_genai.functions.model_approval.runs import Runs
 from aws_genai.functions.model_approval.service import Approvals, NotYetKnownError
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
@@ -31,7 +32,27 @@ PLAN: Plan = {
 }
 
 
+ARTIFACT = "s3://bucket/output/support/pipelines-1-Train-abc/output/model.tar.gz"
+CONTAINER = {"Image": "111122223333.dkr.ecr.us-east-1.amazonaws.com/serve:1", "Environment": {"SM_NUM_GPUS": "4"}}
+REGISTERED = {**CONTAINER, "ModelDataUrl": {"Get": "Steps.Train.ModelArtifacts.S3ModelArtifacts"}}
+REGISTER = {"Type": "RegisterModel", "Arguments": {"InferenceSpecification": {"Containers": [REGISTERED]}}}
+FAIL = {"Type": "Fail", "Arguments": {}}
+#: As FineTuning defines it: registration is one of two outcomes of a condition.
+DEFINITION = {
+    "Steps": [
+        {"Type": "Training", "Arguments": {}},
+        {"Type": "Condition", "Arguments": {"IfSteps": [REGISTER], "ElseSteps": [FAIL]}},
+    ]
+}
+
+
 def identity(session: str, role: str = "Scientist") -> str:
+    """A session of IAM Identity Center."""
+    return f"arn:aws:sts::111122223333:assumed-role/AWSReservedSSO_{role}_0123456789abcdef/{session}"
+
+
+def assumed(session: str, role: str = "Scientist") -> str:
+    """A session whose name the caller chose."""
     return f"arn:aws:sts::111122223333:assumed-role/{role}/{session}"
 
 
@@ -44,7 +65,9 @@ class SageMaker:
 
     def __init__(self) -> None:
         self.package: dict[str, Any] = {
+            "ModelPackageArn": PACKAGE,
             "ModelPackageGroupName": "genai-support",
+            "InferenceSpecification": {"Containers": [{**CONTAINER, "ModelDataUrl": ARTIFACT}]},
             "ModelApprovalStatus": "Approved",
             "ModelPackageVersion": 3,
             "CreationTime": NOW - timedelta(hours=1),
@@ -57,6 +80,14 @@ class SageMaker:
         self.endpoint: str | None = None
         self.calls: list[str] = []
         self.updated: dict[str, Any] = {}
+        #: What the steps of runs made.
+        self.steps: dict[str, list[dict[str, Any]]] = {
+            EXECUTION: [
+                {"TrainingJob": {"Arn": "arn:aws:sagemaker:us-east-1:111122223333:training-job/pipelines-1-Train"}},
+                {"Condition": {"Outcome": "True"}},
+                {"RegisterModel": {"Arn": PACKAGE}},
+            ]
+        }
         #: When the run began that registered the version; None once its pipeline is gone.
         self.started: datetime | None = NOW - timedelta(hours=2)
 
@@ -64,6 +95,14 @@ class SageMaker:
         if self.started is None:
             raise ClientError({"Error": {"Code": "ResourceNotFound", "Message": PipelineExecutionArn}}, "x")
         return {"PipelineExecutionArn": PipelineExecutionArn, "CreationTime": self.started}
+
+    def describe_pipeline_definition_for_execution(self, *, PipelineExecutionArn: str) -> dict[str, Any]:
+        assert PipelineExecutionArn in self.steps
+        return {"PipelineDefinition": json.dumps(DEFINITION)}
+
+    def describe_training_job(self, *, TrainingJobName: str) -> dict[str, Any]:
+        assert TrainingJobName == "pipelines-1-Train"
+        return {"ModelArtifacts": {"S3ModelArtifacts": ARTIFACT}}
 
     def describe_model_package(self, *, ModelPackageName: str) -> dict[str, Any]:
         assert ModelPackageName == PACKAGE
@@ -115,6 +154,8 @@ class SageMaker:
         del self.models[ModelName]
 
     def get_paginator(self, operation: str) -> Any:
+        if operation == "list_pipeline_execution_steps":
+            return Steps(self.steps)
         kind, listed, name = {
             "list_models": (self.models, "Models", "ModelName"),
             "list_endpoint_configs": (self.configs, "EndpointConfigs", "EndpointConfigName"),
@@ -125,6 +166,18 @@ class SageMaker:
                 yield {listed: [{name: each} for each in list(kind) if NameContains in each]}
 
         return Pages()
+
+
+class Steps:
+    """The steps of runs, two on a page."""
+
+    def __init__(self, steps: dict[str, list[dict[str, Any]]]) -> None:
+        self._steps = steps
+
+    def paginate(self, *, PipelineExecutionArn: str) -> Any:
+        found = [{"StepName": "s", "Metadata": each} for each in self._steps[PipelineExecutionArn]]
+        for start in range(0, len(found), 2):
+            yield {"PipelineExecutionSteps": found[start : start + 2]}
 
 
 class Trail:
@@ -164,6 +217,7 @@ class World:
             self.sagemaker,
             self.trail,
             "genai-support",
+            Runs(self.sagemaker, "p"),
             Deployment(self.sagemaker, PLAN),
             lambda subject, message: self.told.append(f"{subject}: {message}"),
             lambda: self.now,
@@ -214,9 +268,58 @@ def test_a_training_of_days_is_found_by_its_start() -> None:
     assert world.hear() == "created"
 
 
-def test_a_version_whose_run_is_gone_is_looked_for_by_its_own_time() -> None:
+def test_a_version_whose_run_is_gone_is_taken_back() -> None:
+    """Nothing shows what the run made."""
     world = World()
     world.sagemaker.started = None
+    assert world.hear() == "rejected"
+    assert "Its run is gone" in world.told[0]
+
+
+def container(**changed: Any) -> dict[str, Any]:
+    return {"InferenceSpecification": {"Containers": [{**CONTAINER, "ModelDataUrl": ARTIFACT, **changed}]}}
+
+
+@pytest.mark.parametrize(
+    ("changed", "word"),
+    [
+        # Another run, of the same pipeline or of another one, is not that of the version.
+        ({"CustomerMetadataProperties": {"execution": EXECUTION.replace("/1", "/2")}}, "did not register it"),
+        (
+            {"CustomerMetadataProperties": {"execution": EXECUTION.replace("/p/", "/q/")}},
+            "names no run of the pipeline p",
+        ),
+        (container(ModelDataUrl="s3://bucket/output/support/other/model.tar.gz"), "Its artifact is not the one"),
+        (container(ModelDataUrl=None), "Its artifact is not the one"),
+        (container(ModelDataSource={"S3DataSource": {"S3Uri": "s3://bucket/other/"}}), "Its artifact is not the one"),
+        (container(AdditionalModelDataSources=[{"ChannelName": "x"}]), "Its artifact is not the one"),
+        (container(Image="111122223333.dkr.ecr.us-east-1.amazonaws.com/other:1"), "Its container image"),
+        (container(Environment={"SM_NUM_GPUS": "4", "OPTION_ENTRYPOINT": "x"}), "Its container image or environment"),
+        ({"InferenceSpecification": {"Containers": []}}, "A version has one container"),
+    ],
+)
+def test_a_version_that_is_not_what_its_run_made_is_taken_back(changed: dict[str, Any], word: str) -> None:
+    """Whoever may update a version could point it at a run of somebody else, or at another model."""
+    world = World()
+    other = EXECUTION.replace("/1", "/2")
+    world.sagemaker.steps[other] = [{"RegisterModel": {"Arn": PACKAGE.replace("/3", "/4")}}]
+    world.sagemaker.package |= changed
+    assert world.hear() == "rejected"
+    assert word in world.told[0]
+    assert world.sagemaker.endpoint is None
+
+
+def test_the_name_of_a_session_that_its_caller_chose_shows_no_person() -> None:
+    """Otherwise, who trained as ann could approve as zoe."""
+    world = World(identity("ann"))
+    world.sagemaker.package["LastModifiedBy"] = {"IamIdentity": {"Arn": assumed("zoe", "Approver")}}
+    assert world.hear() == "rejected"
+    assert "does not show which person approved it" in world.told[0]
+    world = World(assumed("zoe"))
+    assert world.hear() == "rejected"
+    assert "started in a session that shows no person" in world.told[0]
+    world = World(assumed("zoe"))
+    world.trail.source = "bob"
     assert world.hear() == "created"
 
 
@@ -251,7 +354,7 @@ def test_an_approval_that_nobody_can_attribute_is_taken_back() -> None:
     world = World()
     world.sagemaker.package["CustomerMetadataProperties"] = {}
     assert world.hear() == "rejected"
-    assert "CloudTrail does not show who started its training" in world.told[0]
+    assert "It names no run of the pipeline p" in world.told[0]
 
 
 def test_cloudtrail_has_its_time() -> None:
@@ -298,27 +401,29 @@ def test_all_that_was_deployed_goes_with_the_stack(monkeypatch: pytest.MonkeyPat
     assert set(world.sagemaker.models) == {"genai-support-vip"}
 
 
-def test_a_person_is_a_source_identity_a_session_or_a_user() -> None:
+def test_a_person_is_a_source_identity_a_session_of_identity_center_or_a_user() -> None:
     assert person(identity("Ann@Example.com")) == person("arn:aws:iam::1:user/team/ann") == "ann"
-    assert person(identity("SageMaker"), "ann") == "ann"
-    # Every notebook's session has one name: without a source identity, nobody can tell whose it is.
-    assert person(identity("SageMaker")) is None
+    assert person(assumed("SageMaker"), "ann") == "ann"
+    # Every notebook's session has one name, and any other is chosen by the caller.
+    assert person(assumed("SageMaker")) is None
+    assert person(assumed("ann")) is None
+    assert person("arn:aws:sts::1:assumed-role/NotAWSReservedSSO_x/ann") is None
 
 
 def test_people_in_notebooks_are_told_apart_by_source_identity() -> None:
-    world = World(identity("SageMaker"))
+    world = World(assumed("SageMaker"))
     world.sagemaker.package["LastModifiedBy"] = {
         "UserProfileName": "ann",
-        "IamIdentity": {"Arn": identity("SageMaker", "Approver")},
+        "IamIdentity": {"Arn": assumed("SageMaker", "Approver")},
     }
     assert world.hear() == "rejected"
-    world = World(identity("SageMaker"))
+    world = World(assumed("SageMaker"))
     world.trail.source = "bob"
     world.sagemaker.package["LastModifiedBy"] = {
-        "IamIdentity": {"Arn": identity("SageMaker", "Approver"), "SourceIdentity": "ann"}
+        "IamIdentity": {"Arn": assumed("SageMaker", "Approver"), "SourceIdentity": "ann"}
     }
     assert world.hear() == "created"
-    world = World(identity("SageMaker"))
+    world = World(assumed("SageMaker"))
     world.trail.source = "ann"
     world.sagemaker.package["LastModifiedBy"] = {
         "IamIdentity": {"Arn": identity("ann@example.com", "Approver")},

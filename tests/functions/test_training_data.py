@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import json
 from collections.abc import Iterator
@@ -14,7 +13,7 @@ import pytest
 from moto import mock_aws
 
 from aws_genai.functions.training_data import handler, service
-from aws_genai.functions.training_data.manifest import ALGORITHM, ManifestError, digest
+from aws_genai.functions.training_data.manifest import ALGORITHM, ManifestError, digest, signature
 from aws_genai.functions.training_data.personal import kinds
 from aws_genai.functions.training_data.records import MalformedError, parse
 from aws_genai.functions.training_data.service import DataSets, Rules
@@ -53,11 +52,13 @@ class World:
         checksum = hashlib.sha256(content).hexdigest()
         return {"key": f"{PREFIX}{name}", "version": version, "sha256": checksum, "bytes": len(content)}
 
-    def sign(self, **content: Any) -> bytes:
-        text = json.dumps({"data_set": "support", "approver": "ann", **content}).encode()
-        made = self.kms.sign(KeyId=self.key, Message=digest(text), MessageType="DIGEST", SigningAlgorithm=ALGORITHM)
+    def sign(self, approver: str = "ann", claimed: str = "", **content: Any) -> bytes:
+        text = json.dumps({"data_set": "support", "author": "bob", **content}).encode()
+        message = digest(text, approver)
+        made = self.kms.sign(KeyId=self.key, Message=message, MessageType="DIGEST", SigningAlgorithm=ALGORITHM)
         self.s3.put_object(Bucket=BUCKET, Key=f"{PREFIX}manifest.json", Body=text)
-        self.s3.put_object(Bucket=BUCKET, Key=f"{PREFIX}manifest.json.sig", Body=base64.b64encode(made["Signature"]))
+        named = signature(claimed or approver, made["Signature"])
+        self.s3.put_object(Bucket=BUCKET, Key=f"{PREFIX}manifest.json.sig", Body=named)
         return text
 
     def signed(self, train: bytes | None = None, held_out: bytes | None = None, **more: Any) -> dict[str, Any]:
@@ -125,18 +126,44 @@ def test_the_signed_version_trains_though_the_file_was_replaced(world: World) ->
 def test_a_manifest_that_changed_stops_the_run(world: World) -> None:
     files = world.signed()
     files["train"].append(world.put("train/more.jsonl", records(500, 5)))
-    text = json.dumps({"data_set": "support", "approver": "ann", **files}).encode()
+    text = json.dumps({"data_set": "support", "author": "bob", **files}).encode()
     world.s3.put_object(Bucket=BUCKET, Key=f"{PREFIX}manifest.json", Body=text)
     with pytest.raises(ManifestError, match="signature of the manifest is not valid"):
         world.admit()
     assert world.keys("verified/") == []
 
 
-@pytest.mark.parametrize("signature", [b"not base64!", base64.b64encode(b"nonsense"), b""])
+@pytest.mark.parametrize(
+    "signature",
+    [b"not JSON!", signature("ann", b"nonsense"), b"", b"{}", b"[]", b'{"approver": "", "signature": "AA=="}'],
+)
 def test_what_is_no_signature_stops_the_run(world: World, signature: bytes) -> None:
     world.signed()
     world.s3.put_object(Bucket=BUCKET, Key=f"{PREFIX}manifest.json.sig", Body=signature)
     with pytest.raises(ManifestError, match="signature of the manifest is not valid"):
+        world.admit()
+
+
+def test_whoever_wrote_the_manifest_cannot_have_signed_it(world: World) -> None:
+    files = world.signed()
+    world.sign(approver="arn:aws:sts::1:assumed-role/Approver/Bob", author="arn:aws:sts::1:assumed-role/A/bob", **files)
+    with pytest.raises(ManifestError, match="bob both wrote and signed the manifest"):
+        world.admit()
+    assert world.keys("verified/") == []
+
+
+def test_a_signature_is_of_one_approver(world: World) -> None:
+    """The name cannot be exchanged afterwards."""
+    files = world.signed()
+    world.sign(approver="bob", claimed="ann", **files)
+    with pytest.raises(ManifestError, match="signature of the manifest is not valid"):
+        world.admit()
+
+
+def test_what_approvers_may_write_does_not_train(world: World) -> None:
+    files = world.signed()
+    world.sign(train=[*files["train"], world.put("train/manifest.json.sig", b"{}")], held_out=files["held_out"])
+    with pytest.raises(ManifestError, match="has the name of a manifest or a signature"):
         world.admit()
 
 

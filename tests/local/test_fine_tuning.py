@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import json
 from collections.abc import Iterator
@@ -11,10 +10,11 @@ from typing import Any
 import boto3
 import pytest
 
-from aws_genai.functions.training_data.manifest import ALGORITHM, digest
+from aws_genai.functions.training_data.manifest import ALGORITHM, digest, signature
 
 from .conftest import Local
 
+PEOPLE = "AWSReservedSSO_people_0123456789abcdef"
 NAME = "genai-local-support"
 GROUP = NAME
 
@@ -43,10 +43,10 @@ class Lab:
     def sign(self, content: dict[str, Any]) -> None:
         text = json.dumps(content).encode()
         made = self.local.client("kms").sign(
-            KeyId=self.key, Message=digest(text), MessageType="DIGEST", SigningAlgorithm=ALGORITHM
+            KeyId=self.key, Message=digest(text, "ann"), MessageType="DIGEST", SigningAlgorithm=ALGORITHM
         )
         self.put("data/support/manifest.json", text)
-        self.put("data/support/manifest.json.sig", base64.b64encode(made["Signature"]))
+        self.put("data/support/manifest.json.sig", signature("ann", made["Signature"]))
 
     def admit(self, run: str) -> tuple[Any, bool]:
         return self.call("DataSetsAdmit", {"data_set": "support", "run": run, "method": "instruction"})
@@ -63,7 +63,7 @@ def signed(lab: Lab) -> dict[str, Any]:
         "train": [lab.put("data/support/train/a.jsonl", lines(*rows[:4]))],
         "held_out": [lab.put("data/support/held_out/b.jsonl", lines(*rows[4:]))],
     }
-    content = {"data_set": "support", "approver": "ann", **files}
+    content = {"data_set": "support", "author": "bob", **files}
     lab.sign(content)
     return content
 
@@ -107,9 +107,10 @@ def people(local: Local) -> Iterator[dict[str, Any]]:
         "Version": "2012-10-17",
         "Statement": [{"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}],
     }
-    role = iam.create_role(RoleName="people", AssumeRolePolicyDocument=json.dumps(trust))["Role"]
+    # Sessions of other roles have names that their callers choose, which show no person.
+    role = iam.create_role(RoleName=PEOPLE, AssumeRolePolicyDocument=json.dumps(trust))["Role"]
     allow = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "sagemaker:*", "Resource": "*"}]}
-    iam.put_role_policy(RoleName="people", PolicyName="all", PolicyDocument=json.dumps(allow))
+    iam.put_role_policy(RoleName=PEOPLE, PolicyName="all", PolicyDocument=json.dumps(allow))
     made = {}
     for name in ("ann", "bob"):
         found = sts.assume_role(RoleArn=role["Arn"], RoleSessionName=name)["Credentials"]
@@ -122,16 +123,24 @@ def people(local: Local) -> Iterator[dict[str, Any]]:
             aws_session_token=found["SessionToken"],
         )
     yield made
-    iam.delete_role_policy(RoleName="people", PolicyName="all")
-    iam.delete_role(RoleName="people")
+    iam.delete_role_policy(RoleName=PEOPLE, PolicyName="all")
+    iam.delete_role(RoleName=PEOPLE)
 
 
 def register(people: dict[str, Any], trainer: str) -> str:
+    """Register what a run made, as its last step does."""
     execution = people[trainer].start_pipeline_execution(PipelineName=NAME)["PipelineExecutionArn"]
+    definition = people[trainer].describe_pipeline_definition_for_execution(PipelineExecutionArn=execution)
+    steps = {each["Name"]: each for each in json.loads(definition["PipelineDefinition"])["Steps"]}
+    (step,) = steps["GoodEnough"]["Arguments"]["IfSteps"]
+    specification = step["Arguments"]["InferenceSpecification"]
+    artifact = f"s3://bucket/output/support/{execution.rpartition('/')[2]}/model.tar.gz"
+    (container,) = specification["Containers"]
     made = people[trainer].create_model_package(
         ModelPackageGroupName=GROUP,
         ModelApprovalStatus="PendingManualApproval",
         CustomerMetadataProperties={"execution": execution},
+        InferenceSpecification={**specification, "Containers": [{**container, "ModelDataUrl": artifact}]},
     )
     return str(made["ModelPackageArn"])
 
@@ -154,6 +163,11 @@ def test_another_person_approves_and_it_serves(lab: Lab, people: dict[str, Any])
     found = sagemaker.describe_endpoint(EndpointName=NAME)
     assert found["EndpointConfigName"] == f"{NAME}-v{package.rpartition('/')[2]}"
     assert approve(lab, people, package, "ann") == "unchanged"
+    # What serves is what the run made, and the run is the version's own.
+    swapped = register(people, "ann")
+    theirs = sagemaker.describe_model_package(ModelPackageName=package)["CustomerMetadataProperties"]
+    people["ann"].update_model_package(ModelPackageArn=swapped, CustomerMetadataProperties=theirs)
+    assert approve(lab, people, swapped, "ann") == "rejected"
     newer = register(people, "bob")
     assert approve(lab, people, newer, "ann") == "updating"
     # What serves goes with the stack, as the custom resource does it.

@@ -13,6 +13,7 @@ from aws_cdk.assertions import Match, Template
 from aws_genai.application import (
     ChatApi,
     ChatOptions,
+    Dashboard,
     Firewall,
     Identity,
     IdentityOptions,
@@ -133,18 +134,95 @@ def test_function_is_bounded_traced_and_private(application: dict[str, Any]) -> 
     }
 
 
+def body_of(dashboard: dict[str, Any]) -> dict[str, Any]:
+    """The body of a dashboard; what refers to resources is their logical id."""
+    body = dashboard["DashboardBody"]
+    parts = [body] if isinstance(body, str) else body["Fn::Join"][1]
+    text = "".join(part if isinstance(part, str) else str(part.get("Ref", "elsewhere")) for part in parts)
+    found: dict[str, Any] = json.loads(text)
+    return found
+
+
+def graphs(body: dict[str, Any]) -> dict[str, list[list[Any]]]:
+    """The metrics of the graphs of a dashboard, by title."""
+    return {
+        each["properties"]["title"]: each["properties"]["metrics"] for each in body["widgets"] if each["type"] != "text"
+    }
+
+
 def test_dashboard_shows_the_three_layers(application: dict[str, Any]) -> None:
     (dashboard,) = of(application, "AWS::CloudWatch::Dashboard")
-    body = json.dumps(dashboard["DashboardBody"])
-    for word in (
-        "Instances in service",
-        "genai-reference-llama: invocations",
-        "genai-reference-guard: errors",
-        "InvocationFailures",
-        "Model calls",
-        "Chat requests",
+    body = body_of(dashboard)
+    found = graphs(body)
+    sections = [each["properties"]["markdown"].partition(":")[0] for each in body["widgets"] if each["type"] == "text"]
+    assert sections == ["## Applications", "## Models", "## Endpoints", "## Fleets"]
+    names = {each[1] for each in found["Errors"]}
+    assert names == {"4XXError", "5XXError", "Failed", "Errors", "Throttles"}
+    # Every function that answers, by the dimensions under which it publishes.
+    functions = {
+        id
+        for id, each in application.items()
+        if each["Type"] == "AWS::Lambda::Function" and "ASSISTANT" in each["Properties"]["Environment"]["Variables"]
+    }
+    assert len(functions) == 2
+    for title, metric in (
+        ("Questions that the guardrail blocked", "InputBlocked"),
+        ("Answers that the guardrail blocked", "OutputBlocked"),
+        ("Questions to which the documents say nothing", "NoSupport"),
+        ("Tool calls", "ToolCalls"),
+        ("Tool calls refused", "ToolRefusals"),
     ):
-        assert word in body
+        published = [each for each in found[title] if each[:2] == ["AwsGenAi", metric]]
+        assert functions <= {each[3] for each in published}, title
+        assert all(each[2::2][:2] == ["function", "service"] for each in published)
+    (first,) = [lines for title, lines in found.items() if title.startswith("Time to the first token of assistants")]
+    assert {each[-1]["stat"] for each in first if each[1] == "FirstTokenMilliseconds"} == {"p50", "p90"}
+    assert found["Accelerator utilization (percent)"][0][1:3] == ["Utilization", "Fleet"]
+    assert len(found["Invocations of a day; without a number: idle"]) == 7
+    assert found["genai-reference-guard: errors"]
+    gpus = found["genai-reference-llama: GPUs (percent, 100 for each GPU)"]
+    assert gpus[0][:2] == ["/aws/sagemaker/Endpoints", "GPUUtilization"]
+    assert any(each[1] == "InvocationFailures" for lines in found.values() for each in lines if len(each) > 1)
+
+
+def test_the_dashboard_estimates_costs_where_a_price_is_known() -> None:
+    models = {"Lite": "amazon.nova-lite-v1:0", "Profile": "abc123", "Own": "def456"}
+    template = template_of(lambda stack: Dashboard(stack, "D", name="n", models=models))
+    (dashboard,) = template.find_resources("AWS::CloudWatch::Dashboard").values()
+    (lines,) = [lines for title, lines in graphs(body_of(dashboard["Properties"])).items() if "cost" in title]
+    (expression,) = [each[0] for each in lines if isinstance(each[0], dict)]
+    assert expression["label"] == "Lite (estimated)"
+    assert expression["expression"] == "(FILL(i0, 0) * 0.06 + FILL(o0, 0) * 0.24) / 1000000"
+    assert {each[-1]["id"]: each[1] for each in lines if len(each) > 1} == {
+        "i0": "InputTokenCount",
+        "o0": "OutputTokenCount",
+    }
+    given = template_of(lambda stack: Dashboard(stack, "D", name="n", models=models, prices={"Profile": (1, 2)}))
+    (dashboard,) = given.find_resources("AWS::CloudWatch::Dashboard").values()
+    assert "Profile (estimated)" in json.dumps(dashboard)
+    assert "Lite (estimated)" not in json.dumps(dashboard)
+
+
+def test_a_graph_has_at_most_500_metrics_and_no_widgets_overlap() -> None:
+    models = {f"m{number}": "amazon.nova-lite-v1:0" for number in range(180)}
+    template = template_of(lambda stack: Dashboard(stack, "D", name="n", models=models))
+    (dashboard,) = template.find_resources("AWS::CloudWatch::Dashboard").values()
+    body = body_of(dashboard["Properties"])
+    assert max(len(each["properties"].get("metrics", ())) for each in body["widgets"]) <= 500
+    costs = [each for each in body["widgets"] if "cost" in each["properties"].get("title", "")]
+    assert len(costs) == 2
+    taken: set[tuple[int, int]] = set()
+    for each in body["widgets"]:
+        cells = {(each["x"] + x, each["y"] + y) for x in range(each["width"]) for y in range(each["height"])}
+        assert not taken & cells
+        taken |= cells
+    assert max(x for x, _ in taken) == 23
+
+
+def test_a_dashboard_that_cloudwatch_would_not_take_is_refused() -> None:
+    models = {f"m{number}": "amazon.nova-lite-v1:0" for number in range(400)}
+    with pytest.raises(InvalidValueError, match="would have 3200 metrics, and CloudWatch takes 2500"):
+        Dashboard(new_stack(), "D", name="n", models=models)
 
 
 @pytest.mark.parametrize(("mfa", "configured"), [("required", "ON"), ("optional", "OPTIONAL")])

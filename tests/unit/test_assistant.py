@@ -398,3 +398,40 @@ def test_settings_refuse_budgets_that_limit_nothing(tmp_path: Path, budget: dict
         tmp_path, {**BASE, "models": {"bedrock": {"models": [MODEL]}}, "application": {"chat": {"budget": budget}}}
     )
     assert f"application.chat.budget.{where}" in found
+
+
+def alarms(template: Template) -> dict[str, list[dict[str, Any]]]:
+    """Alarms by their metric."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for each in properties(template, "AWS::CloudWatch::Alarm"):
+        found.setdefault(each["MetricName"], []).append(each)
+    return found
+
+
+def test_lock_outs_failures_and_slow_answers_of_each_assistant_raise_alarms(made: Template) -> None:
+    found = alarms(made)
+    names = {id for id in made.find_resources("AWS::Lambda::Function") if id.startswith("Assistant")}
+    for metric, runbook in (
+        ("LockedOut", "guardrail-lockout"),
+        ("Failed", "failed-answers"),
+        ("FirstTokenMilliseconds", "slow-first-token"),
+    ):
+        own = [each for each in found[metric] if {"Name": "service", "Value": "assistant"} in each["Dimensions"]]
+        watched = {each["Value"]["Ref"] for alarm in own for each in alarm["Dimensions"] if each["Name"] == "function"}
+        assert watched == names, metric
+        assert all(each["AlarmDescription"].endswith(f"docs/runbooks/{runbook}.md") for each in own)
+        assert all(each["AlarmActions"] for each in own)
+    assert len(found["LockedOut"]) == 3  # the chat's too
+
+
+def test_the_threshold_of_the_first_token_is_a_setting() -> None:
+    template = template_of(lambda stack: build(stack, first_token_seconds=2.5))
+    (slow,) = alarms(template)["FirstTokenMilliseconds"]
+    assert (slow["Threshold"], slow["ExtendedStatistic"], slow["EvaluationPeriods"]) == (2500, "p90", 3)
+    assert slow["ComparisonOperator"] == "GreaterThanThreshold"
+
+
+def test_content_is_logged_where_the_settings_say_so(made: Template) -> None:
+    assert all("LOG_CONTENT" not in each["Environment"]["Variables"] for each in functions(made).values())
+    logged = functions(template_of(lambda stack: build(stack, log_content=True)))
+    assert logged["helper"]["Environment"]["Variables"]["LOG_CONTENT"] == "true"

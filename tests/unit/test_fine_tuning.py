@@ -29,12 +29,15 @@ from aws_genai.models import (
     SignedDataSets,
 )
 from aws_genai.models.training.options import Metric
-from aws_genai.testing import assert_allows, assert_denies
+from aws_genai.models.training.pipeline_definition import LINEAGE
+from aws_genai.testing import Principal, assert_allows, assert_denies
 from operations import training_facts
 from tests.support import findings_on, new_stack
 
 MODEL = "huggingface-llm-gemma-7b-instruct"
 APPROVER = "arn:aws:iam::111122223333:role/data-approver"
+#: Keys of a request that approves a version, and changes nothing else.
+APPROVED = {"sagemaker:ModelApprovalStatus": "Approved"}
 #: What each step of a pipeline is told is the request of this operation:
 #: https://docs.aws.amazon.com/sagemaker/latest/dg/build-and-manage-steps-types.html
 OPERATIONS = {
@@ -203,7 +206,7 @@ def test_who_trains_cannot_approve_and_who_approves_cannot_train() -> None:
     template, trainer, approver = people()
     place = "arn:aws:sagemaker:us-east-1:111122223333"
     start = ("sagemaker:StartPipelineExecution", f"{place}:pipeline/genai-support")
-    approve = ("sagemaker:UpdateModelPackage", f"{place}:model-package/genai-support/3")
+    approve = ("sagemaker:UpdateModelPackage", f"{place}:model-package/genai-support/3", APPROVED)
     assert_allows(template, trainer, *start)
     assert_denies(template, trainer, *approve)
     assert_allows(template, approver, *approve)
@@ -213,6 +216,78 @@ def test_who_trains_cannot_approve_and_who_approves_cannot_train() -> None:
     assert_allows(template, approver, "kms:Sign", arn)
     assert_denies(template, trainer, "kms:Sign", arn)
     assert_denies(template, approver, "kms:Verify", arn)
+
+
+def metadata(name: str) -> str:
+    return f"sagemaker:CustomerMetadataProperties/{name}"
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        *({metadata(name): "x"} for name in LINEAGE),
+        {"sagemaker:CustomerMetadataPropertiesToRemove": ["execution"]},
+        {"sagemaker:ModelApprovalStatus": "PendingManualApproval"},
+    ],
+)
+def test_an_approver_cannot_point_a_version_at_another_run(more: dict[str, Any]) -> None:
+    template, _, approver = people()
+    version = "arn:aws:sagemaker:us-east-1:111122223333:model-package/genai-support/3"
+    assert_allows(template, approver, "sagemaker:UpdateModelPackage", version, APPROVED)
+    assert_denies(template, approver, "sagemaker:UpdateModelPackage", version, {**APPROVED, **more})
+
+
+def test_a_change_without_an_approval_status_is_denied() -> None:
+    template, _, approver = people()
+    version = "arn:aws:sagemaker:us-east-1:111122223333:model-package/genai-support/3"
+    assert_denies(template, approver, "sagemaker:UpdateModelPackage", version)
+
+
+def test_versions_say_of_their_run_what_approvers_cannot_change() -> None:
+    lineage = steps(definition(template_of()))["Register"]["Arguments"]["CustomerMetadataProperties"]
+    assert set(lineage) == set(LINEAGE)
+
+
+def test_the_function_rejects_and_the_pipeline_registers_but_neither_approves() -> None:
+    template, *_ = people()
+    place = "arn:aws:sagemaker:us-east-1:111122223333"
+    version = f"{place}:model-package/genai-support/3"
+    roles = template.find_resources("AWS::IAM::Role")
+    (function,) = (name for name in roles if "ApprovedFunctionRole" in name)
+    assert_allows(
+        template, function, "sagemaker:UpdateModelPackage", version, {"sagemaker:ModelApprovalStatus": "Rejected"}
+    )
+    assert_denies(template, function, "sagemaker:UpdateModelPackage", version, APPROVED)
+    (runner,) = (name for name in roles if "Runner" in name)
+    pending = {"sagemaker:ModelApprovalStatus": "PendingManualApproval"}
+    assert_allows(template, runner, "sagemaker:CreateModelPackage", version, pending)
+    assert_denies(template, runner, "sagemaker:CreateModelPackage", version, APPROVED)
+
+
+def test_an_approver_writes_nothing_but_signatures() -> None:
+    template, trainer, approver = people()
+    (bucket,) = (name for name in template.find_resources("AWS::S3::Bucket") if name.startswith("DataSets"))
+    place = f"arn:aws:s3:::{bucket}/data/support"
+    assert_allows(template, approver, "s3:PutObject", f"{place}/manifest.json.sig")
+    assert_allows(template, approver, "s3:GetObject", f"{place}/train/a.jsonl")
+    for name in ("manifest.json", "train/a.jsonl", "held_out/a.jsonl", "template.json", "train/manifest.json"):
+        assert_denies(template, approver, "s3:PutObject", f"{place}/{name}")
+        assert_allows(template, trainer, "s3:PutObject", f"{place}/{name}")
+
+
+def test_a_role_of_the_settings_that_approves_writes_no_data_whatever_else_it_may() -> None:
+    """Its own policies may allow the bucket; the bucket's policy does not."""
+    template, *_ = people()
+    (bucket,) = (name for name in template.find_resources("AWS::S3::Bucket") if name.startswith("DataSets"))
+    statement = {"Effect": "Allow", "Action": "s3:*", "Resource": "*"}
+    policy = {"Version": "2012-10-17", "Statement": [statement]}
+    own = Principal(APPROVER, policies=(policy,))
+    other = Principal(APPROVER.replace("data-approver", "admin"), policies=(policy,))
+    place = f"arn:aws:s3:::{bucket}/data/support"
+    assert_allows(template, own, "s3:PutObject", f"{place}/manifest.json.sig")
+    assert_denies(template, own, "s3:PutObject", f"{place}/train/a.jsonl")
+    assert_denies(template, own, "s3:PutObject", f"{place}/manifest.json")
+    assert_allows(template, other, "s3:PutObject", f"{place}/train/a.jsonl")
 
 
 def test_only_the_function_writes_where_training_reads() -> None:

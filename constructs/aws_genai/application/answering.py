@@ -11,7 +11,9 @@ from constructs import Construct
 from ..data.bedrock import BedrockCatalogue, check_chat
 from ..data.bedrock_parameters import ModelParameters
 from ..errors import InvalidValueError
+from ..foundation.alarms import AlarmTopic, alarm
 from ..functions.chat.environment import Environment
+from ..functions.chat.metrics import LOCKED_OUT, NAMESPACE
 from ..functions.contract import Contract
 from ..models.access.inference import requests_of
 from ..models.access.model_access import ModelAccess
@@ -41,6 +43,25 @@ class Toolset(Protocol):
     def grant_use(self, grantee: iam.IGrantable) -> iam.Grant:
         """Allow ``grantee`` to do what the tools do, and nothing else."""
         ...
+
+
+def lock_out_alarm(scope: Construct, topic: AlarmTopic, *, name: str, dimensions: Mapping[str, str]) -> None:
+    """An alarm on repeated probing: whoever draws out a model, or tries to pass its guardrail, is blocked often.
+
+    :param name: name of the application.
+    :param dimensions: those of the metrics that its function publishes.
+    """
+    alarm(
+        scope,
+        "AlarmLockedOut",
+        topic=topic,
+        runbook="guardrail-lockout",
+        description=f"A user of {name} was blocked so often that they are locked out: read the function's log.",
+        namespace=NAMESPACE,
+        metric=LOCKED_OUT,
+        dimensions=dict(dimensions),
+        threshold=1,
+    )
 
 
 class Answering:

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 from aws_cdk import Duration, aws_cloudwatch as cloudwatch
 from constructs import Construct
 
-from ..foundation.alarms import alarm
+from ..foundation.alarms import AlarmTopic, alarm
 from ..foundation.foundation import Foundation
+from ..functions.chat.metrics import BLOCKED, FAILED, FIRST_TOKEN, NAMESPACE, NO_SUPPORT
 from ..models.access.model_access import ModelAccess
-from .answering import Answering, Toolset
+from .answering import Answering, Toolset, lock_out_alarm
 from .identity import Identity
 from .options import AssistantOptions, check_assistant, check_knowledge
 
@@ -134,6 +135,7 @@ class Assistant(Construct):
                 "ASSISTANT": name,
                 **(self._limits if toolset else {}),
                 **(history.environment.variables() if history else {}),
+                **({"LOG_CONTENT": "true"} if options.log_content else {}),
             },
             foundation=foundation,
             timeout_seconds=options.timeout_seconds,
@@ -147,12 +149,50 @@ class Assistant(Construct):
             self,
             "AlarmErrors",
             topic=foundation.topic,
+            runbook="failed-answers",
             description=f"Assistant {name} fails: read the function's log group.",
             namespace="AWS/Lambda",
             metric="Errors",
             dimensions={"FunctionName": self.function.function_name},
             threshold=5,
         )
+        self._watch(foundation.topic)
+        if budget:
+            lock_out_alarm(self, foundation.topic, name=f"assistant {name}", dimensions=self.own_dimensions)
+
+    def _watch(self, topic: AlarmTopic) -> None:
+        """Failures that the client is told of, which Lambda counts as success, and slow answers."""
+        alarm(
+            self,
+            "AlarmFailed",
+            topic=topic,
+            runbook="failed-answers",
+            description=f"Answers of assistant {self.name} fail: read the errors in the function's log group.",
+            namespace=NAMESPACE,
+            metric=FAILED,
+            dimensions=self.own_dimensions,
+            threshold=5,
+        )
+        seconds = self.options.first_token_seconds
+        alarm(
+            self,
+            "AlarmFirstToken",
+            topic=topic,
+            runbook="slow-first-token",
+            description=f"One answer in ten of assistant {self.name} begins after more than {seconds:g} s.",
+            namespace=NAMESPACE,
+            metric=FIRST_TOKEN,
+            dimensions=self.own_dimensions,
+            statistic="p90",
+            comparison="GreaterThanThreshold",
+            threshold=seconds * 1000,
+            periods=3,
+        )
+
+    @property
+    def own_dimensions(self) -> dict[str, str]:
+        """Dimensions of the metrics that the function publishes."""
+        return {"function": self.function.function_name, "service": "assistant"}
 
     @property
     def _limits(self) -> dict[str, str]:
@@ -185,6 +225,28 @@ class Assistant(Construct):
     def metric_duration(self, *, statistic: str = "p90", period: Duration | None = None) -> cloudwatch.Metric:
         """Milliseconds until the end of an answer. Default: p90 over 5 minutes."""
         return self._metric("Duration", statistic, period)
+
+    def metric_first_token(self, *, statistic: str = "p90", period: Duration | None = None) -> cloudwatch.Metric:
+        """Milliseconds between a request and the first part of its answer. Default: p90 over 5 minutes."""
+        return self._own(FIRST_TOKEN, statistic, period)
+
+    def metric_blocked(self, *, statistic: str = "Sum", period: Duration | None = None) -> cloudwatch.Metric:
+        """Number of questions and answers that the guardrail blocked. Default: Sum over 5 minutes."""
+        return self._own(BLOCKED, statistic, period)
+
+    def metric_unsupported(self, *, statistic: str = "Sum", period: Duration | None = None) -> cloudwatch.Metric:
+        """Number of questions to which the documents that the user may read say nothing. Default: Sum over 5
+        minutes."""
+        return self._own(NO_SUPPORT, statistic, period)
+
+    def _own(self, name: str, statistic: str, period: Duration | None) -> cloudwatch.Metric:
+        return cloudwatch.Metric(
+            namespace=NAMESPACE,
+            metric_name=name,
+            dimensions_map=self.own_dimensions,
+            statistic=statistic,
+            period=period,
+        )
 
     def _metric(self, name: str, statistic: str, period: Duration | None) -> cloudwatch.Metric:
         return cloudwatch.Metric(

@@ -26,14 +26,15 @@ from constructs import Construct
 
 from ..data.concurrency import concurrency_of
 from ..errors import InvalidValueError
-from ..foundation.alarms import AlarmTopic, alarm
+from ..foundation.alarms import AlarmTopic, Runbook, alarm
 from ..foundation.foundation import Foundation
 from ..foundation.pseudo import ACCOUNT_ID, PARTITION, REGION, URL_SUFFIX
 from ..foundation.statements import EVERYBODY, allow, document
+from ..functions.chat.metrics import BLOCKED, NAMESPACE
 from ..gate.acknowledgement import acknowledge, compliance
 from ..models.access.model_access import ModelAccess
 from ..packaging import PythonFunction
-from .answering import Answering
+from .answering import Answering, lock_out_alarm
 from .api_logging import api_gateway_logging
 from .firewall import Firewall
 from .gateway_errors import GATEWAY_ERRORS
@@ -138,6 +139,8 @@ class ChatApi(Construct):
         if not Token.is_unresolved(region):
             options.check_region(region)
         self.name = name
+        #: The assistants that answer through the API.
+        self.assistants = list(assistants)
         self._foundation = foundation
         answering = Answering(
             access=access,
@@ -205,7 +208,7 @@ class ChatApi(Construct):
             self._domain(api, options.domain)
         _chat_alarms(self, foundation.topic)
         if budget:
-            _lock_out_alarm(self, foundation.topic)
+            lock_out_alarm(self, foundation.topic, name=name, dimensions=self.own_dimensions)
         CfnOutput(self, "Url", value=self.url, description="POST questions here with a token of the user pool")
 
     def metric_requests(self, *, statistic: str = "Sum", period: Duration | None = None) -> cloudwatch.Metric:
@@ -230,9 +233,9 @@ class ChatApi(Construct):
     def metric_blocked(self, *, statistic: str = "Sum", period: Duration | None = None) -> cloudwatch.Metric:
         """Number of requests and responses that the guardrail blocked. Default: Sum over 5 minutes."""
         return cloudwatch.Metric(
-            namespace="AwsGenAi",
-            metric_name="Blocked",
-            dimensions_map=self._own_dimensions,
+            namespace=NAMESPACE,
+            metric_name=BLOCKED,
+            dimensions_map=self.own_dimensions,
             statistic=statistic,
             period=period,
         )
@@ -247,7 +250,7 @@ class ChatApi(Construct):
         )
 
     @property
-    def _own_dimensions(self) -> dict[str, str]:
+    def own_dimensions(self) -> dict[str, str]:
         """Dimensions of the metrics that the function publishes."""
         return {"function": self.function.function_name, "service": "chat"}
 
@@ -648,30 +651,18 @@ def _allowed(origins: Sequence[str]) -> str:
     )
 
 
-def _lock_out_alarm(chat: ChatApi, topic: AlarmTopic) -> None:
-    """Repeated probing: whoever draws out a model, or tries to pass its guardrail, is blocked often."""
-    alarm(
-        chat,
-        "AlarmLockedOut",
-        topic=topic,
-        description=f"A user of {chat.name} was blocked so often that they are locked out: read the chat's log.",
-        namespace="AwsGenAi",
-        metric="LockedOut",
-        dimensions=chat._own_dimensions,
-        threshold=1,
-    )
-
-
 def _chat_alarms(chat: ChatApi, topic: AlarmTopic) -> None:
     """Errors, refusals, and more requests than are answered at a time."""
-    for metric, threshold, description in (
-        ("5XXError", 5, "answers with server errors: read the function's log group"),
-        ("4XXError", 100, "refuses many requests: look for probing in the access log"),
-    ):
+    rows: tuple[tuple[str, float, Runbook, str], ...] = (
+        ("5XXError", 5, "api-server-errors", "answers with server errors: read the function's log group"),
+        ("4XXError", 100, "api-rejections", "refuses many requests: look for probing in the access log"),
+    )
+    for metric, threshold, runbook, description in rows:
         alarm(
             chat,
             f"Alarm{metric}",
             topic=topic,
+            runbook=runbook,
             description=f"Chat API {chat.name} {description}.",
             namespace="AWS/ApiGateway",
             metric=metric,
@@ -682,6 +673,7 @@ def _chat_alarms(chat: ChatApi, topic: AlarmTopic) -> None:
         chat,
         "AlarmThrottles",
         topic=topic,
+        runbook="function-throttles",
         description=f"Chat API {chat.name} has more requests than may run at a time: raise that, or find the caller.",
         namespace="AWS/Lambda",
         metric="Throttles",

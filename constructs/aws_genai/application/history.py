@@ -135,6 +135,7 @@ class History(Construct):
             self,
             "AlarmErrors",
             topic=foundation.topic,
+            runbook="failed-answers",
             description="Requests for conversations fail: read the function's log group.",
             namespace="AWS/Lambda",
             metric="Errors",

@@ -560,6 +560,14 @@ class AssistantOptions(Inference):
     """Whether the assistant also answers in the form of OpenAI's chat completions, for clients that speak it, behind
     the same sign-in, guardrail and budget."""
 
+    first_token_seconds: Annotated[float, Field(ge=0.1, le=300)] = 10
+    """Number of seconds until the first part of an answer. If one answer in ten takes longer for 15 minutes, an alarm
+    is raised."""
+
+    log_content: bool = False
+    """Whether to write questions and answers to the encrypted log group of the assistant's function, where everybody
+    who may read its logs reads them, for as long as security.log_days says. Default: logs hold neither."""
+
     concurrency: Annotated[int, Field(ge=1, le=1000)] | None = None
     """Maximum number of concurrent answers, reserved from the account's limit, of which at least 100 must remain.
     Default: what the account has left or, where concurrency is reserved, 20."""

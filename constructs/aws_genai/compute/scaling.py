@@ -5,6 +5,7 @@ from __future__ import annotations
 from aws_cdk import aws_autoscaling as autoscaling, aws_cloudwatch as cloudwatch
 from constructs import Construct
 
+from ..foundation.alarms import described
 from .options import BLOCK_DRAIN, CapacityBlock, Schedule
 from .work_queue import WorkQueue
 
@@ -71,7 +72,7 @@ def on_queue(scope: Construct, queue: WorkQueue, per_instance: int, group_name: 
     cloudwatch.CfnAlarm(
         scope,
         "WorkWaits",
-        alarm_description="Work waits for the fleet, which scales out. No action is needed.",
+        alarm_description=described("Work waits for the fleet, which scales out. No action is needed.", "scaling"),
         namespace="AWS/SQS",
         metric_name=visible,
         dimensions=[{"name": "QueueName", "value": queue.queue_name}],
@@ -87,7 +88,9 @@ def on_queue(scope: Construct, queue: WorkQueue, per_instance: int, group_name: 
     cloudwatch.CfnAlarm(
         scope,
         "NoWork",
-        alarm_description=f"No work for {EMPTY_MINUTES} minutes: the fleet scales to zero. No action is needed.",
+        alarm_description=described(
+            f"No work for {EMPTY_MINUTES} minutes: the fleet scales to zero. No action is needed.", "scaling"
+        ),
         metrics=[
             data(id="all", expression="visible + running", label="Messages", return_data=True),
             *(

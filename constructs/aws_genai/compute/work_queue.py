@@ -71,6 +71,7 @@ class WorkQueue(Construct):
                 self,
                 "GivenUp",
                 topic=topic,
+                runbook="dead-letters",
                 description=f"Work of {self.node.path} failed {attempts} times: see its dead-letter queue.",
                 namespace="AWS/SQS",
                 metric="ApproximateNumberOfMessagesVisible",

@@ -61,6 +61,12 @@ class BedrockModel:
     usd_per_query: float | None = None
 
     @property
+    def token_prices(self) -> tuple[float, float] | None:
+        """US dollars for a million input tokens and a million output tokens. None if one of them is not known."""
+        given, taken = self.usd_per_million_input_tokens, self.usd_per_million_output_tokens
+        return None if given is None or taken is None else (given, taken)
+
+    @property
     def provider(self) -> str:
         """The provider of the model, which is the prefix of its id."""
         return self.model_id.partition(".")[0]

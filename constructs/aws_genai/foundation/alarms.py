@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 from aws_cdk import Annotations, aws_cloudwatch as cloudwatch, aws_iam as iam, aws_sns as sns
 from constructs import Construct
@@ -113,6 +114,43 @@ class _GivenTopic(AlarmTopic):
 _PUBLISHERS = ("cloudwatch.amazonaws.com", "budgets.amazonaws.com")
 
 
+#: The pages of ``docs/runbooks``: one for each kind of alarm.
+Runbook = Literal[
+    "accelerator-hardware",
+    "accelerator-idle",
+    "api-rejections",
+    "api-server-errors",
+    "dead-letters",
+    "document-released",
+    "documents-not-ingested",
+    "endpoint-drift",
+    "endpoint-errors",
+    "endpoint-idle",
+    "endpoint-latency",
+    "failed-answers",
+    "failed-run",
+    "function-throttles",
+    "guardrail-interventions",
+    "guardrail-lockout",
+    "idle-sweeper",
+    "model-cost",
+    "model-volume",
+    "replication",
+    "scaling",
+    "slow-first-token",
+    "undelivered-events",
+]
+
+
+def described(description: str, runbook: Runbook) -> str:
+    """The description of an alarm, with the path of its runbook in the documentation.
+
+    CloudWatch takes up to 1,024 characters.
+    https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html
+    """
+    return f"{description} Runbook: docs/runbooks/{runbook}.md"
+
+
 def alarm(
     scope: Construct,
     id: str,
@@ -129,6 +167,7 @@ def alarm(
     comparison: str = "GreaterThanOrEqualToThreshold",
     missing: str = "notBreaching",
     actions: Sequence[str] = (),
+    runbook: Runbook | None = None,
 ) -> cloudwatch.CfnAlarm:
     """An alarm on one metric that sends a notification to ``topic``.
 
@@ -141,12 +180,14 @@ def alarm(
     :param periods: Number of consecutive periods in which the threshold must be breached. Default: 1.
     :param missing: How to treat missing data. Default: as not breaching.
     :param actions: The ARNs of further alarm actions, such as scaling policies. Default: none.
+    :param runbook: The page of ``docs/runbooks`` that describes the alarm; its path ends the description. Default:
+        none, for an alarm of your own.
     """
     percentile = statistic.startswith("p")
     return cloudwatch.CfnAlarm(
         scope,
         id,
-        alarm_description=description,
+        alarm_description=described(description, runbook) if runbook else description,
         namespace=namespace,
         metric_name=metric,
         dimensions=[{"name": name, "value": value} for name, value in dimensions.items()],

@@ -156,6 +156,7 @@ class SecureBucket(Construct):
             self,
             "NotReplicated",
             topic=topic,
+            runbook="replication",
             description=f"Objects of {self.node.path} were not copied: look for the replication status FAILED.",
             namespace="AWS/S3",
             metric="OperationsFailedReplication",
@@ -209,6 +210,15 @@ class SecureBucket(Construct):
         self.key.grant_encrypt_decrypt(grantee)
         return given
 
+    def grant_write_named(self, grantee: iam.IGrantable, pattern: str) -> iam.Grant:
+        """Grant ``grantee`` permission to write objects of one name only.
+
+        :param pattern: The key, with ``*`` for the part that is chosen at run time, such as ``data/*/report.json``.
+        """
+        given = self._grant_objects(grantee, (), ("s3:PutObject", "s3:AbortMultipartUpload"), pattern)
+        self.key.grant_encrypt_decrypt(grantee)
+        return given
+
     def only_through(self, endpoint_id: str | None, *, beside: Sequence[str] = ()) -> None:
         """Deny reading objects of this bucket and its replica, except through one VPC endpoint.
 
@@ -232,9 +242,20 @@ class SecureBucket(Construct):
                     )
                 )
 
-    def _grant_objects(self, grantee: iam.IGrantable, prefixes: Sequence[str], actions: Sequence[str]) -> iam.Grant:
-        given = grant(grantee, actions, [f"{self.bucket_arn}/{prefix}*" for prefix in prefixes])
+    def _grant_objects(
+        self, grantee: iam.IGrantable, prefixes: Sequence[str], actions: Sequence[str], pattern: str = ""
+    ) -> iam.Grant:
+        keys = [pattern] if pattern else [f"{prefix}*" for prefix in prefixes]
+        given = grant(grantee, actions, [f"{self.bucket_arn}/{key}" for key in keys])
         permissions = permissions_of(grantee)
+        if pattern and permissions is not None:
+            acknowledge(
+                permissions,
+                "AwsSolutions-IAM5",
+                finding=f"Resource::<{self.logical_id}.Arn>/{pattern}",
+                reason="A part of the object key is chosen at run time; its beginning and its end are fixed.",
+                met_by=f"the name {pattern.rpartition('/')[2]} of the object in the statement",
+            )
         for prefix in prefixes:
             if permissions is not None:
                 acknowledge(

@@ -87,6 +87,7 @@ def undelivered(stack: Stack, key: DataKey, topic: AlarmTopic) -> DeadLetterQueu
         stack,
         "NotDelivered",
         topic=topic,
+        runbook="undelivered-events",
         description=f"Rules of {stack.stack_name} could not deliver events: read why in the queue's messages.",
         namespace="AWS/SQS",
         metric="ApproximateNumberOfMessagesVisible",

@@ -16,3 +16,5 @@ class Environment(ChatEnvironment):
     TOOLS: str | None = None
     #: Limits of one answer that uses tools, as :class:`.loop.Limits` has them.
     LIMITS: dict[str, int] | None = None
+    #: Whether questions and answers are logged. Default: no.
+    LOG_CONTENT: bool | None = None

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any
 
 from aws_lambda_powertools import Logger, Metrics, Tracer
-from aws_lambda_powertools.metrics import MetricUnit
 
 from ..chat.deadline import Deadline, deadline
-from ..chat.errors import METRICS, OTHER_CLIENT, TIMEOUT, ChatError
+from ..chat.errors import OTHER_CLIENT, TIMEOUT, ChatError
 from ..chat.knowledge import COGNITO_GROUPS, Passage, groups_of, retrieve
+from ..chat.metrics import NAMESPACE
+from ..chat.observed import Record, count, failed, recorded, refused, tokens, unsupported
 from ..chat.price import Price
 from ..chat.request import claims, client, cors, limits
 from ..chat.service import chosen, converse_request, fitting
@@ -44,7 +45,7 @@ from .kinds import Asker, tools
 from .loop import Limits, Loop
 
 logger = Logger()
-metrics = Metrics(namespace="AwsGenAi")
+metrics = Metrics(namespace=NAMESPACE)
 metrics.set_default_dimensions(function=os.environ.get("AWS_LAMBDA_FUNCTION_NAME", "none"))
 tracer = Tracer()
 
@@ -61,6 +62,7 @@ NO_SUPPORT = "I found nothing about this in the documents that you may read."
 @metrics.log_metrics
 @tracer.capture_lambda_handler(capture_response=False)
 @logger.inject_lambda_context(log_event=False, clear_state=True)
+@recorded
 def handler(event: dict[str, Any], context: Context) -> None:
     """Answer one request of API Gateway; every failure becomes an HTTP error or, once events were sent, an event."""
     own = Environment.read()
@@ -75,19 +77,16 @@ def handler(event: dict[str, Any], context: Context) -> None:
                 return
             told = answer.told()
         except ChatError as error:
-            logger.warning("refused", extra={"code": error.code, "status": error.status}, exc_info=error.status >= 500)
-            metrics.add_metric(name=METRICS.get(error.code, "Refused"), unit=MetricUnit.Count, value=1)
+            refused(error)
             answer.fail(error)
             return
-        except Exception:
+        except Exception as error:
             # The last resort: a client is told whatever happens, and the log the reason.
-            logger.exception("failed")
-            metrics.add_metric(name="Failed", unit=MetricUnit.Count, value=1)
+            failed(error)
             answer.fail(ChatError(500, "internal_error", "Something went wrong on our side."))
             return
         if told is not None:
-            metrics.add_metric(name="InputTokens", unit=MetricUnit.Count, value=told.input_tokens)
-            metrics.add_metric(name="OutputTokens", unit=MetricUnit.Count, value=told.output_tokens)
+            tokens(told.input_tokens, told.output_tokens)
             answer.end(told)
 
 
@@ -195,22 +194,25 @@ class Answer:
         if own.KNOWLEDGE_BASE and request.decision is None:
             passages = _found(own, own.KNOWLEDGE_BASE, request.question, list(who.groups), self._until)
             if not passages:
+                unsupported()
                 events.send("delta", text=NO_SUPPORT)
                 return Streamed(stop_reason="no_support")
             first, passages = fitting(limits(), request.question, passages, spent.admits)
             for each in dict.fromkeys(passages):
                 events.send("source", document=each.document, uri=each.uri)
+        record = Record(chosen(limits(), request.question), self._event)
         self._loop = loop = Loop(
             client=client("bedrock-runtime", _BETWEEN),
             tools=tools(own.TOOLS, who),
-            send=events.send,
+            send=record.timed(events.send),
             go_on=self._go_on,
             left=self._until.left,
             admits=spent.admits,
             price=price,
             limits=Limits(**own.LIMITS) if own.LIMITS else Limits(),
-            count=lambda metric: metrics.add_metric(name=metric, unit=MetricUnit.Count, value=1),
-            begin=_traced(),
+            count=count,
+            begin=record.begin,
+            recorded=record.call,
         )
         spent.asked = True
         try:
@@ -307,24 +309,6 @@ def _waits(until: Deadline) -> Iterator[float]:
     """The waits for a database that wakes up, while there is time for an answer."""
     while until.left() > 2 * _WAKING + _BETWEEN:
         yield _WAKING
-
-
-def _traced() -> Callable[[], None]:
-    """A function that makes a thread record its calls in the trace of this one.
-
-    https://docs.aws.amazon.com/xray/latest/devguide/xray-sdk-python-subsegments.html
-    """
-    recorder: Any = tracer.provider
-    if tracer.disabled:
-        return lambda: None
-    entity = recorder.get_trace_entity()
-
-    def begin() -> None:
-        # The first call in a thread begins its context, the second replaces what it is in.
-        recorder.get_trace_entity()
-        recorder.set_trace_entity(entity)
-
-    return begin
 
 
 def _token(event: Mapping[str, Any]) -> str:

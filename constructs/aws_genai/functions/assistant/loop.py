@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -18,6 +17,8 @@ from aws_lambda_powertools.utilities.validation import SchemaValidationError, va
 from botocore.exceptions import BotoCoreError, ClientError
 
 from ..chat.errors import UNREACHABLE, ChatError, spent_error
+from ..chat.metrics import TOOL_CALLS, TOOL_FAILURES, TOOL_REFUSALS
+from ..chat.observed import ModelCall, cause, logger
 from ..chat.price import Price
 from ..untrusted.assessment import assess
 from ..untrusted.text import RULE, quoted
@@ -25,16 +26,12 @@ from ..usage_budget.budget import Amount
 from .answer import Send, StoppedError, Streamed, stream
 from .tools import Call, Tool, ToolError
 
-_log = logging.getLogger(__name__)
-
 #: Characters that a guardrail assesses at once: https://docs.aws.amazon.com/general/latest/gr/bedrock.html
 _ASSESSED = 20_000
 #: Characters of one result that a model is shown.
 _SHOWN = 60_000
 #: Tokens that a model may have generated which had not arrived when its answer was stopped.
 _IN_FLIGHT = 512
-#: Metrics of what became of a use of a tool.
-CALLS, REFUSALS, FAILURES = "ToolCalls", "ToolRefusals", "ToolFailures"
 
 
 @dataclass(frozen=True)
@@ -85,6 +82,7 @@ class Loop:
     :param limits: what the answer may use.
     :param count: adds one to a metric.
     :param begin: is called first in each thread that reads a response.
+    :param recorded: records one call of the model while it is entered.
     """
 
     client: Any
@@ -97,6 +95,7 @@ class Loop:
     limits: Limits = field(default_factory=Limits)
     count: Callable[[str], None] = lambda _metric: None
     begin: Callable[[], None] = lambda: None
+    recorded: Callable[[Mapping[str, Any]], AbstractContextManager[ModelCall]] = ModelCall
     #: What the calls of the model have returned so far.
     told: Streamed = field(default_factory=Streamed)
     #: A use that waits for confirmation, once the loop has ended with the stop reason ``confirm``.
@@ -176,7 +175,7 @@ class Loop:
                     return self.told
             self._steps += 1
             self._asked = request
-            stream(self.client, request, self.send, self.go_on, self.told, self.begin)
+            self._ask(request)
             uses = self.told.tool_uses
             if self.told.stop_reason != "tool_use" or not uses:
                 return self.told
@@ -188,6 +187,12 @@ class Loop:
             for use in uses:
                 if not self._use(use, results, request, confirmed=False):
                     return self.told
+
+    def _ask(self, request: Mapping[str, Any]) -> None:
+        told, before = self.told, (self.told.input_tokens, self.told.output_tokens)
+        with self.recorded(request) as call:
+            stream(self.client, request, self.send, self.go_on, told, self.begin)
+            call.ended(told.stop_reason, told.input_tokens - before[0], told.output_tokens - before[1])
 
     def _limit(self, request: Mapping[str, Any]) -> str:
         """Why there is no further call; empty if there is one."""
@@ -256,7 +261,7 @@ class Loop:
 
     def _run(self, tool: Tool, use: Mapping[str, Any]) -> dict[str, Any]:
         id, name = use["toolUseId"], use["name"]
-        self.count(CALLS)
+        self.count(TOOL_CALLS)
         self.send("tool", id=id, name=name, state="started")
         try:
             text = tool.run(Call(id, use["input"], self.send, self.left, self.go_on))
@@ -264,7 +269,7 @@ class Loop:
             raise
         except Exception as error:
             # Whatever a tool stumbles over, the model is told that it failed, and the log why.
-            _log.exception("tool %s failed", name)
+            logger.error("a tool failed", extra={"tool": name, "cause": cause(error)})
             raise ToolError("The tool failed.") from error
         shown, blocked = self._assessed(text[:_SHOWN], "INPUT")
         if blocked:
@@ -273,7 +278,7 @@ class Loop:
         return _result(id, quoted(shown, name))
 
     def _refused(self, use: Mapping[str, Any], message: str, *, refused: bool = True) -> dict[str, Any]:
-        self.count(REFUSALS if refused else FAILURES)
+        self.count(TOOL_REFUSALS if refused else TOOL_FAILURES)
         state = "refused" if refused else "failed"
         self.send("tool", id=use["toolUseId"], name=use["name"], state=state, message=message)
         return _result(use["toolUseId"], message, status="error")

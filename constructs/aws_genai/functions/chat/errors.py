@@ -101,13 +101,3 @@ AWS_ERRORS: dict[str, Failure] = {
 TIMEOUT = Failure(504, "model_timeout", "The model took too long; ask for less.", None)
 UNREACHABLE = Failure(503, "model_unavailable", "The model cannot be reached; try later.")
 GARBLED = Failure(502, "model_failed", "The model gave no usable answer; try again.", None)
-
-#: Metrics of refusals by their code; any other is counted as Refused.
-METRICS = {
-    "input_blocked": "Blocked",
-    "output_blocked": "Blocked",
-    "locked_out": "LockedOut",
-    "requests_spent": "BudgetSpent",
-    "tokens_spent": "BudgetSpent",
-    "money_spent": "BudgetSpent",
-}

@@ -7,19 +7,20 @@ from collections.abc import Iterator
 from typing import Any
 
 from aws_lambda_powertools import Logger, Metrics, Tracer
-from aws_lambda_powertools.metrics import MetricUnit
 
 from .deadline import Deadline, deadline
 from .environment import Environment
-from .errors import METRICS, NO_TIME, OTHER_CLIENT, ChatError
+from .errors import NO_TIME, OTHER_CLIENT, ChatError
 from .knowledge import COGNITO_GROUPS, Passage, groups_of, retrieve
+from .metrics import NAMESPACE
+from .observed import ModelCall, failed, recorded, refused, tokens, unsupported
 from .price import Price
 from .request import CONNECT_SECONDS as _CONNECT, body, claims, client, cors, limits, response
 from .service import Answer, ask, chosen, converse_request, fitting
 from .spending import CONNECT_SECONDS, PASSAGES, READ_SECONDS, counting, reserve, spending
 
 logger = Logger()
-metrics = Metrics(namespace="AwsGenAi")
+metrics = Metrics(namespace=NAMESPACE)
 # An account has several environments, and each its own function.
 metrics.set_default_dimensions(function=os.environ.get("AWS_LAMBDA_FUNCTION_NAME", "none"))
 tracer = Tracer()
@@ -35,6 +36,7 @@ _LEAST_MODEL = 4
 @metrics.log_metrics
 @tracer.capture_lambda_handler(capture_response=False)
 @logger.inject_lambda_context(log_event=False, clear_state=True)
+@recorded
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN401 - Lambda's own type
     """Answer one request of API Gateway; every failure becomes an HTTP error with a code."""
     headers: dict[str, str] = {}
@@ -43,18 +45,15 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN
         headers = cors(own.ORIGINS, event) if own.ORIGINS else {}
         answer, passages = answered(own, event, deadline(event, context))
     except ChatError as error:
-        logger.warning("refused", extra={"code": error.code, "status": error.status}, exc_info=error.status >= 500)
-        metrics.add_metric(name=METRICS.get(error.code, "Refused"), unit=MetricUnit.Count, value=1)
+        refused(error)
         again = {} if error.retry_seconds is None else {"Retry-After": str(error.retry_seconds)}
         return response(error.status, {"error": {"code": error.code, "message": error.message}}, {**again, **headers})
-    except Exception:
+    except Exception as error:
         # The last resort: a client gets an answer whatever happens, and the log the reason.
-        logger.exception("failed")
-        metrics.add_metric(name="Failed", unit=MetricUnit.Count, value=1)
+        failed(error)
         content = {"error": {"code": "internal_error", "message": "Something went wrong on our side."}}
         return response(500, content, headers)
-    metrics.add_metric(name="InputTokens", unit=MetricUnit.Count, value=answer.input_tokens)
-    metrics.add_metric(name="OutputTokens", unit=MetricUnit.Count, value=answer.output_tokens)
+    tokens(answer.input_tokens, answer.output_tokens)
     sources = [{"document": each.document, "uri": each.uri} for each in dict.fromkeys(passages)]
     return response(200, {**answer.as_dict(), **({"sources": sources} if own.KNOWLEDGE_BASE else {})}, headers)
 
@@ -87,11 +86,15 @@ def answered(own: Environment, event: dict[str, Any], until: Deadline) -> tuple[
             finder, waits = client("bedrock-agent-runtime", _RETRIEVAL), _waits(until, _RETRIEVAL + after)
             passages = retrieve(finder, knowledge, asked, groups, own.SEARCH or {}, waits)
             request, passages = fitting(limits(), question, passages, spent.admits)
+        if knowledge and not passages:
+            unsupported()
         # In steps of two seconds, so that few clients are made.
         _enough(until, after)
         models = client("bedrock-runtime", int(until.left() - _CONNECT - settling) // 2 * 2)
         spent.asked = True
-        answer = ask(models, request, model)
+        with ModelCall(request, model) as call:
+            answer = ask(models, request, model)
+            call.ended(answer.stop_reason, answer.input_tokens, answer.output_tokens, answer.text)
         spent.used = price.of(answer.input_tokens, answer.output_tokens)
     return answer, passages
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -16,9 +15,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from ..usage_budget.budget import Allowance, Amount, Budget, Limit, Reservation, SpentError
 from ..usage_budget.environment import Environment
 from .errors import NOT_COUNTED, ChatError, spent_error
+from .observed import cause, logger
 from .price import Price
-
-_log = logging.getLogger(__name__)
 
 #: Maximum number of seconds for a connection to the counters, and for a write.
 CONNECT_SECONDS, READ_SECONDS = 2, 2
@@ -108,8 +106,11 @@ class Spending:
             return
         try:
             change(self._budget, self._reserved)
-        except (BotoCoreError, ClientError):
-            _log.exception("a reservation of %s was not given back", self._reserved.amount)
+        except (BotoCoreError, ClientError) as error:
+            logger.error(
+                "a reservation was not given back",
+                extra={"tokens": self._reserved.amount.tokens, "cause": cause(error)},
+            )
 
 
 @contextmanager

@@ -9,17 +9,18 @@ from pathlib import Path
 from typing import Any
 
 from aws_lambda_powertools import Logger, Metrics, Tracer
-from aws_lambda_powertools.metrics import MetricUnit
 
 from ..chat.deadline import deadline
-from ..chat.errors import METRICS, OTHER_CLIENT, ChatError, malformed
+from ..chat.errors import OTHER_CLIENT, ChatError, malformed
+from ..chat.metrics import NAMESPACE
+from ..chat.observed import failed, recorded, refused
 from ..chat.request import claims, cors, decoded, response
 from ..history.reached import dynamodb, history
 from .environment import Environment
 from .service import Conversations
 
 logger = Logger()
-metrics = Metrics(namespace="AwsGenAi")
+metrics = Metrics(namespace=NAMESPACE)
 metrics.set_default_dimensions(function=os.environ.get("AWS_LAMBDA_FUNCTION_NAME", "none"))
 tracer = Tracer()
 
@@ -29,6 +30,7 @@ SCHEMA: dict[str, Any] = json.loads((Path(__file__).parent / "request.schema.jso
 @metrics.log_metrics
 @tracer.capture_lambda_handler(capture_response=False)
 @logger.inject_lambda_context(log_event=False, clear_state=True)
+@recorded
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN401 - Lambda's own type
     """Answer one request of API Gateway; every failure becomes an HTTP error with a code."""
     headers: dict[str, str] = {}
@@ -37,14 +39,12 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN
         headers = cors(own.ORIGINS, event) if own.ORIGINS else {}
         return response(200, _done(own, event, context), headers)
     except ChatError as error:
-        logger.warning("refused", extra={"code": error.code, "status": error.status}, exc_info=error.status >= 500)
-        metrics.add_metric(name=METRICS.get(error.code, "Refused"), unit=MetricUnit.Count, value=1)
+        refused(error)
         again = {} if error.retry_seconds is None else {"Retry-After": str(error.retry_seconds)}
         return response(error.status, {"error": {"code": error.code, "message": error.message}}, {**again, **headers})
-    except Exception:
+    except Exception as error:
         # The last resort: a client gets an answer whatever happens, and the log the reason.
-        logger.exception("failed")
-        metrics.add_metric(name="Failed", unit=MetricUnit.Count, value=1)
+        failed(error)
         content = {"error": {"code": "internal_error", "message": "Something went wrong on our side."}}
         return response(500, content, headers)
 

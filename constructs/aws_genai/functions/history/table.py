@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import logging
 import random
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -19,6 +18,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from ..chat.errors import ChatError, Failure
+from ..chat.observed import cause, logger
 from .items import (
     MOST_PENDING,
     Record,
@@ -33,8 +33,6 @@ from .items import (
     user_key,
     written,
 )
-
-_log = logging.getLogger(__name__)
 
 #: Times that a transaction is tried while others write the same items, and seconds before the second.
 _TRIES, _WAIT = 8, 0.03
@@ -403,9 +401,9 @@ class Writing:
                 self._flushed, self._written = now, self.record.size
         except GoneError:
             return True
-        except ChatError:
+        except ChatError as error:
             # The answer goes on without its history; the next look may succeed.
-            _log.warning("an answer could not be stored", exc_info=True)
+            logger.warning("an answer could not be stored", extra={"cause": cause(error)})
         return False
 
     def end(self, state: str, pending: Mapping[str, Any] | None = None, digest: str = "") -> None:
@@ -422,8 +420,8 @@ class Writing:
             self._update({"state": state, "events": self.record.stored(), **waiting, **cut})
         except GoneError:
             pass  # deleted by its user
-        except ChatError:
-            _log.exception("the end of an answer could not be stored")
+        except ChatError as error:
+            logger.error("the end of an answer could not be stored", extra={"cause": cause(error)})
 
     def _update(self, values: Mapping[str, Any]) -> None:
         self._history.update(user_key(self._who), turn_key(self.conversation, self.number), values)

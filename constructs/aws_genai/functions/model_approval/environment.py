@@ -38,5 +38,7 @@ class Environment(Contract):
     PLAN: str
     #: Name of the model group in the model registry.
     GROUP: str
+    #: Name of the pipeline that registers versions in it.
+    PIPELINE: str
     #: ARN of the topic that receives notifications.
     TOPIC: str

@@ -12,6 +12,7 @@ from aws_lambda_powertools import Logger
 from ..custom_resource.serving import Made, Properties, serve
 from .deployment import Deployment, remove
 from .environment import Environment
+from .runs import Runs
 from .service import Approvals
 
 logger = Logger()
@@ -25,7 +26,15 @@ def approvals() -> Approvals:
     def notify(subject: str, message: str) -> None:
         sns.publish(TopicArn=environment.TOPIC, Subject=subject[:100], Message=message)
 
-    return Approvals(boto3.client("sagemaker"), boto3.client("cloudtrail"), environment.GROUP, deployment(), notify)
+    sagemaker = boto3.client("sagemaker")
+    return Approvals(
+        sagemaker,
+        boto3.client("cloudtrail"),
+        environment.GROUP,
+        Runs(sagemaker, environment.PIPELINE),
+        deployment(),
+        notify,
+    )
 
 
 @cache

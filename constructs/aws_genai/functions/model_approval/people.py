@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import datetime, timedelta
 from typing import Any
 
-#: Session name of every notebook; only the source identity distinguishes them.
-_NOTEBOOK = "sagemaker"
+#: Roles of IAM Identity Center, which names sessions after the user:
+#: https://docs.aws.amazon.com/singlesignon/latest/userguide/using-service-linked-roles.html
+_IDENTITY_CENTER = re.compile(r":assumed-role/AWSReservedSSO_[^/]+/")
+_USER = re.compile(r":iam::\d*:user/")
 
 
 def person(arn: str, source_identity: str | None = None) -> str | None:
-    """Returns the person behind an identity: its source identity, or the name of the session or of the user.
+    """The person behind an identity: its source identity, or the name of the user. None if it shows no person.
 
-    A session of IAM Identity Center has the name of its user in every permission set. A session of Studio has the name
-    of the user profile as source identity. Only the part of an email address before the @ is compared, as in names of
-    profiles.
+    Whoever assumes a role chooses the name of the session, so that it proves nothing, except in IAM Identity Center,
+    which names a session after its user in every permission set. A session keeps the source identity that it was begun
+    with, in every role that is assumed from it; one of Studio has the name of the user profile. Of an email address,
+    the part before the @ counts, as in names of profiles.
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_temp_control-access_monitor.html
     https://docs.aws.amazon.com/singlesignon/latest/userguide/using-ctrail.html
     https://docs.aws.amazon.com/sagemaker/latest/dg/monitor-user-access.html
     """
-    name = (source_identity or arn.rsplit("/", 1)[-1]).lower().partition("@")[0]
-    return None if name == _NOTEBOOK else name
+    if not source_identity and not _IDENTITY_CENTER.search(arn) and not _USER.search(arn):
+        return None
+    return (source_identity or arn.rsplit("/", 1)[-1]).lower().partition("@")[0]
 
 
 def trainer(cloudtrail: Any, execution: str, started: datetime) -> str | None:  # noqa: ANN401 - boto3 has no types

@@ -7,10 +7,9 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from botocore.exceptions import ClientError
-
 from .deployment import Deployment
 from .people import person, trainer
+from .runs import Runs, StrangeError
 
 _log = logging.getLogger(__name__)
 #: CloudTrail shows an event after some minutes. Until then, the person who started the training is unknown:
@@ -32,12 +31,13 @@ class Approvals:
         sagemaker: Any,  # noqa: ANN401 - boto3 has no types
         cloudtrail: Any,  # noqa: ANN401
         group: str,
+        runs: Runs,
         deployment: Deployment,
         notify: Notify,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._sagemaker, self._cloudtrail, self._group = sagemaker, cloudtrail, group
-        self._deployment, self._notify, self._clock = deployment, notify, clock
+        self._runs, self._deployment, self._notify, self._clock = runs, deployment, notify, clock
 
     def approved(self, package_arn: str) -> str:
         """Deploys an approved version, or rejects it.
@@ -70,31 +70,18 @@ class Approvals:
         source = identity.get("SourceIdentity") or by.get("UserProfileName")
         approver = person(identity.get("Arn", ""), source) if identity or source else None
         if not approver:
-            return "The registry does not show who approved it."
-        execution = package.get("CustomerMetadataProperties", {}).get("execution", "")
-        registered = package["CreationTime"]
-        trained = trainer(self._cloudtrail, execution, self._started(execution, registered)) if execution else None
+            return "The registry does not show which person approved it."
+        try:
+            run = self._runs.of(package)
+        except StrangeError as error:
+            return str(error)
+        trained = trainer(self._cloudtrail, run.arn, run.started)
         if trained is None:
-            if execution and self._clock() - package.get("LastModifiedTime", registered) < PATIENCE:
-                raise NotYetKnownError(f"CloudTrail does not show yet who started {execution}")
+            if self._clock() - package.get("LastModifiedTime", package["CreationTime"]) < PATIENCE:
+                raise NotYetKnownError(f"CloudTrail does not show yet who started {run.arn}")
             return "CloudTrail does not show who started its training."
         if not trained:
-            return "Its training was started in a notebook session without a source identity."
+            return "Its training was started in a session that shows no person."
         if trained == approver:
             return f"{approver} both trained and approved it; another person must approve."
         return None
-
-    def _started(self, execution: str, registered: datetime) -> datetime:
-        """Returns the start time of a pipeline execution, which may register a version days later.
-
-        https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_DescribePipelineExecution.html
-        """
-        try:
-            found = self._sagemaker.describe_pipeline_execution(PipelineExecutionArn=execution)
-        except ClientError as error:
-            # Executions are deleted with their pipeline, versions are not.
-            if error.response["Error"]["Code"] not in ("ResourceNotFound", "ValidationException"):
-                raise
-            return registered
-        started: datetime = found["CreationTime"]
-        return started

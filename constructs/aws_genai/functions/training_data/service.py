@@ -66,8 +66,12 @@ class DataSets:
         prefix = f"data/{name}/"
         text, version = self._read(f"{prefix}{manifests.NAME}")
         signature, _ = self._read(f"{prefix}{manifests.SIGNATURE}")
-        manifests.check_signature(self._kms, self._key, text, signature)
+        approver = manifests.check_signature(self._kms, self._key, text, signature)
         manifest = manifests.parse(text, prefix)
+        if manifests.person(manifest.author) == manifests.person(approver):
+            raise ManifestError(
+                f"{manifests.person(approver)} both wrote and signed the manifest: another person must sign it"
+            )
         size = sum(each.bytes for each in manifest.files)
         if size > MOST_BYTES:
             raise ManifestError(f"The data set has {size:,} bytes, more than the limit of {MOST_BYTES:,}")
@@ -78,9 +82,9 @@ class DataSets:
             "manifest": {
                 "key": f"{prefix}{manifests.NAME}",
                 "version": version,
-                "sha256": manifests.digest(text).hex(),
+                "sha256": manifests.checksum(text),
             },
-            "approver": manifest.approver,
+            "approver": approver,
             "files": [{"key": each.key, "version": each.version, "sha256": each.sha256} for each in manifest.files],
         }
         # The report is written before the checks, because it explains why a run failed.
@@ -102,8 +106,8 @@ class DataSets:
             "report": f"s3://{self._bucket}/{report}",
             "manifest": f"{prefix}{manifests.NAME}",
             "manifest_version": version,
-            "manifest_sha256": manifests.digest(text).hex(),
-            "approver": manifest.approver,
+            "manifest_sha256": manifests.checksum(text),
+            "approver": approver,
         }
 
     def _look_through(self, manifest: Manifest, rules: Rules) -> tuple[Findings, list[Record]]:

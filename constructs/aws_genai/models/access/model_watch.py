@@ -10,7 +10,7 @@ from constructs import Construct
 
 from ...data.bedrock import BedrockCatalogue
 from ...errors import InvalidValueError
-from ...foundation.alarms import alarm
+from ...foundation.alarms import alarm, described
 from ...foundation.foundation import Foundation
 from .guardrail import Guardrail
 from .options import ModelWatchOptions
@@ -86,6 +86,7 @@ class ModelWatch(Construct):
             self,
             "Blocks",
             topic=topic,
+            runbook="guardrail-interventions",
             description="The guardrail intervenes often. Find the callers in the invocation log.",
             namespace="AWS/Bedrock/Guardrails",
             metric="InvocationsIntervened",
@@ -105,7 +106,9 @@ class ModelWatch(Construct):
         made = cloudwatch.CfnAlarm(
             self,
             id,
-            alarm_description="More model invocations than usual. Find the callers in the invocation log.",
+            alarm_description=described(
+                "More model invocations than usual. Find the callers in the invocation log.", "model-volume"
+            ),
             metrics=[*queries, usual],
             threshold_metric_id="usual",
             comparison_operator="GreaterThanUpperThreshold",
@@ -130,7 +133,9 @@ class ModelWatch(Construct):
         cloudwatch.CfnAlarm(
             self,
             id,
-            alarm_description=f"Tokens cost over {usd_per_hour:g} USD an hour. Find the callers in the invocation log.",
+            alarm_description=described(
+                f"Tokens cost over {usd_per_hour:g} USD an hour. Find the callers in the invocation log.", "model-cost"
+            ),
             metrics=[*queries, {"id": "cost", "expression": total, "label": "USD an hour", "returnData": True}],
             threshold=usd_per_hour,
             comparison_operator="GreaterThanThreshold",

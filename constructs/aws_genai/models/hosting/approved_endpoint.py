@@ -161,7 +161,12 @@ class ApprovedEndpoint(Endpoint):
             folder="model_approval",
             include=("custom_resource",),
             foundation=foundation,
-            environment=Environment(PLAN=Stack.of(self).to_json_string(plan), GROUP=versions, TOPIC=topic.topic_arn),
+            environment=Environment(
+                PLAN=Stack.of(self).to_json_string(plan),
+                GROUP=versions,
+                PIPELINE=pipeline or versions,
+                TOPIC=topic.topic_arn,
+            ),
             timeout_seconds=120,
             reserved_concurrency=2,
         )
@@ -199,9 +204,22 @@ class ApprovedEndpoint(Endpoint):
             made,
         )
         role.allow(("sagemaker:DescribeEndpointConfig",), [made[0]])
-        role.allow(("sagemaker:DescribePipelineExecution",), [runs])
         role.allow(
-            ("sagemaker:CreateModel", "sagemaker:DescribeModelPackage", "sagemaker:UpdateModelPackage"), [versions]
+            (
+                "sagemaker:DescribePipelineDefinitionForExecution",
+                "sagemaker:DescribePipelineExecution",
+                "sagemaker:ListPipelineExecutionSteps",
+            ),
+            [runs],
+        )
+        # Steps of pipelines name their jobs so.
+        jobs = f"{place}:training-job/pipelines-*"
+        role.allow(("sagemaker:DescribeTrainingJob",), [jobs])
+        role.allow(("sagemaker:CreateModel", "sagemaker:DescribeModelPackage"), [versions])
+        role.allow(
+            ("sagemaker:UpdateModelPackage",),
+            [versions],
+            conditions={"StringEquals": {"sagemaker:ModelApprovalStatus": "Rejected"}},
         )
         # These actions support no resource-level permissions: service-authorization/latest/reference
         role.allow(("cloudtrail:LookupEvents", "sagemaker:ListEndpointConfigs", "sagemaker:ListModels"), ["*"])
@@ -221,6 +239,7 @@ class ApprovedEndpoint(Endpoint):
                 f"{shown}model/{name}-v*",
                 f"{shown}model-package/{group}/*",
                 f"{shown}pipeline/{pipeline}/execution/*",
+                f"{shown}training-job/pipelines-*",
             ),
             reason="The registry numbers versions, which name models and configurations, and runs have ids.",
             met_by="the names of the one endpoint, group of versions and pipeline in the statements",

@@ -7,6 +7,7 @@ from typing import Any
 from aws_cdk import aws_applicationautoscaling as scaling, aws_cloudwatch as cloudwatch, aws_sagemaker as sagemaker
 from constructs import Construct
 
+from ...foundation.alarms import described
 from .endpoint import VARIANT
 from .options import AsyncInference, EndpointOptions
 
@@ -67,7 +68,9 @@ def scale_queue(
     cloudwatch.CfnAlarm(
         scope,
         "Wanted",
-        alarm_description=f"A request waits and {name} has no instance, so one starts. No action is needed.",
+        alarm_description=described(
+            f"A request waits and {name} has no instance, so one starts. No action is needed.", "scaling"
+        ),
         namespace="AWS/SageMaker",
         metric_name="HasBacklogWithoutCapacity",
         dimensions=[{"name": "EndpointName", "value": str(name)}],

@@ -109,6 +109,7 @@ class IdleSweeper(Construct):
             self,
             "Failing",
             topic=topic,
+            runbook="idle-sweeper",
             description="The sweeper of idle endpoints fails: read its log, for idle endpoints keep costing money.",
             namespace="AWS/Lambda",
             metric="Errors",

@@ -9,6 +9,7 @@ from constructs import Construct
 
 from ...data.accelerators import AcceleratorCatalogue
 from ...data.jumpstart import JumpStartModel
+from ...foundation.alarms import described
 from ...foundation.network import PrivateNetwork
 from .endpoint import VARIANT
 from .options import EndpointOptions
@@ -183,7 +184,9 @@ class InferenceComponent(Construct):
         cloudwatch.CfnAlarm(
             self,
             "Wanted",
-            alarm_description=f"An invocation found no copy of {name}, so one starts. No action is needed.",
+            alarm_description=described(
+                f"An invocation found no copy of {name}, so one starts. No action is needed.", "scaling"
+            ),
             namespace="AWS/SageMaker",
             metric_name="NoCapacityInvocationFailures",
             dimensions=[{"name": "InferenceComponentName", "value": name}],

@@ -151,6 +151,7 @@ class ModelMonitoring(Construct):
                 self,
                 f"{id}{metric}",
                 topic=topic,
+                runbook="endpoint-drift",
                 description=description,
                 namespace=NAMESPACE,
                 metric=metric,

@@ -136,6 +136,7 @@ class JobMachine(Construct):
             self,
             "NotPassed",
             topic=foundation.topic,
+            runbook="failed-run",
             description=f"A run of {name} failed. The execution has the reason.",
             namespace="AWS/States",
             metric="ExecutionsFailed",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from aws_cdk import CfnOutput, Stack, aws_iam as iam, aws_kms as kms, aws_s3 as s3
 from constructs import Construct
 
@@ -11,13 +13,16 @@ from ...foundation.existing import existing_bucket
 from ...foundation.foundation import Foundation
 from ...foundation.key import ACCOUNT_PRINCIPAL, ADMINISTER
 from ...foundation.role import grant
-from ...foundation.statements import EVERYBODY, allow, deny, document
+from ...foundation.statements import EVERYBODY, Statement, allow, deny, document
 from ...functions.training_data.environment import Environment
+from ...functions.training_data.manifest import SIGNATURE
 from ...packaging.python_function import PythonFunction
 from .given_bucket import GivenBucket
 from .options import DataSetOptions
 
 _SIGN = ("kms:DescribeKey", "kms:GetPublicKey", "kms:Sign")
+#: The only objects that approvers write.
+_SIGNATURES = f"data/*/{SIGNATURE}"
 _ROTATION = ("kms:DisableKeyRotation", "kms:EnableKeyRotation", "kms:GetKeyRotationStatus", "kms:ListKeyRotations")
 
 
@@ -25,7 +30,8 @@ class SignedDataSets(Construct):
     """A bucket of data sets, a signing key for approvers, and the function that admits a signed data set to training.
 
     A data set lies under ``data/<name>/``: its files, ``manifest.json`` with the version and SHA-256 of each, and the
-    signature ``manifest.json.sig``. The function refuses a manifest without a valid signature, a file that changed,
+    signature ``manifest.json.sig``. Approvers can write nothing but signatures, whatever else they are allowed, so that
+    they never write what they sign. The function refuses a manifest without a valid signature, a file that changed,
     malformed records, records that are in both the training and the held-out part, and too many duplicates; it counts
     personal data. It copies exactly the signed versions to ``verified/``, where only the function can write and
     training reads. So only signed data trains a model, whatever happens to the bucket meanwhile.
@@ -110,21 +116,21 @@ class SignedDataSets(Construct):
         CfnOutput(self, "SigningKeyArn", value=self.signing_key.attr_arn, description="Approvers sign with this key")
 
     def grant_approve(self, grantee: iam.IGrantable) -> iam.Grant:
-        """Let ``grantee`` read data sets, sign them, and write the signatures.
+        """Let ``grantee`` read data sets, sign them, and write the signatures, but nothing else in the bucket.
 
         :raises InvalidValueError: if it is not a role or a user, which alone the policy of the signing key can name.
         """
-        self._approvers.append(_arn_of(grantee))
+        approver = _arn_of(grantee)
+        self._approvers.append(approver)
         self._admit_approvers()
         granted = grant(grantee, _SIGN, [self.signing_key.attr_arn])
-        self._grant_data(grantee)
+        self.bucket.grant_read(grantee, "data/", "reports/")
+        self.bucket.grant_write_named(grantee, _SIGNATURES)
+        self._add(self._only_signatures([approver], f"ApproverSignsOnly{len(self._approvers)}"))
         return granted
 
     def grant_author(self, grantee: iam.IGrantable) -> iam.Grant:
         """Let ``grantee`` write data sets and read the reports about them; it cannot sign."""
-        return self._grant_data(grantee)
-
-    def _grant_data(self, grantee: iam.IGrantable) -> iam.Grant:
         self.bucket.grant_read(grantee, "data/", "reports/")
         return self.bucket.grant_write(grantee, "data/")
 
@@ -141,18 +147,40 @@ class SignedDataSets(Construct):
 
     def _protect(self, role: iam.IRole) -> None:
         """Let nobody but the function write where training reads."""
-        statement = deny(
-            ["s3:DeleteObject", "s3:DeleteObjectVersion", "s3:PutObject"],
-            [f"{self.bucket.bucket_arn}/verified/*"],
-            sid="OnlyAdmittedData",
-            conditions={"ArnNotEquals": {"aws:PrincipalArn": role.role_arn}},
+        self._add(
+            deny(
+                ["s3:DeleteObject", "s3:DeleteObjectVersion", "s3:PutObject"],
+                [f"{self.bucket.bucket_arn}/verified/*"],
+                sid="OnlyAdmittedData",
+                conditions={"ArnNotEquals": {"aws:PrincipalArn": role.role_arn}},
+            )
         )
+        if self._approvers:
+            self._add(self._only_signatures(list(self._approvers), "ApproversSignOnly"))
+
+    def _only_signatures(self, approvers: Sequence[str], sid: str) -> Statement:
+        """Keep approvers, whatever else they are allowed, from writing what they sign.
+
+        https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_notresource.html
+        """
+        return {
+            "Sid": sid,
+            "Effect": "Deny",
+            "Principal": {"AWS": "*"},
+            "Action": ["s3:DeleteObject", "s3:DeleteObjectVersion", "s3:PutObject"],
+            "NotResource": [f"{self.bucket.bucket_arn}/{_SIGNATURES}"],
+            "Condition": {"ArnEquals": {"aws:PrincipalArn": list(approvers)}},
+        }
+
+    def _add(self, statement: Statement) -> None:
+        """Add a statement to the bucket policy, or to the outputs where the app does not manage it."""
         if isinstance(self.bucket, SecureBucket):
             self.bucket.add_statements(statement)
         elif not self.bucket.add_statement(statement):
+            sid = str(statement["Sid"])
             CfnOutput(
                 self,
-                "BucketPolicyStatement",
+                f"BucketPolicyStatement{'' if sid == 'OnlyAdmittedData' else sid}",
                 value=Stack.of(self).to_json_string(statement),
                 description="Add this statement to the policy of the bucket",
             )

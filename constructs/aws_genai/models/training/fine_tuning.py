@@ -23,7 +23,7 @@ from ..hosting.hosted_endpoint import region_of
 from ..hosting.options import APPROVED_NAME
 from .data_sets import SignedDataSets
 from .options import FineTuningOptions
-from .pipeline_definition import Pipeline, Serving, Training
+from .pipeline_definition import LINEAGE, Pipeline, Serving, Training
 
 if TYPE_CHECKING:
     from .experiments import Experiments
@@ -209,11 +209,25 @@ class FineTuning(Construct):
     def grant_approve(self, grantee: iam.IGrantable) -> iam.Grant:
         """Let ``grantee`` sign data sets, and approve or reject versions; it cannot train.
 
+        It cannot change which run and which data a version names either, nor write the data that it signs. Whether the
+        model is that of the run is compared before it is deployed (:class:`ApprovedEndpoint`).
         https://docs.aws.amazon.com/sagemaker/latest/dg/model-registry-approve.html
+        https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsagemaker.html
         """
         self.data_sets.grant_approve(grantee)
         versions = self.arn(f"model-package/{self.pipeline_name}/*")
-        granted = grant(grantee, ["sagemaker:DescribeModelPackage", "sagemaker:UpdateModelPackage"], [versions])
+        granted = grant(grantee, ["sagemaker:DescribeModelPackage"], [versions])
+        # A request that changes what a version says of its run is not an approval, whatever else it says.
+        lineage = [*(f"sagemaker:CustomerMetadataProperties/{name}" for name in LINEAGE), REMOVED]
+        grant(
+            grantee,
+            ["sagemaker:UpdateModelPackage"],
+            [versions],
+            conditions={
+                "Null": dict.fromkeys(lineage, "true"),
+                "StringEquals": {"sagemaker:ModelApprovalStatus": ["Approved", "Rejected"]},
+            },
+        )
         # IAM's reference allows listing on versions, the pages of the registry on their group.
         group = self.group.attr_model_package_group_arn
         grant(grantee, ["sagemaker:DescribeModelPackageGroup", "sagemaker:ListModelPackages"], [group, versions])
@@ -233,6 +247,10 @@ class FineTuning(Construct):
     def arn(self, resource: str) -> str:
         """The ARN of a SageMaker resource in the account and Region of this pipeline."""
         return f"arn:{PARTITION}:sagemaker:{region_of(self)}:{ACCOUNT_ID}:{resource}"
+
+
+#: Condition key of the names of metadata that a request removes.
+REMOVED = "sagemaker:CustomerMetadataPropertiesToRemove"
 
 
 def _volume_key(instance_type: str, key: DataKey) -> str | None:
@@ -293,9 +311,13 @@ def _pipeline_role(
     ):
         role.allow(tuple(f"sagemaker:{verb}" for verb in (*verbs, "AddTags")), [tuning.arn(names[kind])])
     versions = f"model-package/{tuning.pipeline_name}/*"
+    registered = [tuning.arn(versions), tuning.group.attr_model_package_group_arn]
+    role.allow(("sagemaker:AddTags", "sagemaker:DescribeModelPackage"), registered)
+    # A pipeline registers versions for people to approve, and approves none.
     role.allow(
-        ("sagemaker:AddTags", "sagemaker:CreateModelPackage", "sagemaker:DescribeModelPackage"),
-        [tuning.arn(versions), tuning.group.attr_model_package_group_arn],
+        ("sagemaker:CreateModelPackage",),
+        registered,
+        conditions={"StringEqualsIfExists": {"sagemaker:ModelApprovalStatus": "PendingManualApproval"}},
     )
     role.allow(
         ("iam:PassRole",),

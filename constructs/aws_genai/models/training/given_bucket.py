@@ -37,6 +37,22 @@ class GivenBucket:
         self._grant_key(grantee, ["kms:Decrypt", "kms:GenerateDataKey"])
         return self._grant_objects(grantee, prefixes, ["s3:PutObject", "s3:AbortMultipartUpload"])
 
+    def grant_write_named(self, grantee: iam.IGrantable, pattern: str) -> iam.Grant:
+        """Let ``grantee`` write objects of one name only.
+
+        :param pattern: the key, with ``*`` for the part that is chosen at run time.
+        """
+        self._grant_key(grantee, ["kms:Decrypt", "kms:GenerateDataKey"])
+        if isinstance(grantee, WorkloadRole):
+            acknowledge(
+                grantee.permissions,
+                "AwsSolutions-IAM5",
+                finding=f"Resource::{self._shown()}/{pattern}",
+                reason="A part of the object key is chosen at run time; its beginning and its end are fixed.",
+                met_by=f"the name {pattern.rpartition('/')[2]} of the object in the statement",
+            )
+        return grant(grantee, ["s3:PutObject", "s3:AbortMultipartUpload"], [f"{self.bucket_arn}/{pattern}"])
+
     def add_statement(self, statement: Statement) -> bool:
         """Add a statement to the policy of the bucket; returns whether the app manages that policy."""
         return self._bucket.add_to_resource_policy(iam.PolicyStatement.from_json(statement)).statement_added

@@ -23,6 +23,8 @@ _DATA = (
     "manifest_sha256",
     "approver",
 )
+#: What a version of a model says of the run that made it. Nobody changes it later.
+LINEAGE = ("base_model", "execution", "data_report", "manifest", "manifest_version", "manifest_sha256", "approver")
 #: Which failures are retried: https://docs.aws.amazon.com/sagemaker/latest/dg/pipelines-retry-policy.html
 _RETRY = [
     {
