@@ -112,7 +112,7 @@ def test_a_mistake_in_the_settings_is_one_line_and_exit_code_2() -> None:
 def test_a_model_that_has_ended_fails_the_check(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("settings.__main__.ended", lambda *_: ["models: it has ended."])
+    monkeypatch.setattr("settings.ended", lambda *_: ["models: it has ended."])
     assert main(["check", "dev"]) == 1
     assert capsys.readouterr().err == "models: it has ended.\n"
 
