@@ -16,6 +16,7 @@ from aws_cdk import aws_gamelift as gamelift, aws_iam as iam
 import aws_genai
 from aws_genai import node
 from aws_genai.foundation import WorkloadRole
+from aws_genai.foundation.role import grant
 from aws_genai.gate.engine import REGO_TYPES
 from aws_genai.gate.synthesis import GateError, attach_gate, synth
 from aws_genai.once import once, path
@@ -129,6 +130,18 @@ def test_what_is_allowed_after_the_policy_was_made_is_in_it() -> None:
         (["s3:GetObject"], ["arn:aws:s3:::one/*", "arn:aws:s3:::two/*"]),
         (["s3:PutObject"], ["arn:aws:s3:::two/*"]),
     ]
+
+
+def test_a_grant_to_a_role_creates_the_object_of_the_cdk_on_use() -> None:
+    stack = cdk.Stack(cdk.App(), "Roles")
+    role = WorkloadRole(stack, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
+    given = grant(role, ["s3:GetObject"], ["arn:aws:s3:::one/*"])
+    assert given.success
+    assert "granted" not in vars(role)
+    given.apply_before(cdk.CfnWaitConditionHandle(stack, "Later"))
+    assert "granted" in vars(role)
+    later = cdk.assertions.Template.from_stack(stack).find_resources("AWS::CloudFormation::WaitConditionHandle")
+    assert [each["DependsOn"] for each in later.values()] == [[stack.get_logical_id(role.permissions)]]
 
 
 def test_what_is_asked_once_is_of_its_construct() -> None:
