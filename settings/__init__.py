@@ -1,25 +1,15 @@
 """The settings: the models of config/*.yaml, one module for each layer, and their loader."""
 
-from aws_genai.explain import readable
+from typing import TYPE_CHECKING
 
-from .commands import make
-from .environment import Settings
-from .errors import SettingsError, told
-from .layers import STACKS
-from .lifecycle import day, ended, ending
-from .loader import about, available, load
+from aws_genai.lazily import exports
 
-__all__ = [
-    "STACKS",
-    "Settings",
-    "SettingsError",
-    "about",
-    "available",
-    "day",
-    "ended",
-    "ending",
-    "load",
-    "make",
-    "readable",
-    "told",
-]
+if TYPE_CHECKING:
+    from .commands import make as make
+    from .environment import Settings as Settings
+    from .errors import SettingsError as SettingsError, readable as readable, told as told
+    from .layers import STACKS as STACKS
+    from .lifecycle import day as day, ended as ended, ending as ending
+    from .loader import about as about, available as available, load as load
+
+__all__, __getattr__ = exports(__name__)

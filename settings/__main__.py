@@ -7,13 +7,15 @@ Exits with 0 if the file can be synthesized, 2 if it cannot be used, and 1 if it
 from __future__ import annotations
 
 import argparse
+import gc
+import os
 import sys
-
-from . import available, day, ended, ending, load, told
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Check one environment, and return the exit code."""
+    from . import available, day, ended, ending, load
+
     parser = argparse.ArgumentParser(prog="python -m settings", description=__doc__)
     parser.add_argument("verb", choices=["check"])
     parser.add_argument("environment", help=f"name of a file in config/: {', '.join(available())}")
@@ -28,4 +30,11 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
+    # Before the settings are imported, which is most of the work: the process ends before collecting garbage would pay,
+    # and pydantic would look for plug-ins in the metadata of each installed package.
+    # https://docs.pydantic.dev/latest/concepts/plugins/
+    gc.disable()
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+    from . import told
+
     sys.exit(told(main))

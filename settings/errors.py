@@ -8,7 +8,7 @@ import traceback
 from collections.abc import Callable
 
 from aws_genai.errors import InvalidValueError
-from aws_genai.explain import readable
+from aws_genai.explain import readable as readable
 
 from .disk import refused
 

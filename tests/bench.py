@@ -40,6 +40,8 @@ app.synth()
 #: One jsii process: an app with one endpoint, which creates what all share, and one with twenty more, through the gate.
 ENDPOINT = """
 import json, sys, tempfile, time
+from aws_genai.node import tune_node
+tune_node()
 import aws_cdk as cdk
 from aws_genai.models import EndpointOptions, JumpStartEndpoint
 from aws_genai.foundation import CostTags, Foundation
@@ -74,6 +76,8 @@ parts = {}
 from settings import load
 settings = load(sys.argv[1])
 parts["settings"] = lap()
+from aws_genai.node import tune_node
+tune_node()
 import aws_cdk as cdk
 parts["import aws_cdk and start Node.js"] = lap()
 import cdk_nag
@@ -95,6 +99,8 @@ print(json.dumps(parts))
 #: A first synthesis with one plug-in, or none: what it adds, loading its code included.
 PLUGIN = """
 import json, sys, tempfile, time
+from aws_genai.node import tune_node
+tune_node()
 import aws_cdk as cdk
 import cdk_nag
 from aws_genai.gate.synthesis import OwnRules, _cloudformation_validate

@@ -16,6 +16,7 @@ from aws_cdk import aws_gamelift as gamelift, aws_iam as iam
 import aws_genai
 from aws_genai import node
 from aws_genai.foundation import WorkloadRole
+from aws_genai.foundation.role import grant
 from aws_genai.gate.engine import REGO_TYPES
 from aws_genai.gate.synthesis import GateError, attach_gate, synth
 from aws_genai.once import once, path
@@ -69,6 +70,28 @@ def test_node_starts_with_the_flags_after_those_of_the_user(monkeypatch: pytest.
     assert not done.stderr
 
 
+def test_growing_webassembly_memory_collects_no_garbage(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As CloudFormation Validate's memory grows; the CDK's Node.js alone collects more than a hundred times."""
+    program = """
+        const { PerformanceObserver } = require("node:perf_hooks");
+        let collections = 0;
+        new PerformanceObserver((list) => { collections += list.getEntries().length; }).observe({ entryTypes: ["gc"] });
+        const memory = new WebAssembly.Memory({ initial: 48 });
+        for (let step = 0; step < 3000; step++) memory.grow(1);
+        setTimeout(() => console.log(collections, memory.buffer.byteLength), 100);
+    """
+    monkeypatch.setenv("NODE_OPTIONS", "")
+    counts = []
+    for tune in (lambda: None, node.tune_node):
+        tune()
+        done = subprocess.run(["node", "-e", program], capture_output=True, text=True, timeout=60, check=True)
+        collections, size = map(int, done.stdout.split())
+        assert size == (48 + 3000) * 64 * 1024
+        counts.append(collections)
+    assert counts[0] > 20
+    assert counts[1] <= 5
+
+
 def test_settings_are_checked_without_the_cdk() -> None:
     program = (
         "import sys; from settings.__main__ import main; main(['check', 'reference']); print('aws_cdk' in sys.modules)"
@@ -90,7 +113,7 @@ def test_a_mistake_in_the_settings_is_one_line_and_exit_code_2() -> None:
 def test_a_model_that_has_ended_fails_the_check(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("settings.__main__.ended", lambda *_: ["models: it has ended."])
+    monkeypatch.setattr("settings.ended", lambda *_: ["models: it has ended."])
     assert main(["check", "dev"]) == 1
     assert capsys.readouterr().err == "models: it has ended.\n"
 
@@ -107,6 +130,18 @@ def test_what_is_allowed_after_the_policy_was_made_is_in_it() -> None:
         (["s3:GetObject"], ["arn:aws:s3:::one/*", "arn:aws:s3:::two/*"]),
         (["s3:PutObject"], ["arn:aws:s3:::two/*"]),
     ]
+
+
+def test_a_grant_to_a_role_creates_the_object_of_the_cdk_on_use() -> None:
+    stack = cdk.Stack(cdk.App(), "Roles")
+    role = WorkloadRole(stack, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
+    given = grant(role, ["s3:GetObject"], ["arn:aws:s3:::one/*"])
+    assert given.success
+    assert "granted" not in vars(role)
+    given.apply_before(cdk.CfnWaitConditionHandle(stack, "Later"))
+    assert "granted" in vars(role)
+    later = cdk.assertions.Template.from_stack(stack).find_resources("AWS::CloudFormation::WaitConditionHandle")
+    assert [each["DependsOn"] for each in later.values()] == [[stack.get_logical_id(role.permissions)]]
 
 
 def test_what_is_asked_once_is_of_its_construct() -> None:

@@ -9,6 +9,7 @@ from aws_cdk import aws_iam as iam, aws_s3 as s3
 from constructs import Construct
 
 from ..gate.acknowledgement import acknowledge
+from ..once import path
 from .access_log_bucket import OWNER_ENFORCED, PRIVATE, REPLICATION, encryption, lifecycle
 from .alarms import AlarmTopic, alarm
 from .foundation import Foundation
@@ -88,7 +89,7 @@ class SecureBucket(Construct):
             versioning_configuration=s3.CfnBucket.VersioningConfigurationProperty(status="Enabled"),
             lifecycle_configuration=lifecycle(retention_days, noncurrent_days),
             logging_configuration=s3.CfnBucket.LoggingConfigurationProperty(
-                destination_bucket_name=access_logs.bucket_name, log_file_prefix=f"{self.node.path}/"
+                destination_bucket_name=access_logs.bucket_name, log_file_prefix=f"{path(self)}/"
             ),
             replication_configuration=replication,
             object_lock_enabled=True if lock_days else None,
@@ -157,7 +158,7 @@ class SecureBucket(Construct):
             "NotReplicated",
             topic=topic,
             runbook="replication",
-            description=f"Objects of {self.node.path} were not copied: look for the replication status FAILED.",
+            description=f"Objects of {path(self)} were not copied: look for the replication status FAILED.",
             namespace="AWS/S3",
             metric="OperationsFailedReplication",
             dimensions={

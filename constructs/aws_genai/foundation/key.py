@@ -14,7 +14,7 @@ from constructs import Construct, IValidation
 
 from .pseudo import ACCOUNT_ID, PARTITION, REGION
 from .role import grant, principal_arn
-from .statements import Statement, allow, document
+from .statements import Statement, allow, growing_document
 
 #: The actions of a key administrator: everything except using the key.
 ADMINISTER = (
@@ -112,13 +112,14 @@ class DataKey(Construct):
         super().__init__(scope, id)
         #: The ids of the statements after the first. Each statement is added once, and its id is unique.
         self._sids: set[str] = set()
+        self._statements = [allow(ADMINISTER, ["*"], sid="AdministerButNotUse", principal=ACCOUNT_PRINCIPAL)]
         self._imported: kms.IKey | None = None
         self.resource = kms.CfnKey(
             self,
             "Resource",
             description=description,
             enable_key_rotation=True,
-            key_policy=document([allow(ADMINISTER, ["*"], sid="AdministerButNotUse", principal=ACCOUNT_PRINCIPAL)]),
+            key_policy=growing_document(self._statements),
             pending_window_in_days=pending_window_days,
         )
         self.resource.apply_removal_policy(removal_policy)
@@ -151,8 +152,7 @@ class DataKey(Construct):
         self._admit(allow(actions, ["*"], sid=sid, principal=principal, conditions=conditions))
 
     def _admit(self, statement: Statement) -> None:
-        # Each update adds one statement, because the key policies of large stacks are long.
-        self.resource.add_property_override(f"KeyPolicy.Statement.{len(self._sids)}", statement)
+        self._statements.append(statement)
 
     @property
     def key(self) -> kms.IKey:

@@ -7,22 +7,12 @@ from functools import cached_property
 from typing import Any
 
 import jsii
-from aws_cdk import IStableAnyProducer, Lazy, aws_iam as iam
+from aws_cdk import aws_iam as iam
 from constructs import Construct, IConstruct
 
 from ..errors import InvalidValueError
-from .statements import Conditions, Statement, allow, document
-
-
-@jsii.implements(IStableAnyProducer)
-class _Document:
-    """A policy document whose statements are resolved when the CDK resolves the template, after all are added."""
-
-    def __init__(self, statements: Sequence[Statement]) -> None:
-        self._statements = statements
-
-    def produce(self) -> dict[str, Any]:
-        return document(self._statements)
+from ..once import path
+from .statements import Conditions, Statement, allow, growing_document
 
 
 class WorkloadRole(iam.Role):
@@ -66,9 +56,15 @@ class WorkloadRole(iam.Role):
         """The managed policy that holds this role's permissions; created on first use."""
         if self._permissions is None:
             self._permissions = iam.CfnManagedPolicy(
-                self, "Permissions", roles=[self.role_name], policy_document=Lazy.any(_Document(self._statements))
+                self, "Permissions", roles=[self.role_name], policy_document=growing_document(self._statements)
             )
         return self._permissions
+
+    # Each read of the CDK's property is a call to Node.js.
+    @cached_property
+    def role_arn(self) -> str:
+        """The ARN of the role."""
+        return super().role_arn
 
     @cached_property
     def granted(self) -> iam.Grant:
@@ -127,8 +123,14 @@ def _listed(resources: Any) -> list[Any]:  # noqa: ANN401 - JSON
 class _WorkloadGrant(iam.Grant):
     """A grant to a :class:`WorkloadRole`. The CDK's own object, which costs calls into Node.js, is created on use."""
 
-    def __init__(self, role: WorkloadRole) -> None:
-        self._role = role
+    _role: WorkloadRole
+
+    @classmethod
+    def to(cls, role: WorkloadRole) -> iam.Grant:
+        """The grant to ``role``. jsii asks each object that a constructor returns for its counterpart in Node.js."""
+        made = cls.__new__(cls)
+        made._role = role
+        return made
 
     @property
     def __jsii_ref__(self) -> Any:  # noqa: ANN401 - what jsii passes to Node.js
@@ -172,7 +174,7 @@ def grant(
     """
     if isinstance(grantee, WorkloadRole):
         grantee.allow(actions, resources, conditions=conditions, sid=sid)
-        return _WorkloadGrant(grantee)
+        return _WorkloadGrant.to(grantee)
     given = iam.Grant.add_to_principal(
         grantee=grantee,
         actions=list(actions),
@@ -207,14 +209,14 @@ def principal_arn(grantee: iam.IGrantable) -> tuple[str, str, bool]:
     :raises InvalidValueError: if it is none that a key policy can name: a group, a service, an account.
     """
     if isinstance(grantee, WorkloadRole):
-        return grantee.node.path.partition("/")[2], grantee.role_arn, True
+        return path(grantee).partition("/")[2], grantee.role_arn, True
     principal = grantee.grant_principal
     if isinstance(principal, WorkloadRole):
         return principal_arn(principal)
     for name in ("role_arn", "user_arn"):
         if arn := getattr(principal, name, None):
-            path = principal.node.path.partition("/")[2]  # type: ignore[attr-defined]  # roles and users are constructs
-            return path, str(arn), isinstance(principal, iam.Role | iam.User)
+            at = path(principal).partition("/")[2]  # type: ignore[arg-type]  # roles and users are constructs
+            return at, str(arn), isinstance(principal, iam.Role | iam.User)
     raise InvalidValueError(
         f"{type(principal).__name__} cannot be named in a key policy",
         field="grantee",

@@ -8,6 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import jsii
+from aws_cdk import IResolvable, IStableAnyProducer, Lazy
+
 Statement = dict[str, Any]
 Conditions = Mapping[str, Mapping[str, object]]
 
@@ -54,6 +57,25 @@ def tls_only(action: str, *resources: str) -> Statement:
 def document(statements: Sequence[Statement]) -> dict[str, Any]:
     """The policy document with ``statements``."""
     return {"Version": "2012-10-17", "Statement": list(statements)}
+
+
+def growing_document(statements: Sequence[Statement]) -> IResolvable:
+    """The policy document with ``statements`` and those that are added to the list before the CDK writes the template.
+
+    A statement that is added to a document of this kind takes no call to Node.js.
+    """
+    return Lazy.any(_Document(statements))
+
+
+@jsii.implements(IStableAnyProducer)
+class _Document:
+    """The statements of a policy document at the end of construction."""
+
+    def __init__(self, statements: Sequence[Statement]) -> None:
+        self._statements = statements
+
+    def produce(self) -> dict[str, Any]:
+        return document(self._statements)
 
 
 def _statement(

@@ -14,13 +14,17 @@ from ..foundation.pseudo import PARTITION, REGION
 from ..foundation.role import WorkloadRole
 from ..functions.contract import Contract
 from ..gate.acknowledgement import acknowledge, compliance
-from ..once import node, once
+from ..once import once
 from .dependencies import PYTHON_VERSION, bundle, lock_digest, package
 
 _VPC_RULES = compliance("LambdaInsideVPC")
 
 #: The context key that reserves the concurrency of functions.
 _RESERVE = "aws-genai:reserve-concurrency"
+
+
+#: The attribute of a stack that holds the ARN of its layer.
+_LAYER = "_aws_genai_function_libraries"
 
 
 def reserve_concurrency(scope: IConstruct) -> None:
@@ -204,10 +208,9 @@ class PythonFunction(Construct):
 
 def _layer(stack: Stack) -> str:
     """The layer with the libraries, created once for each stack."""
-    existing = node(stack).try_find_child("FunctionLibraries")
-    if isinstance(existing, lambda_.LayerVersion):
-        return str(once(existing, "layer_version_arn"))
-    return lambda_.LayerVersion(
+    if _LAYER in vars(stack):
+        return str(vars(stack)[_LAYER])
+    arn: str = lambda_.LayerVersion(
         stack,
         "FunctionLibraries",
         code=lambda_.Code.from_asset(str(bundle()), asset_hash=lock_digest()),
@@ -215,3 +218,5 @@ def _layer(stack: Stack) -> str:
         description="Powertools for AWS Lambda, readers of documents, and what they need",
         removal_policy=RemovalPolicy.DESTROY,
     ).layer_version_arn
+    setattr(stack, _LAYER, arn)
+    return arn
