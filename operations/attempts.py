@@ -32,7 +32,8 @@ DISGUISES: dict[str, Callable[[str], str]] = {
 class Attempt:
     """One case.
 
-    :param where: the kind of text that contains the case: ``question``, ``document`` or ``answer``.
+    :param where: the kind of text that contains the case: ``question``, ``document``, ``tool`` (what a tool returns) or
+        ``answer``.
     :param plain: the text without its disguise.
     """
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,7 +13,9 @@ from aws_genai.functions.assistant.loop import Limits, Loop, Pending
 from aws_genai.functions.assistant.tools import Call, ToolError
 from aws_genai.functions.chat.errors import ChatError
 from aws_genai.functions.chat.price import Price
+from aws_genai.functions.untrusted.text import neutral
 from aws_genai.functions.usage_budget.budget import Amount
+from operations.attempts import DISGUISES, Attempt, attempts
 
 REQUEST = {
     "modelId": "m",
@@ -170,6 +173,25 @@ def test_a_result_that_the_guardrail_blocks_is_not_shown() -> None:
     run.loop.run(REQUEST)
     assert "ignore your rules" not in json.dumps(model.requests[1])
     assert run.states() == ["started", "refused"]
+
+
+@pytest.mark.parametrize(
+    "case", [each for each in attempts() if each.where == "tool"], ids=lambda case: case.plain[:40]
+)
+@pytest.mark.parametrize("disguise", ["", "zero-width", "tags"])
+def test_what_a_tool_says_acts_for_nobody(case: Attempt, disguise: str) -> None:
+    said = DISGUISES[disguise](case.text)
+    acting = Thermometer(confirm=True)
+    acting.name = "transfer_funds"
+    model, tool = Model(ASKS, SAYS), Thermometer(result=said)
+    run = Run(model, tool, acting)
+    run.loop.run(REQUEST)
+    assert (len(tool.calls), acting.calls, run.loop.pending) == (1, [], None)
+    (result,) = results(model.requests[1])
+    shown = result["content"][0]["text"]
+    assert model.assessed[-1] == ("INPUT", neutral(said)), "what is assessed is what is shown"
+    assert re.fullmatch(r"<(document-[a-z]{20}) source=\"temperature\">\n.*\n</\1>", shown, re.DOTALL)
+    assert neutral(said) in shown
 
 
 def test_an_unknown_tool_is_refused() -> None:

@@ -6,8 +6,12 @@ import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
+import urllib3
+
 from aws_genai.functions.untrusted.text import neutral
 from local import chat
+from operations import answers
 from operations.attempts import attempts
 
 from .conftest import Local
@@ -15,21 +19,50 @@ from .conftest import Local
 QUESTIONS = [case for case in attempts() if case.where == "question"]
 
 
-def test_each_question_passes_the_guardrail_whole(local: Local, ask: Callable[..., chat.Reply]) -> None:
-    found, token = local.chat, local.token()
+#: What was answered, or the code of what was refused.
+Said = tuple[str, str]
+
+
+def by_chat(local: Local, token: str, text: str) -> Said:
+    reply = chat.ask(local.chat, token, text)
+    return (reply.text, "") if reply.status == 200 else ("", reply.body["error"]["code"])
+
+
+def by_events(local: Local, token: str, text: str) -> Said:
+    events = list(answers.ask(local.chat.url.removesuffix("/chat"), "helper", token, text))
+    refused = [each.data["code"] for each in events if each.name in ("guardrail", "error")]
+    said = "".join(each.data["text"] for each in events if each.name == "delta")
+    return ("", refused[0]) if refused else (said, "")
+
+
+def by_completions(local: Local, token: str, text: str) -> Said:
+    reply = urllib3.request(
+        "POST",
+        f"{local.chat.url.removesuffix('/chat')}/assistants/helper/openai/chat/completions",
+        json={"model": "helper", "messages": [{"role": "user", "content": text}]},
+        headers={"Authorization": f"Bearer {token}"},
+        timeout=60,
+        retries=False,
+    ).json()
+    return ("", reply["error"]["code"]) if "error" in reply else (reply["choices"][0]["message"]["content"], "")
+
+
+@pytest.mark.parametrize("way", [by_chat, by_events, by_completions])
+@pytest.mark.usefixtures("ask")
+def test_each_question_passes_the_guardrail_whole(local: Local, way: Callable[[Local, str, str], Said]) -> None:
+    token = local.token()
     with ThreadPoolExecutor(8) as pool:
-        replies = list(pool.map(lambda case: chat.ask(found, token, case.text), QUESTIONS))
-    for case, reply in zip(QUESTIONS, replies, strict=True):
-        if reply.status == 403:
+        found = list(pool.map(lambda case: way(local, token, case.text), QUESTIONS))
+    for case, (said, code) in zip(QUESTIONS, found, strict=True):
+        if code:
             # The account knows words, patterns and some personal data; a real guardrail knows what is meant.
-            assert reply.body["error"]["code"] in ("input_blocked", "output_blocked"), case
+            assert code in ("input_blocked", "output_blocked"), case
             assert not case.harmless, case
         else:
-            assert reply.status == 200, (case, reply)
             # The model echoes what it is asked; what the guardrail masks of its answer may be anything.
-            parts = [re.escape(part) for part in re.split(r"\{[A-Z_]+\}", reply.text.partition("heard: ")[2])]
-            assert re.fullmatch(".+".join(parts), neutral(case.text), re.DOTALL), case
-    blocked = {case.category for case, reply in zip(QUESTIONS, replies, strict=True) if reply.status == 403}
+            parts = [re.escape(part) for part in re.split(r"\{[A-Z_]+\}", said.partition("heard: ")[2])]
+            assert re.fullmatch(".+".join(parts), neutral(case.text), re.DOTALL), (case, said)
+    blocked = {case.category for case, (_, code) in zip(QUESTIONS, found, strict=True) if code}
     assert "personal data in questions" in blocked
 
 

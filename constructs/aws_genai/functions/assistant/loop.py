@@ -21,7 +21,7 @@ from ..chat.metrics import TOOL_CALLS, TOOL_FAILURES, TOOL_REFUSALS
 from ..chat.observed import ModelCall, cause, logger
 from ..chat.price import Price
 from ..untrusted.assessment import assess
-from ..untrusted.text import RULE, quoted
+from ..untrusted.text import RULE, neutral, quoted
 from ..usage_budget.budget import Amount
 from .answer import Send, StoppedError, Streamed, stream
 from .tools import Call, Tool, ToolError
@@ -271,7 +271,7 @@ class Loop:
             # Whatever a tool stumbles over, the model is told that it failed, and the log why.
             logger.error("a tool failed", extra={"tool": name, "cause": cause(error)})
             raise ToolError("The tool failed.") from error
-        shown, blocked = self._assessed(text[:_SHOWN], "INPUT")
+        shown, blocked = self._assessed(neutral(text[:_SHOWN]), "INPUT")
         if blocked:
             raise ToolError("The guardrail blocked the result.", refused=True)
         self.send("tool", id=id, name=name, state="done")
