@@ -7,11 +7,13 @@ https://docs.aws.amazon.com/waf/latest/developerguide/web-acl-processing.html
 from __future__ import annotations
 
 import ipaddress
+import json
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from ministack import app
+from ministack.core import iam_actions
 from ministack.services import apigateway_v1, waf
 
 Statement = Mapping[str, Any]
@@ -26,6 +28,24 @@ class _UnknownError(Exception):
 def install() -> None:
     """Apply the web ACL of a stage to its requests, before anybody is authorized."""
     app._enforce_execute_api = _filtered(app._enforce_execute_api)
+    iam_actions.extract_resource_arn = _of_sets(iam_actions.extract_resource_arn)
+
+
+def _of_sets(resource: Callable[..., Any]) -> Callable[..., Any]:
+    """Operations on a set are authorized on its ARN, where the emulator takes every name for that of a web ACL.
+
+    https://docs.aws.amazon.com/service-authorization/latest/reference/list_awswafv2.html
+    """
+
+    def named(service: str, method: str, path: str, headers: dict[str, Any], body: bytes, *more: Any) -> Any:
+        operation = str(headers.get("x-amz-target", "")).rpartition(".")[2]
+        kind = next((each for each in ("RegexPatternSet", "IPSet") if operation.endswith(each)), None)
+        given = json.loads(body or b"{}") if service == "wafv2" and kind else {}
+        if kind is None or "Id" not in given:
+            return resource(service, method, path, headers, body, *more)
+        return waf._resource_arn(kind.lower(), given.get("Name", ""), given["Id"], given.get("Scope", "REGIONAL"))
+
+    return named
 
 
 def _filtered(enforce: Callable[..., Any]) -> Callable[..., Any]:

@@ -17,6 +17,7 @@ from aws_genai.application import (
     Firewall,
     Identity,
     IdentityOptions,
+    OriginSecret,
     UsageBudget,
     chat_api,
 )
@@ -245,9 +246,16 @@ def test_second_factor(mfa: Any, configured: str) -> None:
 
 
 def chat(
-    stack: cdk.Stack, *, users: str = "Users", budget: bool = False, network: Any = None, **options: Any
+    stack: cdk.Stack,
+    *,
+    users: str = "Users",
+    budget: bool = False,
+    network: Any = None,
+    foundation: Foundation | None = None,
+    origin: OriginSecret | None = None,
+    **options: Any,
 ) -> ChatApi:
-    foundation = Foundation(stack, network=network)
+    foundation = foundation or Foundation(stack, network=network)
     chosen = ChatOptions(**options)
     guardrail = Guardrail(stack, "Guardrail", name="assistant", foundation=foundation)
     return ChatApi(
@@ -259,7 +267,7 @@ def chat(
             stack, "Access", guardrail=guardrail, options=ModelAccessOptions(models=["amazon.nova-lite-v1:0"])
         ),
         identity=Identity(stack, users, foundation=foundation, pool_name="assistant", options=chosen),
-        firewall=Firewall(stack, "Firewall", foundation=foundation, name="assistant", options=chosen),
+        firewall=Firewall(stack, "Firewall", foundation=foundation, name="assistant", options=chosen, origin=origin),
         options=chosen,
         budget=UsageBudget(stack, "Budget", foundation=foundation) if budget else None,
     )

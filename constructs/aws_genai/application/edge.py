@@ -154,6 +154,8 @@ class Edge(Construct):
                         "id": "api",
                         "domainName": f"{api.api_id}.execute-api.{REGION}.{URL_SUFFIX}",
                         "customOriginConfig": {
+                            "httpPort": 80,
+                            "httpsPort": 443,
                             "originProtocolPolicy": "https-only",
                             "originSslProtocols": ["TLSv1.2"],
                             "originReadTimeout": _RESPONSE_SECONDS,

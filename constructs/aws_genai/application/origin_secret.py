@@ -122,7 +122,7 @@ class OriginSecret(Construct):
             ),
             [self.secret_arn],
         )
-        foundation.key.grant_encrypt_decrypt(role)
+        foundation.key.grant_in_secretsmanager(role)
         role.allow(("wafv2:GetRegexPatternSet", "wafv2:UpdateRegexPatternSet"), [self.accepted.attr_arn])
         role.allow(
             ("cloudfront:GetDistribution", "cloudfront:UpdateDistribution"),

@@ -183,6 +183,15 @@ class DataKey(Construct):
         self.allow_in_bedrock()
         return grant(grantee, actions, [self.key_arn], conditions=via("bedrock"))
 
+    def grant_in_secretsmanager(self, grantee: iam.IGrantable) -> iam.Grant:
+        """Grant ``grantee`` permission to read and write secrets that are encrypted with the key.
+
+        https://docs.aws.amazon.com/secretsmanager/latest/userguide/security-encryption.html
+        """
+        self.allow_in_secretsmanager()
+        used = ("kms:Decrypt", "kms:GenerateDataKey")
+        return grant(grantee, used, [self.key_arn], conditions=via("secretsmanager"))
+
     def allow_role(self, sid: str, role_arn: str, actions: Sequence[str]) -> None:
         """Allow a role of the same stack, given by its ARN, to use the key."""
         self._name(sid, role_arn, actions, created=True)

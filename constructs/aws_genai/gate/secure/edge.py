@@ -122,10 +122,7 @@ def secret_referenced(app: Emitted) -> Iterator[Hit]:
     holds="An API behind a distribution refuses what does not come through it.",
     why="Whoever calls the API's own address passes by the web ACL of the distribution and its limits.",
     fix="pass an OriginSecret to the Firewall of the API, and the API to Edge, which sends the secret.",
-    page=(
-        "https://aws.amazon.com/blogs/security/"
-        "how-to-enhance-amazon-cloudfront-origin-security-with-aws-waf-and-aws-secrets-manager/"
-    ),
+    page="https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/add-origin-custom-headers.html",
 )
 def behind_edge(app: Emitted) -> Iterator[Hit]:
     protected = {str(each.get("ResourceArn")): each for each in app.of(_ASSOCIATION)}
