@@ -258,6 +258,22 @@ def test_access_logs_go_to_the_bucket_of_the_foundation(plain: Template) -> None
     assert "Logging" not in config(plain)
 
 
+@pytest.mark.parametrize("kind", ["DeliverySource", "DeliveryDestination"])
+def test_a_delivery_of_another_distribution_and_bucket_has_another_name(kind: str) -> None:
+    def name(suffix: str) -> str:
+        arn = f"arn:aws:cloudfront::111122223333:distribution/E{suffix}"
+        template = template_of(
+            lambda stack: EdgeLogs(
+                stack, "Logs", name="a" * 80, distribution_arn=arn, bucket_arn=f"arn:aws:s3:::logs-{suffix}"
+            )
+        )
+        (found,) = template.find_resources(f"AWS::Logs::{kind}").values()
+        return str(found["Properties"]["Name"])
+
+    assert name("1") == name("1") != name("2")
+    assert len(name("1")) <= 60
+
+
 @pytest.mark.parametrize("zone", [None, "Z0123456789ABC"])
 def test_a_domain_has_modern_tls_and_records(zone: str | None) -> None:
     domain = EdgeDomain(name="chat.example.com", certificate_arn=CERTIFICATE, hosted_zone_id=zone)
