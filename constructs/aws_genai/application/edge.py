@@ -23,7 +23,7 @@ from ..foundation.statements import allow, service
 from ..gate.acknowledgement import acknowledge
 from .chat_api import STAGE
 from .edge_logs import EdgeLogs
-from .options import EDGE_REGION, EdgeDomain, EdgeOptions
+from .options import EDGE_NAME, EDGE_REGION, EdgeDomain, EdgeOptions
 
 if TYPE_CHECKING:
     from .chat_api import ChatApi
@@ -110,6 +110,7 @@ class Edge(Construct):
         connects: Sequence[str] = (),
     ) -> None:
         super().__init__(scope, id)
+        EDGE_NAME.check(name)
         self.name = name
         self.options = options = options or EdgeOptions()
         if api.firewall.origin is None:

@@ -12,7 +12,7 @@ from ..errors import InvalidValueError
 from ..foundation.foundation import Foundation
 from ..foundation.naming import of_this_stack
 from ..foundation.pseudo import ACCOUNT_ID, PARTITION, REGION
-from .options import EDGE_REGION, EdgeOptions, FirewallOptions
+from .options import EDGE_REGION, WEB_ACL_NAME, EdgeOptions, FirewallOptions
 
 if TYPE_CHECKING:
     from .origin_secret import OriginSecret
@@ -37,6 +37,7 @@ class _WebAcl(Construct):
         :param redacted: names of headers whose values are left out of the log, besides authorization. Default: none.
         :param sampled: whether the console shows samples of requests, with their headers. Default: yes.
         """
+        WEB_ACL_NAME.check(name)
         self.name = name
         key, log_days, removal_policy = foundation.key, foundation.log_days, foundation.removal_policy
         acl = wafv2.CfnWebACL(

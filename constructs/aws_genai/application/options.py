@@ -19,6 +19,11 @@ from ..resource_name import ResourceName
 #: The name of a dashboard has 255 characters; it ends in a hyphen and the Region.
 #: https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutDashboard.html
 DASHBOARD_NAME = ResourceName("Dashboard", 240, r"[A-Za-z0-9_-]+", "letters, digits, hyphens and underscores")
+#: https://docs.aws.amazon.com/waf/latest/APIReference/API_CreateWebACL.html
+WEB_ACL_NAME = ResourceName("Web ACL", 128, r"[A-Za-z0-9_-]+", "letters, digits, hyphens and underscores")
+#: The names of a distribution's policies have 128 characters; they end in a hyphen and the Region.
+#: https://docs.aws.amazon.com/cloudfront/latest/APIReference/API_ResponseHeadersPolicyConfig.html
+EDGE_NAME = ResourceName("Edge", 100, r"[A-Za-z0-9_-]+", "letters, digits, hyphens and underscores")
 
 Mfa = Literal["required", "optional"]
 
