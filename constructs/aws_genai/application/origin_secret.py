@@ -158,5 +158,6 @@ class OriginSecret(Construct):
             metric="Errors",
             dimensions={"FunctionName": function.function_name},
             threshold=1,
+            runbook="secret-rotation",
         )
         return function
