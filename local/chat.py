@@ -74,13 +74,20 @@ def deployed(account: Account, stacks: list[str]) -> Chat | None:
     url = _starting_with(outputs, "ChatUrl")
     if not url:
         return None
-    parts = urlsplit(url)
     return Chat(
-        url=f"{account.url}/_aws/execute-api/{parts.netloc.split('.')[0]}{parts.path}",
+        url=_here(account, url, _starting_with(outputs, "EdgeDomainName")),
         pool=_starting_with(outputs, "UsersPoolId"),
         client_id=_starting_with(outputs, "UsersClientId"),
         stack=holds,
     )
+
+
+def _here(account: Account, url: str, distribution: str) -> str:
+    """The local form of an address on AWS: of the distribution if there is one, otherwise of the API."""
+    parts = urlsplit(url)
+    kind = "cloudfront" if distribution else "execute-api"
+    label = (distribution or parts.netloc).split(".")[0]
+    return f"{account.url}/_aws/{kind}/{label}{parts.path}"
 
 
 def _starting_with(outputs: dict[str, str], prefix: str) -> str:
@@ -217,7 +224,9 @@ def ask(chat: Chat, token: str | None, question: str | bytes | dict[str, Any]) -
 
 def assistants(account: Account, chat: Chat) -> list[str]:
     """The names of the assistants behind the chat's API."""
-    api = chat.url.split("/_aws/execute-api/")[1].split("/")[0]
+    stack = account.client("cloudformation").get_paginator("list_stack_resources").paginate(StackName=chat.stack)
+    found = [each for page in stack for each in page["StackResourceSummaries"]]
+    api = next(each["PhysicalResourceId"] for each in found if each["ResourceType"] == "AWS::ApiGateway::RestApi")
     pages = account.client("apigateway").get_paginator("get_resources").paginate(restApiId=api)
     paths = [each["path"].split("/") for page in pages for each in page["items"]]
     return sorted(parts[2] for parts in paths if parts[1:2] == ["assistants"] and parts[3:] == ["answers"])

@@ -62,6 +62,11 @@ def _resource(kind: str, properties: dict[str, Any], hosting: Mapping[str, float
             rules = len(properties["Rules"])
             yield Cost("web ACL", 1, prices["usd_per_month"])
             yield Cost("web ACL rule", rules, rules * prices["usd_per_month_per_rule"])
+            if "AWSManagedRulesBotControlRuleSet" in str(properties["Rules"]):
+                # Its monthly fee is charged beside that of the rule.
+                yield Cost("WAF Bot Control, price not known", 1, 0, estimated=True)
+        case "AWS::SecretsManager::Secret":
+            yield Cost("secret, price not known", 1, 0, estimated=True)
         case "AWS::CloudWatch::Alarm":
             # An alarm on a metric math expression is billed for each metric in it.
             metrics = sum("MetricStat" in query for query in properties.get("Metrics", [])) or 1

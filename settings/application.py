@@ -10,11 +10,12 @@ from aws_genai.application.options import (
     AssistantName,
     AssistantOptions,
     ChatOptions,
+    EdgeOptions,
     HistoryOptions,
     UsageBudgetOptions,
     check_knowledge,
 )
-from aws_genai.errors import InvalidValueError
+from aws_genai.errors import InvalidValueError, below
 from aws_genai.options import Options
 
 
@@ -53,6 +54,10 @@ class Application(Options):
     history: HistoryOptions | None = None
     """Conversations with assistants that are stored. Default: clients send them with each question."""
 
+    edge: EdgeOptions | None = None
+    """CloudFront in front of the API of chat, and of a page. The API then refuses what does not come through it.
+    Default: clients call the API itself."""
+
     dashboard: bool = True
     """Whether to create a CloudWatch dashboard of the three layers."""
 
@@ -76,4 +81,17 @@ class Application(Options):
                 field="assistants",
                 hint="Add chat: {}",
             )
+        return self
+
+    @model_validator(mode="after")
+    def _has_something_behind_its_edge(self) -> Self:
+        if self.edge and self.chat is None:
+            raise InvalidValueError(
+                "CloudFront is in front of the API of chat, which these settings leave out",
+                field="edge",
+                hint="Add chat: {}",
+            )
+        if self.edge and self.chat:
+            with below("chat"):
+                self.chat.check_edge()
         return self

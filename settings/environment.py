@@ -281,6 +281,13 @@ class Settings(Options):
                     hint=f"Did you mean {self.region}a?",
                 )
         self._check_compute_regions()
+        if self.application and self.application.edge and self.region.startswith(("cn-", "us-gov-", "us-iso", "eusc-")):
+            # https://docs.aws.amazon.com/govcloud-us/latest/UserGuide/setting-up-cloudfront.html
+            raise InvalidValueError(
+                f"CloudFront with its web ACL is in us-east-1, which is in another partition than {self.region}",
+                field="application.edge",
+                hint="Leave edge out, and make the API private if its users are in your network",
+            )
         bedrock = self.models.bedrock if self.models else None
         for region in bedrock.regions if bedrock else ():
             check_region(region, "models.bedrock.regions")

@@ -7,7 +7,19 @@ from typing import TYPE_CHECKING
 
 from constructs import Construct
 
-from aws_genai.application import Assistant, ChatApi, Dashboard, Firewall, History, Identity, UsageBudget
+from aws_genai.application import (
+    Assistant,
+    ChatApi,
+    Dashboard,
+    Edge,
+    EdgeFirewall,
+    Firewall,
+    History,
+    Identity,
+    OriginSecret,
+    UsageBudget,
+)
+from aws_genai.application.options import EdgeOptions
 from aws_genai.models import ApplicationProfiles, BedrockCatalogue, ModelWatch
 from settings import Settings
 from settings.application import Application, Chat
@@ -20,6 +32,7 @@ if TYPE_CHECKING:
     from aws_genai.foundation import Foundation
     from aws_genai.models import KnowledgeBase, ModelAccess
 
+    from .edge import EdgeFirewallStack
     from .hosting import HostingStack
     from .models import ModelsStack
 
@@ -36,9 +49,13 @@ class ApplicationStack(LayerStack):
         models: ModelsStack | None = None,
         hosting: HostingStack | None = None,
         fleets: Sequence[AcceleratorFleet] = (),
+        edge_firewall: EdgeFirewallStack | None = None,
     ) -> None:
         super().__init__(scope, "application", settings, description="Layer 3: applications")
         built_on = self.build_on(foundation.key, foundation.topic, foundation.network)
+        self._edge_firewall = edge_firewall
+        #: The distribution in front of the chat API.
+        self.edge: Edge | None = None
         access = models.access if models else None
         bedrock = settings.models.bedrock if settings.models else None
         self._profiled = bool(bedrock and bedrock.application_profiles)
@@ -91,12 +108,16 @@ class ApplicationStack(LayerStack):
             groups=sorted(readers),
             foundation=foundation,
         )
+        edge = application.edge
+        # Roles of this stack use the key, so its policy cannot be in a stack below.
+        own = foundation.but(key=self.key_of("page, secret of CloudFront")) if edge else foundation
         firewall = Firewall(
             self,
             "Firewall",
             name=settings.prefix,
             foundation=foundation,
             options=chat,
+            origin=OriginSecret(self, "OriginSecret", foundation=own, options=edge) if edge else None,
         )
         budget = UsageBudget(self, "Budget", foundation=foundation, options=chat.budget) if chat.budget else None
         history = (
@@ -111,7 +132,7 @@ class ApplicationStack(LayerStack):
             if application.history
             else None
         )
-        return ChatApi(
+        api = ChatApi(
             self,
             "Chat",
             name=settings.prefix,
@@ -141,6 +162,21 @@ class ApplicationStack(LayerStack):
                 )
                 for name, each in application.assistants.items()
             ],
+        )
+        if edge:
+            self.edge = self._distribution(api, chat, edge, own)
+        return api
+
+    def _distribution(self, api: ChatApi, chat: Chat, edge: EdgeOptions, foundation: Foundation) -> Edge:
+        """CloudFront in front of the API."""
+        name = f"{self.settings.prefix}-edge"
+        firewall = (
+            self._edge_firewall.firewall
+            if self._edge_firewall
+            else EdgeFirewall(self, "EdgeFirewall", foundation=foundation, name=name, options=chat, edge=edge)
+        )
+        return Edge(
+            self, "Edge", foundation=foundation, name=name, api=api, firewall_arn=firewall.acl_arn, options=edge
         )
 
     def _prices(self) -> dict[str, tuple[float, float]]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from aws_cdk import App
 
+from aws_genai.application.options import EDGE_REGION
 from settings import Settings
 
 from .foundation import FoundationStack
@@ -13,6 +14,7 @@ from .foundation import FoundationStack
 if TYPE_CHECKING:
     from aws_genai.compute import AcceleratorFleet
 
+    from .edge import EdgeFirewallStack
     from .hosting import HostingStack
     from .models import ModelsStack
 
@@ -39,4 +41,17 @@ def assemble(app: App, settings: Settings) -> None:
     if settings.application:
         from .application import ApplicationStack
 
-        ApplicationStack(app, settings, settings.application, foundation, models, hosting, fleets)
+        chat, edge = settings.application.chat, settings.application.edge
+        firewall: EdgeFirewallStack | None = None
+        elsewhere = settings.region != EDGE_REGION
+        if chat and edge and elsewhere:
+            from .edge import EdgeFirewallStack
+
+            firewall = EdgeFirewallStack(app, settings, chat, edge)
+        application = ApplicationStack(
+            app, settings, settings.application, foundation, models, hosting, fleets, firewall
+        )
+        if application.edge and elsewhere:
+            from .edge import EdgeLogsStack
+
+            EdgeLogsStack(app, settings, application.edge)

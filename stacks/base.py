@@ -14,14 +14,21 @@ class LayerStack(Stack):
     """A stack with the name, tags and termination protection of the settings."""
 
     def __init__(
-        self, scope: Construct, name: str, settings: Settings, *, description: str, layer: str | None = None
+        self,
+        scope: Construct,
+        name: str,
+        settings: Settings,
+        *,
+        description: str,
+        layer: str | None = None,
+        region: str | None = None,
     ) -> None:
         super().__init__(
             scope,
             name,
             stack_name=f"{settings.prefix}-{name}",
             description=description,
-            env=Environment(account=settings.account, region=settings.region),
+            env=Environment(account=settings.account, region=region or settings.region),
             termination_protection=settings.security.retain,
             synthesizer=WeakReferences(qualifier=settings.bootstrap_qualifier),
         )

@@ -30,6 +30,7 @@ def application() -> Callable[..., Awaitable[None]]:
         conditions,
         custom_models,
         databases,
+        edge,
         ending,
         events,
         flows,
@@ -43,6 +44,7 @@ def application() -> Callable[..., Awaitable[None]]:
         registry,
         resources,
         retrieval,
+        rotation,
         routes,
         s3_vectors,
         sign_in,
@@ -51,6 +53,7 @@ def application() -> Callable[..., Awaitable[None]]:
         starts,
         streaming,
         strict,
+        web_acls,
     )
     from .models.stream import RECEIVE
 
@@ -77,6 +80,9 @@ def application() -> Callable[..., Awaitable[None]]:
     sign_in.install()
     gateway.install()
     streaming.install()
+    web_acls.install()
+    edge.install()
+    rotation.install()
     sign_in_rules.install()
     starts.install()
     strict.install()
@@ -96,7 +102,7 @@ def application() -> Callable[..., Awaitable[None]]:
         if scope["type"] in ("http", "websocket") and not any(name.lower() == _TLS[0] for name, _ in headers):
             scope = {**scope, "headers": [*headers, _TLS]}
         RECEIVE.set(receive)
-        await guarded(scope, receive, send)
+        await guarded(edge.located(scope), receive, send)
 
     return over_tls
 

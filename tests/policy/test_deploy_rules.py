@@ -423,6 +423,25 @@ CASES: dict[str, tuple[str, Plant]] = {
         "GENAI_GLOBAL_NAME_HAS_REGION",
         setting("AWS::CloudWatch::Dashboard", "DashboardName", "genai"),
     ),
+    "a policy's name of every Region": (
+        "GENAI_GLOBAL_NAME_HAS_REGION",
+        setting("AWS::CloudFront::ResponseHeadersPolicy", "ResponseHeadersPolicyConfig.Name", "genai"),
+    ),
+    # regions
+    "a web ACL of the wrong scope": (
+        "GENAI_EDGE_IN_ITS_REGION",
+        lambda templates: one(templates, "AWS::WAFv2::WebACL", Scope="CLOUDFRONT")["Properties"].update(
+            Scope="REGIONAL"
+        ),
+    ),
+    "a certificate of another Region": (
+        "GENAI_EDGE_IN_ITS_REGION",
+        setting(
+            "AWS::CloudFront::Distribution",
+            "DistributionConfig.ViewerCertificate.AcmCertificateArn",
+            "arn:aws:acm:eu-west-1:111122223333:certificate/12345678-1234-1234-1234-123456789012",
+        ),
+    ),
     # routes
     "a guardrail in one Region only": (
         "GENAI_GUARDRAIL_IN_EACH_REGION",
@@ -599,6 +618,13 @@ CASES: dict[str, tuple[str, Plant]] = {
     "endpoints": ("GENAI_KEY_ADMITS_ITS_USERS", without(KEY, "ThroughSagemaker")),
     "databases": ("GENAI_KEY_ADMITS_ITS_USERS", without(KEY, "ThroughRds")),
     "passwords": ("GENAI_KEY_ADMITS_ITS_USERS", without(KEY, "ThroughSecretsmanager")),
+    "pages of a distribution": ("GENAI_KEY_ADMITS_ITS_USERS", without(KEY, "cloudfront.amazonaws.com")),
+    "roles that rotate secrets": (
+        "GENAI_KEY_ADMITS_ITS_USERS",
+        lambda templates: [
+            each.update(Action="kms:Encrypt") for _, each in statements(templates, MANAGED, "secretsmanager.")
+        ],
+    ),
     "collections": ("GENAI_KEY_ADMITS_ITS_USERS", without(KEY, "ThroughAoss")),
     "state machines": ("GENAI_KEY_ADMITS_ITS_USERS", without(KEY, "ThroughStates")),
     "guardrails": ("GENAI_KEY_ADMITS_ITS_USERS", without(KEY, "ThroughBedrock")),
@@ -726,6 +752,12 @@ def test_a_type_that_the_region_lacks_is_told(plain: Callable[[], Templates]) ->
     said = found(plain(), "eu-central-2")
     assert any("AWS::Bedrock::IntelligentPromptRouter" in text for text in said["GENAI_TYPE_IN_REGION"])
     assert any("trn1.32xlarge" in text for text in said["GENAI_INSTANCE_IN_REGION"])
+
+
+def test_what_cloudfront_uses_is_in_its_region(plain: Callable[[], Templates]) -> None:
+    said = found(plain(), "eu-west-1")["GENAI_EDGE_IN_ITS_REGION"]
+    assert len(said) == 2  # the web ACL, and the delivery of access logs
+    assert all("The stack is in eu-west-1." in text for text in said)
 
 
 def test_every_rule_has_a_case() -> None:

@@ -134,7 +134,25 @@ def capture(**properties: Any) -> dict[str, Any]:
     }
 
 
+def distribution(certificate: dict[str, Any] | None = None, **config: Any) -> dict[str, Any]:
+    behavior = {"TargetOriginId": "page", "ViewerProtocolPolicy": "redirect-to-https", "CachePolicyId": "cached"}
+    safe = {
+        "Enabled": True,
+        "WebACLId": "arn:aws:wafv2:us-east-1:111122223333:global/webacl/edge/1",
+        "DefaultCacheBehavior": behavior,
+        "Origins": [{"Id": "page", "DomainName": "page.example.com", "CustomOriginConfig": {}}],
+        "ViewerCertificate": certificate or {"CloudFrontDefaultCertificate": True},
+    }
+    return {"DistributionConfig": given({**safe, **config})}
+
+
+def certificate(version: str | None) -> dict[str, Any]:
+    arn = "arn:aws:acm:us-east-1:111122223333:certificate/1"
+    return given({"AcmCertificateArn": arn, "SslSupportMethod": "sni-only", "MinimumProtocolVersion": version})
+
+
 IAM = "AWS::IAM::ManagedPolicy"
+DISTRIBUTION = "AWS::CloudFront::Distribution"
 TEMPLATE = "AWS::EC2::LaunchTemplate"
 GUARDED = {"Condition": {"StringEquals": {"bedrock:GuardrailIdentifier": "arn:aws:bedrock:us-east-1:1:guardrail/g:1"}}}
 KEY = "arn:aws:kms:us-east-1:111122223333:key/k"
@@ -287,6 +305,36 @@ CASES: list[tuple[str, str, dict[str, Any], dict[str, Any] | None]] = [
     ("GENAI_DATA_VERSIONED", "AWS::S3::Bucket", bucket(VersioningConfiguration={"Status": "Suspended"}), bucket()),
     ("GENAI_SIGN_IN_HAS_MFA", "AWS::Cognito::UserPool", {"MfaConfiguration": "OFF"}, {"MfaConfiguration": "ON"}),
     ("GENAI_SIGN_IN_NEEDS_MFA", "AWS::Cognito::UserPool", {"MfaConfiguration": "OPTIONAL"}, {"MfaConfiguration": "ON"}),
+    (
+        "GENAI_EDGE_ENCRYPTED",
+        DISTRIBUTION,
+        distribution(DefaultCacheBehavior={"TargetOriginId": "page", "ViewerProtocolPolicy": "allow-all"}),
+        distribution(),
+    ),
+    (
+        "GENAI_EDGE_ENCRYPTED",
+        DISTRIBUTION,
+        distribution(
+            CacheBehaviors=[{"TargetOriginId": "page", "PathPattern": "/a", "ViewerProtocolPolicy": "allow-all"}]
+        ),
+        distribution(
+            CacheBehaviors=[{"TargetOriginId": "page", "PathPattern": "/a", "ViewerProtocolPolicy": "https-only"}]
+        ),
+    ),
+    (
+        "GENAI_EDGE_MODERN_TLS",
+        DISTRIBUTION,
+        distribution(certificate("TLSv1")),
+        distribution(certificate("TLSv1.2_2021")),
+    ),
+    (
+        "GENAI_EDGE_MODERN_TLS",
+        DISTRIBUTION,
+        distribution(certificate("TLSv1.1_2016")),
+        distribution(certificate("TLSv1.3_2025")),
+    ),
+    ("GENAI_EDGE_MODERN_TLS", DISTRIBUTION, distribution(certificate(None)), distribution()),
+    ("GENAI_EDGE_HAS_FIREWALL", DISTRIBUTION, distribution(WebACLId=None), distribution()),
 ]
 
 
@@ -352,10 +400,76 @@ def test_one_tagged_resource_does_not_cover_another() -> None:
     assert "GENAI_COST_TAGS" in rules_broken(build, tagged=False)
 
 
+#: What goes around a distribution: the rule, and the changed part of what :func:`behind` makes.
+AROUND: dict[str, tuple[str, dict[str, Any]]] = {
+    "answers in the cache": ("GENAI_EDGE_CACHES_NO_ANSWER", {"cache": "658327ea-f89d-4fab-a63d-7e88639e58f6"}),
+    "a secret in the template": ("GENAI_ORIGIN_SECRET_REFERENCED", {"value": "letmein"}),
+    "no secret": ("GENAI_API_BEHIND_EDGE", {"headers": []}),
+    "no web ACL of the API": ("GENAI_API_BEHIND_EDGE", {"associated": False}),
+    "a web ACL that counts": ("GENAI_API_BEHIND_EDGE", {"action": {"Count": {}}}),
+    "a web ACL that asks for another header": ("GENAI_API_BEHIND_EDGE", {"asked": "x-other"}),
+    "a web ACL that blocks who has the secret": ("GENAI_API_BEHIND_EDGE", {"negated": False}),
+    "a web ACL that takes a part of the secret": ("GENAI_API_BEHIND_EDGE", {"position": "CONTAINS"}),
+    "one of two headers": ("GENAI_API_BEHIND_EDGE", {"or_else": "x-other"}),
+}
+
+
+def behind(
+    stack: cdk.Stack,
+    *,
+    cache: str = "4135ea2d-6df8-44a3-9df3-4b5a84be39ad",
+    value: str = "{{resolve:secretsmanager:origin:SecretString}}",
+    headers: list[dict[str, Any]] | None = None,
+    associated: bool = True,
+    action: dict[str, Any] | None = None,
+    asked: str = "X-Origin-Verify",
+    negated: bool = True,
+    position: str = "EXACTLY",
+    or_else: str | None = None,
+) -> None:
+    """An API behind a distribution, as plain resources."""
+    api = cdk.CfnResource(stack, "Api", type="AWS::ApiGateway::RestApi", properties={"Name": "api"})
+    stage = {"RestApiId": api.ref, "StageName": "v1"}
+    cdk.CfnResource(stack, "Stage", type="AWS::ApiGateway::Stage", properties=stage)
+
+    def matched(header: str) -> dict[str, Any]:
+        field = {"SingleHeader": {"Name": header}}
+        return {"ByteMatchStatement": {"FieldToMatch": field, "PositionalConstraint": position, "SearchString": "x"}}
+
+    statement = matched(asked)
+    if or_else:
+        statement = {"OrStatement": {"Statements": [statement, matched(or_else)]}}
+    if negated:
+        statement = {"NotStatement": {"Statement": statement}}
+    rule = {"Name": "edge", "Priority": 0, "Action": action or {"Block": {}}, "Statement": statement}
+    acl = cdk.CfnResource(stack, "Acl", type="AWS::WAFv2::WebACL", properties={"Scope": "REGIONAL", "Rules": [rule]})
+    if associated:
+        arn = f"arn:aws:apigateway:us-east-1::/restapis/{api.ref}/stages/v1"
+        properties = {"ResourceArn": arn, "WebACLArn": acl.get_att("Arn")}
+        cdk.CfnResource(stack, "Association", type="AWS::WAFv2::WebACLAssociation", properties=properties)
+    sent = [{"HeaderName": "x-origin-verify", "HeaderValue": value}] if headers is None else headers
+    domain = f"{api.ref}.execute-api.us-east-1.amazonaws.com"
+    origin = {"Id": "api", "DomainName": domain, "CustomOriginConfig": {}, "OriginCustomHeaders": sent}
+    behavior = {"TargetOriginId": "api", "ViewerProtocolPolicy": "https-only", "CachePolicyId": cache}
+    properties = distribution(Origins=[origin], DefaultCacheBehavior=behavior)
+    cdk.CfnResource(stack, "Edge", type=DISTRIBUTION, properties=properties)
+
+
+@pytest.mark.parametrize("kind", AROUND)
+def test_a_way_around_a_distribution_is_found(kind: str) -> None:
+    rule, changed = AROUND[kind]
+    own = {each for each, _ in AROUND.values()}
+    assert rules_broken(lambda stack: behind(stack, **changed)) & own == {rule}
+
+
+def test_an_api_behind_its_distribution_passes() -> None:
+    assert not rules_broken(behind) & {rule for rule, _ in AROUND.values()}
+
+
 def test_every_rule_has_a_case() -> None:
     rules = {each.id for each in RULES.values() if each.check.__module__.startswith(secure.__name__)}
     assert len(rules) >= 15
-    assert rules == {case[0] for case in CASES} | {"GENAI_COST_TAGS"}
+    assert rules == {case[0] for case in CASES} | {"GENAI_COST_TAGS"} | {rule for rule, _ in AROUND.values()}
 
 
 @pytest.mark.parametrize("value", ["OFF", None])

@@ -298,7 +298,8 @@ def environments(draw: st.DrawFn) -> dict[str, Any]:
             knobs = {chat[0]: {"max_tokens": 90, "stop_sequences": ["END"]}} if draw(st.booleans()) else {}
             known = next(iter(models.get("knowledge", {})), None)
             asked = {"max_tokens": 100, "mfa": mfa, "budget": budget, "parameters": knobs, "knowledge": known}
-            content["application"] = {"chat": asked, "dashboard": draw(st.booleans())}
+            edge = draw(st.sampled_from([None, {}, {"countries": ["DE"], "bot_control": True, "rotation_days": 1}]))
+            content["application"] = {"chat": asked, "dashboard": draw(st.booleans()), "edge": edge}
     if "application" not in content and "bedrock" in models:
         models["bedrock"]["watch"] = None
     if models:
@@ -330,6 +331,7 @@ SPOILERS: list[tuple[str, Any]] = [
     ("models", {"bedrock": {"models": []}}),
     ("models", {"endpoints": {"one": {"model": "gpt"}}}),
     ("application", {"chat": {"temperature": 3}}),
+    ("application", {"chat": {}, "edge": {"countries": ["Germany"]}}),
     ("unknown", 1),
 ]
 

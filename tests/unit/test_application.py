@@ -17,6 +17,7 @@ from aws_genai.application import (
     Firewall,
     Identity,
     IdentityOptions,
+    OriginSecret,
     UsageBudget,
     chat_api,
 )
@@ -104,9 +105,10 @@ def test_each_error_of_the_gateway_has_its_code(
 def test_firewall_has_managed_rules_and_a_rate_limit_and_lets_long_conversations_pass(
     application: dict[str, Any],
 ) -> None:
-    (acl,) = of(application, "AWS::WAFv2::WebACL")
+    # Clients call CloudFront, whose web ACL has these rules.
+    (acl,) = [each for each in of(application, "AWS::WAFv2::WebACL") if each["Scope"] == "CLOUDFRONT"]
     statements = [rule["Statement"] for rule in acl["Rules"]]
-    assert [next(iter(statement)) for statement in statements] == [
+    assert [next(iter(statement)) for statement in statements[:3]] == [
         "ManagedRuleGroupStatement",
         "ManagedRuleGroupStatement",
         "RateBasedStatement",
@@ -245,9 +247,16 @@ def test_second_factor(mfa: Any, configured: str) -> None:
 
 
 def chat(
-    stack: cdk.Stack, *, users: str = "Users", budget: bool = False, network: Any = None, **options: Any
+    stack: cdk.Stack,
+    *,
+    users: str = "Users",
+    budget: bool = False,
+    network: Any = None,
+    foundation: Foundation | None = None,
+    origin: OriginSecret | None = None,
+    **options: Any,
 ) -> ChatApi:
-    foundation = Foundation(stack, network=network)
+    foundation = foundation or Foundation(stack, network=network)
     chosen = ChatOptions(**options)
     guardrail = Guardrail(stack, "Guardrail", name="assistant", foundation=foundation)
     return ChatApi(
@@ -259,7 +268,7 @@ def chat(
             stack, "Access", guardrail=guardrail, options=ModelAccessOptions(models=["amazon.nova-lite-v1:0"])
         ),
         identity=Identity(stack, users, foundation=foundation, pool_name="assistant", options=chosen),
-        firewall=Firewall(stack, "Firewall", foundation=foundation, name="assistant", options=chosen),
+        firewall=Firewall(stack, "Firewall", foundation=foundation, name="assistant", options=chosen, origin=origin),
         options=chosen,
         budget=UsageBudget(stack, "Budget", foundation=foundation) if budget else None,
     )

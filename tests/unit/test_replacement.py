@@ -66,6 +66,8 @@ LASTING = {
     "AWS::Bedrock::DataSource",
     "AWS::Bedrock::IntelligentPromptRouter",
     "AWS::Bedrock::KnowledgeBase",
+    "AWS::Logs::DeliveryDestination",
+    "AWS::Logs::DeliverySource",
     "AWS::OpenSearchServerless::Collection",
     "AWS::OpenSearchServerless::Index",
     "AWS::SageMaker::Cluster",

@@ -9,7 +9,9 @@ if TYPE_CHECKING:
     from .assistant import Assistant as Assistant
     from .chat_api import ChatApi as ChatApi
     from .dashboard import Dashboard as Dashboard
-    from .firewall import Firewall as Firewall
+    from .edge import Edge as Edge
+    from .edge_logs import EdgeLogs as EdgeLogs
+    from .firewall import EdgeFirewall as EdgeFirewall, Firewall as Firewall
     from .history import History as History
     from .identity import Identity as Identity
     from .options import (
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
         AssistantOptions as AssistantOptions,
         ChatOptions as ChatOptions,
         CustomDomain as CustomDomain,
+        EdgeDomain as EdgeDomain,
+        EdgeOptions as EdgeOptions,
         ExistingUserPool as ExistingUserPool,
         Federation as Federation,
         FirewallOptions as FirewallOptions,
@@ -28,6 +32,7 @@ if TYPE_CHECKING:
         SamlProvider as SamlProvider,
         UsageBudgetOptions as UsageBudgetOptions,
     )
+    from .origin_secret import OriginSecret as OriginSecret
     from .usage_budget import UsageBudget as UsageBudget
 
 __all__, __getattr__ = exports(__name__)

@@ -203,13 +203,25 @@ class ChatApi(Construct):
         stage_arn = f"arn:{PARTITION}:apigateway:{REGION}::/restapis/{api.ref}/stages/{STAGE}"
         association = firewall.protect(self, "Protection", stage_arn)
         association.add_resource_dependency(self.stage)
+        self.api_id: str = api.ref
+        self.firewall = firewall
         self.url = self._url(api)
         if options.domain:
             self._domain(api, options.domain)
         _chat_alarms(self, foundation.topic)
         if budget:
             lock_out_alarm(self, foundation.topic, name=name, dimensions=self.own_dimensions)
-        CfnOutput(self, "Url", value=self.url, description="POST questions here with a token of the user pool")
+        self._published = CfnOutput(
+            self, "Url", value=self.url, description="POST questions here with a token of the user pool"
+        )
+
+    def publish(self, base: str) -> None:
+        """Tell clients another address of the API than its own, such as that of CloudFront before it.
+
+        :param base: scheme and host, such as ``https://chat.example.com``.
+        """
+        self.url = f"{base}/{STAGE}/chat"
+        self._published.value = self.url
 
     def metric_requests(self, *, statistic: str = "Sum", period: Duration | None = None) -> cloudwatch.Metric:
         """Number of requests. Default: Sum over 5 minutes.

@@ -19,8 +19,17 @@ from ..resource_name import ResourceName
 #: The name of a dashboard has 255 characters; it ends in a hyphen and the Region.
 #: https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutDashboard.html
 DASHBOARD_NAME = ResourceName("Dashboard", 240, r"[A-Za-z0-9_-]+", "letters, digits, hyphens and underscores")
+#: https://docs.aws.amazon.com/waf/latest/APIReference/API_CreateWebACL.html
+WEB_ACL_NAME = ResourceName("Web ACL", 128, r"[A-Za-z0-9_-]+", "letters, digits, hyphens and underscores")
+#: The names of a distribution's policies have 128 characters; they end in a hyphen and the Region.
+#: https://docs.aws.amazon.com/cloudfront/latest/APIReference/API_ResponseHeadersPolicyConfig.html
+EDGE_NAME = ResourceName("Edge", 100, r"[A-Za-z0-9_-]+", "letters, digits, hyphens and underscores")
 
 Mfa = Literal["required", "optional"]
+
+#: The Region of what CloudFront uses: web ACLs, certificates and deliveries of logs.
+#: https://docs.aws.amazon.com/waf/latest/developerguide/how-aws-waf-works-resources.html
+EDGE_REGION = "us-east-1"
 
 #: https://docs.aws.amazon.com/waf/latest/developerguide/aws-managed-rule-groups-list.html
 ManagedRules = Literal[
@@ -97,6 +106,17 @@ CertificateArn = Annotated[
 ]
 #: https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_UserPoolClientType.html
 _ClientId = Annotated[str, text(r"^[A-Za-z0-9_+]+$", "be the id of an app client", max_length=128)]
+DomainName = Annotated[
+    str,
+    text(
+        r"^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?$",
+        "be a domain name in lower case, such as chat.example.com",
+        max_length=253,
+    ),
+]
+HostedZoneId = Annotated[str, text(r"^Z[A-Z0-9]{1,31}$", "be the id of a hosted zone")]
+#: https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/georestrictions.html
+Country = Annotated[str, text(r"^[A-Z]{2}$", "be the ISO 3166-1 code of a country, such as DE")]
 _VpcEndpointId = Annotated[str, text(r"^vpce-[0-9a-f]{8,17}$", "be the id of a VPC endpoint", max_length=22)]
 _Attribute = Annotated[str, text(r"^[A-Za-z0-9_:.-]+$", "be the name of an attribute of the user pool", max_length=50)]
 _Claim = Annotated[str, Field(min_length=1, max_length=256)]
@@ -374,14 +394,7 @@ class CustomDomain(Options):
     https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-regional-api-custom-domain-create.html
     """
 
-    name: Annotated[
-        str,
-        text(
-            r"^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?$",
-            "be a domain name in lower case, such as chat.example.com",
-            max_length=253,
-        ),
-    ]
+    name: DomainName
     """Domain name."""
 
     certificate_arn: CertificateArn
@@ -404,9 +417,68 @@ class CustomDomain(Options):
     """Security policy: the minimum TLS version, and the cipher suites.
     https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-security-policies-list.html"""
 
-    hosted_zone_id: Annotated[str, text(r"^Z[A-Z0-9]{1,31}$", "be the id of a hosted zone")] | None = None
+    hosted_zone_id: HostedZoneId | None = None
     """ID of the Amazon Route 53 hosted zone to create the alias record in. Default: you create the record; an output
     of the stack has its target."""
+
+
+class EdgeDomain(Options):
+    """A domain name of your own for the distribution.
+
+    https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/CNAMEs.html
+    """
+
+    name: DomainName
+    """Domain name."""
+
+    certificate_arn: CertificateArn
+    """ARN of a certificate for the domain name in AWS Certificate Manager, in us-east-1."""
+
+    security_policy: Literal["TLSv1.2_2021", "TLSv1.2_2025", "TLSv1.3_2025"] = "TLSv1.2_2021"
+    """Security policy: the minimum TLS version, and the cipher suites.
+    https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/secure-connections-supported-viewer-protocols-ciphers.html"""
+
+    hosted_zone_id: HostedZoneId | None = None
+    """ID of the Amazon Route 53 hosted zone to create the alias records in. Default: you create the records; an output
+    of the stack has their target."""
+
+    @model_validator(mode="after")
+    def _in_one_region(self) -> Self:
+        # https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/cnames-and-https-requirements.html
+        if region_of(self.certificate_arn) != EDGE_REGION:
+            raise InvalidValueError(
+                f"{self.certificate_arn} is in {region_of(self.certificate_arn)}, and CloudFront uses certificates of "
+                f"{EDGE_REGION} only",
+                field="certificate_arn",
+                hint=f"Request or import the certificate in {EDGE_REGION}",
+            )
+        return self
+
+
+class EdgeOptions(Options):
+    """A CloudFront distribution in front of the API and its page."""
+
+    domain: EdgeDomain | None = None
+    """A domain name of your own, with a minimum TLS version of 1.2. Default: a name of cloudfront.net, whose
+    certificate also accepts TLS 1.0 and 1.1."""
+
+    requests_per_user: Annotated[int, Field(ge=10, le=2_000_000_000)] = 300
+    """Maximum number of requests with one access token in five minutes. Requests without a token count for their IP
+    address only."""
+
+    bot_control: bool = False
+    """Whether to block bots with AWS WAF Bot Control, which is charged extra by the month and by the request. It also
+    blocks clients that are not browsers, such as curl and HTTP libraries. Default: no."""
+
+    countries: Annotated[list[Country], Field(max_length=249)] = []
+    """ISO 3166-1 codes of the countries that requests are allowed from. Default: any."""
+
+    rotation_days: Annotated[int, Field(ge=1, le=1000)] = 30
+    """Number of days between rotations of the secret that CloudFront sends to the API."""
+
+    propagation_seconds: Annotated[int, Field(ge=0, le=300)] = 120
+    """Number of seconds between the API accepting a new secret and CloudFront sending it, because AWS WAF takes up to a
+    few minutes to apply a change everywhere."""
 
 
 class ChatOptions(IdentityOptions, FirewallOptions, Inference):
@@ -486,6 +558,31 @@ class ChatOptions(IdentityOptions, FirewallOptions, Inference):
     def in_network(self) -> bool:
         """Whether the API is called through the VPC of network."""
         return bool(self.private_api and not self.private_api.vpc_endpoint_ids)
+
+    def check_edge(self) -> None:
+        """Refuse an API that CloudFront cannot be in front of.
+
+        :raises InvalidValueError: naming the field.
+        """
+        if self.private_api:
+            # https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/private-content-vpc-origins.html
+            raise InvalidValueError(
+                "CloudFront cannot reach a private API",
+                field="private_api",
+                hint="Leave private_api or edge out",
+            )
+        if self.domain:
+            raise InvalidValueError(
+                "Behind CloudFront the API has no domain name of its own, and its default endpoint must be there",
+                field="domain",
+                hint="Name the domain in edge.domain, with a certificate in us-east-1",
+            )
+        if self.allowed_origins:
+            raise InvalidValueError(
+                "Behind CloudFront the page has the same origin as the API, and needs no CORS",
+                field="allowed_origins",
+                hint="Leave allowed_origins out, and serve the page from the bucket of the distribution",
+            )
 
     def check_region(self, region: str) -> None:
         """Refuse what must be in the Region of the API and is not.

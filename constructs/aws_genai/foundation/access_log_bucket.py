@@ -7,7 +7,7 @@ from constructs import Construct
 
 from ..gate.acknowledgement import acknowledge, compliance
 from .key import DataKey
-from .pseudo import ACCOUNT_ID
+from .pseudo import ACCOUNT_ID, PARTITION
 from .statements import allow, document, service, tls_only
 
 #: The rule of the compliance packs that requires a replica.
@@ -60,7 +60,7 @@ class AccessLogBucket(Construct):
         self.resource.apply_removal_policy(removal_policy)
         self.bucket_name: str = self.resource.ref
         self.bucket_arn: str = self.resource.attr_arn
-        policy = [
+        self._statements = [
             tls_only("s3:*", self.bucket_arn, f"{self.bucket_arn}/*"),
             allow(
                 ["s3:PutObject"],
@@ -70,7 +70,9 @@ class AccessLogBucket(Construct):
                 conditions={"StringEquals": {"aws:SourceAccount": ACCOUNT_ID}},
             ),
         ]
-        s3.CfnBucketPolicy(self, "Policy", bucket=self.bucket_name, policy_document=document(policy))
+        self.policy_resource = s3.CfnBucketPolicy(
+            self, "Policy", bucket=self.bucket_name, policy_document=document(self._statements)
+        )
         acknowledge(
             self.resource,
             compliance("S3DefaultEncryptionKMS"),
@@ -83,6 +85,26 @@ class AccessLogBucket(Construct):
             reason="Access logs are a secondary record that expires; losing it loses no data of the workload.",
             met_by="the CloudTrail trail, which records the same requests where the audit is on",
         )
+
+    def allow_deliveries(self, region: str) -> None:
+        """Allow CloudWatch Logs to deliver the logs of AWS services from its delivery sources in ``region``.
+
+        https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/AWS-logs-infrastructure-V2-S3.html
+        """
+        sources = f"arn:{PARTITION}:logs:{region}:{ACCOUNT_ID}:delivery-source:*"
+        self._statements.append(
+            allow(
+                ["s3:PutObject"],
+                [f"{self.bucket_arn}/AWSLogs/{ACCOUNT_ID}/*"],
+                sid="LogDeliveries",
+                principal=service("delivery.logs.amazonaws.com"),
+                conditions={
+                    "StringEquals": {"aws:SourceAccount": ACCOUNT_ID, "s3:x-amz-acl": "bucket-owner-full-control"},
+                    "ArnLike": {"aws:SourceArn": sources},
+                },
+            )
+        )
+        self.policy_resource.policy_document = document(self._statements)
 
 
 PRIVATE = s3.CfnBucket.PublicAccessBlockConfigurationProperty(

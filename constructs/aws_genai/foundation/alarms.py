@@ -137,6 +137,7 @@ Runbook = Literal[
     "model-volume",
     "replication",
     "scaling",
+    "secret-rotation",
     "slow-first-token",
     "undelivered-events",
 ]

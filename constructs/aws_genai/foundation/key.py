@@ -183,6 +183,15 @@ class DataKey(Construct):
         self.allow_in_bedrock()
         return grant(grantee, actions, [self.key_arn], conditions=via("bedrock"))
 
+    def grant_in_secretsmanager(self, grantee: iam.IGrantable) -> iam.Grant:
+        """Grant ``grantee`` permission to read and write secrets that are encrypted with the key.
+
+        https://docs.aws.amazon.com/secretsmanager/latest/userguide/security-encryption.html
+        """
+        self.allow_in_secretsmanager()
+        used = ("kms:Decrypt", "kms:GenerateDataKey")
+        return grant(grantee, used, [self.key_arn], conditions=via("secretsmanager"))
+
     def allow_role(self, sid: str, role_arn: str, actions: Sequence[str]) -> None:
         """Allow a role of the same stack, given by its ARN, to use the key."""
         self._name(sid, role_arn, actions, created=True)
@@ -372,8 +381,30 @@ class DataKey(Construct):
         https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/rds-secrets-manager.html
         """
         self._allow_through("rds", (*USE, "kms:CreateGrant"))
+        self.allow_in_secretsmanager()
+
+    def allow_in_secretsmanager(self) -> None:
+        """Allow callers that IAM allows to use the key to create and read secrets that are encrypted with it.
+
+        https://docs.aws.amazon.com/secretsmanager/latest/userguide/security-encryption.html
+        """
         self._allow_through(
             "secretsmanager", ("kms:CreateGrant", "kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey")
+        )
+
+    def allow_cloudfront(self) -> None:
+        """Allow the distributions of this account to decrypt objects of buckets that are encrypted with the key.
+
+        The key policy names every distribution of the account, because a distribution refers to its bucket and the
+        bucket to its key; the bucket policy names the one distribution.
+        https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/private-content-restricting-access-to-s3.html
+        """
+        distributions = f"arn:{PARTITION}:cloudfront::{ACCOUNT_ID}:distribution/*"
+        self._statement(
+            "CloudFront",
+            {"Service": "cloudfront.amazonaws.com"},
+            ("kms:Decrypt",),
+            {"ArnLike": {"aws:SourceArn": distributions}},
         )
 
     def allow_in_states(self) -> None:

@@ -75,6 +75,8 @@ class PythonFunction(Construct):
     :param reserve: Whether to reserve concurrency. Default: the setting of the app, which is no by default.
     :param streaming: Whether the function streams its responses, through :mod:`aws_genai.functions.streaming`. Default:
         it returns them.
+    :param outside: Why the function runs outside of the VPC, as a sentence. Default: it runs in the VPC if the
+        foundation says so.
     """
 
     def __init__(
@@ -91,13 +93,14 @@ class PythonFunction(Construct):
         reserved_concurrency: int = 20,
         reserve: bool | None = None,
         streaming: bool = False,
+        outside: str | None = None,
     ) -> None:
         super().__init__(scope, id)
         self.streaming = streaming
         key, topic, network, log_days, removal_policy = (
             foundation.key,
             foundation.topic,
-            foundation.functions_network,
+            None if outside else foundation.functions_network,
             foundation.log_days,
             foundation.removal_policy,
         )
@@ -180,7 +183,8 @@ class PythonFunction(Construct):
             acknowledge(
                 self.resource,
                 _VPC_RULES,
-                reason="The settings ask for no private network; the function reaches public AWS endpoints over TLS.",
+                reason=f"{outside or 'The settings ask for no private network'}; "
+                "the function reaches public AWS endpoints over TLS.",
                 met_by="IAM authorization of every call that the function makes",
             )
 

@@ -22,6 +22,7 @@ class Environment:
 
 #: Values of resource attributes after deployment; {name} is the name, or the logical id if AWS generates the name.
 _ARNS: Mapping[str, str] = {
+    "AWS::S3::Bucket.RegionalDomainName": "{name}.s3.{region}.amazonaws.com",
     "AWS::S3::Bucket.Arn": "arn:{partition}:s3:::{name}",
     "AWS::KMS::Key.Arn": "arn:{partition}:kms:{region}:{account}:key/{name}",
     "AWS::IAM::Role.Arn": "arn:{partition}:iam::{account}:role/{name}",
@@ -62,9 +63,11 @@ _ARNS: Mapping[str, str] = {
     "AWS::Bedrock::FlowAlias.Arn": "arn:{partition}:bedrock:{region}:{account}:flow/flow/alias/{name}",
     "AWS::Bedrock::IntelligentPromptRouter.PromptRouterArn": "arn:{partition}:bedrock:{region}:{account}"
     ":prompt-router/{name}",
+    "AWS::WAFv2::RegexPatternSet.Arn": "arn:{partition}:wafv2:{region}:{account}:regional/regexpatternset/{name}/id",
     "AWS::WAFv2::WebACL.Arn": "arn:{partition}:wafv2:{region}:{account}:regional/webacl/{name}",
 }
 _REFS: Mapping[str, str] = {
+    "AWS::SecretsManager::Secret": "arn:{partition}:secretsmanager:{region}:{account}:secret:{name}",
     "AWS::SNS::Topic": "arn:{partition}:sns:{region}:{account}:{name}",
     "AWS::SageMaker::Endpoint": "arn:{partition}:sagemaker:{region}:{account}:endpoint/{name}",
     "AWS::SageMaker::Model": "arn:{partition}:sagemaker:{region}:{account}:model/{name}",

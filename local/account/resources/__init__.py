@@ -8,6 +8,7 @@ from . import (
     batch,
     bedrock,
     budgets,
+    edge,
     firewall,
     hyperpod,
     knowledge,
@@ -46,6 +47,11 @@ RESOURCES: tuple[Resource, ...] = (
     opensearch.Index(),
     opensearch.SecurityPolicy(),
     budgets.Budget(),
+    edge.Delivery(),
+    edge.DeliveryDestination(),
+    edge.DeliverySource(),
+    edge.RegexPatternSet(),
+    edge.RotationSchedule(),
     firewall.LoggingConfiguration(),
     firewall.WebAclAssociation(),
     hyperpod.Addon(),
@@ -83,5 +89,6 @@ def install() -> None:
     lambda_function.install()
     topic.install()
     alarm.install()
+    edge.install()
     knowledge.install()
     check_properties()

@@ -1,4 +1,4 @@
-"""Associations and logging of a web ACL. The emulator stores ACLs and associations and filters nothing."""
+"""Associations and logging of a web ACL, which ``web_acls`` applies."""
 
 from __future__ import annotations
 

@@ -161,6 +161,32 @@ def _writers(app: Emitted) -> Iterator[Asked]:
     return _object_grants(app, "s3:PutObject")
 
 
+@_use(
+    "CloudFront",
+    "reading the page",
+    ("kms:Decrypt",),
+    "AmazonCloudFront/latest/DeveloperGuide/private-content-restricting-access-to-s3.html",
+)
+def _pages(app: Emitted) -> Iterator[Asked]:
+    for each in app.of("AWS::CloudFront::Distribution"):
+        for origin in _all(each.get("DistributionConfig.Origins")):
+            bucket = app.found(str(origin.get("DomainName", "")).partition(".s3.")[0], _BUCKET)
+            context = _source(f"arn:aws:cloudfront::{ACCOUNT}:distribution/E1EXAMPLE")
+            if bucket is not None and origin.get("OriginAccessControlId"):
+                yield Asked(each, _key_of_bucket(bucket)[0], _service("cloudfront.amazonaws.com"), context)
+
+
+@_use(
+    "Secrets Manager",
+    "roles read and write secrets",
+    ("kms:Decrypt",),
+    "secretsmanager/latest/userguide/security-encryption.html",
+)
+def _secrets(app: Emitted) -> Iterator[Asked]:
+    for role, who, secret in grants_on(app, "secretsmanager:GetSecretValue", "AWS::SecretsManager::Secret"):
+        yield Asked(role, secret.get("KmsKeyId"), who, _through(secret, "secretsmanager"))
+
+
 # --- SNS and SQS
 
 
@@ -457,6 +483,14 @@ _MADE: tuple[tuple[str, str, str, str, Sequence[str], str], ...] = (
         "secretsmanager",
         (*_WRITE, *_MAKE),
         "AmazonRDS/latest/AuroraUserGuide/rds-secrets-manager.html",
+    ),
+    (
+        "Secrets Manager",
+        "AWS::SecretsManager::Secret",
+        "KmsKeyId",
+        "secretsmanager",
+        _WRITE,
+        "secretsmanager/latest/userguide/security-encryption.html",
     ),
 )
 

@@ -206,6 +206,8 @@ def one_of_the_account(app: Emitted) -> Iterator[Hit]:
 #: Types whose names must be unique in the account across Regions, or across all accounts.
 #: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html
 _GLOBAL: Mapping[str, str] = {
+    "AWS::CloudFront::OriginAccessControl": "OriginAccessControlConfig.Name",
+    "AWS::CloudFront::ResponseHeadersPolicy": "ResponseHeadersPolicyConfig.Name",
     "AWS::CloudWatch::Dashboard": "DashboardName",
     "AWS::IAM::Group": "GroupName",
     "AWS::IAM::InstanceProfile": "InstanceProfileName",
@@ -228,7 +230,7 @@ def global_names_have_region(app: Emitted) -> Iterator[Hit]:
     named = [(each, "TrailName") for each in trails]
     named += [(each, path) for type, path in _GLOBAL.items() for each in app.of(type)]
     for each, path in named:
-        name = each.raw.get(path)
+        name = pick(each.raw, path)
         if name is not None and _fixed(name) and each.stack.region not in str(each.get(path)):
             yield Hit(each, f"Properties.{path}", f"{each.get(path)} is used in every Region.")
 

@@ -11,6 +11,9 @@ from ..emitted import Emitted
 from ..rules import Hit, rule
 from ..secure.instances import instance_types
 
+#: The Region of what CloudFront uses.
+_EDGE = "us-east-1"
+
 
 @rule(
     "GENAI_TYPE_IN_REGION",
@@ -41,3 +44,31 @@ def instances_in_region(app: Emitted) -> Iterator[Hit]:
                 catalogue.check_region(bare, each.stack.region)
             except InvalidValueError as error:
                 yield Hit(each, f"Properties.{where}", f"{error}.")
+
+
+#: Types of AWS WAF with a scope.
+_SCOPED = ("AWS::WAFv2::IPSet", "AWS::WAFv2::RegexPatternSet", "AWS::WAFv2::RuleGroup", "AWS::WAFv2::WebACL")
+
+
+@rule(
+    "GENAI_EDGE_IN_ITS_REGION",
+    holds="What CloudFront uses of AWS WAF, certificates and log deliveries is in us-east-1.",
+    why="AWS refuses it in every other Region, and a distribution refuses web ACLs that are not of scope CLOUDFRONT.",
+    fix="add it to a stack in us-east-1, as EdgeFirewall and EdgeLogs ask for.",
+    page="https://docs.aws.amazon.com/waf/latest/developerguide/how-aws-waf-works-resources.html",
+)
+def edge_in_its_region(app: Emitted) -> Iterator[Hit]:
+    for each in app.of(*_SCOPED):
+        if each.get("Scope") == "CLOUDFRONT" and each.stack.region != _EDGE:
+            yield Hit(each, "Properties.Scope", f"The stack is in {each.stack.region}.")
+    for each in app.of("AWS::Logs::DeliverySource"):
+        if ":cloudfront:" in str(each.get("ResourceArn")) and each.stack.region != _EDGE:
+            yield Hit(each, "Properties.ResourceArn", f"The stack is in {each.stack.region}.")
+    for each in app.of("AWS::CloudFront::Distribution"):
+        certificate = str(each.get("DistributionConfig.ViewerCertificate.AcmCertificateArn", ""))
+        if certificate.startswith("arn:") and certificate.split(":")[3] != _EDGE:
+            where = "Properties.DistributionConfig.ViewerCertificate.AcmCertificateArn"
+            yield Hit(each, where, f"The certificate is in {certificate.split(':')[3]}.")
+        acl = app.found(each.get("DistributionConfig.WebACLId"), "AWS::WAFv2::WebACL")
+        if acl is not None and acl.get("Scope") != "CLOUDFRONT":
+            yield Hit(each, "Properties.DistributionConfig.WebACLId", f"{acl.id} is of scope {acl.get('Scope')}.")

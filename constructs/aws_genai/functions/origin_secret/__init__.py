@@ -1,0 +1,1 @@
+"""Rotates the secret that CloudFront sends to an API."""
