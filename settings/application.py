@@ -11,6 +11,7 @@ from aws_genai.application.options import (
     AssistantOptions,
     ChatOptions,
     HistoryOptions,
+    MachineOptions,
     UsageBudgetOptions,
     check_knowledge,
 )
@@ -53,6 +54,9 @@ class Application(Options):
     history: HistoryOptions | None = None
     """Conversations with assistants that are stored. Default: clients send them with each question."""
 
+    machines: Annotated[dict[AssistantName, MachineOptions], Field(max_length=10)] = {}
+    """Programs that ask with credentials of their own, by the name of their app client."""
+
     dashboard: bool = True
     """Whether to create a CloudWatch dashboard of the three layers."""
 
@@ -76,4 +80,27 @@ class Application(Options):
                 field="assistants",
                 hint="Add chat: {}",
             )
+        return self
+
+    @model_validator(mode="after")
+    def _who_may_ask_exists(self) -> Self:
+        if self.machines and self.chat is None:
+            raise InvalidValueError(
+                "Programs ask the API of chat, which these settings leave out", field="machines", hint="Add chat: {}"
+            )
+        federation = self.chat.federation if self.chat else None
+        for name, each in self.assistants.items():
+            if each.groups and federation and not federation.groups:
+                raise InvalidValueError(
+                    "Users of the identity provider have no groups, so that none could ask this assistant",
+                    field=f"assistants.{name}.groups",
+                    hint="Set chat.federation.groups to the claim that holds them",
+                )
+        for name, machine in self.machines.items():
+            if machine.budget and self.chat and not self.chat.budget:
+                raise InvalidValueError(
+                    "Nothing is counted without a budget of users",
+                    field=f"machines.{name}.budget",
+                    hint="Add chat.budget: {}",
+                )
         return self

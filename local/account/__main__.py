@@ -38,6 +38,7 @@ def application() -> Callable[..., Awaitable[None]]:
         hosting,
         images,
         ingestion,
+        managed_login,
         principals,
         reads,
         registry,
@@ -51,6 +52,7 @@ def application() -> Callable[..., Awaitable[None]]:
         starts,
         streaming,
         strict,
+        tokens,
     )
     from .models.stream import RECEIVE
 
@@ -78,6 +80,8 @@ def application() -> Callable[..., Awaitable[None]]:
     gateway.install()
     streaming.install()
     sign_in_rules.install()
+    managed_login.install()
+    tokens.install()
     starts.install()
     strict.install()
     ending.install()

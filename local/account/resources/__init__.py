@@ -18,6 +18,7 @@ from . import (
     prompts,
     sagemaker,
     scaling,
+    sign_in,
     topic,
 )
 from .base import Resource, check_properties, register
@@ -73,6 +74,8 @@ RESOURCES: tuple[Resource, ...] = (
     sagemaker.UserProfile(),
     scaling.ScalableTarget(),
     scaling.ScalingPolicy(),
+    sign_in.IdentityProvider(),
+    sign_in.ManagedLoginBranding(),
 )
 
 
@@ -84,4 +87,5 @@ def install() -> None:
     topic.install()
     alarm.install()
     knowledge.install()
+    sign_in.install()
     check_properties()
