@@ -22,6 +22,7 @@ from hypothesis import given, settings, strategies as st
 
 from aws_genai.data.bedrock_parameters import ModelParameters
 from aws_genai.functions.chat.environment import Environment
+from aws_genai.functions.usage_budget.budget import Amount, Reservation
 from aws_genai.models.access.inference import Inference, requests_of
 from aws_genai.packaging.dependencies import bundle
 from tests.conftest import Synthesized
@@ -348,17 +349,17 @@ def test_a_program_is_counted_by_its_client_and_its_own_limits(
         def __init__(self, limits: Any = None) -> None:
             self.limits = limits
 
-        def limited(self, **limits: int) -> Counters:
+        def limited(self, **limits: Any) -> Counters:
             return Counters(limits)
 
-        def reserve(self, who: str, _tokens: int) -> Any:
+        def reserve(self, who: str, amount: Amount, _groups: Any = ()) -> Any:
             reserved.append((who, self.limits))
-            return SimpleNamespace(key=who, tokens=1)
+            return Reservation((), amount)
 
         def settle(self, *_: Any, **__: Any) -> None:
             pass
 
-    limits = {"requests": 3, "tokens": 900_000, "blocks": 2}
+    limits = {"day": {"requests": 3, "tokens": 900_000, "blocks": 2}, "month": {"micros": 5}}
     monkeypatch.setenv("MACHINES", json.dumps({"robot": {"budget": limits}, "other": {}}))
     monkeypatch.setattr(handler, "counting", Counters)
     for client in ("robot", "other"):
