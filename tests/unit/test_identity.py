@@ -173,7 +173,7 @@ def test_functions_know_programs_by_their_clients(reference: Synthesized) -> Non
         assert parts[1] == {"Ref": program}
         told = json.loads("".join(part if isinstance(part, str) else "client" for part in parts))
         limits = {"requests": 100, "tokens": 100_000, "blocks": 5}
-        assert told == {"client": {"groups": ["staff"], "budget": limits}}
+        assert told == {"client": {"groups": ["staff"], "budget": {"day": limits}}}
         assert {"Ref": program} not in variables["CLIENT_IDS"]["Fn::Join"][1]
 
 
