@@ -91,6 +91,12 @@ evaluate: setup  ## Run an evaluation and show its table: NAME=assistants ENV=pr
 prompts: setup  ## Run the tests of the deployed prompts and flows of ENV; NAME= runs those of one
 	@$(BIN)/python -m operations.prompts --environment $(ENV) $(if $(filter command,$(origin NAME)),--name "$(NAME)")
 
+token: setup  ## Sign in to ENV in the browser, and print the access token
+	@$(BIN)/python -m operations.sign_in --environment $(ENV)
+
+ask: setup  ## Sign in to ENV in the browser, and ask an assistant: ASSISTANT=helper Q="..."
+	@$(BIN)/python -m operations.answers "$(ASSISTANT)" "$$Q" --environment $(ENV)
+
 redteam: setup  ## Send attack prompts to the deployed guardrail of ENV; NAME= selects one category
 	@$(BIN)/python -m operations.redteam --environment $(ENV) $(if $(filter command,$(origin NAME)),--name "$(NAME)")
 
@@ -176,4 +182,4 @@ clean:  ## Stop the local account, and remove everything that was created here
 	@PATH="$(SYSTEM_PATH)" python3 -B -m operations.clean
 
 .PHONY: help synth diff deploy destroy bootstrap test check unit coverage lint format snapshots docs site bench lock setup setup-dev setup-local setup-model setup-clients setup-docs clean
-.PHONY: facts release choose evaluate prompts organization redteam accelerators models manifest sign wake local demo local-deploy local-destroy local-ask local-user local-status local-stop local-load local-down
+.PHONY: facts token ask release choose evaluate prompts organization redteam accelerators models manifest sign wake local demo local-deploy local-destroy local-ask local-user local-status local-stop local-load local-down

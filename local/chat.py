@@ -1,4 +1,4 @@
-"""A user of the deployed chat: invites one, signs in as the user pool requires, sends questions."""
+"""A user of the deployed chat: invites one, signs in at managed login, sends questions."""
 
 from __future__ import annotations
 
@@ -11,15 +11,12 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-import pyotp
 import urllib3
-from botocore import UNSIGNED
 from botocore.exceptions import ClientError
-from pycognito.aws_srp import AWSSRP
 
 from settings import make
 
-from . import users
+from . import managed_login, users
 from .emulator import Account
 from .home import Home, LocalError
 from .users import EMAIL, User
@@ -121,7 +118,8 @@ def user(home: Home, account: Account, chat: Chat, email: str, groups: Iterable[
 
 
 def sign_in(home: Home, account: Account, chat: Chat, email: str = EMAIL) -> str:
-    """The ID token of a user. The first user is created in every group if the pool does not have one.
+    """The access token of a user, by the code flow of managed login. The first user is created in every group if the
+    pool does not have one.
 
     :raises LocalError: if the user does not exist, or Cognito rejects the sign-in.
     """
@@ -133,12 +131,18 @@ def sign_in(home: Home, account: Account, chat: Chat, email: str = EMAIL) -> str
         how = make("local-user", chat.environment, EMAIL=email)
         raise LocalError(f"Nobody is called {email} here. Users: {there}. Create one with {how}")
     try:
-        token = _authenticate(account, chat, found)
-    except ClientError as error:
+        tokens = managed_login.sign_in(account, chat.pool, chat.client_id, callback(account, chat), found)
+    except (ClientError, LocalError) as error:
         again = make("local", chat.environment)
-        raise LocalError(f"{email} cannot sign in: {error}. Run make local-down, then {again}") from error
+        raise LocalError(f"{error}. Run make local-down, then {again}") from error
     users.keep(home, found)  # a second factor may have been registered
-    return token
+    return tokens.access
+
+
+def callback(account: Account, chat: Chat) -> str:
+    """An address that users return to after they sign in."""
+    described = account.client("cognito-idp").describe_user_pool_client(UserPoolId=chat.pool, ClientId=chat.client_id)
+    return str(described["UserPoolClient"]["CallbackURLs"][0])
 
 
 def _password() -> str:
@@ -156,48 +160,6 @@ def _invite(account: Account, user: User) -> None:
             **name, UserAttributes=attributes, TemporaryPassword=user["password"], MessageAction="SUPPRESS"
         )
     identity.admin_set_user_password(**name, Password=user["password"], Permanent=True)
-
-
-def _authenticate(account: Account, chat: Chat, user: User) -> str:
-    """Sign in by SRP, and by a second factor if the pool requires one.
-
-    https://docs.aws.amazon.com/cognito/latest/developerguide/amazon-cognito-user-pools-authentication-flow-methods.html
-    """
-    # Signing in is public: these calls carry no AWS credentials.
-    identity = account.client("cognito-idp", signature_version=UNSIGNED)
-    srp = AWSSRP(user["email"], user["password"], chat.pool, chat.client_id, client=identity)
-    parameters = srp.get_auth_params()
-    answer = identity.initiate_auth(ClientId=chat.client_id, AuthFlow="USER_SRP_AUTH", AuthParameters=parameters)
-    response = srp.process_challenge(answer["ChallengeParameters"], parameters)
-    answer = identity.respond_to_auth_challenge(
-        ClientId=chat.client_id, ChallengeName=answer["ChallengeName"], ChallengeResponses=response
-    )
-    if answer.get("ChallengeName") == "MFA_SETUP":
-        answer = _set_up_factor(identity, chat, user, answer["Session"])
-    if answer.get("ChallengeName") == "SOFTWARE_TOKEN_MFA":
-        code = {"USERNAME": user["email"], "SOFTWARE_TOKEN_MFA_CODE": pyotp.TOTP(user["otp_secret"]).now()}
-        answer = identity.respond_to_auth_challenge(
-            ClientId=chat.client_id,
-            ChallengeName="SOFTWARE_TOKEN_MFA",
-            ChallengeResponses=code,
-            Session=answer["Session"],
-        )
-    return str(answer["AuthenticationResult"]["IdToken"])
-
-
-def _set_up_factor(identity: Any, chat: Chat, user: User, session: str) -> dict[str, Any]:
-    """Register an authenticator app for a user whose pool requires one."""
-    registered = identity.associate_software_token(Session=session)
-    user["otp_secret"] = registered["SecretCode"]
-    code = pyotp.TOTP(user["otp_secret"]).now()
-    verified = identity.verify_software_token(Session=registered["Session"], UserCode=code)
-    answer: dict[str, Any] = identity.respond_to_auth_challenge(
-        ClientId=chat.client_id,
-        ChallengeName="MFA_SETUP",
-        ChallengeResponses={"USERNAME": user["email"]},
-        Session=verified["Session"],
-    )
-    return answer
 
 
 def ask(chat: Chat, token: str | None, question: str | bytes | dict[str, Any]) -> Reply:

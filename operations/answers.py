@@ -1,6 +1,6 @@
-"""Ask an assistant and read its answer as it is written.
+"""Ask an assistant and read its answer as it is written: ``make ask ENV=prod ASSISTANT=helper Q="Hello"``.
 
-::
+The command signs its user in, in the browser. In a program::
 
     for event in ask("https://abc.execute-api.us-east-1.amazonaws.com/v1", "helper", token, "Hello"):
         if event.name == "delta":
@@ -11,12 +11,18 @@ The events are described in ``docs/assistants.md``.
 
 from __future__ import annotations
 
+import argparse
 import json
+import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import urllib3
+
+from settings import SettingsError, told
+
+from .sign_in import SignInError, deployed, sign_in
 
 #: Seconds without a byte after which an answer is given up: assistants send a comment every 15 seconds.
 SILENT_SECONDS = 60
@@ -46,7 +52,7 @@ def ask(api: str, assistant: str, token: str, question: str | dict[str, Any]) ->
 
     :param api: address of the API with its stage.
     :param assistant: name of the assistant.
-    :param token: ID token of the user.
+    :param token: access token of the user, or of a program.
     :param question: a sentence, or a complete request.
     :raises AnswerError: if the request is refused, or the response ends without its last event.
     """
@@ -128,3 +134,35 @@ def _refused(status: int, body: bytes) -> AnswerError:
         return AnswerError(status, str(error["code"]), str(error["message"]))
     except (ValueError, KeyError, TypeError):
         return AnswerError(status, "no_contract", body.decode(errors="replace")[:200])
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Sign in, ask, and print the answer as it is written. Return 1 if there is none, 2 if nobody signed in."""
+    parser = argparse.ArgumentParser(prog="python -m operations.answers", description=__doc__)
+    parser.add_argument("assistant", help="name of the assistant")
+    parser.add_argument("question")
+    parser.add_argument("--environment", default="dev")
+    chosen = parser.parse_args(arguments)
+    try:
+        found = deployed(chosen.environment)
+        tokens = sign_in(found.login, found.redirect)
+    except (SettingsError, SignInError) as error:
+        print(error, file=sys.stderr)
+        return 2
+    try:
+        for event in ask(found.api, chosen.assistant, tokens.access, chosen.question):
+            if event.name == "delta":
+                print(event.data["text"], end="", flush=True)
+            elif event.name == "source":
+                print(f"[{event.data['document']}]")
+            elif event.name in ("error", "guardrail"):
+                raise AnswerError(int(event.data.get("status", 403)), event.data["code"], event.data["message"])
+    except AnswerError as error:
+        print(f"\n{error} ({error.code})", file=sys.stderr)
+        return 1
+    print()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(told(main))

@@ -15,7 +15,8 @@ from types import ModuleType
 from typing import Any
 
 from aws_genai.application.gateway_errors import GATEWAY_ERRORS
-from aws_genai.application.history import METHODS, WITH_BODY
+from aws_genai.application.history import METHODS, WITH_BODY, scope_of
+from aws_genai.application.options import RESOURCE_SERVER, SCOPES
 from aws_genai.functions.chat import errors, knowledge
 from aws_genai.functions.conversations import service
 from aws_genai.functions.history import table
@@ -25,6 +26,9 @@ from settings.disk import replace
 ROOT = Path(__file__).resolve().parent.parent
 FILE = ROOT / "docs" / "openapi.json"
 _FUNCTIONS = ROOT / "constructs" / "aws_genai" / "functions"
+#: A domain of managed login. Each deployment has its own.
+_DOMAIN = "https://genai-dev-111122223333.auth.us-east-1.amazoncognito.com/oauth2"
+_ASK = f"{RESOURCE_SERVER}/ask"
 #: Statuses of the default gateway responses, which keep that of the error: any may occur.
 _DEFAULTS = {"DEFAULT_4XX": "4XX", "DEFAULT_5XX": "5XX"}
 
@@ -75,7 +79,7 @@ def described() -> dict[str, Any]:
                 "variables": {"api": {"default": "api"}, "region": {"default": "us-east-1"}},
             }
         ],
-        "security": [{"users": []}],
+        "security": [{"users": [_ASK]}, {"programs": [_ASK]}],
         "paths": {
             "/chat": {"post": _operation("chat", "Ask the chat, and get the whole answer.", _whole(), blocks=True)},
             "/assistants/{assistant}/answers": {
@@ -101,11 +105,18 @@ def described() -> dict[str, Any]:
         "components": {
             "securitySchemes": {
                 "users": {
-                    "type": "apiKey",
-                    "in": "header",
-                    "name": "Authorization",
-                    "description": "The ID token of a user of the Amazon Cognito user pool.",
-                }
+                    "type": "oauth2",
+                    "description": (
+                        "The access token of a user, by the authorization code flow with PKCE (S256) of managed login. "
+                        "Put the domain of the deployment in; see docs/identity.md."
+                    ),
+                    "flows": {"authorizationCode": {"authorizationUrl": f"{_DOMAIN}/authorize", **_token()}},
+                },
+                "programs": {
+                    "type": "oauth2",
+                    "description": "The access token of a program of application.machines.",
+                    "flows": {"clientCredentials": _token()},
+                },
             },
             "schemas": {
                 "Request": _schema("chat/request.schema.json"),
@@ -164,6 +175,7 @@ def _conversations() -> dict[str, Any]:
         operation: dict[str, Any] = {
             "operationId": f"{id.lower()}_{path.partition('/')[0]}",
             "summary": _SUMMARIES[id],
+            "security": [{who: [f"{RESOURCE_SERVER}/{scope_of(path)}"]} for who in ("users", "programs")],
             "responses": {
                 "200": {"description": "It is done.", "content": {"application/json": {"schema": {"type": "object"}}}},
                 **{status: _refused(codes) for status, codes in codes((table, service)).items()},
@@ -193,6 +205,11 @@ def _body(schema: str) -> dict[str, Any]:
     }
 
 
+def _token() -> dict[str, Any]:
+    scopes = {f"{RESOURCE_SERVER}/{name}": text for name, text in SCOPES.items()}
+    return {"tokenUrl": f"{_DOMAIN}/token", "scopes": scopes}
+
+
 def _operation(
     id: str,
     summary: str,
@@ -204,8 +221,9 @@ def _operation(
 ) -> dict[str, Any]:
     refused = {status: list(found) for status, found in (refusals or codes()).items()}
     if blocks:
-        # An assistant tells these as events.
-        refused["403"] = sorted([*refused["403"], "input_blocked", "output_blocked"])
+        # An assistant tells these as events, and is alone in asking for a group.
+        chat = {*refused["403"], "input_blocked", "output_blocked"} - {errors.OTHER_GROUP.code}
+        refused["403"] = sorted(chat)
     return {
         "operationId": id,
         "summary": summary,

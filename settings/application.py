@@ -12,6 +12,7 @@ from aws_genai.application.options import (
     ChatOptions,
     EdgeOptions,
     HistoryOptions,
+    MachineOptions,
     UsageBudgetOptions,
     check_knowledge,
 )
@@ -58,6 +59,9 @@ class Application(Options):
     """CloudFront in front of the API of chat, and of a page. The API then refuses what does not come through it.
     Default: clients call the API itself."""
 
+    machines: Annotated[dict[AssistantName, MachineOptions], Field(max_length=10)] = {}
+    """Programs that ask with credentials of their own, by the name of their app client."""
+
     dashboard: bool = True
     """Whether to create a CloudWatch dashboard of the three layers."""
 
@@ -94,4 +98,27 @@ class Application(Options):
         if self.edge and self.chat:
             with below("chat"):
                 self.chat.check_edge()
+        return self
+
+    @model_validator(mode="after")
+    def _who_may_ask_exists(self) -> Self:
+        if self.machines and self.chat is None:
+            raise InvalidValueError(
+                "Programs ask the API of chat, which these settings leave out", field="machines", hint="Add chat: {}"
+            )
+        federation = self.chat.federation if self.chat else None
+        for name, each in self.assistants.items():
+            if each.groups and federation and not federation.groups:
+                raise InvalidValueError(
+                    "Users of the identity provider have no groups, so that none could ask this assistant",
+                    field=f"assistants.{name}.groups",
+                    hint="Set chat.federation.groups to the claim that holds them",
+                )
+        for name, machine in self.machines.items():
+            if machine.budget and self.chat and not self.chat.budget:
+                raise InvalidValueError(
+                    "Nothing is counted without a budget of users",
+                    field=f"machines.{name}.budget",
+                    hint="Add chat.budget: {}",
+                )
         return self

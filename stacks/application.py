@@ -100,12 +100,14 @@ class ApplicationStack(LayerStack):
         readers = {
             group for each in application.answering.values() if each.knowledge for group in bases[each.knowledge].groups
         }
+        askers = {group for each in application.assistants.values() for group in each.groups}
         identity = Identity(
             self,
             "Users",
             pool_name=settings.prefix,
             options=chat,
-            groups=sorted(readers),
+            groups=sorted(readers | askers),
+            machines=application.machines,
             foundation=foundation,
         )
         edge = application.edge

@@ -39,6 +39,7 @@ def application() -> Callable[..., Awaitable[None]]:
         hosting,
         images,
         ingestion,
+        managed_login,
         principals,
         reads,
         registry,
@@ -53,6 +54,7 @@ def application() -> Callable[..., Awaitable[None]]:
         starts,
         streaming,
         strict,
+        tokens,
         web_acls,
     )
     from .models.stream import RECEIVE
@@ -84,6 +86,8 @@ def application() -> Callable[..., Awaitable[None]]:
     edge.install()
     rotation.install()
     sign_in_rules.install()
+    managed_login.install()
+    tokens.install()
     starts.install()
     strict.install()
     ending.install()

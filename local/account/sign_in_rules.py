@@ -1,14 +1,12 @@
-"""Sign-ins, tokens and codes that Cognito rejects and the emulator accepts; and the second factor of managed login.
+"""Sign-ins, tokens and codes that Cognito rejects and the emulator accepts.
 
 https://docs.aws.amazon.com/cognito/latest/developerguide/authentication-flows-public-server-side.html
 """
 
 from __future__ import annotations
 
-import html
 import logging
 import secrets
-import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import parse_qs
@@ -34,12 +32,6 @@ _FLOWS = {
 #: The flows of a client that enables none explicitly:
 #: https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_CreateUserPoolClient.html
 _DEFAULT_FLOWS = frozenset({"ALLOW_REFRESH_TOKEN_AUTH", "ALLOW_USER_SRP_AUTH", "ALLOW_CUSTOM_AUTH"})
-#: How long managed login waits for a code, in seconds.
-_PAGE_SECONDS = 180
-#: Maximum number of wrong codes before managed login starts again.
-_PAGE_ATTEMPTS = 5
-#: Managed login sessions that wait for a second factor: the user, and the parameters of the first request.
-_pending: dict[str, dict[str, Any]] = {}
 
 
 def install() -> None:
@@ -57,8 +49,6 @@ def install() -> None:
     for name in ("_set_user_mfa_preference", "_admin_set_user_mfa_preference"):
         setattr(cognito, name, _enrolled(getattr(cognito, name)))
     cognito.handle_oauth2_token = _own_refresh(cognito.handle_oauth2_token)
-    cognito._issue_auth_code_redirect = _second_page(cognito._issue_auth_code_redirect)
-    cognito.handle_login_submit = _second_submit(cognito.handle_login_submit)
 
 
 def _refused(code: str, message: str) -> Answer:
@@ -261,80 +251,3 @@ def _own_refresh(answer: Callable[..., Awaitable[Answer]]) -> Callable[..., Awai
 def _oauth(code: str) -> Answer:
     made: Answer = cognito._oauth2_error(code, "The token was given to another client, or its secret is not this.")
     return made
-
-
-# Managed login
-
-
-def _second_page(issue: Callable[..., Answer]) -> Callable[..., Answer]:
-    """The common end of every managed login flow: users with a second factor enter it first.
-
-    https://docs.aws.amazon.com/cognito/latest/developerguide/cognito-user-pools-managed-login.html
-    """
-
-    def issuing(client_id: str, pool_id: str, redirect_uri: str, scope: str, username: str, *rest: Any) -> Answer:
-        _, pool, client = cognito._find_pool_by_client_id(client_id)
-        if (
-            client is None
-            or not client.get("AllowedOAuthFlowsUserPoolClient")
-            or "code" not in (client.get("AllowedOAuthFlows") or [])
-        ):
-            made: Answer = cognito._oauth2_error("unauthorized_client", "Client is not allowed to use the code flow.")
-            return made
-        user = pool["_users"].get(username)
-        challenge = cognito._mfa_challenge_for_user(pool, user, pool_id, username) if user else None
-        if challenge is None:
-            return issue(client_id, pool_id, redirect_uri, scope, username, *rest)
-        if challenge["ChallengeName"] != "SOFTWARE_TOKEN_MFA":
-            told = "A second factor has to be set up first, which this page cannot do: sign in by SRP once."
-            return _page(f'<div class="error">{told}</div>')
-        token = secrets.token_urlsafe(24)
-        again = (client_id, pool_id, redirect_uri, scope, username, *rest)
-        _pending[token] = {"again": again, "until": time.time() + _PAGE_SECONDS, "left": _PAGE_ATTEMPTS, "issue": issue}
-        return _code_page(token)
-
-    return issuing
-
-
-def _second_submit(submit: Callable[..., Answer]) -> Callable[..., Answer]:
-    def submitting(method: str, path: str, headers: Any, body: bytes, query: Any) -> Answer:
-        form = {name: values[0] for name, values in parse_qs(body.decode("utf-8", errors="replace")).items()}
-        token = form.get("mfa_token")
-        if token is None:
-            return submit(method, path, headers, body, query)
-        pending = _pending.get(token)
-        if pending is None or pending["until"] < time.time() or not pending["left"]:
-            _pending.pop(token, None)
-            made: Answer = cognito._oauth2_error("invalid_request", "Session has expired. Please sign in again.")
-            return made
-        _, pool_id, _, _, username, *_ = pending["again"]
-        pool = cognito._get_pool_unscoped(pool_id)
-        user = (pool or {}).get("_users", {}).get(username) or {}
-        if not user.get("Enabled", True) or not _matches(user.get("_totp_secret"), form.get("code", "")):
-            pending["left"] -= 1
-            return _code_page(token, "Invalid code or auth state for the user.")
-        del _pending[token]
-        issued: Answer = pending["issue"](*pending["again"])
-        return issued
-
-    return submitting
-
-
-def _matches(secret: str | None, code: str) -> bool:
-    return bool(secret) and bool(cognito._totp_matches(secret, code))
-
-
-def _code_page(token: str, wrong: str = "") -> Answer:
-    error = f'<div class="error">{html.escape(wrong)}</div>' if wrong else ""
-    return _page(
-        f'{error}<form method="POST" action="/login">'
-        f'<input type="hidden" name="mfa_token" value="{html.escape(token)}">'
-        '<label for="code">Code of your authenticator app</label>'
-        '<input type="text" id="code" name="code" inputmode="numeric" autocomplete="one-time-code" required autofocus>'
-        '<button type="submit">Sign in</button></form>'
-    )
-
-
-def _page(body: str) -> Answer:
-    page = cognito._page_shell("Sign in", "Sign in", body)
-    return 200, {"Content-Type": "text/html; charset=utf-8"}, page.encode()

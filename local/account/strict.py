@@ -30,7 +30,14 @@ _PLACES = (
     *("LogGroupName", "FunctionName", "Scope"),
 )
 #: Types that allow duplicate names.
-_SHARED = frozenset({"AWS::Cognito::UserPool", "AWS::Cognito::UserPoolClient", "AWS::ApiGateway::RestApi"})
+_SHARED = frozenset(
+    {
+        "AWS::ApiGateway::RestApi",
+        "AWS::Cognito::UserPool",
+        "AWS::Cognito::UserPoolClient",
+        "AWS::Cognito::UserPoolResourceServer",
+    }
+)
 #: Names that exist in a service, regardless of who created or deleted the resource.
 _KEPT: dict[str, Callable[[str], bool]] = {
     "AWS::Logs::LogGroup": lambda name: name in cloudwatch_logs._log_groups,

@@ -20,7 +20,7 @@ from operations.answers import Event, events
 
 MODEL = "amazon.nova-lite-v1:0"
 SCHEMA = json.loads((Path(answer.__file__).parent / "events.schema.json").read_text(encoding="utf-8"))
-CLAIMS = {"sub": "u", "cognito:groups": "staff", "aud": "client"}
+CLAIMS = {"sub": "u", "cognito:groups": "staff", "client_id": "client", "token_use": "access"}
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -37,6 +37,7 @@ def variables() -> Iterator[None]:
             "GUARDRAIL_ID": "guard",
             "GUARDRAIL_VERSION": "3",
             "ASSISTANT": "helper",
+            "CLIENT_IDS": '["client"]',
         }.items():
             patch.setenv(name, value)
         from aws_genai.functions.chat.request import limits
@@ -198,6 +199,29 @@ def test_tokens_of_other_clients_are_refused(account: Account, monkeypatch: pyte
     monkeypatch.setenv("CLIENT_IDS", '["another"]')
     assert refused(call()) == (403, "wrong_client")
     assert not account.requests
+
+
+@pytest.mark.parametrize(
+    ("groups", "status"), [("staff", 200), ("[hr, staff]", 200), ("hr", 403), ("staffing", 403), ("", 403)]
+)
+def test_users_of_other_groups_are_refused_before_anything_is_paid(
+    account: Account, monkeypatch: pytest.MonkeyPatch, groups: str, status: int
+) -> None:
+    monkeypatch.setenv("GROUPS", '["board", "staff"]')
+    stream = call(claims={**CLAIMS, "cognito:groups": groups})
+    assert stream.status == status
+    if status == 403:
+        assert refused(stream) == (403, "wrong_group")
+    assert bool(account.requests) == (status == 200)
+
+
+def test_a_program_has_the_groups_of_the_settings_alone(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GROUPS", '["staff"]')
+    token = {"sub": "robot", "client_id": "robot", "token_use": "access", "cognito:groups": "staff"}
+    monkeypatch.setenv("MACHINES", '{"robot": {"groups": ["hr"]}}')
+    assert refused(call(claims=token)) == (403, "wrong_group")
+    monkeypatch.setenv("MACHINES", '{"robot": {"groups": ["staff"]}}')
+    assert call(claims=token).status == 200
 
 
 def aws(code: str) -> ClientError:

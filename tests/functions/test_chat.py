@@ -22,6 +22,7 @@ from hypothesis import given, settings, strategies as st
 
 from aws_genai.data.bedrock_parameters import ModelParameters
 from aws_genai.functions.chat.environment import Environment
+from aws_genai.functions.usage_budget.budget import Amount, Reservation
 from aws_genai.models.access.inference import Inference, requests_of
 from aws_genai.packaging.dependencies import bundle
 from tests.conftest import Synthesized
@@ -50,6 +51,7 @@ def variables() -> Iterator[None]:
             "SYSTEM_PROMPT": "Be brief.",
             "GUARDRAIL_ID": "guard",
             "GUARDRAIL_VERSION": "3",
+            "CLIENT_IDS": '["own"]',
         }.items():
             patch.setenv(name, value)
         yield
@@ -66,16 +68,17 @@ def stub(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stubber]:
         stubber.assert_no_pending_responses()
 
 
+CLAIMS = {"sub": "u", "cognito:groups": "staff", "client_id": "own", "token_use": "access"}
+CLAIMED = {"authorizer": {"claims": CLAIMS}}
+
+
 def call(body: Any) -> tuple[int, dict[str, Any]]:
     from aws_genai.functions.chat.handler import handler
 
-    event = {"body": body if isinstance(body, str) or body is None else json.dumps(body)}
+    event = {"body": body if isinstance(body, str) or body is None else json.dumps(body), "requestContext": CLAIMED}
     response = handler(event, CONTEXT)
     assert response["headers"]["Cache-Control"] == "no-store"
     return response["statusCode"], json.loads(response["body"])
-
-
-CLAIMED = {"authorizer": {"claims": {"sub": "u", "cognito:groups": "staff"}}}
 
 
 @pytest.mark.parametrize(("asleep", "status"), [(1, 200), (2, 503)], ids=["wakes up", "sleeps on"])
@@ -304,23 +307,77 @@ def test_a_model_that_reasons_is_told_how_long(stub: Stubber, monkeypatch: pytes
 
 
 @pytest.mark.parametrize(
-    ("claimed", "status"), [({"aud": "own"}, 200), ({"aud": "other"}, 403), ({}, 403)], ids=["own", "other", "none"]
+    ("claimed", "code"),
+    [
+        (CLAIMS, None),
+        ({**CLAIMS, "client_id": "other"}, "wrong_client"),
+        # The program of another application names its client as its subject.
+        ({**CLAIMS, "client_id": "other", "sub": "other"}, "wrong_client"),
+        ({**CLAIMS, "sub": "own"}, "wrong_client"),
+        ({name: CLAIMS[name] for name in ("client_id", "token_use")}, "wrong_client"),
+        ({**CLAIMS, "token_use": "id"}, "unauthorized"),
+        ({"sub": "u", "aud": "own", "token_use": "id"}, "unauthorized"),
+        ({"sub": "u", "client_id": "own"}, "unauthorized"),
+        ({"sub": "u", "token_use": "access"}, "unauthorized"),
+        (None, "unauthorized"),
+    ],
 )
-def test_tokens_of_other_app_clients_are_refused(
-    stub: Stubber, monkeypatch: pytest.MonkeyPatch, claimed: dict[str, str], status: int
-) -> None:
+def test_only_access_tokens_of_own_app_clients_are_taken(stub: Stubber, claimed: Any, code: str | None) -> None:
     from aws_genai.functions.chat.handler import handler
 
-    monkeypatch.setenv("CLIENT_IDS", '["own"]')
-    if status == 200:
+    if code is None:
         stub.add_response("converse", answer())
-    event = {"body": json.dumps(question()), "requestContext": {"authorizer": {"claims": {"sub": "u", **claimed}}}}
+    event = {"body": json.dumps(question()), "requestContext": {"authorizer": {"claims": claimed}}}
     response = handler(event, CONTEXT)
-    assert response["statusCode"] == status
-    if status == 403:
-        assert json.loads(response["body"])["error"]["code"] == "wrong_client"
-    # Without any claims, nobody has signed in.
-    assert handler({"body": json.dumps(question())}, CONTEXT)["statusCode"] == 401
+    assert response["statusCode"] == {None: 200, "wrong_client": 403, "unauthorized": 401}[code]
+    assert json.loads(response["body"]).get("error", {}).get("code") == code
+
+
+@pytest.mark.parametrize("sub", [{}, {"sub": "robot"}], ids=["without a subject", "with its client as subject"])
+def test_a_program_is_counted_by_its_client_and_its_own_limits(
+    stub: Stubber, monkeypatch: pytest.MonkeyPatch, sub: dict[str, str]
+) -> None:
+    from aws_genai.functions.chat import handler
+
+    reserved: list[tuple[str, Any]] = []
+
+    class Counters:
+        """Counters that note whose limits they keep."""
+
+        tokens_per_day = 100_000
+
+        def __init__(self, limits: Any = None) -> None:
+            self.limits = limits
+
+        def limited(self, **limits: Any) -> Counters:
+            return Counters(limits)
+
+        def reserve(self, who: str, amount: Amount, _groups: Any = ()) -> Any:
+            reserved.append((who, self.limits))
+            return Reservation((), amount)
+
+        def settle(self, *_: Any, **__: Any) -> None:
+            pass
+
+    limits = {"day": {"requests": 3, "tokens": 900_000, "blocks": 2}, "month": {"micros": 5}}
+    monkeypatch.setenv("MACHINES", json.dumps({"robot": {"budget": limits}, "other": {}}))
+    monkeypatch.setattr(handler, "counting", Counters)
+    for client in ("robot", "other"):
+        stub.add_response("converse", answer())
+        token = {**dict.fromkeys(sub, client), "client_id": client, "token_use": "access", "scope": "genai/ask"}
+        event = {"body": json.dumps(question()), "requestContext": {"authorizer": {"claims": token}}}
+        assert handler.handler(event, CONTEXT)["statusCode"] == 200
+    assert reserved == [("robot", limits), ("other", None)]
+
+
+def test_a_program_reads_documents_of_its_own_groups_alone() -> None:
+    from aws_genai.functions.chat.request import caller
+
+    own = Environment.read({**os.environ, "MACHINES": '{"robot": {"groups": ["hr"]}, "other": {}}'})
+    for client, groups in (("robot", ["hr"]), ("other", [])):
+        token = {"client_id": client, "token_use": "access", "cognito:groups": "staff"}
+        who = caller(own, {"requestContext": {"authorizer": {"claims": token}}})
+        assert (who.id, who.groups) == (client, groups)
 
 
 @pytest.mark.parametrize(
@@ -343,7 +400,7 @@ def test_pages_of_listed_origins_may_read_responses(
     monkeypatch.setenv("ORIGINS", '["https://a.example.com", "https://b.example.com"]')
     if body != "{":
         stub.add_response("converse", answer())
-    event = {"body": body if body == "{" else json.dumps(body), "headers": sent}
+    event = {"body": body if body == "{" else json.dumps(body), "headers": sent, "requestContext": CLAIMED}
     headers = handler(event, CONTEXT)["headers"]
     assert headers.get("Access-Control-Allow-Origin") == allowed
     assert headers["Vary"] == "Origin"
@@ -499,7 +556,9 @@ def test_package_runs_as_lambda_would_run_it(reference: Synthesized, tmp_path: P
     for archive, folder in ((reference.folder / f"asset.{function['Code']['S3Key']}", code), (bundle(), layer)):
         zipfile.ZipFile(archive).extractall(folder)
     environment = {
-        **Environment(MODELS={}, SYSTEM_PROMPT="p", GUARDRAIL_ID="g", GUARDRAIL_VERSION="1").variables(),
+        **Environment(
+            MODELS={}, SYSTEM_PROMPT="p", GUARDRAIL_ID="g", GUARDRAIL_VERSION="1", CLIENT_IDS=["own"]
+        ).variables(),
         "PYTHONPATH": f"{code}:{layer / 'python'}",
         "PATH": os.environ["PATH"],
         "AWS_DEFAULT_REGION": "us-east-1",
@@ -510,7 +569,7 @@ def test_package_runs_as_lambda_would_run_it(reference: Synthesized, tmp_path: P
         f"from {module} import {name}\n"
         "context = SimpleNamespace(function_name='f', memory_limit_in_mb=1, invoked_function_arn='a', aws_request_id='r',"
         " get_remaining_time_in_millis=lambda: 29000)\n"
-        f"print({name}({{'body': '{{}}'}}, context)['statusCode'])\n"
+        f"print({name}({{'body': '{{}}', 'requestContext': {CLAIMED}}}, context)['statusCode'])\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", program],
@@ -527,6 +586,7 @@ def test_package_runs_as_lambda_would_run_it(reference: Synthesized, tmp_path: P
     assert {path.parent.name for path in code.rglob("*.py")} == {
         "chat",
         "contract",
+        "groups",
         "untrusted",
         "usage_budget",
         "waking",

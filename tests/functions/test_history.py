@@ -23,6 +23,7 @@ from tests.functions.test_loop import Thermometer, end, use
 
 TABLE, COUNTERS = "history", "budget"
 ANN, BOB = "ann-0001", "bob-0002"
+SIGNED_IN = {"client_id": "client", "token_use": "access"}
 
 
 @pytest.fixture(autouse=True)
@@ -37,6 +38,7 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         "SYSTEM_PROMPT": "Be brief.",
         "GUARDRAIL_ID": "guard",
         "GUARDRAIL_VERSION": "3",
+        "CLIENT_IDS": '["client"]',
         "ASSISTANT": "helper",
         "HISTORY_TABLE": TABLE,
         "HISTORY_DAYS": "30",
@@ -86,7 +88,7 @@ def ask(body: dict[str, Any], who: str = ANN, left: int = 300_000) -> Stream:
         get_remaining_time_in_millis=lambda: left,
         stream=Stream(),
     )
-    requested = {"requestId": "r1", "authorizer": {"claims": {"sub": who, "cognito:groups": "staff", "aud": "client"}}}
+    requested = {"requestId": "r1", "authorizer": {"claims": {"sub": who, "cognito:groups": "staff", **SIGNED_IN}}}
     handler({"body": json.dumps(body), "requestContext": requested}, context)
     stream: Stream = context.stream
     return stream
@@ -126,7 +128,7 @@ def do(method: str, resource: str, who: str = ANN, body: Any = None, **parameter
         "pathParameters": parameters,
         "queryStringParameters": query or None,
         "body": None if body is None else json.dumps(body),
-        "requestContext": {"authorizer": {"claims": {"sub": who}}},
+        "requestContext": {"authorizer": {"claims": {"sub": who, **SIGNED_IN}}},
     }
     response = handler(event, context)
     return response["statusCode"], json.loads(response["body"])

@@ -67,7 +67,7 @@ for case in cases:
         body = {mark: [{"role": mark}]}
     if case == "unknown":
         body["model"] = mark
-    claims = {"sub": mark, "email": f"{mark}@example.com", "cognito:username": mark}
+    claims = {"sub": mark, "client_id": "client", "token_use": "access", "email": f"{mark}@example.com", "cognito:username": mark}
     event = {
         "body": json.dumps(body),
         "headers": {"Authorization": mark, "X-Forwarded-For": mark},
@@ -149,6 +149,7 @@ def leave(folder: str, cases: list[str], *, fails: int = 0, **variables: str) ->
                 "SYSTEM_PROMPT": "Be brief.",
                 "GUARDRAIL_ID": "guard",
                 "GUARDRAIL_VERSION": "3",
+                "CLIENT_IDS": '["client"]',
                 "ASSISTANT": "helper",
                 **variables,
             },

@@ -23,6 +23,7 @@ from aws_genai.models.access.inference import Inference, requests_of
 
 MODEL = "amazon.nova-lite-v1:0"
 TABLE = "budget"
+SIGNED_IN = {"cognito:groups": "staff", "client_id": "own", "token_use": "access"}
 NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
 
 
@@ -81,6 +82,20 @@ def test_requests_run_out(budget: Budget) -> None:
     with pytest.raises(SpentError, match="requests"):
         budget.reserve("ann", Amount(10))
     budget.reserve("bob", Amount(10))
+
+
+def test_limits_of_ones_own_are_kept_in_the_same_counters(client: Any, budget: Budget) -> None:
+    mine = budget.limited({"requests": 2, "tokens": 100, "blocks": 1})
+    assert mine.tokens_per_day == 100
+    with pytest.raises(SpentError, match="tokens"):
+        mine.reserve("robot", Amount(101))
+    for _ in range(2):
+        mine.settle(mine.reserve("robot", Amount(40)), Amount(40))
+    with pytest.raises(SpentError, match="requests"):
+        mine.reserve("robot", Amount(1))
+    assert (item(client, "robot")["requests"], item(client, "robot")["tokens"]) == (2, 80)
+    # A user's limits are as before.
+    budget.reserve("ann", Amount(1000))
 
 
 def test_who_is_blocked_often_is_locked_out_until_midnight(budget: Budget, clock: Clock) -> None:
@@ -255,6 +270,7 @@ def stub(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stubber]:
         "SYSTEM_PROMPT": "Be brief.",
         "GUARDRAIL_ID": "guard",
         "GUARDRAIL_VERSION": "3",
+        "CLIENT_IDS": '["own"]',
     }.items():
         monkeypatch.setenv(name, value)
     handler.limits.cache_clear()
@@ -277,7 +293,7 @@ def call(monkeypatch: pytest.MonkeyPatch, spender: Spender, sub: str | None = "a
     )
     event: dict[str, Any] = {"body": json.dumps({"messages": [{"role": "user", "text": "Hello"}]})}
     if sub:
-        event["requestContext"] = {"authorizer": {"claims": {"sub": sub, "cognito:groups": "staff"}}}
+        event["requestContext"] = {"authorizer": {"claims": {"sub": sub, **SIGNED_IN}}}
     response = handler.handler(event, context)
     body = json.loads(response["body"])
     return response["statusCode"], body.get("error", {}).get("code", "")

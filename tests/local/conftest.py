@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -19,9 +19,10 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from local import cdk, chat, emulator, stand_ins
+from local import cdk, chat, emulator, managed_login, stand_ins, users
 from local.deploy import Changes, deploy
 from local.home import Home
+from operations.sign_in import Tokens
 from settings import load
 from tests.conftest import ROOT, Synthesized
 
@@ -52,6 +53,12 @@ class Local:
         if found not in self._tokens:
             self._tokens[found] = chat.sign_in(self.home, self.account, found)
         return self._tokens[found]
+
+    def tokens(self, user: users.User, client_id: str = "") -> Tokens:
+        """What managed login gives a user of the chat, for its app client or another of its user pool."""
+        found = replace(self.chat, client_id=client_id or self.chat.client_id)
+        back = chat.callback(self.account, found)
+        return managed_login.sign_in(self.account, found.pool, found.client_id, back, user)
 
     def answers_by(self, url: str) -> None:
         """Let another server answer, or none."""

@@ -90,7 +90,7 @@ def people(local: Local) -> Callable[[str, str], tuple[int, dict[str, Any]]]:
                 local.client("cognito-idp").admin_add_user_to_group(
                     UserPoolId=found.pool, Username=user["email"], GroupName=group
                 )
-            tokens[group] = chat._authenticate(local.account, found, user)
+            tokens[group] = local.tokens(user).access
         return tokens[group]
 
     def ask(group: str, question: str) -> tuple[int, dict[str, Any]]:

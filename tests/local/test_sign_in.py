@@ -6,7 +6,7 @@ import base64
 import json
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlparse
 
@@ -16,7 +16,9 @@ import urllib3
 from botocore import UNSIGNED
 from botocore.exceptions import ClientError
 
-from local import chat
+from local import chat, managed_login
+from local.home import LocalError
+from operations.sign_in import Attempt, SignInError
 
 from .conftest import Local
 
@@ -264,7 +266,117 @@ def test_the_api_takes_its_own_pools_tokens_as_they_were_signed(local: Local, po
         assert chat.ask(local.chat, str(wrong), "Hello").status in (401, 403), str(wrong)[:40]
 
 
+# The token endpoint, and the app clients that it serves.
+
+
+def told_of(token: str) -> Json:
+    part = token.split(".")[1]
+    found: Json = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
+    return found
+
+
+def endpoint(pool: Pool, **form: str) -> tuple[int, Json]:
+    response = urllib3.request(
+        "POST",
+        f"{pool.local.account.url}/oauth2/token",
+        body=urlencode(form),
+        headers={"Content-Type": "application/x-www-form-urlencoded"},
+        timeout=10,
+        retries=False,
+    )
+    return response.status, json.loads(response.data)
+
+
+ROTATED = {"Feature": "ENABLED", "RetryGracePeriodSeconds": 0}
+CODE: Json = {
+    "AllowedOAuthFlowsUserPoolClient": True,
+    "AllowedOAuthFlows": ["code"],
+    "AllowedOAuthScopes": ["openid"],
+    "CallbackURLs": [CALLBACK],
+    "SupportedIdentityProviders": ["COGNITO"],
+}
+
+
+@pytest.mark.parametrize(
+    ("settings", "code"),
+    [
+        ({"AllowedOAuthFlows": ["client_credentials"]}, "InvalidOAuthFlowException"),
+        ({"AllowedOAuthFlows": ["client_credentials", "code"], "GenerateSecret": True}, "InvalidOAuthFlowException"),
+        ({"AllowedOAuthScopes": ["genai/ask"]}, "ScopeDoesNotExistException"),
+        ({"RefreshTokenRotation": ROTATED}, "InvalidParameterException"),
+        ({"RefreshTokenRotation": ROTATED, "ExplicitAuthFlows": []}, "InvalidParameterException"),
+    ],
+)
+def test_a_client_that_cognito_rejects_is_rejected(pool: Pool, settings: Json, code: str) -> None:
+    made = {"UserPoolId": pool.pool, "ClientName": "c", "ExplicitAuthFlows": FLOWS, **settings}
+    assert code_of(pool.admin.create_user_pool_client, **made) == code
+
+
+def test_a_rotated_token_is_used_once_and_keeps_the_groups(pool: Pool) -> None:
+    pool.admin.create_group(UserPoolId=pool.pool, GroupName="staff")
+    pool.admin.admin_add_user_to_group(UserPoolId=pool.pool, Username="ann", GroupName="staff")
+    pool.admin.create_user_pool_domain(UserPoolId=pool.pool, Domain="rotated")
+    client = pool.client(**CODE, ExplicitAuthFlows=["ALLOW_USER_AUTH"], RefreshTokenRotation=ROTATED)
+    user = {"email": "ann", "password": pool.password}
+    first = managed_login.sign_in(pool.local.account, pool.pool, client, CALLBACK, user)
+    form = {"grant_type": "refresh_token", "client_id": client}
+    status, renewed = endpoint(pool, **form, refresh_token=first.refresh)
+    assert status == 200
+    assert renewed["refresh_token"] != first.refresh
+    claims = told_of(renewed["access_token"])
+    assert (claims["cognito:groups"], claims["scope"], claims["client_id"]) == (["staff"], "openid", client)
+    status, refused = endpoint(pool, **form, refresh_token=first.refresh)
+    assert (status, refused["error"]) == (400, "invalid_grant")
+    assert endpoint(pool, **form, refresh_token=renewed["refresh_token"])[0] == 200
+
+
+def test_a_code_belongs_to_whoever_asked_for_it(pool: Pool) -> None:
+    pool.admin.create_user_pool_domain(UserPoolId=pool.pool, Domain="codes")
+    client = pool.client(**CODE)
+    login = managed_login.login(pool.local.account, pool.pool, client)
+    user = {"email": "ann", "password": pool.password}
+    mine, other = Attempt(login, CALLBACK), Attempt(login, CALLBACK)
+    answer = managed_login._answer(pool.local.account, mine, user)
+    with pytest.raises(SignInError, match="belongs to another sign-in"):
+        other.complete(answer)
+    for verifier in (other.verifier, ""):
+        stolen = replace(mine, verifier=verifier)
+        with pytest.raises(SignInError, match="invalid_grant"):
+            stolen.complete(answer)
+    assert mine.complete(answer).access
+    with pytest.raises(SignInError, match="invalid_grant"):
+        mine.complete(answer)
+
+
 # The page of sign-in.
+
+
+def test_a_pool_without_a_domain_has_no_page(pool: Pool) -> None:
+    client = pool.client(**CODE)
+    asked = {"client_id": client, "redirect_uri": CALLBACK, "response_type": "code", "scope": "openid"}
+    url = f"{pool.local.account.url}/oauth2/authorize?{urlencode(asked)}"
+    assert urllib3.request("GET", url, timeout=10, retries=False).status == 404
+    pool.admin.create_user_pool_domain(UserPoolId=pool.pool, Domain="first")
+    assert urllib3.request("GET", url, timeout=10, retries=False).status == 200
+    # Managed login shows no page to a client without a style.
+    pool.admin.update_user_pool_domain(UserPoolId=pool.pool, Domain="first", ManagedLoginVersion=2)
+    assert urllib3.request("GET", url, timeout=10, retries=False).status == 403
+
+
+def test_a_required_second_factor_is_set_up_on_the_page(pool: Pool) -> None:
+    pool.admin.create_user_pool_domain(UserPoolId=pool.pool, Domain="required")
+    pool.admin.set_user_pool_mfa_config(
+        UserPoolId=pool.pool, MfaConfiguration="ON", SoftwareTokenMfaConfiguration={"Enabled": True}
+    )
+    client = pool.client(**CODE, ExplicitAuthFlows=["ALLOW_USER_AUTH"])
+    user = {"email": "ann", "password": pool.password}
+    assert managed_login.sign_in(pool.local.account, pool.pool, client, CALLBACK, user).id
+    assert user["otp_secret"]
+    # From now on a code is asked for.
+    assert managed_login.sign_in(pool.local.account, pool.pool, client, CALLBACK, user).id
+    with pytest.raises(LocalError, match="Invalid code"):
+        wrong = {**user, "otp_secret": pyotp.random_base32()}
+        managed_login.sign_in(pool.local.account, pool.pool, client, CALLBACK, wrong)
 
 
 @pytest.fixture

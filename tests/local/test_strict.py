@@ -257,12 +257,20 @@ def test_a_required_second_factor_is_set_up_before_there_is_a_token(local: Local
         )
     with pytest.raises(ClientError, match="Invalid session"):
         identity.associate_software_token(Session="x" * 24)
-    assert chat._authenticate(local.account, pool, user).count(".") == 2
-    assert user["otp_secret"]
+    registered = identity.associate_software_token(Session=answer["Session"])
+    secret = registered["SecretCode"]
+    verified = identity.verify_software_token(Session=registered["Session"], UserCode=pyotp.TOTP(secret).now())
+    answer = identity.respond_to_auth_challenge(
+        ClientId=pool.client_id,
+        ChallengeName="MFA_SETUP",
+        ChallengeResponses={"USERNAME": "ann"},
+        Session=verified["Session"],
+    )
+    assert answer["AuthenticationResult"]["AccessToken"].count(".") == 2
     # From now on a code is asked for.
     answer = identity.initiate_auth(**asked, AuthParameters=password)
     assert answer["ChallengeName"] == "SOFTWARE_TOKEN_MFA"
-    code = {"USERNAME": "ann", "SOFTWARE_TOKEN_MFA_CODE": pyotp.TOTP(user["otp_secret"]).now()}
+    code = {"USERNAME": "ann", "SOFTWARE_TOKEN_MFA_CODE": pyotp.TOTP(secret).now()}
     answer = identity.respond_to_auth_challenge(
         ClientId=pool.client_id,
         ChallengeName="SOFTWARE_TOKEN_MFA",
@@ -270,27 +278,6 @@ def test_a_required_second_factor_is_set_up_before_there_is_a_token(local: Local
         Session=answer["Session"],
     )
     assert answer["AuthenticationResult"]["IdToken"]
-
-
-def test_the_chat_takes_identity_tokens_only(local: Local) -> None:
-    found = local.chat
-    user = local.home.read(local.home.user)
-    identity = local.client("cognito-idp")
-    assert chat.ask(found, local.token(), "Hello").status == 200
-    flows = ["ALLOW_ADMIN_USER_PASSWORD_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"]
-    client = identity.create_user_pool_client(UserPoolId=found.pool, ClientName="t", ExplicitAuthFlows=flows)
-    client_id = client["UserPoolClient"]["ClientId"]
-    try:
-        tokens = identity.admin_initiate_auth(
-            UserPoolId=found.pool,
-            ClientId=client_id,
-            AuthFlow="ADMIN_USER_PASSWORD_AUTH",
-            AuthParameters={"USERNAME": user["email"], "PASSWORD": user["password"]},
-        )["AuthenticationResult"]
-    finally:
-        identity.delete_user_pool_client(UserPoolId=found.pool, ClientId=client_id)
-    assert chat.ask(found, tokens["AccessToken"], "Hello").status == 401
-    assert chat.ask(found, tokens["IdToken"], "Hello").status == 200
 
 
 @pytest.mark.parametrize(

@@ -99,6 +99,7 @@ def test_the_owner_of_what_there_is_one_of_is_told_and_may_go_first(
         "AWS::ApiGateway::Stage",
         "AWS::CloudFormation::CustomResource",
         "AWS::Cognito::UserPoolGroup",
+        "AWS::Cognito::UserPoolResourceServer",
     )
     assert not {each for each in mine & others if each[0] not in within}
     # The second's API logs under the first's role, which therefore stays.

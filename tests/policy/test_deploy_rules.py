@@ -209,8 +209,43 @@ def notifying_without_key(templates: Templates) -> None:
 
 SENT_BY_NOBODY = {"aws:SourceAccount": "111122223333"}
 
+BOTH = ["code", "client_credentials"]
+
+
+def at_client(flow: str, **properties: Any) -> Plant:
+    """Change an app client of this flow."""
+
+    def plant(templates: Templates) -> None:
+        for client in every(templates, "AWS::Cognito::UserPoolClient"):
+            if client["Properties"]["AllowedOAuthFlows"] == [flow]:
+                client["Properties"] |= properties
+
+    return plant
+
+
+def at_pool(**properties: Any) -> Plant:
+    """Change the user pool, which has passkeys and requires a second factor."""
+
+    def plant(templates: Templates) -> None:
+        for pool in every(templates, "AWS::Cognito::UserPool"):
+            pool["Properties"] |= properties
+
+    return plant
+
+
 #: Rule, what is planted.
 CASES: dict[str, tuple[str, Plant]] = {
+    # users and programs
+    "a program without a secret": ("GENAI_MACHINE_CLIENT", at_client("client_credentials", GenerateSecret=False)),
+    "a program that is a page too": ("GENAI_MACHINE_CLIENT", at_client("client_credentials", AllowedOAuthFlows=BOTH)),
+    "refresh tokens that are used again": (
+        "GENAI_ROTATED_TOKENS",
+        at_client("code", ExplicitAuthFlows=["ALLOW_USER_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"]),
+    ),
+    "the flows of a client that names none": ("GENAI_ROTATED_TOKENS", at_client("code", ExplicitAuthFlows=[])),
+    "a passkey of one factor": ("GENAI_PASSKEY_FACTORS", at_pool(WebAuthnFactorConfiguration="SINGLE_FACTOR")),
+    "a passkey that need not verify": ("GENAI_PASSKEY_FACTORS", at_pool(WebAuthnUserVerification="preferred")),
+    "passkeys of the Lite plan": ("GENAI_PASSKEY_FACTORS", at_pool(UserPoolTier="LITE")),
     # endpoints and subnets
     "private DNS for DynamoDB": (
         "GENAI_ENDPOINT_PRIVATE_DNS",

@@ -157,6 +157,11 @@ TEMPLATE = "AWS::EC2::LaunchTemplate"
 GUARDED = {"Condition": {"StringEquals": {"bedrock:GuardrailIdentifier": "arn:aws:bedrock:us-east-1:1:guardrail/g:1"}}}
 KEY = "arn:aws:kms:us-east-1:111122223333:key/k"
 
+METHOD, CLIENT = "AWS::ApiGateway::Method", "AWS::Cognito::UserPoolClient"
+POOLS = {"AuthorizationType": "COGNITO_USER_POOLS"}
+CODE = {"AllowedOAuthFlows": ["code"]}
+
+
 #: Rule, type, properties that break it, properties that do not.
 CASES: list[tuple[str, str, dict[str, Any], dict[str, Any] | None]] = [
     (
@@ -303,6 +308,16 @@ CASES: list[tuple[str, str, dict[str, Any], dict[str, Any] | None]] = [
     ("GENAI_TRAINING_ISOLATED", "AWS::SageMaker::Cluster", cluster(NodeRecovery="None"), cluster()),
     ("GENAI_TRAINING_ISOLATED", "AWS::SageMaker::Cluster", cluster(key=False), cluster()),
     ("GENAI_DATA_VERSIONED", "AWS::S3::Bucket", bucket(VersioningConfiguration={"Status": "Suspended"}), bucket()),
+    ("GENAI_METHOD_HAS_SCOPES", METHOD, POOLS, {**POOLS, "AuthorizationScopes": ["genai/ask"]}),
+    ("GENAI_METHOD_HAS_SCOPES", METHOD, {**POOLS, "AuthorizationScopes": []}, {"AuthorizationType": "NONE"}),
+    ("GENAI_NO_IMPLICIT_SIGN_IN", CLIENT, {"AllowedOAuthFlows": ["code", "implicit"]}, CODE),
+    ("GENAI_NO_SECRET_IN_PAGE", CLIENT, {**CODE, "GenerateSecret": True}, {**CODE, "GenerateSecret": False}),
+    (
+        "GENAI_NO_SECRET_IN_PAGE",
+        CLIENT,
+        {**CODE, "ExplicitAuthFlows": ["ALLOW_USER_PASSWORD_AUTH"]},
+        {"AllowedOAuthFlows": ["client_credentials"], "GenerateSecret": True},
+    ),
     ("GENAI_SIGN_IN_HAS_MFA", "AWS::Cognito::UserPool", {"MfaConfiguration": "OFF"}, {"MfaConfiguration": "ON"}),
     ("GENAI_SIGN_IN_NEEDS_MFA", "AWS::Cognito::UserPool", {"MfaConfiguration": "OPTIONAL"}, {"MfaConfiguration": "ON"}),
     (

@@ -201,6 +201,14 @@ def platform(draw: st.DrawFn, recorded: bool) -> dict[str, Any]:
     return content
 
 
+#: Ways of users to sign in.
+SIGN_INS: list[dict[str, Any]] = [
+    {},
+    {"passkeys": True, "domain_prefix": "acme-chat", "logout_urls": []},
+    {"federation": {"saml": {"metadata_url": "https://login.example.com/metadata"}, "groups": "memberOf"}},
+]
+
+
 @st.composite
 def environments(draw: st.DrawFn) -> dict[str, Any]:
     zones = draw(st.lists(st.sampled_from("abcd"), min_size=1, max_size=4, unique=True))
@@ -298,8 +306,17 @@ def environments(draw: st.DrawFn) -> dict[str, Any]:
             knobs = {chat[0]: {"max_tokens": 90, "stop_sequences": ["END"]}} if draw(st.booleans()) else {}
             known = next(iter(models.get("knowledge", {})), None)
             asked = {"max_tokens": 100, "mfa": mfa, "budget": budget, "parameters": knobs, "knowledge": known}
-            edge = draw(st.sampled_from([None, {}, {"countries": ["DE"], "bot_control": True, "rotation_days": 1}]))
-            content["application"] = {"chat": asked, "dashboard": draw(st.booleans()), "edge": edge}
+            asked |= draw(st.sampled_from(SIGN_INS))
+            machine = {"scopes": ["ask", "history"], "groups": ["staff"], **({"budget": {}} if budget else {})}
+            content["application"] = {
+                "chat": asked,
+                "dashboard": draw(st.booleans()),
+                "edge": draw(
+                    st.sampled_from([None, {}, {"countries": ["DE"], "bot_control": True, "rotation_days": 1}])
+                ),
+                "machines": draw(st.sampled_from([{}, {"reports": {}}, {"reports": machine, "export": {}}])),
+                "assistants": draw(st.sampled_from([{}, {"helper": {"groups": ["board"]}}])),
+            }
     if "application" not in content and "bedrock" in models:
         models["bedrock"]["watch"] = None
     if models:

@@ -47,6 +47,7 @@ def test_requests_are_authorized_validated_and_throttled(application: dict[str, 
     assert len(methods) == 5 + len(METHODS)
     for method in methods:
         assert method["AuthorizationType"] == "COGNITO_USER_POOLS"
+        assert method["AuthorizationScopes"] in (["genai/ask"], ["genai/history"])
         # What has a body is validated.
         bodies = method["HttpMethod"] in ("PATCH", "PUT") or method["Integration"].get("ResponseTransferMode")
         assert method["HttpMethod"] == "GET" or not bodies or method["RequestModels"]["application/json"]

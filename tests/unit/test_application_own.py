@@ -42,7 +42,15 @@ SAML = SamlProvider(metadata_url="https://login.example.com/metadata")
 
 
 def federation(**options: Any) -> Federation:
-    return Federation(domain_prefix="acme-chat", callback_urls=["https://chat.example.com/back"], **options)
+    return Federation(**options)
+
+
+#: Addresses of a page, and the domain of managed login.
+PAGE: dict[str, Any] = {
+    "domain_prefix": "acme-chat",
+    "callback_urls": ["https://chat.example.com/back"],
+    "logout_urls": ["https://chat.example.com/bye"],
+}
 
 
 def domain(**options: Any) -> CustomDomain:
@@ -67,9 +75,12 @@ def made(**options: Any) -> Template:
 
 
 def variables(template: Template) -> dict[str, str]:
-    (function,) = template.find_resources("AWS::Lambda::Function").values()
-    found: dict[str, str] = function["Properties"]["Environment"]["Variables"]
-    return found
+    functions = template.find_resources("AWS::Lambda::Function").values()
+    (found,) = (
+        each["Properties"]["Environment"]["Variables"] for each in functions if "chat" in each["Properties"]["Handler"]
+    )
+    chosen: dict[str, str] = found
+    return chosen
 
 
 @pytest.mark.parametrize("name", OWN)
@@ -84,17 +95,22 @@ def test_an_existing_pool_gets_an_app_client_and_nothing_else() -> None:
     (client,) = template.find_resources("AWS::Cognito::UserPoolClient", {"Properties": {"GenerateSecret": False}})
     template.has_resource_properties("AWS::Cognito::UserPoolClient", {"UserPoolId": "us-east-1_AbCdEfGhI"})
     template.has_resource_properties("AWS::ApiGateway::Authorizer", {"ProviderARNs": [POOL]})
+    template.has_resource_properties("AWS::ApiGateway::Method", {"AuthorizationScopes": ["openid"]})
     # The authorizer accepts the tokens of every client of the pool, the function those of this one.
     own: Any = variables(template)["CLIENT_IDS"]
     assert own == {"Fn::Join": ["", ['["', {"Ref": client}, '"]']]}
 
 
+NAMED: dict[str, Any] = {"groups_claim": "teams", "scopes": ["docs/read", "docs/ask"]}
+
+
 def test_app_clients_of_an_existing_pool_are_used_from_any_region() -> None:
-    template = made(user_pool=ExistingUserPool(arn=ELSEWHERE, client_ids=["abc", "def"], groups_claim="custom:teams"))
+    template = made(user_pool=ExistingUserPool(arn=ELSEWHERE, client_ids=["abc", "def"], **NAMED))
     template.resource_count_is("AWS::Cognito::UserPoolClient", 0)
+    template.has_resource_properties("AWS::ApiGateway::Method", {"AuthorizationScopes": ["docs/read", "docs/ask"]})
     own = variables(template)
     assert json.loads(own["CLIENT_IDS"]) == ["abc", "def"]
-    assert own["GROUPS_CLAIM"] == "custom:teams"
+    assert own["GROUPS_CLAIM"] == "teams"
 
 
 def test_a_pool_is_taken_as_the_cdk_has_it() -> None:
@@ -103,8 +119,10 @@ def test_a_pool_is_taken_as_the_cdk_has_it() -> None:
         client = cognito.UserPoolClient.from_user_pool_client_id(stack, "Client", "abc")
         foundation = Foundation(stack)
         identity = Identity(stack, "New", foundation=foundation, user_pool=pool)
-        assert identity.shared
-        assert Identity(stack, "Old", foundation=foundation, user_pool=pool, clients=[client]).client_ids == ["abc"]
+        assert identity.scopes("ask") == identity.scopes("history") == ["openid"]
+        old = Identity(stack, "Old", foundation=foundation, user_pool=pool, clients=[client], scopes=["a/read"])
+        assert old.client_ids == ["abc"]
+        assert old.scopes("ask") == ["a/read"]
         with pytest.raises(InvalidValueError, match="given twice"):
             options = ChatOptions(user_pool=ExistingUserPool(arn=POOL))
             Identity(stack, "Twice", foundation=foundation, user_pool=pool, options=options)
@@ -114,13 +132,8 @@ def test_a_pool_is_taken_as_the_cdk_has_it() -> None:
     template.resource_count_is("AWS::Cognito::UserPoolClient", 1)
 
 
-def test_the_own_pool_has_one_client_so_that_nothing_is_checked() -> None:
-    own = variables(made())
-    assert not {"CLIENT_IDS", "GROUPS_CLAIM", "ORIGINS"} & set(own)
-
-
 def test_a_federated_user_cannot_write_the_groups_that_the_provider_says() -> None:
-    template = made(federation=federation(oidc=OIDC, groups="roles", logout_urls=["https://chat.example.com/bye"]))
+    template = made(federation=federation(oidc=OIDC, groups="roles"), **PAGE)
     template.has_resource_properties(
         "AWS::Cognito::UserPoolIdentityProvider",
         {
@@ -139,9 +152,10 @@ def test_a_federated_user_cannot_write_the_groups_that_the_provider_says() -> No
     template.has_resource_properties(
         "AWS::Cognito::UserPoolClient",
         {
-            # Without SRP and without aws.cognito.signin.user.admin, no token permits UpdateUserAttributes.
-            "ExplicitAuthFlows": ["ALLOW_REFRESH_TOKEN_AUTH"],
-            "AllowedOAuthScopes": ["openid", "email", "profile"],
+            # Without aws.cognito.signin.user.admin, which every other flow gives, no token permits
+            # UpdateUserAttributes.
+            "ExplicitAuthFlows": ["ALLOW_CUSTOM_AUTH"],
+            "AllowedOAuthScopes": ["openid", "email", "profile", "genai/ask", "genai/history"],
             "AllowedOAuthFlows": ["code"],
             "AllowedOAuthFlowsUserPoolClient": True,
             "SupportedIdentityProviders": ["sign-on"],
@@ -153,13 +167,47 @@ def test_a_federated_user_cannot_write_the_groups_that_the_provider_says() -> No
     )
     (provider,) = template.find_resources("AWS::Cognito::UserPoolIdentityProvider")
     (client,) = template.find_resources("AWS::Cognito::UserPoolClient").values()
-    assert client["DependsOn"] == [provider]
+    assert provider in client["DependsOn"]
     template.has_resource_properties(
         "AWS::Cognito::UserPool",
         {"Schema": [Match.object_like({"Name": "groups", "AttributeDataType": "String", "Mutable": True})]},
     )
     template.has_resource_properties("AWS::Cognito::UserPoolDomain", {"Domain": "acme-chat"})
-    assert variables(template)["GROUPS_CLAIM"] == "custom:groups"
+    assert "GROUPS_CLAIM" not in variables(template)
+
+
+def test_groups_of_a_provider_are_written_into_access_tokens() -> None:
+    template = made(federation=federation(oidc=OIDC, groups="roles"))
+    (trigger,) = (
+        name
+        for name, each in template.find_resources("AWS::Lambda::Function").items()
+        if "user_groups" in each["Properties"]["Handler"]
+    )
+    arn = {"Fn::GetAtt": [trigger, "Arn"]}
+    template.has_resource_properties(
+        "AWS::Cognito::UserPool",
+        {"LambdaConfig": {"PreTokenGenerationConfig": {"LambdaArn": arn, "LambdaVersion": "V2_0"}}},
+    )
+    (pool,) = template.find_resources("AWS::Cognito::UserPool")
+    template.has_resource_properties(
+        "AWS::Lambda::Permission",
+        {
+            "Action": "lambda:InvokeFunction",
+            "FunctionName": arn,
+            "Principal": "cognito-idp.amazonaws.com",
+            "SourceAccount": {"Ref": "AWS::AccountId"},
+            "SourceArn": {"Fn::GetAtt": [pool, "Arn"]},
+        },
+    )
+    # Amazon Cognito waits 5 seconds.
+    assert template.find_resources("AWS::Lambda::Function")[trigger]["Properties"]["Timeout"] == 5
+    template.has_resource_properties(
+        "AWS::CloudWatch::Alarm", {"Dimensions": [Match.object_like({"Value": {"Ref": trigger}})]}
+    )
+    for options in ({}, {"federation": federation(oidc=OIDC)}):
+        other = made(**options)
+        assert "LambdaConfig" not in json.dumps(other.find_resources("AWS::Cognito::UserPool"))
+        assert "user_groups" not in json.dumps(other.find_resources("AWS::Lambda::Function"))
 
 
 def test_a_saml_provider_signs_requests_and_tells_what_to_register() -> None:
@@ -353,7 +401,16 @@ def test_the_alias_record_is_created_in_a_hosted_zone_that_is_named(ranges: list
         ({"domain": {"name": "chat", "certificate_arn": CERTIFICATE}}, "domain name in lower case"),
         ({"domain": {"name": "chat.example.com", "certificate_arn": STORED}}, "certificate"),
         ({"user_pool": {"arn": "us-east-1_AbCdEfGhI"}}, "ARN of a user pool"),
-        ({"user_pool": {"arn": POOL}, "federation": {"saml": {"metadata_url": "https://x.example.com/m"}}}, "missing"),
+        ({"user_pool": {"arn": POOL, "scopes": []}}, "at least 1"),
+        ({"user_pool": {"arn": POOL, "scopes": ["a b"]}}, "no spaces"),
+        ({"user_pool": {"arn": POOL}, "passkeys": True}, "user pool that exists is not changed"),
+        ({"user_pool": {"arn": POOL}, "domain_prefix": "acme"}, "user pool that exists is not changed"),
+        ({"domain_prefix": "my-aws-chat"}, "which AWS reserves"),
+        ({"domain_prefix": "-chat"}, "lower-case letters"),
+        ({"callback_urls": ["https://chat.example.com/#x"]}, "without a fragment"),
+        ({"callback_urls": ["http://chat.example.com/"]}, "begins with https://"),
+        ({"callback_urls": []}, "at least 1"),
+        ({"passkeys": True, "federation": {"saml": {"metadata_url": "https://x.example.com/m"}}}, "sign in there"),
     ],
 )
 def test_what_cannot_work_is_refused(options: dict[str, Any], said: str) -> None:
@@ -366,17 +423,13 @@ def test_what_cannot_work_is_refused(options: dict[str, Any], said: str) -> None
     [
         ({}, "one identity provider"),
         ({"oidc": OIDC, "saml": SAML}, "one identity provider"),
-        ({"oidc": OIDC, "domain_prefix": "my-aws-chat"}, "which AWS reserves"),
-        ({"oidc": OIDC, "callback_urls": ["https://chat.example.com/#x"]}, "without a fragment"),
-        ({"oidc": OIDC, "callback_urls": []}, "at least 1"),
         ({"oidc": OIDC, "name": "COGNITO"}, "user pool's own users"),
         ({"oidc": OIDC, "name": "my_provider"}, "letters, digits, dots and hyphens"),
     ],
 )
 def test_what_cannot_be_federated_is_refused(options: dict[str, Any], said: str) -> None:
-    whole = {"domain_prefix": "acme-chat", "callback_urls": ["https://chat.example.com/back"], **options}
     with pytest.raises(InvalidValueError, match=said):
-        Federation(**whole)
+        Federation(**options)
 
 
 def test_a_pool_that_exists_brings_its_own_providers() -> None:

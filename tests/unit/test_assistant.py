@@ -161,7 +161,11 @@ def test_openais_form_is_off_unless_it_is_asked_for(made: Template) -> None:
     methods = properties(template, "AWS::ApiGateway::Method")
     assert sorted(each["HttpMethod"] for each in methods) == ["GET"] * 2 + ["OPTIONS"] * 7 + ["POST"] * 5
     for method in methods:
-        assert method["HttpMethod"] == "OPTIONS" or method["AuthorizationType"] == "COGNITO_USER_POOLS"
+        if method["HttpMethod"] == "OPTIONS":
+            assert "AuthorizationScopes" not in method
+        else:
+            assert method["AuthorizationType"] == "COGNITO_USER_POOLS"
+            assert method["AuthorizationScopes"] == ["genai/ask"]
     allowed = [
         response["ResponseParameters"]["method.response.header.Access-Control-Allow-Methods"]
         for method in methods

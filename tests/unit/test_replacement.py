@@ -101,8 +101,8 @@ def _has(value: Any, path: list[str]) -> bool:
 
 
 def _own_name(kind: str, properties: Json) -> str | None:
-    if kind == "AWS::Cognito::UserPool":
-        return None  # two pools may have one name
+    if kind in ("AWS::Cognito::UserPool", "AWS::Cognito::UserPoolResourceServer"):
+        return None  # two of them may have one name
     suffix = kind.rpartition("::")[2]
     candidates = (
         "Name",

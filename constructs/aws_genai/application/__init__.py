@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         GroupBudget as GroupBudget,
         HistoryOptions as HistoryOptions,
         IdentityOptions as IdentityOptions,
+        MachineOptions as MachineOptions,
         OidcProvider as OidcProvider,
         PrivateApi as PrivateApi,
         SamlProvider as SamlProvider,

@@ -20,6 +20,7 @@ from ..models.access.model_access import ModelAccess
 from ..models.access.options import Inference
 from ..packaging import PythonFunction
 from .identity import GROUPS_CLAIM, Identity
+from .options import MachineOptions
 
 if TYPE_CHECKING:
     from ..models.access.application_profiles import ApplicationProfiles
@@ -108,10 +109,11 @@ class Answering:
             GUARDRAIL_VERSION=access.guardrail.version,
             PROFILES=profiles.arns if profiles else None,
             GROUPS_CLAIM=identity.groups_claim if identity.groups_claim != GROUPS_CLAIM else None,
-            CLIENT_IDS=identity.client_ids if identity.shared else None,
+            CLIENT_IDS=identity.client_ids,
+            MACHINES=programs(identity),
             ORIGINS=list(origins) or None,
             PRICES={model: prices_of(model) for model in self.offered}
-            if money or (budget and budget.options.in_money)
+            if money or (budget and budget.options.in_money) or _in_money(identity)
             else None,
         )
 
@@ -133,6 +135,7 @@ class Answering:
             folder=folder,
             include=(
                 *include,
+                "groups",
                 "untrusted",
                 "usage_budget",
                 "waking",
@@ -177,3 +180,19 @@ def prices_of(model: str) -> tuple[float, float]:
             hint="Leave limits.usd out, or choose other models",
         )
     return prices[0], prices[1]
+
+
+def programs(identity: Identity) -> dict[str, dict[str, Any]] | None:
+    """What functions know of the programs, by the id of their app client."""
+    return {client: _program(each) for client, each in identity.machines.items()} or None
+
+
+def _program(options: MachineOptions) -> dict[str, Any]:
+    """What functions know of a program."""
+    own = options.budget
+    limits = {"day": own.day, **({"month": own.month} if own.month else {})} if own else None
+    return {**({"groups": options.groups} if options.groups else {}), **({"budget": limits} if limits else {})}
+
+
+def _in_money(identity: Identity) -> bool:
+    return any(each.budget is not None and each.budget.in_money for each in identity.machines.values())

@@ -135,6 +135,7 @@ class Assistant(Construct):
                 "ASSISTANT": name,
                 **(self._limits if toolset else {}),
                 **(history.environment.variables() if history else {}),
+                **({"GROUPS": json.dumps(options.groups)} if options.groups else {}),
                 **({"LOG_CONTENT": "true"} if options.log_content else {}),
             },
             foundation=foundation,

@@ -38,7 +38,7 @@ from .answering import Answering, lock_out_alarm
 from .api_logging import api_gateway_logging
 from .firewall import Firewall
 from .gateway_errors import GATEWAY_ERRORS
-from .history import METHODS as HISTORY_METHODS, WITH_BODY
+from .history import METHODS as HISTORY_METHODS, WITH_BODY, scope_of
 from .identity import Identity
 from .options import ChatOptions, CustomDomain, PrivateApi
 
@@ -141,7 +141,7 @@ class ChatApi(Construct):
         self.name = name
         #: The assistants that answer through the API.
         self.assistants = list(assistants)
-        self._foundation = foundation
+        self._foundation, self._identity = foundation, identity
         answering = Answering(
             access=access,
             identity=identity,
@@ -211,9 +211,7 @@ class ChatApi(Construct):
         _chat_alarms(self, foundation.topic)
         if budget:
             lock_out_alarm(self, foundation.topic, name=name, dimensions=self.own_dimensions)
-        self._published = CfnOutput(
-            self, "Url", value=self.url, description="POST questions here with a token of the user pool"
-        )
+        self._published = CfnOutput(self, "Url", value=self.url, description="POST questions here with an access token")
 
     def publish(self, base: str) -> None:
         """Tell clients another address of the API than its own, such as that of CloudFront before it.
@@ -391,6 +389,8 @@ class ChatApi(Construct):
             "http_method": "POST",
             "authorization_type": "COGNITO_USER_POOLS",
             "authorizer_id": authorizer.ref,
+            # With scopes, the authorizer accepts access tokens and no others.
+            "authorization_scopes": identity.scopes("ask"),
             "request_validator_id": validator.ref,
             "request_models": {"application/json": model.ref},
         }
@@ -460,6 +460,7 @@ class ChatApi(Construct):
             }
             own = {
                 "http_method": method,
+                "authorization_scopes": self._identity.scopes(scope_of(path)),
                 "request_models": {"application/json": body.ref} if id in WITH_BODY else {},
                 "request_parameters": parameters,
             }
@@ -596,6 +597,7 @@ class ChatApi(Construct):
                         "requestId": "$context.requestId",
                         "ip": "$context.identity.sourceIp",
                         "user": "$context.authorizer.claims.sub",
+                        "client": "$context.authorizer.claims.client_id",
                         "time": "$context.requestTime",
                         "method": "$context.httpMethod",
                         "path": "$context.resourcePath",

@@ -15,8 +15,9 @@ from ..functions.conversations.environment import Environment
 from ..functions.history.environment import Environment as HistoryEnvironment
 from ..gate.acknowledgement import acknowledge
 from ..packaging import PythonFunction
-from .identity import Identity
-from .options import HistoryOptions
+from .answering import programs
+from .identity import GROUPS_CLAIM, Identity
+from .options import HistoryOptions, ScopeName
 
 #: What users do with their conversations: an id, the HTTP method, the path.
 METHODS = (
@@ -35,6 +36,11 @@ METHODS = (
 )
 #: Those whose requests have a body.
 WITH_BODY = ("Rename", "Rate")
+
+
+def scope_of(path: str) -> ScopeName:
+    """The scope of which the token of a method must have: who asks may follow, stop and rate an answer."""
+    return "ask" if path.startswith("answers/") else "history"
 
 
 class History(Construct):
@@ -119,12 +125,14 @@ class History(Construct):
             self,
             "Function",
             folder="conversations",
-            include=("chat", "history", "untrusted", "usage_budget", "waking"),
+            include=("chat", "groups", "history", "untrusted", "usage_budget", "waking"),
             environment=Environment(
                 HISTORY_TABLE=self.table.ref,
                 HISTORY_DAYS=self.options.days,
                 HISTORY_TURNS=self.options.turns,
-                CLIENT_IDS=identity.client_ids if identity.shared else None,
+                CLIENT_IDS=identity.client_ids,
+                MACHINES=programs(identity),
+                GROUPS_CLAIM=identity.groups_claim if identity.groups_claim != GROUPS_CLAIM else None,
                 ORIGINS=list(origins) or None,
             ),
             foundation=foundation,

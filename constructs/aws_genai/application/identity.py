@@ -2,34 +2,61 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from aws_cdk import CfnOutput, Fn, RemovalPolicy, Stack, Token, aws_cognito as cognito
+from aws_cdk import CfnOutput, CfnResource, Fn, RemovalPolicy, Stack, Token, aws_cognito as cognito, aws_lambda
 from constructs import Construct
 
 from ..errors import InvalidValueError
+from ..foundation.alarms import alarm
 from ..foundation.foundation import Foundation
-from ..foundation.pseudo import REGION
+from ..foundation.pseudo import ACCOUNT_ID, REGION
 from ..gate.acknowledgement import acknowledge
-from .options import Federation, IdentityOptions, Mfa as Mfa, OidcProvider, region_of
+from ..packaging import PythonFunction
+from .options import (
+    RESERVED_WORDS,
+    RESOURCE_SERVER,
+    SCOPES,
+    Federation,
+    IdentityOptions,
+    MachineOptions,
+    Mfa as Mfa,
+    OidcProvider,
+    ScopeName,
+    region_of,
+)
 
-#: Claim of an ID token that holds the groups of a user of the user pool:
-#: https://docs.aws.amazon.com/cognito/latest/developerguide/amazon-cognito-user-pools-using-the-id-token.html
+#: Claim of an access token that holds the groups of a user of the user pool:
+#: https://docs.aws.amazon.com/cognito/latest/developerguide/amazon-cognito-user-pools-using-the-access-token.html
 GROUPS_CLAIM = "cognito:groups"
-#: What an access token of a federated user permits. With aws.cognito.signin.user.admin it would permit users to write
-#: their own attributes, groups included.
+#: What a client learns of a user. Without aws.cognito.signin.user.admin, no token of managed login permits users to
+#: write their own attributes, which may hold their groups. Managed login registers passkeys and authenticator apps on
+#: its own pages, without that scope.
 #: https://docs.aws.amazon.com/cognito/latest/developerguide/cognito-user-pools-define-resource-servers.html
-_SCOPES = ["openid", "email", "profile"]
+_ABOUT_USERS = ["openid", "email", "profile"]
+#: Longest name in a domain prefix: 63 characters, less a hyphen and the account id.
+_LONGEST_NAME = 63 - 13
+#: Seconds that Amazon Cognito waits for a function:
+#: https://docs.aws.amazon.com/cognito/latest/developerguide/cognito-user-pools-working-with-lambda-triggers.html
+_TRIGGER_SECONDS = 5
 
 
 class Identity(Construct):
-    """A Cognito user pool with an app client.
+    """A Cognito user pool with managed login, an app client for users, and app clients for programs.
 
-    In a new user pool, users are invited, have strong passwords and authenticator apps, and threat protection is
+    Users sign in with the authorization code flow. The app client has no secret, so the code is bound to whoever asked
+    for it by PKCE, which the page or program has to use: Cognito checks it where it is used and does not require it.
+    Refresh tokens are rotated. Access tokens carry the scopes ``genai/ask`` and ``genai/history``.
+
+    In a new user pool, users are invited, have strong passwords and a second factor, and threat protection is
     enforced. With a federation, users sign in through your identity provider. A user pool that exists can be used
-    instead; nothing in it is changed or checked, except that it may get an app client.
+    instead; nothing in it is changed or checked, except that it may get app clients.
+    https://docs.aws.amazon.com/cognito/latest/developerguide/cognito-user-pools-managed-login.html
     https://docs.aws.amazon.com/cognito/latest/developerguide/cognito-user-pool-settings-threat-protection.html
+    https://docs.aws.amazon.com/cognito/latest/developerguide/using-pkce-in-authorization-code.html
 
     Example::
 
@@ -45,14 +72,18 @@ class Identity(Construct):
         Identity(stack, "Users", pool_name="assistant", foundation=Foundation(stack))
         app.synth()
 
-    :param foundation: decides whether the user pool is retained.
+    :param foundation: decides whether the user pool is retained; key, topic and network of the function that writes
+        groups of a federation into tokens.
     :param pool_name: name of a new user pool, 1 to 128 characters. Default: CloudFormation generates one.
-    :param options: MFA, validity of tokens, and an existing user pool or a federation. Default: a new user pool.
+    :param options: MFA, passkeys, validity of tokens, addresses of your page, and an existing user pool or a
+        federation. Default: a new user pool.
     :param user_pool: an existing user pool, instead of ``options.user_pool``. Default: none.
     :param clients: app clients of ``user_pool`` whose tokens are accepted. Default: a new one.
+    :param scopes: scopes of ``user_pool`` of which an access token must have one. Default: openid.
     :param groups: names of groups to create in a new user pool. Default: none.
-    :param auth_flows: how the app client of a user pool signs users in. Default: SRP, which never sends a password.
-    :raises InvalidValueError: if a user pool is given twice, or one that gets an app client is in another Region.
+    :param machines: programs that ask with credentials of their own, by name. Default: none.
+    :raises InvalidValueError: if a user pool is given twice, or one that gets an app client is in another Region; if
+        there are programs, and the user pool that exists names no scope of a resource server.
     """
 
     def __init__(
@@ -65,8 +96,9 @@ class Identity(Construct):
         options: IdentityOptions | None = None,
         user_pool: cognito.IUserPool | None = None,
         clients: Sequence[cognito.IUserPoolClient] = (),
+        scopes: Sequence[str] = ("openid",),
         groups: Sequence[str] = (),
-        auth_flows: Sequence[str] = ("ALLOW_USER_SRP_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"),
+        machines: Mapping[str, MachineOptions] | None = None,
     ) -> None:
         super().__init__(scope, id)
         self.options = options or IdentityOptions()
@@ -75,46 +107,78 @@ class Identity(Construct):
         self.pool: cognito.CfnUserPool | None = None
         #: The new app client; None if those of an existing user pool are used.
         self.client: cognito.CfnUserPoolClient | None = None
-        #: Claim of an ID token that holds the groups of a user.
-        self.groups_claim = "custom:groups" if federation and federation.groups else GROUPS_CLAIM
+        #: Claim of an access token that holds the groups of a user.
+        self.groups_claim = GROUPS_CLAIM
+        #: The address of managed login; None for a user pool that exists.
+        self.sign_in_url: str | None = None
+        self._foundation = foundation
+        #: Scopes of a user pool that exists.
+        self._scopes: Sequence[str] = ()
+        #: What app clients are created after.
+        self._before: list[CfnResource] = []
         given: Sequence[str] = ()
         if user_pool or self.options.user_pool:
-            given = self._existing(user_pool, clients)
+            given = self._existing(user_pool, clients, scopes, programs=bool(machines))
         else:
-            self.pool = self._pool(pool_name, foundation.removal_policy)
-            self.pool_arn: str = self.pool.attr_arn
-            self.pool_id: str = self.pool.ref
-            if not federation:
-                for group in groups:
-                    cognito.CfnUserPoolGroup(self, f"Group{group}", user_pool_id=self.pool.ref, group_name=group)
-        #: IDs of the app clients whose tokens are accepted.
+            self._new(pool_name, groups)
+        #: IDs of the app clients that sign users in, whose tokens are accepted.
         self.client_ids: list[str] = list(given)
         if not given:
-            provider = self._federate(federation) if federation else None
-            self.client = self._client(auth_flows, federation)
-            if provider:
-                self.client.add_resource_dependency(provider)
+            self.client = self._client(federation)
             self.client_ids = [self.client.ref]
+        #: The programs, by the id of their app client.
+        self.machines: dict[str, MachineOptions] = {
+            self._machine(name, each): each for name, each in (machines or {}).items()
+        }
         CfnOutput(self, "PoolId", value=self.pool_id, description="User pool to invite users to")
-        CfnOutput(
-            self,
-            "ClientId",
-            value=self.client_id,
-            description="App client that signs users in" if federation else "App client that signs users in by SRP",
-        )
+        CfnOutput(self, "ClientId", value=self.client_id, description="App client that signs users in by managed login")
+
+    def scopes(self, name: ScopeName) -> list[str]:
+        """The scopes of which a method's access token must have one.
+
+        :param name: what the method does.
+        """
+        return list(self._scopes) or [f"{RESOURCE_SERVER}/{name}"]
 
     @property
     def client_id(self) -> str:
         """ID of the first app client."""
         return self.client_ids[0]
 
-    @property
-    def shared(self) -> bool:
-        """Whether the user pool has, or may have, app clients of other applications."""
-        return self.pool is None
+    def _new(self, name: str | None, groups: Sequence[str]) -> None:
+        """Create the user pool, its managed login, its scopes and its groups."""
+        federation = self.options.federation
+        prefix = self.options.domain_prefix or f"{_slug(name or self.node.path)}-{ACCOUNT_ID}"
+        host = f"{prefix}.auth.{REGION}.amazoncognito.com"
+        self.sign_in_url = f"https://{host}"
+        self.pool = pool = self._pool(name, host)
+        self.pool_arn: str = pool.attr_arn
+        self.pool_id: str = pool.ref
+        # Version 2 is managed login: https://docs.aws.amazon.com/cognito/latest/developerguide/managed-login-branding.html
+        cognito.CfnUserPoolDomain(self, "Domain", user_pool_id=pool.ref, domain=prefix, managed_login_version=2)
+        server = cognito.CfnUserPoolResourceServer(
+            self,
+            "Scopes",
+            user_pool_id=pool.ref,
+            identifier=RESOURCE_SERVER,
+            name="Chat and assistants",
+            scopes=[{"scopeName": scope, "scopeDescription": text} for scope, text in SCOPES.items()],
+        )
+        self._before.append(server)
+        CfnOutput(self, "SignInDomain", value=self.sign_in_url, description="Where users sign in")
+        if federation:
+            self._before.append(self._federate(federation, self.sign_in_url))
+            return
+        for group in groups:
+            cognito.CfnUserPoolGroup(self, f"Group{group}", user_pool_id=pool.ref, group_name=group)
 
     def _existing(
-        self, user_pool: cognito.IUserPool | None, clients: Sequence[cognito.IUserPoolClient]
+        self,
+        user_pool: cognito.IUserPool | None,
+        clients: Sequence[cognito.IUserPoolClient],
+        scopes: Sequence[str],
+        *,
+        programs: bool,
     ) -> Sequence[str]:
         """Use a user pool that exists.
 
@@ -129,13 +193,14 @@ class Identity(Construct):
             )
         if user_pool:
             self.pool_arn, self.pool_id = user_pool.user_pool_arn, user_pool.user_pool_id
+            self._scopes = scopes
             return [client.user_pool_client_id for client in clients]
         assert named  # noqa: S101 - the caller checks
         self.pool_arn = named.arn
         self.pool_id = named.arn.rpartition("/")[2]
-        self.groups_claim = named.groups_claim
+        self.groups_claim, self._scopes = named.groups_claim, named.scopes
         region = Stack.of(self).region
-        if not named.client_ids and not Token.is_unresolved(region) and region_of(named.arn) != region:
+        if (not named.client_ids or programs) and not Token.is_unresolved(region) and region_of(named.arn) != region:
             raise InvalidValueError(
                 f"{named.arn} is in {region_of(named.arn)}, and an app client can be created in {region} only",
                 field="user_pool.arn",
@@ -143,14 +208,24 @@ class Identity(Construct):
             )
         return named.client_ids
 
-    def _pool(self, name: str | None, removal_policy: RemovalPolicy) -> cognito.CfnUserPool:
+    def _pool(self, name: str | None, host: str) -> cognito.CfnUserPool:
+        removal_policy = self._foundation.removal_policy
         kept = removal_policy is not RemovalPolicy.DESTROY
-        federation, mfa = self.options.federation, self.options.mfa
+        federation, mfa, passkeys = self.options.federation, self.options.mfa, self.options.passkeys
+        grouped = bool(federation and federation.groups)
+        trigger = self._trigger() if grouped else None
+        # A passkey alone satisfies a required second factor only if it verifies its user, and says so:
+        # https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_WebAuthnConfigurationType.html
+        webauthn: dict[str, Any] = {
+            "web_authn_relying_party_id": host,
+            "web_authn_user_verification": "required",
+            "web_authn_factor_configuration": "MULTI_FACTOR_WITH_USER_VERIFICATION",
+        }
         pool = cognito.CfnUserPool(
             self,
             "Resource",
             user_pool_name=name,
-            # Threat protection requires the Plus plan.
+            # Threat protection requires the Plus plan, which passkeys and functions that change access tokens have too.
             user_pool_tier="PLUS",
             user_pool_add_ons={"advancedSecurityMode": "ENFORCED"},
             mfa_configuration="ON" if mfa == "required" else "OPTIONAL",
@@ -168,8 +243,15 @@ class Identity(Construct):
                     "requireSymbols": True,
                     "requireUppercase": True,
                     "temporaryPasswordValidityDays": 3,
-                }
+                },
+                "signInPolicy": {"allowedFirstAuthFactors": ["PASSWORD", *(["WEB_AUTHN"] if passkeys else [])]},
             },
+            **(webauthn if passkeys else {}),
+            # Version 2 of the event changes access tokens:
+            # https://docs.aws.amazon.com/cognito/latest/developerguide/user-pool-lambda-pre-token-generation.html
+            lambda_config={"preTokenGenerationConfig": {"lambdaArn": trigger.function_arn, "lambdaVersion": "V2_0"}}
+            if trigger
+            else None,
             device_configuration={
                 "challengeRequiredOnNewDevice": True,
                 "deviceOnlyRememberedOnUserPrompt": True,
@@ -184,9 +266,19 @@ class Identity(Construct):
                     "stringAttributeConstraints": {"minLength": "0", "maxLength": "2048"},
                 }
             ]
-            if federation and federation.groups
+            if grouped
             else None,
         )
+        if trigger:
+            aws_lambda.CfnPermission(
+                self,
+                "InvokeGroups",
+                action="lambda:InvokeFunction",
+                function_name=trigger.function_arn,
+                principal="cognito-idp.amazonaws.com",
+                source_account=ACCOUNT_ID,
+                source_arn=pool.attr_arn,
+            )
         # A user pool with deletion protection cannot be deleted when its first deployment fails, so it is retained.
         pool.apply_removal_policy(RemovalPolicy.RETAIN if kept else removal_policy)
         if mfa == "optional":
@@ -198,38 +290,106 @@ class Identity(Construct):
             )
         return pool
 
-    def _client(self, auth_flows: Sequence[str], federation: Federation | None) -> cognito.CfnUserPoolClient:
-        minutes = self.options.token_minutes
-        federated: dict[str, Any] = {}
-        if federation:
-            auth_flows = ("ALLOW_REFRESH_TOKEN_AUTH",)
-            federated = {
-                "allowed_o_auth_flows": ["code"],
-                "allowed_o_auth_flows_user_pool_client": True,
-                "allowed_o_auth_scopes": _SCOPES,
-                "callback_ur_ls": federation.callback_urls,
-                "logout_ur_ls": federation.logout_urls or None,
-                "supported_identity_providers": [federation.name],
-                # Cognito writes mapped attributes with the permissions of the client.
-                "write_attributes": sorted(federation.mapping),
-            }
-        return cognito.CfnUserPoolClient(
+    def _trigger(self) -> PythonFunction:
+        """The function that writes the groups of a provider's users into their tokens."""
+        function = PythonFunction(
             self,
+            "Groups",
+            folder="user_groups",
+            include=("groups",),
+            foundation=self._foundation,
+            memory_mib=256,
+            timeout_seconds=_TRIGGER_SECONDS,
+        )
+        alarm(
+            self,
+            "AlarmGroups",
+            topic=self._foundation.topic,
+            description="Users cannot sign in: the function that writes their groups into tokens fails. Read its log.",
+            namespace="AWS/Lambda",
+            metric="Errors",
+            dimensions={"FunctionName": function.function_name},
+            threshold=1,
+        )
+        return function
+
+    def _client(self, federation: Federation | None) -> cognito.CfnUserPoolClient:
+        """The app client that signs users in."""
+        own = self._scopes or [scope for name in SCOPES for scope in self.scopes(name)]
+        client = self._app_client(
             "Client",
-            user_pool_id=self.pool_id,
             generate_secret=False,
-            explicit_auth_flows=list(auth_flows),
+            # One flow has to be named, or three are allowed. Custom authentication cannot succeed in a user pool
+            # without functions for it, so users of a provider have no other way in.
+            # https://docs.aws.amazon.com/cognito/latest/developerguide/authentication-flows-selection-managedlogin.html
+            explicit_auth_flows=["ALLOW_CUSTOM_AUTH"] if federation else ["ALLOW_USER_AUTH"],
+            allowed_o_auth_flows=["code"],
+            allowed_o_auth_scopes=list(dict.fromkeys([*_ABOUT_USERS, *own])),
+            callback_ur_ls=self.options.callback_urls,
+            logout_ur_ls=self.options.logout_urls or None,
+            supported_identity_providers=[federation.name if federation else "COGNITO"],
+            id_token_validity=self.options.token_minutes,
+            refresh_token_validity=1,
+            # A refresh token that is used twice was copied.
+            # https://docs.aws.amazon.com/cognito/latest/developerguide/amazon-cognito-user-pools-using-the-refresh-token.html
+            refresh_token_rotation={"feature": "ENABLED", "retryGracePeriodSeconds": 10},
+            token_validity_units={"accessToken": "minutes", "idToken": "minutes", "refreshToken": "days"},
+            # Cognito writes mapped attributes with the permissions of the client.
+            **({"write_attributes": sorted(federation.mapping)} if federation else {}),
+        )
+        if self.pool:
+            # Without a style, managed login shows no page to the users of a client.
+            # https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_CreateManagedLoginBranding.html
+            cognito.CfnManagedLoginBranding(
+                self, "Style", user_pool_id=self.pool_id, client_id=client.ref, use_cognito_provided_values=True
+            )
+        return client
+
+    def _machine(self, name: str, options: MachineOptions) -> str:
+        """Create the app client of a program. Cognito generates its secret, which no template and no output holds.
+
+        https://docs.aws.amazon.com/cognito/latest/developerguide/token-endpoint.html
+
+        :returns: its id.
+        """
+        scopes = [each for each in self._scopes if "/" in each]
+        if self._scopes and not scopes:
+            raise InvalidValueError(
+                f"The program {name} needs a scope of a resource server, and the user pool names none",
+                field="user_pool.scopes",
+                hint="Name one, such as documents/read",
+            )
+        client = self._app_client(
+            f"Machine-{name}",
+            client_name=name,
+            generate_secret=True,
+            # No user signs in at this client.
+            explicit_auth_flows=["ALLOW_CUSTOM_AUTH"],
+            allowed_o_auth_flows=["client_credentials"],
+            allowed_o_auth_scopes=scopes or [scope for each in options.scopes for scope in self.scopes(each)],
+            token_validity_units={"accessToken": "minutes"},
+        )
+        CfnOutput(self, f"Machine-{name}-ClientId", value=client.ref, description=f"App client of the program {name}")
+        return client.ref
+
+    def _app_client(self, id: str, **properties: Any) -> cognito.CfnUserPoolClient:  # noqa: ANN401 - of Cognito
+        """An app client, in its Region, after what it refers to."""
+        client = cognito.CfnUserPoolClient(
+            self,
+            id,
+            user_pool_id=self.pool_id,
+            allowed_o_auth_flows_user_pool_client=True,
             prevent_user_existence_errors="ENABLED",
             enable_token_revocation=True,
-            access_token_validity=minutes,
-            id_token_validity=minutes,
-            refresh_token_validity=1,
-            token_validity_units={"accessToken": "minutes", "idToken": "minutes", "refreshToken": "days"},
-            **federated,
+            access_token_validity=self.options.token_minutes,
+            **properties,
         )
+        for each in self._before:
+            client.add_resource_dependency(each)
+        return client
 
-    def _federate(self, federation: Federation) -> cognito.CfnUserPoolIdentityProvider:
-        """Add the identity provider and the domain where users sign in."""
+    def _federate(self, federation: Federation, base: str) -> cognito.CfnUserPoolIdentityProvider:
+        """Add the identity provider, which sends users back to managed login at ``base``."""
         provider = cognito.CfnUserPoolIdentityProvider(
             self,
             "Provider",
@@ -239,9 +399,6 @@ class Identity(Construct):
             provider_details=_details(federation),
             attribute_mapping=federation.mapping,
         )
-        cognito.CfnUserPoolDomain(self, "Domain", user_pool_id=self.pool_id, domain=federation.domain_prefix)
-        base = f"https://{federation.domain_prefix}.auth.{REGION}.amazoncognito.com"
-        CfnOutput(self, "SignInDomain", value=base, description="Where users sign in")
         answers = f"{base}/oauth2/idpresponse" if federation.oidc else f"{base}/saml2/idpresponse"
         CfnOutput(
             self, "ProviderCallback", value=answers, description="Redirect URI or ACS URL to register at the provider"
@@ -250,6 +407,14 @@ class Identity(Construct):
             entity = Fn.join("", ["urn:amazon:cognito:sp:", self.pool_id])
             CfnOutput(self, "ProviderEntity", value=entity, description="SP entity ID to register at the provider")
         return provider
+
+
+def _slug(name: str) -> str:
+    """A name as a part of a domain prefix: https://docs.aws.amazon.com/cognito/latest/developerguide/cognito-user-pools-assign-domain-prefix.html"""
+    slug = re.sub(r"[^a-z0-9]+", "-", name.lower())[:_LONGEST_NAME].strip("-")
+    if slug and not any(word in slug for word in RESERVED_WORDS):
+        return slug
+    return f"users-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
 
 
 def _details(federation: Federation) -> dict[str, str]:

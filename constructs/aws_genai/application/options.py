@@ -13,6 +13,7 @@ from ..data.bedrock_parameters import ModelParameters
 from ..data.concurrency import SECONDS_PER_ANSWER, check_concurrency
 from ..errors import InvalidValueError, below
 from ..models.access.options import Inference
+from ..models.knowledge.options import Group
 from ..options import ModelId, Name, Options, text
 from ..resource_name import ResourceName
 
@@ -120,6 +121,21 @@ Country = Annotated[str, text(r"^[A-Z]{2}$", "be the ISO 3166-1 code of a countr
 _VpcEndpointId = Annotated[str, text(r"^vpce-[0-9a-f]{8,17}$", "be the id of a VPC endpoint", max_length=22)]
 _Attribute = Annotated[str, text(r"^[A-Za-z0-9_:.-]+$", "be the name of an attribute of the user pool", max_length=50)]
 _Claim = Annotated[str, Field(min_length=1, max_length=256)]
+#: https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_CreateUserPoolClient.html
+_Scope = Annotated[str, text(r"^[!#-\[\]-~]+$", "have no spaces", max_length=256)]
+
+#: Identifier of the resource server of a new user pool, with which its scopes begin.
+RESOURCE_SERVER = "genai"
+#: What an access token may permit.
+ScopeName = Literal["ask", "history"]
+#: What each scope permits, as the resource server of a new user pool describes it.
+SCOPES: dict[ScopeName, str] = {
+    "ask": "Ask the chat and the assistants, and read, stop and rate an answer",
+    "history": "List, read, share and delete conversations of one's own",
+}
+#: Where a program on the user's own machine listens for the code of a sign-in, as RFC 8252 describes. Amazon Cognito
+#: compares the whole address, port included, and accepts http for localhost only.
+LOOPBACK = "http://localhost:8765"
 
 
 def region_of(arn: str) -> str:
@@ -137,11 +153,16 @@ class ExistingUserPool(Options):
     """ARN of the user pool."""
 
     client_ids: list[_ClientId] = []
-    """IDs of the app clients whose tokens the API accepts. Default: a new app client, for a user pool of this account
-    and Region."""
+    """IDs of the app clients whose tokens the API accepts. They must be allowed the scopes. Default: a new app client,
+    for a user pool of this account and Region."""
+
+    scopes: Annotated[list[_Scope], Field(min_length=1, max_length=50)] = ["openid"]
+    """Scopes of which an access token must have one, such as those of a resource server of the user pool. Each permits
+    every method of the API. Default: openid, which managed login gives to any app client that asks for it."""
 
     groups_claim: _Claim = "cognito:groups"
-    """Claim of the ID token that holds the groups of a user. No user may be able to write the attribute behind it."""
+    """Claim of the access token that holds the groups of a user. No user may be able to write the attribute behind
+    it."""
 
 
 class OidcProvider(Options):
@@ -163,11 +184,7 @@ class OidcProvider(Options):
     client_secret_key: Annotated[str, text(r"^[A-Za-z0-9_.-]+$", "be a key of the JSON", max_length=128)] | None = None
     """Key of the client secret in a secret that is JSON. Default: the whole secret is the client secret."""
 
-    scopes: Annotated[list[Annotated[str, text(r"^[!#-\[\]-~]+$", "have no spaces")]], Field(min_length=1)] = [
-        "openid",
-        "email",
-        "profile",
-    ]
+    scopes: Annotated[list[_Scope], Field(min_length=1)] = ["openid", "email", "profile"]
     """Scopes to request from the provider."""
 
 
@@ -205,21 +222,10 @@ class Federation(Options):
     saml: SamlProvider | None = None
     """A SAML provider. Set this or oidc."""
 
-    domain_prefix: Annotated[
-        str,
-        text(r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$", "have lower-case letters, digits and hyphens", max_length=63),
-    ]
-    """Prefix of the domain where users sign in, unique in the Region across all AWS accounts."""
-
-    callback_urls: Annotated[list[CallbackUrl], Field(min_length=1, max_length=100)]
-    """Addresses of your page that users may return to after they sign in."""
-
-    logout_urls: Annotated[list[CallbackUrl], Field(max_length=100)] = []
-    """Addresses of your page that users may return to after they sign out."""
-
     groups: _Claim | None = None
-    """Claim or SAML attribute that holds the groups of a user, which decide what the user may read. Names of other
-    characters than lower-case letters, digits, hyphens and underscores are ignored. Default: no groups."""
+    """Claim or SAML attribute that holds the groups of a user, which decide what the user may read and ask. A function
+    of the user pool writes them into the access token. Names of other characters than lower-case letters, digits,
+    hyphens and underscores are ignored. Default: no groups."""
 
     attributes: dict[_Attribute, _Claim] = {}
     """Claim or SAML attribute for each attribute of the user pool. Default: the email address."""
@@ -229,13 +235,6 @@ class Federation(Options):
         if (self.oidc is None) == (self.saml is None):
             raise InvalidValueError(
                 "A federation has one identity provider", field="oidc", hint="Set either oidc or saml"
-            )
-        if any(word in self.domain_prefix for word in ("aws", "amazon", "cognito")):
-            # https://docs.aws.amazon.com/cognito/latest/developerguide/cognito-user-pools-assign-domain-prefix.html
-            raise InvalidValueError(
-                f"{self.domain_prefix} contains aws, amazon or cognito, which AWS reserves",
-                field="domain_prefix",
-                hint="Choose another prefix",
             )
         if self.name.lower() == "cognito":
             raise InvalidValueError(
@@ -250,14 +249,44 @@ class Federation(Options):
         return {**({"custom:groups": self.groups} if self.groups else {}), **(self.attributes or {"email": email})}
 
 
+#: Words that no prefix of a domain may contain:
+#: https://docs.aws.amazon.com/cognito/latest/developerguide/cognito-user-pools-assign-domain-prefix.html
+RESERVED_WORDS = ("aws", "amazon", "cognito")
+
+
 class IdentityOptions(Options):
-    """Who may use an application."""
+    """Who may use an application. Users sign in at managed login, with the authorization code flow and PKCE.
+
+    https://docs.aws.amazon.com/cognito/latest/developerguide/cognito-user-pools-managed-login.html
+    """
 
     mfa: Mfa = "required"
-    """Whether every user needs an authenticator app."""
+    """Whether every user needs a second factor: an authenticator app, or a passkey that verifies its user."""
+
+    passkeys: bool = False
+    """Whether users may sign in with a passkey instead of a password. A passkey must verify its user, by a biometric or
+    a PIN, and then counts as both factors; users register an authenticator app first, as a way back in. Passkeys belong
+    to the domain of managed login: with another domain_prefix, users register new ones."""
 
     token_minutes: Annotated[int, Field(ge=5, le=1440)] = 60
     """Number of minutes that ID and access tokens are valid."""
+
+    callback_urls: Annotated[list[CallbackUrl], Field(min_length=1, max_length=100)] = [LOOPBACK]
+    """Addresses that users may return to after they sign in: of your page, and http://localhost:8765 for the sign-in of
+    the operations on their own machines."""
+
+    logout_urls: Annotated[list[CallbackUrl], Field(max_length=100)] = [LOOPBACK]
+    """Addresses that users may return to after they sign out."""
+
+    domain_prefix: (
+        Annotated[
+            str,
+            text(r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$", "have lower-case letters, digits and hyphens", max_length=63),
+        ]
+        | None
+    ) = None
+    """Prefix of the domain of managed login, unique in the Region across all AWS accounts. Default: the name of the
+    user pool and the account id."""
 
     user_pool: ExistingUserPool | None = None
     """A user pool that exists. Default: a new one."""
@@ -272,6 +301,28 @@ class IdentityOptions(Options):
                 "A user pool that exists has its own identity providers",
                 field="federation",
                 hint="Leave federation out, and name an app client of the provider in user_pool.client_ids",
+            )
+        for field, given in (("domain_prefix", self.domain_prefix), ("passkeys", self.passkeys)):
+            if self.user_pool and given:
+                raise InvalidValueError(
+                    "A user pool that exists is not changed", field=field, hint="Set it in that user pool, not here"
+                )
+        if self.federation and self.passkeys:
+            # https://docs.aws.amazon.com/cognito/latest/developerguide/cognito-user-pools-identity-federation.html
+            raise InvalidValueError(
+                "Users of an identity provider sign in there, with the passkeys of that provider",
+                field="passkeys",
+                hint="Leave passkeys or federation out",
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _prefix_is_free(self) -> Self:
+        if self.domain_prefix and any(word in self.domain_prefix for word in RESERVED_WORDS):
+            raise InvalidValueError(
+                f"{self.domain_prefix} contains aws, amazon or cognito, which AWS reserves",
+                field="domain_prefix",
+                hint="Choose another prefix",
             )
         return self
 
@@ -325,6 +376,11 @@ class GroupBudget(Options):
         return self
 
 
+def limits(tokens: int | None, usd: float | None) -> dict[str, int]:
+    """What may be used, as functions count it: tokens and micro-dollars."""
+    return {**({"tokens": tokens} if tokens else {}), **({"micros": round(usd * 1e6)} if usd else {})}
+
+
 class UsageBudgetOptions(Options):
     """How much each user may use from midnight to midnight and in a calendar month, UTC.
 
@@ -355,6 +411,17 @@ class UsageBudgetOptions(Options):
     """Budgets that the members of a group share, by its name, beside those of each user. Default: none."""
 
     @property
+    def day(self) -> dict[str, int]:
+        """What may be used in a day, as functions count it."""
+        whole = {"requests": self.requests_per_day, "blocks": self.blocks_per_day}
+        return {**whole, **limits(self.tokens_per_day, self.usd_per_day)}
+
+    @property
+    def month(self) -> dict[str, int]:
+        """What may be used in a calendar month; nothing is not limited."""
+        return limits(self.tokens_per_month, self.usd_per_month)
+
+    @property
     def in_money(self) -> bool:
         """Whether a limit is in US dollars."""
         own = [self.usd_per_day, self.usd_per_month]
@@ -371,6 +438,33 @@ class HistoryOptions(Options):
 
     turns: Annotated[int, Field(ge=1, le=100)] = 20
     """Number of earlier questions of a conversation, with their answers, that the model is shown with the next one."""
+
+
+class MachineOptions(Options):
+    """A program that asks with credentials of its own, without a user (client credentials grant).
+
+    Amazon Cognito charges each such app client, and each token that it requests.
+
+    https://docs.aws.amazon.com/cognito/latest/developerguide/cognito-user-pools-define-resource-servers.html
+    """
+
+    scopes: Annotated[list[ScopeName], Field(min_length=1)] = ["ask"]
+    """What the program may do. In a user pool that exists, it gets the scopes of user_pool that belong to a resource
+    server instead."""
+
+    groups: list[Group] = []
+    """Groups whose documents the program may read, and whose assistants it may ask. Default: none."""
+
+    budget: UsageBudgetOptions | None = None
+    """How much the program may use. Default: as much as a user. Budgets of groups are those of users."""
+
+    @model_validator(mode="after")
+    def _shares_budgets_of_groups(self) -> Self:
+        if self.budget and self.budget.groups:
+            raise InvalidValueError(
+                "Programs share the budgets of groups with users", field="budget.groups", hint="Set chat.budget.groups"
+            )
+        return self
 
 
 class PrivateApi(Options):
@@ -652,6 +746,9 @@ class AssistantOptions(Inference):
 
     limits: AnswerLimits = AnswerLimits()
     """Limits of one answer."""
+
+    groups: list[Group] = []
+    """Groups of users that may ask. Others are refused before anything is paid. Default: everybody who signs in."""
 
     openai: bool = False
     """Whether the assistant also answers in the form of OpenAI's chat completions, for clients that speak it, behind

@@ -10,7 +10,7 @@ from ..foundation.pseudo import REGION
 from ..foundation.role import grant
 from ..functions.usage_budget.environment import Environment
 from ..gate.acknowledgement import acknowledge
-from .options import GroupBudget, UsageBudgetOptions
+from .options import GroupBudget, UsageBudgetOptions, limits
 
 
 class UsageBudget(Construct):
@@ -72,12 +72,8 @@ class UsageBudget(Construct):
         #: Environment variables of the function that counts.
         self.environment = Environment(
             BUDGET_TABLE=self.table.ref,
-            BUDGET_DAY={
-                "requests": self.options.requests_per_day,
-                "blocks": self.options.blocks_per_day,
-                **_limits(self.options.tokens_per_day, self.options.usd_per_day),
-            },
-            BUDGET_MONTH=_limits(self.options.tokens_per_month, self.options.usd_per_month) or None,
+            BUDGET_DAY=self.options.day,
+            BUDGET_MONTH=self.options.month or None,
             BUDGET_GROUPS={name: _periods(each) for name, each in self.options.groups.items()} or None,
         )
 
@@ -92,13 +88,9 @@ class UsageBudget(Construct):
         return given
 
 
-def _limits(tokens: int | None, usd: float | None) -> dict[str, int]:
-    return {**({"tokens": tokens} if tokens else {}), **({"micros": round(usd * 1e6)} if usd else {})}
-
-
 def _periods(group: GroupBudget) -> dict[str, dict[str, int]]:
     found = {
-        "day": _limits(group.tokens_per_day, group.usd_per_day),
-        "month": _limits(group.tokens_per_month, group.usd_per_month),
+        "day": limits(group.tokens_per_day, group.usd_per_day),
+        "month": limits(group.tokens_per_month, group.usd_per_month),
     }
     return {period: limits for period, limits in found.items() if limits}

@@ -19,6 +19,7 @@ from . import (
     prompts,
     sagemaker,
     scaling,
+    sign_in,
     topic,
 )
 from .base import Resource, check_properties, register
@@ -79,6 +80,8 @@ RESOURCES: tuple[Resource, ...] = (
     sagemaker.UserProfile(),
     scaling.ScalableTarget(),
     scaling.ScalingPolicy(),
+    sign_in.IdentityProvider(),
+    sign_in.ManagedLoginBranding(),
 )
 
 
@@ -91,4 +94,5 @@ def install() -> None:
     alarm.install()
     edge.install()
     knowledge.install()
+    sign_in.install()
     check_properties()

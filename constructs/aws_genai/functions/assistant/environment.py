@@ -18,3 +18,5 @@ class Environment(ChatEnvironment):
     LIMITS: dict[str, int] | None = None
     #: Whether questions and answers are logged. Default: no.
     LOG_CONTENT: bool | None = None
+    #: Groups of users that may ask. Default: everybody who signs in.
+    GROUPS: list[str] | None = None

@@ -11,12 +11,12 @@ from typing import Any
 from aws_lambda_powertools import Logger, Metrics, Tracer
 
 from ..chat.deadline import Deadline, deadline
-from ..chat.errors import OTHER_CLIENT, TIMEOUT, ChatError
-from ..chat.knowledge import COGNITO_GROUPS, Passage, groups_of, retrieve
+from ..chat.errors import OTHER_GROUP, TIMEOUT, ChatError
+from ..chat.knowledge import Passage, retrieve
 from ..chat.metrics import NAMESPACE
 from ..chat.observed import Record, count, failed, recorded, refused, tokens, unsupported
 from ..chat.price import Price
-from ..chat.request import claims, client, cors, limits
+from ..chat.request import Caller, caller, client, cors, limits
 from ..chat.service import chosen, converse_request, fitting
 from ..chat.spending import PASSAGES, Spending, counting, most, refusing, reserve, spending
 from ..history.environment import Environment as HistoryEnvironment
@@ -34,7 +34,7 @@ from ..history.table import (
     Writing,
 )
 from ..streaming.runtime import Context
-from ..usage_budget.budget import Reservation
+from ..usage_budget.budget import Budget, Reservation
 from .answer import StoppedError, Streamed
 from .asking import Asked, asked, held
 from .completions import COMPLETIONS, MODELS, Completions, models
@@ -113,35 +113,40 @@ class Answer:
         """
         own, event = self._own, self._event
         who = asker(own, event)
-        sub, history = str(who["sub"]), stored()
+        sub, history, budget = who.id, stored(), who.counted(counting())
         body = self._events.question(event, own.ASSISTANT)
         turns = HistoryEnvironment.read().HISTORY_TURNS if history else 0
         request = asked(body, history, sub, own.ASSISTANT, turns)
         model = chosen(limits(), request.question)
         first, price = converse_request(limits(), request.question), Price((own.PRICES or {}).get(model))
-        member = groups_of(who, own.GROUPS_CLAIM or COGNITO_GROUPS)
+        member = who.groups
         passages = PASSAGES if own.KNOWLEDGE_BASE and member else 0
         if history and request.stored:
-            begun = self._begun(history, sub, request, model, (first, passages, member, price))
+            begun = self._begun(history, sub, request, model, (budget, first, passages, member, price))
             if isinstance(begun, Turn):
                 self._again(history, sub, begun)
                 return None
             reserved = begun
         else:
-            reserved = reserve(counting(), sub, first, passages=passages, groups=member, price=price)
-        with spending(counting(), reserved, price) as spent:
+            reserved = reserve(budget, sub, first, passages=passages, groups=member, price=price)
+        with spending(budget, reserved, price) as spent:
             self._open(model)
-            return self._streamed(request, first, Asker(who, member, _token(event)), price, spent)
+            return self._streamed(request, first, Asker(who.claims, member, _token(event)), price, spent)
 
     def _begun(
-        self, history: History, sub: str, request: Asked, model: str, cost: tuple[dict[str, Any], int, list[str], Price]
+        self,
+        history: History,
+        sub: str,
+        request: Asked,
+        model: str,
+        cost: tuple[Budget | None, dict[str, Any], int, list[str], Price],
     ) -> Reservation | Turn | None:
         """Store the question and reserve what it may use, both or neither.
 
         :returns: what is reserved, if anything is counted; or the turn, if this was asked before.
         """
-        budget, writes, reserved = counting(), list[dict[str, Any]](), None
-        first, passages, member, price = cost
+        writes, reserved = list[dict[str, Any]](), None
+        budget, first, passages, member, price = cost
         if budget:
             with refusing():
                 write, reserved = budget.reserving(sub, most(budget, first, price, passages), member)
@@ -284,15 +289,14 @@ def stored() -> History | None:
     return table()
 
 
-def asker(own: Environment, event: dict[str, Any]) -> dict[str, Any]:
-    """The claims of whoever asks.
+def asker(own: Environment, event: dict[str, Any]) -> Caller:
+    """Whoever asks.
 
-    :raises ChatError: if nobody has signed in, or at another application.
+    :raises ChatError: if nobody has signed in, at another application, or without a group that may ask.
     """
-    who = claims(event)
-    if own.CLIENT_IDS is not None and who.get("aud") not in own.CLIENT_IDS:
-        # The authorizer accepts the tokens of every app client of the user pool.
-        raise OTHER_CLIENT()
+    who = caller(own, event)
+    if own.GROUPS is not None and not set(own.GROUPS) & set(who.groups):
+        raise OTHER_GROUP()
     return who
 
 

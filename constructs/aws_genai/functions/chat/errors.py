@@ -81,6 +81,7 @@ def spent_error(what: str, period: str = "day", group: str = "") -> ChatError:
 NOT_COUNTED = Failure(503, "budget_unavailable", "Your budget cannot be counted now; try again in a moment.")
 NOBODY = Failure(401, "unauthorized", "Sign in first.")
 OTHER_CLIENT = Failure(403, "wrong_client", "This token was issued to another application.")
+OTHER_GROUP = Failure(403, "wrong_group", "None of your groups may ask this assistant.")
 NO_TIME = Failure(504, "out_of_time", "There was no time left to ask the model; try again.", retry_seconds=1)
 
 

@@ -10,12 +10,12 @@ from aws_lambda_powertools import Logger, Metrics, Tracer
 
 from .deadline import Deadline, deadline
 from .environment import Environment
-from .errors import NO_TIME, OTHER_CLIENT, ChatError
-from .knowledge import COGNITO_GROUPS, Passage, groups_of, retrieve
+from .errors import NO_TIME, ChatError
+from .knowledge import Passage, retrieve
 from .metrics import NAMESPACE
 from .observed import ModelCall, failed, recorded, refused, tokens, unsupported
 from .price import Price
-from .request import CONNECT_SECONDS as _CONNECT, body, claims, client, cors, limits, response
+from .request import CONNECT_SECONDS as _CONNECT, body, caller, client, cors, limits, response
 from .service import Answer, ask, chosen, converse_request, fitting
 from .spending import CONNECT_SECONDS, PASSAGES, READ_SECONDS, counting, reserve, spending
 
@@ -65,19 +65,15 @@ def answered(own: Environment, event: dict[str, Any], until: Deadline) -> tuple[
 
     :raises ChatError: for every way in which there is no answer.
     """
-    if own.CLIENT_IDS is not None and claims(event).get("aud") not in own.CLIENT_IDS:
-        # The authorizer accepts the tokens of every app client of the user pool.
-        raise OTHER_CLIENT()
-    question, budget, knowledge = body(event), counting(), own.KNOWLEDGE_BASE or ""
+    who = caller(own, event)
+    question, budget, knowledge = body(event), who.counted(counting()), own.KNOWLEDGE_BASE or ""
     model, request = chosen(limits(), question), converse_request(limits(), question)
-    who = str(claims(event)["sub"]) if budget or knowledge else ""
-    member = groups_of(claims(event), own.GROUPS_CLAIM or COGNITO_GROUPS) if who else []
-    groups, price = member if knowledge else [], Price((own.PRICES or {}).get(model))
+    groups, price = who.groups if knowledge else [], Price((own.PRICES or {}).get(model))
     # Settling uses the connection of the reservation, and a second retrieval that of the first.
     reserving, settling = (CONNECT_SECONDS + READ_SECONDS, READ_SECONDS) if budget else (0, 0)
     after = _CONNECT + _LEAST_MODEL + settling
     _enough(until, reserving + after)
-    reserved = reserve(budget, who, request, passages=PASSAGES if groups else 0, groups=member, price=price)
+    reserved = reserve(budget, who.id, request, passages=PASSAGES if groups else 0, groups=who.groups, price=price)
     with spending(budget, reserved, price) as spent:
         passages = list[Passage]()
         if groups:

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from ..groups.names import COGNITO_GROUPS as COGNITO_GROUPS, names
 from ..untrusted.text import neutral, quoted
 from ..waking.database import patiently, wakes
 from .errors import Failure
 
-#: Claim of an ID token that holds the groups of the user pool.
-COGNITO_GROUPS = "cognito:groups"
 #: How attributes of groups begin, as the intake writes them.
 GROUP = "group_"
 _RESULTS = 5
 #: Most groups in one filter, which has at most as many parts.
 _MOST_GROUPS = 20
-_NAME = re.compile(r"[a-z0-9_-]{1,128}")
 
 UNREACHABLE = Failure(503, "knowledge_unavailable", "The documents cannot be searched now; try again in a moment.")
 
@@ -39,28 +36,19 @@ class Passage:
 
 
 def groups_of(claims: Mapping[str, Any], claim: str = COGNITO_GROUPS) -> list[str]:
-    """The groups of the user, in whichever form API Gateway and the identity provider write the list.
-
-    Commas separate the values of a SAML attribute, which are URL-encoded, and spaces those of Cognito's own groups,
-    whose names have none. Groups of other names are ignored.
-    https://docs.aws.amazon.com/cognito/latest/developerguide/cognito-user-pools-user-groups.html
-    https://docs.aws.amazon.com/cognito/latest/developerguide/cognito-user-pools-managing-saml-idp-naming.html
+    """The groups of the user, in alphabetical order.
 
     :param claim: name of the claim that holds the groups.
     """
-    found = claims.get(claim, "")
-    if not isinstance(found, list):
-        separator = r"[\s,]+" if claim == COGNITO_GROUPS else ","
-        found = [each.strip().strip('"') for each in re.split(separator, str(found).strip().strip("[]"))]
-    return sorted({name for name in found if isinstance(name, str) and _NAME.fullmatch(name)})[:_MOST_GROUPS]
+    return names(claims.get(claim, ""), spaces=claim == COGNITO_GROUPS)
 
 
 def permitted(groups: Sequence[str]) -> dict[str, Any]:
-    """The filter that lets through what one of the groups may read.
+    """The filter that lets through what one of the groups may read, of the first groups if there are many.
 
     https://docs.aws.amazon.com/bedrock/latest/APIReference/API_agent-runtime_RetrievalFilter.html
     """
-    each = [{"equals": {"key": f"{GROUP}{group}", "value": True}} for group in groups]
+    each = [{"equals": {"key": f"{GROUP}{group}", "value": True}} for group in groups[:_MOST_GROUPS]]
     return each[0] if len(each) == 1 else {"orAll": each}
 
 
@@ -94,9 +82,11 @@ def retrieve(
     except (BotoCoreError, ClientError) as error:
         raise (WAKING if wakes(error) else UNREACHABLE)() from error
     # Looked at again: whatever the filter did, what the groups may not read goes no further.
-    return [
-        _passage(each) for each in found if any(each.get("metadata", {}).get(f"{GROUP}{g}") is True for g in groups)
-    ]
+    return [_passage(each) for each in found if _readable(each.get("metadata", {}), groups)]
+
+
+def _readable(metadata: Mapping[str, Any], groups: Sequence[str]) -> bool:
+    return any(metadata.get(f"{GROUP}{group}") is True for group in groups[:_MOST_GROUPS])
 
 
 def _passage(found: Mapping[str, Any]) -> Passage:

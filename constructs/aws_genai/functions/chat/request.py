@@ -4,20 +4,27 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import boto3
 from aws_lambda_powertools.utilities.validation import SchemaValidationError, validate
 from botocore.config import Config
 
 from .environment import Environment
-from .errors import NOBODY, malformed
+from .errors import NOBODY, OTHER_CLIENT, malformed
+from .knowledge import COGNITO_GROUPS, groups_of
 from .service import Limits
+
+if TYPE_CHECKING:
+    from ..usage_budget.budget import Budget
 
 #: Seconds for a connection.
 CONNECT_SECONDS = 2
+#: The claim token_use of an access token.
+_ACCESS = "access"
 SCHEMA: dict[str, Any] = json.loads((Path(__file__).parent / "request.schema.json").read_text(encoding="utf-8"))
 
 
@@ -64,16 +71,71 @@ def response(status: int, content: dict[str, Any], headers: Mapping[str, str]) -
 
 
 def claims(event: dict[str, Any]) -> dict[str, Any]:
-    """What the user pool says of who asks.
+    """What the access token says of who asks.
 
-    :raises ChatError: if nobody has signed in.
+    https://docs.aws.amazon.com/cognito/latest/developerguide/amazon-cognito-user-pools-using-the-access-token.html
+
+    :raises ChatError: if nobody has signed in, or with a token of another kind.
     """
     try:
         found: dict[str, Any] = event["requestContext"]["authorizer"]["claims"]
-        _ = found["sub"]
+        kind, _ = found["token_use"], found["client_id"]
     except (KeyError, TypeError) as error:
         raise NOBODY() from error
+    if kind != _ACCESS:
+        raise NOBODY()
     return found
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who asks: a user, or a program with credentials of its own."""
+
+    #: What its budget is counted by: the user's ``sub``, or the id of the program's app client.
+    id: str
+    #: What it may read and ask.
+    groups: list[str]
+    #: What the token says.
+    claims: Mapping[str, Any]
+    #: What a program may use in a ``day`` and a ``month``. None for what a user may.
+    allowance: Mapping[str, Mapping[str, int]] | None = None
+
+    def counted(self, budget: Budget | None) -> Budget | None:
+        """The counters, with the limits of whoever asks."""
+        return budget.limited(**self.allowance) if budget and self.allowance else budget
+
+
+class Callers(Protocol):
+    """What the environment of a function says of who may call."""
+
+    @property
+    def CLIENT_IDS(self) -> list[str]: ...  # noqa: N802 - the name of the variable
+
+    @property
+    def MACHINES(self) -> dict[str, dict[str, Any]] | None: ...  # noqa: N802 - the name of the variable
+
+    @property
+    def GROUPS_CLAIM(self) -> str | None: ...  # noqa: N802 - the name of the variable
+
+
+def caller(own: Callers, event: dict[str, Any]) -> Caller:
+    """Who asks.
+
+    The authorizer accepts the tokens of every app client of the user pool, and the groups of a program are those of the
+    settings, whatever its token says.
+
+    :raises ChatError: if nobody has signed in, or at another application.
+    """
+    found = claims(event)
+    client = str(found["client_id"])
+    machine = (own.MACHINES or {}).get(client)
+    if machine is not None:
+        return Caller(client, list(machine.get("groups", ())), found, machine.get("budget"))
+    # A token without a user, or one of another application's program, names its client as its subject.
+    who = str(found.get("sub") or "")
+    if client not in own.CLIENT_IDS or who in ("", client):
+        raise OTHER_CLIENT()
+    return Caller(who, groups_of(found, own.GROUPS_CLAIM or COGNITO_GROUPS), found)
 
 
 def body(event: Mapping[str, Any]) -> dict[str, Any]:

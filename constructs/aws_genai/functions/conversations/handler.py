@@ -11,10 +11,10 @@ from typing import Any
 from aws_lambda_powertools import Logger, Metrics, Tracer
 
 from ..chat.deadline import deadline
-from ..chat.errors import OTHER_CLIENT, ChatError, malformed
+from ..chat.errors import ChatError, malformed
 from ..chat.metrics import NAMESPACE
 from ..chat.observed import failed, recorded, refused
-from ..chat.request import claims, cors, decoded, response
+from ..chat.request import caller, cors, decoded, response
 from ..history.reached import dynamodb, history
 from .environment import Environment
 from .service import Conversations
@@ -50,11 +50,9 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN
 
 
 def _done(own: Environment, event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN401 - Lambda's own type
-    who = claims(event)
-    if own.CLIENT_IDS is not None and who.get("aud") not in own.CLIENT_IDS:
-        raise OTHER_CLIENT()
+    who = caller(own, event)
     until = deadline(event, context)
-    mine = Conversations(dynamodb(), own.HISTORY_TABLE, history(), str(who["sub"]), until.left)
+    mine = Conversations(dynamodb(), own.HISTORY_TABLE, history(), who.id, until.left)
     action = _ACTIONS.get((str(event.get("httpMethod", "")), str(event.get("resource", ""))))
     if action is None:
         raise ChatError(404, "not_found", "There is nothing at this path.")

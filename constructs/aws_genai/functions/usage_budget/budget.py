@@ -106,6 +106,11 @@ class Budget:
     ) -> None:
         self._client, self._table, self._allowance, self._clock = client, table, allowance, clock
 
+    def limited(self, day: Mapping[str, int], month: Mapping[str, int] | None = None) -> Budget:
+        """The same counters with other limits of a day and a month, for a principal that has limits of its own."""
+        allowance = replace(self._allowance, day=Limit(**day), month=Limit(**month) if month else None)
+        return Budget(self._client, self._table, allowance, self._clock)
+
     @property
     def tokens_per_day(self) -> int:
         """Tokens that a user may use in a day."""

@@ -1,6 +1,6 @@
 """Rules for templates that AWS would reject, or deploy differently from the author's intention."""
 
-from . import copies, events, keys, limits, names, network, order, policies, regions, roles, routes, services
+from . import copies, events, keys, limits, names, network, order, policies, regions, roles, routes, services, sign_in
 
 __all__ = [
     "copies",
@@ -15,4 +15,5 @@ __all__ = [
     "roles",
     "routes",
     "services",
+    "sign_in",
 ]

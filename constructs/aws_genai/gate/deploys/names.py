@@ -15,7 +15,7 @@ from ..rules import Hit, rule
 _NAMING = "https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-properties-name.html"
 
 #: Types with a name-like property that cannot conflict with other resources.
-_NOT_UNIQUE = frozenset({"AWS::Cognito::UserPool", "AWS::SSM::Document"})
+_NOT_UNIQUE = frozenset({"AWS::Cognito::UserPool", "AWS::Cognito::UserPoolResourceServer", "AWS::SSM::Document"})
 
 #: Create-only properties that the name of the resource determines, or that no update changes, by type.
 _SETTLED: Mapping[str, frozenset[str]] = {

@@ -104,7 +104,7 @@ class BatchInference(Construct):
             self,
             "Steps",
             folder="batch_inference",
-            include=("chat", "jobs", "untrusted", "waking"),
+            include=("chat", "groups", "jobs", "untrusted", "waking"),
             foundation=foundation,
             environment=Environment(
                 PLAN={

@@ -127,7 +127,7 @@ class Evaluation(Construct):
             self,
             "Steps",
             folder="evaluation",
-            include=("chat", "jobs", "model_evaluation", "untrusted", "waking"),
+            include=("chat", "groups", "jobs", "model_evaluation", "untrusted", "waking"),
             foundation=foundation,
             environment={**environment.variables(), **(knowledge.environment if knowledge else {})},
             memory_mib=1024,

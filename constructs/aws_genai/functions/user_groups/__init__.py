@@ -1,0 +1,1 @@
+"""The groups of the users of an identity provider, in the tokens of a user pool."""
