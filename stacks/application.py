@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from constructs import Construct
 
-from aws_genai.application import Assistant, ChatApi, Dashboard, Firewall, History, Identity, UsageBudget
+from aws_genai.application import Assistant, ChatApi, Dashboard, Firewall, History, Identity, InsightTools, UsageBudget
 from aws_genai.models import ApplicationProfiles, BedrockCatalogue, ModelWatch
 from settings import Settings
-from settings.application import Application, Chat
+from settings.application import Application, Assistant as AssistantSettings, Chat
 
 from .base import LayerStack
 from .foundation import FoundationStack
 
 if TYPE_CHECKING:
+    from aws_genai.application.answering import Toolset
     from aws_genai.compute import AcceleratorFleet
     from aws_genai.foundation import Foundation
     from aws_genai.models import KnowledgeBase, ModelAccess
@@ -39,6 +41,7 @@ class ApplicationStack(LayerStack):
     ) -> None:
         super().__init__(scope, "application", settings, description="Layer 3: applications")
         built_on = self.build_on(foundation.key, foundation.topic, foundation.network)
+        self._foundation = foundation
         access = models.access if models else None
         bedrock = settings.models.bedrock if settings.models else None
         self._profiled = bool(bedrock and bedrock.application_profiles)
@@ -138,6 +141,7 @@ class ApplicationStack(LayerStack):
                     budget=budget,
                     origins=chat.allowed_origins,
                     history=history,
+                    toolset=self._toolset(name, each),
                 )
                 for name, each in application.assistants.items()
             ],
@@ -147,6 +151,24 @@ class ApplicationStack(LayerStack):
         """The list prices of tokens, by the labels of the models, as far as they are known."""
         prices = {label: BedrockCatalogue.get(model).token_prices for label, (model, _) in self._called.items()}
         return {label: price for label, price in prices.items() if price}
+
+    @cached_property
+    def _own(self) -> Foundation:
+        """What constructs are built on whose roles the key must name: a key of this stack."""
+        foundation = self._foundation
+        return self.build_on(self.key_of("results of assistants"), foundation.topic, foundation.network)
+
+    def _toolset(self, name: str, options: AssistantSettings) -> Toolset | None:
+        """What the models of an assistant may use."""
+        if options.insight:
+            return InsightTools(
+                self,
+                f"Tables-{name}",
+                foundation=self._own,
+                name=f"{self.settings.prefix}-{name}",
+                options=options.insight,
+            )
+        return None
 
     def _profiles(
         self, access: ModelAccess, models: Sequence[str], assistant: str | None = None

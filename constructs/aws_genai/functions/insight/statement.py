@@ -250,9 +250,9 @@ class _Check:
         node.set("this", exp.to_identifier(name, quoted=True))
 
     def _only(self, name: str) -> str:
-        """The one table of this name, in whichever database."""
+        """The one table of this name, in whichever database; empty if there is none, or several."""
         found = [each for each in self._tables if each.rpartition(".")[2] == name]
-        return found[0] if len(found) == 1 else name
+        return found[0] if len(found) == 1 else ""
 
 
 def _check_name(node: exp.Identifier) -> None:
