@@ -170,32 +170,30 @@ class InsightTools(Construct):
             [self.workgroup_arn],
         )
         self._key.grant_encrypt_decrypt(grantee)
-        statements = [*self._catalog(), *self._results(), *self._data()]
-        if isinstance(grantee, WorkloadRole):
-            self._attach(grantee, statements)
-        else:
-            for each in statements:
-                grant(grantee, each["Action"], each["Resource"], conditions=each.get("Condition"))
+        parts = {"Catalog": [*self._catalog(), *self._results()], "Data": self._data()}
+        for part, statements in parts.items():
+            if isinstance(grantee, WorkloadRole):
+                self._attach(grantee, part, statements)
+            else:
+                for each in statements:
+                    grant(grantee, each["Action"], each["Resource"], conditions=each.get("Condition"))
         return given
 
-    def _attach(self, role: WorkloadRole, statements: Sequence[Statement]) -> None:
+    def _attach(self, role: WorkloadRole, part: str, statements: Sequence[Statement]) -> None:
         """Give a role the statements in a policy of their own: with many tables, one policy would be too long.
 
         https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
         """
-        policy = iam.CfnManagedPolicy(
-            self, f"Permissions{role.node.addr[-8:]}", roles=[role.role_name], policy_document=document(statements)
-        )
+        id = f"{part}{role.node.addr[-8:]}"
+        policy = iam.CfnManagedPolicy(self, id, roles=[role.role_name], policy_document=document(statements))
         # A function waits for the policy of its role, and so for this one.
         role.permissions.add_resource_dependency(policy)
-        findings = [
-            f"Resource::<{self.bucket.logical_id}.Arn>/{_RESULTS}*",
-            *(f"Resource::arn:<AWS::Partition>:s3:::{'/'.join(each.place())}*" for each in self.options.data),
-        ]
+        data = [f"arn:<AWS::Partition>:s3:::{'/'.join(each.place())}*" for each in self.options.data]
+        shown = data if part == "Data" else [f"<{self.bucket.logical_id}.Arn>/{_RESULTS}*"]
         acknowledge(
             policy,
             "AwsSolutions-IAM5",
-            finding=tuple(dict.fromkeys(findings)),
+            finding=tuple(f"Resource::{each}" for each in dict.fromkeys(shown)),
             reason="Athena reads and writes objects with names of its own, so each statement ends at a prefix.",
             met_by="the prefix of each location in the statement, and its condition that Athena is the caller",
         )
