@@ -39,6 +39,7 @@ def application() -> Callable[..., Awaitable[None]]:
         images,
         ingestion,
         principals,
+        queries,
         reads,
         registry,
         resources,
@@ -74,6 +75,7 @@ def application() -> Callable[..., Awaitable[None]]:
     guardrails.install()
     catalogue.install()
     reads.install()
+    queries.install()
     sign_in.install()
     gateway.install()
     streaming.install()
