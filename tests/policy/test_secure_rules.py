@@ -54,6 +54,16 @@ def bucket(**properties: Any) -> dict[str, Any]:
     }
 
 
+def workgroup(**configuration: Any) -> dict[str, Any]:
+    encrypted = {"EncryptionOption": "SSE_KMS", "KmsKey": "alias/x"}
+    safe: dict[str, Any] = {
+        "EnforceWorkGroupConfiguration": True,
+        "BytesScannedCutoffPerQuery": 10_000_000,
+        "ResultConfiguration": {"EncryptionConfiguration": encrypted},
+    }
+    return {"Name": "planted", "WorkGroupConfiguration": given({**safe, **configuration})}
+
+
 def given(properties: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in properties.items() if value is not None}
 
@@ -285,6 +295,9 @@ CASES: list[tuple[str, str, dict[str, Any], dict[str, Any] | None]] = [
     ("GENAI_TRAINING_ISOLATED", "AWS::SageMaker::Cluster", cluster(NodeRecovery="None"), cluster()),
     ("GENAI_TRAINING_ISOLATED", "AWS::SageMaker::Cluster", cluster(key=False), cluster()),
     ("GENAI_DATA_VERSIONED", "AWS::S3::Bucket", bucket(VersioningConfiguration={"Status": "Suspended"}), bucket()),
+    ("GENAI_QUERIES_BOUNDED", "AWS::Athena::WorkGroup", workgroup(EnforceWorkGroupConfiguration=False), workgroup()),
+    ("GENAI_QUERIES_BOUNDED", "AWS::Athena::WorkGroup", workgroup(BytesScannedCutoffPerQuery=None), workgroup()),
+    ("GENAI_QUERIES_BOUNDED", "AWS::Athena::WorkGroup", workgroup(ResultConfiguration={}), workgroup()),
     ("GENAI_SIGN_IN_HAS_MFA", "AWS::Cognito::UserPool", {"MfaConfiguration": "OFF"}, {"MfaConfiguration": "ON"}),
     ("GENAI_SIGN_IN_NEEDS_MFA", "AWS::Cognito::UserPool", {"MfaConfiguration": "OPTIONAL"}, {"MfaConfiguration": "ON"}),
 ]

@@ -298,7 +298,10 @@ def environments(draw: st.DrawFn) -> dict[str, Any]:
             knobs = {chat[0]: {"max_tokens": 90, "stop_sequences": ["END"]}} if draw(st.booleans()) else {}
             known = next(iter(models.get("knowledge", {})), None)
             asked = {"max_tokens": 100, "mfa": mfa, "budget": budget, "parameters": knobs, "knowledge": known}
-            content["application"] = {"chat": asked, "dashboard": draw(st.booleans())}
+            tables = {"tables": ["shop.orders"], "data": [{"location": "s3://shop-data/"}], "max_rows": 5}
+            figures = {"figures": {"kind": "insight", "insight": tables}}
+            assistants = draw(st.sampled_from([{}, figures]))
+            content["application"] = {"chat": asked, "assistants": assistants, "dashboard": draw(st.booleans())}
     if "application" not in content and "bedrock" in models:
         models["bedrock"]["watch"] = None
     if models:

@@ -616,7 +616,7 @@ class InsightOptions(Options):
                 f"The names of the tables have {len(''.join(self.tables)):,} characters, and the function takes "
                 f"{_MOST_NAMES:,}",
                 field="tables",
-                hint="Name fewer tables, or views of them",
+                hint="Name fewer tables",
             )
         return self
 

@@ -64,10 +64,15 @@ class Column:
                 number = float(text)
                 return number if math.isfinite(number) else None
         except ValueError:
-            return text[:most]
+            return _cut(text, most)
         if self.type == "boolean":
             return text.lower() == "true"
-        return text if len(text) <= most else f"{text[:most]}…"
+        return _cut(text, most)
+
+
+def _cut(text: str, most: int) -> str:
+    """A text that ends in an ellipsis if a part of it is missing."""
+    return text if len(text) <= most else f"{text[:most]}…"
 
 
 @dataclass(frozen=True)
@@ -119,7 +124,7 @@ def table(pages: Iterable[Mapping[str, Any]], most: int, bytes_scanned: int) -> 
     for page in pages:
         found = page["ResultSet"]
         columns = columns or [
-            Column(each["Name"][:MOST_NAME], str(each["Type"]).lower())
+            Column(_cut(each["Name"], MOST_NAME), str(each["Type"]).lower())
             for each in found["ResultSetMetadata"]["ColumnInfo"]
         ]
         if len(columns) > MOST_COLUMNS:
