@@ -15,7 +15,7 @@ from ..foundation.statements import Statement, allow, document
 from ..functions.contract import Contract
 from ..functions.insight.environment import Environment
 from ..gate.acknowledgement import acknowledge, compliance
-from .options import InsightOptions
+from .options import WORKGROUP_NAME, InsightOptions
 
 #: Where results are, and after how many days they are deleted. They are read at once, and never again.
 _RESULTS, _RESULT_DAYS = "results/", 1
@@ -95,6 +95,7 @@ class InsightTools(Construct):
     :param foundation: provides the key, the access log bucket and the removal policy.
     :param name: name of the workgroup, if the options have none, unique in the account and Region.
     :param options: the tables, their data, and the limits of a query.
+    :raises InvalidValueError: if the name is not one of a workgroup.
     """
 
     #: Module of the tools in ``functions.assistant.kinds``.
@@ -106,6 +107,7 @@ class InsightTools(Construct):
         self, scope: Construct, id: str, *, foundation: Foundation, name: str, options: InsightOptions
     ) -> None:
         super().__init__(scope, id)
+        WORKGROUP_NAME.check(name)
         self.options = options
         self._key = foundation.key
         self.bucket = SecureBucket(

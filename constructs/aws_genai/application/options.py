@@ -19,6 +19,8 @@ from ..resource_name import ResourceName
 #: The name of a dashboard has 255 characters; it ends in a hyphen and the Region.
 #: https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutDashboard.html
 DASHBOARD_NAME = ResourceName("Dashboard", 240, r"[A-Za-z0-9_-]+", "letters, digits, hyphens and underscores")
+#: https://docs.aws.amazon.com/athena/latest/APIReference/API_CreateWorkGroup.html
+WORKGROUP_NAME = ResourceName("Workgroup", 128, r"[a-zA-Z0-9._-]+", "letters, digits, dots, underscores and hyphens")
 
 Mfa = Literal["required", "optional"]
 
