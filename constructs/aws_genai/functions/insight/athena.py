@@ -105,9 +105,9 @@ class Athena:
         """Stop a query. One that has ended is left as it is."""
         try:
             self.client.stop_query_execution(QueryExecutionId=id)
-        except (ClientError, BotoCoreError):
+        except (ClientError, BotoCoreError) as error:
             # It ends by itself, at the latest when it has read as much as the workgroup permits.
-            _log.exception("query %s could not be stopped", id)
+            _log.warning("query %s could not be stopped: %s", id, type(error).__name__)
 
     def _pages(self, id: str, go_on: Callable[[], None]) -> Iterator[Mapping[str, Any]]:
         more: dict[str, str] = {}
