@@ -11,6 +11,7 @@ from botocore.exceptions import ClientError
 
 from settings import Settings
 
+from . import tables
 from .emulator import Account
 from .home import LocalError
 
@@ -24,6 +25,8 @@ _FILES = {
 }
 #: Tags of a stand-in bucket and its files, by which each deploy recognizes them.
 _MARK = "stand-in"
+#: Part of the settings that name data of tables, whose stand-ins are tables.
+_TABLES = ".insight."
 _S3, _ARN = "s3://", "arn:aws:s3:::"
 
 
@@ -77,7 +80,9 @@ def prepare(account: Account, settings: Settings) -> list[Place]:
         where = {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}
         s3.create_bucket(Bucket=bucket, **where)
         s3.put_bucket_tagging(Bucket=bucket, Tagging={"TagSet": [{"Key": _MARK, "Value": "true"}]})
-    return [place for place in named if _stands_in(s3, place, put=settings.trial)]
+    if settings.trial:
+        tables.prepare(account, settings)
+    return [place for place in named if _stands_in(s3, place, put=settings.trial and _TABLES not in place.setting)]
 
 
 def _exists(s3: Any, bucket: str) -> bool:

@@ -24,6 +24,7 @@ SERVICES = frozenset(
     [
         "ApiGateway",
         "ApplicationAutoScaling",
+        "Athena",
         "AutoScaling",
         "Batch",
         "Bedrock",

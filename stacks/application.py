@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from constructs import Construct
@@ -16,18 +17,20 @@ from aws_genai.application import (
     Firewall,
     History,
     Identity,
+    InsightTools,
     OriginSecret,
     UsageBudget,
 )
 from aws_genai.application.options import EdgeOptions
 from aws_genai.models import ApplicationProfiles, BedrockCatalogue, ModelWatch
 from settings import Settings
-from settings.application import Application, Chat
+from settings.application import Application, Assistant as AssistantSettings, Chat
 
 from .base import LayerStack
 from .foundation import FoundationStack
 
 if TYPE_CHECKING:
+    from aws_genai.application.answering import Toolset
     from aws_genai.compute import AcceleratorFleet
     from aws_genai.foundation import Foundation
     from aws_genai.models import KnowledgeBase, ModelAccess
@@ -53,7 +56,7 @@ class ApplicationStack(LayerStack):
     ) -> None:
         super().__init__(scope, "application", settings, description="Layer 3: applications")
         built_on = self.build_on(foundation.key, foundation.topic, foundation.network)
-        self._edge_firewall = edge_firewall
+        self._edge_firewall, self._foundation = edge_firewall, foundation
         #: The distribution in front of the chat API.
         self.edge: Edge | None = None
         access = models.access if models else None
@@ -111,8 +114,7 @@ class ApplicationStack(LayerStack):
             foundation=foundation,
         )
         edge = application.edge
-        # Roles of this stack use the key, so its policy cannot be in a stack below.
-        own = foundation.but(key=self.key_of("page, secret of CloudFront")) if edge else foundation
+        own = self._own if edge else foundation
         firewall = Firewall(
             self,
             "Firewall",
@@ -161,6 +163,7 @@ class ApplicationStack(LayerStack):
                     budget=budget,
                     origins=chat.allowed_origins,
                     history=history,
+                    toolset=self._toolset(name, each),
                 )
                 for name, each in application.assistants.items()
             ],
@@ -185,6 +188,24 @@ class ApplicationStack(LayerStack):
         """The list prices of tokens, by the labels of the models, as far as they are known."""
         prices = {label: BedrockCatalogue.get(model).token_prices for label, (model, _) in self._called.items()}
         return {label: price for label, price in prices.items() if price}
+
+    @cached_property
+    def _own(self) -> Foundation:
+        """What constructs are built on whose roles the key must name: such a key cannot be in a stack below."""
+        foundation = self._foundation
+        return self.build_on(self.key_of("data of applications"), foundation.topic, foundation.network)
+
+    def _toolset(self, name: str, options: AssistantSettings) -> Toolset | None:
+        """What the models of an assistant may use."""
+        if options.insight:
+            return InsightTools(
+                self,
+                f"Tables-{name}",
+                foundation=self._own,
+                name=f"{self.settings.prefix}-{name}",
+                options=options.insight,
+            )
+        return None
 
     def _profiles(
         self, access: ModelAccess, models: Sequence[str], assistant: str | None = None

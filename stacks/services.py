@@ -110,4 +110,7 @@ def _application(application: Application) -> set[str]:
             needed.add("dynamodb")
         if application.chat.knowledge:
             needed.add("bedrock-agent-runtime")
+        if any(each.insight for each in application.assistants.values()):
+            # https://docs.aws.amazon.com/athena/latest/ug/interface-vpc-endpoint.html
+            needed |= {"athena", "glue"}
     return needed

@@ -41,6 +41,7 @@ def application() -> Callable[..., Awaitable[None]]:
         ingestion,
         managed_login,
         principals,
+        queries,
         reads,
         registry,
         resources,
@@ -79,6 +80,7 @@ def application() -> Callable[..., Awaitable[None]]:
     guardrails.install()
     catalogue.install()
     reads.install()
+    queries.install()
     sign_in.install()
     gateway.install()
     streaming.install()

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from ministack.core import iam_evaluator
 from ministack.core.responses import get_account_id, get_region
 
 
-def role_may(role_arn: str, action: str, resource: str, context: Mapping[str, str] | None = None) -> bool:
+def role_may(role_arn: str, action: str, resource: str, context: Mapping[str, Any] | None = None) -> bool:
     """The decision over the role's own policies and the resource's policy.
 
     :param context: condition keys of the request beyond the global ones.

@@ -54,6 +54,16 @@ def bucket(**properties: Any) -> dict[str, Any]:
     }
 
 
+def workgroup(**configuration: Any) -> dict[str, Any]:
+    encrypted = {"EncryptionOption": "SSE_KMS", "KmsKey": "alias/x"}
+    safe: dict[str, Any] = {
+        "EnforceWorkGroupConfiguration": True,
+        "BytesScannedCutoffPerQuery": 10_000_000,
+        "ResultConfiguration": {"EncryptionConfiguration": encrypted},
+    }
+    return {"Name": "planted", "WorkGroupConfiguration": given({**safe, **configuration})}
+
+
 def given(properties: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in properties.items() if value is not None}
 
@@ -318,6 +328,9 @@ CASES: list[tuple[str, str, dict[str, Any], dict[str, Any] | None]] = [
         {**CODE, "ExplicitAuthFlows": ["ALLOW_USER_PASSWORD_AUTH"]},
         {"AllowedOAuthFlows": ["client_credentials"], "GenerateSecret": True},
     ),
+    ("GENAI_QUERIES_BOUNDED", "AWS::Athena::WorkGroup", workgroup(EnforceWorkGroupConfiguration=False), workgroup()),
+    ("GENAI_QUERIES_BOUNDED", "AWS::Athena::WorkGroup", workgroup(BytesScannedCutoffPerQuery=None), workgroup()),
+    ("GENAI_QUERIES_BOUNDED", "AWS::Athena::WorkGroup", workgroup(ResultConfiguration={}), workgroup()),
     ("GENAI_SIGN_IN_HAS_MFA", "AWS::Cognito::UserPool", {"MfaConfiguration": "OFF"}, {"MfaConfiguration": "ON"}),
     ("GENAI_SIGN_IN_NEEDS_MFA", "AWS::Cognito::UserPool", {"MfaConfiguration": "OPTIONAL"}, {"MfaConfiguration": "ON"}),
     (

@@ -308,6 +308,8 @@ def environments(draw: st.DrawFn) -> dict[str, Any]:
             asked = {"max_tokens": 100, "mfa": mfa, "budget": budget, "parameters": knobs, "knowledge": known}
             asked |= draw(st.sampled_from(SIGN_INS))
             machine = {"scopes": ["ask", "history"], "groups": ["staff"], **({"budget": {}} if budget else {})}
+            tables = {"tables": ["shop.orders"], "data": [{"location": "s3://shop-data/"}], "max_rows": 5}
+            figures = {"kind": "insight", "insight": tables}
             content["application"] = {
                 "chat": asked,
                 "dashboard": draw(st.booleans()),
@@ -315,7 +317,7 @@ def environments(draw: st.DrawFn) -> dict[str, Any]:
                     st.sampled_from([None, {}, {"countries": ["DE"], "bot_control": True, "rotation_days": 1}])
                 ),
                 "machines": draw(st.sampled_from([{}, {"reports": {}}, {"reports": machine, "export": {}}])),
-                "assistants": draw(st.sampled_from([{}, {"helper": {"groups": ["board"]}}])),
+                "assistants": draw(st.sampled_from([{}, {"helper": {"groups": ["board"]}}, {"figures": figures}])),
             }
     if "application" not in content and "bedrock" in models:
         models["bedrock"]["watch"] = None

@@ -248,9 +248,9 @@ def test_two_assistants_of_one_name_are_refused() -> None:
         twice(new_stack())
 
 
-def test_reference_has_assistants_of_both_kinds(reference: Synthesized) -> None:
+def test_reference_has_assistants_of_every_kind(reference: Synthesized) -> None:
     found = functions(Template.from_json(reference.template("application")))
-    assert set(found) == {"helper", "handbook"}
+    assert set(found) == {"helper", "handbook", "figures"}
     assert "KNOWLEDGE_BASE" in found["handbook"]["Environment"]["Variables"]
     assert "KNOWLEDGE_BASE" not in found["helper"]["Environment"]["Variables"]
 

@@ -33,6 +33,7 @@ EVERYTHING = ({"Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}
 #: https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html
 PREFIXES = {
     "application-autoscaling",
+    "athena",
     "bedrock",
     "cloudtrail",
     "cloudwatch",
@@ -42,6 +43,7 @@ PREFIXES = {
     "ecs",
     "eks",
     "eks-auth",
+    "glue",
     "kms",
     "lambda",
     "logs",

@@ -9,8 +9,8 @@ from typing import Any
 import aws_cdk as cdk
 import pytest
 
-from aws_genai.application import Dashboard
-from aws_genai.application.options import DASHBOARD_NAME
+from aws_genai.application import Dashboard, InsightTools
+from aws_genai.application.options import DASHBOARD_NAME, WORKGROUP_NAME
 from aws_genai.compute import TrainingCluster, TrainingQueue
 from aws_genai.compute.options import CLUSTER_NAME, JOB_QUEUE_NAME
 from aws_genai.data import load
@@ -70,6 +70,7 @@ CONSTRUCTS: tuple[tuple[type, str, ResourceName], ...] = (
     (FineTuning, "endpoint_name", APPROVED_NAME),
     (Guardrail, "name", GUARDRAIL_NAME),
     (ImportedModel, "name", IMPORTED_NAME),
+    (InsightTools, "name", WORKGROUP_NAME),
     (JobMachine, "name", MACHINE_NAME),
     (KnowledgeBase, "name", KNOWLEDGE_NAME),
     (ModelHub, "name", HUB_NAME),
@@ -99,6 +100,7 @@ TYPES: tuple[tuple[ResourceName, str, str], ...] = (
     (MACHINE_NAME, "AWS::StepFunctions::StateMachine", ""),
     (PROMPT_NAME, "AWS::Bedrock::Prompt", ""),
     (STUDIO_NAME, "AWS::SageMaker::Domain", ""),
+    (WORKGROUP_NAME, "AWS::Athena::WorkGroup", ""),
 )
 
 

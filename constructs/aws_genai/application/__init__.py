@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from .firewall import EdgeFirewall as EdgeFirewall, Firewall as Firewall
     from .history import History as History
     from .identity import Identity as Identity
+    from .insight_tools import InsightTools as InsightTools
     from .options import (
         AnswerLimits as AnswerLimits,
         AssistantOptions as AssistantOptions,
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
         GroupBudget as GroupBudget,
         HistoryOptions as HistoryOptions,
         IdentityOptions as IdentityOptions,
+        InsightData as InsightData,
+        InsightOptions as InsightOptions,
         MachineOptions as MachineOptions,
         OidcProvider as OidcProvider,
         PrivateApi as PrivateApi,

@@ -14,7 +14,7 @@ from ..data.concurrency import SECONDS_PER_ANSWER, check_concurrency
 from ..errors import InvalidValueError, below
 from ..models.access.options import Inference
 from ..models.knowledge.options import Group
-from ..options import ModelId, Name, Options, text
+from ..options import KeyArn, ModelId, Name, Options, text
 from ..resource_name import ResourceName
 
 #: The name of a dashboard has 255 characters; it ends in a hyphen and the Region.
@@ -25,6 +25,8 @@ WEB_ACL_NAME = ResourceName("Web ACL", 128, r"[A-Za-z0-9_-]+", "letters, digits,
 #: The names of a distribution's policies have 128 characters; they end in a hyphen and the Region.
 #: https://docs.aws.amazon.com/cloudfront/latest/APIReference/API_ResponseHeadersPolicyConfig.html
 EDGE_NAME = ResourceName("Edge", 100, r"[A-Za-z0-9_-]+", "letters, digits, hyphens and underscores")
+#: https://docs.aws.amazon.com/athena/latest/APIReference/API_CreateWorkGroup.html
+WORKGROUP_NAME = ResourceName("Workgroup", 128, r"[a-zA-Z0-9._-]+", "letters, digits, dots, underscores and hyphens")
 
 Mfa = Literal["required", "optional"]
 
@@ -728,12 +730,99 @@ class AnswerLimits(Options):
     usage budget of the user."""
 
 
+#: https://docs.aws.amazon.com/athena/latest/ug/tables-databases-columns-names.html
+_TableName = Annotated[
+    str,
+    text(
+        r"^[a-z0-9_]{1,128}\.[a-z0-9_]{1,128}$",
+        "be database.table, in lower-case letters, digits and underscores, such as shop.orders",
+    ),
+]
+#: https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
+_LOCATION = re.compile(r"s3://(?P<bucket>[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])/(?P<prefix>([A-Za-z0-9_!.'()=/-]*/)?)")
+#: Bytes of the names of tables, out of the quota of 4 KB for the environment variables of a function:
+#: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+_MOST_NAMES = 1_500
+
+
+class InsightData(Options):
+    """Data of tables in Amazon S3."""
+
+    location: Annotated[str, Field(max_length=1024)]
+    """Location as s3://bucket/prefix/, or s3://bucket/ for all of a bucket."""
+
+    key_arn: KeyArn | None = None
+    """ARN of the AWS KMS key that encrypts the data. Its key policy must let IAM policies of this account allow its
+    use. Default: the data are encrypted with SSE-S3."""
+
+    @model_validator(mode="after")
+    def _a_location(self) -> Self:
+        self.place()
+        return self
+
+    def place(self) -> tuple[str, str]:
+        """The bucket and the prefix, which is empty or ends in ``/``.
+
+        :raises InvalidValueError: if the location is not one of Amazon S3.
+        """
+        found = _LOCATION.fullmatch(self.location)
+        if found is None:
+            raise InvalidValueError(
+                f"{self.location} is not an S3 location of tables",
+                field="location",
+                hint="Write it as s3://bucket/prefix/, with the slash at its end",
+            )
+        return found["bucket"], found["prefix"]
+
+
+class InsightOptions(Options):
+    """The tables that an assistant of kind insight answers from, and the limits of one query.
+
+    https://docs.aws.amazon.com/athena/latest/ug/workgroups-setting-control-limits-cloudwatch.html
+    """
+
+    tables: Annotated[list[_TableName], Field(min_length=1, max_length=30)]
+    """Tables of the AWS Glue Data Catalog of this account and Region, as database.table. Every user of the assistant
+    may read all of them."""
+
+    data: Annotated[list[InsightData], Field(min_length=1, max_length=10)]
+    """Where the data of the tables are. Nothing else can be read."""
+
+    max_bytes: Annotated[int, Field(ge=10_000_000, le=2_147_483_647)] = 1_000_000_000
+    """Maximum number of bytes that one query reads, after which Athena cancels it."""
+
+    max_rows: Annotated[int, Field(ge=1, le=1_000)] = 200
+    """Maximum number of rows of a result."""
+
+    max_seconds: Annotated[int, Field(ge=5, le=600)] = 60
+    """Maximum number of seconds of a query."""
+
+    workgroup: (
+        Annotated[str, text(r"^[A-Za-z0-9._-]{1,128}$", "have letters, digits, dots, underscores and hyphens")] | None
+    ) = None
+    """Name of the Athena workgroup, which is created. Default: the name of the environment and of the assistant."""
+
+    @model_validator(mode="after")
+    def _short(self) -> Self:
+        if len("".join(self.tables)) > _MOST_NAMES:
+            raise InvalidValueError(
+                f"The names of the tables have {len(''.join(self.tables)):,} characters, and the function takes "
+                f"{_MOST_NAMES:,}",
+                field="tables",
+                hint="Name fewer tables",
+            )
+        return self
+
+
 class AssistantOptions(Inference):
     """An assistant, which streams its answers as server-sent events."""
 
-    kind: Literal["chat", "retrieval"] = "chat"
+    kind: Literal["chat", "retrieval", "insight"] = "chat"
     """chat converses; retrieval answers from the documents of a knowledge base that the user may read, names them, and
-    says so where there are none."""
+    says so where there are none; insight answers from tables, by queries of Amazon Athena, with a table and a chart."""
+
+    insight: InsightOptions | None = None
+    """The tables of an assistant of kind insight."""
 
     models: list[ModelId] = []
     """Models to offer; the first is the default. Default: every chat model that may be called."""
@@ -771,6 +860,28 @@ class AssistantOptions(Inference):
         if self.models:
             check_chat(self.models, self.max_tokens)
         return self
+
+    @model_validator(mode="after")
+    def _has_its_tables(self) -> Self:
+        check_insight(self)
+        return self
+
+
+def check_insight(options: AssistantOptions) -> None:
+    """Reject an assistant whose kind does not fit its tables.
+
+    :raises InvalidValueError: if they are missing, or not used.
+    """
+    if options.kind == "insight" and options.insight is None:
+        raise InvalidValueError(
+            "An assistant of kind insight answers from tables", field="insight", hint="Name them in insight.tables"
+        )
+    if options.kind != "insight" and options.insight is not None:
+        raise InvalidValueError(
+            f"An assistant of kind {options.kind} does not ask tables",
+            field="insight",
+            hint="Set kind to insight, or leave insight out",
+        )
 
 
 def check_knowledge(options: AssistantOptions, *, given: bool) -> None:

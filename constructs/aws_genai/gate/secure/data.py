@@ -59,6 +59,27 @@ def versioned(app: Emitted) -> Iterator[Hit]:
 
 
 @rule(
+    "GENAI_QUERIES_BOUNDED",
+    holds="Every Athena workgroup bounds what a query reads, and no query can change where its result goes.",
+    why="Without a cut-off, one query of a model reads a whole data lake; without enforced settings, it chooses where "
+    "its result is written, and whether it is encrypted.",
+    fix="set EnforceWorkGroupConfiguration, BytesScannedCutoffPerQuery and a customer managed key, as InsightTools "
+    "does.",
+    page="https://docs.aws.amazon.com/athena/latest/ug/workgroups-settings-override.html",
+)
+def bounded(app: Emitted) -> Iterator[Hit]:
+    for group in app.of("AWS::Athena::WorkGroup"):
+        settings = "WorkGroupConfiguration"
+        encryption = f"{settings}.ResultConfiguration.EncryptionConfiguration"
+        if group.get(f"{settings}.EnforceWorkGroupConfiguration") is False:
+            yield Hit(group, f"Properties.{settings}.EnforceWorkGroupConfiguration")
+        elif not group.get(f"{settings}.BytesScannedCutoffPerQuery"):
+            yield Hit(group, f"Properties.{settings}.BytesScannedCutoffPerQuery")
+        elif not group.get(f"{encryption}.KmsKey"):
+            yield Hit(group, f"Properties.{encryption}")
+
+
+@rule(
     "GENAI_COST_TAGS",
     holds="Resources that cost money have the cost allocation tags.",
     why="The cost of a resource without the tags cannot be allocated.",
