@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from constructs import Construct
@@ -10,6 +11,8 @@ from constructs import Construct
 from aws_genai.application import (
     Assistant,
     ChatApi,
+    CodeTools,
+    ContentTools,
     Dashboard,
     Edge,
     EdgeFirewall,
@@ -22,14 +25,15 @@ from aws_genai.application import (
 from aws_genai.application.options import EdgeOptions
 from aws_genai.models import ApplicationProfiles, BedrockCatalogue, ModelWatch
 from settings import Settings
-from settings.application import Application, Chat
+from settings.application import Application, Assistant as AssistantSettings, Chat
 
 from .base import LayerStack
 from .foundation import FoundationStack
 
 if TYPE_CHECKING:
+    from aws_genai.application.answering import Toolset
     from aws_genai.compute import AcceleratorFleet
-    from aws_genai.foundation import Foundation
+    from aws_genai.foundation import DataKey, Foundation
     from aws_genai.models import KnowledgeBase, ModelAccess
 
     from .edge import EdgeFirewallStack
@@ -159,6 +163,7 @@ class ApplicationStack(LayerStack):
                     budget=budget,
                     origins=chat.allowed_origins,
                     history=history,
+                    toolset=self._toolset(name, each, foundation, access),
                 )
                 for name, each in application.assistants.items()
             ],
@@ -183,6 +188,26 @@ class ApplicationStack(LayerStack):
         """The list prices of tokens, by the labels of the models, as far as they are known."""
         prices = {label: BedrockCatalogue.get(model).token_prices for label, (model, _) in self._called.items()}
         return {label: price for label, price in prices.items() if price}
+
+    @cached_property
+    def _content_key(self) -> DataKey:
+        """The key that encrypts what assistants make."""
+        return self.key_of("what assistants make")
+
+    def _toolset(
+        self, name: str, assistant: AssistantSettings, foundation: Foundation, access: ModelAccess
+    ) -> Toolset | None:
+        """The tools of the assistant's kind."""
+        id = f"Tools-{name}"
+        match assistant.kind:
+            case "code":
+                return CodeTools(self, id, name=f"{self.settings.prefix}-{name}", options=assistant.code)
+            case "content":
+                # The key policy names the function, so the key is of this stack.
+                own = foundation.but(key=self._content_key)
+                return ContentTools(self, id, foundation=own, access=access, options=assistant.content)
+            case _:
+                return None
 
     def _profiles(
         self, access: ModelAccess, models: Sequence[str], assistant: str | None = None

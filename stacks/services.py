@@ -110,4 +110,7 @@ def _application(application: Application) -> set[str]:
             needed.add("dynamodb")
         if application.chat.knowledge:
             needed.add("bedrock-agent-runtime")
+        if any(each.kind == "code" for each in application.assistants.values()):
+            # https://docs.aws.amazon.com/bedrock-agentcore/latest/devguide/vpc-interface-endpoints.html
+            needed.add("bedrock-agentcore")
     return needed

@@ -453,6 +453,13 @@ CASES = {
         {"GuardrailIdentifier": "absent"},
         "Guardrail absent not found",
     ),
+    "AWS::BedrockAgentCore::CodeInterpreterCustom": Case(
+        {"Name": "case", "NetworkConfiguration": {"NetworkMode": "SANDBOX"}},
+        {"Tags": {"a": "b"}},
+        {"Name": "other"},
+        {"NetworkConfiguration": {"NetworkMode": "OPEN"}},
+        "OPEN is not a valid enum value",
+    ),
     "AWS::Budgets::Budget": Case(
         {"Budget": {"BudgetType": "COST", "TimeUnit": "MONTHLY", "BudgetLimit": {"Amount": 5, "Unit": "USD"}}},
         {"Budget": {"BudgetType": "COST", "TimeUnit": "MONTHLY", "BudgetLimit": {"Amount": 6, "Unit": "USD"}}},

@@ -299,7 +299,15 @@ def environments(draw: st.DrawFn) -> dict[str, Any]:
             known = next(iter(models.get("knowledge", {})), None)
             asked = {"max_tokens": 100, "mfa": mfa, "budget": budget, "parameters": knobs, "knowledge": known}
             edge = draw(st.sampled_from([None, {}, {"countries": ["DE"], "bot_control": True, "rotation_days": 1}]))
-            content["application"] = {"chat": asked, "dashboard": draw(st.booleans()), "edge": edge}
+            limits = {"languages": ["python"], "session_seconds": 30}
+            maker = st.sampled_from([{}, {"kind": "code"}, {"kind": "code", "code": limits}])
+            assistants = draw(st.dictionaries(st.sampled_from(["one", "two"]), maker))
+            content["application"] = {
+                "chat": asked,
+                "dashboard": draw(st.booleans()),
+                "edge": edge,
+                "assistants": assistants,
+            }
     if "application" not in content and "bedrock" in models:
         models["bedrock"]["watch"] = None
     if models:

@@ -328,8 +328,8 @@ class GroupBudget(Options):
 class UsageBudgetOptions(Options):
     """How much each user may use from midnight to midnight and in a calendar month, UTC.
 
-    A limit in US dollars counts the tokens of models at the catalogue's on-demand prices, which must be known for every
-    model that is offered; searches and reranking are not counted.
+    A limit in US dollars counts the tokens and images of models at the catalogue's on-demand prices, which must be
+    known for every model that is offered; searches, reranking and code that runs are not counted.
     """
 
     requests_per_day: Annotated[int, Field(ge=1, le=1_000_000)] = 500
@@ -630,16 +630,60 @@ class AnswerLimits(Options):
     """Maximum number of uses of tools."""
 
     usd: Annotated[float, Field(gt=0, le=1_000)] | None = None
-    """Maximum price of the tokens, in US dollars. The price of every model must be known. Default: no limit beside the
-    usage budget of the user."""
+    """Maximum price of the tokens and images, in US dollars. The price of every model must be known. Default: no limit
+    beside the usage budget of the user."""
+
+
+CodeLanguage = Literal["python", "javascript", "typescript"]
+
+
+class CodeOptions(Options):
+    """The code interpreter of an assistant of kind code.
+
+    https://docs.aws.amazon.com/bedrock-agentcore/latest/devguide/code-interpreter-tool.html
+    """
+
+    languages: Annotated[list[CodeLanguage], Field(min_length=1)] = ["python", "javascript", "typescript"]
+    """Languages that code may be written in."""
+
+    session_seconds: Annotated[int, Field(ge=10, le=900)] = 300
+    """Maximum number of seconds of a session, which is all the code of one answer."""
+
+
+class ContentOptions(Options):
+    """The images of an assistant of kind content."""
+
+    models: list[ModelId] = []
+    """Image models to offer; the first is the default. Default: every model that may be called and draws new
+    images."""
+
+    images_per_answer: Annotated[int, Field(ge=1, le=10)] = 2
+    """Maximum number of images in an answer. The usage budget counts images in its limits in US dollars only."""
+
+    retention_days: Annotated[int, Field(ge=1, le=3650)] = 30
+    """Number of days after which an image expires."""
+
+    style: (
+        Annotated[
+            str,
+            text(
+                r"^[A-Za-z0-9][A-Za-z0-9._-]*\.(png|jpg|jpeg)$",
+                "be the name of a PNG or JPEG file",
+                max_length=100,
+            ),
+        ]
+        | None
+    ) = None
+    """Name of an image whose style new images follow, for models that take a style. Upload it below styles/ in the
+    bucket of the images. Default: no particular style."""
 
 
 class AssistantOptions(Inference):
     """An assistant, which streams its answers as server-sent events."""
 
-    kind: Literal["chat", "retrieval"] = "chat"
+    kind: Literal["chat", "retrieval", "code", "content"] = "chat"
     """chat converses; retrieval answers from the documents of a knowledge base that the user may read, names them, and
-    says so where there are none."""
+    says so where there are none; code writes code and runs it; content writes texts and draws images."""
 
     models: list[ModelId] = []
     """Models to offer; the first is the default. Default: every chat model that may be called."""
@@ -652,6 +696,12 @@ class AssistantOptions(Inference):
 
     limits: AnswerLimits = AnswerLimits()
     """Limits of one answer."""
+
+    code: CodeOptions | None = None
+    """The code interpreter of an assistant of kind code. Default: the defaults of its options."""
+
+    content: ContentOptions | None = None
+    """The images of an assistant of kind content. Default: the defaults of its options."""
 
     openai: bool = False
     """Whether the assistant also answers in the form of OpenAI's chat completions, for clients that speak it, behind
@@ -674,6 +724,37 @@ class AssistantOptions(Inference):
         if self.models:
             check_chat(self.models, self.max_tokens)
         return self
+
+    @model_validator(mode="after")
+    def _options_of_its_kind(self) -> Self:
+        for kind in ("code", "content"):
+            if getattr(self, kind) is not None and self.kind != kind:
+                raise InvalidValueError(
+                    f"An assistant of kind {self.kind} has no options of kind {kind}",
+                    field=kind,
+                    hint=f"Set kind to {kind}, or leave {kind} out",
+                )
+        return self
+
+
+def check_toolset(options: AssistantOptions, tools: str | None) -> None:
+    """Reject an assistant whose kind does not fit its tools.
+
+    :param tools: the kind of its tools; None if it has none.
+    :raises InvalidValueError: if they are missing, or of another kind.
+    """
+    needed = options.kind if options.kind in ("code", "content") else None
+    if needed is not None and tools != needed:
+        construct = {"code": "CodeTools", "content": "ContentTools"}[needed]
+        raise InvalidValueError(
+            f"An assistant of kind {needed} has the tools of {construct}",
+            field="toolset",
+            hint=f"Pass toolset={construct}(...)",
+        )
+    if needed is None and tools in ("code", "content"):
+        raise InvalidValueError(
+            f"These are the tools of kind {tools}, not {options.kind}", field="toolset", hint=f"Set kind to {tools}"
+        )
 
 
 def check_knowledge(options: AssistantOptions, *, given: bool) -> None:
