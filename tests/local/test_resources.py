@@ -759,8 +759,11 @@ def template(resource_type: str, properties: Json) -> Json:
     outputs |= {
         each: {"Value": attribute(each, "Case")}
         for each in handled()[resource_type][1]
-        # Lists and objects are no outputs.
-        if not each.endswith("s") and "*" not in each and "/" not in each and each != "Definition"
+        # Lists and objects are no outputs, and what did not fail has no reason.
+        if not each.endswith("s")
+        and "*" not in each
+        and "/" not in each
+        and each not in ("Definition", "FailureReason")
     }
     case = {"Type": resource_type, "Properties": properties, "DependsOn": ["Target"]}
     return {"Resources": {**GROUND, "Case": case}, "Outputs": outputs}

@@ -283,9 +283,7 @@ class Loop:
         return _result(id, quoted(shown, name))
 
     def _call(self, id: str, arguments: Mapping[str, Any]) -> Call:
-        return Call(
-            id, arguments, self.send, self.left, self.go_on, self._shown, self._shown_image, self._spend, self.begin
-        )
+        return Call(id, arguments, self.send, self.left, self.go_on, self._shown, self._shown_image, self._spend)
 
     def _shown(self, text: str) -> str:
         shown, blocked = self._assessed(text, "OUTPUT")

@@ -56,8 +56,6 @@ class Call:
     #: Adds micro-dollars to the price of the answer. Call it before something is paid for. Raises :class:`ToolError` if
     #: that is more than the answer may cost. A negative number gives back what was not used.
     spend: Callable[[int], None] = _unpaid
-    #: Is called first in each thread that calls AWS, so that its calls are traced.
-    begin: Callable[[], None] = lambda: None
 
 
 class Tool(Protocol):

@@ -95,7 +95,7 @@ class Session:
                 )
                 return answer
 
-            for part in parts(ask, call.go_on, call.begin):
+            for part in parts(ask, call.go_on):
                 result = joined(result, part.get("result", {}))
         except ReadTimeoutError as error:
             self.close()

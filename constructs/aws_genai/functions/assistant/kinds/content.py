@@ -135,7 +135,7 @@ class CreateImage:
             return {"stream": iter([json.loads(response["body"].read())])}
 
         try:
-            (found,) = parts(ask, call.go_on, call.begin)
+            (found,) = parts(ask, call.go_on)
         except ReadTimeoutError as error:
             # What came too late may be billed.
             raise ToolError("The image model took too long.") from error
