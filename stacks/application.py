@@ -114,7 +114,7 @@ class ApplicationStack(LayerStack):
         )
         edge = application.edge
         # Roles of this stack use the key, so its policy cannot be in a stack below.
-        own = foundation.but(key=self.key_of("page, secret of CloudFront")) if edge else foundation
+        own = foundation.but(key=self._key) if edge else foundation
         firewall = Firewall(
             self,
             "Firewall",
@@ -190,9 +190,9 @@ class ApplicationStack(LayerStack):
         return {label: price for label, price in prices.items() if price}
 
     @cached_property
-    def _content_key(self) -> DataKey:
-        """The key that encrypts what assistants make."""
-        return self.key_of("what assistants make")
+    def _key(self) -> DataKey:
+        """The key of this stack, for what roles of this stack use."""
+        return self.key_of("page, secret of CloudFront, images of assistants")
 
     def _toolset(
         self, name: str, assistant: AssistantSettings, foundation: Foundation, access: ModelAccess
@@ -204,7 +204,7 @@ class ApplicationStack(LayerStack):
                 return CodeTools(self, id, name=f"{self.settings.prefix}-{name}", options=assistant.code)
             case "content":
                 # The key policy names the function, so the key is of this stack.
-                own = foundation.but(key=self._content_key)
+                own = foundation.but(key=self._key)
                 return ContentTools(self, id, foundation=own, access=access, options=assistant.content)
             case _:
                 return None
