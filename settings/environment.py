@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
+from aws_genai.application.kinds import check_code_region, check_images_scanned, drawing
 from aws_genai.data.accelerators import AcceleratorCatalogue
 from aws_genai.data.bedrock import BedrockCatalogue, check_chat, check_destinations, check_model, proposed
 from aws_genai.data.cluster import check_governed, registries as cluster_registries
@@ -20,6 +21,7 @@ from aws_genai.foundation.options import COST_TAGS, NetworkOptions
 from aws_genai.options import AccountId, Options, TagKey, TagValue, Word, text
 
 from .application import Application, Assistant, Chat
+from .bedrock import Bedrock
 from .compute import Compute
 from .models import Models
 from .names import check_lengths, check_unique
@@ -236,6 +238,8 @@ class Settings(Options):
             if isinstance(answering, Chat):
                 answering.check_region(self.region)
             check_chat(offered, answering.max_tokens)
+            if isinstance(answering, Assistant):
+                self._check_kind(answering, bedrock)
         for model, parameters in answering.parameters.items():
             if model not in offered:
                 raise InvalidValueError(
@@ -245,6 +249,14 @@ class Settings(Options):
                 )
             with below(f"{path}.parameters.{model}"):
                 parameters.check(model)
+
+    def _check_kind(self, assistant: Assistant, bedrock: Bedrock) -> None:
+        """Reject a kind that this Region, or these models, do not have."""
+        if assistant.kind == "code":
+            check_code_region(self.region)
+        if assistant.kind == "content":
+            drawing(bedrock.models, assistant.content.models if assistant.content else [], self.region)
+            check_images_scanned(images=bedrock.guardrail.images)
 
     def _check_application(self) -> None:
         bedrock, application = self.models.bedrock if self.models else None, self.application

@@ -11,6 +11,8 @@ from constructs import Construct
 from aws_genai.application import (
     Assistant,
     ChatApi,
+    CodeTools,
+    ContentTools,
     Dashboard,
     Edge,
     EdgeFirewall,
@@ -163,7 +165,7 @@ class ApplicationStack(LayerStack):
                     budget=budget,
                     origins=chat.allowed_origins,
                     history=history,
-                    toolset=self._toolset(name, each),
+                    toolset=self._toolset(name, each, access),
                 )
                 for name, each in application.assistants.items()
             ],
@@ -195,17 +197,19 @@ class ApplicationStack(LayerStack):
         foundation = self._foundation
         return self.build_on(self.key_of("data of applications"), foundation.topic, foundation.network)
 
-    def _toolset(self, name: str, options: AssistantSettings) -> Toolset | None:
-        """What the models of an assistant may use."""
-        if options.insight:
-            return InsightTools(
-                self,
-                f"Tables-{name}",
-                foundation=self._own,
-                name=f"{self.settings.prefix}-{name}",
-                options=options.insight,
-            )
-        return None
+    def _toolset(self, name: str, assistant: AssistantSettings, access: ModelAccess) -> Toolset | None:
+        """The tools of the assistant's kind."""
+        id, resource = f"Tools-{name}", f"{self.settings.prefix}-{name}"
+        match assistant.kind:
+            case "code":
+                return CodeTools(self, id, name=resource, options=assistant.code)
+            case "content":
+                return ContentTools(self, id, foundation=self._own, access=access, options=assistant.content)
+            case "insight":
+                assert assistant.insight  # noqa: S101 - the settings were checked
+                return InsightTools(self, id, foundation=self._own, name=resource, options=assistant.insight)
+            case _:
+                return None
 
     def _profiles(
         self, access: ModelAccess, models: Sequence[str], assistant: str | None = None

@@ -113,4 +113,7 @@ def _application(application: Application) -> set[str]:
         if any(each.insight for each in application.assistants.values()):
             # https://docs.aws.amazon.com/athena/latest/ug/interface-vpc-endpoint.html
             needed |= {"athena", "glue"}
+        if any(each.kind == "code" for each in application.assistants.values()):
+            # https://docs.aws.amazon.com/bedrock-agentcore/latest/devguide/vpc-interface-endpoints.html
+            needed.add("bedrock-agentcore")
     return needed

@@ -27,6 +27,7 @@ def application() -> Callable[..., Awaitable[None]]:
         bedrock_jobs,
         bedrock_runtime,
         catalogue,
+        code_interpreters,
         conditions,
         custom_models,
         databases,
@@ -70,6 +71,7 @@ def application() -> Callable[..., Awaitable[None]]:
     resources.install()
     bedrock_runtime.install()
     s3_vectors.install()
+    code_interpreters.install()
     ingestion.install()
     retrieval.install()
     hosting.install()

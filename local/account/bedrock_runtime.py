@@ -31,7 +31,7 @@ from ministack.core.responses import get_account_id, get_region
 from ministack.core.router import extract_access_key_id
 from ministack.services import bedrock_runtime as runtime
 
-from . import embeddings, guardrail_rules, model_server, request_rules, validation
+from . import embeddings, guardrail_rules, image_models, model_server, request_rules, validation
 from .identifiers import UnknownModelError, resources_of
 from .models import operations as models
 from .resources.base import ServiceError
@@ -110,6 +110,8 @@ def install() -> None:
             return runtime._error(error.code, str(error), error.status)  # type: ignore[no-any-return]
         if embeddings.serves(path):
             return await asyncio.to_thread(embeddings.answer, path, body)
+        if image_models.serves(path):
+            return await asyncio.to_thread(image_models.answer, path, headers, body)
         try:
             answered = await models.answered(path, headers, body) if method == "POST" else None
             if answered is not None:

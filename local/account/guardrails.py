@@ -7,6 +7,7 @@ https://docs.aws.amazon.com/bedrock/latest/userguide/guardrails.html
 
 from __future__ import annotations
 
+import base64
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -16,7 +17,7 @@ from typing import Any
 from ministack.core.responses import get_account_id, get_region
 from ministack.services import bedrock, bedrock_runtime as runtime
 
-from . import assessment, guardrail_rules
+from . import assessment, guardrail_rules, image_models
 from .assessment import Assessment, Part
 from .facts import geographies
 from .guardrail_rules import RefusedError
@@ -333,9 +334,10 @@ def _apply(identifier: str, version: str, body: bytes | str) -> Response:
     parts = [
         Part(e["text"]["text"], tuple(e["text"].get("qualifiers") or ())) for e in request["content"] if "text" in e
     ]
-    images = sum("image" in each for each in request["content"])
+    images = [base64.b64decode(each["image"]["source"]["bytes"]) for each in request["content"] if "image" in each]
     found = assessment.assess(record, request["source"], parts)
-    coverage = {**found.coverage, **({"images": {"guarded": 0, "total": images}} if images else {})}
+    guarded = image_models.assess(record, request["source"], images, found)
+    coverage = {**found.coverage, **({"images": {"guarded": guarded, "total": len(images)}} if images else {})}
     outputs: list[Json] = []
     if found.blocked:
         outputs = [{"text": _message(record, request["source"])}]

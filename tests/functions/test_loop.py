@@ -306,3 +306,124 @@ def test_arguments_that_are_no_object_end_the_answer(arguments: str) -> None:
     with pytest.raises(ChatError) as caught:
         run.loop.run(REQUEST)
     assert (caught.value.code, caught.value.tokens) == ("model_failed", None)
+
+
+class Camera(Thermometer):
+    """A tool that shows things, pays for them, and holds something until the end."""
+
+    name = "camera"
+
+    def __init__(self, *steps: Any, broken: bool = False) -> None:
+        super().__init__()
+        self.steps, self.closed, self.broken = steps, 0, broken
+
+    def run(self, call: Call) -> str:
+        if self.broken:
+            raise ChatError(504, "out_of_time", "Too late.")
+        return ", ".join(str(step(call)) for step in self.steps)
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+class Eye(Model):
+    """Bedrock, which assesses images as well: those that begin with a word are blocked, or not assessed at all."""
+
+    def apply_guardrail(self, **request: Any) -> dict[str, Any]:
+        (content,) = request["content"]
+        if "image" not in content:
+            return super().apply_guardrail(**request)
+        assert (request["source"], content["image"]["format"]) == ("OUTPUT", "png")
+        shown = content["image"]["source"]["bytes"]
+        coverage = {"guardrailCoverage": {"images": {"guarded": 0 if shown == b"unseen" else 1, "total": 1}}}
+        return {"action": "GUARDRAIL_INTERVENED" if shown == b"forbidden" else "NONE", **coverage}
+
+
+SHOOTS = [text("Wait. "), *use("t1", "camera", '{"place": "Rome"}'), *end("tool_use")]
+
+
+@pytest.mark.parametrize("broken", [False, True])
+def test_a_tool_that_holds_something_is_closed_whatever_ends_the_answer(broken: bool) -> None:
+    camera = Camera(broken=broken)
+    run = Run(Model(SHOOTS, SAYS), camera)
+    if broken:
+        with pytest.raises(ChatError):
+            run.loop.run(REQUEST)
+    else:
+        run.loop.run(REQUEST)
+    assert camera.closed == 1
+
+
+def test_what_a_tool_shows_is_assessed_as_an_answer() -> None:
+    model = Eye(SHOOTS, SAYS)
+    Run(model, Camera(lambda call: call.assess("fine"))).loop.run(REQUEST)
+    assert ("OUTPUT", "fine") in model.assessed
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        lambda call: call.assess("forbidden"),
+        lambda call: call.assess_image(b"forbidden"),
+        lambda call: call.assess_image(b"unseen"),
+    ],
+)
+def test_what_the_guardrail_blocks_or_cannot_assess_is_refused(step: Any) -> None:
+    model = Eye(SHOOTS, SAYS)
+    run = Run(model, Camera(step))
+    run.loop.run(REQUEST)
+    assert run.states() == ["started", "refused"]
+    assert results(model.requests[1])[0]["status"] == "error"
+
+
+def test_an_image_that_the_guardrail_admits_is_shown() -> None:
+    run = Run(Eye(SHOOTS, SAYS), Camera(lambda call: call.assess_image(b"fine")))
+    run.loop.run(REQUEST)
+    assert run.states() == ["started", "done"]
+
+
+def test_what_a_tool_pays_counts_with_the_tokens() -> None:
+    run = Run(Model(SHOOTS, SAYS), Camera(lambda call: call.spend(40_000)), price=Price((1.0, 1.0)))
+    told = run.loop.run(REQUEST)
+    assert run.loop.used == Amount(told.tokens, 40_000 + told.tokens)
+    assert run.loop.stopped() == run.loop.used
+
+
+def test_a_tool_does_not_pay_more_than_the_answer_may_cost() -> None:
+    camera = Camera(lambda call: call.spend(30_000), lambda call: call.spend(-30_000), lambda call: call.spend(50_000))
+    run = Run(Model(SHOOTS, SAYS), camera, price=Price((1.0, 1.0)), limits=Limits(micros=40_000))
+    told = run.loop.run(REQUEST)
+    assert run.states() == ["started", "refused"]
+    assert told.micros == 0
+
+
+def test_a_tool_outside_of_a_loop_shows_and_pays_nothing() -> None:
+    call = Call("t1", {}, lambda *_, **__: None, lambda: 1.0, lambda: None)
+    for step in (lambda: call.assess("x"), lambda: call.assess_image(b"x"), lambda: call.spend(1)):
+        with pytest.raises(RuntimeError):
+            step()
+
+
+def test_a_tool_does_not_pay_what_the_budget_of_the_user_has_not_left() -> None:
+    run = Run(Model(SHOOTS, SAYS), Camera(lambda call: call.spend(40_000)), price=Price((1.0, 1.0)))
+    admitted: list[Amount] = []
+
+    def admits(_request: Mapping[str, Any], used: Amount) -> bool:
+        admitted.append(used)
+        return used.micros < 40_000
+
+    run.loop.admits = admits
+    told = run.loop.run(REQUEST)
+    assert run.states() == ["started", "refused"]
+    assert told.micros == 0
+    assert [each.micros for each in admitted] == [40_010, 10]
+
+
+def test_what_a_tool_has_paid_stays_counted_if_the_answer_fails() -> None:
+    def fails(_call: Call) -> str:
+        raise ChatError(504, "out_of_time", "Too late.")
+
+    run = Run(Model(SHOOTS), Camera(lambda call: call.spend(40_000), fails), price=Price((1.0, 1.0)))
+    with pytest.raises(ChatError) as error:
+        run.loop.run(REQUEST)
+    assert (error.value.tokens, error.value.micros) == (10, 40_000)

@@ -17,6 +17,8 @@ from botocore.stub import Stubber
 from moto import mock_aws
 
 from aws_genai.functions.chat import handler, spending
+from aws_genai.functions.chat.errors import ChatError
+from aws_genai.functions.chat.price import Price
 from aws_genai.functions.chat.tokens import most_tokens
 from aws_genai.functions.usage_budget.budget import Allowance, Amount, Budget, Limit, Reservation, SpentError
 from aws_genai.models.access.inference import Inference, requests_of
@@ -447,3 +449,13 @@ def test_without_settings_nothing_is_counted(monkeypatch: pytest.MonkeyPatch) ->
     spending.counting.cache_clear()
     assert spending.counting() is None
     spending.counting.cache_clear()
+
+
+def test_what_was_paid_beside_tokens_stays_counted_if_an_answer_fails(client: Any, budget: Budget) -> None:
+    failed = ChatError(504, "out_of_time", "Too late.", tokens=10)
+    failed.micros = 40_000
+    reserved = budget.reserve("ann", Amount(100, 90_000))
+    with pytest.raises(ChatError), spending.spending(budget, reserved, Price((1.0, 2.0))) as spent:
+        spent.asked = True
+        raise failed
+    assert item(client)["micros"] == 40_000 + 2 * 10

@@ -453,6 +453,13 @@ CASES = {
         {"GuardrailIdentifier": "absent"},
         "Guardrail absent not found",
     ),
+    "AWS::BedrockAgentCore::CodeInterpreterCustom": Case(
+        {"Name": "case", "NetworkConfiguration": {"NetworkMode": "SANDBOX"}},
+        {"Tags": {"a": "b"}},
+        {"Name": "other"},
+        {"NetworkConfiguration": {"NetworkMode": "OPEN"}},
+        "OPEN is not a valid enum value",
+    ),
     "AWS::Budgets::Budget": Case(
         {"Budget": {"BudgetType": "COST", "TimeUnit": "MONTHLY", "BudgetLimit": {"Amount": 5, "Unit": "USD"}}},
         {"Budget": {"BudgetType": "COST", "TimeUnit": "MONTHLY", "BudgetLimit": {"Amount": 6, "Unit": "USD"}}},
@@ -752,8 +759,11 @@ def template(resource_type: str, properties: Json) -> Json:
     outputs |= {
         each: {"Value": attribute(each, "Case")}
         for each in handled()[resource_type][1]
-        # Lists and objects are no outputs.
-        if not each.endswith("s") and "*" not in each and "/" not in each and each != "Definition"
+        # Lists and objects are no outputs, and what did not fail has no reason.
+        if not each.endswith("s")
+        and "*" not in each
+        and "/" not in each
+        and each not in ("Definition", "FailureReason")
     }
     case = {"Type": resource_type, "Properties": properties, "DependsOn": ["Target"]}
     return {"Resources": {**GROUND, "Case": case}, "Outputs": outputs}

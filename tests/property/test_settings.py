@@ -309,7 +309,16 @@ def environments(draw: st.DrawFn) -> dict[str, Any]:
             asked |= draw(st.sampled_from(SIGN_INS))
             machine = {"scopes": ["ask", "history"], "groups": ["staff"], **({"budget": {}} if budget else {})}
             tables = {"tables": ["shop.orders"], "data": [{"location": "s3://shop-data/"}], "max_rows": 5}
-            figures = {"kind": "insight", "insight": tables}
+            limits = {"languages": ["python"], "session_seconds": 30}
+            maker = st.sampled_from(
+                [
+                    {},
+                    {"groups": ["board"]},
+                    {"kind": "insight", "insight": tables},
+                    {"kind": "code"},
+                    {"kind": "code", "code": limits},
+                ]
+            )
             content["application"] = {
                 "chat": asked,
                 "dashboard": draw(st.booleans()),
@@ -317,7 +326,7 @@ def environments(draw: st.DrawFn) -> dict[str, Any]:
                     st.sampled_from([None, {}, {"countries": ["DE"], "bot_control": True, "rotation_days": 1}])
                 ),
                 "machines": draw(st.sampled_from([{}, {"reports": {}}, {"reports": machine, "export": {}}])),
-                "assistants": draw(st.sampled_from([{}, {"helper": {"groups": ["board"]}}, {"figures": figures}])),
+                "assistants": draw(st.dictionaries(st.sampled_from(["one", "two"]), maker)),
             }
     if "application" not in content and "bedrock" in models:
         models["bedrock"]["watch"] = None

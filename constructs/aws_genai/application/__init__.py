@@ -8,6 +8,8 @@ if TYPE_CHECKING:
     from ..models.access.inference import Inference as Inference
     from .assistant import Assistant as Assistant
     from .chat_api import ChatApi as ChatApi
+    from .code_tools import CodeTools as CodeTools
+    from .content_tools import ContentTools as ContentTools
     from .dashboard import Dashboard as Dashboard
     from .edge import Edge as Edge
     from .edge_logs import EdgeLogs as EdgeLogs
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
         AnswerLimits as AnswerLimits,
         AssistantOptions as AssistantOptions,
         ChatOptions as ChatOptions,
+        CodeOptions as CodeOptions,
+        ContentOptions as ContentOptions,
         CustomDomain as CustomDomain,
         EdgeDomain as EdgeDomain,
         EdgeOptions as EdgeOptions,

@@ -386,8 +386,8 @@ def limits(tokens: int | None, usd: float | None) -> dict[str, int]:
 class UsageBudgetOptions(Options):
     """How much each user may use from midnight to midnight and in a calendar month, UTC.
 
-    A limit in US dollars counts the tokens of models at the catalogue's on-demand prices, which must be known for every
-    model that is offered; searches and reranking are not counted.
+    A limit in US dollars counts the tokens and images of models at the catalogue's on-demand prices, which must be
+    known for every model that is offered; searches, reranking and code that runs are not counted.
     """
 
     requests_per_day: Annotated[int, Field(ge=1, le=1_000_000)] = 500
@@ -726,8 +726,52 @@ class AnswerLimits(Options):
     """Maximum number of uses of tools."""
 
     usd: Annotated[float, Field(gt=0, le=1_000)] | None = None
-    """Maximum price of the tokens, in US dollars. The price of every model must be known. Default: no limit beside the
-    usage budget of the user."""
+    """Maximum price of the tokens and images, in US dollars. The price of every model must be known. Default: no limit
+    beside the usage budget of the user."""
+
+
+CodeLanguage = Literal["python", "javascript", "typescript"]
+
+
+class CodeOptions(Options):
+    """The code interpreter of an assistant of kind code.
+
+    https://docs.aws.amazon.com/bedrock-agentcore/latest/devguide/code-interpreter-tool.html
+    """
+
+    languages: Annotated[list[CodeLanguage], Field(min_length=1)] = ["python", "javascript", "typescript"]
+    """Languages that code may be written in."""
+
+    session_seconds: Annotated[int, Field(ge=10, le=900)] = 300
+    """Maximum number of seconds of a session, which is all the code of one answer."""
+
+
+class ContentOptions(Options):
+    """The images of an assistant of kind content."""
+
+    models: list[ModelId] = []
+    """Image models to offer; the first is the default. Default: every model that may be called and draws new
+    images."""
+
+    images_per_answer: Annotated[int, Field(ge=1, le=10)] = 2
+    """Maximum number of images in an answer. The usage budget counts images in its limits in US dollars only."""
+
+    retention_days: Annotated[int, Field(ge=1, le=3650)] = 30
+    """Number of days after which an image expires."""
+
+    style: (
+        Annotated[
+            str,
+            text(
+                r"^[A-Za-z0-9][A-Za-z0-9._-]*\.(png|jpg|jpeg)$",
+                "be the name of a PNG or JPEG file",
+                max_length=100,
+            ),
+        ]
+        | None
+    ) = None
+    """Name of an image whose style new images follow, for models that take a style. Upload it below styles/ in the
+    bucket of the images. Default: no particular style."""
 
 
 #: https://docs.aws.amazon.com/athena/latest/ug/tables-databases-columns-names.html
@@ -814,12 +858,22 @@ class InsightOptions(Options):
         return self
 
 
+#: The kinds that have tools and options of their own; for those whose options have no defaults, what is missing without
+#: them, and what to do.
+KINDS_WITH_TOOLS: dict[str, tuple[str, str] | None] = {
+    "code": None,
+    "content": None,
+    "insight": ("answers from tables", "Name them in insight.tables"),
+}
+
+
 class AssistantOptions(Inference):
     """An assistant, which streams its answers as server-sent events."""
 
-    kind: Literal["chat", "retrieval", "insight"] = "chat"
+    kind: Literal["chat", "retrieval", "insight", "code", "content"] = "chat"
     """chat converses; retrieval answers from the documents of a knowledge base that the user may read, names them, and
-    says so where there are none; insight answers from tables, by queries of Amazon Athena, with a table and a chart."""
+    says so where there are none; insight answers from tables, by queries of Amazon Athena, with a table and a chart;
+    code writes code and runs it; content writes texts and draws images."""
 
     insight: InsightOptions | None = None
     """The tables of an assistant of kind insight."""
@@ -838,6 +892,12 @@ class AssistantOptions(Inference):
 
     groups: list[Group] = []
     """Groups of users that may ask. Others are refused before anything is paid. Default: everybody who signs in."""
+
+    code: CodeOptions | None = None
+    """The code interpreter of an assistant of kind code. Default: the defaults of its options."""
+
+    content: ContentOptions | None = None
+    """The images of an assistant of kind content. Default: the defaults of its options."""
 
     openai: bool = False
     """Whether the assistant also answers in the form of OpenAI's chat completions, for clients that speak it, behind
@@ -862,25 +922,36 @@ class AssistantOptions(Inference):
         return self
 
     @model_validator(mode="after")
-    def _has_its_tables(self) -> Self:
-        check_insight(self)
+    def _options_of_its_kind(self) -> Self:
+        for kind, missing in KINDS_WITH_TOOLS.items():
+            given = getattr(self, kind) is not None
+            if given and self.kind != kind:
+                raise InvalidValueError(
+                    f"An assistant of kind {self.kind} has no options of kind {kind}",
+                    field=kind,
+                    hint=f"Set kind to {kind}, or leave {kind} out",
+                )
+            if missing and self.kind == kind and not given:
+                raise InvalidValueError(f"An assistant of kind {kind} {missing[0]}", field=kind, hint=missing[1])
         return self
 
 
-def check_insight(options: AssistantOptions) -> None:
-    """Reject an assistant whose kind does not fit its tables.
+def check_toolset(options: AssistantOptions, tools: str | None) -> None:
+    """Reject an assistant whose kind does not fit its tools.
 
-    :raises InvalidValueError: if they are missing, or not used.
+    :param tools: the kind of its tools; None if it has none.
+    :raises InvalidValueError: if they are missing, or of another kind.
     """
-    if options.kind == "insight" and options.insight is None:
+    if options.kind in KINDS_WITH_TOOLS and tools != options.kind:
+        construct = f"{options.kind.capitalize()}Tools"
         raise InvalidValueError(
-            "An assistant of kind insight answers from tables", field="insight", hint="Name them in insight.tables"
+            f"An assistant of kind {options.kind} has the tools of {construct}",
+            field="toolset",
+            hint=f"Pass toolset={construct}(...)",
         )
-    if options.kind != "insight" and options.insight is not None:
+    if options.kind not in KINDS_WITH_TOOLS and tools in KINDS_WITH_TOOLS:
         raise InvalidValueError(
-            f"An assistant of kind {options.kind} does not ask tables",
-            field="insight",
-            hint="Set kind to insight, or leave insight out",
+            f"These are the tools of kind {tools}, not {options.kind}", field="toolset", hint=f"Set kind to {tools}"
         )
 
 

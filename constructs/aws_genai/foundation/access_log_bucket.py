@@ -128,19 +128,25 @@ def encryption(key: DataKey | None, *, bucket_key: bool = True) -> s3.CfnBucket.
     )
 
 
-def lifecycle(retention_days: int | None, noncurrent_days: int = 30) -> s3.CfnBucket.LifecycleConfigurationProperty:
+def lifecycle(
+    retention_days: int | None, noncurrent_days: int = 30, prefix: str | None = None
+) -> s3.CfnBucket.LifecycleConfigurationProperty:
+    some = s3.CfnBucket.RuleProperty(
+        id="expire-some", status="Enabled", expiration_in_days=retention_days, prefix=prefix
+    )
     return s3.CfnBucket.LifecycleConfigurationProperty(
         rules=[
+            *([some] if prefix else []),
             s3.CfnBucket.RuleProperty(
                 id="expire",
                 status="Enabled",
-                expiration_in_days=retention_days,
+                expiration_in_days=None if prefix else retention_days,
                 noncurrent_version_expiration=s3.CfnBucket.NoncurrentVersionExpirationProperty(
                     noncurrent_days=noncurrent_days
                 ),
                 abort_incomplete_multipart_upload=s3.CfnBucket.AbortIncompleteMultipartUploadProperty(
                     days_after_initiation=7
                 ),
-            )
+            ),
         ]
     )

@@ -40,6 +40,7 @@ class SecureBucket(Construct):
     :param foundation: Provides the key that encrypts every object, the access log bucket, whether to create a replica,
         and the removal policy.
     :param retention_days: Number of days after which an object expires. Default: never.
+    :param retention_prefix: Prefix of the objects that expire, which ends in ``/``. Default: every object.
     :param noncurrent_days: Number of days to keep a noncurrent version. Default: 90.
     :param lock_days: Number of days for which a new object can be neither overwritten nor deleted. Default: no lock.
     :param bucket_key: Whether to use an S3 Bucket Key, which reduces requests to AWS KMS. Default: yes.
@@ -52,6 +53,7 @@ class SecureBucket(Construct):
         *,
         foundation: Foundation,
         retention_days: int | None = None,
+        retention_prefix: str | None = None,
         noncurrent_days: int = 90,
         lock_days: int | None = None,
         bucket_key: bool = True,
@@ -68,6 +70,7 @@ class SecureBucket(Construct):
                 "Replica",
                 foundation=foundation.but(replicas=False),
                 retention_days=retention_days,
+                retention_prefix=retention_prefix,
                 noncurrent_days=noncurrent_days,
                 # S3 replicates a bucket with Object Lock only to a bucket with Object Lock.
                 lock_days=lock_days,
@@ -87,7 +90,7 @@ class SecureBucket(Construct):
             public_access_block_configuration=PRIVATE,
             ownership_controls=OWNER_ENFORCED,
             versioning_configuration=s3.CfnBucket.VersioningConfigurationProperty(status="Enabled"),
-            lifecycle_configuration=lifecycle(retention_days, noncurrent_days),
+            lifecycle_configuration=lifecycle(retention_days, noncurrent_days, retention_prefix),
             logging_configuration=s3.CfnBucket.LoggingConfigurationProperty(
                 destination_bucket_name=access_logs.bucket_name, log_file_prefix=f"{path(self)}/"
             ),
@@ -202,6 +205,12 @@ class SecureBucket(Construct):
             [self.bucket_arn],
             conditions={"StringLike": {"s3:prefix": [f"{prefix}*" for prefix in prefixes]}},
         )
+        self.key.grant_decrypt(grantee)
+        return given
+
+    def grant_get(self, grantee: iam.IGrantable, *prefixes: str) -> iam.Grant:
+        """Grant ``grantee`` permission to read objects under ``prefixes`` whose keys it knows; each ends in ``/``."""
+        given = self._grant_objects(grantee, prefixes, ("s3:GetObject",))
         self.key.grant_decrypt(grantee)
         return given
 

@@ -57,6 +57,8 @@ _ARNS: Mapping[str, str] = {
     "AWS::NeptuneGraph::Graph.GraphArn": "arn:{partition}:neptune-graph:{region}:{account}:graph/{name}",
     "AWS::RDS::DBCluster.DBClusterArn": "arn:{partition}:rds:{region}:{account}:cluster:{name}",
     "AWS::RDS::DBCluster.MasterUserSecret.SecretArn": "arn:{partition}:secretsmanager:{region}:{account}:secret:{name}",
+    "AWS::BedrockAgentCore::CodeInterpreterCustom.CodeInterpreterArn": "arn:{partition}:bedrock-agentcore:{region}"
+    ":{account}:code-interpreter-custom/{name}",
     "AWS::Bedrock::Prompt.Arn": "arn:{partition}:bedrock:{region}:{account}:prompt/{name}",
     "AWS::Bedrock::PromptVersion.Arn": "arn:{partition}:bedrock:{region}:{account}:prompt/{name}:1",
     "AWS::Bedrock::Flow.Arn": "arn:{partition}:bedrock:{region}:{account}:flow/{name}",

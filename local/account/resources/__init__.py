@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from . import (
+    agentcore,
     alarm,
     audit,
     batch,
@@ -25,6 +26,7 @@ from . import (
 from .base import Resource, check_properties, register
 
 RESOURCES: tuple[Resource, ...] = (
+    agentcore.CodeInterpreter(),
     alarm.AnomalyDetector(),
     audit.FlowLog(),
     audit.Trail(),

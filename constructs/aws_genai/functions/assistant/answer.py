@@ -35,6 +35,8 @@ class Streamed:
     text: bool = False
     #: Bytes that the call in progress has sent, which are at least as many as its tokens.
     heard: int = 0
+    #: Micro-dollars for what is not billed by token, such as images.
+    micros: int = 0
 
     @property
     def tokens(self) -> int:

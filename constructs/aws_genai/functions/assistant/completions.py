@@ -83,6 +83,8 @@ class Completions(Events):
             case "delta":
                 self._text.append(data["text"])
                 self._chunk({"content": data["text"]})
+            case "image":
+                self.send("delta", text=f"\n![{data['id']}]({data['url']})\n")
             case "usage":
                 total = data["input_tokens"] + data["output_tokens"]
                 self._usage = {

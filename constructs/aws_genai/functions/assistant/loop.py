@@ -20,7 +20,7 @@ from ..chat.errors import UNREACHABLE, ChatError, spent_error
 from ..chat.metrics import TOOL_CALLS, TOOL_FAILURES, TOOL_REFUSALS
 from ..chat.observed import ModelCall, cause, logger
 from ..chat.price import Price
-from ..untrusted.assessment import assess
+from ..untrusted.assessment import assess, assess_image
 from ..untrusted.text import RULE, neutral, quoted
 from ..usage_budget.budget import Amount
 from .answer import Send, StoppedError, Streamed, stream
@@ -42,7 +42,7 @@ class Limits:
     steps: int = 8
     #: Uses of tools.
     tool_calls: int = 16
-    #: Micro-dollars for tokens. None if not limited.
+    #: Micro-dollars for tokens and images. None if not limited.
     micros: int | None = None
 
 
@@ -107,8 +107,8 @@ class Loop:
 
     @property
     def used(self) -> Amount:
-        """What the calls of the model have used, as far as they have told."""
-        return self.price.of(self.told.input_tokens, self.told.output_tokens)
+        """What the calls of the model have used, as far as they have told, and what tools have paid."""
+        return self.price.of(self.told.input_tokens, self.told.output_tokens) + Amount(0, self.told.micros)
 
     def stopped(self) -> Amount:
         """The most that an answer has used which was stopped: of a call in progress, nothing was reported."""
@@ -146,13 +146,18 @@ class Loop:
 
     @contextmanager
     def _counted(self) -> Iterator[None]:
-        """Let an error of a tool tell the tokens that the model has used before it."""
+        """Let an error of a tool tell the tokens that the model has used before it, and close the tools at the end."""
         try:
             yield
         except ChatError as error:
             if error.tokens is not None:
                 error.tokens = max(error.tokens, self.told.tokens)
+            error.micros = self.told.micros
             raise
+        finally:
+            for tool in self.tools:
+                if close := getattr(tool, "close", None):
+                    close()
 
     def _with_tools(self, request: Mapping[str, Any]) -> dict[str, Any]:
         guardrail = request["guardrailConfig"]
@@ -264,7 +269,7 @@ class Loop:
         self.count(TOOL_CALLS)
         self.send("tool", id=id, name=name, state="started")
         try:
-            text = tool.run(Call(id, use["input"], self.send, self.left, self.go_on))
+            text = tool.run(self._call(id, use["input"]))
         except (ToolError, StoppedError, ChatError):
             raise
         except Exception as error:
@@ -276,6 +281,31 @@ class Loop:
             raise ToolError("The guardrail blocked the result.", refused=True)
         self.send("tool", id=id, name=name, state="done")
         return _result(id, quoted(shown, name))
+
+    def _call(self, id: str, arguments: Mapping[str, Any]) -> Call:
+        return Call(id, arguments, self.send, self.left, self.go_on, self._shown, self._shown_image, self._spend)
+
+    def _shown(self, text: str) -> str:
+        shown, blocked = self._assessed(text, "OUTPUT")
+        if blocked:
+            raise ToolError("The guardrail blocked the result.", refused=True)
+        return shown
+
+    def _shown_image(self, image: bytes) -> None:
+        try:
+            admitted = assess_image(self.client, self._guardrail, image, "png")
+        except (BotoCoreError, ClientError) as error:
+            raise UNREACHABLE() from error
+        if not admitted:
+            raise ToolError("The guardrail blocked the image.", refused=True)
+
+    def _spend(self, micros: int) -> None:
+        after, most = self.used + Amount(0, micros), self.limits.micros
+        if micros > 0 and most is not None and after.micros > most:
+            raise ToolError("This would cost more than one answer may.", refused=True)
+        if micros > 0 and self._asked is not None and not self.admits(self._asked, after):
+            raise ToolError("This would cost more than the user's budget has left.", refused=True)
+        self.told.micros += micros
 
     def _refused(self, use: Mapping[str, Any], message: str, *, refused: bool = True) -> dict[str, Any]:
         self.count(TOOL_REFUSALS if refused else TOOL_FAILURES)

@@ -26,6 +26,14 @@ class ToolError(Exception):
         self.refused = refused
 
 
+def _unassessed(_content: Any) -> Any:  # noqa: ANN401
+    raise RuntimeError("nothing assesses what this tool shows")
+
+
+def _unpaid(_micros: int) -> None:
+    raise RuntimeError("nothing counts what this tool costs")
+
+
 @dataclass(frozen=True)
 class Call:
     """One use of a tool."""
@@ -40,10 +48,22 @@ class Call:
     left: Callable[[], float]
     #: Raises if the answer is to end. Call it about once a second while the tool waits for something.
     go_on: Callable[[], None]
+    #: A text as the guardrail leaves it. Call it with every text that an event shows to the user. Raises
+    #: :class:`ToolError` if the guardrail blocks it.
+    assess: Callable[[str], str] = _unassessed
+    #: The same for a PNG image.
+    assess_image: Callable[[bytes], None] = _unassessed
+    #: Adds micro-dollars to the price of the answer. Call it before something is paid for. Raises :class:`ToolError` if
+    #: that is more than the answer may cost. A negative number gives back what was not used.
+    spend: Callable[[int], None] = _unpaid
 
 
 class Tool(Protocol):
-    """Something that a model may ask for."""
+    """Something that a model may ask for.
+
+    A tool that holds something, such as a session, has a method ``close`` as well, which is called at the end of the
+    answer, whatever ends it.
+    """
 
     #: 1 to 64 letters, digits, underscores and hyphens.
     name: str

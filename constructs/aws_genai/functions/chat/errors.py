@@ -20,6 +20,8 @@ class ChatError(Exception):
         self.code = code
         self.message = message
         self.tokens = tokens
+        #: Micro-dollars that were paid for other things than tokens, such as images.
+        self.micros = 0
         self.retry_seconds = retry_seconds
 
 

@@ -99,7 +99,8 @@ class Spending:
             # What may have been answered stays counted whole.
             self.keep()
         else:
-            self.settle(self._price.bound(error.tokens), blocked=error.status == 403)
+            paid = self._price.bound(error.tokens) + Amount(0, error.micros)
+            self.settle(paid, blocked=error.status == 403)
 
     def _write(self, change: Callable[[Budget, Reservation], None]) -> None:
         if self._budget is None or self._reserved is None:

@@ -36,6 +36,24 @@ def assess(client: Any, guardrail: tuple[str, str], text: str, source: Literal["
     return Assessed(shown, blocked=_blocked(answer.get("assessments", [])))
 
 
+def assess_image(client: Any, guardrail: tuple[str, str], image: bytes, form: Literal["png", "jpeg"]) -> bool:  # noqa: ANN401
+    """Whether an image that a model made may be used. The guardrail must filter images.
+
+    https://docs.aws.amazon.com/bedrock/latest/userguide/guardrails-mmfilter.html
+
+    :param image: up to 4 MB, and 8,000 pixels wide and high.
+    """
+    answer = client.apply_guardrail(
+        guardrailIdentifier=guardrail[0],
+        guardrailVersion=guardrail[1],
+        source="OUTPUT",
+        content=[{"image": {"format": form, "source": {"bytes": image}}}],
+    )
+    guarded = int(answer.get("guardrailCoverage", {}).get("images", {}).get("guarded", 0))
+    # An image cannot be masked, and what was not assessed is not used.
+    return guarded > 0 and answer["action"] != "GUARDRAIL_INTERVENED"
+
+
 def _blocked(found: Any) -> bool:  # noqa: ANN401 - JSON
     """Returns whether any policy of an assessment blocked the text, rather than masked it."""
     if isinstance(found, dict):
