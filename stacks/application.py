@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from constructs import Construct
 
 from aws_genai.application import (
+    AgentTools,
     Assistant,
     ChatApi,
     Dashboard,
@@ -100,12 +101,13 @@ class ApplicationStack(LayerStack):
         readers = {
             group for each in application.answering.values() if each.knowledge for group in bases[each.knowledge].groups
         }
+        actors = {group for each in application.assistants.values() if each.agent for group in each.agent.groups}
         identity = Identity(
             self,
             "Users",
             pool_name=settings.prefix,
             options=chat,
-            groups=sorted(readers),
+            groups=sorted(readers | actors),
             foundation=foundation,
         )
         edge = application.edge
@@ -159,6 +161,16 @@ class ApplicationStack(LayerStack):
                     budget=budget,
                     origins=chat.allowed_origins,
                     history=history,
+                    toolset=AgentTools(
+                        self,
+                        f"Tools-{name}",
+                        foundation=foundation,
+                        name=f"{settings.prefix}-{name}",
+                        identity=identity,
+                        options=each.agent,
+                    )
+                    if each.agent
+                    else None,
                 )
                 for name, each in application.assistants.items()
             ],

@@ -110,4 +110,6 @@ def _application(application: Application) -> set[str]:
             needed.add("dynamodb")
         if application.chat.knowledge:
             needed.add("bedrock-agent-runtime")
+        if any(each.agent for each in application.assistants.values()):
+            needed.add("bedrock-agentcore.gateway")
     return needed

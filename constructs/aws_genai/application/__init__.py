@@ -6,6 +6,7 @@ from ..lazily import exports
 
 if TYPE_CHECKING:
     from ..models.access.inference import Inference as Inference
+    from .agent_tools import AgentTools as AgentTools
     from .assistant import Assistant as Assistant
     from .chat_api import ChatApi as ChatApi
     from .dashboard import Dashboard as Dashboard
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from .identity import Identity as Identity
     from .options import (
         AnswerLimits as AnswerLimits,
+        AgentOptions as AgentOptions,
+        AgentTarget as AgentTarget,
+        AgentTool as AgentTool,
         AssistantOptions as AssistantOptions,
         ChatOptions as ChatOptions,
         CustomDomain as CustomDomain,
@@ -30,6 +34,7 @@ if TYPE_CHECKING:
         OidcProvider as OidcProvider,
         PrivateApi as PrivateApi,
         SamlProvider as SamlProvider,
+        ToolParameter as ToolParameter,
         UsageBudgetOptions as UsageBudgetOptions,
     )
     from .origin_secret import OriginSecret as OriginSecret

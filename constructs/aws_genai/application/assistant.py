@@ -15,7 +15,7 @@ from ..functions.chat.metrics import BLOCKED, FAILED, FIRST_TOKEN, NAMESPACE, NO
 from ..models.access.model_access import ModelAccess
 from .answering import Answering, Toolset, lock_out_alarm
 from .identity import Identity
-from .options import AssistantOptions, check_assistant, check_knowledge
+from .options import AssistantOptions, check_assistant, check_knowledge, check_toolset
 
 if TYPE_CHECKING:
     from ..models.access.application_profiles import ApplicationProfiles
@@ -89,7 +89,7 @@ class Assistant(Construct):
     :param history: where conversations are stored. Default: they are not; clients send them with each question.
     :raises InvalidValueError: if the name is invalid; if a model is not a chat model, cannot generate so many tokens,
         or does not support a parameter; if an assistant of kind retrieval has no knowledge base, or another kind has
-        one.
+        one; if an assistant of kind agent has no tools, or another kind has those of agents.
     """
 
     def __init__(
@@ -114,6 +114,7 @@ class Assistant(Construct):
         self.name = name
         check_assistant(name)
         check_knowledge(options, given=knowledge is not None)
+        check_toolset(options, given=toolset.tools if toolset else None)
         answering = Answering(
             access=access,
             identity=identity,
