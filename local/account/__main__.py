@@ -39,6 +39,7 @@ def application() -> Callable[..., Awaitable[None]]:
         hosting,
         images,
         ingestion,
+        log_streams,
         principals,
         reads,
         registry,
@@ -54,11 +55,13 @@ def application() -> Callable[..., Awaitable[None]]:
         streaming,
         strict,
         web_acls,
+        tool_gateways,
     )
     from .models.stream import RECEIVE
 
     authentication.install()
     conditions.install()
+    log_streams.install()
     databases.install()
     principals.install()
     stack_events.install()
@@ -85,6 +88,7 @@ def application() -> Callable[..., Awaitable[None]]:
     rotation.install()
     sign_in_rules.install()
     starts.install()
+    tool_gateways.install()
     strict.install()
     ending.install()
     # The outermost, so that every request has been authorized.
@@ -95,7 +99,7 @@ def application() -> Callable[..., Awaitable[None]]:
         # Last, so that it wraps the final handlers.
         keeping.install(Path(folder))
 
-    guarded = routes.guarded(app)
+    guarded = routes.guarded(tool_gateways.served(app))
 
     async def over_tls(scope: dict[str, Any], receive: Any, send: Any) -> None:
         headers = scope.get("headers", [])

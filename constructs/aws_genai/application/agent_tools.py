@@ -27,6 +27,7 @@ from ..foundation.pseudo import ACCOUNT_ID, PARTITION, REGION
 from ..foundation.role import WorkloadRole
 from ..functions.action_audit.environment import Environment as AuditEnvironment
 from ..functions.agent_tools.environment import Environment
+from ..functions.contract import Contract
 from ..packaging import PythonFunction
 from .identity import Identity
 from .options import AgentOptions, AgentTool, ToolParameter, region_of
@@ -135,9 +136,9 @@ class AgentTools(Construct):
     """
 
     #: Module of the tools.
-    tools = "agent"
+    tools: str = "agent"
     #: Further folders that the module imports.
-    include = ("agent_tools",)
+    include: Sequence[str] = ("agent_tools",)
 
     def __init__(
         self,
@@ -195,7 +196,7 @@ class AgentTools(Construct):
         for tool in options.tools:
             self._policy(tool, options.tools[tool], identity.groups_claim, targets)
         #: Environment variables of the module.
-        self.environment = Environment(
+        self.environment: Contract = Environment(
             GATEWAY_URL=self.gateway.attr_gateway_url,
             AGENT_TOOLS={tool: each.confirm for tool, each in options.tools.items()},
         )

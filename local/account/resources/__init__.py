@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from . import (
+    agentcore,
     alarm,
     audit,
     batch,
@@ -24,6 +25,10 @@ from . import (
 from .base import Resource, check_properties, register
 
 RESOURCES: tuple[Resource, ...] = (
+    agentcore.Gateway(),
+    agentcore.GatewayTarget(),
+    agentcore.Policy(),
+    agentcore.PolicyEngine(),
     alarm.AnomalyDetector(),
     audit.FlowLog(),
     audit.Trail(),

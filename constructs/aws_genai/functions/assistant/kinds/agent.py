@@ -65,7 +65,7 @@ def _closed(schema: Mapping[str, Any]) -> dict[str, Any]:
     return {**schema, "type": "object", "additionalProperties": False}
 
 
-@dataclass(frozen=True)
+@dataclass
 class GatewayTool:
     """One tool behind a gateway."""
 
