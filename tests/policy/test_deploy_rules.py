@@ -107,6 +107,12 @@ def conditioned(type: str, mark: str, **condition: Any) -> Plant:
     return plant
 
 
+def gateway_without_grants(templates: Templates) -> None:
+    """Neither the key's policy nor the role's lets a gateway create grants."""
+    for type in (KEY, MANAGED):
+        without(type, "EncryptionContextSubset")(templates)
+
+
 def setting(type: str, path: str, value: Any, **properties: Any) -> Plant:
     """Sets a property of one resource, or removes it with None."""
 
@@ -633,7 +639,7 @@ CASES: dict[str, tuple[str, Plant]] = {
     "collections": ("GENAI_KEY_ADMITS_ITS_USERS", without(KEY, "ThroughAoss")),
     "policy engines": ("GENAI_KEY_ADMITS_ITS_USERS", without(KEY, "ThroughBedrockAgentcore")),
     "gateways": ("GENAI_KEY_ADMITS_ITS_USERS", without_action(KEY, "kms:Decrypt", "ToolsdeskRole")),
-    "grants of gateways": ("GENAI_KEY_ADMITS_ITS_USERS", without(KEY, "GatewayGrants")),
+    "grants of gateways": ("GENAI_KEY_ADMITS_ITS_USERS", gateway_without_grants),
     "state machines": ("GENAI_KEY_ADMITS_ITS_USERS", without(KEY, "ThroughStates")),
     "guardrails": ("GENAI_KEY_ADMITS_ITS_USERS", without(KEY, "ThroughBedrock")),
     "volumes": ("GENAI_KEY_ADMITS_ITS_USERS", without(KEY, "AutoScalingVolumes")),
