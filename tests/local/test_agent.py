@@ -140,17 +140,23 @@ def test_the_gateway_needs_each_permission_of_its_role(local: Local, url: str, t
 
 
 def test_nobody_else_writes_the_audit_log(local: Local) -> None:
+    """The policies as they are deployed: the recording function writes, and neither it nor the agent deletes."""
     log = local.resource("application", "AWS::Logs::LogGroup", "ToolsdeskActions")
-    function = local.resource("application", "AWS::Lambda::Function", "AssistantdeskFunction")
-    role = local.client("lambda").get_function(FunctionName=function)["Configuration"]["Role"]
-    trust = local.client("iam").get_role(RoleName=role.rpartition("/")[2])["Role"]["AssumeRolePolicyDocument"]
-    assert "lambda.amazonaws.com" in json.dumps(trust)
-    for action in ("logs:PutLogEvents", "logs:CreateLogStream", "logs:DeleteLogStream", "logs:DeleteLogGroup"):
-        arn = f"arn:aws:logs:us-east-1:{local.account.account}:log-group:{log}:log-stream:x"
-        decided = local.client("iam").simulate_principal_policy(
-            PolicySourceArn=role, ActionNames=[action], ResourceArns=[arn]
+    arn = f"arn:aws:logs:{local.account.region}:{local.account.account}:log-group:{log}:log-stream:x"
+    writing, deleting = ("logs:PutLogEvents", "logs:CreateLogStream"), ("logs:DeleteLogStream", "logs:DeleteLogGroup")
+
+    def decided(function: str, actions: tuple[str, ...]) -> set[str]:
+        name = local.resource("application", "AWS::Lambda::Function", function)
+        role = local.client("lambda").get_function(FunctionName=name)["Configuration"]["Role"]
+        found = local.client("iam").simulate_principal_policy(
+            PolicySourceArn=role, ActionNames=list(actions), ResourceArns=[arn]
         )
-        assert [each["EvalDecision"] for each in decided["EvaluationResults"]] == ["implicitDeny"], action
+        return {each["EvalDecision"] for each in found["EvaluationResults"]}
+
+    assert decided("ToolsdeskAudit", writing) == {"allowed"}
+    assert decided("AssistantdeskFunction", writing) == {"implicitDeny"}
+    for function in ("ToolsdeskAudit", "AssistantdeskFunction"):
+        assert decided(function, deleting) == {"implicitDeny"}
 
 
 @pytest.mark.parametrize(
