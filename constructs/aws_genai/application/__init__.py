@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from .history import History as History
     from .identity import Identity as Identity
     from .options import (
-        AnswerLimits as AnswerLimits,
         AgentOptions as AgentOptions,
         AgentTarget as AgentTarget,
         AgentTool as AgentTool,
+        AnswerLimits as AnswerLimits,
         AssistantOptions as AssistantOptions,
         ChatOptions as ChatOptions,
         CustomDomain as CustomDomain,

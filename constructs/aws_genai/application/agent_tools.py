@@ -235,6 +235,7 @@ class AgentTools(Construct):
             self,
             "AlarmAudit",
             topic=foundation.topic,
+            runbook="actions-not-recorded",
             description="Actions cannot be recorded, so that tools are refused: read the log group of the function.",
             namespace="AWS/Lambda",
             metric="Errors",

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...agent_tools.environment import Environment
+from ...agent_tools.errors import DENIED, UNAVAILABLE
 from ...agent_tools.gateway import DeniedError, FailedError, Gateway, GatewayError
-from ...chat.errors import Failure
 from ..tools import Call, Tool, ToolError
 from . import Asker
 
@@ -29,9 +29,6 @@ _LIST_SECONDS, _CALL_SECONDS = 10.0, 60.0
 _SPARE_SECONDS = 2.0
 #: Seconds between two looks at whether to go on.
 _LOOK_SECONDS = 1.0
-
-UNAVAILABLE = Failure(503, "tools_unavailable", "The tools cannot be reached; try again in a moment.")
-DENIED = Failure(403, "tools_denied", "Your sign-in does not permit the tools of this assistant; sign in again.")
 
 
 def tools(asker: Asker) -> list[Tool]:
