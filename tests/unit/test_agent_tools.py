@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import aws_cdk as cdk
@@ -123,6 +124,15 @@ def test_the_policies_are_enforced_and_nothing_is_told_or_searched(made: Templat
     for policy in made.find_resources("AWS::BedrockAgentCore::Policy").values():
         assert policy["Properties"]["ValidationMode"] == "FAIL_ON_ANY_FINDINGS"
         assert "EnforcementMode" not in policy["Properties"]
+
+
+def test_what_may_be_replaced_has_a_name_that_changes_with_it(made: Template) -> None:
+    names = [each["Properties"]["Name"] for each in made.find_resources("AWS::BedrockAgentCore::Policy").values()]
+    engine = only(made, "PolicyEngine")["Name"]
+    assert len(set(names)) == 3
+    for name in (*names, engine):
+        assert re.fullmatch(r"[a-z][a-z0-9_]*_[0-9a-f]{8}", name)
+        assert len(name) <= 48
 
 
 def test_each_target_describes_its_tools(made: Template) -> None:

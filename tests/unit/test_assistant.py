@@ -244,9 +244,14 @@ def test_two_assistants_of_one_name_are_refused() -> None:
         twice(new_stack())
 
 
-def test_reference_has_assistants_of_both_kinds(reference: Synthesized) -> None:
+def test_reference_has_assistants_of_each_kind(reference: Synthesized) -> None:
     found = functions(Template.from_json(reference.template("application")))
-    assert set(found) == {"helper", "handbook"}
+    assert set(found) == {"helper", "handbook", "desk"}
+    assert {name: each["Environment"]["Variables"].get("TOOLS") for name, each in found.items()} == {
+        "helper": None,
+        "handbook": None,
+        "desk": "agent",
+    }
     assert "KNOWLEDGE_BASE" in found["handbook"]["Environment"]["Variables"]
     assert "KNOWLEDGE_BASE" not in found["helper"]["Environment"]["Variables"]
 
@@ -281,7 +286,7 @@ def test_reference_has_assistants_of_both_kinds(reference: Synthesized) -> None:
             {"chat": {}, "assistants": {"helper": {"parameters": {"amazon.nova-pro-v1:0": {"top_p": 0.5}}}}},
             ["application.assistants.helper.parameters", "not offered"],
         ),
-        ({"chat": {}, "assistants": {"helper": {"kind": "agents"}}}, ["application.assistants.helper.kind", "chat"]),
+        ({"chat": {}, "assistants": {"helper": {"kind": "speaker"}}}, ["application.assistants.helper.kind", "chat"]),
     ],
 )
 def test_settings_that_cannot_be_are_told(tmp_path: Path, application: dict[str, Any], parts: list[str]) -> None:
