@@ -54,8 +54,8 @@ def application() -> Callable[..., Awaitable[None]]:
         starts,
         streaming,
         strict,
-        web_acls,
         tool_gateways,
+        web_acls,
     )
     from .models.stream import RECEIVE
 
