@@ -1,4 +1,4 @@
-"""Buckets that the settings name and no template creates: they must exist, as on AWS, or a trial gets stand-ins."""
+"""Buckets and functions that the settings name and no template creates: they must exist, or a trial gets stand-ins."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from botocore.exceptions import ClientError
 
 from settings import Settings
 
-from . import tables
+from . import stand_in_functions, tables
 from .emulator import Account
 from .home import LocalError
+from .stand_in_functions import Function
 
 #: A model with one parameter: https://huggingface.co/docs/safetensors/index#format
 _HEADER = json.dumps({"weight": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}}).encode()
@@ -66,15 +67,16 @@ def _places(value: Any, path: str) -> Iterator[Place]:
             yield Place(path, value)
 
 
-def prepare(account: Account, settings: Settings) -> list[Place]:
-    """Check before a deployment that the buckets of the settings exist. Returns the stand-ins that replace them.
+def prepare(account: Account, settings: Settings) -> list[Place | Function]:
+    """Check before a deployment that what the settings name exists. Returns the stand-ins that replace it.
 
-    :raises LocalError: with the setting and the bucket, if one does not exist and the settings are not for a trial.
+    :raises LocalError: with the setting, if something does not exist and the settings are not for a trial.
     """
     s3, named = account.client("s3"), places(settings)
     missing = [place for place in named if not _exists(s3, place.bucket)]
-    if missing and not settings.trial:
-        raise LocalError(_refusal(account, settings, missing))
+    absent = [] if settings.trial else stand_in_functions.missing(account, settings)
+    if (missing and not settings.trial) or absent:
+        raise LocalError(_refusal(account, settings, missing, absent))
     for bucket in dict.fromkeys(place.bucket for place in missing):
         region = account.region
         where = {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}
@@ -82,7 +84,10 @@ def prepare(account: Account, settings: Settings) -> list[Place]:
         s3.put_bucket_tagging(Bucket=bucket, Tagging={"TagSet": [{"Key": _MARK, "Value": "true"}]})
     if settings.trial:
         tables.prepare(account, settings)
-    return [place for place in named if _stands_in(s3, place, put=settings.trial and _TABLES not in place.setting)]
+    found: list[Place | Function] = [
+        place for place in named if _stands_in(s3, place, put=settings.trial and _TABLES not in place.setting)
+    ]
+    return [*found, *stand_in_functions.stand_in(account, settings)]
 
 
 def _exists(s3: Any, bucket: str) -> bool:
@@ -116,7 +121,7 @@ def _marked(s3: Any, bucket: str, key: str) -> bool:
         return False
 
 
-def _refusal(account: Account, settings: Settings, missing: list[Place]) -> str:
+def _refusal(account: Account, settings: Settings, missing: list[Place], absent: list[Function]) -> str:
     file = f"config/{settings.environment}.yaml"
     buckets = dict.fromkeys(place.bucket for place in missing)
     return "\n".join(
@@ -125,8 +130,13 @@ def _refusal(account: Account, settings: Settings, missing: list[Place]) -> str:
                 f"{file}: {each.setting} = {each}: the bucket {each.bucket} does not exist in this local account."
                 for each in missing
             ),
+            *(
+                f"{file}: {each.setting} = {each.arn}: the function {each.name} does not exist in this local account."
+                for each in absent
+            ),
             "Nothing was deployed. Make what is missing, as on AWS, and put your files there:",
             *(f"  {account.shell()} aws s3 mb s3://{bucket}" for bucket in buckets),
+            *(f"  {account.shell()} aws lambda create-function --function-name {each.name} ..." for each in absent),
             f"Or set trial: true in {file}: then stand-ins are made, and told at each deploy.",
         ]
     )

@@ -17,6 +17,7 @@ from typing import Any
 from aws_genai.application.gateway_errors import GATEWAY_ERRORS
 from aws_genai.application.history import METHODS, WITH_BODY, scope_of
 from aws_genai.application.options import RESOURCE_SERVER, SCOPES
+from aws_genai.functions.agent_tools import errors as tool_errors
 from aws_genai.functions.chat import errors, knowledge
 from aws_genai.functions.conversations import service
 from aws_genai.functions.history import table
@@ -34,7 +35,7 @@ _DEFAULTS = {"DEFAULT_4XX": "4XX", "DEFAULT_5XX": "5XX"}
 
 
 #: Modules that declare the errors of what asks models, of what stores answers, and of what shows them.
-ASKING, STORING = (errors, knowledge), (errors, knowledge, table)
+ASKING, STORING = (errors, knowledge), (errors, knowledge, table, tool_errors)
 
 
 @cache

@@ -39,6 +39,13 @@ class Assistant(AssistantOptions):
     @model_validator(mode="after")
     def _fits_its_kind(self) -> Self:
         check_knowledge(self, given=self.knowledge is not None)
+        for name, target in (self.agent.targets if self.agent else {}).items():
+            if target.function_arn is None:
+                raise InvalidValueError(
+                    f"The target {name} has no function",
+                    field=f"agent.targets.{name}.function_arn",
+                    hint="Name the ARN of the function with its tools",
+                )
         return self
 
 

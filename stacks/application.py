@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from constructs import Construct
 
 from aws_genai.application import (
+    AgentTools,
     Assistant,
     ChatApi,
     CodeTools,
@@ -57,7 +58,7 @@ class ApplicationStack(LayerStack):
         edge_firewall: EdgeFirewallStack | None = None,
     ) -> None:
         super().__init__(scope, "application", settings, description="Layer 3: applications")
-        built_on = self.build_on(foundation.key, foundation.topic, foundation.network)
+        self._built_on = built_on = self.build_on(foundation.key, foundation.topic, foundation.network)
         self._edge_firewall, self._foundation = edge_firewall, foundation
         #: The distribution in front of the chat API.
         self.edge: Edge | None = None
@@ -106,12 +107,13 @@ class ApplicationStack(LayerStack):
             group for each in application.answering.values() if each.knowledge for group in bases[each.knowledge].groups
         }
         askers = {group for each in application.assistants.values() for group in each.groups}
+        actors = {group for each in application.assistants.values() if each.agent for group in each.agent.groups}
         identity = Identity(
             self,
             "Users",
             pool_name=settings.prefix,
             options=chat,
-            groups=sorted(readers | askers),
+            groups=sorted(readers | askers | actors),
             machines=application.machines,
             foundation=foundation,
         )
@@ -165,7 +167,7 @@ class ApplicationStack(LayerStack):
                     budget=budget,
                     origins=chat.allowed_origins,
                     history=history,
-                    toolset=self._toolset(name, each, access),
+                    toolset=self._toolset(name, each, access, identity),
                 )
                 for name, each in application.assistants.items()
             ],
@@ -197,10 +199,22 @@ class ApplicationStack(LayerStack):
         foundation = self._foundation
         return self.build_on(self.key_of("data of applications"), foundation.topic, foundation.network)
 
-    def _toolset(self, name: str, assistant: AssistantSettings, access: ModelAccess) -> Toolset | None:
+    def _toolset(
+        self, name: str, assistant: AssistantSettings, access: ModelAccess, identity: Identity
+    ) -> Toolset | None:
         """The tools of the assistant's kind."""
         id, resource = f"Tools-{name}", f"{self.settings.prefix}-{name}"
         match assistant.kind:
+            case "agent":
+                assert assistant.agent  # noqa: S101 - the settings were checked
+                return AgentTools(
+                    self,
+                    id,
+                    foundation=self._built_on,
+                    name=resource,
+                    identity=identity,
+                    options=assistant.agent,
+                )
             case "code":
                 return CodeTools(self, id, name=resource, options=assistant.code)
             case "content":

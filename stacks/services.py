@@ -116,4 +116,6 @@ def _application(application: Application) -> set[str]:
         if any(each.kind == "code" for each in application.assistants.values()):
             # https://docs.aws.amazon.com/bedrock-agentcore/latest/devguide/vpc-interface-endpoints.html
             needed.add("bedrock-agentcore")
+        if any(each.agent for each in application.assistants.values()):
+            needed.add("bedrock-agentcore.gateway")
     return needed

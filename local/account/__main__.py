@@ -40,6 +40,7 @@ def application() -> Callable[..., Awaitable[None]]:
         hosting,
         images,
         ingestion,
+        log_streams,
         managed_login,
         principals,
         queries,
@@ -57,12 +58,14 @@ def application() -> Callable[..., Awaitable[None]]:
         streaming,
         strict,
         tokens,
+        tool_gateways,
         web_acls,
     )
     from .models.stream import RECEIVE
 
     authentication.install()
     conditions.install()
+    log_streams.install()
     databases.install()
     principals.install()
     stack_events.install()
@@ -93,6 +96,7 @@ def application() -> Callable[..., Awaitable[None]]:
     managed_login.install()
     tokens.install()
     starts.install()
+    tool_gateways.install()
     strict.install()
     ending.install()
     # The outermost, so that every request has been authorized.
@@ -103,7 +107,7 @@ def application() -> Callable[..., Awaitable[None]]:
         # Last, so that it wraps the final handlers.
         keeping.install(Path(folder))
 
-    guarded = routes.guarded(app)
+    guarded = routes.guarded(tool_gateways.served(app))
 
     async def over_tls(scope: dict[str, Any], receive: Any, send: Any) -> None:
         headers = scope.get("headers", [])

@@ -47,6 +47,9 @@ OPEN = (
     ),
     Route(r"/logout", "ends a sign-in", ("GET",)),
     Route(r"/_aws/execute-api/.+|/restapis/[^/]+/[^/]+/_user_request_(/.*)?", "an API, whose authorizer decides"),
+    Route(
+        r"/_aws/bedrock-agentcore/[0-9]{12}/[^/]+/gateways/[^/]+/mcp", "a gateway to tools, whose authorizer decides"
+    ),
     Route(r"/_aws/lambda-url/.+", "a function's own address, whose policy decides"),
 )
 

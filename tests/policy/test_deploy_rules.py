@@ -107,6 +107,12 @@ def conditioned(type: str, mark: str, **condition: Any) -> Plant:
     return plant
 
 
+def gateway_without_grants(templates: Templates) -> None:
+    """Neither the key's policy nor the role's lets a gateway create grants."""
+    for type in (KEY, MANAGED):
+        without(type, "EncryptionContextSubset")(templates)
+
+
 def setting(type: str, path: str, value: Any, **properties: Any) -> Plant:
     """Sets a property of one resource, or removes it with None."""
 
@@ -535,6 +541,11 @@ CASES: dict[str, tuple[str, Plant]] = {
         without_dependency("AWS::StepFunctions::StateMachine"),
     ),
     "nodes before their role": ("GENAI_WAITS_FOR_PERMISSIONS", without_dependency("AWS::SageMaker::Cluster")),
+    "a gateway before its role": (
+        "GENAI_WAITS_FOR_PERMISSIONS",
+        without_dependency("AWS::BedrockAgentCore::Gateway"),
+    ),
+    "a policy before its tool": ("GENAI_WAITS_FOR_OTHERS", without_dependency("AWS::BedrockAgentCore::Policy")),
     "a file system before its ports": ("GENAI_WAITS_FOR_OTHERS", without_dependency("AWS::FSx::FileSystem")),
     "a deployment before the API": ("GENAI_WAITS_FOR_OTHERS", without_dependency("AWS::ApiGateway::Deployment")),
     "a stage before the account": ("GENAI_WAITS_FOR_OTHERS", without_dependency("AWS::ApiGateway::Stage")),
@@ -661,6 +672,9 @@ CASES: dict[str, tuple[str, Plant]] = {
         ],
     ),
     "collections": ("GENAI_KEY_ADMITS_ITS_USERS", without(KEY, "ThroughAoss")),
+    "policy engines": ("GENAI_KEY_ADMITS_ITS_USERS", without(KEY, "ThroughBedrockAgentcore")),
+    "gateways": ("GENAI_KEY_ADMITS_ITS_USERS", without_action(KEY, "kms:Decrypt", "ToolsdeskRole")),
+    "grants of gateways": ("GENAI_KEY_ADMITS_ITS_USERS", gateway_without_grants),
     "state machines": ("GENAI_KEY_ADMITS_ITS_USERS", without(KEY, "ThroughStates")),
     "guardrails": ("GENAI_KEY_ADMITS_ITS_USERS", without(KEY, "ThroughBedrock")),
     "volumes": ("GENAI_KEY_ADMITS_ITS_USERS", without(KEY, "AutoScalingVolumes")),

@@ -161,6 +161,22 @@ def certificate(version: str | None) -> dict[str, Any]:
     return given({"AcmCertificateArn": arn, "SslSupportMethod": "sni-only", "MinimumProtocolVersion": version})
 
 
+def gateway(**properties: Any) -> dict[str, Any]:
+    tokens = {"DiscoveryUrl": "https://issuer/.well-known/openid-configuration", "AllowedClients": ["mine"]}
+    safe = {
+        "Name": "tools",
+        "RoleArn": "arn:aws:iam::111122223333:role/gateway",
+        "ProtocolType": "MCP",
+        "AuthorizerType": "CUSTOM_JWT",
+        "AuthorizerConfiguration": {"CustomJWTAuthorizer": tokens},
+        "PolicyEngineConfiguration": {"Arn": ENGINE, "Mode": "ENFORCE"},
+    }
+    return given({**safe, **properties})
+
+
+ENGINE = "arn:aws:bedrock-agentcore:us-east-1:111122223333:policy-engine/tools-abcdefghij"
+GATEWAY = "AWS::BedrockAgentCore::Gateway"
+CEDAR = {"PolicyEngineId": "tools-abcdefghij", "Name": "one", "Definition": {"Cedar": {"Statement": "permit" * 9}}}
 IAM = "AWS::IAM::ManagedPolicy"
 DISTRIBUTION = "AWS::CloudFront::Distribution"
 TEMPLATE = "AWS::EC2::LaunchTemplate"
@@ -363,6 +379,34 @@ CASES: list[tuple[str, str, dict[str, Any], dict[str, Any] | None]] = [
     ),
     ("GENAI_EDGE_MODERN_TLS", DISTRIBUTION, distribution(certificate(None)), distribution()),
     ("GENAI_EDGE_HAS_FIREWALL", DISTRIBUTION, distribution(WebACLId=None), distribution()),
+    ("GENAI_GATEWAY_KNOWS_USERS", GATEWAY, gateway(AuthorizerType="NONE", AuthorizerConfiguration=None), gateway()),
+    (
+        "GENAI_GATEWAY_KNOWS_USERS",
+        GATEWAY,
+        gateway(AuthorizerConfiguration={"CustomJWTAuthorizer": {"DiscoveryUrl": "https://issuer/x"}}),
+        gateway(AuthorizerType="AWS_IAM", AuthorizerConfiguration=None),
+    ),
+    ("GENAI_GATEWAY_KNOWS_USERS", GATEWAY, gateway(AuthorizerType="AUTHENTICATE_ONLY"), None),
+    ("GENAI_GATEWAY_ENFORCES", GATEWAY, gateway(PolicyEngineConfiguration=None), gateway()),
+    (
+        "GENAI_GATEWAY_ENFORCES",
+        GATEWAY,
+        gateway(PolicyEngineConfiguration={"Arn": ENGINE, "Mode": "LOG_ONLY"}),
+        gateway(),
+    ),
+    (
+        "GENAI_GATEWAY_ENFORCES",
+        "AWS::BedrockAgentCore::Policy",
+        {**CEDAR, "EnforcementMode": "LOG_ONLY"},
+        {**CEDAR, "EnforcementMode": "ACTIVE"},
+    ),
+    ("GENAI_GATEWAY_TELLS_LITTLE", GATEWAY, gateway(ExceptionLevel="DEBUG"), gateway()),
+    (
+        "GENAI_GATEWAY_TELLS_LITTLE",
+        GATEWAY,
+        gateway(ProtocolConfiguration={"Mcp": {"SearchType": "SEMANTIC"}}),
+        gateway(ProtocolConfiguration={"Mcp": {"SupportedVersions": ["2025-06-18"]}}),
+    ),
 ]
 
 

@@ -250,7 +250,15 @@ def test_two_assistants_of_one_name_are_refused() -> None:
 
 def test_reference_has_assistants_of_each_kind(reference: Synthesized) -> None:
     found = functions(Template.from_json(reference.template("application")))
-    assert set(found) >= {"helper", "handbook", "figures", "developer", "author"}
+    tools = {name: each["Environment"]["Variables"].get("TOOLS") for name, each in found.items()}
+    assert tools == {
+        "helper": None,
+        "handbook": None,
+        "desk": "agent",
+        "figures": "insight",
+        "developer": "code",
+        "author": "content",
+    }
     assert "KNOWLEDGE_BASE" in found["handbook"]["Environment"]["Variables"]
     assert "KNOWLEDGE_BASE" not in found["helper"]["Environment"]["Variables"]
 

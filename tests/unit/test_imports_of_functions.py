@@ -13,7 +13,7 @@ from tests.conftest import ROOT, Synthesized
 
 FUNCTIONS = ROOT / "constructs" / "aws_genai" / "functions"
 #: What the managed runtime of Python brings: https://docs.aws.amazon.com/lambda/latest/dg/python-package.html
-RUNTIME = {"boto3", "botocore"}
+RUNTIME = {"boto3", "botocore", "urllib3"}
 #: What the layer of libraries brings, by the name that is imported.
 LAYER = {"aws-lambda-powertools": "aws_lambda_powertools", "aws-xray-sdk": "aws_xray_sdk"}
 FOLDERS = sorted(folder for folder in FUNCTIONS.iterdir() if folder.is_dir() and folder.name != "__pycache__")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import boto3
@@ -11,8 +12,10 @@ import pytest
 import yaml
 from moto import mock_aws
 
+from local import stand_in_tools
 from local.emulator import Account
 from local.home import LocalError
+from local.stand_in_functions import Function
 from local.stand_ins import Place, places, prepare
 from settings import Settings, load
 from tests.settings_support import BASE, write
@@ -136,3 +139,59 @@ def test_a_trial_changes_no_template(tmp_path: Path) -> None:
     assert load("reference").trial
     assert not load("dev").trial
     assert not load("prod").trial
+
+
+TOOLS = {"find": {"description": "Finds.", "groups": ["staff"]}}
+ARN = "arn:aws:lambda:us-east-1:000000000000:function:tickets"
+
+
+def with_agent(folder: Path, arn: str = ARN, *, trial: bool = True) -> Settings:
+    agent = {"targets": {"tickets": {"function_arn": arn, "tools": TOOLS}}}
+    content = {
+        **BASE,
+        "models": {"bedrock": MODELS},
+        "application": {"chat": {}, "assistants": {"desk": {"kind": "agent", "agent": agent}}},
+        **({"trial": True} if trial else {}),
+    }
+    return load("test", write(folder, yaml.safe_dump(content)))
+
+
+def test_a_function_with_tools_gets_a_stand_in_that_every_deploy_tells(tmp_path: Path, account: Account) -> None:
+    place = Function("application.assistants.desk.agent.targets.tickets.function_arn", ARN)
+    for _ in range(2):
+        assert prepare(account, with_agent(tmp_path)) == [place]
+    found = account.client("lambda").get_function(FunctionName="tickets")
+    assert found["Configuration"]["Handler"] == "stand_in_tools.handler"
+    role = found["Configuration"]["Role"].rpartition("/")[2]
+    iam = account.client("iam")
+    assert iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"] == []
+    assert iam.list_role_policies(RoleName=role)["PolicyNames"] == []
+
+
+def test_a_missing_function_stops_everything_in_one_message(tmp_path: Path, account: Account) -> None:
+    with pytest.raises(LocalError) as refused:
+        prepare(account, with_agent(tmp_path, trial=False))
+    told = str(refused.value)
+    assert "application.assistants.desk.agent.targets.tickets.function_arn" in told
+    assert "the function tickets does not exist in this local account" in told
+    assert "aws lambda create-function --function-name tickets" in told
+    assert account.client("lambda").list_functions()["Functions"] == []
+
+
+@pytest.mark.parametrize(
+    "arn",
+    [
+        "arn:aws:lambda:us-east-1:111122223333:function:tickets",
+        "arn:aws:lambda:eu-west-1:000000000000:function:tickets",
+    ],
+)
+def test_functions_of_other_accounts_and_regions_are_left_to_them(tmp_path: Path, account: Account, arn: str) -> None:
+    assert prepare(account, with_agent(tmp_path, arn)) == []
+    assert prepare(account, with_agent(tmp_path, arn, trial=False)) == []
+
+
+def test_a_stand_in_returns_what_it_is_asked() -> None:
+    custom = {"bedrockAgentCoreToolName": "tickets___close_ticket"}
+    context = SimpleNamespace(client_context=SimpleNamespace(custom=custom))
+    found = stand_in_tools.handler({"number": 7}, context)
+    assert (found["target"], found["tool"], found["given"]) == ("tickets", "close_ticket", {"number": 7})

@@ -40,6 +40,7 @@ SETTLED: dict[str, dict[str, str]] = {
     "AWS::Bedrock::ApplicationInferenceProfile": {"Description": "the name's", "ModelSource": "the name's"},
     "AWS::Bedrock::FlowAlias": {"FlowArn": "names are of one flow"},
     "AWS::Bedrock::DataSource": {"KnowledgeBaseId": "names are of one knowledge base"},
+    "AWS::BedrockAgentCore::GatewayTarget": {"GatewayIdentifier": "names are of one gateway"},
     "AWS::Cognito::UserPoolGroup": {"UserPoolId": "names are of one pool"},
     "AWS::EKS::Addon": {"ClusterName": "names are of one cluster"},
     "AWS::OpenSearchServerless::AccessPolicy": {"Type": "constant"},
@@ -68,6 +69,8 @@ LASTING = {
     "AWS::Bedrock::KnowledgeBase",
     "AWS::Logs::DeliveryDestination",
     "AWS::Logs::DeliverySource",
+    "AWS::BedrockAgentCore::Policy",
+    "AWS::BedrockAgentCore::PolicyEngine",
     "AWS::OpenSearchServerless::Collection",
     "AWS::OpenSearchServerless::Index",
     "AWS::SageMaker::Cluster",
@@ -90,7 +93,7 @@ def test_nothing_replaceable_has_a_name_that_stays(environment: Callable[[str], 
                 paths = load("create_only")["types"].get(kind, [])
                 used = {path for path in paths if path != own and _has(properties, path.split("/"))}
                 if kind in LASTING:
-                    assert properties[own][-5:-4] == "-" or properties[own][-9:-8] == "-", logical_id
+                    assert properties[own][-5:-4] == "-" or properties[own][-9:-8] in "-_", logical_id
                 elif used - set(SETTLED.get(kind, {})):
                     stuck.setdefault(kind, set()).update(used)
     assert stuck == {}
@@ -129,7 +132,12 @@ def test_what_stays_goes_with_a_first_deploy_that_fails(environment: Callable[[s
     """Only what nobody can delete, or what belongs to the whole account, stays even then."""
     for name in ("prod", "reference"):
         for template in environment(name).templates.values():
-            kept = {each["Type"] for each in template["Resources"].values() if each.get("DeletionPolicy") == "Retain"}
+            kept = {
+                each["Type"]
+                for each in template["Resources"].values()
+                if each.get("DeletionPolicy") == "Retain"
+                and not each.get("Properties", {}).get("DeletionProtectionEnabled")
+            }
             assert kept <= {
                 "AWS::Cognito::UserPool",
                 "AWS::RDS::DBCluster",

@@ -6,6 +6,7 @@ from ..lazily import exports
 
 if TYPE_CHECKING:
     from ..models.access.inference import Inference as Inference
+    from .agent_tools import AgentTools as AgentTools
     from .assistant import Assistant as Assistant
     from .chat_api import ChatApi as ChatApi
     from .code_tools import CodeTools as CodeTools
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from .identity import Identity as Identity
     from .insight_tools import InsightTools as InsightTools
     from .options import (
+        AgentOptions as AgentOptions,
+        AgentTarget as AgentTarget,
+        AgentTool as AgentTool,
         AnswerLimits as AnswerLimits,
         AssistantOptions as AssistantOptions,
         ChatOptions as ChatOptions,
@@ -38,6 +42,7 @@ if TYPE_CHECKING:
         OidcProvider as OidcProvider,
         PrivateApi as PrivateApi,
         SamlProvider as SamlProvider,
+        ToolParameter as ToolParameter,
         UsageBudgetOptions as UsageBudgetOptions,
     )
     from .origin_secret import OriginSecret as OriginSecret

@@ -13,7 +13,7 @@ from ..data.bedrock_parameters import ModelParameters
 from ..data.concurrency import SECONDS_PER_ANSWER, check_concurrency
 from ..errors import InvalidValueError, below
 from ..models.access.options import Inference
-from ..models.knowledge.options import Group
+from ..models.knowledge.options import FunctionArn, Group
 from ..options import KeyArn, ModelId, Name, Options, text
 from ..resource_name import ResourceName
 
@@ -861,19 +861,127 @@ class InsightOptions(Options):
 #: The kinds that have tools and options of their own; for those whose options have no defaults, what is missing without
 #: them, and what to do.
 KINDS_WITH_TOOLS: dict[str, tuple[str, str] | None] = {
+    "agent": ("has tools", "Name its targets"),
     "code": None,
     "content": None,
     "insight": ("answers from tables", "Name them in insight.tables"),
 }
 
 
+#: Maximum number of tools of an agent: their names are in an environment variable of its function.
+MOST_TOOLS = 30
+#: Part of the name that a model calls a tool by, which has at most 64 characters:
+#: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ToolSpecification.html
+ToolName = Annotated[
+    str,
+    text(
+        r"^[a-z][a-z0-9]*(_[a-z0-9]+)*$",
+        "begin with a lower-case letter, and go on with such letters, digits and single underscores",
+        max_length=32,
+    ),
+]
+_ParameterName = Annotated[
+    str, text(r"^[A-Za-z][A-Za-z0-9_]*$", "have letters, digits and underscores, a letter first", max_length=64)
+]
+_Scalar = Literal["boolean", "integer", "number", "string"]
+
+
+class ToolParameter(Options):
+    """A parameter of a tool.
+
+    https://docs.aws.amazon.com/bedrock-agentcore-control/latest/APIReference/API_SchemaDefinition.html
+    """
+
+    type: Literal["array", "boolean", "integer", "number", "string"] = "string"
+    """Type of its value."""
+
+    items: _Scalar | None = None
+    """Type of the values in an array."""
+
+    description: Annotated[str, Field(min_length=1, max_length=500)]
+    """What it means, for the model."""
+
+    required: bool = True
+    """Whether each use needs it."""
+
+    @model_validator(mode="after")
+    def _items_of_arrays(self) -> Self:
+        if (self.type == "array") != (self.items is not None):
+            raise InvalidValueError(
+                "An array has items, and no other type has", field="items", hint="Set items of an array only"
+            )
+        return self
+
+
+class AgentTool(Options):
+    """A tool of an agent."""
+
+    description: Annotated[str, Field(min_length=1, max_length=1000)]
+    """What it does and when to use it, for the model."""
+
+    input: Annotated[dict[_ParameterName, ToolParameter], Field(max_length=30)] = {}
+    """Its parameters, by name. Default: none."""
+
+    confirm: bool = True
+    """Whether the user confirms each use before it runs. Set it to false for tools that change nothing."""
+
+    groups: Annotated[list[Group], Field(min_length=1, max_length=50)]
+    """Groups of users that may use it. Nobody else may, whatever the model asks for."""
+
+
+class AgentTarget(Options):
+    """A Lambda function with tools.
+
+    https://docs.aws.amazon.com/bedrock-agentcore/latest/devguide/gateway-add-target-lambda.html
+    """
+
+    function_arn: FunctionArn | None = None
+    """ARN of the function. In code, it may be passed as an object instead."""
+
+    tools: Annotated[dict[ToolName, AgentTool], Field(min_length=1, max_length=MOST_TOOLS)]
+    """Its tools, by name. The function receives the name in its context, and the arguments as its event."""
+
+
+class AgentOptions(Options):
+    """The tools of an agent."""
+
+    targets: Annotated[dict[Name, AgentTarget], Field(min_length=1, max_length=10)]
+    """Functions with tools, by name. A model and the audit log know a tool as the two names with three underscores
+    between them, such as desk___close_ticket."""
+
+    @property
+    def tools(self) -> dict[str, AgentTool]:
+        """Every tool, by its name in the gateway."""
+        return {
+            f"{target}___{name}": tool for target, each in self.targets.items() for name, tool in each.tools.items()
+        }
+
+    @property
+    def groups(self) -> set[str]:
+        """Every group that may use a tool."""
+        return {group for tool in self.tools.values() for group in tool.groups}
+
+    @model_validator(mode="after")
+    def _not_too_many(self) -> Self:
+        if len(self.tools) > MOST_TOOLS:
+            raise InvalidValueError(
+                f"{len(self.tools)} tools are more than the {MOST_TOOLS} that an agent can have",
+                field="targets",
+                hint="Make two agents",
+            )
+        return self
+
+
 class AssistantOptions(Inference):
     """An assistant, which streams its answers as server-sent events."""
 
-    kind: Literal["chat", "retrieval", "insight", "code", "content"] = "chat"
+    kind: Literal["chat", "retrieval", "agent", "insight", "code", "content"] = "chat"
     """chat converses; retrieval answers from the documents of a knowledge base that the user may read, names them, and
-    says so where there are none; insight answers from tables, by queries of Amazon Athena, with a table and a chart;
-    code writes code and runs it; content writes texts and draws images."""
+    says so where there are none; agent acts with tools; insight answers from tables, by queries of Amazon Athena, with
+    a table and a chart; code writes code and runs it; content writes texts and draws images."""
+
+    agent: AgentOptions | None = None
+    """Tools of an assistant of kind agent."""
 
     insight: InsightOptions | None = None
     """The tables of an assistant of kind insight."""

@@ -118,6 +118,7 @@ _PUBLISHERS = ("cloudwatch.amazonaws.com", "budgets.amazonaws.com")
 Runbook = Literal[
     "accelerator-hardware",
     "accelerator-idle",
+    "actions-not-recorded",
     "api-rejections",
     "api-server-errors",
     "dead-letters",

@@ -70,6 +70,12 @@ def interface_policy(service: str, registries: Sequence[str], models: Sequence[s
         # https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-vpc-endpoint-policies.html
         apis = [f"arn:{PARTITION}:execute-api:{REGION}:{ACCOUNT_ID}:*"]
         statements = [allow(["execute-api:Invoke"], apis, sid="OwnApis", principal=EVERYBODY)]
+    elif service == "bedrock-agentcore.gateway":
+        # Callers of gateways with a JWT authorizer are not IAM principals; the authorizer and the policies of each
+        # gateway restrict them.
+        # https://docs.aws.amazon.com/bedrock-agentcore/latest/devguide/vpc-interface-endpoints.html
+        gateways = [f"arn:{PARTITION}:bedrock-agentcore:{REGION}:{ACCOUNT_ID}:gateway/*"]
+        statements = [allow(["bedrock-agentcore:InvokeGateway"], gateways, sid="OwnGateways", principal=EVERYBODY)]
     elif service in _WITHOUT_RESOURCES:
         statements = [_allow("OwnAccount", action, ["*"], own)]
     else:

@@ -343,6 +343,29 @@ class DataKey(Construct):
         through = {"kms:CallerAccount": ACCOUNT_ID, "kms:ViaService": f"bedrock.{REGION}.amazonaws.com"}
         self._statement("AccountThroughBedrock", {"AWS": "*"}, ("kms:Decrypt",), {"StringEquals": through})
 
+    def grant_in_agentcore(self, role: iam.IGrantable) -> iam.Grant:
+        """Grant the service role of an AgentCore gateway permission to encrypt what the gateway stores.
+
+        Callers that IAM allows to use the key may create gateways and policy engines that are encrypted with it.
+        AgentCore uses the key as the role, for targets without naming the gateway, so only the grants that it creates
+        are restricted further.
+        https://docs.aws.amazon.com/bedrock-agentcore/latest/devguide/gateway-encryption.html
+        https://docs.aws.amazon.com/bedrock-agentcore/latest/devguide/policy-encryption.html
+        """
+        self._allow_through(
+            "bedrock-agentcore", ("kms:CreateGrant", "kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey")
+        )
+        given = self._grant(role, "Gateway", ("kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey"))
+        path, arn, _ = principal_arn(role)
+        narrow: dict[str, dict[str, object]] = {
+            "StringEquals": {"kms:GrantConstraintType": "EncryptionContextSubset"},
+            "ForAllValues:StringEquals": {"kms:GrantOperations": ["Decrypt", "GenerateDataKey"]},
+        }
+        sid = f"GatewayGrants{''.join(filter(str.isalnum, path))}"
+        self._statement(sid, {"AWS": arn}, ("kms:CreateGrant",), narrow)
+        grant(role, ["kms:CreateGrant"], [self.key_arn], conditions=narrow)
+        return given
+
     def allow_in_sagemaker(self) -> None:
         """Allow callers that IAM allows to use the key to create the KMS grants that endpoint volumes need.
 
@@ -444,7 +467,7 @@ class DataKey(Construct):
 
     def _allow_through(self, service: str, actions: Sequence[str]) -> None:
         self._statement(
-            f"Through{service.title()}",
+            f"Through{service.title().replace('-', '')}",
             ACCOUNT_PRINCIPAL,
             actions,
             via(service),

@@ -66,6 +66,11 @@ _ARNS: Mapping[str, str] = {
     "AWS::Bedrock::IntelligentPromptRouter.PromptRouterArn": "arn:{partition}:bedrock:{region}:{account}"
     ":prompt-router/{name}",
     "AWS::WAFv2::RegexPatternSet.Arn": "arn:{partition}:wafv2:{region}:{account}:regional/regexpatternset/{name}/id",
+    "AWS::BedrockAgentCore::Gateway.GatewayArn": "arn:{partition}:bedrock-agentcore:{region}:{account}:gateway/{name}",
+    "AWS::BedrockAgentCore::Gateway.GatewayIdentifier": "{name}",
+    "AWS::BedrockAgentCore::PolicyEngine.PolicyEngineArn": "arn:{partition}:bedrock-agentcore:{region}:{account}"
+    ":policy-engine/{name}",
+    "AWS::BedrockAgentCore::PolicyEngine.PolicyEngineId": "{name}",
     "AWS::WAFv2::WebACL.Arn": "arn:{partition}:wafv2:{region}:{account}:regional/webacl/{name}",
 }
 _REFS: Mapping[str, str] = {

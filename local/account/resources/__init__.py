@@ -27,6 +27,10 @@ from .base import Resource, check_properties, register
 
 RESOURCES: tuple[Resource, ...] = (
     agentcore.CodeInterpreter(),
+    agentcore.Gateway(),
+    agentcore.GatewayTarget(),
+    agentcore.Policy(),
+    agentcore.PolicyEngine(),
     alarm.AnomalyDetector(),
     audit.FlowLog(),
     audit.Trail(),

@@ -708,6 +708,47 @@ def _automation(app: Emitted) -> Iterator[Asked]:
             yield Asked(source, key, app.role(base.get("RoleArn")), context)
 
 
+# --- AgentCore
+
+
+@_use(
+    "AgentCore gateways",
+    "what the gateway stores",
+    (*_WRITE, "kms:DescribeKey"),
+    "bedrock-agentcore/latest/devguide/gateway-encryption.html",
+)
+def _gateways(app: Emitted) -> Iterator[Asked]:
+    for gateway in app.of("AWS::BedrockAgentCore::Gateway"):
+        # For targets, AgentCore names neither itself nor the gateway.
+        yield Asked(gateway, gateway.get("KmsKeyArn"), app.role(gateway.get("RoleArn")))
+
+
+@_use(
+    "AgentCore gateways",
+    "grants",
+    ("kms:CreateGrant",),
+    "bedrock-agentcore/latest/devguide/gateway-encryption.html",
+)
+def _gateway_grants(app: Emitted) -> Iterator[Asked]:
+    for gateway in app.of("AWS::BedrockAgentCore::Gateway"):
+        context = _through(gateway, "bedrock-agentcore") | {
+            "kms:GrantConstraintType": "EncryptionContextSubset",
+            "kms:GrantOperations": ["Decrypt", "GenerateDataKey"],
+        }
+        yield Asked(gateway, gateway.get("KmsKeyArn"), app.role(gateway.get("RoleArn")), context)
+
+
+@_use(
+    "AgentCore policy engines",
+    "making an engine",
+    (*_WRITE, "kms:DescribeKey", "kms:CreateGrant"),
+    "bedrock-agentcore/latest/devguide/policy-encryption.html",
+)
+def _engines(app: Emitted) -> Iterator[Asked]:
+    for engine in app.of("AWS::BedrockAgentCore::PolicyEngine"):
+        yield Asked(engine, engine.get("EncryptionKeyArn"), _deployer(app), _through(engine, "bedrock-agentcore"))
+
+
 # --- S3 Vectors
 
 _VECTORS = "AmazonS3/latest/userguide/s3-vectors-data-encryption.html"

@@ -27,6 +27,7 @@ _SETTLED: Mapping[str, frozenset[str]] = {
     "AWS::Bedrock::ApplicationInferenceProfile": frozenset({"Description", "ModelSource"}),
     "AWS::Bedrock::DataSource": frozenset({"KnowledgeBaseId"}),
     "AWS::Bedrock::FlowAlias": frozenset({"FlowArn"}),
+    "AWS::BedrockAgentCore::GatewayTarget": frozenset({"GatewayIdentifier"}),
     "AWS::Cognito::UserPoolGroup": frozenset({"UserPoolId"}),
     "AWS::EKS::Addon": frozenset({"ClusterName"}),
     "AWS::OpenSearchServerless::AccessPolicy": frozenset({"Type"}),

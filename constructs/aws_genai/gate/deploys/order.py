@@ -58,6 +58,11 @@ _CHECKED: tuple[tuple[str, Roles, str], ...] = (
         "Step Functions checks that the role may use the key",
     ),
     ("AWS::Bedrock::KnowledgeBase", _at("RoleArn"), "Bedrock checks that the role may reach the store and the model"),
+    (
+        "AWS::BedrockAgentCore::Gateway",
+        _at("RoleArn"),
+        "AgentCore reads the policy engine and encrypts by the gateway's role",
+    ),
     ("AWS::CloudTrail::Trail", _at("CloudWatchLogsRoleArn"), "CloudTrail checks that the role may write the log group"),
     ("AWS::SageMaker::Model", _at("ExecutionRoleArn"), "SageMaker checks that the role may read the model's data"),
     (
@@ -146,6 +151,16 @@ def _access(app: Emitted, base: Resource) -> Iterator[Resource]:
         yield from app.of("AWS::OpenSearchServerless::AccessPolicy", "AWS::OpenSearchServerless::Index")
 
 
+def _acting(app: Emitted, policy: Resource) -> Iterator[Resource]:
+    """The targets of the gateways that a policy decides for."""
+    engine = app.found(policy.get("PolicyEngineId"), "AWS::BedrockAgentCore::PolicyEngine")
+    for gateway in app.of("AWS::BedrockAgentCore::Gateway") if engine else ():
+        used = app.found(gateway.get("PolicyEngineConfiguration.Arn"), "AWS::BedrockAgentCore::PolicyEngine")
+        for target in app.of("AWS::BedrockAgentCore::GatewayTarget") if used is engine else ():
+            if app.found(target.get("GatewayIdentifier"), "AWS::BedrockAgentCore::Gateway") is gateway:
+                yield target
+
+
 def _account(app: Emitted, stage: Resource) -> Iterator[Resource]:
     settings = as_list(stage.get("MethodSettings") or [])
     if stage.get("AccessLogSetting") or any(each.get("LoggingLevel", "OFF") != "OFF" for each in settings):
@@ -190,6 +205,12 @@ _BEFORE: tuple[tuple[str, Callable[[Emitted, Resource], Iterator[Resource]], str
         _access,
         "Bedrock checks that the role may read the index",
         "bedrock/latest/userguide/knowledge-base-setup.html",
+    ),
+    (
+        "AWS::BedrockAgentCore::Policy",
+        _acting,
+        "a policy may name only actions that a target has",
+        "bedrock-agentcore/latest/devguide/policy-schema-constraints.html",
     ),
     (
         "AWS::ApiGateway::Stage",

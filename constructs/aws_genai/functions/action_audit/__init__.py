@@ -1,0 +1,1 @@
+"""Records every use of a tool, on the way to it and back."""

@@ -1,0 +1,1 @@
+"""What an agent knows of its tools, and how it reaches them."""
