@@ -798,7 +798,14 @@ def test_a_catalog_that_cannot_be_read_is_told() -> None:
 
 
 def test_the_kind_offers_its_tools(monkeypatch: pytest.MonkeyPatch) -> None:
-    chat = {"MODELS": "{}", "SYSTEM_PROMPT": "", "GUARDRAIL_ID": "g", "GUARDRAIL_VERSION": "1", "ASSISTANT": "figures"}
+    chat = {
+        "MODELS": "{}",
+        "SYSTEM_PROMPT": "",
+        "GUARDRAIL_ID": "g",
+        "GUARDRAIL_VERSION": "1",
+        "ASSISTANT": "figures",
+        "CLIENT_IDS": "[]",
+    }
     for name, value in {**chat, **OWN.variables(), "AWS_DEFAULT_REGION": "us-east-1"}.items():
         monkeypatch.setenv(name, value)
     found = tools("insight", Asker({"sub": "u1"}, [], ""))

@@ -414,7 +414,10 @@ TOOL = {"description": "Finds.", "groups": ["staff"]}
     ("given", "said"),
     [
         ({"kind": "agent"}, "has tools"),
-        ({"agent": {"targets": {"t": {"function_arn": FUNCTION, "tools": {"a": TOOL}}}}}, "kind chat has no tools"),
+        (
+            {"agent": {"targets": {"t": {"function_arn": FUNCTION, "tools": {"a": TOOL}}}}},
+            "kind chat has no options of kind agent",
+        ),
         ({"kind": "agent", "agent": {"targets": {}}}, "at least 1"),
         ({"kind": "agent", "agent": {"targets": {"t": {"tools": {"a": TOOL}}}}}, "has no function"),
         ({"kind": "agent", "agent": {"targets": {"t_t": {"function_arn": FUNCTION, "tools": {"a": TOOL}}}}}, "hyphens"),
@@ -472,7 +475,7 @@ def test_an_assistant_without_tools_is_no_agent() -> None:
         given = AssistantOptions(kind="agent", agent=options())
         Assistant(stack, "A", foundation=foundation, name="a", access=access, identity=identity, options=given)
 
-    with pytest.raises(InvalidValueError, match="needs tools of agents"):
+    with pytest.raises(InvalidValueError, match="has the tools of AgentTools"):
         template_of(make)
 
 
@@ -502,7 +505,7 @@ def test_the_gateway_is_reached_inside_the_network(reference: Synthesized) -> No
         each["Properties"]
         for each in reference.templates["genai-reference-foundation"]["Resources"].values()
         if each["Type"] == "AWS::EC2::VPCEndpoint"
-        and "bedrock-agentcore" in json.dumps(each["Properties"]["ServiceName"])
+        and "bedrock-agentcore.gateway" in json.dumps(each["Properties"]["ServiceName"])
     ]
     assert len(endpoints) == 1
     (statement,) = endpoints[0]["PolicyDocument"]["Statement"]

@@ -43,8 +43,8 @@ def of(resources: dict[str, Any], kind: str) -> list[dict[str, Any]]:
 
 def test_requests_are_authorized_validated_and_throttled(application: dict[str, Any]) -> None:
     methods = of(application, "AWS::ApiGateway::Method")
-    # The chat, three assistants, two of OpenAI's form, and those of conversations.
-    assert len(methods) == 6 + len(METHODS)
+    # The chat, six assistants, two of OpenAI's form, and those of conversations.
+    assert len(methods) == 9 + len(METHODS)
     for method in methods:
         assert method["AuthorizationType"] == "COGNITO_USER_POOLS"
         assert method["AuthorizationScopes"] in (["genai/ask"], ["genai/history"])
@@ -167,7 +167,7 @@ def test_dashboard_shows_the_three_layers(application: dict[str, Any]) -> None:
         for id, each in application.items()
         if each["Type"] == "AWS::Lambda::Function" and "ASSISTANT" in each["Properties"]["Environment"]["Variables"]
     }
-    assert len(functions) == 3
+    assert len(functions) == 6
     for title, metric in (
         ("Questions that the guardrail blocked", "InputBlocked"),
         ("Answers that the guardrail blocked", "OutputBlocked"),

@@ -370,7 +370,7 @@ def test_facts_about_fine_tuning_are_checked() -> None:
         ({"supported_instance_types": ["ml.p3.2xlarge", "ml.g5.12xlarge"]}, "ml.p3.2xlarge"),
         ({"hyperparameters": {"a": {"type": "int", "default": "1"}}}, "not of its type"),
         ({"hyperparameters": {"a": {"type": "int", "default": 0, "min": 1}}}, "out of its range"),
-        ({"hyperparameters": {"a": {"type": "text", "default": "c", "options": ["a"]}}}, "no choice"),
+        ({"hyperparameters": {"a": {"type": "text", "default": "c", "options": ["a"]}}}, "not one of its choices"),
     ]
     for change, word in wrong:
         (found,) = training_facts.problems({**facts, **change}, accounts, ["us-east-1"])

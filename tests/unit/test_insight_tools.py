@@ -242,7 +242,10 @@ def test_a_workgroup_has_the_name_of_the_options() -> None:
 LOCATION: dict[str, Any] = {"location": "s3://shop-data/orders/"}
 WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "no tables": ({"kind": "insight"}, "answers from tables"),
-    "another kind": ({"kind": "chat", "insight": {"tables": ["a.b"], "data": [LOCATION]}}, "does not ask tables"),
+    "another kind": (
+        {"kind": "chat", "insight": {"tables": ["a.b"], "data": [LOCATION]}},
+        "has no options of kind insight",
+    ),
     "name": ({"kind": "insight", "insight": {"tables": ["Orders"], "data": [LOCATION]}}, "database.table"),
     "no data": ({"kind": "insight", "insight": {"tables": ["a.b"], "data": []}}, "insight.data"),
     "no slash": (

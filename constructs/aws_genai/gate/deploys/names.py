@@ -33,6 +33,8 @@ _SETTLED: Mapping[str, frozenset[str]] = {
     "AWS::OpenSearchServerless::AccessPolicy": frozenset({"Type"}),
     "AWS::OpenSearchServerless::Index": frozenset({"CollectionEndpoint"}),
     "AWS::OpenSearchServerless::SecurityPolicy": frozenset({"Type"}),
+    # A record belongs to its hosted zone: another zone has another record.
+    "AWS::Route53::RecordSet": frozenset({"HostedZoneId", "HostedZoneName"}),
     "AWS::SageMaker::MlflowApp": frozenset({"RoleArn"}),
     "AWS::SageMaker::ModelPackageGroup": frozenset({"ModelPackageGroupDescription"}),
     "AWS::SageMaker::UserProfile": frozenset({"DomainId"}),
