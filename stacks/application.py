@@ -136,6 +136,8 @@ class ApplicationStack(LayerStack):
                 identity=identity,
                 options=application.history,
                 origins=chat.allowed_origins,
+                guardrail=access.guardrail,
+                attachments_key=self.key_of("attachments") if application.history.attachments else None,
             )
             if application.history
             else None
