@@ -137,7 +137,7 @@ class ApplicationStack(LayerStack):
                 options=application.history,
                 origins=chat.allowed_origins,
                 guardrail=access.guardrail,
-                attachments_key=self.key_of("attachments") if application.history.attachments else None,
+                attachments_foundation=self._own if application.history.attachments else None,
             )
             if application.history
             else None

@@ -59,7 +59,6 @@ class Guardrail:
 @pytest.fixture(autouse=True)
 def guardrail(aws: None, monkeypatch: pytest.MonkeyPatch) -> Guardrail:
     for name, value in {
-        "HISTORY_FILES": "3",
         "BUCKET": BUCKET,
         "MOST_BYTES": "1000000",
         "MOST_CHARACTERS": "2000",

@@ -45,10 +45,11 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         "HISTORY_TURNS": "5",
         "BUDGET_TABLE": COUNTERS,
         "BUDGET_DAY": '{"requests": 50, "tokens": 100000, "blocks": 5}',
+        "HISTORY_FILES": "3",
         "ATTACHMENTS_BUCKET": BUCKET,
         "ATTACHMENTS_KEY": "arn:aws:kms:us-east-1:123456789012:key/own",
         "ATTACHMENTS_BYTES": "1000000",
-        "ATTACHMENTS_PER_DAY": "20",
+        "ATTACHMENTS_PER_DAY": "1000",
         "ATTACHMENTS_TYPES": '["csv", "docx", "html", "md", "pdf", "txt", "xlsx"]',
     }.items():
         monkeypatch.setenv(name, value)

@@ -25,7 +25,9 @@ def announced(local: Local, name: str, size: int, kind: str = "text/markdown") -
 def post(upload: dict[str, Any], content: bytes, **changed: str) -> int:
     """Upload as a browser does; returns the status."""
     fields = {**upload["fields"], **changed, "file": ("badges.md", content)}
-    return urllib3.request("POST", upload["url"], fields=fields, retries=False, timeout=10).status
+    response = urllib3.request("POST", upload["url"], fields=fields, retries=False, timeout=10)
+    print(response.data.decode())
+    return response.status
 
 
 def decided(local: Local, id: str) -> dict[str, Any]:
@@ -70,6 +72,14 @@ def test_a_file_is_uploaded_scanned_asked_about_and_deleted(local: Local, stream
     assert objects(local, upload["id"])
     asked(local, "DELETE", f"conversations/{conversation}")
     assert gone(local, f"attachments/{upload['id']}")
+    assert objects(local, upload["id"]) == []
+
+
+def test_a_form_without_a_signature_uploads_nothing(local: Local) -> None:
+    upload = announced(local, "badges.md", len(TEXT))
+    fields = {"key": upload["fields"]["key"], "file": ("badges.md", TEXT)}
+    assert urllib3.request("POST", upload["url"], fields=fields, retries=False, timeout=10).status == 403
+    assert post(upload, TEXT, **{"x-amz-signature": "0" * 64}) == 403
     assert objects(local, upload["id"]) == []
 
 

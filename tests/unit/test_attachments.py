@@ -92,7 +92,8 @@ def test_who_signs_uploads_reads_none_and_assistants_reach_no_file(made: Templat
     files, _ = bucket(made)
     one = f"arn:aws:s3:::{files}/incoming/u/1"
     assert_allows(made, signing, "s3:PutObject", one)
-    assert_allows(made, signing, "s3:DeleteObjectVersion", one)
+    for action in ("s3:DeleteObject", "s3:DeleteObjectVersion"):
+        assert_allows(made, signing, action, one)
     assert_denies(made, signing, "s3:GetObject", one)
     assert_denies(made, signing, "s3:PutObject", f"arn:aws:s3:::{files}/other/1")
     for action in ("s3:GetObject", "s3:PutObject", "s3:DeleteObjectVersion"):

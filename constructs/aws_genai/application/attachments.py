@@ -269,9 +269,12 @@ class Attachments(Construct):
         }
 
     def grant_announce(self, grantee: iam.IGrantable) -> iam.Grant:
-        """Let ``grantee`` sign uploads, and erase what was uploaded; it can read nothing."""
+        """Let ``grantee`` sign uploads, and erase what was uploaded; it can read nothing.
+
+        https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html
+        """
         given = self.bucket.grant_write(grantee, INCOMING)
-        grant(grantee, ["s3:DeleteObjectVersion"], [f"{self.bucket.bucket_arn}/{INCOMING}*"])
+        grant(grantee, ["s3:DeleteObject", "s3:DeleteObjectVersion"], [f"{self.bucket.bucket_arn}/{INCOMING}*"])
         grant(
             grantee,
             ["s3:ListBucketVersions"],

@@ -10,7 +10,6 @@ from constructs import Construct
 from ..errors import InvalidValueError
 from ..foundation.alarms import alarm
 from ..foundation.foundation import Foundation
-from ..foundation.key import DataKey
 from ..foundation.pseudo import REGION
 from ..foundation.role import grant
 from ..functions.conversations.environment import Environment
@@ -48,8 +47,9 @@ _ATTACHMENTS = "attachments"
 
 
 def scope_of(path: str) -> ScopeName:
-    """The scope of which the token of a method must have: who asks may follow, stop and rate an answer."""
-    return "ask" if path.startswith("answers/") else "history"
+    """The scope of which the token of a method must have: who asks may attach files, and follow, stop and rate an
+    answer."""
+    return "ask" if path.startswith(("answers/", _ATTACHMENTS)) else "history"
 
 
 class History(Construct):
@@ -87,8 +87,8 @@ class History(Construct):
     :param options: how long messages are kept. Default: 90 days.
     :param origins: origins of web pages that may read responses (CORS), and upload attachments. Default: none.
     :param guardrail: assesses attachments. Default: none; required with attachments.
-    :param attachments_key: encrypts attachments; its key policy names roles, so it is a key of the same stack. Default:
-        the key of the foundation.
+    :param attachments_foundation: what attachments are built on, whose key must be in the same stack: its policy names
+        roles. Default: the foundation.
     :raises InvalidValueError: if files can be attached, and there is no guardrail.
     """
 
@@ -102,7 +102,7 @@ class History(Construct):
         options: HistoryOptions | None = None,
         origins: Sequence[str] = (),
         guardrail: Guardrail | None = None,
-        attachments_key: DataKey | None = None,
+        attachments_foundation: Foundation | None = None,
     ) -> None:
         super().__init__(scope, id)
         self.options = options or HistoryOptions()
@@ -152,7 +152,7 @@ class History(Construct):
             self.attachments = Attachments(
                 self,
                 "Attachments",
-                foundation=foundation.but(key=attachments_key) if attachments_key else foundation,
+                foundation=attachments_foundation or foundation,
                 guardrail=guardrail,
                 environment=self.environment,
                 options=files,
