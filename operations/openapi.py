@@ -20,7 +20,7 @@ from aws_genai.application.options import RESOURCE_SERVER, SCOPES
 from aws_genai.functions.agent_tools import errors as tool_errors
 from aws_genai.functions.chat import errors, knowledge
 from aws_genai.functions.conversations import service
-from aws_genai.functions.history import table
+from aws_genai.functions.history import files, table
 from settings import told
 from settings.disk import replace
 
@@ -35,7 +35,7 @@ _DEFAULTS = {"DEFAULT_4XX": "4XX", "DEFAULT_5XX": "5XX"}
 
 
 #: Modules that declare the errors of what asks models, of what stores answers, and of what shows them.
-ASKING, STORING = (errors, knowledge), (errors, knowledge, table, tool_errors)
+ASKING, STORING = (errors, knowledge), (errors, knowledge, table, files, tool_errors)
 
 
 @cache
@@ -166,6 +166,9 @@ _SUMMARIES = {
     "Answer": "Show one answer, also while it is being written.",
     "Stop": "End an answer that is being written, within about a second.",
     "Rate": "Say what you think of an answer.",
+    "Announce": "Announce a file, and get the fields of a form that uploads it to Amazon S3.",
+    "Attachment": "Show what became of a file.",
+    "Remove": "Delete a file.",
 }
 
 
@@ -179,7 +182,12 @@ def _conversations() -> dict[str, Any]:
             "security": [{who: [f"{RESOURCE_SERVER}/{scope_of(path)}"]} for who in ("users", "programs")],
             "responses": {
                 "200": {"description": "It is done.", "content": {"application/json": {"schema": {"type": "object"}}}},
-                **{status: _refused(codes) for status, codes in codes((table, service)).items()},
+                **{
+                    status: _refused(codes)
+                    for status, codes in codes(
+                        (table, service, files) if path.startswith("attachments") else (table, service)
+                    ).items()
+                },
             },
         }
         if id in WITH_BODY:

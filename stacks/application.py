@@ -136,6 +136,8 @@ class ApplicationStack(LayerStack):
                 identity=identity,
                 options=application.history,
                 origins=chat.allowed_origins,
+                guardrail=access.guardrail,
+                attachments_foundation=self._own if application.history.attachments else None,
             )
             if application.history
             else None

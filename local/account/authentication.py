@@ -41,6 +41,7 @@ def install() -> None:
     iam_evaluator.enforce = _verified(iam_evaluator.enforce)
     iam_evaluator.check_credentials = _signed(iam_evaluator.check_credentials)
     app._authenticate_only = _known_action(app._authenticate_only)
+    s3._post_object = _signed_forms(s3._post_object)
 
 
 def _is_root(access_key_id: str) -> bool:
@@ -101,6 +102,9 @@ def _without_key(
         return None
     if service != "s3" and action not in _PUBLIC:
         return iam_evaluator.AuthError("MissingAuthenticationToken", _NO_TOKEN)
+    if action == "s3:PutObject" and "/" not in resource_arn:
+        # A form that is posted to a bucket: its signature is one of its fields, which S3 verifies.
+        return None
     found = iam_evaluator._resource_policy(service, resource_arn)
     request = iam_evaluator.EvalContext(
         principal_arn="anonymous",
@@ -114,6 +118,21 @@ def _without_key(
     if found is not None and iam_evaluator.evaluate_resource_policy(found[0], request).decision == "Allow":
         return None
     return iam_evaluator.EvalResult("ImplicitDeny", principal_arn="anonymous")
+
+
+def _signed_forms(post: Callable[..., Any]) -> Callable[..., Any]:
+    """Forms without a signature are anonymous, and write nothing.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/API/RESTObjectPOST.html
+    """
+
+    def posting(bucket: str, body: bytes, headers: dict[str, str]) -> Any:
+        parts = s3._parse_multipart_form(headers.get("content-type", ""), body) or []
+        if not {"signature", "x-amz-signature"} & {str(part[0]).lower() for part in parts}:
+            return s3._error("AccessDenied", "Access Denied", 403)
+        return post(bucket, body, headers)
+
+    return posting
 
 
 def _signed(check: Callable[..., Any]) -> Callable[..., Any]:

@@ -21,7 +21,7 @@ from operations.answers import events
 from tests.functions.test_assistant import MODEL, SCHEMA, Account, Stream, delta, metadata, stop
 from tests.functions.test_loop import Thermometer, end, use
 
-TABLE, COUNTERS = "history", "budget"
+TABLE, COUNTERS, BUCKET = "history", "budget", "attachments"
 ANN, BOB = "ann-0001", "bob-0002"
 SIGNED_IN = {"client_id": "client", "token_use": "access"}
 
@@ -45,10 +45,19 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         "HISTORY_TURNS": "5",
         "BUDGET_TABLE": COUNTERS,
         "BUDGET_DAY": '{"requests": 50, "tokens": 100000, "blocks": 5}',
+        "HISTORY_FILES": "3",
+        "ATTACHMENTS_BUCKET": BUCKET,
+        "ATTACHMENTS_KEY": "arn:aws:kms:us-east-1:123456789012:key/own",
+        "ATTACHMENTS_BYTES": "1000000",
+        "ATTACHMENTS_PER_DAY": "1000",
+        "ATTACHMENTS_TYPES": '["csv", "docx", "html", "md", "pdf", "txt", "xlsx"]',
     }.items():
         monkeypatch.setenv(name, value)
     clear()
     with mock_aws():
+        files = boto3.client("s3")
+        files.create_bucket(Bucket=BUCKET)
+        files.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
         client = boto3.client("dynamodb")
         for table, keys in ((TABLE, ("pk", "sk")), (COUNTERS, ("who",))):
             client.create_table(
@@ -66,9 +75,10 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def clear() -> None:
     from aws_genai.functions.assistant import handler
     from aws_genai.functions.chat import request, spending
+    from aws_genai.functions.conversations import uploads
     from aws_genai.functions.history import reached
 
-    for cached in (handler.stored, request.limits, spending.counting, reached.history, reached.dynamodb):
+    for cached in (handler.stored, request.limits, spending.counting, reached.history, reached.dynamodb, uploads.s3):
         cached.cache_clear()
 
 
@@ -569,15 +579,19 @@ ROUTES = [
     ("GET", "/export", None),
     ("DELETE", "/conversations", None),
     ("GET", "/shared/{link}", None),
+    ("POST", "/attachments", {"name": "taken.txt", "type": "text/plain", "size": 5}),
+    ("GET", "/attachments/{attachment}", None),
+    ("DELETE", "/attachments/{attachment}", None),
 ]
 
 
 def test_every_route_is_walked() -> None:
     from aws_genai.application.history import METHODS
-    from aws_genai.functions.conversations.handler import _ACTIONS
+    from aws_genai.functions.conversations.handler import _ACTIONS, _ATTACHING
 
-    assert {(method, path) for method, path, _ in ROUTES} == set(_ACTIONS)
-    assert {(method, f"/{path}") for _, method, path in METHODS} == set(_ACTIONS)
+    routes = {*_ACTIONS, *_ATTACHING}
+    assert {(method, path) for method, path, _ in ROUTES} == routes
+    assert {(method, f"/{path}") for _, method, path in METHODS} == routes
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -585,7 +599,7 @@ def test_every_route_is_walked() -> None:
     walk=strategies.lists(
         strategies.tuples(
             strategies.sampled_from(ROUTES),
-            strategies.sampled_from(["id", "conversation", "sort", "upper", "prefix"]),
+            strategies.sampled_from(["id", "conversation", "file", "sort", "upper", "prefix"]),
             strategies.booleans(),
         ),
         min_size=1,
@@ -594,22 +608,27 @@ def test_every_route_is_walked() -> None:
 )
 def test_nobody_reaches_what_is_of_somebody_else(account: Account, walk: list[Any]) -> None:
     meta = begun("Ann's secret question")
+    file = do("POST", "/attachments", body={"name": "secret.txt", "type": "text/plain", "size": 5})[1]["id"]
     before = sorted(json.dumps(item, sort_keys=True, default=str) for item in items())
     for (method, path, body), form, page in walk:
         named = {
             "id": meta["id"],
             "conversation": meta["conversation"],
+            "file": file,
             "sort": f"{meta['conversation']}#000001",
             "upper": meta["conversation"].lower(),
             "prefix": f"../{ANN}#{meta['conversation']}",
         }[form]
-        names = [name for name in ("conversation", "answer", "link") if f"{{{name}}}" in path]
+        names = [name for name in ("conversation", "answer", "link", "attachment") if f"{{{name}}}" in path]
         query = {"next": "Q09OViM="} if page and method == "GET" and not names else {}
         status, shown = do(method, path, BOB, body, **dict.fromkeys(names, named), **query)
         assert "secret" not in json.dumps(shown)
-        assert status in ((404,) if names else (200, 400) if query else (200,))
+        # What Bob uploads himself is his, and limited.
+        own = (200, 429) if path == "/attachments" else (200, 400) if query else (200,)
+        assert status in ((404,) if names else own)
     for asked in (
         {"question": "x", "conversation": meta["conversation"]},
+        {"question": "x", "attachments": [file]},
         {"confirm": {"answer": meta["id"], "digest": "0" * 64, "approve": True}},
     ):
         assert ask(asked, BOB).status == 404

@@ -53,7 +53,15 @@ def build(
     identity = Identity(stack, "Users", foundation=foundation, options=options)
     budget = UsageBudget(stack, "Budget", foundation=foundation, options=limits)
     history = (
-        History(stack, "History", foundation=foundation, identity=identity, options=kept, origins=origins)
+        History(
+            stack,
+            "History",
+            foundation=foundation,
+            identity=identity,
+            options=kept,
+            origins=origins,
+            guardrail=guardrail,
+        )
         if kept
         else None
     )

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from ..models.access.inference import Inference as Inference
     from .agent_tools import AgentTools as AgentTools
     from .assistant import Assistant as Assistant
+    from .attachments import Attachments as Attachments
     from .chat_api import ChatApi as ChatApi
     from .code_tools import CodeTools as CodeTools
     from .content_tools import ContentTools as ContentTools
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
         AgentTool as AgentTool,
         AnswerLimits as AnswerLimits,
         AssistantOptions as AssistantOptions,
+        AttachmentOptions as AttachmentOptions,
         ChatOptions as ChatOptions,
         CodeOptions as CodeOptions,
         ContentOptions as ContentOptions,

@@ -38,7 +38,7 @@ from .answering import Answering, lock_out_alarm
 from .api_logging import api_gateway_logging
 from .firewall import Firewall
 from .gateway_errors import GATEWAY_ERRORS
-from .history import METHODS as HISTORY_METHODS, WITH_BODY, scope_of
+from .history import WITH_BODY, scope_of
 from .identity import Identity
 from .options import ChatOptions, CustomDomain, PrivateApi
 
@@ -196,7 +196,7 @@ class ChatApi(Construct):
                 id = f"Invoke{_id(each.name)}{suffix}"
                 self._permit(id, each.function, api, path, method)
         if history:
-            for id, method, path in HISTORY_METHODS:
+            for id, method, path in history.methods:
                 # Parameters of a path are asterisks in its ARN:
                 # https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-control-access-using-iam-policies-to-invoke-api.html
                 self._permit(f"Invoke-{id}", history.function, api, re.sub(r"{\w+}", "*", path), method)
@@ -448,7 +448,7 @@ class ChatApi(Construct):
         )
         integration, paths = history.function.integration(), dict[str, apigateway.CfnResource]()
         found: dict[str, tuple[apigateway.CfnResource, list[str]]] = {}
-        for id, method, path in HISTORY_METHODS:
+        for id, method, path in history.methods:
             parts = path.split("/")
             for end in range(1, len(parts) + 1):
                 if (whole := "/".join(parts[:end])) not in paths:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from aws_cdk import aws_dynamodb as dynamodb, aws_iam as iam
 from constructs import Construct
 
+from ..errors import InvalidValueError
 from ..foundation.alarms import alarm
 from ..foundation.foundation import Foundation
 from ..foundation.pseudo import REGION
@@ -14,8 +15,10 @@ from ..foundation.role import grant
 from ..functions.conversations.environment import Environment
 from ..functions.history.environment import Environment as HistoryEnvironment
 from ..gate.acknowledgement import acknowledge
+from ..models.access.guardrail import Guardrail
 from ..packaging import PythonFunction
 from .answering import programs
+from .attachments import Attachments
 from .identity import GROUPS_CLAIM, Identity
 from .options import HistoryOptions, ScopeName
 
@@ -33,14 +36,20 @@ METHODS = (
     ("Answer", "GET", "answers/{answer}"),
     ("Stop", "POST", "answers/{answer}/stop"),
     ("Rate", "PUT", "answers/{answer}/feedback"),
+    ("Announce", "POST", "attachments"),
+    ("Attachment", "GET", "attachments/{attachment}"),
+    ("Remove", "DELETE", "attachments/{attachment}"),
 )
 #: Those whose requests have a body.
-WITH_BODY = ("Rename", "Rate")
+WITH_BODY = ("Rename", "Rate", "Announce")
+#: What the paths of attachments begin with.
+_ATTACHMENTS = "attachments"
 
 
 def scope_of(path: str) -> ScopeName:
-    """The scope of which the token of a method must have: who asks may follow, stop and rate an answer."""
-    return "ask" if path.startswith("answers/") else "history"
+    """The scope of which the token of a method must have: who asks may attach files, and follow, stop and rate an
+    answer."""
+    return "ask" if path.startswith(("answers/", _ATTACHMENTS)) else "history"
 
 
 class History(Construct):
@@ -76,7 +85,11 @@ class History(Construct):
     :param foundation: has the key that encrypts the table, and decides whether it is retained.
     :param identity: the users.
     :param options: how long messages are kept. Default: 90 days.
-    :param origins: origins of web pages that may read responses (CORS). Default: none.
+    :param origins: origins of web pages that may read responses (CORS), and upload attachments. Default: none.
+    :param guardrail: assesses attachments. Default: none; required with attachments.
+    :param attachments_foundation: what attachments are built on, whose key must be in the same stack: its policy names
+        roles. Default: the foundation.
+    :raises InvalidValueError: if files can be attached, and there is no guardrail.
     """
 
     def __init__(
@@ -88,6 +101,8 @@ class History(Construct):
         identity: Identity,
         options: HistoryOptions | None = None,
         origins: Sequence[str] = (),
+        guardrail: Guardrail | None = None,
+        attachments_foundation: Foundation | None = None,
     ) -> None:
         super().__init__(scope, id)
         self.options = options or HistoryOptions()
@@ -117,10 +132,33 @@ class History(Construct):
             reason="A backup plan would keep conversations that their users have erased.",
             met_by="point-in-time recovery of 35 days on the table itself",
         )
+        files = self.options.attachments
         #: Environment variables of the functions that write answers.
         self.environment = HistoryEnvironment(
-            HISTORY_TABLE=self.table.ref, HISTORY_DAYS=self.options.days, HISTORY_TURNS=self.options.turns
+            HISTORY_TABLE=self.table.ref,
+            HISTORY_DAYS=self.options.days,
+            HISTORY_TURNS=self.options.turns,
+            HISTORY_FILES=files.files if files else None,
         )
+        #: Files that users attach; None if they cannot.
+        self.attachments: Attachments | None = None
+        if files and guardrail is None:
+            raise InvalidValueError(
+                "Attachments are assessed by a guardrail, and there is none",
+                field="guardrail",
+                hint="Pass guardrail=, that of the models",
+            )
+        if files and guardrail:
+            self.attachments = Attachments(
+                self,
+                "Attachments",
+                foundation=attachments_foundation or foundation,
+                guardrail=guardrail,
+                environment=self.environment,
+                options=files,
+                origins=origins,
+            )
+            self._grant(self.attachments.function.role, ["GetItem", "UpdateItem"])
         self.function = PythonFunction(
             self,
             "Function",
@@ -134,11 +172,14 @@ class History(Construct):
                 MACHINES=programs(identity),
                 GROUPS_CLAIM=identity.groups_claim if identity.groups_claim != GROUPS_CLAIM else None,
                 ORIGINS=list(origins) or None,
+                **(self.attachments.announcing if self.attachments else {}),
             ),
             foundation=foundation,
         )
         actions = ["BatchWriteItem", "DeleteItem", "GetItem", "PutItem", "Query", "UpdateItem"]
         self._grant(self.function.role, actions)
+        if self.attachments:
+            self.attachments.grant_announce(self.function.role)
         alarm(
             self,
             "AlarmErrors",
@@ -150,6 +191,11 @@ class History(Construct):
             dimensions={"FunctionName": self.function.function_name},
             threshold=5,
         )
+
+    @property
+    def methods(self) -> list[tuple[str, str, str]]:
+        """The methods of the API that invoke the function: an id, the HTTP method, the path."""
+        return [each for each in METHODS if self.attachments or not each[2].startswith(_ATTACHMENTS)]
 
     def grant_write(self, grantee: iam.IGrantable) -> iam.Grant:
         """Allow ``grantee`` to read and write conversations, and to delete nothing.

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, get_args
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from ..data.bedrock import MOST_WAITED_TOKENS, check_chat, check_waited
 from ..data.bedrock_parameters import ModelParameters
@@ -432,6 +432,40 @@ class UsageBudgetOptions(Options):
         )
 
 
+#: Types of files whose text can be extracted.
+AttachmentType = Literal["csv", "docx", "html", "md", "pdf", "txt", "xlsx"]
+ATTACHMENT_TYPES: tuple[AttachmentType, ...] = get_args(AttachmentType)
+
+
+class AttachmentOptions(Options):
+    """Files that users attach to conversations."""
+
+    megabytes: Annotated[int, Field(ge=1, le=50)] = 10
+    """Maximum size of a file, in megabytes of 1,000,000 bytes."""
+
+    types: Annotated[list[AttachmentType], Field(min_length=1, max_length=len(ATTACHMENT_TYPES))] = list(
+        ATTACHMENT_TYPES
+    )
+    """Types of files, by extension. Default: all whose text can be extracted."""
+
+    files: Annotated[int, Field(ge=1, le=20)] = 10
+    """Maximum number of files of a conversation."""
+
+    characters: Annotated[int, Field(ge=1000, le=100_000)] = 20_000
+    """Number of characters of a file that the model is shown, with each question of the conversation."""
+
+    per_day: Annotated[int, Field(ge=1, le=10_000)] = 50
+    """Maximum number of files that a user uploads in a day, UTC."""
+
+    malware_protection: bool = False
+    """Whether Amazon GuardDuty scans files for malware before they are read. It charges for each file and gigabyte."""
+
+    @field_validator("types")
+    @classmethod
+    def _once(cls, types: list[AttachmentType]) -> list[AttachmentType]:
+        return sorted(set(types))
+
+
 class HistoryOptions(Options):
     """Conversations that are stored, so that they can be continued, found again and shared."""
 
@@ -440,6 +474,9 @@ class HistoryOptions(Options):
 
     turns: Annotated[int, Field(ge=1, le=100)] = 20
     """Number of earlier questions of a conversation, with their answers, that the model is shown with the next one."""
+
+    attachments: AttachmentOptions | None = None
+    """Files that users attach to conversations. Default: files cannot be attached."""
 
 
 class MachineOptions(Options):

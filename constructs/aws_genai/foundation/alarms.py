@@ -121,6 +121,7 @@ Runbook = Literal[
     "actions-not-recorded",
     "api-rejections",
     "api-server-errors",
+    "attachments-not-scanned",
     "dead-letters",
     "document-released",
     "documents-not-ingested",

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from ..chat.errors import malformed
+from ..chat.errors import ChatError, malformed
+from ..history.files import Attached, attached
 from ..history.items import new_id, unpacked
 from ..history.table import CONFIRM, CONFIRMED, History, Question, Turn, digest_of
 from .loop import Pending
@@ -40,6 +41,8 @@ class Asked:
     stored: bool = False
     conversation: str | None = None
     decision: Decision | None = None
+    #: Files that the model is shown: those of the conversation, and those that the question names.
+    attached: Attached = field(default_factory=Attached)
 
     @property
     def question(self) -> dict[str, Any]:
@@ -58,20 +61,27 @@ class Asked:
             until=until,
             conversation=self.conversation,
             digest=digest_of(self.body),
+            attachments=self.attached.named,
+            files=self.attached.ids,
         )
 
 
-def asked(body: Mapping[str, Any], history: History | None, who: str, assistant: str, turns: int) -> Asked:
+def asked(
+    body: Mapping[str, Any], history: History | None, who: str, assistant: str, turns: int, files: int | None = None
+) -> Asked:
     """What is asked.
 
     :param body: the validated body of the request.
     :param history: where conversations are stored; None if they are not.
     :param who: the user.
     :param turns: turns of the conversation that the model is shown.
+    :param files: attachments that a conversation has at most. Default: files cannot be attached.
     :raises ChatError: if the request contradicts itself, or names what the user does not have.
     """
     if sum(form in body for form in _FORMS) != 1:
         raise malformed("Send one of question, messages and confirm.")
+    if "attachments" in body and ("question" not in body or history is None or files is None):
+        raise malformed("Files cannot be attached here: leave attachments out.")
     if "messages" in body:
         if "conversation" in body or "id" in body:
             raise malformed("Messages are not stored: send question, or leave conversation and id out.")
@@ -83,8 +93,23 @@ def asked(body: Mapping[str, Any], history: History | None, who: str, assistant:
     if "confirm" in body:
         return _decided(body, history, who, assistant)
     conversation = body.get("conversation")
+    shown = _attached(body, history, who, conversation, files) if files is not None else Attached()
     before = history.messages(who, conversation, turns) if conversation else []
-    return Asked(body, [*before, {"role": "user", "text": body["question"]}], True, conversation)
+    messages = [*before, {"role": "user", "text": body["question"]}]
+    return Asked(body, messages, True, conversation, attached=shown)
+
+
+def _attached(body: Mapping[str, Any], history: History, who: str, conversation: str | None, files: int) -> Attached:
+    named = body.get("attachments", ())
+    if not named and not conversation:
+        return Attached()
+    try:
+        return attached(history, who, conversation, named, files)
+    except ChatError:
+        # The same request may have taken them into its conversation: then the history knows its ID.
+        if "id" in body and history.asked(who, body["id"], digest_of(body)):
+            return Attached()
+        raise
 
 
 def _decided(body: Mapping[str, Any], history: History, who: str, assistant: str) -> Asked:

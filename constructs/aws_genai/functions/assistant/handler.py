@@ -115,10 +115,19 @@ class Answer:
         who = asker(own, event)
         sub, history, budget = who.id, stored(), who.counted(counting())
         body = self._events.question(event, own.ASSISTANT)
-        turns = HistoryEnvironment.read().HISTORY_TURNS if history else 0
-        request = asked(body, history, sub, own.ASSISTANT, turns)
+        kept = HistoryEnvironment.read() if history else None
+        request = asked(
+            body,
+            history,
+            sub,
+            own.ASSISTANT,
+            kept.HISTORY_TURNS if kept else 0,
+            kept.HISTORY_FILES if kept else None,
+        )
         model = chosen(limits(), request.question)
-        first, price = converse_request(limits(), request.question), Price((own.PRICES or {}).get(model))
+        # Files are a part of what is reserved.
+        first = converse_request(limits(), request.question, request.attached.passages)
+        price = Price((own.PRICES or {}).get(model))
         member = who.groups
         passages = PASSAGES if own.KNOWLEDGE_BASE and member else 0
         if history and request.stored:
@@ -196,15 +205,16 @@ class Answer:
 
     def _streamed(self, request: Asked, first: dict[str, Any], who: Asker, price: Price, spent: Spending) -> Streamed:
         own, events = self._own, self._events
+        shown = list(request.attached.passages)
         if own.KNOWLEDGE_BASE and request.decision is None:
-            passages = _found(own, own.KNOWLEDGE_BASE, request.question, list(who.groups), self._until)
-            if not passages:
+            found = _found(own, own.KNOWLEDGE_BASE, request.question, list(who.groups), self._until)
+            if not found and not shown:
                 unsupported()
                 events.send("delta", text=NO_SUPPORT)
                 return Streamed(stop_reason="no_support")
-            first, passages = fitting(limits(), request.question, passages, spent.admits)
-            for each in dict.fromkeys(passages):
-                events.send("source", document=each.document, uri=each.uri)
+            first, shown = fitting(limits(), request.question, [*shown, *found], spent.admits)
+        for each in dict.fromkeys(shown):
+            events.send("source", document=each.document, uri=each.uri)
         record = Record(chosen(limits(), request.question), self._event)
         self._loop = loop = Loop(
             client=client("bedrock-runtime", _BETWEEN),

@@ -20,3 +20,10 @@ class Environment(HistoryEnvironment):
     GROUPS_CLAIM: str | None = None
     #: Origins of web pages that may read responses.
     ORIGINS: list[str] | None = None
+    #: Bucket of attachments, and the ARN of the key that encrypts it. Default: files cannot be attached.
+    ATTACHMENTS_BUCKET: str | None = None
+    ATTACHMENTS_KEY: str | None = None
+    #: Most bytes of a file, most files that a user announces in a day, and the types of files.
+    ATTACHMENTS_BYTES: int = 0
+    ATTACHMENTS_PER_DAY: int = 0
+    ATTACHMENTS_TYPES: list[str] | None = None

@@ -18,6 +18,7 @@ from ..chat.request import caller, cors, decoded, response
 from ..history.reached import dynamodb, history
 from .environment import Environment
 from .service import Conversations
+from .uploads import Uploads, s3
 
 logger = Logger()
 metrics = Metrics(namespace=NAMESPACE)
@@ -52,8 +53,12 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN
 def _done(own: Environment, event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN401 - Lambda's own type
     who = caller(own, event)
     until = deadline(event, context)
-    mine = Conversations(dynamodb(), own.HISTORY_TABLE, history(), who.id, until.left)
-    action = _ACTIONS.get((str(event.get("httpMethod", "")), str(event.get("resource", ""))))
+    uploads = Uploads(s3(), history(), who.id, own) if own.ATTACHMENTS_BUCKET else None
+    mine = Conversations(dynamodb(), own.HISTORY_TABLE, history(), who.id, until.left, uploads)
+    route = str(event.get("httpMethod", "")), str(event.get("resource", ""))
+    if uploads and (attaching := _ATTACHING.get(route)):
+        return attaching(uploads, Request(event))
+    action = _ACTIONS.get(route)
     if action is None:
         raise ChatError(404, "not_found", "There is nothing at this path.")
     return action(mine, Request(event))
@@ -111,4 +116,10 @@ _ACTIONS: dict[tuple[str, str], Callable[[Conversations, Request], dict[str, Any
     ("PUT", "/answers/{answer}/feedback"): lambda mine, asked: mine.rate(
         asked.path("answer"), asked.body("rating")["rating"], asked.body("rating").get("words")
     ),
+}
+#: What is done with attachments, where files can be attached.
+_ATTACHING: dict[tuple[str, str], Callable[[Uploads, Request], dict[str, Any]]] = {
+    ("POST", "/attachments"): lambda files, asked: files.announce(asked.body("name", "type", "size")),
+    ("GET", "/attachments/{attachment}"): lambda files, asked: files.shown(asked.path("attachment")),
+    ("DELETE", "/attachments/{attachment}"): lambda files, asked: files.delete(asked.path("attachment")),
 }

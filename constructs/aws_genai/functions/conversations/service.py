@@ -10,9 +10,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ..chat.errors import Failure, malformed
-from ..history.items import answer_key, conversation_key, turn_key, turns_of, user_key, written
+from ..history.files import UPLOADS, File
+from ..history.items import answer_key, conversation_key, file_key, turn_key, turns_of, user_key, written
 from ..history.table import UNKNOWN, UNKNOWN_ANSWER, GoneError, History, Turn, reaching
 from ..untrusted.text import neutral
+from .uploads import Uploads
 
 #: Conversations of one page, and turns.
 _CONVERSATIONS, _TURNS = 50, 20
@@ -28,6 +30,7 @@ class Conversations:
     :param client: a ``dynamodb`` client of boto3.
     :param who: the claim ``sub`` of the user.
     :param left: seconds that are left for the request.
+    :param uploads: the attachments of the user. Default: files cannot be attached.
     """
 
     def __init__(
@@ -37,8 +40,10 @@ class Conversations:
         history: History,
         who: str,
         left: Callable[[], float],
+        uploads: Uploads | None = None,
     ) -> None:
         self._client, self._table, self._history, self._who, self._left = client, table, history, who, left
+        self._uploads = uploads
 
     def listed(self, after: str | None) -> dict[str, Any]:
         """A page of conversations, the newest first.
@@ -78,8 +83,11 @@ class Conversations:
         return _conversation(self._history.conversation(self._who, id))
 
     def delete(self, id: str) -> dict[str, Any]:
-        """Delete a conversation with its turns and its link. An answer that is being written ends."""
+        """Delete a conversation with its turns, its link and its attachments. An answer that is being written ends."""
         held = self._history.conversation(self._who, id)
+        if self._uploads:
+            # Before their items, which say that there are any.
+            self._uploads.erase(held.get("files", ()))
         self._delete(self._of_conversation(held))
         return {"deleted": True}
 
@@ -91,6 +99,8 @@ class Conversations:
         for turn in self._history.query(user, turns_of(id)):
             yield user, answer_key(turn["id"])
             yield user, turn["sk"]
+        for file in held.get("files", ()):
+            yield user, file_key(file)
         yield user, held["sk"]
 
     def erase(self) -> dict[str, Any]:
@@ -99,9 +109,13 @@ class Conversations:
         :returns: whether something is left, so that the request is to be sent again.
         """
         user = user_key(self._who)
+        if self._uploads:
+            self._uploads.erase_all()
 
         def keys() -> Iterator[tuple[str, str]]:
             for item in self._everything():
+                if item["sk"].startswith(UPLOADS):
+                    continue  # limits what can be uploaded today; it names nothing, and expires
                 if link := item.get("link"):
                     yield f"LINK#{link}", "LINK"
                 yield user, item["sk"]
@@ -153,6 +167,9 @@ class Conversations:
         if after is None:
             conversations = self._history.query(user_key(self._who), "CONV#")
             more["conversations"] = [_conversation(each) for each in conversations]
+            more["attachments"] = [
+                File(each).as_dict() for each in self._history.query(user_key(self._who), file_key(""))
+            ]
         turns = [self._history.turn(self._who, *_place(item["sk"])) for item in items]
         return {"turns": [turn.as_dict() for turn in turns if turn], **more}
 

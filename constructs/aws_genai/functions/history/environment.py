@@ -16,3 +16,5 @@ class Environment(Contract):
     HISTORY_DAYS: int
     #: Turns of a conversation that the model is shown with the next question.
     HISTORY_TURNS: int
+    #: Attachments that a conversation has at most. Default: files cannot be attached.
+    HISTORY_FILES: int | None = None

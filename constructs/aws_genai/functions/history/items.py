@@ -5,6 +5,8 @@
 | ``USER#<sub>`` | ``CONV#<conversation>`` | title, assistant, number of turns |
 | ``USER#<sub>`` | ``TURN#<conversation>#<number>`` | a question and the events of its answer |
 | ``USER#<sub>`` | ``ANSWER#<id>`` | where an answer is stored, and whether it is to stop |
+| ``USER#<sub>`` | ``FILE#<id>`` | an attachment: what became of it, its text, the conversation that it belongs to |
+| ``USER#<sub>`` | ``UPLOADS#<date>`` | how many attachments the user has announced on a day |
 | ``LINK#<digest>`` | ``LINK`` | whose conversation a link shows |
 
 The partition key of a user's items comes from the claims of their token, and from nothing else.
@@ -63,6 +65,10 @@ def turns_of(conversation: str) -> str:
 
 def answer_key(id: str) -> str:
     return f"ANSWER#{id}"
+
+
+def file_key(id: str) -> str:
+    return f"FILE#{id}"
 
 
 def written(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from .items import (
     Record,
     answer_key,
     conversation_key,
+    file_key,
     new_id,
     packed,
     read,
@@ -50,6 +51,8 @@ UNKNOWN_ANSWER = Failure(404, "unknown_answer", "You have no such answer.")
 BUSY = Failure(409, "answer_in_progress", "The last question of this conversation is still being answered.", 0, 2)
 ID_USED = Failure(409, "id_used", "This ID belongs to another question; choose a new one.")
 CONFIRMED = Failure(409, "confirmation_used", "There is no such action to confirm, or it was decided before.")
+#: Of attachments, which :mod:`.files` describes.
+USED = Failure(409, "attachment_used", "This attachment was deleted, or belongs to another conversation.")
 UNAVAILABLE = Failure(503, "history_unavailable", "Your conversations cannot be reached now; try again in a moment.")
 
 STREAMING, DONE, STOPPED, FAILED, BLOCKED, CONFIRM = "streaming", "done", "stopped", "failed", "blocked", "confirm"
@@ -83,6 +86,9 @@ class Question:
     conversation: str | None = None
     #: Identifies the content of the request.
     digest: str = ""
+    #: IDs of the attachments that the request names, and of all that the conversation has with them.
+    attachments: Sequence[str] = ()
+    files: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -136,6 +142,11 @@ class History:
     ) -> None:
         self._client, self._table, self._days, self._clock = client, table, days, clock
 
+    @property
+    def now(self) -> int:
+        """Seconds since the epoch."""
+        return int(self._clock())
+
     def get(self, partition: str, sort: str) -> dict[str, Any] | None:
         """An item; None if it does not exist, or has expired: DynamoDB deletes expired items within days.
 
@@ -184,15 +195,17 @@ class History:
         if held and (last := self.turn(who, conversation, held["turns"])) and self.running(last):
             raise BUSY()
         writing = Writing(self, who, conversation, number, question)
+        first = self._first(who, question, conversation, number, new=new)
+        taking = [self._taking(who, each, conversation) for each in question.attachments]
         try:
-            self._transact(self._first(who, question, conversation, number, new=new), also)
+            self._transact([*first, *taking], also)
         except CancelledError as error:
             if error.index >= 0:
                 raise
             # Somebody was faster: the same request, or another question of the same conversation.
             if known := self._known(who, question):
                 return known
-            raise BUSY() from error
+            raise (USED if error.index >= -len(taking) else BUSY)() from error
         return writing
 
     def _first(
@@ -217,6 +230,8 @@ class History:
         changes: dict[str, Any] = {"turns": number, "updated": now, "expires": expires}
         if new:
             changes |= {"assistant": question.assistant, "title": _title(question.text), "created": now}
+        if question.files:
+            changes["files"] = list(question.files)
         names, values, setting = _setting(changes)
         return [
             {"Put": {**once, "Item": written({**key, "sk": answer_key(question.id), **pointer})}},
@@ -232,6 +247,32 @@ class History:
                 }
             },
         ]
+
+    def _taking(self, who: str, file: str, conversation: str) -> dict[str, Any]:
+        """The write that makes an attachment one of this conversation, and of no other."""
+        now = int(self._clock())
+        return {
+            "Update": {
+                "TableName": self._table,
+                "Key": written({"pk": user_key(who), "sk": file_key(file)}),
+                "UpdateExpression": "SET #conversation = :conversation, #expires = :expires",
+                "ConditionExpression": "#state = :ready AND #expires > :now"
+                " AND (attribute_not_exists(#conversation) OR #conversation = :conversation)",
+                "ExpressionAttributeNames": {
+                    "#conversation": "conversation",
+                    "#expires": "expires",
+                    "#state": "state",
+                },
+                "ExpressionAttributeValues": written(
+                    {
+                        ":conversation": conversation,
+                        ":expires": now + self._days * 86_400,
+                        ":ready": "ready",
+                        ":now": now,
+                    }
+                ),
+            }
+        }
 
     def _transact(self, own: Sequence[Mapping[str, Any]], also: Sequence[Mapping[str, Any]]) -> None:
         """Write all or nothing, and again while others write the same items.
@@ -336,20 +377,69 @@ class History:
         held = self.get(user_key(who), answer_key(id))
         return held is None or bool(held.get("stop"))
 
-    def update(self, partition: str, sort: str, values: Mapping[str, Any]) -> None:
+    def put(self, partition: str, sort: str, values: Mapping[str, Any], seconds: int) -> None:
+        """Store an item.
+
+        :param seconds: seconds until it expires.
+        :raises ChatError: if the table cannot be reached.
+        """
+        now = int(self._clock())
+        item = {"pk": partition, "sk": sort, "created": now, "expires": now + seconds, **values}
+        with reaching():
+            self._client.put_item(TableName=self._table, Item=written(item))
+
+    def add(self, partition: str, sort: str, most: int, seconds: int) -> bool:
+        """Count one more; False if ``most`` were counted before.
+
+        :param seconds: seconds until the counter expires.
+        :raises ChatError: if the table cannot be reached.
+        """
+        try:
+            with reaching("ConditionalCheckFailedException"):
+                self._client.update_item(
+                    TableName=self._table,
+                    Key=written({"pk": partition, "sk": sort}),
+                    UpdateExpression="ADD #count :one SET #expires = :expires",
+                    ConditionExpression="attribute_not_exists(#count) OR #count < :most",
+                    ExpressionAttributeNames={"#count": "count", "#expires": "expires"},
+                    ExpressionAttributeValues=written(
+                        {":one": 1, ":most": most, ":expires": int(self._clock()) + seconds}
+                    ),
+                )
+        except ClientError:
+            return False
+        return True
+
+    def delete(self, partition: str, sort: str) -> None:
+        """Delete an item.
+
+        :raises ChatError: if the table cannot be reached.
+        """
+        with reaching():
+            self._client.delete_item(TableName=self._table, Key=written({"pk": partition, "sk": sort}))
+
+    def update(
+        self, partition: str, sort: str, values: Mapping[str, Any], only: Mapping[str, Any] | None = None
+    ) -> None:
         """Change attributes of an item.
 
-        :raises GoneError: if it does not exist.
+        :param only: attributes that it must have. Default: none.
+        :raises GoneError: if it does not exist, or does not have them.
         :raises ChatError: if the table cannot be reached.
         """
         names, held, setting = _setting(values)
+        also = ""
+        for index, (name, value) in enumerate((only or {}).items()):
+            names[f"#only{index}"] = name
+            held |= written({f":only{index}": value})
+            also += f" AND #only{index} = :only{index}"
         try:
             with reaching("ConditionalCheckFailedException"):
                 self._client.update_item(
                     TableName=self._table,
                     Key=written({"pk": partition, "sk": sort}),
                     UpdateExpression=setting,
-                    ConditionExpression="attribute_exists(pk)",
+                    ConditionExpression=f"attribute_exists(pk){also}",
                     ExpressionAttributeNames=names,
                     ExpressionAttributeValues=held,
                 )

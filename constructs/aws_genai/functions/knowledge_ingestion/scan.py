@@ -44,11 +44,13 @@ class Look:
     :param problems: reasons to quarantine it; empty if it is accepted.
     :param text: its text, hidden text included, which a guardrail evaluates.
     :param final: whether no reviewer can release it: it is or contains a program, or Bedrock cannot read its format.
+    :param shown: the text that readers of the document see.
     """
 
     problems: tuple[str, ...]
     text: str = ""
     final: bool = False
+    shown: str = ""
 
 
 def look(key: str, content: bytes, seconds: float = READING + JUDGING) -> Look:
@@ -62,11 +64,12 @@ def look(key: str, content: bytes, seconds: float = READING + JUDGING) -> Look:
         return Look(found, final=True)
     share = seconds / (READING + JUDGING)
     try:
-        pieces = extract_apart(key, content, seconds=READING * share).pieces
+        extracted = extract_apart(key, content, seconds=READING * share)
     except SlowError:
         raise
     except UnreadableError as error:
         return Look((str(error),))
+    pieces = extracted.pieces
     # A file name of one or two words is too short to be evaluated.
     text = "\n".join(each.text for each in pieces if each.where != "file name" or each.text.count(" ") > 1)
     if len(text) > MOST_CHARACTERS:
@@ -75,7 +78,7 @@ def look(key: str, content: bytes, seconds: float = READING + JUDGING) -> Look:
         found = tuple(str(each) for each in islice(orders(pieces, seconds=JUDGING * share), _TOLD))
     except TimeoutError as error:
         raise SlowError from error
-    return Look(found, text)
+    return Look(found, text, shown=extracted.text)
 
 
 def problems(key: str, content: bytes) -> Iterator[str]:
