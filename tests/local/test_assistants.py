@@ -329,7 +329,9 @@ def test_ask_prints_an_answer_as_it_arrives(local: Local) -> None:
     assert "us.amazon.nova-lite-v1:0, 7 + 5 tokens, asked local as" in told.stdout
     absent = verb(local.home, "ask", "--assistant", "helpr", "--question", "Hello")
     assert (absent.returncode, absent.stdout) == (2, "")
-    assert absent.stderr == "There is no assistant helpr. Assistants: author, desk, developer, figures, handbook, helper\n"
+    assert (
+        absent.stderr == "There is no assistant helpr. Assistants: author, desk, developer, figures, handbook, helper\n"
+    )
     blocked = verb(local.home, "ask", "--assistant", "helper", "--question", "What is project nightingale?")
     assert blocked.returncode == 2
     assert "input_blocked" in blocked.stderr
