@@ -363,6 +363,50 @@ def test_the_openai_package_works_with_an_assistant(local: Local, streams: Serve
     }
 
 
+def test_langchain_works_with_an_assistant(local: Local, streams: Server) -> None:
+    done = subprocess.run(
+        [str(PYTHON), str(Path(__file__).parent / "langchain_client.py")],
+        env={"BASE": f"{api(local)}/assistants/helper/openai", "TOKEN": local.token(), "ASKED": "count"},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert told["whole"] == "".join(told["parts"]) == "".join(WORDS)
+    assert (told["finish"], told["tokens"] > 0) == ("stop", True)
+
+
+def test_open_webui_asks_in_the_form_that_is_offered(local: Local, streams: Server) -> None:
+    """It lists the models, and streams an answer with fields that others do not have.
+
+    https://docs.openwebui.com/
+    """
+    base, headers = f"{api(local)}/assistants/helper/openai", {"Authorization": f"Bearer {local.token()}"}
+    listed = urllib3.request("GET", f"{base}/models", headers=headers, timeout=START_SECONDS, retries=False).json()
+    assert (listed["object"], listed["data"][0]["id"]) == ("list", "helper")
+    asked = {
+        "model": "helper",
+        "messages": [{"role": "system", "content": ""}, {"role": "user", "content": "count"}],
+        "stream": True,
+        "stream_options": {"include_usage": True},
+        "user": "somebody",
+        "metadata": {"chat_id": "1"},
+    }
+    response = urllib3.request(
+        "POST", f"{base}/chat/completions", json=asked, headers=headers, timeout=START_SECONDS, retries=False
+    )
+    lines = [line.removeprefix("data: ") for line in response.data.decode().split("\n") if line.startswith("data: ")]
+    assert lines[-1] == "[DONE]"
+    chunks = [json.loads(line) for line in lines[:-1]]
+    assert {each["object"] for each in chunks} == {"chat.completion.chunk"}
+    said = "".join(each["choices"][0]["delta"].get("content") or "" for each in chunks if each["choices"])
+    assert said == "".join(WORDS)
+    assert chunks[-1]["usage"]["total_tokens"] > 0
+
+
 def test_openais_form_is_closed_where_it_is_not_asked_for(local: Local) -> None:
     url = f"{api(local)}/assistants/handbook/openai/models"
     answer = urllib3.request(
