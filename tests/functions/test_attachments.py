@@ -181,6 +181,13 @@ def test_what_cannot_be_attached_is_refused_before_it_is_uploaded(body: dict[str
     assert items() == []
 
 
+def test_what_else_a_request_holds_is_ignored() -> None:
+    body = {"name": "a.txt", "type": "text/plain", "size": 5, "title": "x", "rating": "up"}
+    status, told = do("POST", "/attachments", body=body)
+    assert status == 200
+    assert set(state(told["id"])) == {"id", "name", "type", "size", "state", "created", "expires"}
+
+
 def test_a_user_uploads_so_many_files_in_a_day(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ATTACHMENTS_PER_DAY", "3")
     body = {"name": "a.txt", "type": "text/plain", "size": 5}

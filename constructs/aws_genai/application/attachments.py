@@ -144,7 +144,16 @@ class Attachments(Construct):
             self,
             "Scan",
             folder="attachments",
-            include=("chat", "documents", "history", "knowledge_ingestion", "untrusted", "usage_budget", "waking"),
+            include=(
+                "chat",
+                "documents",
+                "groups",
+                "history",
+                "knowledge_ingestion",
+                "untrusted",
+                "usage_budget",
+                "waking",
+            ),
             foundation=foundation,
             environment=Environment(
                 **vars(kept),
