@@ -85,6 +85,20 @@ STEPS: Json = {
         }
     ],
 }
+TOOL = {
+    "Mcp": {
+        "Lambda": {
+            "LambdaArn": "arn:aws:lambda:us-east-1:444444444444:function:tool",
+            "ToolSchema": {
+                "InlinePayload": [{"Name": "add", "Description": "Adds.", "InputSchema": {"Type": "object"}}]
+            },
+        }
+    }
+}
+#: Attributes of a gateway with a firewall, of a target that is asked for its tools, and of one that a user authorizes.
+CONNECTED = ("WebAclArn", "LastSynchronizedAt", "AuthorizationData")
+#: The ARN is that of the gateway, read from its target, which a policy waits for.
+RULE = 'permit(principal, action, resource == AgentCore::Gateway::"${Sums.GatewayArn}");'
 
 #: What the types below stand on.
 GROUND: Json = {
@@ -238,6 +252,69 @@ GROUND: Json = {
             "MinCapacity": 1,
             "MaxCapacity": 2,
         },
+    },
+    "Rules": {"Type": "AWS::BedrockAgentCore::PolicyEngine", "Properties": {"Name": "ground"}},
+    "Judging": {
+        "Type": "AWS::IAM::Policy",
+        "Properties": {
+            "PolicyName": "judging",
+            "Roles": [ref("Role")],
+            "PolicyDocument": {
+                "Version": "2012-10-17",
+                "Statement": [
+                    {
+                        "Effect": "Allow",
+                        "Action": "bedrock-agentcore:GetPolicyEngine",
+                        "Resource": attribute("PolicyEngineArn", "Rules"),
+                    }
+                ],
+            },
+        },
+    },
+    **{
+        name: {
+            "Type": "AWS::BedrockAgentCore::Gateway",
+            "DependsOn": "Judging",
+            "Properties": {
+                "Name": name,
+                "AuthorizerType": "NONE",
+                "RoleArn": attribute("Arn", "Role"),
+                "PolicyEngineConfiguration": {"Arn": attribute("PolicyEngineArn", "Rules"), "Mode": "ENFORCE"},
+            },
+        }
+        for name in ("Tools", "OtherTools")
+    },
+    "Sums": {
+        "Type": "AWS::BedrockAgentCore::GatewayTarget",
+        "Properties": {
+            "GatewayIdentifier": attribute("GatewayIdentifier", "Tools"),
+            "Name": "ground",
+            "TargetConfiguration": TOOL,
+        },
+    },
+    **{name: {"Type": "AWS::Cognito::UserPool"} for name in ("Users", "OtherUsers")},
+    **{
+        f"{pool}Client": {"Type": "AWS::Cognito::UserPoolClient", "Properties": {"UserPoolId": ref(pool)}}
+        for pool in ("Users", "OtherUsers")
+    },
+    "Access": {
+        "Type": "AWS::Logs::DeliverySource",
+        "Properties": {
+            "Name": "ground",
+            "LogType": "ACCESS_LOGS",
+            "ResourceArn": "arn:aws:cloudfront::444444444444:distribution/EGROUND",
+        },
+    },
+    **{
+        name: {
+            "Type": "AWS::Logs::DeliveryDestination",
+            "Properties": {"Name": name, "DestinationResourceArn": attribute("Arn", bucket)},
+        }
+        for name, bucket in (("Archive", "Bucket"), ("OtherArchive", "OtherBucket"))
+    },
+    **{
+        name: {"Type": "AWS::SecretsManager::Secret", "Properties": {"Name": name, "SecretString": "x"}}
+        for name in ("Secret", "OtherSecret")
     },
 }
 _SCALING = {"TargetTrackingScalingPolicyConfiguration": {"TargetValue": 60}}
@@ -460,6 +537,43 @@ CASES = {
         {"NetworkConfiguration": {"NetworkMode": "OPEN"}},
         "OPEN is not a valid enum value",
     ),
+    "AWS::BedrockAgentCore::Gateway": Case(
+        {"Name": "case", "AuthorizerType": "NONE", "RoleArn": attribute("Arn", "Role")},
+        {"Description": "tools"},
+        None,
+        {"AuthorizerType": "CUSTOM_JWT"},
+        "An authorizer configuration belongs to the type CUSTOM_JWT, which needs it",
+    ),
+    "AWS::BedrockAgentCore::GatewayTarget": Case(
+        {
+            "GatewayIdentifier": attribute("GatewayIdentifier", "Tools"),
+            "Name": "case",
+            "TargetConfiguration": TOOL,
+            "CredentialProviderConfigurations": [{"CredentialProviderType": "GATEWAY_IAM_ROLE"}],
+        },
+        {"Description": "sums"},
+        {"GatewayIdentifier": attribute("GatewayIdentifier", "OtherTools"), "Name": "another"},
+        {"GatewayIdentifier": "absent-0123456789"},
+        "Could not find AWS::BedrockAgentCore::Gateway 'absent-0123456789'",
+    ),
+    "AWS::BedrockAgentCore::Policy": Case(
+        {
+            "PolicyEngineId": attribute("PolicyEngineId", "Rules"),
+            "Name": "case",
+            "Definition": {"Cedar": {"Statement": {"Fn::Sub": RULE}}},
+        },
+        {"Description": "who may call"},
+        {"Name": "another"},
+        {"Definition": {"Cedar": {"Statement": "permit(principal, action, resource);"}}},
+        "The resource must be a gateway, or the type AgentCore::Gateway",
+    ),
+    "AWS::BedrockAgentCore::PolicyEngine": Case(
+        {"Name": "case"},
+        {"Description": "rules"},
+        {"Name": "another"},
+        {"Name": "not a name"},
+        "not a name",
+    ),
     "AWS::Budgets::Budget": Case(
         {"Budget": {"BudgetType": "COST", "TimeUnit": "MONTHLY", "BudgetLimit": {"Amount": 5, "Unit": "USD"}}},
         {"Budget": {"BudgetType": "COST", "TimeUnit": "MONTHLY", "BudgetLimit": {"Amount": 6, "Unit": "USD"}}},
@@ -534,6 +648,25 @@ CASES = {
         {"S3BucketName": "absent"},
         "S3 bucket absent does not exist",
     ),
+    "AWS::Cognito::ManagedLoginBranding": Case(
+        {"UserPoolId": ref("Users"), "ClientId": ref("UsersClient"), "Settings": {"categories": {}}},
+        {"Settings": {"categories": {}, "components": {}}},
+        {"UserPoolId": ref("OtherUsers"), "ClientId": ref("OtherUsersClient")},
+        {"UserPoolId": "us-east-1_absent000"},
+        "User pool us-east-1_absent000 does not exist",
+    ),
+    "AWS::Cognito::UserPoolIdentityProvider": Case(
+        {
+            "UserPoolId": ref("Users"),
+            "ProviderName": "case",
+            "ProviderType": "OIDC",
+            "ProviderDetails": {"client_id": "case", "oidc_issuer": "https://issuer.example"},
+        },
+        {"AttributeMapping": {"email": "email"}},
+        {"ProviderName": "another"},
+        {"UserPoolId": "us-east-1_absent000"},
+        "User pool us-east-1_absent000 does not exist",
+    ),
     "AWS::EC2::FlowLog": Case(
         {"ResourceType": "VPC", "ResourceId": ref("Vpc"), "TrafficType": "ALL", "LogGroupName": "flows"},
         {"Tags": [{"Key": "a", "Value": "b"}]},
@@ -576,6 +709,31 @@ CASES = {
         )
         for direction, other in (("Ingress", "Source"), ("Egress", "Destination"))
     },
+    "AWS::Logs::Delivery": Case(
+        {"DeliverySourceName": ref("Access"), "DeliveryDestinationArn": attribute("Arn", "Archive")},
+        {"RecordFields": ["date", "time"]},
+        {"DeliveryDestinationArn": attribute("Arn", "OtherArchive")},
+        {"DeliverySourceName": "absent"},
+        "Delivery source does not exist: absent",
+    ),
+    "AWS::Logs::DeliveryDestination": Case(
+        {"Name": "case", "DestinationResourceArn": attribute("Arn", "Bucket"), "OutputFormat": "json"},
+        {"Tags": [{"Key": "a", "Value": "b"}]},
+        {"Name": "another"},
+        {"OutputFormat": "yaml"},
+        "outputFormat must be one of",
+    ),
+    "AWS::Logs::DeliverySource": Case(
+        {
+            "Name": "case",
+            "LogType": "ACCESS_LOGS",
+            "ResourceArn": "arn:aws:cloudfront::444444444444:distribution/ECASE",
+        },
+        {"LogType": "CONNECTION_LOGS"},
+        {"Name": "another"},
+        {"ResourceArn": attribute("Arn", "Bucket")},
+        "Cannot access provided service",
+    ),
     "AWS::SageMaker::Endpoint": Case(
         {"EndpointConfigName": attribute("EndpointConfigName", "Config")},
         {"EndpointConfigName": attribute("EndpointConfigName", "OtherConfig")},
@@ -659,6 +817,17 @@ CASES = {
         {"PrimaryContainer": {"Image": "x", "Mode": "TripleModel"}},
         "TripleModel",
     ),
+    "AWS::SecretsManager::RotationSchedule": Case(
+        {
+            "SecretId": ref("Secret"),
+            "RotationLambdaARN": "arn:aws:lambda:us-east-1:444444444444:function:rotate",
+            "RotationRules": {"ScheduleExpression": "rate(30 days)"},
+        },
+        {"RotationRules": {"ScheduleExpression": "rate(10 days)"}},
+        {"SecretId": ref("OtherSecret")},
+        {"SecretId": "absent"},
+        "Secrets Manager can't find the specified secret",
+    ),
     "AWS::WAFv2::LoggingConfiguration": Case(
         {
             "ResourceArn": attribute("Arn", "Acl"),
@@ -668,6 +837,13 @@ CASES = {
         {"ResourceArn": attribute("Arn", "OtherAcl")},
         {"LogDestinationConfigs": ["arn:aws:logs:us-east-1:444444444444:log-group:plain"]},
         "must begin with aws-waf-logs-",
+    ),
+    "AWS::WAFv2::RegexPatternSet": Case(
+        {"Name": "case", "Scope": "REGIONAL", "RegularExpressionList": ["^a$"]},
+        {"RegularExpressionList": ["^a$", "^b$"]},
+        {"Name": "another"},
+        {"Scope": "GLOBAL"},
+        "GLOBAL is not a valid enum value",
     ),
     "AWS::WAFv2::WebACLAssociation": Case(
         {
@@ -759,11 +935,11 @@ def template(resource_type: str, properties: Json) -> Json:
     outputs |= {
         each: {"Value": attribute(each, "Case")}
         for each in handled()[resource_type][1]
-        # Lists and objects are no outputs, and what did not fail has no reason.
+        # Lists and objects are no outputs, what did not fail has no reason, and a case has no firewall or connection.
         if not each.endswith("s")
         and "*" not in each
         and "/" not in each
-        and each not in ("Definition", "FailureReason")
+        and each not in ("Definition", "FailureReason", "StatusReason", *CONNECTED)
     }
     case = {"Type": resource_type, "Properties": properties, "DependsOn": ["Target"]}
     return {"Resources": {**GROUND, "Case": case}, "Outputs": outputs}

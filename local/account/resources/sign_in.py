@@ -38,6 +38,8 @@ class ManagedLoginBranding(Resource):
     type = "AWS::Cognito::ManagedLoginBranding"
 
     def create(self, model: Model) -> Model:
+        if model["UserPoolId"] not in cognito._user_pools:
+            raise ServiceError(f"User pool {model['UserPoolId']} does not exist.")
         if model.get("UseCognitoProvidedValues") and ("Settings" in model or "Assets" in model):
             raise ServiceError("Settings and Assets must be left out with UseCognitoProvidedValues")
         if styled(model["UserPoolId"], model.get("ClientId", "")):
