@@ -106,3 +106,15 @@ def test_a_role_that_may_not_exist_is_named_by_condition() -> None:
     (statement,) = [each for each in key["Properties"]["KeyPolicy"]["Statement"] if each["Sid"] == "DecryptTheirs"]
     assert statement["Principal"] == {"AWS": "*"}
     assert statement["Condition"]["ArnEquals"] == {"aws:PrincipalArn": "arn:aws:iam::111122223333:role/theirs"}
+
+
+def test_statements_of_a_role_have_ids_of_their_own() -> None:
+    stack = new_stack()
+    role = WorkloadRole(stack, "Who", assumed_by=LAMBDA)
+    role.allow(["s3:GetObject"], ["arn:aws:s3:::a/*"], sid="Files")
+    role.allow(["s3:PutObject"], ["arn:aws:s3:::a/*"], sid="Files")
+    role.allow(["s3:GetObject"], ["arn:aws:s3:::b/*"], sid="Files")
+    (policy,) = Template.from_stack(stack).find_resources("AWS::IAM::ManagedPolicy").values()
+    first, second = policy["Properties"]["PolicyDocument"]["Statement"]
+    assert (first["Sid"], first["Resource"]) == ("Files", ["arn:aws:s3:::a/*", "arn:aws:s3:::b/*"])
+    assert "Sid" not in second

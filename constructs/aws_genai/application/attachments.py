@@ -22,7 +22,7 @@ from ..foundation.pseudo import ACCOUNT_ID, PARTITION, REGION
 from ..foundation.role import WorkloadRole, grant
 from ..functions.attachments.environment import Environment
 from ..functions.history.environment import Environment as HistoryEnvironment
-from ..functions.history.files import INCOMING
+from ..functions.history.names import INCOMING
 from ..gate.acknowledgement import acknowledge, compliance
 from ..models.access.guardrail import Guardrail
 from ..packaging import PythonFunction

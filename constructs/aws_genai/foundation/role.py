@@ -107,6 +107,9 @@ class WorkloadRole(iam.Role):
         if same is not None:
             same["Resource"] = list(dict.fromkeys([*_listed(same["Resource"]), *_listed(statement["Resource"])]))
         else:
+            if "Sid" in statement and any(each.get("Sid") == statement["Sid"] for each in self._statements):
+                # The ids of statements are unique in a policy; they are for people only.
+                statement = {name: value for name, value in statement.items() if name != "Sid"}
             self._statements.append(statement)
         _ = self.permissions
 

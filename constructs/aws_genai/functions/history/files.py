@@ -15,10 +15,9 @@ from urllib.parse import quote, unquote
 from ..chat.errors import Failure
 from ..chat.knowledge import Passage
 from .items import file_key, user_key
+from .names import INCOMING
 from .table import USED, History
 
-#: Where files are uploaded to, in their bucket.
-INCOMING = "incoming/"
 #: What the sort keys of counters of uploads begin with.
 UPLOADS = "UPLOADS#"
 #: Types of files whose text can be extracted, by extension.
