@@ -11,9 +11,13 @@ def source_of(environment: str, path: str) -> str:
     import aws_cdk as cdk
 
     from aws_genai.gate.synthesis import construct_source
-    from settings import load
+    from settings import SettingsError, load
     from stacks import assemble
 
     app = cdk.App(context={"aws:cdk:disable-stack-trace": True})
-    assemble(app, load(environment))
+    try:
+        assemble(app, load(environment))
+    except SettingsError:
+        # The assembly was made from settings that are elsewhere, or are gone.
+        return "the template"
     return construct_source(path, app)

@@ -102,4 +102,11 @@ def refused_by_aws(folder: Path) -> list[str]:
 
 
 #: Kinds whose names are unique within something else, or whose properties are those of functions.
-_SHARED = frozenset({"AWS::CloudFormation::CustomResource", "AWS::Bedrock::DataSource", "AWS::Bedrock::FlowAlias"})
+_SHARED = frozenset(
+    {
+        "AWS::CloudFormation::CustomResource",
+        "AWS::Bedrock::DataSource",
+        "AWS::Bedrock::FlowAlias",
+        "AWS::Route53::RecordSet",
+    }
+)

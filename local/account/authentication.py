@@ -25,6 +25,8 @@ _PUBLIC = frozenset({"lambda:InvokeFunctionUrl"})
 OWN_CHECKS = {"bedrock-runtime", "bedrock-agent-runtime", "s3vectors"}
 _pinning: contextvars.ContextVar[bool] = contextvars.ContextVar("pinning", default=False)
 _NO_TOKEN = "Request is missing Authentication Token"  # noqa: S105 - a message
+#: Whether the request posts a form.
+_posts_form: contextvars.ContextVar[bool] = contextvars.ContextVar("posts_form", default=False)
 _UNVERIFIED = "The request signature does not conform to AWS standards."
 
 
@@ -102,7 +104,7 @@ def _without_key(
         return None
     if service != "s3" and action not in _PUBLIC:
         return iam_evaluator.AuthError("MissingAuthenticationToken", _NO_TOKEN)
-    if action == "s3:PutObject" and "/" not in resource_arn:
+    if action == "s3:PutObject" and "/" not in resource_arn and _posts_form.get():
         # A form that is posted to a bucket: its signature is one of its fields, which S3 verifies.
         return None
     found = iam_evaluator._resource_policy(service, resource_arn)
@@ -153,6 +155,7 @@ def _known_action(authenticate: Callable[..., Any]) -> Callable[..., Any]:
     """If the emulator has no action for an operation, only the root user may call it."""
 
     def authenticating(service: str, headers: dict[str, str], query: dict[str, Any], request_id: str) -> Any:
+        _posts_form.set(headers.get("content-type", "").lower().startswith("multipart/form-data"))
         refused = authenticate(service, headers, query, request_id)
         if refused is not None or service in OWN_CHECKS or service not in app.SERVICE_REGISTRY:
             return refused

@@ -25,6 +25,8 @@ from .resources.base import Model, ServiceError, wrap
 UNRESERVED = 100
 #: Properties within which a name must be unique, beside the account and Region: those of the type, or none.
 _PLACES = (
+    "GatewayIdentifier",
+    "PolicyEngineId",
     *("RestApiId", "ApiId", "KnowledgeBaseId", "UserPoolId", "DomainId", "FlowArn", "CollectionEndpoint"),
     *("VectorBucketArn", "VectorBucketName", "ClusterName", "Type", "ResourceId", "ScalingTargetId", "VpcId"),
     *("LogGroupName", "FunctionName", "Scope"),

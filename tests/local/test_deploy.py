@@ -315,7 +315,7 @@ def _stacks(account: emulator.Account) -> set[str]:
     return {each["StackName"] for each in account.client("cloudformation").describe_stacks()["Stacks"]}
 
 
-def _wait_for(found: Callable[[], Any], seconds: float = 45) -> Any:
+def _wait_for(found: Callable[[], Any], seconds: float = 120) -> Any:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         result = found()

@@ -99,7 +99,7 @@ def test_a_used_environment_is_destroyed_and_deployed_again(local: Local, varian
     refused = end(tenant, answer="genai-prod\n")
     assert (refused.returncode, refused.stderr) == (2, "Nothing was touched: the answer was not genai-local.\n")
     assert re.search(r"genai-local-models: \d+ resources, with 3 buckets", refused.stdout)
-    assert len(buckets(tenant)) == 10
+    assert len(buckets(tenant)) == 15
 
     # CloudFormation alone stops half way, as it does on AWS; the verb goes on from there.
     with pytest.raises(LocalError, match=r"is not empty|cannot be deleted because it contains"):

@@ -51,7 +51,7 @@ def by_completions(local: Local, token: str, text: str) -> Said:
 @pytest.mark.usefixtures("ask")
 def test_each_question_passes_the_guardrail_whole(local: Local, way: Callable[[Local, str, str], Said]) -> None:
     token = local.token()
-    with ThreadPoolExecutor(8) as pool:
+    with ThreadPoolExecutor(4) as pool:
         found = list(pool.map(lambda case: way(local, token, case.text), QUESTIONS))
     for case, (said, code) in zip(QUESTIONS, found, strict=True):
         if code:

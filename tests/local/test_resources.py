@@ -88,7 +88,7 @@ STEPS: Json = {
 TOOL = {
     "Mcp": {
         "Lambda": {
-            "LambdaArn": "arn:aws:lambda:us-east-1:444444444444:function:tool",
+            "LambdaArn": {"Fn::Sub": "arn:aws:lambda:us-east-1:${AWS::AccountId}:function:tool"},
             "ToolSchema": {
                 "InlinePayload": [{"Name": "add", "Description": "Adds.", "InputSchema": {"Type": "object"}}]
             },
@@ -302,7 +302,7 @@ GROUND: Json = {
         "Properties": {
             "Name": "ground",
             "LogType": "ACCESS_LOGS",
-            "ResourceArn": "arn:aws:cloudfront::444444444444:distribution/EGROUND",
+            "ResourceArn": {"Fn::Sub": "arn:aws:cloudfront::${AWS::AccountId}:distribution/EGROUND"},
         },
     },
     **{
@@ -727,7 +727,7 @@ CASES = {
         {
             "Name": "case",
             "LogType": "ACCESS_LOGS",
-            "ResourceArn": "arn:aws:cloudfront::444444444444:distribution/ECASE",
+            "ResourceArn": {"Fn::Sub": "arn:aws:cloudfront::${AWS::AccountId}:distribution/ECASE"},
         },
         {"LogType": "CONNECTION_LOGS"},
         {"Name": "another"},
@@ -820,7 +820,7 @@ CASES = {
     "AWS::SecretsManager::RotationSchedule": Case(
         {
             "SecretId": ref("Secret"),
-            "RotationLambdaARN": "arn:aws:lambda:us-east-1:444444444444:function:rotate",
+            "RotationLambdaARN": {"Fn::Sub": "arn:aws:lambda:us-east-1:${AWS::AccountId}:function:rotate"},
             "RotationRules": {"ScheduleExpression": "rate(30 days)"},
         },
         {"RotationRules": {"ScheduleExpression": "rate(10 days)"}},

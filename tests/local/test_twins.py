@@ -106,7 +106,7 @@ def test_the_owner_of_what_there_is_one_of_is_told_and_may_go_first(
     role = tenant.client("apigateway").get_account()["cloudwatchRoleArn"].rpartition("/")[2]
     assert tenant.client("iam").get_role(RoleName=role)["Role"]["RoleName"] == role
     assert any(role in note for note in done.told.notes)
-    assert len(buckets(tenant, "genai-twin-")) == 10
+    assert len(buckets(tenant, "genai-twin-")) == 15
 
     assert end(tenant, settings).told.stays == []
     # Now nobody needs the role any more.

@@ -29,7 +29,7 @@ def refused(local: Local, *arguments: str) -> str:
 
 
 def test_the_first_user_is_in_every_group(local: Local) -> None:
-    assert users.groups_of_user(local.account, local.chat.pool, chat.EMAIL) == ["hr", "staff"]
+    assert users.groups_of_user(local.account, local.chat.pool, chat.EMAIL) == ["hr", "staff", "support"]
 
 
 def test_somebody_is_made_asks_and_is_told_why_no_document_was_found(local: Local) -> None:
@@ -42,7 +42,7 @@ def test_somebody_is_made_asks_and_is_told_why_no_document_was_found(local: Loca
     asked = told(local, "ask", "--as", "eve@example.com", "--question", "What is the salary band?")
     assert "tiny heard: What is the salary band?" in asked
     assert "eve@example.com is in no group" in asked
-    assert "make local-user EMAIL=eve@example.com GROUPS=hr,staff ENV=local" in asked
+    assert "make local-user EMAIL=eve@example.com GROUPS=hr,staff,support ENV=local" in asked
     assert "Groups    hr, staff\n" in told(local, "user", "--email", "eve@example.com", "--groups", "staff, hr")
     assert "is in no group" not in told(local, "ask", "--as", "eve@example.com", "--question", "Hello")
     assert json.loads(file.read_text())["password"]

@@ -35,6 +35,7 @@ PREFIXES = {
     "application-autoscaling",
     "athena",
     "bedrock",
+    "bedrock-agentcore",
     "cloudtrail",
     "cloudwatch",
     "dynamodb",
