@@ -66,10 +66,18 @@ def _with_secret(resolve: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _pinned(pin: Callable[..., None]) -> Callable[..., None]:
-    def pinning(*arguments: Any, **options: Any) -> None:
+    def pinning(
+        method: str,
+        raw_path: str,
+        query_params: dict[str, Any],
+        raw_headers: list[tuple[bytes, bytes]],
+        handshake: bool = False,
+    ) -> None:
+        kinds = [value.lower() for name, value in raw_headers if name.lower() == b"content-type"]
+        _posts_form.set(any(kind.startswith(b"multipart/form-data") for kind in kinds))
         token = _pinning.set(True)
         try:
-            pin(*arguments, **options)
+            pin(method, raw_path, query_params, raw_headers, handshake)
         finally:
             _pinning.reset(token)
 
@@ -155,7 +163,6 @@ def _known_action(authenticate: Callable[..., Any]) -> Callable[..., Any]:
     """If the emulator has no action for an operation, only the root user may call it."""
 
     def authenticating(service: str, headers: dict[str, str], query: dict[str, Any], request_id: str) -> Any:
-        _posts_form.set(headers.get("content-type", "").lower().startswith("multipart/form-data"))
         refused = authenticate(service, headers, query, request_id)
         if refused is not None or service in OWN_CHECKS or service not in app.SERVICE_REGISTRY:
             return refused
