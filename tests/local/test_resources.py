@@ -838,6 +838,16 @@ CASES = {
         {"LogDestinationConfigs": ["arn:aws:logs:us-east-1:444444444444:log-group:plain"]},
         "must begin with aws-waf-logs-",
     ),
+    "AWS::GuardDuty::MalwareProtectionPlan": Case(
+        {
+            "Role": attribute("Arn", "Role"),
+            "ProtectedResource": {"S3Bucket": {"BucketName": ref("Bucket"), "ObjectPrefixes": ["incoming/"]}},
+        },
+        {"Actions": {"Tagging": {"Status": "ENABLED"}}},
+        None,
+        {"ProtectedResource": {"S3Bucket": {"BucketName": "absent"}}},
+        "The S3 bucket absent does not exist",
+    ),
     "AWS::WAFv2::RegexPatternSet": Case(
         {"Name": "case", "Scope": "REGIONAL", "RegularExpressionList": ["^a$"]},
         {"RegularExpressionList": ["^a$", "^b$"]},
