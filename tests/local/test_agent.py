@@ -37,7 +37,8 @@ def token(local: Local) -> Callable[[str], str]:
 
     def of(group: str) -> str:
         if group not in found:
-            email = f"{group}@example.com"
+            # Other files have users of their own.
+            email = f"desk-{group}@example.com"
             chat.user(local.home, local.account, local.chat, email, [group])
             found[group] = chat.sign_in(local.home, local.account, local.chat, email)
         return found[group]
